@@ -1,0 +1,1 @@
+//! The operations of the model, carried out on core

@@ -1,0 +1,1 @@
+//! The verbs: one module a stage of the journey

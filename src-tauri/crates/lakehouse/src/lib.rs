@@ -1,0 +1,1 @@
+//! Iceberg itself: catalogs, reader, digest, writers

@@ -1,0 +1,1 @@
+//! The nouns and pure rules, shared with the UI

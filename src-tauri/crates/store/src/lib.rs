@@ -1,0 +1,1 @@
+//! Local state: SQLite, migrations, the journal
