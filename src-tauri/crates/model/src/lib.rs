@@ -1,1 +1,24 @@
-//! The nouns and pure rules, shared with the UI
+//! The nouns of the journey and the rules that need no I/O.
+//!
+//! connect -> inventory -> map -> pre-flight -> plan -> run -> validate -> audit
+//!
+//! This crate knows nobody: no files, no network, no clock. It compiles to wasm and is shared with the UI, so the two
+//! sides of the window cannot disagree. Every shape here is also the JSON of the CLI (`--json`) and of the audit bundle.
+
+pub mod audit;
+pub mod catalog;
+pub mod error;
+pub mod facts;
+pub mod finding;
+pub mod ident;
+pub mod journal;
+pub mod mapping;
+pub mod ops;
+pub mod plan;
+pub mod run;
+pub mod schema;
+pub mod secret;
+pub mod validation;
+
+pub use error::{Code, Error, Result};
+pub use ident::TableIdent;

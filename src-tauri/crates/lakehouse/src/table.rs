@@ -1,0 +1,24 @@
+//! A table as a catalog hands it over: its metadata and the storage its files are in.
+
+use crate::metadata::TableMetadata;
+use crate::storage::Storage;
+use icebridge_model::{Result, TableIdent};
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub ident: TableIdent,
+    pub metadata_location: String,
+    pub metadata: Arc<TableMetadata>,
+    /// Opens the table's files, with the credentials that came with it.
+    pub storage: Storage,
+}
+
+impl Table {
+    /// Reads and parses `metadata_location`.
+    pub async fn open(ident: TableIdent, metadata_location: String, storage: Storage) -> Result<Self> {
+        let bytes = storage.read(&metadata_location).await.map_err(|e| e.about(&ident))?;
+        let metadata = TableMetadata::parse(&bytes, &metadata_location).map_err(|e| e.about(&ident))?;
+        Ok(Self { ident, metadata_location, metadata: Arc::new(metadata), storage })
+    }
+}

@@ -1,0 +1,103 @@
+//! What the inventory knows of a table, read from its own metadata and manifests and pinned to one snapshot.
+
+use crate::schema::{PartitionSpec, Schema, SortOrder};
+use crate::{Error, TableIdent};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableFacts {
+    pub ident: TableIdent,
+    pub metadata_location: String,
+    pub uuid: String,
+    pub location: String,
+    pub format_version: u8,
+    pub last_updated_ms: i64,
+    /// The current schema: what a reader sees today.
+    pub schema: Schema,
+    pub partition_specs: Vec<PartitionSpec>,
+    pub default_spec_id: i32,
+    /// The default sort order; empty fields mean unsorted.
+    pub sort_order: SortOrder,
+    pub properties: BTreeMap<String, String>,
+    /// The snapshot everything else is pinned to; none for a table without one.
+    pub snapshot_id: Option<i64>,
+    pub snapshot_count: usize,
+    pub refs: Vec<SnapshotRef>,
+    pub has_name_mapping: bool,
+    /// Keys of table encryption, `encryption.*` properties, or key metadata on a file.
+    pub encrypted: bool,
+    /// Statistics (Puffin) and partition statistics files the metadata names.
+    pub statistics_files: usize,
+    /// Files named by the metadata that lie outside the table's location.
+    pub outside_location: usize,
+    pub files: FileTotals,
+}
+
+impl TableFacts {
+    pub fn partition_spec(&self) -> PartitionSpec {
+        self.partition_specs.iter().find(|s| s.spec_id == self.default_spec_id).cloned().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRef {
+    pub name: String,
+    pub snapshot_id: i64,
+    /// `branch` or `tag`.
+    pub kind: String,
+}
+
+/// Live files of the pinned snapshot, added up from its manifests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileTotals {
+    pub data_files: u64,
+    pub data_bytes: u64,
+    /// Records in data files, before any delete is applied.
+    pub data_records: u64,
+    pub position_delete_files: u64,
+    pub equality_delete_files: u64,
+    pub deletion_vectors: u64,
+    pub delete_records: u64,
+    pub delete_bytes: u64,
+    pub manifests: u64,
+    pub manifest_bytes: u64,
+    /// Files per format as the manifests name it, in capitals: PARQUET, ORC, AVRO.
+    pub formats: BTreeMap<String, u64>,
+    /// Files per partition spec id.
+    pub specs_in_use: BTreeMap<i32, u64>,
+    /// Bytes of all files of all snapshots where the inventory could tell them apart; what a clone copies.
+    pub history_bytes: u64,
+    pub history_files: u64,
+}
+
+impl FileTotals {
+    pub fn delete_files(&self) -> u64 {
+        self.position_delete_files + self.equality_delete_files + self.deletion_vectors
+    }
+}
+
+/// One row of the inventory: facts, or the reason why there are none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InventoryRow {
+    pub ident: TableIdent,
+    pub captured_at: String,
+    #[serde(flatten)]
+    pub outcome: InventoryOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InventoryOutcome {
+    Facts(Box<TableFacts>),
+    Problem(Error),
+}
+
+impl InventoryRow {
+    pub fn facts(&self) -> Option<&TableFacts> {
+        match &self.outcome {
+            InventoryOutcome::Facts(facts) => Some(facts),
+            InventoryOutcome::Problem(_) => None,
+        }
+    }
+}

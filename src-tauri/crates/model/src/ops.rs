@@ -1,0 +1,261 @@
+//! The operations: the one list that the shell, the CLI and the UI share.
+//!
+//! An operation has a name, a request and a response. [`with_operations`] hands the list to a macro of the caller's, so
+//! that a host that forgets one does not compile.
+
+use crate::audit::{AuditBundle, AuditVerdict};
+use crate::catalog::{CatalogCheck, CatalogSpec};
+use crate::facts::{InventoryRow, TableFacts};
+use crate::finding::{PreflightReport, RuleInfo};
+use crate::mapping::{Mapping, MappingPreview};
+use crate::plan::{Plan, Settings};
+use crate::run::{JobId, JobSummary, JobView};
+use crate::secret::Secret;
+use crate::validation::Measurement;
+use crate::TableIdent;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Calls `$callback! { name "wire.name" Request => Response; … }` with every operation.
+#[macro_export]
+macro_rules! with_operations {
+    ($callback:ident) => {
+        $callback! {
+            about "app.about" Nothing => About;
+            catalog_list "catalog.list" Nothing => Vec<CatalogSpec>;
+            catalog_save "catalog.save" SaveCatalog => CatalogSpec;
+            catalog_check "catalog.check" Named => CatalogCheck;
+            catalog_remove "catalog.remove" Named => Nothing;
+            sample_create "sample.create" SampleRequest => SampleCreated;
+            inventory_refresh "inventory.refresh" InventoryRequest => InventorySummary;
+            inventory_list "inventory.list" Named => Vec<InventoryRow>;
+            table_facts "table.facts" TableRequest => TableFacts;
+            table_measure "table.measure" TableRequest => Measurement;
+            table_rows "table.rows" RowsRequest => Rows;
+            mapping_get "mapping.get" Route => Mapping;
+            mapping_preview "mapping.preview" MappingRequest => MappingPreview;
+            mapping_save "mapping.save" MappingRequest => MappingPreview;
+            mapping_export "mapping.export" Route => Text;
+            mapping_import "mapping.import" MappingImport => MappingPreview;
+            preflight_rules "preflight.rules" Nothing => Vec<RuleInfo>;
+            preflight_run "preflight.run" PreflightRequest => PreflightReport;
+            preflight_accept "preflight.accept" AcceptRequest => PreflightReport;
+            plan_make "plan.make" PlanRequest => PlanMade;
+            plan_read "plan.read" PathRequest => Plan;
+            run_start "run.start" RunRequest => JobView;
+            run_resume "run.resume" JobRequest => JobView;
+            run_cancel "run.cancel" JobRequest => JobView;
+            run_status "run.status" JobRequest => JobView;
+            run_list "run.list" Nothing => Vec<JobSummary>;
+            validate_run "validate.run" JobRequest => JobView;
+            audit_export "audit.export" AuditRequest => AuditBundle;
+            audit_verify "audit.verify" PathRequest => AuditVerdict;
+        }
+    };
+}
+
+/// An operation as a type, so that request and response are checked wherever it is called.
+pub trait Operation {
+    const NAME: &'static str;
+    type Request: Serialize + serde::de::DeserializeOwned;
+    type Response: Serialize + serde::de::DeserializeOwned;
+}
+
+macro_rules! declare {
+    ($($method:ident $name:literal $request:ty => $response:ty;)*) => {
+        /// Every operation's wire name.
+        pub const OPERATIONS: &[&str] = &[$($name,)*];
+
+        /// One unit type for each operation, named as its method: `ops::op::plan_make`.
+        #[allow(non_camel_case_types, reason = "each is named as the method it stands for")]
+        pub mod op {
+            use super::*;
+            $(
+                #[derive(Clone, Copy, Debug)]
+                pub struct $method;
+                impl Operation for $method {
+                    const NAME: &'static str = $name;
+                    type Request = $request;
+                    type Response = $response;
+                }
+            )*
+        }
+    };
+}
+with_operations!(declare);
+
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nothing {}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    pub text: String,
+}
+
+/// From which catalog to which: a mapping, its accepted losses and its plans belong to one route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    pub source: String,
+    pub target: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    pub version: String,
+    pub state_dir: String,
+    pub keychain: Keychain,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
+pub enum Keychain {
+    Ready,
+    Unavailable(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaveCatalog {
+    pub spec: CatalogSpec,
+    /// Goes to the keychain and nowhere else. A key with empty text removes that secret; a key left out keeps it.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRequest {
+    /// Where to lay the sample lakehouse; none: inside the state folder.
+    #[serde(default)]
+    pub folder: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleCreated {
+    pub source: CatalogSpec,
+    pub target: CatalogSpec,
+    pub tables: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryRequest {
+    pub source: String,
+    /// Globs on `namespace.table`; none means all.
+    #[serde(default)]
+    pub only: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventorySummary {
+    pub source: String,
+    pub tables: usize,
+    pub problems: usize,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRequest {
+    pub catalog: String,
+    pub table: TableIdent,
+    /// None: the current one.
+    #[serde(default)]
+    pub snapshot_id: Option<i64>,
+    /// A branch or tag, in place of a snapshot id.
+    #[serde(default)]
+    pub reference: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsRequest {
+    #[serde(flatten)]
+    pub table: TableRequest,
+    pub limit: usize,
+}
+
+/// Rows for people to look at, each an object of column name to Iceberg's single-value JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    pub columns: Vec<String>,
+    pub rows: Vec<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MappingRequest {
+    pub route: Route,
+    pub mapping: Mapping,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingImport {
+    pub route: Route,
+    pub csv: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreflightRequest {
+    pub route: Route,
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AcceptRequest {
+    pub route: Route,
+    #[serde(default)]
+    pub settings: Settings,
+    /// Finding codes that lose something.
+    pub codes: Vec<String>,
+    /// For these source tables; empty: for all.
+    #[serde(default)]
+    pub tables: Vec<TableIdent>,
+    /// False takes an acceptance back.
+    pub accepted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanRequest {
+    pub route: Route,
+    #[serde(default)]
+    pub settings: Settings,
+    /// Where to write the plan; none: in the state folder, named by its hash.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanMade {
+    pub path: String,
+    pub plan: Plan,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathRequest {
+    pub path: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The plan file.
+    pub plan: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRequest {
+    /// Empty: the latest.
+    #[serde(default)]
+    pub job: JobId,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRequest {
+    #[serde(default)]
+    pub job: JobId,
+    /// The folder to make; none: in the state folder.
+    #[serde(default)]
+    pub path: Option<String>,
+}

@@ -1,0 +1,163 @@
+//! The plan: a file that says exactly what a run will do. The same inventory, mapping and settings give the same bytes.
+
+use crate::finding::Finding;
+use crate::{Code, Error, Result, TableIdent};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyMode {
+    /// Zero-copy: the target adopts the source's metadata; both share the files.
+    Register,
+    /// Every file is copied and every path relocated; the whole history is kept.
+    Clone,
+    /// The rows of the pinned snapshot are written anew with deletes applied; no history.
+    Rewrite,
+}
+
+impl CopyMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Clone => "clone",
+            Self::Rewrite => "rewrite",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Force one mode; none lets each table have the best one that fits, with the reason.
+    pub mode: Option<CopyMode>,
+    /// Tables at work at the same time.
+    pub max_parallel_tables: usize,
+    /// Files being copied or written at the same time, over all tables.
+    pub max_parallel_writers: usize,
+    pub max_commits_per_min: u32,
+    /// For rewritten data files.
+    pub target_file_bytes: u64,
+    /// Parquet codec of decoded rewrites: `zstd`, `snappy`, `gzip`, `lz4`, `uncompressed`.
+    pub codec: String,
+    pub codec_level: i32,
+    /// Where no row changes, move column chunks without decoding them.
+    pub move_chunks: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            max_parallel_tables: 4,
+            max_parallel_writers: 4,
+            max_commits_per_min: 60,
+            target_file_bytes: 512 << 20,
+            codec: "zstd".into(),
+            codec_level: 3,
+            move_chunks: true,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The shape of this file; a reader refuses a number it does not know.
+    pub plan_version: u32,
+    pub source: String,
+    pub target: String,
+    pub settings: Settings,
+    /// Sorted by source name.
+    pub tables: Vec<PlannedTable>,
+    /// Tables left out, with the findings or the problem that keeps them out.
+    pub left_out: Vec<LeftOut>,
+    pub totals: Estimate,
+    /// SHA-256 of this file's canonical JSON with this field empty.
+    #[serde(default)]
+    pub hash: String,
+}
+
+pub const PLAN_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTable {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub mode: CopyMode,
+    pub mode_reason: String,
+    /// The pin: a run refuses when the source is no longer here.
+    pub metadata_location: String,
+    pub table_uuid: String,
+    pub snapshot_id: Option<i64>,
+    pub format_version: u8,
+    pub estimate: Estimate,
+    /// What is lost, all of it accepted, and what is worth knowing.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    pub source: TableIdent,
+    /// Finding codes or an error code.
+    pub codes: Vec<String>,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub bytes: u64,
+    pub rows: u64,
+    pub files: u64,
+    /// Copy and validation, at the rates in docs/estimates.md.
+    pub seconds: u64,
+}
+
+impl std::ops::AddAssign for Estimate {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.rows += other.rows;
+        self.files += other.files;
+        self.seconds += other.seconds;
+    }
+}
+
+impl Plan {
+    /// Pretty JSON with a fixed field order and a last newline: what lies on disk.
+    pub fn to_text(&self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    pub fn compute_hash(&self) -> Result<String> {
+        let mut bare = self.clone();
+        bare.hash = String::new();
+        let text = serde_json::to_vec(&bare).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;
+        Ok(hex::encode(Sha256::digest(&text)))
+    }
+
+    pub fn sealed(mut self) -> Result<Self> {
+        self.hash = self.compute_hash()?;
+        Ok(self)
+    }
+
+    /// Reads a plan file and refuses one that was edited by hand or made by a newer version.
+    pub fn from_text(text: &str) -> Result<Self> {
+        let broken = |m: &str| {
+            Error::new(Code::PlanBroken, m).with_hint("Make the plan again with `icebridge plan`; a plan is not edited by hand.")
+        };
+        let plan: Self = serde_json::from_str(text).map_err(|e| broken("this is not a plan file").with_cause(e))?;
+        if plan.plan_version != PLAN_VERSION {
+            return Err(broken("the plan was made by another version of IceBridge"));
+        }
+        if plan.compute_hash()? != plan.hash {
+            return Err(broken("the plan's hash does not match its content"));
+        }
+        Ok(plan)
+    }
+
+    /// Names things that belong to this plan: folders, commits, bundles.
+    pub fn short_hash(&self) -> &str {
+        self.hash.get(..12).unwrap_or(&self.hash)
+    }
+}

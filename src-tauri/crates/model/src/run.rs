@@ -1,0 +1,165 @@
+//! A run of one plan: the states of its tables and the events it emits.
+
+use crate::plan::CopyMode;
+use crate::validation::Validation;
+use crate::{Error, TableIdent};
+use serde::{Deserialize, Serialize};
+
+pub type JobId = String;
+
+/// The states of a table in a run. Kept as journal entries; the last one wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableState {
+    Queued,
+    /// Files are being copied or written; nothing is visible in the target yet.
+    Copying,
+    /// All files are there; the commit is next. From here on a resume asks the target before it acts.
+    Committing,
+    /// The target has the table; it is not migrated yet.
+    Committed,
+    Validating,
+    /// Committed and validated: the only state that counts as migrated.
+    Migrated,
+    Failed,
+    Cancelled,
+}
+
+impl TableState {
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Migrated | Self::Failed | Self::Cancelled)
+    }
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Copying => "copying",
+            Self::Committing => "committing",
+            Self::Committed => "committed",
+            Self::Validating => "validating",
+            Self::Migrated => "migrated",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Running,
+    /// Every table is migrated.
+    Succeeded,
+    /// Finished, but some table is not migrated.
+    Incomplete,
+    Cancelled,
+    /// The process ended in the middle; `run --resume` goes on.
+    Interrupted,
+}
+
+impl JobState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Incomplete => "incomplete",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableRun {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub mode: CopyMode,
+    pub state: TableState,
+    pub bytes_done: u64,
+    pub bytes_total: u64,
+    pub rows_done: u64,
+    pub rows_total: u64,
+    #[serde(default)]
+    pub error: Option<Error>,
+    #[serde(default)]
+    pub validation: Option<Validation>,
+    /// What the copy moved: files copied, decoded or moved by column chunk, commits, retries.
+    #[serde(default)]
+    pub outcome: Option<CopyOutcome>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CopyOutcome {
+    pub target_metadata_location: String,
+    pub target_location: String,
+    pub files_copied: u64,
+    pub files_decoded: u64,
+    pub files_chunk_moved: u64,
+    pub bytes_written: u64,
+    /// Rows a decoded rewrite wrote; none for register and clone, which do not look at rows.
+    pub rows_written: Option<u64>,
+    pub commit_attempts: u32,
+    /// The target already had this very table from this very plan: nothing was written.
+    pub adopted: bool,
+    /// SHA-256 of each file as it was read, path relative to the table: the evidence of a clone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<FileSum>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSum {
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    pub job: JobId,
+    pub plan_hash: String,
+    pub source: String,
+    pub target: String,
+    pub state: JobState,
+    pub started_at: String,
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    pub tables: Vec<TableRun>,
+    pub migrated: usize,
+    pub failed: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobSummary {
+    pub job: JobId,
+    pub plan_hash: String,
+    pub source: String,
+    pub target: String,
+    pub state: JobState,
+    pub started_at: String,
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    pub tables: usize,
+    pub migrated: usize,
+    pub failed: usize,
+}
+
+/// What a long operation tells while it works. Sent at most ten times a second for each table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    Inventory { source: String, done: usize, total: usize, table: String },
+    Table { job: JobId, run: Box<TableRun> },
+    Progress(Progress),
+    Job { job: JobId, state: JobState },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub job: JobId,
+    pub tables_done: usize,
+    pub tables_total: usize,
+    pub bytes_done: u64,
+    pub bytes_total: u64,
+    pub rows_done: u64,
+    pub bytes_per_second: u64,
+    pub seconds_left: Option<u64>,
+}

@@ -1,0 +1,87 @@
+//! What was compared between a source table at its pinned snapshot and its target, and what that proves.
+
+use crate::{Error, TableIdent};
+use serde::{Deserialize, Serialize};
+
+/// How much is proved, weakest first. A job's level is the lowest of its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofLevel {
+    /// Something differs, or nothing could be compared.
+    None,
+    /// Columns, types, nullability and docs agree.
+    Schema,
+    /// … and the row counts.
+    Count,
+    /// … and per column the counts of nulls and NaNs, the least, the greatest and the sum.
+    Aggregates,
+    /// … and the typed row digest: the same rows the same number of times.
+    Digest,
+    /// … and every file is the source's file, by SHA-256, in every snapshot.
+    Bytes,
+}
+
+impl ProofLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Schema => "schema",
+            Self::Count => "count",
+            Self::Aggregates => "aggregates",
+            Self::Digest => "digest",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`.
+    pub name: String,
+    pub passed: bool,
+    pub source: String,
+    pub target: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub source_snapshot_id: Option<i64>,
+    pub target_snapshot_id: Option<i64>,
+    pub passed: bool,
+    pub proof: ProofLevel,
+    pub rows: u64,
+    /// 64 hexadecimal digits, see docs/digest.md; of the source.
+    pub digest: String,
+    pub checks: Vec<Check>,
+    #[serde(default)]
+    pub error: Option<Error>,
+    pub validated_at: String,
+    pub milliseconds: u64,
+}
+
+/// What one side of a comparison found: the reader's measurement of one table at one snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    pub snapshot_id: Option<i64>,
+    pub rows: u64,
+    pub digest: String,
+    /// Top-level columns by name.
+    pub columns: Vec<ColumnMeasure>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnMeasure {
+    pub name: String,
+    pub column_type: String,
+    pub nulls: u64,
+    pub nans: u64,
+    /// Of primitive types with an order; text as Iceberg's single-value JSON.
+    pub least: Option<String>,
+    pub greatest: Option<String>,
+    /// Of integers and decimals, exact.
+    pub sum: Option<String>,
+}
