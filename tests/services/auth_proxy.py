@@ -1,0 +1,264 @@
+"""A proxy that gives a real catalog what Databricks and Polaris have: expiring tokens, vended credentials, bad days.
+
+The catalog behind it stays the judge of every request; the proxy decides only who may ask and what gets lost on
+the way. Other processes steer it through /_control (no token needed), Python through the object.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from .faults import Fault, FaultPlan, error_body, fault_from_json
+from .oauth import TokenIssuer
+from .process import LOOPBACK
+from .vending import DELEGATION_HEADER, Vending
+
+TOKEN_PATH = "/v1/oauth/tokens"
+CONFIG_PATH = "/v1/config"
+CONTROL_PREFIX = "/_control/"
+UPSTREAM_SECONDS = 60
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "host"}
+# The proxy reads the answers, so the server must not compress them.
+NOT_FORWARDED = HOP_BY_HOP | {"authorization", "accept-encoding"}
+NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
+
+
+class Reply(NamedTuple):
+    """What goes back to the client."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it came in, and the status that went out (0: the connection was cut)."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    status: int
+
+
+@dataclass
+class AuthProxy:
+    """The running proxy, its token issuer, its faults and its memory."""
+
+    uri: str
+    upstream: str
+    issuer: TokenIssuer
+    vending: Vending | None = None
+    prefix: str | None = None
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    seen: list[Seen] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def token_uri(self) -> str:
+        """The token endpoint, for clients that want to be told (`oauth2-server-uri`)."""
+        return self.uri + TOKEN_PATH
+
+    def counts(self) -> Counter[str]:
+        """How often each "METHOD /path" was asked for, refused ones too."""
+        with self._lock:
+            return Counter(f"{request.method} {request.path}" for request in self.seen)
+
+    def statuses(self) -> Counter[int]:
+        """How often each status went out."""
+        with self._lock:
+            return Counter(request.status for request in self.seen)
+
+    def forget(self) -> None:
+        """Start counting anew."""
+        with self._lock:
+            self.seen.clear()
+
+    def remember(self, request: Seen) -> None:
+        """Note a request that has been answered."""
+        with self._lock:
+            self.seen.append(request)
+
+    def credential(self) -> str:
+        """`client_id:client_secret`, as Iceberg's `credential` property wants it."""
+        return f"{self.issuer.client_id}:{self.issuer.client_secret}"
+
+
+@contextmanager
+def auth_proxy(
+    upstream: str,
+    *,
+    lifetime: float = 3600.0,
+    vending: Vending | None = None,
+    prefix: str | None = None,
+    issuer: TokenIssuer | None = None,
+) -> Iterator[AuthProxy]:
+    """Serve a proxy of the catalog at `upstream`; with `prefix`, /v1/config tells it and all other paths need it."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that hangs up is no news to a test's output."""
+
+    class Handler(ProxyHandler):
+        pass
+
+    server = Server((LOOPBACK, 0), Handler)
+    uri = f"http://{LOOPBACK}:{server.server_address[1]}"
+    proxy = AuthProxy(uri, upstream.rstrip("/"), issuer or TokenIssuer(lifetime=lifetime), vending, prefix)
+    Handler.proxy = proxy
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+class ProxyHandler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    proxy: AuthProxy
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    # Headers and body go out in two writes: without this, each answer waits for the other side's delayed ACK.
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are remembered, not printed: headers carry tokens."""
+
+    def handle_any(self) -> None:
+        """Answer a request of whatever method."""
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if url.path.startswith(CONTROL_PREFIX):
+            self._send(self._control(url.path.removeprefix(CONTROL_PREFIX), body))
+            return
+        fault = self.proxy.faults.pick(f"{self.command} {self.path}")
+        reply = self._faulty(fault, url.path, body) if fault else self._honest(url.path, body)
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        # Before sending: a test that has its answer must find the request counted.
+        self.proxy.remember(Seen(self.command, url.path, url.query, headers, body, reply.status if reply else 0))
+        if reply:
+            self._send(reply)
+        else:
+            self._hang_up()
+
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = handle_any
+
+    def _honest(self, path: str, body: bytes) -> Reply:
+        if path == TOKEN_PATH and self.command == "POST":
+            form = dict(parse_qsl(body.decode()))
+            return json_reply(*self.proxy.issuer.token(form, self.headers.get("Authorization")))
+        refused = self.proxy.issuer.problem(self.headers.get("Authorization"))
+        if refused is not None:
+            return json_reply(401, error_body(401, "NotAuthorizedException", f"Not authorized: {refused}"))
+        return self._forward(body)
+
+    def _faulty(self, fault: Fault, path: str, body: bytes) -> Reply | None:
+        time.sleep(fault.delay)
+        if fault.passes:
+            return self._honest(path, body)
+        if fault.forward:
+            self._honest(path, body)
+        if fault.cut:
+            return None
+        if isinstance(fault.body, str):
+            return Reply(fault.status, fault.headers, fault.body.encode())
+        return json_reply(fault.status, fault.body, fault.headers)
+
+    def _forward(self, body: bytes) -> Reply:
+        target = self._upstream_path()
+        if target is None:
+            message = f"No route for request: {self.command} {self.path}"
+            return json_reply(404, error_body(404, "NotFoundException", message))
+        upstream = urlsplit(self.proxy.upstream)
+        connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=UPSTREAM_SECONDS)
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in NOT_FORWARDED}
+        try:
+            connection.request(self.command, upstream.path + target, body or None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            message = f"the catalog behind the proxy is gone: {error!r}"
+            return json_reply(502, error_body(502, "BadGatewayException", message))
+        finally:
+            connection.close()
+        kept = {key: value for key, value in answer.getheaders() if key.lower() not in NOT_RETURNED}
+        return Reply(answer.status, kept, self._dress(answer.status, content))
+
+    def _upstream_path(self) -> str | None:
+        prefix = self.proxy.prefix
+        if prefix is None or urlsplit(self.path).path == CONFIG_PATH:
+            return self.path
+        head = f"/v1/{prefix}/"
+        return "/v1/" + self.path.removeprefix(head) if self.path.startswith(head) else None
+
+    def _dress(self, status: int, content: bytes) -> bytes:
+        if status != 200 or not content:
+            return content
+        vending = self.proxy.vending
+        if vending and vending.applies(f"{self.command} {self.path}", self.headers.get(DELEGATION_HEADER)):
+            return vending.add(content)
+        if self.proxy.prefix and urlsplit(self.path).path == CONFIG_PATH:
+            config = json.loads(content)
+            config.setdefault("overrides", {})["prefix"] = self.proxy.prefix
+            return json.dumps(config).encode()
+        return content
+
+    def _control(self, command: str, body: bytes) -> Reply:
+        proxy = self.proxy
+        try:
+            order = json.loads(body or b"null")
+            if command == "faults":
+                proxy.faults.add(*(fault_from_json(entry) for entry in order))
+            elif command == "clear":
+                proxy.faults.clear()
+                proxy.forget()
+            elif command == "expire":
+                proxy.issuer.expire_all()
+            elif command != "counts":
+                return json_reply(404, {"error": f"no such order: {command}"})
+        except (KeyError, TypeError, ValueError) as error:
+            return json_reply(400, {"error": repr(error)})
+        statuses = {str(status): count for status, count in proxy.statuses().items()}
+        return json_reply(
+            200, {"requests": dict(proxy.counts()), "statuses": statuses, "grants": list(proxy.issuer.grants)}
+        )
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for key, value in reply.headers.items():
+            self.send_header(key, value)
+        if reply.status != 204:
+            self.send_header("Content-Length", str(len(reply.content)))
+        self.end_headers()
+        if self.command != "HEAD" and reply.status != 204:
+            self.wfile.write(reply.content)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def json_reply(status: int, answer: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Reply:
+    """A reply of the proxy's own."""
+    return Reply(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(answer).encode())
