@@ -1,1 +1,20 @@
-//! The verbs: one module a stage of the journey
+//! The verbs: one module a stage of the journey, each usable alone.
+//!
+//! connect -> inventory -> (map) -> preflight -> plan -> run -> validate -> audit
+//!
+//! Everything works on a [`Workspace`]: the local state, the secrets and the channel for events.
+
+pub mod audit;
+pub mod connect;
+pub mod inventory;
+pub mod limiter;
+pub mod plan;
+pub mod preflight;
+pub mod run;
+pub mod sample;
+pub mod secrets;
+pub mod validate;
+pub mod workspace;
+
+pub use secrets::SecretStore;
+pub use workspace::Workspace;

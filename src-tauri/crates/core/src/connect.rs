@@ -1,0 +1,1 @@
+//! Catalogs as the person names them: save, check, remove.

@@ -1,0 +1,1 @@
+//! What a source holds, captured table by table.

@@ -1,0 +1,1 @@
+//! Makes the plan file from inventory, mapping and settings.

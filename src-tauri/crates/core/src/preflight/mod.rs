@@ -1,0 +1,1 @@
+//! Findings before anything moves.

@@ -1,0 +1,1 @@
+//! Executes exactly one plan.

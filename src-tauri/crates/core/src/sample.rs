@@ -1,0 +1,1 @@
+//! The sample lakehouse for the demo.

@@ -1,0 +1,46 @@
+//! Where secrets are kept. The keychain lives with the hosts (crate api); core only asks.
+
+use icebridge_model::Result;
+use icebridge_model::secret::Secret;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+
+/// Secrets by catalog and key (`icebridge_model::catalog::SECRET_KEYS`). Calls may block: the callers here wrap them.
+pub trait SecretStore: Debug + Send + Sync {
+    fn get(&self, catalog: &str, key: &str) -> Result<Option<Secret>>;
+    fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()>;
+    /// No error if there was none.
+    fn remove(&self, catalog: &str, key: &str) -> Result<()>;
+}
+
+/// Secrets for as long as the process lives: for tests, and for hosts that take them from the environment.
+#[derive(Default)]
+pub struct MemorySecrets {
+    kept: Mutex<BTreeMap<(String, String), Secret>>,
+}
+
+impl Debug for MemorySecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemorySecrets(***)")
+    }
+}
+
+impl SecretStore for MemorySecrets {
+    fn get(&self, catalog: &str, key: &str) -> Result<Option<Secret>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.get(&(catalog.to_string(), key.to_string())).cloned())
+    }
+
+    fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((catalog.to_string(), key.to_string()), secret.clone());
+        Ok(())
+    }
+
+    fn remove(&self, catalog: &str, key: &str) -> Result<()> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(&(catalog.to_string(), key.to_string()));
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Compares source and target and says what that proves.
