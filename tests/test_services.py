@@ -332,7 +332,10 @@ def test_vended_credentials_open_the_bucket(vending_catalog: AuthProxy, s3_store
     headers = {"Authorization": f"Bearer {vending_catalog.issuer.mint()}"}
     assert not ask(uri, headers=headers)[1].get("storage-credentials")
     _, answer = ask(uri, headers={**headers, "X-Iceberg-Access-Delegation": "vended-credentials"})
-    assert answer["storage-credentials"][0]["config"]["s3.access-key-id"] == s3_store.access_key
+    first = answer["storage-credentials"][0]["config"]
+    assert first["s3.access-key-id"] == answer["config"]["s3.access-key-id"] == s3_store.access_key
+    _, renewed = ask(f"{uri}/credentials", headers=headers)
+    assert renewed["storage-credentials"][0]["config"]["s3.session-token"] != first["s3.session-token"]
 
 
 def test_boto3_on_the_object_store(s3_store: ObjectStore) -> None:
@@ -447,10 +450,13 @@ def test_serving_for_other_languages_ends_with_its_standard_input() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
-def test_servers_die_with_a_killed_test_run() -> None:
+def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
     """Even SIGKILL of the asker leaves no server behind."""
     command = [sys.executable, "-m", "tests.services", "s3"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as serving:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env
+    ) as serving:
         assert serving.stdout is not None
         told = json.loads(serving.stdout.readline())
         children = Path(f"/proc/{serving.pid}/task/{serving.pid}/children").read_text().split()

@@ -22,9 +22,11 @@ from urllib.parse import parse_qsl, urlsplit
 from .faults import Fault, FaultPlan, error_body, fault_from_json
 from .oauth import TokenIssuer
 from .process import LOOPBACK
-from .vending import DELEGATION_HEADER, Vending
+from .vending import CREDENTIALS_CALL, CREDENTIALS_ENDPOINT, DELEGATION_HEADER, Vending
 
 TOKEN_PATH = "/v1/oauth/tokens"
+# Where Databricks has it.
+OTHER_TOKEN_PATH = "/oidc/v1/token"
 CONFIG_PATH = "/v1/config"
 CONTROL_PREFIX = "/_control/"
 UPSTREAM_SECONDS = 60
@@ -164,7 +166,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = handle_any
 
     def _honest(self, path: str, body: bytes) -> Reply:
-        if path == TOKEN_PATH and self.command == "POST":
+        if self.command == "POST" and path in (TOKEN_PATH, OTHER_TOKEN_PATH):
             form = dict(parse_qsl(body.decode()))
             return json_reply(*self.proxy.issuer.token(form, self.headers.get("Authorization")))
         refused = self.proxy.issuer.problem(self.headers.get("Authorization"))
@@ -189,6 +191,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
         if target is None:
             message = f"No route for request: {self.command} {self.path}"
             return json_reply(404, error_body(404, "NotFoundException", message))
+        if self.proxy.vending and CREDENTIALS_CALL.search(f"{self.command} {self.path}"):
+            return json_reply(200, self.proxy.vending.refreshed())
         upstream = urlsplit(self.proxy.upstream)
         connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=UPSTREAM_SECONDS)
         headers = {key: value for key, value in self.headers.items() if key.lower() not in NOT_FORWARDED}
@@ -217,9 +221,12 @@ class ProxyHandler(BaseHTTPRequestHandler):
         vending = self.proxy.vending
         if vending and vending.applies(f"{self.command} {self.path}", self.headers.get(DELEGATION_HEADER)):
             return vending.add(content)
-        if self.proxy.prefix and urlsplit(self.path).path == CONFIG_PATH:
+        if urlsplit(self.path).path == CONFIG_PATH:
             config = json.loads(content)
-            config.setdefault("overrides", {})["prefix"] = self.proxy.prefix
+            if self.proxy.prefix:
+                config.setdefault("overrides", {})["prefix"] = self.proxy.prefix
+            if vending:
+                config["endpoints"].append(CREDENTIALS_ENDPOINT)
             return json.dumps(config).encode()
         return content
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 DELEGATION_HEADER = "X-Iceberg-Access-Delegation"
 VENDED = "vended-credentials"
 TABLE_ANSWER = re.compile(r"^(POST .*/namespaces/[^/]+/(tables|register)|GET .*/namespaces/[^/]+/tables/[^/?]+)(\?|$)")
+CREDENTIALS_CALL = re.compile(r"^GET /v1/.*namespaces/[^/]+/tables/[^/]+/credentials(\?|$)")
+CREDENTIALS_ENDPOINT = "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials"
 
 
 @dataclass
@@ -22,7 +24,6 @@ class Vending:
     # Older servers fill `config` only, newer ones `storage-credentials` too: a client has to take either.
     in_config: bool = True
     in_storage_credentials: bool = True
-    session_token: str = "vended-session-token"
     given: int = field(default=0)
 
     def applies(self, request: str, delegation: str | None) -> bool:
@@ -30,19 +31,27 @@ class Vending:
         asked = {word.strip() for word in (delegation or "").split(",")}
         return VENDED in asked and TABLE_ANSWER.search(request) is not None
 
-    def add(self, body: bytes) -> bytes:
-        """The answer with credentials in it."""
-        answer = json.loads(body)
+    def fresh(self) -> dict[str, str]:
+        """New credentials; their session tokens are numbered, so that a test sees which ones a client uses."""
         self.given += 1
         expires = str(int((time.time() + self.lifetime) * 1000))
-        extra = {
+        return {
             **self.properties,
-            "s3.session-token": self.session_token,
+            "s3.session-token": f"vended-session-token-{self.given}",
             "s3.session-token-expires-at-ms": expires,
             "expires-at-ms": expires,
         }
+
+    def add(self, body: bytes) -> bytes:
+        """The answer with credentials in it."""
+        answer = json.loads(body)
+        extra = self.fresh()
         if self.in_config:
             answer["config"] = {**(answer.get("config") or {}), **extra}
         if self.in_storage_credentials:
             answer.setdefault("storage-credentials", []).append({"prefix": self.prefix, "config": extra})
         return json.dumps(answer).encode()
+
+    def refreshed(self) -> dict[str, object]:
+        """The answer of the credentials endpoint, by which a client renews them without loading the table again."""
+        return {"storage-credentials": [{"prefix": self.prefix, "config": self.fresh()}]}
