@@ -46,7 +46,7 @@ def rest_catalog(store: ObjectStore | None = None, folder: Path | None = None) -
 
     A given `folder` is kept (database and local warehouse), so that a test can stop the server and start it again.
     """
-    classpath = f"{jars()}/*"
+    home_of_jars = jars()
     own = None if folder else tempfile.TemporaryDirectory(prefix="icebridge-catalog-")
     home = Path(own.name) if own else (folder or Path.cwd())
     warehouse = store.uri("warehouse") if store else f"file:{home / 'warehouse'}"
@@ -60,7 +60,12 @@ def rest_catalog(store: ObjectStore | None = None, folder: Path | None = None) -
         **(store.iceberg_properties() if store else {}),
     }
     command = [need("java", "default-jdk-headless"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-    command += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", classpath, str(LAUNCHER)]
+    command += [
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp",
+        f"{home_of_jars}/*:{home_of_jars}",
+        LAUNCHER.stem,
+    ]
     command += [f"{key}={value}" for key, value in properties.items()]
     try:
         with running(command, env={"AWS_REGION": "us-east-1"}) as server:
@@ -72,9 +77,9 @@ def rest_catalog(store: ObjectStore | None = None, folder: Path | None = None) -
 
 
 def jars() -> Path:
-    """The server's jars, resolved by Maven once per content of pom.xml and kept in the cache."""
-    pom = POM.read_bytes()
-    target = cache_dir() / "rest-catalog" / hashlib.sha256(pom).hexdigest()[:16]
+    """The server's jars and the compiled launcher, made once per content of their sources and kept in the cache."""
+    sources = POM.read_bytes() + LAUNCHER.read_bytes()
+    target = cache_dir() / "rest-catalog" / hashlib.sha256(sources).hexdigest()[:16]
     target.parent.mkdir(parents=True, exist_ok=True)
     # Parallel test runs share the cache: one resolves, the others wait; the rename makes it all or nothing.
     with (target.parent / "lock").open("w") as lock:
@@ -89,9 +94,15 @@ def jars() -> Path:
 
 
 def resolve(target: Path) -> None:
-    """Have Maven copy the jars; its output is the message when it fails."""
+    """Have Maven copy the jars and compile the launcher against them."""
     command = [need("mvn", "maven"), "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-    command += ["-DincludeScope=runtime", f"-DoutputDirectory={target}"]
+    build([*command, "-DincludeScope=runtime", f"-DoutputDirectory={target}"])
+    javac = need("javac", "default-jdk-headless")
+    build([javac, "-proc:none", "-cp", f"{target}/*", "-d", str(target), str(LAUNCHER)])
+
+
+def build(command: list[str]) -> None:
+    """Run one step; its output is the message when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=RESOLVE_SECONDS, check=False)
     if done.returncode != 0:
-        raise ServiceError(f"Maven could not resolve the REST catalog's jars:\n{(done.stdout + done.stderr)[-4_000:]}")
+        raise ServiceError(f"{command[0]} failed for the REST catalog:\n{(done.stdout + done.stderr)[-4_000:]}")
