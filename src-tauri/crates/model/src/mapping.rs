@@ -1,7 +1,18 @@
 //! From source names to target names: rules, case, single overrides.
 //!
 //! Rules are tried in order and the first match names the table; an override beats every rule; a table that no rule
-//! matches is left out, visibly.
+//! matches is left out, visibly. All of it is pure, so that the window previews a mapping without a round trip.
+
+mod pattern;
+mod resolve;
+mod sheet;
+mod target_name;
+mod template;
+
+pub use pattern::Pattern;
+pub use resolve::{Matcher, resolve};
+pub use sheet::{from_csv, to_csv};
+pub use target_name::fold;
 
 use crate::TableIdent;
 use serde::{Deserialize, Serialize};
@@ -13,12 +24,32 @@ pub struct Mapping {
     pub overrides: Vec<Override>,
 }
 
+impl Mapping {
+    /// What holds until somebody saves another: every table under its own name in lower case, nested namespaces
+    /// flattened, because Unity Catalog has one level of schemas and folds names to lower case.
+    pub fn standard() -> Self {
+        Self {
+            rules: vec![Rule {
+                kind: PatternKind::Glob,
+                pattern: "*".into(),
+                target_namespace: "{namespace_flat}".into(),
+                target_table: "{table}".into(),
+                case: CaseRule::Lower,
+                exclude: false,
+            }],
+            overrides: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     pub kind: PatternKind,
-    /// Matched against `namespace.table` as a whole.
+    /// Matched against `namespace.table` as a whole: see [`Pattern`].
     pub pattern: String,
-    /// `{namespace}`, `{namespace_flat}` (levels joined by `_`), `{table}`, `{0}` `{1}` … (the pattern's groups or `*`s).
+    /// `{namespace}` (all its levels), `{namespace_flat}` (levels joined by `_`), `{table}`; of a glob `{0}` `{1}` … what
+    /// its wildcards stood for, of a regex `{1}` `{name}` … its groups (`{0}`: the whole match). `{{` is a brace. A dot
+    /// begins another level of the namespace. A table without a namespace counts as being in `default`.
     pub target_namespace: String,
     pub target_table: String,
     #[serde(default)]
