@@ -28,12 +28,29 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 pub fn entry_hash(entry: &Entry) -> String {
     let mut hasher = Sha256::new();
     let sequence = entry.sequence.to_string();
-    let body = entry.body.to_string();
+    let body = canonical(&entry.body);
     for part in [&entry.previous_hash, &sequence, &entry.at, &entry.job, &entry.table, &entry.kind, &body] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
     hex::encode(hasher.finalize())
+}
+
+/// Compact JSON with the keys of every object in order. Not `to_string()`, whose order depends on a feature of serde_json
+/// that any other crate of a program may turn on.
+pub fn canonical(value: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let mut keys: Vec<&String> = map.keys().collect();
+                keys.sort();
+                Value::Object(keys.into_iter().map(|k| (k.clone(), sorted(&map[k]))).collect())
+            }
+            Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+            other => other.clone(),
+        }
+    }
+    sorted(value).to_string()
 }
 
 /// The first entry that breaks the chain, with the reason. `previous` is the hash before the first of `entries`.

@@ -1,1 +1,80 @@
-//! Local state: SQLite, migrations, the journal
+//! Local state: one SQLite file through sqlx, one module a table, and the journal.
+//!
+//! `Store` is cheap to clone. Writes go through one connection at a time inside a process and through SQLite's own lock
+//! between processes; [`Store::lock`] is for what must be alone in the whole state folder, such as a run.
+
+mod acceptances;
+mod catalogs;
+mod clock;
+mod failure;
+mod jobs;
+mod journal;
+mod lock;
+mod mappings;
+mod open;
+mod outcomes;
+mod tables;
+mod units;
+mod validations;
+
+pub use acceptances::Acceptance;
+pub use clock::now;
+pub use jobs::JobRecord;
+pub use lock::StateLock;
+
+use icebridge_model::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The name of the database inside the state folder.
+pub const STATE_FILE: &str = "state.db";
+
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+    state_dir: PathBuf,
+    writer: Arc<Mutex<()>>,
+}
+
+/// A write in progress: SQLite's write lock, and this process's turn to hold it.
+struct Write<'a> {
+    transaction: Transaction<'static, Sqlite>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Write<'_> {
+    async fn commit(self) -> Result<()> {
+        self.transaction.commit().await.map_err(|e| failure::of(e, "write the local state"))
+    }
+}
+
+impl Store {
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Waits until open connections are given back, and checkpoints the write-ahead log.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// IMMEDIATE, because a transaction that reads first and writes later can lose its turn to another process.
+    async fn write(&self) -> Result<Write<'_>> {
+        let turn = self.writer.lock().await;
+        let transaction =
+            self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failure::of(e, "write the local state"))?;
+        Ok(Write { transaction, _turn: turn })
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::internal("a record cannot be written as JSON").with_cause(e))
+}
+
+fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| failure::unreadable(what).with_cause(e))
+}

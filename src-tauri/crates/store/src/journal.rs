@@ -1,0 +1,164 @@
+//! The journal: entries are appended, never changed, and each carries the hash of the one before.
+
+use crate::{Store, failure, from_json, now};
+use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::Value;
+use sqlx::FromRow;
+
+/// Entries read at a time, so that a long journal does not fill the memory.
+const PAGE: i64 = 500;
+
+#[derive(FromRow)]
+struct Row {
+    sequence: i64,
+    at: String,
+    job: String,
+    ident: String,
+    kind: String,
+    body: String,
+    previous_hash: String,
+    hash: String,
+}
+
+impl TryFrom<Row> for Entry {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            sequence: u64::try_from(row.sequence).map_err(|_| failure::unreadable("a journal entry"))?,
+            at: row.at,
+            job: row.job,
+            table: row.ident,
+            kind: row.kind,
+            body: from_json(&row.body, "a journal entry")?,
+            previous_hash: row.previous_hash,
+            hash: row.hash,
+        })
+    }
+}
+
+/// A fraction may read back as its neighbour, and then the hash would no longer hold: write such numbers as text.
+fn has_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(has_fraction),
+        Value::Object(map) => map.values().any(has_fraction),
+        _ => false,
+    }
+}
+
+impl Store {
+    /// `job` and `table` may be empty: see [`Entry`]. Durable against the death of the process when it returns.
+    pub async fn append(&self, job: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
+        if has_fraction(&body) {
+            return Err(Error::internal("a journal entry holds a fraction").about(kind));
+        }
+        let doing = |e| failure::of(e, "append to the journal");
+        let mut write = self.write().await?;
+        let last: Option<(i64, String)> =
+            sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
+                .fetch_optional(&mut *write.transaction)
+                .await
+                .map_err(doing)?;
+        let (sequence, previous_hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
+        let mut entry = Entry {
+            sequence: u64::try_from(sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
+            at: now(),
+            job: job.to_string(),
+            table: table.to_string(),
+            kind: kind.to_string(),
+            body,
+            previous_hash,
+            hash: String::new(),
+        };
+        entry.hash = entry_hash(&entry);
+        sqlx::query(
+            "INSERT INTO journal (sequence, at, job, ident, kind, body, previous_hash, hash)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(sequence + 1)
+        .bind(&entry.at)
+        .bind(&entry.job)
+        .bind(&entry.table)
+        .bind(&entry.kind)
+        .bind(canonical(&entry.body))
+        .bind(&entry.previous_hash)
+        .bind(&entry.hash)
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(doing)?;
+        write.commit().await?;
+        Ok(entry)
+    }
+
+    /// The entries of one job, in order.
+    pub async fn entries(&self, job: &str) -> Result<Vec<Entry>> {
+        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM journal WHERE job = ? ORDER BY sequence")
+            .bind(job)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the journal"))?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// A page of the whole journal: up to some hundreds of entries after `sequence` (0: from the first). Empty at the end.
+    pub async fn entries_after(&self, sequence: u64) -> Result<Vec<Entry>> {
+        let after = i64::try_from(sequence).unwrap_or(i64::MAX);
+        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?")
+            .bind(after)
+            .bind(PAGE)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the journal"))?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The sequence and hash of the last entry: `(0, GENESIS)` of an empty journal.
+    pub async fn journal_head(&self) -> Result<(u64, String)> {
+        let last: Option<(i64, String)> =
+            sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|e| failure::of(e, "read the journal"))?;
+        Ok(last.map_or_else(|| (0, GENESIS.to_string()), |(n, hash)| (n.unsigned_abs(), hash)))
+    }
+
+    /// Follows the chain from its beginning. Returns the number of entries.
+    pub async fn verify_journal(&self) -> Result<u64> {
+        let (mut sequence, mut previous) = (0, GENESIS.to_string());
+        loop {
+            let page = self.entries_after(sequence).await?;
+            if let Some((broken, why)) = first_break(previous.clone(), sequence, &page) {
+                return Err(Error::new(Code::StateBroken, format!("the journal does not hold: {why}"))
+                    .about(format!("journal entry {broken}"))
+                    .with_hint("Somebody changed the state file. Audit bundles exported before still hold the true entries."));
+            }
+            match page.last() {
+                Some(last) => (sequence, previous) = (last.sequence, last.hash.clone()),
+                None => return Ok(sequence),
+            }
+        }
+    }
+
+    /// The last `table.state` entry of each table of a job: where every table is.
+    pub async fn table_states(&self, job: &str) -> Result<Vec<(TableIdent, Entry)>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE sequence IN
+                (SELECT max(sequence) FROM journal WHERE job = ? AND kind = 'table.state' GROUP BY ident)
+             ORDER BY ident",
+        )
+        .bind(job)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the states of the job's tables").about(job))?;
+        rows.into_iter()
+            .map(|row| {
+                let entry = Entry::try_from(row)?;
+                let table =
+                    TableIdent::parse(&entry.table).map_err(|e| failure::unreadable("a table's name").with_cause(e))?;
+                Ok((table, entry))
+            })
+            .collect()
+    }
+}

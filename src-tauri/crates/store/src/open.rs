@@ -1,0 +1,120 @@
+//! Opening the state folder: made private, checked to be ours, brought up to date.
+
+use crate::{STATE_FILE, Store, failure, lock};
+use icebridge_model::{Code, Error, Result};
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, SqliteConnection};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// `PRAGMA application_id` of our file, "ICBR".
+const APPLICATION_ID: i64 = 0x4943_4252;
+/// Few: SQLite has one writer, and reads are short.
+const CONNECTIONS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Store {
+    /// Opens the state in a folder, which is made if it is not there.
+    pub async fn open(state_dir: impl AsRef<Path>) -> Result<Self> {
+        let state_dir = state_dir.as_ref();
+        let file = state_dir.join(STATE_FILE);
+        make_private_folder(state_dir, &file).map_err(|e| folder_failure(state_dir, e))?;
+        // Two processes that open a fresh folder at once must not both lay the schema.
+        let opening = lock::for_opening(state_dir).await?;
+        make_private_file(&file).map_err(|e| folder_failure(&file, e))?;
+        refuse_foreign(&file).await.map_err(|e| e.about(file.display()))?;
+
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|e| failure::of(e, "open the local state").about(file.display()))?;
+        MIGRATIONS.run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
+        drop(opening);
+        Ok(Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default() })
+    }
+}
+
+/// Looks before anything is written: somebody's own database must not be turned into ours.
+async fn refuse_foreign(file: &Path) -> Result<()> {
+    if std::fs::metadata(file).map_or(0, |m| m.len()) == 0 {
+        return Ok(());
+    }
+    let look = |e| failure::of(e, "open the local state");
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(look)?;
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await.map_err(look)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '\\_sqlx\\_%' ESCAPE '\\'")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(look)?;
+    connection.close().await.map_err(look)?;
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(Error::new(Code::StateBroken, "this database belongs to another program")
+        .with_hint("Choose another state folder; nothing was changed in this one."))
+}
+
+fn migration_failure(error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) | MigrateError::VersionTooNew(..) => {
+            Error::new(Code::StateBroken, "the local state was written by another version of IceBridge")
+                .with_hint("Use the newer version of IceBridge, or choose another state folder.")
+                .with_cause(error)
+        }
+        MigrateError::Execute(inner) => failure::of(inner, "bring the local state up to date"),
+        other => failure::broken("the local state cannot be brought up to date").with_cause(other),
+    }
+}
+
+fn folder_failure(path: &Path, error: std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::StorageFull,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Code::StorageDenied,
+        _ => Code::StateBroken,
+    };
+    Error::new(code, "the state folder cannot be used")
+        .about(path.display())
+        .with_hint("Check the folder's permissions and free space, or choose another one.")
+        .with_cause(error)
+}
+
+/// A folder we make is for its owner alone. One that was there is left as it is, unless it already is a state folder.
+fn make_private_folder(folder: &Path, file: &Path) -> std::io::Result<()> {
+    let ours = !folder.exists() || file.exists();
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    if ours {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    #[cfg(not(unix))]
+    let _ = ours;
+    Ok(())
+}
+
+/// SQLite gives its write-ahead log the permissions of the database.
+fn make_private_file(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(file).map(drop)
+}

@@ -1,0 +1,71 @@
+//! The inventory: what each source holds.
+
+use crate::{Store, failure, from_json, to_json};
+use icebridge_model::facts::InventoryRow;
+use icebridge_model::{Code, Error, Result, TableIdent};
+
+impl Store {
+    pub async fn save_inventory_row(&self, source: &str, row: &InventoryRow) -> Result<()> {
+        let text = to_json(row)?;
+        let mut write = self.write().await?;
+        let saved = sqlx::query(
+            "INSERT INTO tables (source, ident, captured_at, inventory) VALUES (?, ?, ?, ?)
+             ON CONFLICT (source, ident) DO UPDATE SET captured_at = excluded.captured_at, inventory = excluded.inventory",
+        )
+        .bind(source)
+        .bind(row.ident.to_string())
+        .bind(&row.captured_at)
+        .bind(text)
+        .execute(&mut *write.transaction)
+        .await;
+        match saved {
+            Ok(_) => write.commit().await,
+            Err(error) if failure::is_foreign_key(&error) => {
+                drop(write);
+                Err(self.no_catalog(source).await)
+            }
+            Err(error) => Err(failure::of(error, "save the inventory").about(&row.ident)),
+        }
+    }
+
+    /// Sorted by name.
+    pub async fn inventory(&self, source: &str) -> Result<Vec<InventoryRow>> {
+        let rows: Vec<String> = sqlx::query_scalar("SELECT inventory FROM tables WHERE source = ? ORDER BY ident")
+            .bind(source)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the inventory").about(source))?;
+        let mut rows =
+            rows.iter().map(|r| from_json(r, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
+        rows.sort_by(|a, b| a.ident.cmp(&b.ident));
+        Ok(rows)
+    }
+
+    pub async fn inventory_row(&self, source: &str, table: &TableIdent) -> Result<InventoryRow> {
+        let row: Option<String> = sqlx::query_scalar("SELECT inventory FROM tables WHERE source = ? AND ident = ?")
+            .bind(source)
+            .bind(table.to_string())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the inventory").about(table))?;
+        match row {
+            Some(row) => from_json(&row, "the inventory"),
+            None => Err(Error::new(Code::TableNotFound, format!("the inventory of {source} has no such table"))
+                .about(table)
+                .with_hint(format!("Take the inventory again with `icebridge inventory {source}`."))),
+        }
+    }
+
+    /// Forgets the tables that the source no longer has.
+    pub async fn retain_inventory(&self, source: &str, tables: &[TableIdent]) -> Result<()> {
+        let keep: Vec<String> = tables.iter().map(ToString::to_string).collect();
+        let mut write = self.write().await?;
+        sqlx::query("DELETE FROM tables WHERE source = ? AND ident NOT IN (SELECT value FROM json_each(?))")
+            .bind(source)
+            .bind(to_json(&keep)?)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(|e| failure::of(e, "tidy the inventory").about(source))?;
+        write.commit().await
+    }
+}

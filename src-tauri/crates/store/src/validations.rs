@@ -1,0 +1,42 @@
+//! Validations: all of them are kept, the last one of a table counts.
+
+use crate::{Store, failure, from_json, to_json};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result};
+
+impl Store {
+    pub async fn save_validation(&self, job: &str, validation: &Validation) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO validations (job, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(job)
+        .bind(validation.source.to_string())
+        .bind(validation.passed)
+        .bind(to_json(validation)?)
+        .bind(&validation.validated_at)
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(|e| {
+            if failure::is_foreign_key(&e) {
+                Error::new(Code::JobNotFound, "there is no such job").about(job)
+            } else {
+                failure::of(e, "save the validation").about(&validation.source)
+            }
+        })?;
+        write.commit().await
+    }
+
+    /// The last one of each table, sorted by the source's name.
+    pub async fn validations(&self, job: &str) -> Result<Vec<Validation>> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT validation FROM validations WHERE id IN
+                (SELECT max(id) FROM validations WHERE job = ? GROUP BY ident) ORDER BY ident",
+        )
+        .bind(job)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the validations").about(job))?;
+        rows.iter().map(|v| from_json(v, "a validation")).collect()
+    }
+}
