@@ -1,0 +1,90 @@
+//! Byte-for-byte copies in bounded memory.
+
+use super::errors::from_io;
+use super::local::{self, CopyFailure};
+use super::{Location, Opened, Storage};
+use futures::{StreamExt, TryStreamExt};
+use icebridge_model::{Code, Error, Result};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Told of every few megabytes that were moved.
+pub type OnBytes = Arc<dyn Fn(u64) + Send + Sync>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    pub bytes: u64,
+    /// Of the bytes as they were read, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Of S3 objects: pieces fetched at the same time, in order.
+const PIECE: u64 = 8 << 20;
+const PIECES_AT_ONCE: usize = 4;
+
+impl Storage {
+    /// Copies a file from (another) storage to this one. The target appears whole or not at all; dropping the future stops
+    /// the copy.
+    pub async fn copy_from(&self, source: &Storage, from: &str, to: &str, each: &OnBytes) -> Result<Copied> {
+        if let (Location::Local(from_file), Location::Local(to_file)) = (Location::parse(from)?, Location::parse(to)?) {
+            let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
+            let (stopped, each) = (stop.0.clone(), each.clone());
+            let work = move || {
+                local::copy(&from_file, &to_file, |n| {
+                    each(n);
+                    !stopped.load(Ordering::Relaxed)
+                })
+            };
+            let copied = match tokio::task::spawn_blocking(work).await {
+                Ok(copied) => copied,
+                Err(e) => return Err(Error::internal("a copy was cut short").about(to).with_cause(e)),
+            };
+            return match copied {
+                Ok((bytes, sum)) => Ok(Copied { bytes, sha256: hex::encode(sum) }),
+                Err(CopyFailure::Read(e)) => Err(from_io(e, "reading", from)),
+                Err(CopyFailure::Write(e)) => Err(from_io(e, "writing", to)),
+                Err(CopyFailure::Stopped) => Err(Error::new(Code::Cancelled, "the copy was stopped").about(to)),
+            };
+        }
+        let size = source.size(from).await?;
+        let mut writer = self.sized_writer(to, Some(size)).await?;
+        let mut sum = Sha256::new();
+        let pieces = (0..size.div_ceil(PIECE)).map(|i| {
+            let range = i * PIECE..((i + 1) * PIECE).min(size);
+            async move { source.read_range(from, range).await }
+        });
+        let mut pieces = futures::stream::iter(pieces).buffered(PIECES_AT_ONCE);
+        while let Some(piece) = pieces.try_next().await? {
+            sum.update(&piece);
+            let length = piece.len() as u64;
+            writer.write(piece).await?;
+            each(length);
+        }
+        writer.finish().await?;
+        Ok(Copied { bytes: size, sha256: hex::encode(sum.finalize()) })
+    }
+
+    /// Lets S3 itself copy an object, where source and target are on the same endpoint and these credentials may read both.
+    /// False if that cannot be: nothing was done, copy the bytes. No checksum: the bytes never come here.
+    pub async fn server_copy_from(&self, source: &Storage, from: &str, to: &str) -> Result<bool> {
+        let (Opened::S3(from_bucket, from_key), Opened::S3(to_bucket, to_key)) =
+            (source.open(from).await?, self.open(to).await?)
+        else {
+            return Ok(false);
+        };
+        if !to_bucket.is_same_as(&from_bucket) {
+            return Ok(false);
+        }
+        to_bucket.copy(&from_key, &to_key, to).await
+    }
+}
+
+/// A blocking thread does not notice that its future was dropped: this tells it.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,299 @@
+//! Local files. Blocking calls run on tokio's blocking threads.
+
+use super::errors::from_io;
+use super::{Child, Entry};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use icebridge_model::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Runs a blocking piece of work and gives its failure the path it is about.
+pub(super) async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    path: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|e| from_io(e, doing, path)),
+        Err(e) => Err(Error::internal(format!("{doing} was cut short")).about(path).with_cause(e)),
+    }
+}
+
+pub(super) async fn read(file: PathBuf, path: &str) -> Result<Bytes> {
+    blocking("reading", path, move || fs::read(file).map(Bytes::from)).await
+}
+
+pub(super) async fn size(file: PathBuf, path: &str) -> Result<u64> {
+    blocking("reading", path, move || {
+        let found = fs::metadata(file)?;
+        if found.is_file() { Ok(found.len()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "it is a folder")) }
+    })
+    .await
+}
+
+pub(super) async fn read_ranges(file: PathBuf, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let ranges = ranges.to_vec();
+    blocking("reading", path, move || read_all(&File::open(file)?, &ranges)).await
+}
+
+pub(super) fn read_all(file: &File, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
+    ranges
+        .iter()
+        .map(|range| {
+            let length = usize::try_from(range.end.saturating_sub(range.start))
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the range does not fit in memory"))?;
+            // A broken manifest may ask for more than any file has: look before the memory is taken.
+            if range.end > file.metadata()?.len() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let mut buffer = vec![0; length];
+            read_exact_at(file, &mut buffer, range.start)?;
+            Ok(Bytes::from(buffer))
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !buffer.is_empty() {
+        match file.seek_read(buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                buffer = &mut buffer[n..];
+                offset += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Walks in a thread of its own; the channel's bound keeps a walk of millions of files from filling the memory.
+pub(super) fn list(folder: PathBuf, prefix: String) -> BoxStream<'static, Result<Entry>> {
+    let (send, receive) = tokio::sync::mpsc::channel(256);
+    tokio::task::spawn_blocking(move || {
+        let mut open = vec![(folder, prefix)];
+        while let Some((folder, text)) = open.pop() {
+            let failed = |e: io::Error| from_io(e, "listing", &text);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return drop(send.blocking_send(Err(failed(e)))),
+            };
+            for entry in entries {
+                let found = entry.and_then(|e| Ok((e.file_type()?, e)));
+                let (kind, entry) = match found {
+                    Ok(found) => found,
+                    Err(e) => return drop(send.blocking_send(Err(failed(e)))),
+                };
+                let path = format!("{text}/{}", entry.file_name().to_string_lossy());
+                if kind.is_dir() {
+                    open.push((entry.path(), path));
+                    continue;
+                }
+                // A link counts as what it points to, unless that is a folder: links between folders can go in circles.
+                match fs::metadata(entry.path()) {
+                    Ok(found) if found.is_file() => {
+                        if send.blocking_send(Ok(Entry { path, size: found.len() })).is_err() {
+                            return;
+                        }
+                    }
+                    Ok(_) => {}
+                    // Deleted between the listing and the look.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return drop(send.blocking_send(Err(failed(e)))),
+                }
+            }
+        }
+    });
+    futures::stream::unfold(receive, |mut receive| async { receive.recv().await.map(|e| (e, receive)) }).boxed()
+}
+
+pub(super) async fn children(folder: PathBuf, path: &str) -> Result<Vec<Child>> {
+    blocking("listing", path, move || {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            Err(e) => return Err(e),
+        };
+        let mut children = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if let (Ok(name), Ok(found)) = (entry.file_name().into_string(), fs::metadata(entry.path())) {
+                children.push(Child { name, is_folder: found.is_dir() });
+            }
+        }
+        Ok(children)
+    })
+    .await
+}
+
+pub(super) async fn delete(file: PathBuf, path: &str) -> Result<()> {
+    blocking("deleting", path, move || gone_is_fine(fs::remove_file(file))).await
+}
+
+pub(super) async fn delete_folder(folder: PathBuf, path: &str) -> Result<()> {
+    if folder.components().filter(|c| matches!(c, std::path::Component::Normal(_))).count() < 2
+        || folder.components().any(|c| matches!(c, std::path::Component::ParentDir))
+    {
+        return Err(Error::internal("a folder this near to the root is never deleted").about(path));
+    }
+    blocking("deleting", path, move || gone_is_fine(fs::remove_dir_all(folder))).await
+}
+
+fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()> {
+    blocking("writing", path, move || {
+        let (mut out, half) = Half::create(&file)?;
+        out.write_all(&bytes)?;
+        drop(out);
+        half.rename()
+    })
+    .await
+}
+
+pub(super) async fn write_new(file: PathBuf, path: &str, bytes: Bytes) -> Result<bool> {
+    blocking("writing", path, move || {
+        let (mut out, half) = Half::create(&file)?;
+        out.write_all(&bytes)?;
+        out.sync_all()?;
+        drop(out);
+        half.link_new()
+    })
+    .await
+}
+
+/// A file under its temporary name, deleted unless it gets its own. The temporary name is the same at every attempt, so
+/// that what a killed process left behind is overwritten by the next one.
+#[derive(Debug)]
+pub(super) struct Half {
+    temporary: PathBuf,
+    file: PathBuf,
+    kept: bool,
+}
+
+impl Half {
+    pub(super) fn create(file: &Path) -> io::Result<(File, Self)> {
+        let temporary = temporary_name(file)?;
+        let half = |out| (out, Self { temporary: temporary.clone(), file: file.to_path_buf(), kept: false });
+        match File::create(&temporary) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if let Some(folder) = file.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                File::create(&temporary).map(half)
+            }
+            other => other.map(half),
+        }
+    }
+
+    pub(super) fn rename(mut self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.file)?;
+        self.kept = true;
+        Ok(())
+    }
+
+    /// A hard link fails if the name is taken: the one call that is atomic and creates only, on every platform.
+    fn link_new(self) -> io::Result<bool> {
+        match fs::hard_link(&self.temporary, &self.file) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            // File systems without hard links: still creates only, but a kill in the middle leaves a short file.
+            Err(e) if matches!(e.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+                match File::create_new(&self.file) {
+                    Ok(mut out) => {
+                        let written =
+                            io::copy(&mut File::open(&self.temporary)?, &mut out).and_then(|_| out.sync_all());
+                        if written.is_err() {
+                            let _ = fs::remove_file(&self.file);
+                        }
+                        written.map(|()| true)
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                    Err(e) => Err(e),
+                }
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn temporary_name(file: &Path) -> io::Result<PathBuf> {
+    let name = file
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"))?
+        .to_string_lossy();
+    // File systems take names of 255 bytes; the longest of them get a short stand-in.
+    let short = if name.len() > 240 { hex::encode(&Sha256::digest(name.as_bytes())[..16]) } else { name.into_owned() };
+    Ok(file.with_file_name(format!(".{short}.icebridge-part")))
+}
+
+/// Copies one local file. Reading, hashing and writing share one buffer that fits the processor's cache, so the bytes
+/// pass through memory once.
+pub(super) fn copy(from: &Path, to: &Path, mut each: impl FnMut(u64) -> bool) -> Result<(u64, [u8; 32]), CopyFailure> {
+    let mut source = File::open(from).map_err(CopyFailure::Read)?;
+    let expected = source.metadata().map_err(CopyFailure::Read)?;
+    if !expected.is_file() {
+        return Err(CopyFailure::Read(io::Error::new(io::ErrorKind::NotFound, "it is a folder")));
+    }
+    let (mut out, half) = Half::create(to).map_err(CopyFailure::Write)?;
+    let mut buffer = vec![0; 256 << 10];
+    let (mut sum, mut total, mut untold) = (Sha256::new(), 0, 0);
+    loop {
+        let length = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(CopyFailure::Read(e)),
+        };
+        sum.update(&buffer[..length]);
+        out.write_all(&buffer[..length]).map_err(CopyFailure::Write)?;
+        total += length as u64;
+        untold += length as u64;
+        if untold >= 4 << 20 {
+            if !each(std::mem::take(&mut untold)) {
+                return Err(CopyFailure::Stopped);
+            }
+        }
+    }
+    if untold > 0 {
+        each(untold);
+    }
+    drop(out);
+    half.rename().map_err(CopyFailure::Write)?;
+    Ok((total, sum.finalize().into()))
+}
+
+pub(super) enum CopyFailure {
+    Read(io::Error),
+    Write(io::Error),
+    Stopped,
+}
