@@ -1,1 +1,99 @@
-fn main() {}
+//! `cargo xtask <command>`: everything the repository does to itself. Each command says what it installs before it does,
+//! skips what is already done, and ends with the next step when it cannot go on.
+
+mod bench;
+mod bundle;
+mod command;
+mod demo;
+mod java;
+mod lint;
+mod packages;
+mod python;
+mod repo;
+mod setup;
+mod stamp;
+mod test;
+mod ui;
+mod wasm;
+
+use repo::Repo;
+use std::fmt;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  demo [--headless]                     the whole journey on a sample lakehouse, in the window or in the terminal
+  test [--only rust|python|window] [-- ARGS]
+                                        set-up, builds and every test; ARGS go to pytest (or to cargo test with --only rust)
+  lint                                  formatting and lints of Rust and Python
+  ui                                    build the window's content into ui/dist
+  setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
+  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (benches/run.py --help)
+  bundle [-- ARGS]                      the installable app, by tauri-cli
+
+Environment:
+  ICEBRIDGE_CACHE    where downloads are kept (default: .icebridge/cache)
+  ICEBRIDGE_WASM     `rustup` or `debian`: the compiler of the UI, where the choice should not be made by looking
+";
+
+/// What went wrong, in words for the person at the terminal; a second line may say what to do.
+pub struct Failure(String);
+
+pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Prints a line about what is going on, apart from the output of the tools themselves.
+pub fn say(text: impl fmt::Display) {
+    eprintln!("==> {text}");
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (own, passed_on) = match words.iter().position(|word| word == "--") {
+        Some(at) => (&words[..at], words[at + 1..].to_vec()),
+        None => (&words[..], Vec::new()),
+    };
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let repo = Repo::here();
+    let done = match own.as_slice() {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        ["demo"] => demo::demo(&repo, false),
+        ["demo", "--headless"] => demo::demo(&repo, true),
+        ["ui"] => ui::build(&repo),
+        ["setup"] => setup::window(&repo),
+        ["setup", "--tests"] => setup::tests(&repo),
+        ["test"] => test::run_part(&repo, None, &passed_on),
+        ["test", "--only", part] => {
+            test::Part::parse(part).and_then(|part| test::run_part(&repo, Some(part), &passed_on))
+        }
+        ["lint"] => lint::run_all(&repo),
+        ["bench"] => bench::measure(&repo, &passed_on),
+        ["bundle"] => bundle::pack(&repo, &passed_on),
+        _ => {
+            eprintln!("cargo xtask does not know `{}`.\n\n{HELP}", own.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nerror: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The benchmark of benches/, with the command line as users get it.
+
+use crate::command::{cargo, run};
+use crate::repo::Repo;
+use crate::{Result, python, say};
+
+pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {
+    say(
+        "The benchmark builds the release command line, writes a table of about 1 GB into the cache folder (once), and",
+    );
+    eprintln!(
+        "      copies it many times: it needs 8 GB of disk, 8 GB of memory and a machine with nothing else to do"
+    );
+    python::ensure(repo)?;
+    run(cargo(&repo.root).args(["build", "--release", "-p", "icebridge-cli"]))?;
+    let mut bench = python::python(repo);
+    bench.env("ICEBRIDGE_BIN", repo.built("release", "icebridge"));
+    run(bench.arg(repo.path("benches/run.py")).args(passed_on))
+}

@@ -1,0 +1,31 @@
+//! Java, and the jars that the tests start.
+
+use crate::command::{command, output, run};
+use crate::repo::Repo;
+use crate::{Result, python, say, stamp};
+
+/// The version of the JDK on PATH: of its compiler, which a bare runtime lacks.
+pub fn major_version() -> Option<u32> {
+    // `javac 17.0.15`, `javac 21`
+    let told = output(command("javac").arg("-version"))?;
+    told.split_whitespace().nth(1)?.split(['.', '-', '+']).next()?.parse().ok()
+}
+
+/// Fetches the jars of Spark's Iceberg runtime and of Iceberg's REST catalog, by the tests' own resolvers.
+pub fn jars(repo: &Repo) -> Result {
+    let key = stamp::Content::default()
+        .word(&repo.cache().to_string_lossy())
+        .path(&repo.path("tests/lakehouse/spark.py"))?
+        .path(&repo.path("tests/services/pom.xml"))?
+        .key();
+    if stamp::is_fresh(repo, "jars", &key) {
+        return Ok(());
+    }
+    say(format!(
+        "Fetching the jars of Spark and Iceberg from Maven Central into {} (about 200 MB)",
+        repo.cache().display()
+    ));
+    run(&mut python::module(repo, "tests.lakehouse.spark"))?;
+    run(python::python(repo).args(["-c", "from tests.services.rest_catalog import jars; print(jars())"]))?;
+    stamp::write(repo, "jars", &key)
+}

@@ -1,0 +1,164 @@
+//! The rules between the rooms, as docs/ARCHITECTURE.md tells them, read from the manifests. A rule that no test holds
+//! is a wish.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which of our crates each crate may name in its manifest, for code, build or tests.
+const KNOWS: &[(&str, &[&str])] = &[
+    ("icebridge-model", &[]),
+    ("icebridge-lakehouse", &["icebridge-model"]),
+    ("icebridge-databricks", &["icebridge-model"]),
+    ("icebridge-store", &["icebridge-model"]),
+    ("icebridge-core", &["icebridge-model", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"]),
+    ("icebridge-api", &["icebridge-model", "icebridge-core"]),
+    // It knows neither the client nor core: a client's bug must not cancel itself out.
+    ("icebridge-sandbox", &["icebridge-model"]),
+    ("icebridge-cli", &["icebridge-model", "icebridge-api"]),
+    ("icebridge-desktop", &["icebridge-model", "icebridge-api"]),
+    ("icebridge-ui", &["icebridge-model"]),
+    ("xtask", &[]),
+];
+
+/// Which crates may name these outside dependencies; an ending `*` stands for anything.
+const KEPT_IN: &[(&str, &[&str])] = &[
+    ("sqlx", &["icebridge-store", "icebridge-lakehouse"]),
+    ("tauri*", &["icebridge-desktop"]),
+    ("keyring*", &["icebridge-api"]),
+    ("yew*", &["icebridge-ui"]),
+    ("web-sys", &["icebridge-ui"]),
+    ("wasm-bindgen*", &["icebridge-ui"]),
+    ("reqwest", &["icebridge-lakehouse", "icebridge-databricks"]),
+    ("object_store", &["icebridge-lakehouse"]),
+    ("parquet", &["icebridge-lakehouse"]),
+    ("arrow*", &["icebridge-lakehouse"]),
+    ("apache-avro", &["icebridge-lakehouse"]),
+    ("clap*", &["icebridge-cli"]),
+    // Errors are the model's everywhere: what has no code can't be shown to anybody.
+    ("anyhow", &[]),
+    ("eyre", &[]),
+    // Its readers and writers are wrong where it matters: docs/adr/0002.
+    ("iceberg", &[]),
+];
+
+const LONGEST: usize = 600;
+const SOURCES: &[&str] = &["rs", "py", "java", "css", "sql"];
+const ROOMS: &[&str] = &["src-tauri", "ui", "xtask", "tests", "spark", "benches"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Crate name to the names in its manifest.
+fn manifests(metadata: &Value) -> BTreeMap<String, Vec<String>> {
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|one| (name(one), one["dependencies"].as_array().unwrap().iter().map(name).collect())).collect()
+}
+
+fn is(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
+}
+
+fn violations(manifests: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (owner, names) in manifests {
+        let Some((_, known)) = KNOWS.iter().find(|(one, _)| one == owner) else {
+            found.push(format!("{owner} has no line in KNOWS: say which of our crates it may know"));
+            continue;
+        };
+        for name in names {
+            if manifests.contains_key(name) && !known.contains(&name.as_str()) {
+                found.push(format!("{owner} must not know {name}; it may know: {}", known.join(", ")));
+            }
+            for (pattern, places) in KEPT_IN.iter().filter(|(pattern, _)| is(pattern, name)) {
+                if !places.contains(&owner.as_str()) {
+                    found.push(format!("{owner} must not use {name}; {pattern} is kept in: {}", places.join(", ")));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn real() -> Value {
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root());
+    serde_json::from_slice(&metadata.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn each_room_knows_only_those_it_may() {
+    let found = violations(&manifests(&real()));
+    assert!(found.is_empty(), "\n{}\nThe rules are in docs/ARCHITECTURE.md.\n", found.join("\n"));
+}
+
+#[test]
+fn a_broken_rule_is_found_and_its_offender_named() {
+    let mut bent = manifests(&real());
+    assert!(bent.len() >= 9, "the workspace lost crates, or cargo metadata changed its shape: {bent:?}");
+    let offences = [
+        ("icebridge-model", "icebridge-store"),
+        ("icebridge-ui", "icebridge-api"),
+        ("icebridge-cli", "icebridge-core"),
+        ("icebridge-core", "sqlx"),
+        ("icebridge-cli", "tauri-plugin-store"),
+        ("icebridge-desktop", "keyring"),
+    ];
+    for (owner, name) in offences {
+        bent.get_mut(owner).unwrap().push(name.to_owned());
+    }
+    bent.insert("icebridge-new".to_owned(), Vec::new());
+    let found = violations(&bent);
+    for (owner, name) in offences {
+        assert!(
+            found.iter().any(|line| line.starts_with(owner) && line.contains(name)),
+            "{owner} -> {name}: {found:?}"
+        );
+    }
+    assert!(found.iter().any(|line| line.starts_with("icebridge-new")), "{found:?}");
+    assert_eq!(found.len(), offences.len() + 1, "{found:?}");
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for package in real()["packages"].as_array().unwrap() {
+        let manifest = package["manifest_path"].as_str().unwrap();
+        let text = fs::read_to_string(manifest).unwrap();
+        assert!(text.contains("[lints]\nworkspace = true"), "{manifest} lacks `[lints] workspace = true`");
+    }
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !matches!(&*name, "target" | "dist" | "gen" | "__pycache__") && !name.starts_with('.') {
+                sources(&path, into);
+            }
+        } else if path.extension().is_some_and(|ending| SOURCES.iter().any(|one| ending == *one)) {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_one_purpose() {
+    let mut files = Vec::new();
+    for room in ROOMS {
+        sources(&root().join(room), &mut files);
+    }
+    assert!(files.len() > 50, "only {} source files found: the search is broken", files.len());
+    let lines = |file: &PathBuf| fs::read_to_string(file).unwrap_or_default().lines().count();
+    let long: Vec<String> = files
+        .iter()
+        .map(|file| (lines(file), file))
+        .filter(|(lines, _)| *lines > LONGEST)
+        .map(|(lines, file)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "\nLonger than {LONGEST} lines; split by purpose:\n{}\n", long.join("\n"));
+}
