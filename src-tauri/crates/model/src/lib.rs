@@ -15,6 +15,7 @@ pub mod journal;
 pub mod mapping;
 pub mod ops;
 pub mod plan;
+pub mod properties;
 pub mod run;
 pub mod schema;
 pub mod secret;
