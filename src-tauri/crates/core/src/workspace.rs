@@ -1,5 +1,86 @@
-//! The place where a journey's state lives.
+//! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
-/// Set below.
+use crate::secrets::SecretStore;
+use icebridge_lakehouse::catalog::{self, Secrets};
+use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_model::catalog::{CatalogSpec, Role};
+use icebridge_model::run::Event;
+use icebridge_model::{Code, Error, Result};
+use icebridge_store::Store;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+pub use icebridge_store::now;
+
+/// A slow listener loses old progress, never a state: those are in the journal.
+const EVENTS_KEPT: usize = 1024;
+
+/// Cheap to clone; every clone is the same workspace.
 #[derive(Clone, Debug)]
-pub struct Workspace {}
+pub struct Workspace {
+    pub store: Store,
+    pub secrets: Arc<dyn SecretStore>,
+    pub state_dir: PathBuf,
+    pub events: broadcast::Sender<Event>,
+}
+
+impl Workspace {
+    pub async fn open(state_dir: impl AsRef<Path>, secrets: Arc<dyn SecretStore>) -> Result<Self> {
+        let store = Store::open(state_dir).await?;
+        let state_dir = store.state_dir().to_path_buf();
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        Ok(Self { store, secrets, state_dir, events })
+    }
+
+    /// Nobody listening is no error.
+    pub fn emit(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    pub async fn open_source(&self, name: &str) -> Result<Arc<dyn Catalog>> {
+        let spec = self.spec(name, Role::Source).await?;
+        let secrets = self.secrets_of(&spec).await?;
+        catalog::open(&spec, &secrets).await.map_err(|e| e.about(name))
+    }
+
+    pub async fn open_target(&self, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+        let spec = self.spec(name, Role::Target).await?;
+        let secrets = self.secrets_of(&spec).await?;
+        catalog::open_target(&spec, &secrets).await.map_err(|e| e.about(name))
+    }
+
+    async fn spec(&self, name: &str, role: Role) -> Result<CatalogSpec> {
+        let spec = self.store.catalog(name).await?;
+        if spec.role == role {
+            return Ok(spec);
+        }
+        let (is, asked) = match role {
+            Role::Source => ("target", "source"),
+            Role::Target => ("source", "target"),
+        };
+        Err(Error::invalid(format!("this catalog is a {is}, and a {asked} is asked for"))
+            .about(name)
+            .with_hint(format!("Name a catalog that was added as a {asked}.")))
+    }
+
+    /// The secrets a catalog is said to have. One that the keychain does not have is named here, not by a refused request.
+    pub async fn secrets_of(&self, spec: &CatalogSpec) -> Result<Secrets> {
+        let (kept, spec) = (Arc::clone(&self.secrets), spec.clone());
+        // A keychain may ask a person to unlock it.
+        tokio::task::spawn_blocking(move || {
+            let mut secrets = Secrets::new();
+            for key in &spec.secrets {
+                let secret = kept.get(&spec.name, key)?.ok_or_else(|| {
+                    Error::new(Code::CredentialsMissing, format!("the keychain has no {key} for this catalog"))
+                        .about(&spec.name)
+                        .with_hint("Save the catalog again with its credentials.")
+                })?;
+                secrets.insert(key.clone(), secret);
+            }
+            Ok(secrets)
+        })
+        .await
+        .map_err(|e| Error::internal("reading the keychain failed").with_cause(e))?
+    }
+}

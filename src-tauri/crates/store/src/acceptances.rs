@@ -23,7 +23,8 @@ impl Store {
         let mut accepted = rows
             .into_iter()
             .map(|(ident, code)| {
-                let table = TableIdent::parse(&ident).map_err(|e| failure::unreadable("a table's name").with_cause(e))?;
+                let table =
+                    TableIdent::parse(&ident).map_err(|e| failure::unreadable("a table's name").with_cause(e))?;
                 Ok(Acceptance { table, code })
             })
             .collect::<Result<Vec<_>>>()?;

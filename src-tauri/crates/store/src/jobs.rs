@@ -33,16 +33,11 @@ impl TryFrom<Row> for JobRecord {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let state = [
-            JobState::Running,
-            JobState::Succeeded,
-            JobState::Incomplete,
-            JobState::Cancelled,
-            JobState::Interrupted,
-        ]
-        .into_iter()
-        .find(|s| s.as_str() == row.state)
-        .ok_or_else(|| failure::unreadable("a job's state").about(&row.job))?;
+        let state =
+            [JobState::Running, JobState::Succeeded, JobState::Incomplete, JobState::Cancelled, JobState::Interrupted]
+                .into_iter()
+                .find(|s| s.as_str() == row.state)
+                .ok_or_else(|| failure::unreadable("a job's state").about(&row.job))?;
         Ok(Self {
             job: row.job,
             plan_hash: row.plan_hash,

@@ -132,7 +132,9 @@ impl Store {
             if let Some((broken, why)) = first_break(previous.clone(), sequence, &page) {
                 return Err(Error::new(Code::StateBroken, format!("the journal does not hold: {why}"))
                     .about(format!("journal entry {broken}"))
-                    .with_hint("Somebody changed the state file. Audit bundles exported before still hold the true entries."));
+                    .with_hint(
+                        "Somebody changed the state file. Audit bundles exported before still hold the true entries.",
+                    ));
             }
             match page.last() {
                 Some(last) => (sequence, previous) = (last.sequence, last.hash.clone()),

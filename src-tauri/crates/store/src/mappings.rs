@@ -8,12 +8,13 @@ use icebridge_model::ops::Route;
 impl Store {
     /// The empty mapping if none was saved.
     pub async fn mapping(&self, route: &Route) -> Result<Mapping> {
-        let mapping: Option<String> = sqlx::query_scalar("SELECT mapping FROM mappings WHERE source = ? AND target = ?")
-            .bind(&route.source)
-            .bind(&route.target)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|e| failure::of(e, "read the mapping"))?;
+        let mapping: Option<String> =
+            sqlx::query_scalar("SELECT mapping FROM mappings WHERE source = ? AND target = ?")
+                .bind(&route.source)
+                .bind(&route.target)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|e| failure::of(e, "read the mapping"))?;
         mapping.map_or_else(|| Ok(Mapping::default()), |m| from_json(&m, "the mapping"))
     }
 

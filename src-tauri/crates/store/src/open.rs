@@ -3,9 +3,7 @@
 use crate::{STATE_FILE, Store, failure, lock};
 use icebridge_model::{Code, Error, Result};
 use sqlx::migrate::MigrateError;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
@@ -57,10 +55,11 @@ async fn refuse_foreign(file: &Path) -> Result<()> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(look)?;
     let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await.map_err(look)?;
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '\\_sqlx\\_%' ESCAPE '\\'")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(look)?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '\\_sqlx\\_%' ESCAPE '\\'")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(look)?;
     connection.close().await.map_err(look)?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());

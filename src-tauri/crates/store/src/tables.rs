@@ -35,8 +35,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(|e| failure::of(e, "read the inventory").about(source))?;
-        let mut rows =
-            rows.iter().map(|r| from_json(r, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
+        let mut rows = rows.iter().map(|r| from_json(r, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
         rows.sort_by(|a, b| a.ident.cmp(&b.ident));
         Ok(rows)
     }

@@ -7,23 +7,21 @@ use icebridge_model::{Code, Error, Result};
 impl Store {
     pub async fn save_validation(&self, job: &str, validation: &Validation) -> Result<()> {
         let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO validations (job, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(job)
-        .bind(validation.source.to_string())
-        .bind(validation.passed)
-        .bind(to_json(validation)?)
-        .bind(&validation.validated_at)
-        .execute(&mut *write.transaction)
-        .await
-        .map_err(|e| {
-            if failure::is_foreign_key(&e) {
-                Error::new(Code::JobNotFound, "there is no such job").about(job)
-            } else {
-                failure::of(e, "save the validation").about(&validation.source)
-            }
-        })?;
+        sqlx::query("INSERT INTO validations (job, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(job)
+            .bind(validation.source.to_string())
+            .bind(validation.passed)
+            .bind(to_json(validation)?)
+            .bind(&validation.validated_at)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(|e| {
+                if failure::is_foreign_key(&e) {
+                    Error::new(Code::JobNotFound, "there is no such job").about(job)
+                } else {
+                    failure::of(e, "save the validation").about(&validation.source)
+                }
+            })?;
         write.commit().await
     }
 
