@@ -1,8 +1,9 @@
 """Say what is in a table, as Spark reads it: the answers that our own reader must give too.
 
-Every answer names the schema that was projected. Time travel by snapshot id or tag shows the schema of that snapshot, the
-plain table shows the current one: both are compared with what Spark really returned instead of being assumed. Where Spark
-cannot read a type at all (time, nanoseconds), PyIceberg is the judge and the answer says so.
+Every answer names the schema that was projected. Time travel by snapshot id or tag shows the schema of that snapshot,
+the plain table shows the current one: both are compared with what Spark really returned instead of being assumed. Where
+Spark cannot read a type at all (time, nanoseconds), PyIceberg is the judge; where Spark fails on a table that is sound,
+the shape says by a query what must be there ("derived"). The answer names its judge.
 """
 
 from __future__ import annotations
@@ -77,8 +78,16 @@ class Judge:
         frame = self._lab.spark.sql(f"SELECT * FROM {self._lab.t}{travel}")
         for schema in candidates:
             if self._matches(schema, frame):
-                return Reading("spark", schema, exact_rows(frame))
+                return self._collect(schema, frame, snapshot_id)
         raise AssertionError(f"{self._lab.t}{travel} shows {frame.schema}, which is no schema of the table")
+
+    def _collect(self, schema: dict[str, Any], frame: DataFrame, snapshot_id: int | None) -> Reading:
+        truth = self._lab.truth
+        if truth and snapshot_id in (None, self._table.currentSnapshot().snapshotId()):
+            return Reading("derived", schema, exact_rows(truth[None]))
+        if snapshot_id in truth:
+            return Reading("derived", schema, exact_rows(truth[snapshot_id]))
+        return Reading("spark", schema, exact_rows(frame))
 
     def _matches(self, schema: dict[str, Any], frame: DataFrame) -> bool:
         expected = self._convert(self._parser.fromJson(json.dumps(schema)))
@@ -167,6 +176,8 @@ def exact_column(column: Any) -> list[Any]:
 
     if pa.types.is_timestamp(column.type) or pa.types.is_time64(column.type):
         return column.cast(pa.int64()).to_pylist()
+    if pa.types.is_date32(column.type):
+        return column.cast(pa.int32()).to_pylist()
     return column.to_pylist()
 
 

@@ -76,10 +76,12 @@ class Lab:
         self.out = out
         self.options = options or {}
         self._shape: Shape | None = None
+        self.truth: dict[int | None, DataFrame] = {}
 
     def use(self, shape: Shape) -> None:
         """Work on this shape's table from now on."""
         self._shape = shape
+        self.truth = {}
         self.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{quoted(shape.namespace)}")
 
     @property
@@ -118,6 +120,12 @@ class Lab:
     def insert(self, select: str) -> None:
         """Append the rows of a query by Spark, as one file for each partition."""
         self.sql(f"INSERT INTO {{t}} SELECT /*+ COALESCE(1) */ * FROM ({select})")
+
+    def expect(self, select: str, snapshot_id: int | None = None) -> None:
+        """Say by a query what the table (or a snapshot) holds where Spark will not be able to read it; asked now."""
+        frame = self.sql(select)
+        assert frame is not None
+        self.truth[snapshot_id] = self.spark.createDataFrame(frame.collect(), frame.schema)
 
     def set(self, **properties: str) -> None:
         """Set table properties, named as in create."""

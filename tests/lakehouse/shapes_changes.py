@@ -57,7 +57,8 @@ def overwrite_static(lab: Lab) -> None:
 def replaced(lab: Lab) -> None:
     _filled(lab, partition="grp")
     lab.sql(
-        "CREATE OR REPLACE TABLE {t} USING iceberg PARTITIONED BY (bucket(2, key)) TBLPROPERTIES ('format-version'='2') AS "
+        "CREATE OR REPLACE TABLE {t} USING iceberg PARTITIONED BY (bucket(2, key)) "
+        "TBLPROPERTIES ('format-version'='2') AS "
         "SELECT id AS key, CAST(id AS STRING) AS v FROM range(20)"
     )
 
@@ -83,7 +84,8 @@ def expired_snapshots(lab: Lab) -> None:
     _filled(lab)
     lab.sql("DELETE FROM {t} WHERE id % 5 = 0", "UPDATE {t} SET v = 0 WHERE id = 1")
     lab.sql(
-        "CALL foreign.system.expire_snapshots(table => '{p}', older_than => TIMESTAMP'2999-01-01 00:00:00', retain_last => 2)"
+        "CALL foreign.system.expire_snapshots("
+        "table => '{p}', older_than => TIMESTAMP'2999-01-01 00:00:00', retain_last => 2)"
     )
     lab.insert(ROWS.format(100, 105))
 
@@ -102,7 +104,8 @@ def compacted_by_sort(lab: Lab) -> None:
     _filled(lab)
     lab.sql(
         "ALTER TABLE {t} WRITE ORDERED BY grp DESC NULLS LAST, bucket(4, id)",
-        "CALL foreign.system.rewrite_data_files(table => '{p}', strategy => 'sort', options => map('rewrite-all', 'true'))",
+        "CALL foreign.system.rewrite_data_files("
+        "table => '{p}', strategy => 'sort', options => map('rewrite-all', 'true'))",
         "ALTER TABLE {t} WRITE UNORDERED",
     )
     lab.insert(ROWS.format(100, 110))

@@ -149,6 +149,7 @@ def dangling_deletes(lab: Lab) -> None:
     _filled(lab)
     lab.sql("DELETE FROM {t} WHERE id % 6 = 0")
     lab.sql(
-        "CALL foreign.system.rewrite_data_files(table => '{p}', where => 'id >= 100', options => map('rewrite-all', 'true', "
+        "CALL foreign.system.rewrite_data_files(table => '{p}', where => 'id >= 100', "
+        "options => map('rewrite-all', 'true', "
         "'use-starting-sequence-number', 'true'))"
     )

@@ -147,7 +147,7 @@ def eq_renamed_key(lab: Lab) -> None:
 
 
 @shape(
-    "The key column was dropped after the delete, which still holds",
+    "The key column was dropped after the delete, which still holds, though Spark cannot read it",
     "v2",
     "equality-deletes",
     "schema-evolution",
@@ -157,6 +157,8 @@ def eq_dropped_key(lab: Lab) -> None:
     table = lab.java_create(FIELDS)
     lab.java.append(table, rows(0, 20))
     lab.java.row_delta(table, deletes=[lab.java.equality_delete(table, ["name"], [{"name": "n3"}, {"name": None}])])
+    lab.expect("SELECT * FROM {t}", lab.snapshot_ids()[-1])
+    lab.expect("SELECT id, region, v FROM {t} UNION ALL SELECT 100L, 'r0', 1D")
     lab.sql("ALTER TABLE {t} DROP COLUMN name")
     lab.java.append(lab.table(), [{"id": 100, "region": "r0", "v": 1}])
 

@@ -10,7 +10,7 @@ SHAPES = Registry("files")
 shape = SHAPES.shape
 
 COLUMNS = "id BIGINT, name STRING, v DOUBLE"
-ROWS = "SELECT id, concat('name-', id % 5) AS name, id * 0.25 AS v FROM range({}, {})"
+ROWS = "SELECT id, concat('name-', id % 5) AS name, id * 0.25D AS v FROM range({}, {})"
 
 
 def _plain_parquet(lab: Lab, query: str, *, partition: str = "") -> Path:
@@ -36,7 +36,7 @@ def imported_parquet(lab: Lab) -> None:
 
 
 @shape(
-    "Imported Parquet whose table was changed afterwards: renamed, added, dropped and added again",
+    "Imported Parquet, then a column renamed, one dropped and added again: its old values come back",
     "v2",
     "name-mapping",
     "schema-evolution",
@@ -48,9 +48,9 @@ def imported_and_evolved(lab: Lab) -> None:
     lab.sql(
         "ALTER TABLE {t} RENAME COLUMN name TO title",
         "ALTER TABLE {t} DROP COLUMN v",
-        "ALTER TABLE {t} ADD COLUMN v STRING",
+        "ALTER TABLE {t} ADD COLUMN v DOUBLE",
     )
-    lab.insert("SELECT id, 'new', 'text' FROM range(20, 25)")
+    lab.insert("SELECT id, 'new', -1D FROM range(20, 25)")
 
 
 @shape("Imported nested Parquet without field ids", "v2", "name-mapping", "nested")
@@ -83,7 +83,7 @@ def imported_hive_partitions(lab: Lab) -> None:
 
 @shape("Imported files with fewer and more columns than the table", "v2", "name-mapping")
 def imported_other_columns(lab: Lab) -> None:
-    folder = _plain_parquet(lab, "SELECT id, 'extra' AS surplus, id * 0.25 AS v FROM range(10)")
+    folder = _plain_parquet(lab, "SELECT id, 'extra' AS surplus, id * 0.25D AS v FROM range(10)")
     lab.create(COLUMNS)
     _add_files(lab, folder)
 
@@ -181,7 +181,8 @@ def long_strings(lab: Lab) -> None:
         write_delete_mode="merge-on-read",
     )
     lab.insert(
-        "SELECT id, concat('kind-', id % 3) AS kind, repeat(sha2(CAST(id AS STRING), 256), CAST(id % 40 AS INT)) AS txt FROM range(1500)"
+        "SELECT id, concat('kind-', id % 3) AS kind, "
+        "repeat(sha2(CAST(id AS STRING), 256), CAST(id % 40 AS INT)) AS txt FROM range(1500)"
     )
     lab.sql("DELETE FROM {t} WHERE id % 100 = 99")
 

@@ -88,7 +88,7 @@ def branch_only(lab: Lab) -> None:
 
 
 def _many(lab: Lab, count: int) -> None:
-    properties = {"write.metadata.metrics.default": "none"}
+    properties = {"write.metadata.metrics.default": "none", "read.split.open-file-cost": "4096"}
     table = lab.java_create([field(1, "id", "long"), field(2, "v", "string")], properties=properties)
     lab.java.many_snapshots(table, [{"id": number, "v": f"v{number % 10}"} for number in range(count)])
 

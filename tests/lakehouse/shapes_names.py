@@ -85,12 +85,14 @@ def sort_order(lab: Lab) -> None:
     lab.sql("INSERT INTO {t} SELECT id, concat('r', id % 3), timestamp_micros(id * 99999999999) FROM range(50)")
 
 
-@shape("Table comment, column docs, owner and other properties", "v2", "comments", "properties")
+@shape("Table comment, column docs and other properties", "v2", "comments", "properties")
 def documented(lab: Lab) -> None:
     lab.sql(
-        "CREATE TABLE {t} (id BIGINT COMMENT 'the key; never reused', name STRING COMMENT 'It''s \"quoted\" – ünïcode', "
-        "s STRUCT<a: INT COMMENT 'nested doc'>) USING iceberg COMMENT 'Customers of the ''old'' shop' "
-        "TBLPROPERTIES ('owner'='Ada', 'team'='crm', 'pii'='true', 'write.parquet.bloom-filter-enabled.column.id'='true', "
+        "CREATE TABLE {t} (id BIGINT COMMENT 'the key; never reused', "
+        "name STRING COMMENT 'It\\'s \"quoted\" – ünïcode', "
+        "s STRUCT<a: INT COMMENT 'nested doc'>) USING iceberg COMMENT 'Customers of the old shop' "
+        "TBLPROPERTIES ('contact'='Ada', 'team'='crm', 'pii'='true', "
+        "'write.parquet.bloom-filter-enabled.column.id'='true', "
         "'history.expire.max-snapshot-age-ms'='86400000', 'gc.enabled'='false')"
     )
     lab.sql("INSERT INTO {t} VALUES (1, 'x', named_struct('a', 1)), (2, NULL, NULL)")

@@ -87,7 +87,8 @@ def nanosecond_types(lab: Lab) -> None:
 def spark_types(lab: Lab) -> None:
     lab.create(
         "id INT, b BOOLEAN, s SMALLINT, y TINYINT, l BIGINT, f FLOAT, d DOUBLE, d9 DECIMAL(9,2), d18 DECIMAL(18,4), "
-        "d38 DECIMAL(38,10), day DATE, ts TIMESTAMP, ntz TIMESTAMP_NTZ, txt STRING, c CHAR(4), vc VARCHAR(9), bin BINARY"
+        "d38 DECIMAL(38,10), day DATE, ts TIMESTAMP, ntz TIMESTAMP_NTZ, txt STRING, "
+        "c CHAR(4), vc VARCHAR(9), bin BINARY"
     )
     lab.sql(
         "INSERT INTO {t} VALUES (1, true, 32767, -128, 1L, float('NaN'), double('-0.0'), -0.05, 0.0001, "
@@ -166,17 +167,23 @@ def nested_types(lab: Lab) -> None:
         "deep STRUCT<a: STRUCT<b: STRUCT<c: DATE, l: ARRAY<MAP<STRING, INT>>>>>"
     )
     lab.sql(
-        "INSERT INTO {t} VALUES (1, array(named_struct('sku', 'a', 'price', -0.05, 'at', TIMESTAMP'1969-12-31 23:59:59.5'), NULL), "
-        "map('z', named_struct('v', double('NaN'), 'tags', array('x', NULL)), 'a', NULL), array(array(1, NULL), NULL, array()), "
-        "map(2, 'two', 1, NULL), named_struct('a', named_struct('b', named_struct('c', DATE'1900-01-01', 'l', array(map('k', 1)))))), "
+        "INSERT INTO {t} VALUES (1, array(named_struct('sku', 'a', 'price', -0.05, "
+        "'at', TIMESTAMP'1969-12-31 23:59:59.5'), NULL), "
+        "map('z', named_struct('v', double('NaN'), 'tags', array('x', NULL)), 'a', NULL), "
+        "array(array(1, NULL), NULL, array()), "
+        "map(2, 'two', 1, NULL), "
+        "named_struct('a', named_struct('b', named_struct('c', DATE'1900-01-01', 'l', array(map('k', 1)))))), "
         "(2, NULL, NULL, NULL, NULL, NULL), (3, array(), map(), array(), map(), named_struct('a', NULL)), "
-        "(4, array(named_struct('sku', NULL, 'price', NULL, 'at', NULL)), map('', named_struct('v', NULL, 'tags', NULL)), "
+        "(4, array(named_struct('sku', NULL, 'price', NULL, 'at', NULL)), "
+        "map('', named_struct('v', NULL, 'tags', NULL)), "
         "array(array()), map(0, ''), named_struct('a', named_struct('b', NULL)))"
     )
     lab.insert(
         "SELECT CAST(id AS INT), transform(sequence(1, id % 4 + 1), i -> named_struct('sku', concat('s', i), 'price', "
-        "CAST(i * 1.5 AS DECIMAL(9,2)), 'at', timestamp_micros(i * 1000003))), map(concat('k', id), named_struct('v', id / 3, "
-        "'tags', array(concat('t', id)))), array(array(CAST(id AS INT))), map(CAST(id AS INT), 'v'), NULL FROM range(100, 140)"
+        "CAST(i * 1.5 AS DECIMAL(9,2)), 'at', timestamp_micros(i * 1000003))), "
+        "map(concat('k', id), named_struct('v', id / 3, "
+        "'tags', array(concat('t', id)))), array(array(CAST(id AS INT))), "
+        "map(CAST(id AS INT), 'v'), NULL FROM range(100, 140)"
     )
 
 
@@ -231,5 +238,6 @@ def map_keys(lab: Lab) -> None:
 def v3_variant(lab: Lab) -> None:
     lab.create("id INT, v VARIANT", 3)
     lab.sql(
-        """INSERT INTO {t} SELECT id, parse_json(j) FROM VALUES (1, '{"a": 1}'), (2, '[1, null]'), (3, NULL) AS v(id, j)"""
+        "INSERT INTO {t} SELECT id, parse_json(j) FROM "
+        """VALUES (1, '{"a": 1}'), (2, '[1, null]'), (3, NULL) AS v(id, j)"""
     )

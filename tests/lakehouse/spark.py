@@ -1,7 +1,7 @@
 """The Spark session that writes foreign tables and judges what is in them.
 
-Run `python -m tests.lakehouse.spark` to fetch the jars beforehand. They come by Spark's own resolver, so they use whatever
-Maven repository the machine is set up with, and stay in ICEBRIDGE_CACHE: later sessions start without a network.
+Run `python -m tests.lakehouse.spark` to fetch the jars beforehand. They come by Spark's own resolver and stay in
+ICEBRIDGE_CACHE, so that later sessions start without a network.
 """
 
 from __future__ import annotations
