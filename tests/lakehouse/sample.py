@@ -1,8 +1,8 @@
 """Make the sample lakehouse of the demo: `python -m tests.lakehouse.sample`.
 
-It writes src-tauri/crates/core/sample/lakehouse.tar.gz and expected.json beside it. Iceberg keeps absolute paths, so the
-tables are written under one fixed folder, which the product replaces when it unpacks the archive.
-The rows follow from a seed; ids and times that Iceberg draws do not, so each run makes another archive of the same rows.
+It writes src-tauri/crates/core/sample/lakehouse.tar.gz and expected.json beside it. Iceberg keeps absolute paths, so
+the tables are written under one fixed folder, which the product replaces when it unpacks the archive. The rows follow
+from a seed; ids and times that Iceberg draws do not, so each run makes another archive of the same rows.
 """
 
 from __future__ import annotations
