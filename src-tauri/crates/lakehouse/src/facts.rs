@@ -1,9 +1,119 @@
 //! What the inventory needs to know of a table, from its metadata and manifests alone.
 
+use crate::location;
+use crate::manifest::{self, DataFile, EntryStatus, FileContent};
 use crate::table::Table;
-use icebridge_model::facts::TableFacts;
-use icebridge_model::{Error, Result};
+use icebridge_model::Result;
+use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
 
 pub async fn facts(table: &Table) -> Result<TableFacts> {
-    Err(Error::internal("not built yet").about(&table.ident))
+    let metadata = &table.metadata;
+    let mut walk = Walk::default();
+    if let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) {
+        for manifest in manifest::manifests(&table.storage, snapshot).await.map_err(|e| e.about(&table.ident))? {
+            walk.totals.manifests += 1;
+            walk.totals.manifest_bytes += manifest.length;
+            walk.encrypted |= manifest.has_key_metadata;
+            walk.outside += u64::from(!location::is_below(&manifest.path, &metadata.location));
+            for entry in
+                manifest::entries(&table.storage, metadata, &manifest).await.map_err(|e| e.about(&table.ident))?
+            {
+                if entry.status != EntryStatus::Deleted {
+                    walk.count(&entry.file, &metadata.location);
+                }
+            }
+        }
+    }
+    let (history_files, history_bytes) = history_estimate(table, &walk.totals);
+    walk.totals.history_files = history_files;
+    walk.totals.history_bytes = history_bytes;
+    let statistics = |key: &str| metadata.raw.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    Ok(TableFacts {
+        ident: table.ident.clone(),
+        metadata_location: table.metadata_location.clone(),
+        uuid: metadata.uuid.clone(),
+        location: metadata.location.clone(),
+        format_version: metadata.format_version,
+        last_updated_ms: metadata.last_updated_ms,
+        schema: metadata.current_schema().clone(),
+        partition_specs: metadata.partition_specs.clone(),
+        default_spec_id: metadata.default_spec_id,
+        sort_order: metadata.sort_order(),
+        properties: metadata.properties.clone(),
+        snapshot_id: metadata.current_snapshot_id,
+        snapshot_count: metadata.snapshots.len(),
+        refs: metadata
+            .refs
+            .iter()
+            .map(|(name, r)| SnapshotRef { name: name.clone(), snapshot_id: r.snapshot_id, kind: r.kind.clone() })
+            .collect(),
+        has_name_mapping: metadata.name_mapping().is_some(),
+        encrypted: walk.encrypted || declares_encryption(&metadata.raw, &metadata.properties),
+        statistics_files: statistics("statistics") + statistics("partition-statistics"),
+        outside_location: walk.outside as usize,
+        files: walk.totals,
+    })
+}
+
+fn declares_encryption(raw: &Value, properties: &BTreeMap<String, String>) -> bool {
+    raw.get("encryption-keys").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty())
+        || properties.keys().any(|key| key == "encryption.key-id")
+}
+
+#[derive(Default)]
+struct Walk {
+    totals: FileTotals,
+    encrypted: bool,
+    outside: u64,
+    /// Several deletion vectors share one Puffin file.
+    puffin_files: HashSet<String>,
+}
+
+impl Walk {
+    fn count(&mut self, file: &DataFile, folder: &str) {
+        let totals = &mut self.totals;
+        self.encrypted |= file.has_key_metadata;
+        self.outside += u64::from(!location::is_below(&file.path, folder));
+        match file.content {
+            FileContent::Data => {
+                totals.data_files += 1;
+                totals.data_bytes += file.size;
+                totals.data_records += file.record_count;
+                *totals.formats.entry(file.format.clone()).or_default() += 1;
+                *totals.specs_in_use.entry(file.spec_id).or_default() += 1;
+            }
+            delete => {
+                totals.delete_records += file.record_count;
+                if file.is_deletion_vector() {
+                    totals.deletion_vectors += 1;
+                    if self.puffin_files.insert(file.path.clone()) {
+                        totals.delete_bytes += file.size;
+                    }
+                } else {
+                    totals.delete_bytes += file.size;
+                    *totals.formats.entry(file.format.clone()).or_default() += 1;
+                    match delete {
+                        FileContent::EqualityDeletes => totals.equality_delete_files += 1,
+                        _ => totals.position_delete_files += 1,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What all snapshots together hold, from the summaries: current files plus what later snapshots took away. Reading every
+/// manifest of every snapshot would make the inventory of a table with a long history as slow as its copy.
+fn history_estimate(table: &Table, totals: &FileTotals) -> (u64, u64) {
+    let number = |summary: &BTreeMap<String, String>, key: &str| -> u64 {
+        summary.get(key).and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    let (mut files, mut bytes) = (totals.data_files + totals.delete_files(), totals.data_bytes + totals.delete_bytes);
+    for snapshot in &table.metadata.snapshots {
+        files += number(&snapshot.summary, "deleted-data-files") + number(&snapshot.summary, "removed-delete-files");
+        bytes += number(&snapshot.summary, "removed-files-size");
+    }
+    (files, bytes)
 }

@@ -3,13 +3,18 @@
 //!
 //! Why not the `iceberg` crate: docs/adr/0002-own-iceberg-reader.md.
 
+pub mod arrow_types;
+pub mod avro;
 pub mod catalog;
 pub mod copy;
 pub mod digest;
 pub mod facts;
+pub mod location;
 pub mod manifest;
 pub mod metadata;
+pub mod puffin;
 pub mod reader;
+pub mod scalar;
 pub mod scan;
 pub mod storage;
 pub mod table;

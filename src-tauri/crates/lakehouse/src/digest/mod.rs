@@ -1,9 +1,73 @@
 //! The typed row digest (docs/digest.md) and the column aggregates, in one pass over a table.
 
+pub mod aggregates;
+pub mod canonical;
+pub mod lanes;
+pub mod text;
+
+use crate::reader::Reader;
+use crate::scan::{self, FileTask};
 use crate::table::Table;
+use aggregates::ColumnAggregate;
+use arrow_array::RecordBatch;
+use canonical::RowEncoder;
+use futures::{StreamExt, TryStreamExt};
+use icebridge_model::schema::Schema;
 use icebridge_model::validation::Measurement;
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
+use lanes::RowDigest;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+
+/// What one part of a table adds up to. Parts merge in any order.
+#[derive(Clone, Debug)]
+pub struct PartialMeasure {
+    pub digest: RowDigest,
+    columns: Vec<ColumnAggregate>,
+    buffer: Vec<u8>,
+}
+
+impl PartialMeasure {
+    pub fn new(schema: &Schema) -> Self {
+        Self {
+            digest: RowDigest::default(),
+            columns: schema.fields.iter().map(ColumnAggregate::new).collect(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// `batch` has the schema's columns in the schema's order.
+    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let encoder = RowEncoder::new(batch)?;
+        for row in 0..batch.num_rows() {
+            self.buffer.clear();
+            encoder.encode(row, &mut self.buffer);
+            self.digest.add_row(&self.buffer);
+        }
+        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+            column.add(array);
+        }
+        Ok(())
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.digest += other.digest;
+        for (mine, theirs) in self.columns.iter_mut().zip(other.columns) {
+            mine.merge(theirs);
+        }
+    }
+
+    pub fn finish(self, snapshot_id: Option<i64>) -> Measurement {
+        Measurement {
+            snapshot_id,
+            rows: self.digest.rows,
+            digest: self.digest.to_hex(),
+            columns: self.columns.into_iter().map(ColumnAggregate::finish).collect(),
+        }
+    }
+}
 
 /// Reads the table at a snapshot with all deletes applied and measures it. `rows` is told of progress.
 pub async fn measure(
@@ -12,6 +76,73 @@ pub async fn measure(
     cancel: &CancellationToken,
     rows: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Measurement> {
-    let _ = (table, snapshot_id, cancel, rows);
-    Err(Error::internal("not built yet"))
+    let schema = table.metadata.read_schema(snapshot_id).clone();
+    let tasks = scan::plan(table, snapshot_id).await?;
+    let reader = Reader::new(table, &schema)?;
+    let schema = Arc::new(schema);
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get());
+    let units = futures::stream::iter(tasks)
+        .map(|task| {
+            let reader = reader.clone();
+            async move { split(&reader, task).await }
+        })
+        .buffered(workers)
+        .map_ok(|units| futures::stream::iter(units.into_iter().map(Ok::<_, Error>)))
+        .try_flatten();
+    let mut parts = units
+        .map_ok(|unit| {
+            let (reader, schema) = (reader.clone(), schema.clone());
+            async move { on_its_own_core(reader, schema, unit).await }
+        })
+        .try_buffer_unordered(workers)
+        .boxed();
+    let mut total = PartialMeasure::new(&schema);
+    loop {
+        let part = tokio::select! {
+            () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "the reading was cancelled").about(&table.ident)),
+            part = parts.try_next() => part?,
+        };
+        let Some(part) = part else { break };
+        rows(part.digest.rows);
+        total.merge(part);
+    }
+    Ok(total.finish(snapshot_id))
 }
+
+type Unit = (Arc<FileTask>, Option<Range<usize>>);
+
+/// A unit of work is a data file, or some row groups of one that is large: one core must not wait for another's file.
+async fn split(reader: &Reader, task: FileTask) -> Result<Vec<Unit>> {
+    const LARGE: u64 = 32 << 20;
+    let task = Arc::new(task);
+    if task.file.size < LARGE || task.file.format != "PARQUET" {
+        return Ok(vec![(task, None)]);
+    }
+    let groups = reader.row_groups(&task.file).await.map_err(|e| e.about(&task.file.path))?;
+    Ok((0..groups).map(|group| (task.clone(), Some(group..group + 1))).collect())
+}
+
+async fn on_its_own_core(reader: Reader, schema: Arc<Schema>, (task, groups): Unit) -> Result<PartialMeasure> {
+    let work = tokio::spawn(async move {
+        let mut part = PartialMeasure::new(&schema);
+        let mut batches = reader.read_row_groups(&task, groups).await?;
+        while let Some(batch) = batches.try_next().await? {
+            part.add(&batch)?;
+        }
+        Ok(part)
+    });
+    // A cancelled measurement drops this future; the work must end with it.
+    let _abort = AbortOnDrop(work.abort_handle());
+    work.await.map_err(|e| Error::internal("measuring a data file ended unexpectedly").with_cause(e))?
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,128 @@
-//! reader
+//! The delete-aware reader: the rows of one data file at a pinned snapshot, in the schema asked for.
+//!
+//! Columns are found by field id, never by name or position alone (spec, "Column Projection"); position deletes, deletion
+//! vectors and equality deletes are applied. Everything streams: one batch at a time, one row group in memory.
+
+mod columns;
+mod deletes;
+mod field_ids;
+mod parquet_file;
+
+use crate::arrow_types::arrow_schema;
+use crate::manifest::DataFile;
+use crate::scan::FileTask;
+use crate::table::Table;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
+use deletes::{DeleteCache, RowFilter};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use icebridge_model::schema::{Field, Schema};
+use icebridge_model::{Code, Error, Result};
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use parquet_file::open as open_parquet;
+
+/// Reads many files of one table. Cheap to clone; clones share the deletes they have loaded.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    table: Table,
+    /// What the caller sees.
+    schema: Arc<Schema>,
+    output: SchemaRef,
+    deletes: Arc<DeleteCache>,
+}
+
+impl Reader {
+    /// `schema` is usually `table.metadata.read_schema(snapshot)`.
+    pub fn new(table: &Table, schema: &Schema) -> Result<Self> {
+        Ok(Self {
+            table: table.clone(),
+            schema: Arc::new(schema.clone()),
+            output: Arc::new(arrow_schema(schema).map_err(|e| e.about(&table.ident))?),
+            deletes: Arc::new(DeleteCache::default()),
+        })
+    }
+
+    pub fn arrow_schema(&self) -> SchemaRef {
+        self.output.clone()
+    }
+
+    /// The rows of a data file that no delete takes away.
+    pub async fn read(&self, task: &FileTask) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        self.read_row_groups(task, None).await
+    }
+
+    /// Row groups per data file, so that a large file can be read by several tasks.
+    pub async fn row_groups(&self, file: &DataFile) -> Result<usize> {
+        Ok(parquet_file::open(&self.table.storage, &file.path, file.size).await?.metadata().num_row_groups())
+    }
+
+    /// As [`Self::read`], for some of the row groups.
+    pub async fn read_row_groups(
+        &self,
+        task: &FileTask,
+        row_groups: Option<Range<usize>>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let about = format!("{}, data file {}", self.table.ident, task.file.path);
+        self.start(task, row_groups).await.map_err(|e| e.about(&about)).map(|rows| {
+            rows.map_err(move |e| e.about(&about)).boxed()
+        })
+    }
+
+    async fn start(&self, task: &FileTask, row_groups: Option<Range<usize>>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        if task.file.format != "PARQUET" {
+            return Err(Error::new(Code::Unsupported, format!("{} data files cannot be read", task.file.format))
+                .with_hint("Rewrite the table's data files to Parquet at the source, or leave the table out."));
+        }
+        let filter = self.deletes.filter(&self.table, task).await?;
+        // Equality deletes may need columns that the caller does not, even ones that were dropped since.
+        let mut wanted = self.schema.fields.clone();
+        let hidden = hidden_fields(&self.table, &wanted, &filter.equality_ids())?;
+        wanted.extend(hidden);
+        let source = parquet_file::rows(&self.table, &task.file, &wanted, row_groups).await?;
+        let visible = self.schema.fields.len();
+        let output = self.output.clone();
+        let mut position = source.first_row;
+        let batches = source.batches.map(move |batch| {
+            let batch = batch?;
+            let first = position;
+            position += batch.num_rows() as u64;
+            keep_rows(&batch, &filter, first, visible, &output)
+        });
+        Ok(batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).boxed())
+    }
+}
+
+/// Applies the deletes to a batch whose first row is row `first` of its file, and cuts off the hidden columns.
+fn keep_rows(batch: &RecordBatch, filter: &RowFilter, first: u64, visible: usize, output: &SchemaRef) -> Result<RecordBatch> {
+    let decode = |e| Error::new(Code::FileBroken, "the rows do not fit the table's schema").with_cause(e);
+    let mask = filter.mask(batch, first)?;
+    let kept = match &mask {
+        Some(mask) => filter_record_batch(batch, mask).map_err(decode)?,
+        None => batch.clone(),
+    };
+    let columns = kept.columns()[..visible].to_vec();
+    let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
+    RecordBatch::try_new_with_options(output.clone(), columns, &options).map_err(decode)
+}
+
+/// The top-level fields of `ids` that are not among `wanted`, found in any of the table's schemas, the newest first.
+fn hidden_fields(table: &Table, wanted: &[Field], ids: &[i32]) -> Result<Vec<Field>> {
+    let mut out: Vec<Field> = Vec::new();
+    for id in ids {
+        if wanted.iter().chain(&out).any(|f| f.id == *id) {
+            continue;
+        }
+        let mut schemas: Vec<_> = table.metadata.schemas.iter().collect();
+        schemas.sort_by_key(|s| (s.schema_id == table.metadata.current_schema_id, s.schema_id));
+        let field = schemas.iter().rev().find_map(|s| s.fields.iter().find(|f| f.id == *id)).ok_or_else(|| {
+            Error::new(Code::Unsupported, format!("an equality delete names field {id}, which is no top-level column"))
+                .with_hint("Compact the table at the source so that its equality deletes are applied there.")
+        })?;
+        out.push(Field { required: false, ..field.clone() });
+    }
+    Ok(out)
+}

@@ -1,0 +1,95 @@
+//! Field ids of a file's columns: from the file, else from the table's name mapping, else by position (as Java's ReadConf).
+
+use crate::arrow_types::{field_id, with_id};
+use arrow_schema::{DataType, Field as ArrowField, FieldRef, Fields};
+use icebridge_model::schema::Field;
+use icebridge_model::{Code, Error, Result};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// `schema.name-mapping.default` (spec, "Name Mapping Serialization").
+#[derive(Debug, Deserialize)]
+struct MappedField {
+    #[serde(rename = "field-id")]
+    id: Option<i32>,
+    names: Vec<String>,
+    #[serde(default)]
+    fields: Vec<MappedField>,
+}
+
+/// The file's fields with ids wherever they are known.
+pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<Fields> {
+    if file.iter().any(|f| has_ids(f)) {
+        return Ok(file.clone());
+    }
+    if let Some(text) = mapping {
+        let mapped: Vec<MappedField> = serde_json::from_str(text).map_err(|e| {
+            Error::new(Code::MetadataBroken, "the table property schema.name-mapping.default is not a name mapping").with_cause(e)
+        })?;
+        return Ok(by_name(file, &mapped));
+    }
+    // Without any ids, Java counts the file's columns from 1, as a table made from such a file would have.
+    Ok(file
+        .iter()
+        .enumerate()
+        .map(|(i, field)| {
+            let id = i as i32 + 1;
+            let nested = schema.iter().find(|f| f.id == id);
+            Arc::new(with_id(ArrowField::clone(field), nested.map_or(id, |f| f.id)))
+        })
+        .collect())
+}
+
+fn has_ids(field: &ArrowField) -> bool {
+    field_id(field).is_some() || children(field.data_type()).iter().any(|f| has_ids(f))
+}
+
+fn children(data_type: &DataType) -> Vec<FieldRef> {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().cloned().collect(),
+        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => vec![f.clone()],
+        _ => Vec::new(),
+    }
+}
+
+fn by_name(fields: &Fields, mapped: &[MappedField]) -> Fields {
+    fields
+        .iter()
+        .map(|field| match mapped.iter().find(|m| m.names.contains(field.name())) {
+            Some(entry) => {
+                let inner = ArrowField::new(field.name(), nested(field.data_type(), entry), field.is_nullable());
+                Arc::new(match entry.id {
+                    Some(id) => with_id(inner, id),
+                    None => inner,
+                })
+            }
+            None => field.clone(),
+        })
+        .collect()
+}
+
+/// Lists map their element under the name `element`, maps theirs under `key` and `value`, whatever the file calls them.
+fn nested(data_type: &DataType, entry: &MappedField) -> DataType {
+    let find = |name: &str| entry.fields.iter().find(|m| m.names.iter().any(|n| n == name));
+    let renamed = |field: &FieldRef, name: &str| match find(name) {
+        Some(inner) => {
+            let plain = ArrowField::new(field.name(), nested(field.data_type(), inner), field.is_nullable());
+            Arc::new(inner.id.map_or(plain.clone(), |id| with_id(plain, id)))
+        }
+        None => field.clone(),
+    };
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(by_name(fields, &entry.fields)),
+        DataType::List(element) => DataType::List(renamed(element, "element")),
+        DataType::LargeList(element) => DataType::LargeList(renamed(element, "element")),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                let pair = Fields::from(vec![renamed(&pair[0], "key"), renamed(&pair[1], "value")]);
+                let entries = ArrowField::new(entries.name(), DataType::Struct(pair), entries.is_nullable());
+                DataType::Map(Arc::new(entries), *sorted)
+            }
+            _ => data_type.clone(),
+        },
+        other => other.clone(),
+    }
+}
