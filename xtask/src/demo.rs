@@ -17,7 +17,7 @@ fn run_in_terminal(repo: &Repo) -> Result {
 fn run_in_window(repo: &Repo) -> Result {
     let folder = repo.state().join("demo");
     say("The demo in the window:");
-    let lacking = if cfg!(target_os = "linux") { packages::missing(packages::WINDOW) } else { Vec::new() };
+    let lacking = packages::missing(packages::WINDOW);
     if !lacking.is_empty() {
         let names: Vec<&str> = lacking.iter().map(|need| need.apt[0]).collect();
         eprintln!("      0. installs by apt-get: {}", names.join(", "));

@@ -18,7 +18,7 @@ pub fn jars(repo: &Repo) -> Result {
         .path(&repo.path("tests/lakehouse/spark.py"))?
         .path(&repo.path("tests/services/pom.xml"))?
         .key();
-    if stamp::is_fresh(repo, "jars", &key) {
+    if repo.cache().join("ivy/jars").is_dir() && stamp::is_fresh(repo, "jars", &key) {
         return Ok(());
     }
     say(format!(
