@@ -1,11 +1,17 @@
 //! Catalogs: what lists and loads tables, and what can take new ones.
 
+mod adoption;
+mod embedded;
+mod files;
+mod places;
+mod sql;
+
 use crate::storage::Storage;
 use crate::table::Table;
 use async_trait::async_trait;
-use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec, SECRET_KEYS};
 use icebridge_model::secret::Secret;
-use icebridge_model::{Result, TableIdent};
+use icebridge_model::{Error, Result, TableIdent};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -61,11 +67,52 @@ pub trait TargetCatalog: Catalog {
 
 /// Opens a source. Connects lazily where it can; wrong input is refused here.
 pub async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn Catalog>> {
-    let _ = (spec, secrets);
-    Err(icebridge_model::Error::internal("not built yet"))
+    refuse_secrets(spec)?;
+    let opened: Result<Arc<dyn Catalog>> = match spec.kind {
+        CatalogKind::Rest => Err(Error::new(icebridge_model::Code::Unsupported, "REST catalogs are not in this build")),
+        CatalogKind::Sql => sql::SqlCatalog::source(spec, secrets).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Files => files::FilesCatalog::open(spec, secrets).map(|c| Arc::new(c) as _),
+        CatalogKind::Embedded => embedded::source(spec, secrets).await.map(|c| Arc::new(c) as _),
+    };
+    opened.map_err(|e| e.about(&spec.name))
 }
 
+/// Opens a target; the embedded catalog is made if it is not there.
 pub async fn open_target(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn TargetCatalog>> {
-    let _ = (spec, secrets);
-    Err(icebridge_model::Error::internal("not built yet"))
+    refuse_secrets(spec)?;
+    let opened: Result<Arc<dyn TargetCatalog>> = match spec.kind {
+        CatalogKind::Rest => Err(Error::new(icebridge_model::Code::Unsupported, "REST catalogs are not in this build")),
+        CatalogKind::Sql => sql::SqlCatalog::target(spec, secrets).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Embedded => embedded::target(spec, secrets).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Files => Err(Error::invalid("a bare folder is no target: nothing in it commits atomically")
+            .with_hint("Use kind `embedded` for a folder with a catalog that PyIceberg and Spark open.")),
+    };
+    opened.map_err(|e| e.about(&spec.name))
+}
+
+/// A spec is shown, logged and bundled, so nothing in it may be secret.
+fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
+    let is_secret = |key: &str| {
+        SECRET_KEYS.contains(&key)
+            || key.eq_ignore_ascii_case("header.authorization")
+            || ["password", "secret", "session-token"].iter().any(|part| key.to_ascii_lowercase().contains(part))
+    };
+    if let Some(key) = spec.properties.keys().find(|key| is_secret(key)) {
+        return Err(Error::invalid(format!("`{key}` is a secret and may not be among a catalog's properties"))
+            .about(&spec.name)
+            .with_hint("Hand it over as a secret: it is kept in the keychain."));
+    }
+    let user_part = url::Url::parse(&spec.uri).ok().filter(|u| u.password().is_some());
+    if user_part.is_some() {
+        return Err(Error::invalid("the catalog's address has a password in it")
+            .about(&spec.name)
+            .with_hint("Take it out of the address and hand it over as the secret `password`."));
+    }
+    Ok(())
+}
+
+fn no_such_table(table: &TableIdent, catalog: &str) -> Error {
+    Error::new(icebridge_model::Code::TableNotFound, format!("the catalog `{catalog}` has no such table"))
+        .about(table)
+        .with_hint("List the catalog again: the table may have been renamed or dropped.")
 }
