@@ -13,10 +13,19 @@ use std::sync::Arc;
 /// The column `field` out of `columns`, whose types and ids `fields` gives; filled in where the file does not have it.
 pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     match fields.iter().position(|f| field_id(f) == Some(field.id)) {
+        // A struct none of whose fields the file has reads as null, as in Iceberg's own readers, which never open it.
+        Some(index) if !field.required && shares_nothing(fields[index].data_type(), &field.field_type) => absent(field, rows),
         Some(index) => convert(&columns[index], &fields[index], &field.field_type)
             .map_err(|e| e.about(format!("column {}", field.name))),
         None => absent(field, rows),
     }
+}
+
+fn shares_nothing(file: &DataType, want: &Type) -> bool {
+    let (DataType::Struct(fields), Type::Struct(wanted)) = (file, want) else { return false };
+    !wanted.iter().any(|w| {
+        fields.iter().any(|f| field_id(f) == Some(w.id) && !shares_nothing(f.data_type(), &w.field_type))
+    })
 }
 
 fn absent(field: &Field, rows: usize) -> Result<ArrayRef> {

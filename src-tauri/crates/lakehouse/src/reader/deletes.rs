@@ -4,7 +4,7 @@
 //! canonical bytes of the row digest, where null equals null, as the spec asks and several readers get wrong.
 
 use super::parquet_file;
-use crate::arrow_types::{arrow_schema, field_id};
+use crate::arrow_types::field_id;
 use crate::digest::canonical::RowEncoder;
 use crate::location::canonical;
 use crate::manifest::{DataFile, FileContent};
@@ -14,8 +14,9 @@ use crate::table::Table;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::{Field as ArrowField, Schema as ArrowSchema};
 use futures::StreamExt;
-use icebridge_model::schema::{Field, Primitive, Schema, Type};
+use icebridge_model::schema::{Field, Primitive, Type};
 use icebridge_model::{Code, Error, Result};
 use roaring::RoaringTreemap;
 use std::collections::{HashMap, HashSet};
@@ -162,14 +163,14 @@ fn key_columns(batch: &RecordBatch, fields: &[Field]) -> Result<RecordBatch> {
         })
         .collect::<Result<Vec<_>>>()?;
     let projected = batch.project(&indices).map_err(|e| Error::internal("key columns").with_cause(e))?;
-    // Encoded in the fields' order and under their names, so that delete file and data file agree.
-    let named = arrow_schema(&Schema { schema_id: 0, identifier_field_ids: vec![], fields: relaxed(fields) })?;
-    RecordBatch::try_new(Arc::new(named), projected.columns().to_vec())
+    // Under one name each in delete file and data file; their types may differ by a promotion, the canonical bytes do not.
+    let named: Vec<ArrowField> = fields
+        .iter()
+        .zip(projected.columns())
+        .map(|(field, column)| ArrowField::new(&field.name, column.data_type().clone(), true))
+        .collect();
+    RecordBatch::try_new(Arc::new(ArrowSchema::new(named)), projected.columns().to_vec())
         .map_err(|e| Error::new(Code::FileBroken, "the key columns do not fit the table's schema").with_cause(e))
-}
-
-fn relaxed(fields: &[Field]) -> Vec<Field> {
-    fields.iter().map(|f| Field { required: false, ..f.clone() }).collect()
 }
 
 async fn load_vector(table: &Table, delete: &DataFile) -> Result<RoaringTreemap> {
