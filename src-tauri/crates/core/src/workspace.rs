@@ -1,5 +1,6 @@
 //! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
+use crate::run::LiveJobs;
 use crate::secrets::SecretStore;
 use icebridge_lakehouse::catalog::{self, Secrets};
 use icebridge_lakehouse::{Catalog, TargetCatalog};
@@ -23,6 +24,8 @@ pub struct Workspace {
     pub secrets: Arc<dyn SecretStore>,
     pub state_dir: PathBuf,
     pub events: broadcast::Sender<Event>,
+    /// The runs at work in this process.
+    pub(crate) live: LiveJobs,
 }
 
 impl Workspace {
@@ -30,7 +33,7 @@ impl Workspace {
         let store = Store::open(state_dir).await?;
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        Ok(Self { store, secrets, state_dir, events })
+        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default() })
     }
 
     /// Nobody listening is no error.

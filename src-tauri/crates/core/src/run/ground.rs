@@ -1,0 +1,55 @@
+//! What a run stands on: catalogs, copiers and the reader. One seam, so that tests can make each of them fail or die.
+
+use crate::Workspace;
+use async_trait::async_trait;
+use icebridge_lakehouse::copy::{self, Copier};
+use icebridge_lakehouse::{Catalog, Table, TargetCatalog, digest};
+use icebridge_model::Result;
+use icebridge_model::plan::CopyMode;
+use icebridge_model::validation::Measurement;
+use std::fmt::Debug;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+#[async_trait]
+pub trait Ground: Debug + Send + Sync {
+    async fn source(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>>;
+    async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>>;
+    fn copier(&self, mode: CopyMode) -> Box<dyn Copier>;
+    async fn measure(
+        &self,
+        table: &Table,
+        snapshot_id: Option<i64>,
+        cancel: &CancellationToken,
+        rows: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<Measurement>;
+}
+
+/// The real one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lakehouse;
+
+#[async_trait]
+impl Ground for Lakehouse {
+    async fn source(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>> {
+        workspace.open_source(name).await
+    }
+
+    async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+        workspace.open_target(name).await
+    }
+
+    fn copier(&self, mode: CopyMode) -> Box<dyn Copier> {
+        copy::copier(mode)
+    }
+
+    async fn measure(
+        &self,
+        table: &Table,
+        snapshot_id: Option<i64>,
+        cancel: &CancellationToken,
+        rows: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<Measurement> {
+        digest::measure(table, snapshot_id, cancel, rows).await
+    }
+}

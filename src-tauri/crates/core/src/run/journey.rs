@@ -1,0 +1,294 @@
+//! One table's journey. Each step is written down before it is taken.
+
+use super::adoption;
+use super::checkpoint::StoreCheckpoint;
+use super::entry::{TABLE_STATE, TABLE_VALIDATED, TableStep, body};
+use super::ground::Ground;
+use super::live::LiveJob;
+use super::pin::{self, Strictness};
+use crate::Workspace;
+use crate::limiter::CommitLimiter;
+use crate::validate::{self, Pair};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use icebridge_lakehouse::copy::{Copier, CopyTask, Observer};
+use icebridge_lakehouse::{Catalog, Table, TargetCatalog};
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{CopyOutcome, TableState};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result};
+use serde_json::json;
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::{Mutex, Semaphore};
+
+/// Everything the tables of one run share.
+pub(super) struct Run {
+    pub workspace: Workspace,
+    pub ground: Arc<dyn Ground>,
+    pub plan: Plan,
+    pub source: Arc<dyn Catalog>,
+    pub target: Arc<dyn TargetCatalog>,
+    pub writers: Arc<Semaphore>,
+    pub commits: CommitLimiter,
+    pub live: Arc<LiveJob>,
+    /// Namespaces known to be there; one table at a time makes a new one.
+    pub namespaces: Mutex<HashSet<Vec<String>>>,
+    /// Tables whose copy began before this process did.
+    pub begun: HashSet<usize>,
+}
+
+/// A table that is in the target.
+struct Landed {
+    table: Table,
+    outcome: CopyOutcome,
+}
+
+impl Run {
+    /// Takes one table as far as it goes. An error means that the journal itself could not be written.
+    pub async fn travel(&self, index: usize) -> Result<()> {
+        let Some(planned) = self.plan.tables.get(index) else { return Ok(()) };
+        let error = match guarded(self.attempt(index, planned).boxed()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.about(&planned.source),
+        };
+        let mut step = if error.code == Code::Cancelled && self.live.cancel.is_cancelled() {
+            TableStep::new(TableState::Cancelled, &planned.target)
+                .note("what was finished is kept: a resume, or another run of the same plan, goes on from there")
+        } else {
+            tracing::warn!(table = %planned.source, %error, "table failed");
+            TableStep::new(TableState::Failed, &planned.target)
+        };
+        step.error = Some(error);
+        self.step(index, planned, step).await
+    }
+
+    async fn attempt(&self, index: usize, planned: &PlannedTable) -> Result<()> {
+        self.not_cancelled()?;
+        let (source, landed) = match adoption::find(self.target.as_ref(), planned, &self.plan.hash).await? {
+            Some(table) => {
+                let landed = self.adopt(planned, table).await?;
+                self.landed(index, planned, &landed, "the target already had this table from this plan").await?;
+                (pin::pinned(self.source.as_ref(), planned).await?, landed)
+            }
+            None => self.migrate(index, planned).await?,
+        };
+        // The files they speak of belong to a visible table now.
+        self.workspace.store.clear_units(&self.plan.hash, &planned.source).await?;
+        self.prove(index, planned, &source, &landed).await
+    }
+
+    async fn migrate(&self, index: usize, planned: &PlannedTable) -> Result<(Table, Landed)> {
+        let strictness = if self.begun.contains(&index) { Strictness::Readable } else { Strictness::Current };
+        let copier = self.ground.copier(planned.mode);
+        let source = match pin::check(self.source.as_ref(), planned, strictness).await {
+            Ok(source) => source,
+            Err(error) => return Err(self.sweep_stale(index, planned, copier.as_ref(), error).await),
+        };
+        self.step(index, planned, TableStep::new(TableState::Copying, &planned.target)).await?;
+        self.ensure_namespace(planned).await?;
+
+        if let Some(table) = self.live.tables.get(index) {
+            table.restart();
+        }
+        let task = self.task(index, planned, &source);
+        let prepared = match guarded(copier.copy(&task)).await {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(self.undo(copier.as_ref(), &task, error).await),
+        };
+        let mut landed = prepared.outcome;
+        self.workspace.store.save_outcome(&self.plan.hash, &planned.source, &landed).await?;
+        let mut step = TableStep::new(TableState::Committing, &planned.target).outcome(&landed);
+        step.publication = Some((&prepared.publication).into());
+        self.step(index, planned, step).await?;
+
+        self.commits.acquire(&self.live.cancel).await?;
+        // From here to the answer nothing is cancelled: a commit is made or it is not.
+        let mut attempts = 0;
+        let published = guarded(self.target.publish(&planned.target, &prepared.publication, &mut attempts)).await;
+        let table = match published {
+            Ok(table) => table,
+            Err(error) => self.after_failed_publish(planned, copier.as_ref(), &task, error).await?,
+        };
+        landed.commit_attempts = attempts;
+        landed.target_metadata_location.clone_from(&table.metadata_location);
+        landed.target_location.clone_from(&table.metadata.location);
+        self.workspace.store.save_outcome(&self.plan.hash, &planned.source, &landed).await?;
+        let landed = Landed { table, outcome: landed };
+        self.landed(index, planned, &landed, "").await?;
+        Ok((source, landed))
+    }
+
+    /// The commit may have happened although it failed. Only the target knows.
+    async fn after_failed_publish(
+        &self,
+        planned: &PlannedTable,
+        copier: &dyn Copier,
+        task: &CopyTask<'_>,
+        error: Error,
+    ) -> Result<Table> {
+        match adoption::find(self.target.as_ref(), planned, &self.plan.hash).await {
+            Ok(Some(table)) => Ok(table),
+            // It may still come: the files must stay.
+            Ok(None) if error.code == Code::CommitUnknown => Err(error),
+            Ok(None) => Err(self.undo(copier, task, error).await),
+            Err(other) if other.code == Code::TableExists => Err(self.undo(copier, task, other).await),
+            Err(other) => Err(error.with_cause_text(format!("and the target could not be asked: {other}"))),
+        }
+    }
+
+    async fn adopt(&self, planned: &PlannedTable, table: Table) -> Result<Landed> {
+        let recorded = self.workspace.store.outcome(&self.plan.hash, &planned.source).await?;
+        let outcome = CopyOutcome {
+            adopted: true,
+            target_metadata_location: table.metadata_location.clone(),
+            target_location: table.metadata.location.clone(),
+            ..recorded.unwrap_or_default()
+        };
+        Ok(Landed { table, outcome })
+    }
+
+    async fn landed(&self, index: usize, planned: &PlannedTable, landed: &Landed, note: &str) -> Result<()> {
+        let mut step = TableStep::new(TableState::Committed, &planned.target).outcome(&landed.outcome).note(note);
+        step.target_snapshot_id = landed.table.metadata.current_snapshot_id;
+        self.step(index, planned, step).await
+    }
+
+    async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: &Landed) -> Result<()> {
+        self.not_cancelled()?;
+        self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
+        let pair = Pair { planned, source, target: &landed.table, checksums: &landed.outcome.checksums };
+        let validation = guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await?;
+        self.conclude(index, planned, validation).await
+    }
+
+    /// Writes a validation down and lets it decide.
+    async fn conclude(&self, index: usize, planned: &PlannedTable, validation: Validation) -> Result<()> {
+        record_validation(&self.workspace, &self.live.job, &validation).await?;
+        if let Some(table) = self.live.tables.get(index) {
+            table.change(|run| run.validation = Some(validation.clone()));
+        }
+        match validate::failure(&validation) {
+            None => self.step(index, planned, TableStep::new(TableState::Migrated, &planned.target)).await,
+            Some(error) => Err(error),
+        }
+    }
+
+    /// After a failure before the commit: nothing half-made stays. After a cancel, what is finished stays for a resume.
+    async fn undo(&self, copier: &dyn Copier, task: &CopyTask<'_>, error: Error) -> Error {
+        if error.code == Code::Cancelled && self.live.cancel.is_cancelled() {
+            return error;
+        }
+        let swept = async {
+            guarded(copier.discard(task)).await?;
+            self.workspace.store.clear_units(&self.plan.hash, &task.source.ident).await
+        };
+        match swept.await {
+            Ok(()) => error,
+            Err(sweep) => error.with_cause_text(format!("and what was copied could not be removed: {sweep}")),
+        }
+    }
+
+    /// A table that went stale may have files from an earlier, cancelled run of this plan. They will never be needed.
+    async fn sweep_stale(&self, index: usize, planned: &PlannedTable, copier: &dyn Copier, error: Error) -> Error {
+        let left = self.workspace.store.count_units(&self.plan.hash, &planned.source).await.unwrap_or(0);
+        if error.code != Code::PlanStale || left == 0 {
+            return error;
+        }
+        // Without a source there is no task to discard; whoever drops the source table drops its plan.
+        match self.source.load(&planned.source).await {
+            Ok(source) => self.undo(copier, &self.task(index, planned, &source), error).await,
+            Err(_) => error,
+        }
+    }
+
+    fn task<'a>(&'a self, index: usize, planned: &'a PlannedTable, source: &'a Table) -> CopyTask<'a> {
+        let observer: Arc<dyn Observer> = match self.live.tables.get(index) {
+            Some(table) => Arc::clone(table) as Arc<dyn Observer>,
+            None => Arc::new(Unobserved),
+        };
+        CopyTask {
+            source,
+            snapshot_id: planned.snapshot_id,
+            target: self.target.as_ref(),
+            target_ident: &planned.target,
+            plan_hash: &self.plan.hash,
+            settings: &self.plan.settings,
+            writers: Arc::clone(&self.writers),
+            observer,
+            checkpoint: Arc::new(StoreCheckpoint {
+                store: self.workspace.store.clone(),
+                plan_hash: self.plan.hash.clone(),
+                table: planned.source.clone(),
+            }),
+            cancel: self.live.cancel.clone(),
+        }
+    }
+
+    async fn ensure_namespace(&self, planned: &PlannedTable) -> Result<()> {
+        let mut known = self.namespaces.lock().await;
+        if !known.contains(&planned.target.namespace) {
+            self.target.ensure_namespace(&planned.target.namespace).await.map_err(|e| e.about(&planned.target))?;
+            known.insert(planned.target.namespace.clone());
+        }
+        Ok(())
+    }
+
+    fn not_cancelled(&self) -> Result<()> {
+        if self.live.cancel.is_cancelled() {
+            return Err(Error::new(Code::Cancelled, "the run was cancelled"));
+        }
+        Ok(())
+    }
+
+    /// The journal first, then everybody else.
+    pub async fn step(&self, index: usize, planned: &PlannedTable, step: TableStep) -> Result<()> {
+        let source = planned.source.to_string();
+        self.workspace.store.append(&self.live.job, &source, TABLE_STATE, step.to_body()?).await?;
+        if let Some(table) = self.live.tables.get(index) {
+            let counted = table.snapshot().bytes_done;
+            table.change(|run| {
+                run.state = step.state;
+                run.error = step.error;
+                if let Some(outcome) = step.outcome {
+                    run.outcome = Some(outcome);
+                }
+                if step.state == TableState::Committed {
+                    run.bytes_total = counted;
+                }
+            });
+        }
+        self.live.emit_table(&self.workspace, index);
+        Ok(())
+    }
+}
+
+/// In the table of validations for queries, and in the journal as evidence.
+pub(crate) async fn record_validation(workspace: &Workspace, job: &str, validation: &Validation) -> Result<()> {
+    workspace.store.save_validation(job, validation).await?;
+    let entry = json!({ "validation": body(validation)? });
+    workspace.store.append(job, &validation.source.to_string(), TABLE_VALIDATED, entry).await.map(drop)
+}
+
+struct Unobserved;
+
+impl Observer for Unobserved {
+    fn bytes(&self, _more: u64) {}
+    fn rows(&self, _more: u64) {}
+}
+
+/// A panic is a defect of ours in one table: it becomes that table's error.
+async fn guarded<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_string());
+            Err(Error::internal("a step of this table broke off").with_cause_text(words))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Runs at work in this process: their counters, and the way to cancel them.
+
+use crate::Workspace;
+use icebridge_lakehouse::copy::Observer;
+use icebridge_model::run::{Event, JobId, JobState, Progress, TableRun};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Ten times a second is as often as a person can see.
+const TICK: Duration = Duration::from_millis(100);
+/// The rate is that of the last seconds: a copy that has stalled must not show yesterday's speed.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
+
+/// By job.
+#[derive(Clone, Debug, Default)]
+pub struct LiveJobs(Arc<Mutex<HashMap<JobId, Arc<LiveJob>>>>);
+
+impl LiveJobs {
+    pub(super) fn insert(&self, job: Arc<LiveJob>) {
+        lock(&self.0).insert(job.job.clone(), job);
+    }
+    pub(super) fn remove(&self, job: &str) {
+        lock(&self.0).remove(job);
+    }
+    pub(super) fn get(&self, job: &str) -> Option<Arc<LiveJob>> {
+        lock(&self.0).get(job).cloned()
+    }
+}
+
+/// A poisoned lock means that a table's task panicked between two plain assignments: the values are still good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+pub(super) struct LiveJob {
+    pub job: JobId,
+    pub cancel: CancellationToken,
+    /// In the plan's order.
+    pub tables: Vec<Arc<LiveTable>>,
+}
+
+#[derive(Debug)]
+pub(super) struct LiveTable {
+    run: Mutex<TableRun>,
+    bytes: AtomicU64,
+    rows: AtomicU64,
+}
+
+impl LiveTable {
+    pub fn new(run: TableRun) -> Self {
+        Self { bytes: AtomicU64::new(run.bytes_done), rows: AtomicU64::new(run.rows_done), run: Mutex::new(run) }
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut TableRun)) {
+        change(&mut lock(&self.run));
+    }
+
+    /// A copy that begins again counts again.
+    pub fn restart(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.rows.store(0, Ordering::Relaxed);
+    }
+
+    pub fn snapshot(&self) -> TableRun {
+        let mut run = lock(&self.run).clone();
+        run.bytes_done = self.bytes.load(Ordering::Relaxed);
+        run.rows_done = self.rows.load(Ordering::Relaxed);
+        run
+    }
+}
+
+impl Observer for LiveTable {
+    fn bytes(&self, more: u64) {
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+    }
+    fn rows(&self, more: u64) {
+        self.rows.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+impl LiveJob {
+    pub fn emit_table(&self, workspace: &Workspace, index: usize) {
+        if let Some(table) = self.tables.get(index) {
+            workspace.emit(Event::Table { job: self.job.clone(), run: Box::new(table.snapshot()) });
+        }
+    }
+
+    /// Tells of progress until it is dropped or the job ends.
+    pub async fn tell(self: Arc<Self>, workspace: Workspace) {
+        let mut rate = Rate::default();
+        let mut told: Vec<(u64, u64)> = vec![(0, 0); self.tables.len()];
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tick.tick().await;
+            let runs: Vec<TableRun> = self.tables.iter().map(|t| t.snapshot()).collect();
+            for (run, told) in runs.iter().zip(&mut told) {
+                let counts = (run.bytes_done, run.rows_done);
+                if !run.state.is_terminal() && *told != counts {
+                    *told = counts;
+                    workspace.emit(Event::Table { job: self.job.clone(), run: Box::new(run.clone()) });
+                }
+            }
+            workspace.emit(Event::Progress(rate.progress(&self.job, &runs, Instant::now())));
+        }
+    }
+
+    /// So that nobody is left looking at the last but one.
+    pub fn emit_last_progress(&self, workspace: &Workspace) {
+        let runs: Vec<TableRun> = self.tables.iter().map(|t| t.snapshot()).collect();
+        workspace.emit(Event::Progress(Rate::default().progress(&self.job, &runs, Instant::now())));
+    }
+
+    pub fn emit_state(&self, workspace: &Workspace, state: JobState) {
+        workspace.emit(Event::Job { job: self.job.clone(), state });
+    }
+}
+
+#[derive(Default)]
+struct Rate {
+    seen: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    fn progress(&mut self, job: &str, runs: &[TableRun], now: Instant) -> Progress {
+        let bytes_done: u64 = runs.iter().map(|r| r.bytes_done).sum();
+        // A table that is done needs no more, whatever was estimated; one that turned out larger is as large as it is.
+        let bytes_total: u64 = runs
+            .iter()
+            .map(|r| if r.state.is_terminal() { r.bytes_done } else { r.bytes_total.max(r.bytes_done) })
+            .sum();
+        self.seen.push_back((now, bytes_done));
+        while self.seen.len() > 2 && self.seen.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
+            self.seen.pop_front();
+        }
+        let bytes_per_second = self.seen.front().map_or(0, |(at, bytes)| {
+            let milliseconds = now.duration_since(*at).as_millis();
+            let more = u128::from(bytes_done.saturating_sub(*bytes));
+            u64::try_from((more * 1000).checked_div(milliseconds).unwrap_or(0)).unwrap_or(u64::MAX)
+        });
+        Progress {
+            job: job.to_string(),
+            tables_done: runs.iter().filter(|r| r.state.is_terminal()).count(),
+            tables_total: runs.len(),
+            bytes_done,
+            bytes_total,
+            rows_done: runs.iter().map(|r| r.rows_done).sum(),
+            bytes_per_second,
+            seconds_left: (bytes_total - bytes_done).checked_div(bytes_per_second),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use icebridge_model::TableIdent;
+    use icebridge_model::plan::CopyMode;
+    use icebridge_model::run::TableState;
+
+    fn run(state: TableState, done: u64, total: u64) -> TableRun {
+        TableRun {
+            source: TableIdent::new(["a"], "b"),
+            target: TableIdent::new(["a"], "b"),
+            mode: CopyMode::Clone,
+            state,
+            bytes_done: done,
+            bytes_total: total,
+            rows_done: 0,
+            rows_total: 0,
+            error: None,
+            validation: None,
+            outcome: None,
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        let (mut rate, start) = (Rate::default(), Instant::now());
+        let at = |s: u64| start + Duration::from_secs(s);
+        rate.progress("j", &[run(TableState::Copying, 0, 1000)], at(0));
+        let told = rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(1));
+        assert_eq!((told.bytes_per_second, told.seconds_left), (500, Some(1)));
+        for s in 2..12 {
+            rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(s));
+        }
+        let stalled = rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(12));
+        assert_eq!((stalled.bytes_per_second, stalled.seconds_left), (0, None));
+    }
+
+    #[test]
+    fn a_wrong_estimate_neither_hangs_nor_passes_the_end() {
+        let mut rate = Rate::default();
+        let runs = [run(TableState::Migrated, 10, 1000), run(TableState::Copying, 900, 700)];
+        let told = rate.progress("j", &runs, Instant::now());
+        assert_eq!((told.bytes_done, told.bytes_total, told.tables_done), (910, 910, 1));
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs on a lakehouse of the test's own.

@@ -1,0 +1,182 @@
+//! What a job looks like: its record and plan, and the journal folded into the state of each table.
+
+use super::entry::{TABLE_STATE, TableStep};
+use crate::Workspace;
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{CopyOutcome, JobState, JobSummary, JobView, TableRun, TableState};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use icebridge_store::JobRecord;
+use std::collections::HashMap;
+
+/// A table's way so far, folded from its entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub state: TableState,
+    /// A copy has begun and was not taken back.
+    pub begun: bool,
+    /// The target has it, or had it.
+    pub landed: bool,
+    pub error: Option<Error>,
+    pub outcome: Option<CopyOutcome>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { state: TableState::Queued, begun: false, landed: false, error: None, outcome: None }
+    }
+}
+
+impl Progress {
+    fn take(&mut self, step: TableStep) {
+        self.state = step.state;
+        self.error = step.error;
+        match step.state {
+            TableState::Copying => self.begun = true,
+            TableState::Failed => self.begun = false,
+            TableState::Committed => self.landed = true,
+            _ => {}
+        }
+        if step.outcome.is_some() {
+            self.outcome = step.outcome;
+        }
+    }
+}
+
+/// In the plan's order.
+pub(crate) async fn progress_of(workspace: &Workspace, job: &str, plan: &Plan) -> Result<Vec<Progress>> {
+    let mut by_table: HashMap<String, Progress> = HashMap::new();
+    for entry in workspace.store.entries(job).await? {
+        if entry.kind == TABLE_STATE {
+            by_table.entry(entry.table.clone()).or_default().take(step_of(&entry)?);
+        }
+    }
+    Ok(plan.tables.iter().map(|t| by_table.remove(&t.source.to_string()).unwrap_or_default()).collect())
+}
+
+fn step_of(entry: &icebridge_model::journal::Entry) -> Result<TableStep> {
+    serde_json::from_value(entry.body.clone()).map_err(|e| {
+        Error::new(Code::StateBroken, "a journal entry cannot be understood")
+            .about(format!("journal entry {}", entry.sequence))
+            .with_hint("The state was written by another version of IceBridge: use that one for this job.")
+            .with_cause(e)
+    })
+}
+
+/// Empty: the latest.
+pub(crate) async fn find_job(workspace: &Workspace, job: &str) -> Result<JobRecord> {
+    if !job.is_empty() {
+        return workspace.store.job(job).await;
+    }
+    workspace.store.latest_job().await?.ok_or_else(|| {
+        Error::new(Code::JobNotFound, "there is no job yet").with_hint("Start one with `icebridge run PLAN`.")
+    })
+}
+
+/// A job as it is now (empty: the latest), live if it runs in this process.
+pub async fn view(workspace: &Workspace, job: &str) -> Result<JobView> {
+    let record = find_job(workspace, job).await?;
+    let tables = match workspace.live.get(&record.job) {
+        Some(live) => live.tables.iter().map(|t| t.snapshot()).collect(),
+        None => recorded(workspace, &record).await?,
+    };
+    let state = state_now(workspace, &record).await?;
+    let count = |wanted: TableState| tables.iter().filter(|t: &&TableRun| t.state == wanted).count();
+    Ok(JobView {
+        migrated: count(TableState::Migrated),
+        failed: count(TableState::Failed),
+        state,
+        job: record.job,
+        plan_hash: record.plan_hash,
+        source: record.source,
+        target: record.target,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        tables,
+    })
+}
+
+/// All jobs, newest first.
+pub async fn list(workspace: &Workspace) -> Result<Vec<JobSummary>> {
+    let mut summaries = Vec::new();
+    for record in workspace.store.jobs().await? {
+        let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+        let states = workspace.store.table_states(&record.job).await?;
+        let states = states.iter().map(|(_, entry)| Ok(step_of(entry)?.state)).collect::<Result<Vec<_>>>()?;
+        let count = |wanted: TableState| states.iter().filter(|s| **s == wanted).count();
+        summaries.push(JobSummary {
+            state: state_now(workspace, &record).await?,
+            tables: plan.tables.len(),
+            migrated: count(TableState::Migrated),
+            failed: count(TableState::Failed),
+            job: record.job,
+            plan_hash: record.plan_hash,
+            source: record.source,
+            target: record.target,
+            started_at: record.started_at,
+            ended_at: record.ended_at,
+        });
+    }
+    Ok(summaries)
+}
+
+/// Asks a run of this process to stop, and returns at once.
+pub async fn cancel(workspace: &Workspace, job: &str) -> Result<JobView> {
+    let record = find_job(workspace, job).await?;
+    match workspace.live.get(&record.job) {
+        Some(live) => live.cancel.cancel(),
+        None => match state_now(workspace, &record).await? {
+            JobState::Running => {
+                return Err(Error::new(Code::StateLocked, "the job runs in another process")
+                    .about(&record.job)
+                    .with_hint("Cancel it there, or end that process: the job can be resumed."));
+            }
+            state => {
+                return Err(
+                    Error::invalid(format!("the job is not running: it is {}", state.as_str())).about(&record.job)
+                );
+            }
+        },
+    }
+    view(workspace, &record.job).await
+}
+
+/// Whoever holds the lock marks every other job that says `running`, so one that says it while the lock is free is dead.
+async fn state_now(workspace: &Workspace, record: &JobRecord) -> Result<JobState> {
+    let dead = record.state == JobState::Running
+        && workspace.live.get(&record.job).is_none()
+        && !workspace.store.is_locked().await?;
+    Ok(if dead { JobState::Interrupted } else { record.state })
+}
+
+async fn recorded(workspace: &Workspace, record: &JobRecord) -> Result<Vec<TableRun>> {
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+    let progress = progress_of(workspace, &record.job, &plan).await?;
+    let validations = workspace.store.validations(&record.job).await?;
+    Ok(plan
+        .tables
+        .iter()
+        .zip(&progress)
+        .map(|(planned, progress)| table_run(planned, progress, &validations))
+        .collect())
+}
+
+pub(super) fn table_run(planned: &PlannedTable, progress: &Progress, validations: &[Validation]) -> TableRun {
+    let find = |source: &TableIdent| validations.iter().find(|v| v.source == *source).cloned();
+    let validation = find(&planned.source);
+    let written = progress.outcome.as_ref().map_or(0, |o| if o.adopted { 0 } else { o.bytes_written });
+    let landed = matches!(progress.state, TableState::Committed | TableState::Validating | TableState::Migrated);
+    TableRun {
+        source: planned.source.clone(),
+        target: planned.target.clone(),
+        mode: planned.mode,
+        state: progress.state,
+        bytes_done: written,
+        bytes_total: if landed { written } else { planned.estimate.bytes },
+        rows_done: progress.outcome.as_ref().and_then(|o| o.rows_written).unwrap_or(0),
+        rows_total: validation.as_ref().map_or(planned.estimate.rows, |v| v.rows),
+        error: progress.error.clone(),
+        validation,
+        outcome: progress.outcome.clone(),
+    }
+}

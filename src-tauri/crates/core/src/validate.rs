@@ -1,1 +1,0 @@
-//! Compares source and target and says what that proves.

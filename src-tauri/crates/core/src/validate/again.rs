@@ -1,0 +1,80 @@
+//! Validates the tables of a finished job once more: weeks later, or after something was mended.
+
+use super::{Pair, failure, pair};
+use crate::Workspace;
+use crate::run::entry::{TABLE_STATE, TableStep};
+use crate::run::{self, Ground, Lakehouse};
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{JobState, JobView, TableState};
+use icebridge_model::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+/// Compares every table that the job brought into the target, at the source's pinned snapshot. A table that no longer holds
+/// is no longer migrated. An empty job is the latest.
+pub async fn again(workspace: &Workspace, job: &str, cancel: &CancellationToken) -> Result<JobView> {
+    again_on(workspace, job, cancel, &Lakehouse).await
+}
+
+pub(crate) async fn again_on(
+    workspace: &Workspace,
+    job: &str,
+    cancel: &CancellationToken,
+    ground: &dyn Ground,
+) -> Result<JobView> {
+    let _lock = workspace.store.lock().await?;
+    let record = run::find_job(workspace, job).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+    let progress = run::progress_of(workspace, &record.job, &plan).await?;
+    let source = ground.source(workspace, &plan.source).await?;
+    let target = ground.target(workspace, &plan.target).await?;
+    let mut migrated = 0;
+    for (planned, progress) in plan.tables.iter().zip(&progress) {
+        // A table that never landed has nothing to compare; one that landed and then failed has.
+        if !progress.landed {
+            continue;
+        }
+        let outcome = workspace.store.outcome(&plan.hash, &planned.source).await?.unwrap_or_default();
+        let compared = async {
+            let from = run::pinned(source.as_ref(), planned).await?;
+            let to = target.load(&planned.target).await?;
+            let sides = Pair { planned, source: &from, target: &to, checksums: &outcome.checksums };
+            pair(ground, &sides, cancel).await
+        };
+        let error = match compared.await {
+            Ok(validation) => {
+                run::record_validation(workspace, &record.job, &validation).await?;
+                failure(&validation)
+            }
+            Err(error) if cancel.is_cancelled() => return Err(error),
+            Err(error) => Some(error.about(&planned.source)),
+        };
+        migrated += usize::from(error.is_none());
+        record_state(workspace, &record.job, planned, progress.state, error).await?;
+    }
+    let state = match record.state {
+        JobState::Succeeded | JobState::Incomplete if migrated == plan.tables.len() => JobState::Succeeded,
+        JobState::Succeeded => JobState::Incomplete,
+        other => other,
+    };
+    if state != record.state {
+        workspace.store.set_job_state(&record.job, state, record.ended_at.as_deref()).await?;
+    }
+    run::view(workspace, &record.job).await
+}
+
+/// Only what changed: an entry for every look would bury the ones that matter.
+async fn record_state(
+    workspace: &Workspace,
+    job: &str,
+    planned: &PlannedTable,
+    before: TableState,
+    error: Option<Error>,
+) -> Result<()> {
+    let now = if error.is_none() { TableState::Migrated } else { TableState::Failed };
+    if now == TableState::Migrated && before == now {
+        return Ok(());
+    }
+    let mut step = TableStep::new(now, &planned.target).note("validated again");
+    step.error = error;
+    workspace.store.append(job, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await.map(drop)
+}
