@@ -1,0 +1,341 @@
+//! What the person can make happen: each asks the backend and puts the answer, or the error, into the session.
+//!
+//! Work goes on when its page is left: it belongs to the session and not to a component.
+
+use crate::backend::{self, call};
+use crate::state::{Action, Page, Session, Work};
+use icebridge_model::catalog::{CatalogSpec, Role};
+use icebridge_model::mapping::Mapping;
+use icebridge_model::ops::{
+    AcceptRequest, AuditRequest, InventoryRequest, JobRequest, MappingRequest, Named, Nothing, PathRequest,
+    PlanRequest, PreflightRequest, RunRequest, SampleRequest, SaveCatalog, op,
+};
+use icebridge_model::run::JobId;
+use icebridge_model::secret::Secret;
+use icebridge_model::{Result, TableIdent};
+use std::collections::BTreeMap;
+use std::future::Future;
+use wasm_bindgen_futures::spawn_local;
+use yew::UseReducerHandle;
+
+/// Reads the newest state whenever it is looked at, so an action may hold one across an await.
+pub type Handle = UseReducerHandle<Session>;
+
+/// Runs one piece of work unless it is under way already; its error becomes a notice.
+fn begin(session: &Handle, work: Work, job: impl Future<Output = Result<()>> + 'static) {
+    if session.is_busy(&work) {
+        return;
+    }
+    session.dispatch(Action::Begin(work.clone()));
+    let session = session.clone();
+    spawn_local(async move {
+        session.dispatch(match job.await {
+            Ok(()) => Action::End(work),
+            Err(error) => Action::Fail(work, error),
+        });
+    });
+}
+
+/// Opens the state and restores what the last session left.
+pub fn open(session: &Handle) {
+    let handle = session.clone();
+    begin(session, Work::Open, async move {
+        // A window without its preferences is still a window.
+        match backend::read_preferences().await {
+            Ok(prefs) => handle.dispatch(Action::Prefs(prefs)),
+            Err(error) => web_sys::console::warn_1(&error.to_string().into()),
+        }
+        let about = match call::<op::about>(Nothing {}).await {
+            Ok(about) => about,
+            Err(error) => {
+                handle.dispatch(Action::OpenFailed(error));
+                return Ok(());
+            }
+        };
+        let catalogs = call::<op::catalog_list>(Nothing {}).await;
+        handle.dispatch(Action::Opened(about));
+        handle.dispatch(Action::Catalogs(catalogs?));
+        if backend::launch().await?.sample {
+            sample(&handle);
+        }
+        read_latest_job(&handle);
+        read_plan(&handle);
+        Ok(())
+    });
+}
+
+/// Loads what a page shows when it is not there yet.
+pub fn arrive(session: &Handle, page: Page) {
+    let ready = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
+    if !session.route().source.is_empty() && session.inventory.is_none() {
+        read_inventory(session);
+    }
+    if ready && session.mapping.is_none() {
+        read_mapping(session);
+    }
+    match page {
+        Page::Preflight if ready && session.preflight.as_ref().is_none_or(|report| report.stale) => preflight(session),
+        Page::History => read_jobs(session),
+        _ => {}
+    }
+}
+
+pub fn sample(session: &Handle) {
+    let handle = session.clone();
+    begin(session, Work::Sample, async move {
+        let sample = call::<op::sample_create>(SampleRequest::default()).await?;
+        handle.dispatch(Action::Catalogs(call::<op::catalog_list>(Nothing {}).await?));
+        check(&handle, sample.source.name.clone());
+        check(&handle, sample.target.name.clone());
+        handle.dispatch(Action::Sampled(sample));
+        Ok(())
+    });
+}
+
+pub fn save_catalog(
+    session: &Handle,
+    spec: CatalogSpec,
+    secrets: BTreeMap<String, Secret>,
+    done: impl FnOnce() + 'static,
+) {
+    let handle = session.clone();
+    begin(session, Work::SaveCatalog, async move {
+        let saved = call::<op::catalog_save>(SaveCatalog { spec, secrets }).await?;
+        done();
+        handle.dispatch(Action::Catalogs(call::<op::catalog_list>(Nothing {}).await?));
+        handle.dispatch(Action::Choose(saved.role, saved.name.clone()));
+        check(&handle, saved.name);
+        Ok(())
+    });
+}
+
+pub fn remove_catalog(session: &Handle, name: String) {
+    let handle = session.clone();
+    begin(session, Work::RemoveCatalog(name.clone()), async move {
+        call::<op::catalog_remove>(Named { name }).await?;
+        handle.dispatch(Action::Catalogs(call::<op::catalog_list>(Nothing {}).await?));
+        Ok(())
+    });
+}
+
+pub fn check(session: &Handle, name: String) {
+    let handle = session.clone();
+    begin(session, Work::Check(name.clone()), async move {
+        handle.dispatch(Action::Checked(call::<op::catalog_check>(Named { name }).await?));
+        Ok(())
+    });
+}
+
+pub fn choose(session: &Handle, role: Role, name: String) {
+    session.dispatch(Action::Choose(role, name));
+}
+
+pub fn read_inventory(session: &Handle) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    begin(session, Work::ReadInventory, async move {
+        let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
+        handle.dispatch(Action::Inventory(route, rows));
+        Ok(())
+    });
+}
+
+pub fn refresh_inventory(session: &Handle) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    begin(session, Work::Inventory, async move {
+        let request = InventoryRequest { source: route.source.clone(), only: Vec::new() };
+        call::<op::inventory_refresh>(request).await?;
+        let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
+        handle.dispatch(Action::Inventory(route, rows));
+        handle.dispatch(Action::InventoryChanged);
+        Ok(())
+    });
+}
+
+pub fn read_mapping(session: &Handle) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    begin(session, Work::ReadMapping, async move {
+        let mapping = call::<op::mapping_get>(route.clone()).await?;
+        let request = MappingRequest { route: route.clone(), mapping: mapping.clone() };
+        let preview = call::<op::mapping_preview>(request).await?;
+        handle.dispatch(Action::MappingRead(route, mapping, preview));
+        Ok(())
+    });
+}
+
+/// Asks which targets of the draft exist. The page calls it when the person pauses.
+pub fn preview_mapping(session: &Handle, generation: u64) {
+    let Some(draft) = &session.mapping else { return };
+    if draft.error.is_some() || draft.generation != generation {
+        return;
+    }
+    let request = MappingRequest { route: session.route().clone(), mapping: (*draft.draft).clone() };
+    let handle = session.clone();
+    // Not through `begin`: a newer draft must be asked about while an older answer is still on its way.
+    spawn_local(async move {
+        match call::<op::mapping_preview>(request).await {
+            Ok(preview) => handle.dispatch(Action::MappingPreview(generation, preview)),
+            Err(error) => handle.dispatch(Action::Fail(Work::Preview, error)),
+        }
+    });
+}
+
+pub fn save_mapping(session: &Handle, mapping: Mapping) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    begin(session, Work::SaveMapping, async move {
+        let request = MappingRequest { route, mapping: mapping.clone() };
+        let preview = call::<op::mapping_save>(request).await?;
+        handle.dispatch(Action::MappingSaved(mapping, preview));
+        Ok(())
+    });
+}
+
+pub fn preflight(session: &Handle) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    let settings = session.prefs.settings.clone();
+    begin(session, Work::Preflight, async move {
+        let report = call::<op::preflight_run>(PreflightRequest { route: route.clone(), settings }).await?;
+        handle.dispatch(Action::Preflight(route, report));
+        Ok(())
+    });
+}
+
+/// No tables means all of them.
+pub fn accept(session: &Handle, codes: Vec<String>, tables: Vec<TableIdent>, accepted: bool) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    let settings = session.prefs.settings.clone();
+    begin(session, Work::Accept, async move {
+        let request = AcceptRequest { route: route.clone(), settings, codes, tables, accepted };
+        let report = call::<op::preflight_accept>(request).await?;
+        handle.dispatch(Action::Preflight(route, report));
+        Ok(())
+    });
+}
+
+pub fn make_plan(session: &Handle) {
+    let handle = session.clone();
+    let route = session.route().clone();
+    let settings = session.prefs.settings.clone();
+    begin(session, Work::Plan, async move {
+        handle.dispatch(Action::Plan(call::<op::plan_make>(PlanRequest { route, settings, path: None }).await?));
+        Ok(())
+    });
+}
+
+/// The plan made last, if its file is still there and whole.
+fn read_plan(session: &Handle) {
+    let path = session.prefs.plan_path.clone();
+    if path.is_empty() {
+        return;
+    }
+    let handle = session.clone();
+    spawn_local(async move {
+        // A plan that is gone is simply made again; nobody asked for it now, so no error.
+        if let Ok(plan) = call::<op::plan_read>(PathRequest { path: path.clone() }).await {
+            handle.dispatch(Action::Plan(icebridge_model::ops::PlanMade { path, plan }));
+        }
+    });
+}
+
+pub fn start_run(session: &Handle, plan: String) {
+    let handle = session.clone();
+    session.dispatch(Action::Go(Page::Run));
+    begin(session, Work::Run, async move {
+        handle.dispatch(Action::Job(call::<op::run_start>(RunRequest { plan }).await?));
+        Ok(())
+    });
+}
+
+pub fn resume_run(session: &Handle, job: JobId) {
+    let handle = session.clone();
+    begin(session, Work::Run, async move {
+        handle.dispatch(Action::Job(call::<op::run_resume>(JobRequest { job }).await?));
+        Ok(())
+    });
+}
+
+pub fn cancel_run(session: &Handle, job: JobId) {
+    let handle = session.clone();
+    begin(session, Work::Cancel, async move {
+        handle.dispatch(Action::Job(call::<op::run_cancel>(JobRequest { job }).await?));
+        Ok(())
+    });
+}
+
+pub fn read_job(session: &Handle, job: JobId) {
+    let handle = session.clone();
+    begin(session, Work::ReadJob, async move {
+        handle.dispatch(Action::Job(call::<op::run_status>(JobRequest { job }).await?));
+        Ok(())
+    });
+}
+
+/// Opens an older job and shows it.
+pub fn show_job(session: &Handle, job: JobId) {
+    read_job(session, job);
+    session.dispatch(Action::Go(Page::Run));
+}
+
+fn read_latest_job(session: &Handle) {
+    let handle = session.clone();
+    begin(session, Work::History, async move {
+        let jobs = call::<op::run_list>(Nothing {}).await?;
+        let latest = jobs.iter().max_by(|a, b| a.started_at.cmp(&b.started_at)).map(|job| job.job.clone());
+        handle.dispatch(Action::Jobs(jobs));
+        if let Some(job) = latest
+            && handle.run.is_none()
+        {
+            read_job(&handle, job);
+        }
+        Ok(())
+    });
+}
+
+pub fn read_jobs(session: &Handle) {
+    let handle = session.clone();
+    begin(session, Work::History, async move {
+        handle.dispatch(Action::Jobs(call::<op::run_list>(Nothing {}).await?));
+        Ok(())
+    });
+}
+
+pub fn validate(session: &Handle, job: JobId) {
+    let handle = session.clone();
+    begin(session, Work::Validate, async move {
+        handle.dispatch(Action::Job(call::<op::validate_run>(JobRequest { job }).await?));
+        Ok(())
+    });
+}
+
+pub fn export_bundle(session: &Handle, job: JobId, folder: String) {
+    let handle = session.clone();
+    begin(session, Work::Export, async move {
+        let path = Some(folder).filter(|folder| !folder.is_empty());
+        let bundle = call::<op::audit_export>(AuditRequest { job: job.clone(), path }).await?;
+        handle.dispatch(Action::Bundle(job, bundle));
+        Ok(())
+    });
+}
+
+pub fn verify_bundle(session: &Handle, path: String) {
+    let handle = session.clone();
+    begin(session, Work::Verify, async move {
+        handle.dispatch(Action::Verdict(call::<op::audit_verify>(PathRequest { path }).await?));
+        Ok(())
+    });
+}
+
+pub fn open_link(session: &Handle, url: String) {
+    let page = session.prefs.page;
+    begin(session, Work::Link(page), async move { backend::open_link(&url).await });
+}
+
+pub fn open_folder(session: &Handle, path: String) {
+    let page = session.prefs.page;
+    begin(session, Work::Link(page), async move { backend::open_folder(&path).await });
+}

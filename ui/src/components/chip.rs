@@ -1,0 +1,136 @@
+//! A state as a word with an icon: colour only underlines it.
+
+use crate::components::Icon;
+use yew::prelude::*;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Accent,
+    Good,
+    Warn,
+    Bad,
+}
+
+impl Tone {
+    pub fn class(self) -> &'static str {
+        match self {
+            Tone::Plain => "plain",
+            Tone::Accent => "accent",
+            Tone::Good => "good",
+            Tone::Warn => "warn",
+            Tone::Bad => "bad",
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub struct ChipProps {
+    pub tone: Tone,
+    pub icon: Icon,
+    pub word: AttrValue,
+    #[prop_or_default]
+    pub title: Option<AttrValue>,
+    #[prop_or_default]
+    pub spinning: bool,
+}
+
+#[component]
+pub fn Chip(props: &ChipProps) -> Html {
+    html! {
+        <span class={classes!("chip", props.tone.class())} title={props.title.clone()}>
+            if props.spinning { <span class="spinner" aria-hidden="true" /> } else { { props.icon.draw() } }
+            <span>{ &props.word }</span>
+        </span>
+    }
+}
+
+/// The words, icons and tones of the model's states, in one place so that no page says it differently.
+pub mod of {
+    use super::{Chip, Tone};
+    use crate::components::Icon;
+    use icebridge_model::finding::Verdict;
+    use icebridge_model::mapping::MappingState;
+    use icebridge_model::plan::CopyMode;
+    use icebridge_model::run::{JobState, TableState};
+    use icebridge_model::validation::ProofLevel;
+    use yew::prelude::*;
+
+    pub fn verdict(verdict: Verdict) -> Html {
+        let (tone, icon, word) = match verdict {
+            Verdict::Note => (Tone::Accent, Icon::Note, "note"),
+            Verdict::Loses => (Tone::Warn, Icon::Warning, "loses"),
+            Verdict::Blocks => (Tone::Bad, Icon::CrossCircle, "blocks"),
+        };
+        html! { <Chip {tone} {icon} {word} /> }
+    }
+
+    /// A table's verdict as a whole: with its losses accepted it is ready.
+    pub fn table_findings(table: &icebridge_model::finding::TableFindings) -> Html {
+        let open = table.unaccepted().len();
+        if table.is_blocked() {
+            html! { <Chip tone={Tone::Bad} icon={Icon::CrossCircle} word="blocked" /> }
+        } else if open > 0 {
+            html! { <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{open} to accept")} /> }
+        } else {
+            html! { <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="ready" /> }
+        }
+    }
+
+    pub fn mapping(state: MappingState) -> Html {
+        let (tone, icon, word) = match state {
+            MappingState::Create => (Tone::Good, Icon::Plus, "create"),
+            MappingState::Exists => (Tone::Accent, Icon::Note, "exists"),
+            MappingState::Excluded => (Tone::Plain, Icon::Minus, "excluded"),
+            MappingState::Conflict => (Tone::Bad, Icon::Warning, "conflict"),
+        };
+        html! { <Chip {tone} {icon} {word} /> }
+    }
+
+    pub fn table(state: TableState) -> Html {
+        let (tone, icon, spinning) = match state {
+            TableState::Queued => (Tone::Plain, Icon::Clock, false),
+            TableState::Copying | TableState::Committing | TableState::Validating => {
+                (Tone::Accent, Icon::Refresh, true)
+            }
+            TableState::Committed => (Tone::Accent, Icon::Check, false),
+            TableState::Migrated => (Tone::Good, Icon::CheckCircle, false),
+            TableState::Failed => (Tone::Bad, Icon::CrossCircle, false),
+            TableState::Cancelled => (Tone::Warn, Icon::Stop, false),
+        };
+        html! { <Chip {tone} {icon} {spinning} word={state.as_str()} /> }
+    }
+
+    pub fn job(state: JobState) -> Html {
+        let (tone, icon, spinning) = match state {
+            JobState::Running => (Tone::Accent, Icon::Refresh, true),
+            JobState::Succeeded => (Tone::Good, Icon::CheckCircle, false),
+            JobState::Incomplete => (Tone::Bad, Icon::Warning, false),
+            JobState::Cancelled => (Tone::Warn, Icon::Stop, false),
+            JobState::Interrupted => (Tone::Warn, Icon::Warning, false),
+        };
+        html! { <Chip {tone} {icon} {spinning} word={state.as_str()} /> }
+    }
+
+    pub fn mode(mode: CopyMode) -> Html {
+        let (icon, title) = match mode {
+            CopyMode::Register => (Icon::Link, "the target adopts the metadata; both share the files"),
+            CopyMode::Clone => (Icon::Copy, "every file is copied; the whole history is kept"),
+            CopyMode::Rewrite => (Icon::Pencil, "rows are written anew with deletes applied; no history"),
+        };
+        html! { <Chip tone={Tone::Plain} {icon} word={mode.as_str()} {title} /> }
+    }
+
+    pub fn proof(proof: ProofLevel, passed: bool) -> Html {
+        let title = match proof {
+            ProofLevel::None => "something differs, or nothing could be compared",
+            ProofLevel::Schema => "columns, types and nullability agree",
+            ProofLevel::Count => "… and the row counts",
+            ProofLevel::Aggregates => "… and per column nulls, least, greatest and sum",
+            ProofLevel::Digest => "… and the typed row digest: the same rows the same number of times",
+            ProofLevel::Bytes => "… and every file in every snapshot, by SHA-256",
+        };
+        let (tone, icon) = if passed { (Tone::Good, Icon::Shield) } else { (Tone::Bad, Icon::CrossCircle) };
+        html! { <Chip {tone} {icon} word={proof.as_str()} {title} /> }
+    }
+}

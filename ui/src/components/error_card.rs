@@ -1,0 +1,52 @@
+//! An error as the product says it: what failed, on which object, what to do, and underneath the cause in its own words.
+
+use crate::components::{Button, Icon};
+use icebridge_model::Error;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct ErrorCardProps {
+    pub error: Error,
+    #[prop_or("error".into())]
+    pub testid: AttrValue,
+    #[prop_or_default]
+    pub on_dismiss: Option<Callback<()>>,
+    #[prop_or_default]
+    pub children: Html,
+}
+
+#[component]
+pub fn ErrorCard(props: &ErrorCardProps) -> Html {
+    let error = &props.error;
+    html! {
+        <section class="error-card" role="alert" data-testid={props.testid.clone()}>
+            { Icon::CrossCircle.draw() }
+            <div class="error-body">
+                <p class="error-message" data-testid="error-message">{ sentence(&error.message) }</p>
+                if let Some(object) = &error.object {
+                    <p class="error-object"><code data-testid="error-object">{ object }</code></p>
+                }
+                if let Some(hint) = &error.hint {
+                    <p class="error-hint" data-testid="error-hint"><strong>{ "What to do: " }</strong>{ hint }</p>
+                }
+                if !error.causes.is_empty() {
+                    <details>
+                        <summary>{ "Cause" }</summary>
+                        <ol class="causes">{ for error.causes.iter().map(|cause| html! { <li>{ cause }</li> }) }</ol>
+                    </details>
+                }
+                { props.children.clone() }
+            </div>
+            <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
+            if let Some(on_dismiss) = &props.on_dismiss {
+                <Button testid="error-dismiss" kind="quiet" icon={Icon::Cross} icon_only=true label="Dismiss" onclick={on_dismiss} />
+            }
+        </section>
+    }
+}
+
+/// Messages begin in lower case, as they stand in the middle of the CLI's lines; here each begins a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,180 @@
+//! A grid that draws only the rows in sight, so that 10,000 tables scroll like ten. One tab stop; arrow keys move.
+
+use crate::components::Icon;
+use crate::view::order::Sort;
+use crate::view::window;
+use wasm_bindgen::prelude::*;
+use web_sys::{Element, ResizeObserver};
+use yew::prelude::*;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub id: &'static str,
+    pub label: &'static str,
+    /// A CSS grid track: `minmax(160px, 2fr)`, `90px`.
+    pub width: &'static str,
+    pub numeric: bool,
+    pub sortable: bool,
+}
+
+impl Column {
+    pub const fn new(id: &'static str, label: &'static str, width: &'static str) -> Self {
+        Self { id, label, width, numeric: false, sortable: false }
+    }
+    pub const fn numeric(mut self) -> Self {
+        self.numeric = true;
+        self
+    }
+    pub const fn sortable(mut self) -> Self {
+        self.sortable = true;
+        self
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub struct GridProps {
+    pub label: AttrValue,
+    pub testid: AttrValue,
+    pub columns: Vec<Column>,
+    pub count: usize,
+    /// The name of a row's object: its key, and `row-<name>` for tests.
+    pub name: Callback<usize, String>,
+    /// A row's cell in a column, by the column's id.
+    pub cell: Callback<(usize, &'static str), Html>,
+    #[prop_or_default]
+    pub selected: Option<usize>,
+    #[prop_or_default]
+    pub on_select: Callback<usize>,
+    #[prop_or_default]
+    pub sort: Option<Sort>,
+    #[prop_or_default]
+    pub on_sort: Callback<&'static str>,
+    /// Shown when there is no row.
+    #[prop_or_default]
+    pub children: Html,
+}
+
+#[component]
+pub fn Grid(props: &GridProps) -> Html {
+    let body = use_node_ref();
+    let scroll_top = use_state_eq(|| 0.0);
+    let height = use_state_eq(|| 640.0);
+    use_height(body.clone(), height.clone());
+
+    let onscroll = {
+        let (body, scroll_top) = (body.clone(), scroll_top.clone());
+        Callback::from(move |_: Event| {
+            if let Some(element) = body.cast::<Element>() {
+                scroll_top.set(f64::from(element.scroll_top()));
+            }
+        })
+    };
+    let onkeydown = {
+        let (body, on_select, selected, count) = (body.clone(), props.on_select.clone(), props.selected, props.count);
+        Callback::from(move |event: KeyboardEvent| {
+            // Keys of a field or button inside a cell belong to it.
+            if event.target() != event.current_target() {
+                return;
+            }
+            let Some(element) = body.cast::<Element>() else { return };
+            let rows_height = f64::from(element.client_height()) - window::ROW;
+            let page = (rows_height / window::ROW) as usize;
+            if let Some(row) = window::step(&event.key(), selected, count, page) {
+                event.prevent_default();
+                if let Some(top) = window::reveal(row, f64::from(element.scroll_top()), rows_height) {
+                    element.set_scroll_top(top as i32);
+                }
+                on_select.emit(row);
+            }
+        })
+    };
+    let template = props.columns.iter().map(|column| column.width).collect::<Vec<_>>().join(" ");
+    let in_sight = window::visible(*scroll_top, *height, props.count);
+    let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
+    html! {
+        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} aria-label={props.label.clone()}
+            data-testid={props.testid.clone()} aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
+            style={format!("--tracks: {template}")}>
+            <div class="grid-head" role="row" aria-rowindex="1">{ for props.columns.iter().map(|column| head_cell(props, column)) }</div>
+            if props.count == 0 {
+                <div class="grid-empty">{ props.children.clone() }</div>
+            } else {
+                <div class="grid-body" role="presentation" style={format!("height: {}px", props.count as f64 * window::ROW)}>
+                    { for in_sight.map(|row| draw_row(props, row)) }
+                </div>
+            }
+        </div>
+    }
+}
+
+fn head_cell(props: &GridProps, column: &Column) -> Html {
+    let sorted = props.sort.as_ref().filter(|sort| sort.column == column.id);
+    let aria_sort = sorted.map(|sort| if sort.descending { "descending" } else { "ascending" });
+    let class = classes!("cell", column.numeric.then_some("numeric"));
+    let id = column.id;
+    let content = if column.sortable {
+        let on_sort = props.on_sort.clone();
+        html! {
+            <button type="button" class="sort" data-testid={format!("sort-{id}")} onclick={move |_| on_sort.emit(id)}>
+                <span>{ column.label }</span>
+                if let Some(sort) = sorted { { if sort.descending { Icon::Down.draw() } else { Icon::Up.draw() } } }
+            </button>
+        }
+    } else {
+        html! { <span>{ column.label }</span> }
+    };
+    html! { <div {class} role="columnheader" aria-sort={aria_sort}>{ content }</div> }
+}
+
+fn draw_row(props: &GridProps, row: usize) -> Html {
+    let name = props.name.emit(row);
+    let selected = props.selected == Some(row);
+    let onclick = {
+        let on_select = props.on_select.clone();
+        move |_| on_select.emit(row)
+    };
+    let cells = props.columns.iter().map(|column| {
+        html! {
+            <div class={classes!("cell", column.numeric.then_some("numeric"))} role="gridcell" data-col={column.id}>
+                { props.cell.emit((row, column.id)) }
+            </div>
+        }
+    });
+    html! {
+        <div class={classes!("grid-row", selected.then_some("selected"), (row % 2 == 1).then_some("odd"))} role="row"
+            key={name.clone()} id={format!("{}-{row}", props.testid)} data-testid={format!("row-{name}")} {onclick}
+            aria-rowindex={(row + 2).to_string()} aria-selected={if selected { "true" } else { "false" }}
+            style={format!("top: {}px", row as f64 * window::ROW)}>
+            { for cells }
+        </div>
+    }
+}
+
+/// Follows the height of the element, whatever changes it.
+#[hook]
+fn use_height(body: NodeRef, height: UseStateHandle<f64>) {
+    use_effect_with((), move |()| {
+        let watched = body.cast::<Element>();
+        let measured = watched.clone();
+        let callback = Closure::<dyn FnMut()>::new(move || {
+            if let Some(element) = &measured {
+                height.set(f64::from(element.client_height()));
+            }
+        });
+        let observer = ResizeObserver::new(callback.as_ref().unchecked_ref()).ok();
+        if let (Some(observer), Some(element)) = (&observer, &watched) {
+            observer.observe(element);
+        }
+        move || {
+            if let Some(observer) = observer {
+                observer.disconnect();
+            }
+            drop(callback);
+        }
+    });
+}
+
+/// A page's columns without the hidden ones.
+pub fn shown(columns: &[Column], hidden: &[String]) -> Vec<Column> {
+    columns.iter().filter(|column| !hidden.iter().any(|id| id == column.id)).cloned().collect()
+}

@@ -1,0 +1,21 @@
+//! Small parts without a backend: what they need comes in as properties.
+
+pub mod button;
+pub mod chip;
+pub mod error_card;
+pub mod field;
+pub mod grid;
+pub mod icon;
+pub mod page_head;
+pub mod rail;
+pub mod start_panel;
+pub mod status;
+
+pub use button::Button;
+pub use chip::{Chip, Tone};
+pub use error_card::ErrorCard;
+pub use field::{Check, Field, Select};
+pub use grid::{Column, Grid};
+pub use icon::Icon;
+pub use page_head::PageHead;
+pub use status::{Empty, Loading, Meter, Stale, Stat};

@@ -1,0 +1,9 @@
+//! What components borrow from the window: the session, the stream of events, the theme.
+
+mod events;
+mod session;
+mod upkeep;
+
+pub use events::use_events;
+pub use session::use_session;
+pub use upkeep::{use_arrival, use_job_polling, use_saved_preferences, use_theme};

@@ -1,0 +1,79 @@
+//! Effects of the whole window.
+
+use crate::actions::{self, Handle};
+use crate::backend;
+use crate::state::{Opening, Page};
+use gloo_timers::callback::{Interval, Timeout};
+use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+/// Events may be dropped when the window is slow; the state is asked for now and then.
+const POLL_MS: u32 = 5_000;
+
+/// Loads what the page in sight needs, once for each page, route and change of what it rests on.
+#[hook]
+pub fn use_arrival(session: &Handle) {
+    let ready = matches!(session.opening, Opening::Ready(_));
+    let needs = (
+        ready,
+        session.prefs.page,
+        session.route().clone(),
+        session.inventory.as_ref().map(|rows| rows.len()),
+        session.mapping.is_some(),
+        session.preflight.as_ref().map(|report| report.stale),
+    );
+    let handle = session.clone();
+    use_effect_with(needs, move |_| {
+        if ready {
+            actions::arrive(&handle, handle.prefs.page);
+        }
+    });
+}
+
+#[hook]
+pub fn use_job_polling(session: &Handle) {
+    let running = session.run.as_ref().filter(|run| run.is_running()).map(|run| run.job.job.clone());
+    let handle = session.clone();
+    use_effect_with(running, move |running| {
+        let polling =
+            running.clone().map(|job| Interval::new(POLL_MS, move || actions::read_job(&handle, job.clone())));
+        move || drop(polling)
+    });
+}
+
+/// Writes the preferences a moment after they change.
+#[hook]
+pub fn use_saved_preferences(session: &Handle) {
+    let ready = matches!(session.opening, Opening::Ready(_));
+    let prefs = session.prefs.clone();
+    use_effect_with((ready, prefs), |(ready, prefs)| {
+        let (ready, prefs) = (*ready, Rc::clone(prefs));
+        let waiting = ready.then(|| {
+            Timeout::new(300, move || {
+                spawn_local(async move {
+                    if let Err(error) = backend::write_preferences(&prefs).await {
+                        web_sys::console::warn_1(&error.to_string().into());
+                    }
+                });
+            })
+        });
+        move || drop(waiting)
+    });
+}
+
+/// Sets the colours and the document's title.
+#[hook]
+pub fn use_theme(session: &Handle) {
+    let seen: (crate::state::prefs::Theme, Page) = (session.prefs.theme, session.prefs.page);
+    use_effect_with(seen, |(theme, page)| {
+        let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
+        document.set_title(&format!("{} · IceBridge", page.title()));
+        let Some(root) = document.document_element() else { return };
+        // Neither can fail on an attribute with a fixed, valid name.
+        let _ = match theme.attribute() {
+            Some(name) => root.set_attribute("data-theme", name),
+            None => root.remove_attribute("data-theme"),
+        };
+    });
+}

@@ -1,0 +1,51 @@
+//! The columns of the inventory.
+
+use crate::components::{Chip, Column, Icon, Tone};
+use crate::view::{format, order};
+use icebridge_model::facts::{InventoryOutcome, InventoryRow};
+use yew::prelude::*;
+
+pub const COLUMNS: [Column; 10] = [
+    Column::new("table", "Table", "minmax(180px, 3fr)").sortable(),
+    Column::new("version", "Format", "64px").sortable(),
+    Column::new("rows", "Rows", "104px").numeric().sortable(),
+    Column::new("bytes", "Size", "84px").numeric().sortable(),
+    Column::new("files", "Files", "72px").numeric().sortable(),
+    Column::new("deletes", "Deletes", "76px").numeric().sortable(),
+    Column::new("partitioning", "Partitioning", "minmax(110px, 2fr)").sortable(),
+    Column::new("snapshots", "Snapshots", "88px").numeric().sortable(),
+    Column::new("updated", "Updated", "142px").sortable(),
+    Column::new("state", "State", "110px"),
+];
+
+pub fn cell(row: &InventoryRow, column: &str) -> Html {
+    if column == "table" {
+        let name = row.ident.to_string();
+        return html! { <span class="ident" title={name.clone()}>{ name }</span> };
+    }
+    let facts = match &row.outcome {
+        InventoryOutcome::Facts(facts) => facts,
+        InventoryOutcome::Problem(error) if column == "state" => {
+            return html! { <Chip tone={Tone::Bad} icon={Icon::CrossCircle} word="unreadable" title={error.message.clone()} /> };
+        }
+        InventoryOutcome::Problem(_) => return html! { <span class="quiet-text">{ "—" }</span> },
+    };
+    match column {
+        "version" => html! { { format!("v{}", facts.format_version) } },
+        "rows" => html! { { format::count(facts.files.data_records) } },
+        "bytes" => html! { { format::bytes(facts.files.data_bytes) } },
+        "files" => html! { { format::count(facts.files.data_files) } },
+        "deletes" => html! { { format::count(facts.files.delete_files()) } },
+        "partitioning" => {
+            let text = order::partitioning(row);
+            html! { <span title={text.clone()}>{ text }</span> }
+        }
+        "snapshots" => html! { { format::count(facts.snapshot_count as u64) } },
+        "updated" => html! { { format::epoch_ms(facts.last_updated_ms).trim_end_matches(" UTC") } },
+        "state" if facts.snapshot_id.is_none() => {
+            html! { <Chip tone={Tone::Plain} icon={Icon::Circle} word="empty" title="The table has no snapshot yet" /> }
+        }
+        "state" => html! { <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="read" /> },
+        _ => html! {},
+    }
+}

@@ -1,0 +1,27 @@
+//! The steps, one module each. A page reads the session and calls actions; it keeps only what is of no use elsewhere.
+
+pub mod audit;
+pub mod connect;
+pub mod history;
+pub mod inventory;
+pub mod mapping;
+pub mod plan;
+pub mod preflight;
+pub mod run;
+pub mod validate;
+
+use crate::actions::Handle;
+use crate::state::{Action, Page};
+use yew::prelude::*;
+
+/// A callback that opens a page.
+fn go(session: &Handle, page: Page) -> Callback<()> {
+    let session = session.clone();
+    Callback::from(move |()| session.dispatch(Action::Go(page)))
+}
+
+/// A callback that starts an action without arguments.
+fn act(session: &Handle, action: fn(&Handle)) -> Callback<()> {
+    let session = session.clone();
+    Callback::from(move |()| action(&session))
+}

@@ -1,0 +1,81 @@
+//! Step 5: the plan.
+
+mod settings;
+mod tables;
+
+use crate::actions;
+use crate::components::start_panel::StartPanel;
+use crate::components::{Button, Empty, Icon, Loading, PageHead, Stale, Stat};
+use crate::hooks::use_session;
+use crate::pages::{act, go};
+use crate::state::{Page, Work};
+use crate::view::format;
+use icebridge_model::ops::PlanMade;
+use settings::SettingsForm;
+use tables::PlanTables;
+use yew::prelude::*;
+
+#[component]
+pub fn Plan() -> Html {
+    let session = use_session();
+    let busy = session.is_busy(&Work::Plan);
+    let make = act(&session, actions::make_plan);
+    let has_inventory = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
+    let body = match &session.plan {
+        Some(made) => html! {
+            <>
+                if made.stale {
+                    <Stale testid="plan-stale" text="The inventory, the mapping, an acceptance or a setting changed after this plan was made." action="Make it again"
+                        onclick={make.clone()} {busy} />
+                }
+                { summary(&made.value) }
+                <PlanTables />
+                <StartPanel />
+            </>
+        },
+        None if busy => html! { <Loading text="Making the plan…" /> },
+        None if !has_inventory => html! {
+            <Empty icon={Icon::File} title="Nothing to plan yet" text="A plan needs a source, a target and an inventory.">
+                <Button testid="plan-back" kind="primary" label="Go to Inventory" onclick={go(&session, Page::Inventory)} />
+            </Empty>
+        },
+        None => html! {
+            <Empty icon={Icon::File} title="No plan yet" text="The same inventory, mapping and settings always give the same plan, byte for byte. Nothing is written but the plan file.">
+                <Button testid="plan-first" kind="primary" icon={Icon::File} label="Make the plan" onclick={make.clone()} />
+            </Empty>
+        },
+    };
+    let current = session.plan.as_ref().is_some_and(|plan| !plan.stale);
+    html! {
+        <>
+            <PageHead page={Page::Plan}>
+                <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy} disabled={!has_inventory}
+                    label={if session.plan.is_some() { "Make the plan again" } else { "Make the plan" }} onclick={make} />
+            </PageHead>
+            <div class="plan-columns">
+                <SettingsForm />
+                <div class="plan-main">{ body }</div>
+            </div>
+        </>
+    }
+}
+
+fn summary(made: &PlanMade) -> Html {
+    let totals = &made.plan.totals;
+    html! {
+        <>
+            <div class="stats">
+                <Stat label="tables" value={format::count(made.plan.tables.len() as u64)} testid="plan-tables" />
+                <Stat label="left out" value={format::count(made.plan.left_out.len() as u64)} tone={if made.plan.left_out.is_empty() { "" } else { "warn" }} testid="plan-left-out" />
+                <Stat label="bytes" value={format::bytes(totals.bytes)} />
+                <Stat label="rows" value={format::count(totals.rows)} />
+                <Stat label="files" value={format::count(totals.files)} />
+                <Stat label="about" value={format::seconds(totals.seconds)} />
+            </div>
+            <dl class="facts wide">
+                <dt>{ "Plan file" }</dt><dd><code data-testid="plan-path">{ &made.path }</code></dd>
+                <dt>{ "SHA-256" }</dt><dd><code data-testid="plan-hash">{ &made.plan.hash }</code></dd>
+            </dl>
+        </>
+    }
+}

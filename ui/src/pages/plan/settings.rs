@@ -1,0 +1,127 @@
+//! How a run works: few settings, each with what it does.
+
+use crate::actions::Handle;
+use crate::components::{Button, Check, Field, Icon, Select};
+use crate::hooks::use_session;
+use crate::state::Action;
+use icebridge_model::plan::{CopyMode, Settings};
+use yew::prelude::*;
+
+const MODES: [(Option<CopyMode>, &str, &str); 4] = [
+    (None, "auto", "Best for each table"),
+    (Some(CopyMode::Register), "register", "Register: adopt the metadata, share the files"),
+    (Some(CopyMode::Clone), "clone", "Clone: copy every file, keep the history"),
+    (Some(CopyMode::Rewrite), "rewrite", "Rewrite: write the rows anew, no history"),
+];
+const CODECS: [&str; 5] = ["zstd", "snappy", "gzip", "lz4", "uncompressed"];
+const MIB: u64 = 1 << 20;
+
+#[component]
+pub fn SettingsForm() -> Html {
+    let session = use_session();
+    let settings = session.prefs.settings.clone();
+    let mode = MODES.iter().find(|(mode, _, _)| *mode == settings.mode).map_or("auto", |(_, id, _)| id);
+    let modes: Vec<(AttrValue, AttrValue)> =
+        MODES.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
+    let set_mode = change(&session, |settings, id: String| {
+        if let Some((mode, _, _)) = MODES.iter().find(|(_, known, _)| *known == id) {
+            settings.mode = *mode;
+        }
+    });
+    let set_codec = change(&session, |settings, codec: String| settings.codec = codec);
+    let codecs: Vec<(AttrValue, AttrValue)> = CODECS.iter().map(|codec| ((*codec).into(), (*codec).into())).collect();
+    let has_level = matches!(settings.codec.as_str(), "zstd" | "gzip");
+    let reset = change(&session, |settings, ()| *settings = Settings::default());
+    html! {
+        <section class="panel settings" aria-label="Settings">
+            <header class="panel-head">
+                <h2 class="grow">{ "Settings" }</h2>
+                if settings != Settings::default() {
+                    <Button testid="settings-reset" kind="quiet small" icon={Icon::Refresh} label="Defaults" onclick={reset} />
+                }
+            </header>
+            <div class="panel-body stack">
+                <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
+                    hint="Each table’s mode and the reason are in the plan." />
+                <Number testid="settings-tables" label="Tables at work at once" value={settings.max_parallel_tables as u64} min=1 max=64
+                    hint="More is faster until the disk or the network is full."
+                    onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
+                <Number testid="settings-writers" label="Files being written at once" value={settings.max_parallel_writers as u64} min=1 max=256
+                    hint="Over all tables together."
+                    onchange={change(&session, |settings, n: u64| settings.max_parallel_writers = n as usize)} />
+                <Number testid="settings-commits" label="Commits a minute at most" value={u64::from(settings.max_commits_per_min)} min=1 max=6000
+                    hint="Spares a shared catalog."
+                    onchange={change(&session, |settings, n: u64| settings.max_commits_per_min = u32::try_from(n).unwrap_or(u32::MAX))} />
+                <h3>{ "Rewritten files" }</h3>
+                <Number testid="settings-file-size" label="Target file size" unit="MiB" value={settings.target_file_bytes / MIB} min=1 max=4096
+                    onchange={change(&session, |settings, n: u64| settings.target_file_bytes = n * MIB)} />
+                <Select testid="settings-codec" label="Parquet codec" value={settings.codec.clone()} options={codecs} onchange={set_codec} />
+                if has_level {
+                    <Number testid="settings-level" label="Codec level" value={u64::try_from(settings.codec_level).unwrap_or(0)} min=1
+                        max={if settings.codec == "zstd" { 22 } else { 9 }}
+                        onchange={change(&session, |settings, n: u64| settings.codec_level = i32::try_from(n).unwrap_or(3))} />
+                }
+                <Check testid="settings-chunks" label="Move column chunks undecoded where no row changes" checked={settings.move_chunks}
+                    hint="Much faster; the bytes of the rows stay as they are."
+                    onchange={change(&session, |settings, on: bool| settings.move_chunks = on)} />
+            </div>
+        </section>
+    }
+}
+
+fn change<T: 'static>(session: &Handle, apply: fn(&mut Settings, T)) -> Callback<T> {
+    let session = session.clone();
+    Callback::from(move |value: T| {
+        let mut settings = session.prefs.settings.clone();
+        apply(&mut settings, value);
+        session.dispatch(Action::Settings(settings));
+    })
+}
+
+#[derive(Properties, PartialEq)]
+struct NumberProps {
+    testid: AttrValue,
+    label: AttrValue,
+    value: u64,
+    min: u64,
+    max: u64,
+    onchange: Callback<u64>,
+    #[prop_or_default]
+    hint: AttrValue,
+    #[prop_or_default]
+    unit: AttrValue,
+}
+
+/// Keeps what is typed, and passes on only a number within the bounds.
+#[component]
+fn Number(props: &NumberProps) -> Html {
+    let text = use_state_eq(|| props.value.to_string());
+    {
+        let text = text.clone();
+        use_effect_with(props.value, move |value| {
+            if text.trim().parse() != Ok(*value) {
+                text.set(value.to_string());
+            }
+        });
+    }
+    let (min, max) = (props.min, props.max);
+    let valid = |text: &str| text.trim().parse::<u64>().ok().filter(|number| (min..=max).contains(number));
+    let invalid = if valid(&text).is_none() {
+        format!("a number from {min} to {max}; {} stays in force", props.value)
+    } else {
+        String::new()
+    };
+    let oninput = {
+        let (text, onchange) = (text.clone(), props.onchange.clone());
+        Callback::from(move |value: String| {
+            if let Some(number) = value.trim().parse::<u64>().ok().filter(|number| (min..=max).contains(number)) {
+                onchange.emit(number);
+            }
+            text.set(value);
+        })
+    };
+    html! {
+        <Field testid={props.testid.clone()} kind="number" label={props.label.clone()} value={(*text).clone()} {oninput} {invalid}
+            hint={props.hint.clone()} unit={props.unit.clone()} min={Some(AttrValue::from(min.to_string()))} max={Some(AttrValue::from(max.to_string()))} />
+    }
+}

@@ -1,0 +1,113 @@
+//! Step 4: what would be lost and what stands in the way.
+
+mod by_code;
+mod by_table;
+
+use crate::actions;
+use crate::components::{Button, Empty, Icon, Loading, PageHead, Stale, Stat};
+use crate::hooks::use_session;
+use crate::pages::{act, go};
+use crate::state::prefs::FindingsBy;
+use crate::state::{Action, Page, Work};
+use crate::view::{findings, format};
+use by_code::ByCode;
+use by_table::ByTable;
+use icebridge_model::finding::PreflightReport;
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[component]
+pub fn Preflight() -> Html {
+    let session = use_session();
+    let busy = session.is_busy(&Work::Preflight);
+    let has_inventory = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
+    let run = act(&session, actions::preflight);
+    let body = match &session.preflight {
+        Some(report) => html! {
+            <>
+                if report.stale {
+                    <Stale testid="preflight-stale" text="The inventory, the mapping or the settings changed after this check." action="Check again" onclick={run.clone()} {busy} />
+                }
+                <Findings report={Report(report.value.clone())} />
+            </>
+        },
+        None if busy => html! { <Loading text="Checking every mapped table against the rules…" /> },
+        None if !has_inventory => html! {
+            <Empty icon={Icon::Shield} title="Nothing to check yet" text="Pre-flight needs a source, a target and an inventory.">
+                <Button testid="preflight-back" kind="primary" label="Go to Inventory" onclick={go(&session, Page::Inventory)} />
+            </Empty>
+        },
+        None => html! {
+            <Empty icon={Icon::Shield} title="Not checked yet" text="Every mapped table is checked against the rule table; nothing is written.">
+                <Button testid="preflight-run" kind="primary" icon={Icon::Play} label="Check now" onclick={run.clone()} />
+            </Empty>
+        },
+    };
+    html! {
+        <>
+            <PageHead page={Page::Preflight}>
+                if session.preflight.is_some() {
+                    <Button testid="preflight-again" icon={Icon::Refresh} label="Check again" {busy} onclick={run} />
+                    <Button testid="preflight-next" kind="primary" icon={Icon::Right} label="Continue to plan" onclick={go(&session, Page::Plan)} />
+                }
+            </PageHead>
+            { body }
+        </>
+    }
+}
+
+#[derive(Clone)]
+pub struct Report(pub Rc<PreflightReport>);
+
+impl PartialEq for Report {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub struct ReportProps {
+    pub report: Report,
+}
+
+#[component]
+fn Findings(props: &ReportProps) -> Html {
+    let session = use_session();
+    let report = &props.report.0;
+    let by = session.prefs.findings_by;
+    let open = findings::open_codes(report);
+    let accept_all = {
+        let (session, codes) = (session.clone(), open.clone());
+        Callback::from(move |()| actions::accept(&session, codes.clone(), Vec::new(), true))
+    };
+    let show = |by: FindingsBy| {
+        let session = session.clone();
+        Callback::from(move |()| session.dispatch(Action::FindingsBy(by)))
+    };
+    html! {
+        <>
+            <div class="stats">
+                <Stat label="tables ready" value={format::count(report.ready as u64)} tone="good" testid="preflight-ready" />
+                <Stat label="with losses to accept" value={format::count(report.needs_acceptance as u64)}
+                    tone={if report.needs_acceptance > 0 { "warn" } else { "" }} testid="preflight-needs-acceptance" />
+                <Stat label="blocked, left out" value={format::count(report.blocked as u64)}
+                    tone={if report.blocked > 0 { "bad" } else { "" }} testid="preflight-blocked" />
+            </div>
+            <div class="toolbar">
+                <div class="segments" role="group" aria-label="Group the findings">
+                    <Button testid="preflight-by-code" kind="small toggle" label="By code" pressed={Some(by == FindingsBy::Code)} onclick={show(FindingsBy::Code)} />
+                    <Button testid="preflight-by-table" kind="small toggle" label="By table" pressed={Some(by == FindingsBy::Table)} onclick={show(FindingsBy::Table)} />
+                </div>
+                <span class="grow" />
+                if open.is_empty() {
+                    <span class="quiet-text" data-testid="preflight-nothing-open">{ "No loss waits for acceptance." }</span>
+                } else {
+                    <span class="quiet-text">{ format!("Open: {}", open.join(", ")) }</span>
+                    <Button testid="preflight-accept-all" icon={Icon::Check} busy={session.is_busy(&Work::Accept)} onclick={accept_all}
+                        label={format!("Accept {}", format::counted(open.len() as u64, "kind of loss", "kinds of loss"))} />
+                }
+            </div>
+            if by == FindingsBy::Code { <ByCode report={props.report.clone()} /> } else { <ByTable report={props.report.clone()} /> }
+        </>
+    }
+}

@@ -1,0 +1,51 @@
+//! One table of the run: what was done, and the error in full.
+
+use crate::components::{Button, ErrorCard, Icon, chip};
+use crate::view::format;
+use icebridge_model::run::{CopyOutcome, TableRun};
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct RunDetailProps {
+    pub table: TableRun,
+    pub on_close: Callback<()>,
+}
+
+#[component]
+pub fn RunDetail(props: &RunDetailProps) -> Html {
+    let table = &props.table;
+    html! {
+        <aside class="detail panel" aria-label="Table of the run" data-testid="run-detail">
+            <header class="panel-head">
+                <h2 class="grow ellipsis" title={table.source.to_string()}>{ table.source.to_string() }</h2>
+                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close" onclick={&props.on_close} />
+            </header>
+            <div class="panel-body stack">
+                <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
+                <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
+                if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
+                if let Some(outcome) = &table.outcome { { facts(outcome) } }
+                if let Some(validation) = &table.validation {
+                    <p class="line">{ "Proof " }{ chip::of::proof(validation.proof, validation.passed) }</p>
+                }
+            </div>
+        </aside>
+    }
+}
+
+fn facts(outcome: &CopyOutcome) -> Html {
+    let rows = outcome.rows_written.map_or_else(|| "not looked at".into(), format::count);
+    html! {
+        <dl class="facts">
+            <dt>{ "Files copied" }</dt><dd>{ format::count(outcome.files_copied) }</dd>
+            <dt>{ "Files decoded" }</dt><dd>{ format::count(outcome.files_decoded) }</dd>
+            <dt>{ "Chunks moved of" }</dt><dd>{ format::counted(outcome.files_chunk_moved, "file", "files") }</dd>
+            <dt>{ "Bytes written" }</dt><dd>{ format::bytes(outcome.bytes_written) }</dd>
+            <dt>{ "Rows written" }</dt><dd>{ rows }</dd>
+            <dt>{ "Commit attempts" }</dt><dd>{ outcome.commit_attempts }</dd>
+            <dt>{ "Found there already" }</dt><dd>{ if outcome.adopted { "yes, from this plan" } else { "no" } }</dd>
+            <dt>{ "Location" }</dt><dd title={outcome.target_location.clone()}><code>{ &outcome.target_location }</code></dd>
+            <dt>{ "Metadata" }</dt><dd title={outcome.target_metadata_location.clone()}><code>{ &outcome.target_metadata_location }</code></dd>
+        </dl>
+    }
+}

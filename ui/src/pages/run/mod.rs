@@ -1,0 +1,198 @@
+//! Step 6: the run, live.
+
+mod detail;
+mod overview;
+
+use crate::actions;
+use crate::components::start_panel::StartPanel;
+use crate::components::{Button, Column, Empty, ErrorCard, Grid, Icon, Loading, PageHead, chip};
+use crate::hooks::use_session;
+use crate::pages::go;
+use crate::state::{Page, RunView, Work};
+use crate::view::{format, order};
+use detail::RunDetail;
+use icebridge_model::TableIdent;
+use icebridge_model::run::{JobState, JobView, TableRun, TableState};
+use overview::Overview;
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[component]
+pub fn Run() -> Html {
+    let session = use_session();
+    let starting = session.is_busy(&Work::Run);
+    let plan_hash = session.plan.as_ref().map(|plan| plan.value.plan.hash.clone());
+    // The plan in hand is another one than the job in sight: it may be started from here as well.
+    let other_plan = plan_hash
+        .is_some_and(|hash| session.run.as_ref().is_none_or(|run| run.job.plan_hash != hash && !run.is_running()));
+    let body = match &session.run {
+        Some(run) => html! {
+            <>
+                <Overview job={Job(run.job.clone())} />
+                { failures(run) }
+                <Tables job={Job(run.job.clone())} />
+                if other_plan && !starting { <StartPanel /> }
+            </>
+        },
+        None if starting => html! { <Loading text="Starting the run…" /> },
+        None if session.plan.is_some() => html! { <StartPanel /> },
+        None => html! {
+            <Empty icon={Icon::Play} title="No run yet" text="A run carries out exactly one plan.">
+                <Button testid="run-plan" kind="primary" label="Go to Plan" onclick={go(&session, Page::Plan)} />
+            </Empty>
+        },
+    };
+    html! { <><PageHead page={Page::Run}><Actions /></PageHead>{ body }</> }
+}
+
+#[component]
+fn Actions() -> Html {
+    let session = use_session();
+    let Some(run) = session.run.clone() else { return html! {} };
+    let job = run.job.job.clone();
+    let cancel = {
+        let (session, job) = (session.clone(), job.clone());
+        Callback::from(move |()| actions::cancel_run(&session, job.clone()))
+    };
+    let resume = {
+        let session = session.clone();
+        Callback::from(move |()| actions::resume_run(&session, job.clone()))
+    };
+    let words = match run.job.state {
+        JobState::Incomplete => "Try the failed tables again",
+        _ => "Resume",
+    };
+    html! {
+        <>
+            if run.is_running() {
+                <Button testid="run-cancel" kind="danger" icon={Icon::Stop} label="Cancel" busy={session.is_busy(&Work::Cancel)} onclick={cancel}
+                    title="Stops after the step at hand; what is migrated stays, and the run can be resumed" />
+            } else {
+                if run.is_resumable() {
+                    <Button testid="run-resume" kind="primary" icon={Icon::Play} label={words} busy={session.is_busy(&Work::Run)} onclick={resume} />
+                }
+                if run.job.migrated > 0 {
+                    <Button testid="run-next" kind={if run.is_resumable() { "" } else { "primary" }} icon={Icon::Right} label="Continue to validation"
+                        onclick={go(&session, Page::Validate)} />
+                }
+            }
+        </>
+    }
+}
+
+#[derive(Clone)]
+pub struct Job(pub Rc<JobView>);
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub struct JobProps {
+    pub job: Job,
+}
+
+/// What went wrong, above the list, where it cannot scroll away.
+fn failures(run: &RunView) -> Html {
+    const SHOWN: usize = 3;
+    let failed: Vec<&TableRun> = run.job.tables.iter().filter(|table| table.state == TableState::Failed).collect();
+    if failed.is_empty() {
+        return html! {};
+    }
+    html! {
+        <section class="stack" aria-label="Failed tables" data-testid="run-failures">
+            { for failed.iter().take(SHOWN).filter_map(|table| {
+                let error = table.error.clone()?.about(&table.source);
+                Some(html! { <ErrorCard key={table.source.to_string()} testid={format!("failure-{}", table.source)} {error} /> })
+            }) }
+            if failed.len() > SHOWN {
+                <p class="quiet-text">{ format!("{} more failed; they are first in the list below.", failed.len() - SHOWN) }</p>
+            }
+        </section>
+    }
+}
+
+#[component]
+fn Tables(props: &JobProps) -> Html {
+    let selected = use_state_eq(|| None::<TableIdent>);
+    let job = props.job.0.clone();
+    let mut sorted: Vec<usize> = (0..job.tables.len()).collect();
+    sorted.sort_by_key(|at| order::urgency(job.tables[*at].state));
+    let sorted = Rc::new(sorted);
+    let row_selected =
+        selected.as_ref().and_then(|ident| sorted.iter().position(|at| job.tables[*at].source == *ident));
+    let name = {
+        let (job, sorted) = (job.clone(), sorted.clone());
+        Callback::from(move |row: usize| job.tables[sorted[row]].source.to_string())
+    };
+    let cell = {
+        let (job, sorted) = (job.clone(), sorted.clone());
+        Callback::from(move |(row, column): (usize, &'static str)| cell(&job.tables[sorted[row]], column))
+    };
+    let on_select = {
+        let (job, sorted, selected) = (job.clone(), sorted.clone(), selected.clone());
+        Callback::from(move |row: usize| selected.set(Some(job.tables[sorted[row]].source.clone())))
+    };
+    let close = {
+        let selected = selected.clone();
+        Callback::from(move |()| selected.set(None))
+    };
+    let columns = vec![
+        Column::new("state", "State", "120px"),
+        Column::new("source", "Source table", "minmax(150px, 1fr)"),
+        Column::new("target", "Target table", "minmax(150px, 1fr)"),
+        Column::new("mode", "Mode", "104px"),
+        Column::new("progress", "Progress", "minmax(120px, 1fr)"),
+        Column::new("bytes", "Size", "130px").numeric(),
+        Column::new("rows", "Rows", "110px").numeric(),
+        Column::new("proof", "Proof", "116px"),
+    ];
+    html! {
+        <div class="split">
+            <Grid label="Tables of the run" testid="run-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} />
+            if let Some(row) = row_selected {
+                <RunDetail table={job.tables[sorted[row]].clone()} on_close={close} />
+            }
+        </div>
+    }
+}
+
+fn cell(table: &TableRun, column: &str) -> Html {
+    match column {
+        "state" => chip::of::table(table.state),
+        "source" => html! { <span class="ident" title={table.source.to_string()}>{ table.source.to_string() }</span> },
+        "target" => html! { <span class="ident" title={table.target.to_string()}>{ table.target.to_string() }</span> },
+        "mode" => chip::of::mode(table.mode),
+        "progress" => progress(table),
+        "bytes" => html! { { format::bytes(table.bytes_total) } },
+        "rows" => html! { { format::count(table.rows_total) } },
+        _ => table
+            .validation
+            .as_ref()
+            .map_or_else(|| html! {}, |validation| chip::of::proof(validation.proof, validation.passed)),
+    }
+}
+
+fn progress(table: &TableRun) -> Html {
+    use crate::components::Meter;
+    // A table without bytes (registered, or empty) is done when its state says so.
+    let (done, total) = match table.state {
+        TableState::Queued => (0, 1),
+        TableState::Migrated | TableState::Committed | TableState::Validating => (1, 1),
+        _ => (table.bytes_done, table.bytes_total.max(1)),
+    };
+    let tone = match table.state {
+        TableState::Failed => "bad",
+        TableState::Cancelled => "warn",
+        TableState::Migrated => "good",
+        _ => "",
+    };
+    html! {
+        <span class="cell-meter">
+            <Meter label={format!("Progress of {}", table.source)} {done} {total} {tone} />
+            <span>{ format!("{} %", format::per_cent(done, total)) }</span>
+        </span>
+    }
+}

@@ -1,0 +1,334 @@
+//! Everything the window knows, in one reducer above the pages, so that leaving a page loses nothing.
+
+pub mod mapping;
+pub mod page;
+pub mod prefs;
+pub mod run;
+pub mod work;
+
+pub use mapping::MappingDraft;
+pub use page::Page;
+pub use run::RunView;
+pub use work::{Notice, Work};
+
+use icebridge_model::audit::{AuditBundle, AuditVerdict};
+use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
+use icebridge_model::facts::InventoryRow;
+use icebridge_model::finding::PreflightReport;
+use icebridge_model::mapping::{Mapping, MappingPreview};
+use icebridge_model::ops::{About, PlanMade, Route, SampleCreated};
+use icebridge_model::plan::Settings;
+use icebridge_model::run::{Event, JobId, JobSummary, JobView};
+use icebridge_model::{Error, TableIdent};
+use prefs::{FindingsBy, Prefs, Theme};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use yew::Reducible;
+
+/// Something read from the backend that later choices can make out of date.
+#[derive(Clone, Debug)]
+pub struct Fresh<T> {
+    pub value: Rc<T>,
+    /// Something it rests on has changed since.
+    pub stale: bool,
+}
+
+impl<T> Fresh<T> {
+    fn new(value: T) -> Self {
+        Self { value: Rc::new(value), stale: false }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub enum Opening {
+    #[default]
+    Waiting,
+    Ready(Rc<About>),
+    Failed(Rc<Error>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    pub done: usize,
+    pub total: usize,
+    pub table: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// Counts the reductions: two equal numbers are the same state, which is cheaper to compare than the state.
+    revision: u64,
+    pub opening: Opening,
+    pub prefs: Rc<Prefs>,
+    pub busy: Vec<Work>,
+    pub notices: Vec<Notice>,
+    pub catalogs: Option<Rc<Vec<CatalogSpec>>>,
+    pub checks: BTreeMap<String, CatalogCheck>,
+    pub scan: Option<Scan>,
+    pub inventory: Option<Rc<Vec<InventoryRow>>>,
+    pub mapping: Option<MappingDraft>,
+    pub preflight: Option<Fresh<PreflightReport>>,
+    pub plan: Option<Fresh<PlanMade>>,
+    pub run: Option<RunView>,
+    pub jobs: Option<Rc<Vec<JobSummary>>>,
+    pub bundle: Option<(JobId, Rc<AuditBundle>)>,
+    pub verdict: Option<Rc<AuditVerdict>>,
+}
+
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        self.revision == other.revision
+    }
+}
+
+#[derive(Debug)]
+pub enum Action {
+    Opened(About),
+    OpenFailed(Error),
+    Prefs(Prefs),
+    Go(Page),
+    Theme(Theme),
+    InventorySort(crate::view::order::Sort),
+    ToggleColumn(String),
+    FindingsBy(FindingsBy),
+    Settings(Settings),
+    Begin(Work),
+    End(Work),
+    Fail(Work, Error),
+    Dismiss(u64),
+    Catalogs(Vec<CatalogSpec>),
+    Choose(Role, String),
+    Checked(CatalogCheck),
+    Sampled(SampleCreated),
+    Inventory(Route, Vec<InventoryRow>),
+    InventoryChanged,
+    MappingRead(Route, Mapping, MappingPreview),
+    MappingEdit(Mapping),
+    /// The backend's answer for the draft of that generation.
+    MappingPreview(u64, MappingPreview),
+    MappingSaved(Mapping, MappingPreview),
+    Preflight(Route, PreflightReport),
+    Plan(PlanMade),
+    Events(Vec<Event>),
+    Job(JobView),
+    Jobs(Vec<JobSummary>),
+    Bundle(JobId, AuditBundle),
+    Verdict(AuditVerdict),
+}
+
+impl Session {
+    pub fn is_busy(&self, work: &Work) -> bool {
+        self.busy.contains(work)
+    }
+
+    pub fn route(&self) -> &Route {
+        &self.prefs.route
+    }
+
+    pub fn has_route(&self) -> bool {
+        !self.route().source.is_empty() && !self.route().target.is_empty()
+    }
+
+    pub fn catalog(&self, name: &str) -> Option<&CatalogSpec> {
+        self.catalogs.as_ref()?.iter().find(|spec| spec.name == name)
+    }
+
+    pub fn idents(&self) -> Vec<TableIdent> {
+        self.inventory.iter().flat_map(|rows| rows.iter()).map(|row| row.ident.clone()).collect()
+    }
+
+    fn set_prefs(&mut self, change: impl FnOnce(&mut Prefs)) {
+        change(Rc::make_mut(&mut self.prefs));
+    }
+
+    /// What rests on an earlier step is kept in sight, and marked.
+    fn age_from(&mut self, page: Page) {
+        if page == Page::Mapping
+            && let Some(report) = &mut self.preflight
+        {
+            report.stale = true;
+        }
+        if let Some(plan) = &mut self.plan {
+            plan.stale = true;
+        }
+    }
+
+    /// Another source or target: nothing read for the old pair holds.
+    fn leave_route(&mut self, source_changed: bool) {
+        if source_changed {
+            self.inventory = None;
+            self.scan = None;
+        }
+        self.mapping = None;
+        self.preflight = None;
+        self.plan = None;
+        self.set_prefs(|prefs| prefs.plan_path.clear());
+    }
+
+    fn choose(&mut self, role: Role, name: String) {
+        let current = match role {
+            Role::Source => &self.prefs.route.source,
+            Role::Target => &self.prefs.route.target,
+        };
+        if *current == name {
+            return;
+        }
+        self.leave_route(role == Role::Source);
+        self.set_prefs(|prefs| match role {
+            Role::Source => prefs.route.source = name,
+            Role::Target => prefs.route.target = name,
+        });
+    }
+
+    fn set_catalogs(&mut self, catalogs: Vec<CatalogSpec>) {
+        let known = |name: &str, role: Role| catalogs.iter().any(|spec| spec.name == name && spec.role == role);
+        for role in [Role::Source, Role::Target] {
+            let chosen = match role {
+                Role::Source => self.prefs.route.source.clone(),
+                Role::Target => self.prefs.route.target.clone(),
+            };
+            let mut of_role = catalogs.iter().filter(|spec| spec.role == role);
+            // A removed catalog is no longer chosen; the only one there is needs no choosing.
+            if !known(&chosen, role) {
+                let only = of_role.next().filter(|_| of_role.next().is_none());
+                self.choose(role, only.map(|spec| spec.name.clone()).unwrap_or_default());
+            }
+        }
+        self.checks.retain(|name, _| catalogs.iter().any(|spec| spec.name == *name));
+        self.catalogs = Some(Rc::new(catalogs));
+    }
+
+    fn fail(&mut self, work: Work, error: Error) {
+        self.busy.retain(|other| *other != work);
+        let number = self.revision;
+        self.notices.push(Notice { number, work, error });
+    }
+
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Opened(about) => self.opening = Opening::Ready(Rc::new(about)),
+            Action::OpenFailed(error) => self.opening = Opening::Failed(Rc::new(error)),
+            Action::Prefs(prefs) => self.prefs = Rc::new(prefs),
+            Action::Go(page) => self.set_prefs(|prefs| prefs.page = page),
+            Action::Theme(theme) => self.set_prefs(|prefs| prefs.theme = theme),
+            Action::InventorySort(sort) => self.set_prefs(|prefs| prefs.inventory_sort = Some(sort)),
+            Action::ToggleColumn(id) => self.set_prefs(|prefs| {
+                let before = prefs.hidden_columns.len();
+                prefs.hidden_columns.retain(|column| *column != id);
+                if prefs.hidden_columns.len() == before {
+                    prefs.hidden_columns.push(id);
+                }
+            }),
+            Action::FindingsBy(by) => self.set_prefs(|prefs| prefs.findings_by = by),
+            Action::Settings(settings) => {
+                if settings != self.prefs.settings {
+                    // The pre-flight chooses the mode of each table, so it rests on the settings too.
+                    self.age_from(Page::Mapping);
+                    self.set_prefs(|prefs| prefs.settings = settings);
+                }
+            }
+            Action::Begin(work) => {
+                self.notices.retain(|notice| notice.work != work);
+                if work == Work::Inventory {
+                    self.scan = None;
+                }
+                if !self.is_busy(&work) {
+                    self.busy.push(work);
+                }
+            }
+            Action::End(work) => self.busy.retain(|other| *other != work),
+            Action::Fail(work, error) => self.fail(work, error),
+            Action::Dismiss(number) => self.notices.retain(|notice| notice.number != number),
+            Action::Catalogs(catalogs) => self.set_catalogs(catalogs),
+            Action::Choose(role, name) => self.choose(role, name),
+            Action::Checked(check) => {
+                self.checks.insert(check.name.clone(), check);
+            }
+            Action::Sampled(sample) => {
+                self.choose(Role::Source, sample.source.name);
+                self.choose(Role::Target, sample.target.name);
+            }
+            Action::Inventory(route, rows) => {
+                if route.source == self.route().source {
+                    self.inventory = Some(Rc::new(rows));
+                }
+            }
+            Action::InventoryChanged => {
+                self.scan = None;
+                self.mapping = self.mapping.take().filter(MappingDraft::is_changed);
+                self.age_from(Page::Mapping);
+            }
+            Action::MappingRead(route, mapping, preview) => {
+                if route == *self.route() {
+                    self.mapping = Some(MappingDraft::new(mapping, preview));
+                }
+            }
+            Action::MappingEdit(mapping) => {
+                let idents = self.idents();
+                if let Some(draft) = &mut self.mapping {
+                    draft.edit(mapping, &idents);
+                }
+            }
+            Action::MappingPreview(generation, preview) => {
+                if let Some(draft) = &mut self.mapping {
+                    draft.confirm(generation, preview);
+                }
+            }
+            Action::MappingSaved(mapping, preview) => {
+                self.mapping = Some(MappingDraft::new(mapping, preview));
+                self.age_from(Page::Mapping);
+            }
+            Action::Preflight(route, report) => {
+                if route == *self.route() {
+                    self.preflight = Some(Fresh::new(report));
+                    self.age_from(Page::Preflight);
+                }
+            }
+            Action::Plan(made) => {
+                if made.plan.source == self.route().source && made.plan.target == self.route().target {
+                    self.set_prefs(|prefs| prefs.plan_path.clone_from(&made.path));
+                    self.plan = Some(Fresh::new(made));
+                }
+            }
+            Action::Events(events) => events.into_iter().for_each(|event| self.hear(event)),
+            Action::Job(job) => {
+                self.run = Some(match &self.run {
+                    Some(run) if run.job.job == job.job => run.replaced_by(job),
+                    _ => RunView::new(job),
+                });
+            }
+            Action::Jobs(jobs) => self.jobs = Some(Rc::new(jobs)),
+            Action::Bundle(job, bundle) => self.bundle = Some((job, Rc::new(bundle))),
+            Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Inventory { source, done, total, table } => {
+                if source == self.route().source && self.is_busy(&Work::Inventory) {
+                    self.scan = Some(Scan { done, total, table });
+                }
+            }
+            event => {
+                if let Some(run) = &mut self.run {
+                    run.apply(event);
+                }
+            }
+        }
+    }
+}
+
+impl Reducible for Session {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut next = Rc::unwrap_or_clone(self);
+        next.revision += 1;
+        next.apply(action);
+        Rc::new(next)
+    }
+}
+
+#[cfg(test)]
+mod tests;

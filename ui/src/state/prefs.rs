@@ -1,0 +1,66 @@
+//! What the window remembers between two starts. Nothing in it decides anything about a migration but the settings.
+
+use crate::state::Page;
+use crate::view::order::Sort;
+use icebridge_model::ops::Route;
+use icebridge_model::plan::Settings;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prefs {
+    pub page: Page,
+    pub theme: Theme,
+    pub route: Route,
+    pub settings: Settings,
+    /// The plan made last, so that it is there again after a restart.
+    pub plan_path: String,
+    pub inventory_sort: Option<Sort>,
+    pub hidden_columns: Vec<String>,
+    pub findings_by: FindingsBy,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const ALL: [(Theme, &'static str); 3] =
+        [(Theme::System, "System"), (Theme::Light, "Light"), (Theme::Dark, "Dark")];
+
+    /// The value of `data-theme` on the document; none follows the system.
+    pub fn attribute(self) -> Option<&'static str> {
+        match self {
+            Theme::System => None,
+            Theme::Light => Some("light"),
+            Theme::Dark => Some("dark"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingsBy {
+    #[default]
+    Code,
+    Table,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_of_another_version_are_read() {
+        let prefs: Prefs = serde_json::from_str(r#"{"page":"plan","unknown":1}"#).unwrap();
+        assert_eq!(prefs.page, Page::Plan);
+        assert_eq!(prefs.settings, Settings::default());
+        let text = serde_json::to_string(&prefs).unwrap();
+        assert_eq!(serde_json::from_str::<Prefs>(&text).unwrap(), prefs);
+    }
+}

@@ -1,0 +1,99 @@
+use super::*;
+use icebridge_model::Code;
+use icebridge_model::catalog::CatalogKind;
+use icebridge_model::plan::Plan;
+
+fn catalog(name: &str, role: Role) -> CatalogSpec {
+    CatalogSpec {
+        name: name.into(),
+        role,
+        kind: CatalogKind::Files,
+        uri: "/x".into(),
+        warehouse: String::new(),
+        properties: BTreeMap::new(),
+        secrets: Vec::new(),
+    }
+}
+
+fn after(actions: impl IntoIterator<Item = Action>) -> Rc<Session> {
+    actions.into_iter().fold(Rc::new(Session::default()), Reducible::reduce)
+}
+
+fn connected() -> Vec<Action> {
+    vec![Action::Catalogs(vec![catalog("a", Role::Source), catalog("b", Role::Target)])]
+}
+
+fn plan_made() -> Action {
+    Action::Plan(PlanMade {
+        path: "/plan.json".into(),
+        plan: Plan {
+            plan_version: 1,
+            source: "a".into(),
+            target: "b".into(),
+            settings: Settings::default(),
+            tables: Vec::new(),
+            left_out: Vec::new(),
+            totals: Default::default(),
+            hash: "h".into(),
+        },
+    })
+}
+
+#[test]
+fn the_only_catalog_of_a_role_is_chosen_and_a_removed_one_is_not() {
+    let session = after(connected());
+    assert_eq!((session.route().source.as_str(), session.route().target.as_str()), ("a", "b"));
+    let session = session.reduce(Action::Catalogs(vec![catalog("c", Role::Source), catalog("d", Role::Source)]));
+    assert_eq!((session.route().source.as_str(), session.route().target.as_str()), ("", ""));
+}
+
+#[test]
+fn choices_survive_leaving_a_page() {
+    let mut actions = connected();
+    actions.push(Action::MappingRead(
+        Route { source: "a".into(), target: "b".into() },
+        Mapping::default(),
+        MappingPreview::default(),
+    ));
+    actions.push(Action::MappingEdit(Mapping::standard()));
+    actions.push(Action::Go(Page::Audit));
+    actions.push(Action::Go(Page::Mapping));
+    assert!(after(actions).mapping.as_ref().is_some_and(MappingDraft::is_changed));
+}
+
+#[test]
+fn what_rests_on_a_changed_step_is_marked() {
+    let route = Route { source: "a".into(), target: "b".into() };
+    let mut actions = connected();
+    actions.push(Action::Preflight(route, PreflightReport::default()));
+    actions.push(plan_made());
+    let session = after(actions);
+    assert!(!session.plan.as_ref().unwrap().stale);
+    let session = session.reduce(Action::Settings(Settings { max_parallel_tables: 9, ..Settings::default() }));
+    assert!(session.plan.as_ref().unwrap().stale && session.preflight.as_ref().unwrap().stale);
+    let session = session.reduce(plan_made());
+    assert!(!session.plan.as_ref().unwrap().stale, "made again, it is current");
+    let session = session.reduce(Action::Choose(Role::Target, "other".into()));
+    assert!(session.plan.is_none() && session.preflight.is_none(), "another target is another journey");
+}
+
+#[test]
+fn an_error_stays_until_dismissed_or_the_work_is_done_again() {
+    let error = || Error::new(Code::PlanStale, "no");
+    let session =
+        after([Action::Begin(Work::Plan), Action::Fail(Work::Plan, error()), Action::Fail(Work::Run, error())]);
+    assert!(!session.is_busy(&Work::Plan));
+    let session = session.reduce(Action::Go(Page::Audit)).reduce(Action::Begin(Work::Plan));
+    assert_eq!(session.notices.iter().map(|n| n.work.clone()).collect::<Vec<_>>(), [Work::Run]);
+    let number = session.notices[0].number;
+    assert!(session.reduce(Action::Dismiss(number)).notices.is_empty());
+}
+
+#[test]
+fn answers_for_another_route_are_dropped() {
+    let mut actions = connected();
+    actions.push(Action::Preflight(Route { source: "x".into(), target: "b".into() }, PreflightReport::default()));
+    actions.push(Action::Inventory(Route { source: "x".into(), target: "b".into() }, Vec::new()));
+    let session = after(actions);
+    assert!(session.preflight.is_none() && session.inventory.is_none());
+}

@@ -1,0 +1,57 @@
+//! What is under way, and what went wrong with it.
+
+use crate::state::Page;
+use icebridge_model::Error;
+
+/// Something the backend was asked to do. Each kind runs once at a time, whichever page is in sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    Open,
+    Sample,
+    SaveCatalog,
+    RemoveCatalog(String),
+    Check(String),
+    ReadInventory,
+    Inventory,
+    ReadMapping,
+    Preview,
+    SaveMapping,
+    TransferMapping,
+    Preflight,
+    Accept,
+    Plan,
+    Run,
+    Cancel,
+    ReadJob,
+    Validate,
+    Export,
+    Verify,
+    History,
+    Link(Page),
+}
+
+impl Work {
+    /// Where its error is shown.
+    pub fn page(&self) -> Page {
+        match self {
+            Work::Open | Work::Sample | Work::SaveCatalog | Work::RemoveCatalog(_) | Work::Check(_) => Page::Connect,
+            Work::ReadInventory | Work::Inventory => Page::Inventory,
+            Work::ReadMapping | Work::Preview | Work::SaveMapping | Work::TransferMapping => Page::Mapping,
+            Work::Preflight | Work::Accept => Page::Preflight,
+            Work::Plan => Page::Plan,
+            Work::Run | Work::Cancel | Work::ReadJob => Page::Run,
+            Work::Validate => Page::Validate,
+            Work::Export | Work::Verify => Page::Audit,
+            Work::History => Page::History,
+            Work::Link(page) => *page,
+        }
+    }
+}
+
+/// An error that stays on its page until somebody dismisses it or the same work is started again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    pub number: u64,
+    pub work: Work,
+    pub error: Error,
+}

@@ -1,0 +1,148 @@
+//! What each kind of catalog is called and asks for.
+
+use icebridge_model::catalog::{CatalogKind, Role, SECRET_KEYS};
+use std::collections::BTreeMap;
+
+pub struct KindWords {
+    pub kind: CatalogKind,
+    pub id: &'static str,
+    pub label: &'static str,
+    pub about: &'static str,
+    pub uri_label: &'static str,
+    pub uri_example: &'static str,
+    /// Label and hint; none: the kind has no warehouse.
+    pub warehouse: Option<(&'static str, &'static str)>,
+    /// Key and label.
+    pub secrets: &'static [(&'static str, &'static str)],
+}
+
+const S3: [(&str, &str); 3] = [
+    ("s3.access-key-id", "S3 access key id"),
+    ("s3.secret-access-key", "S3 secret access key"),
+    ("s3.session-token", "S3 session token"),
+];
+
+pub const KINDS: [KindWords; 4] = [
+    KindWords {
+        kind: CatalogKind::Rest,
+        id: "rest",
+        label: "Iceberg REST catalog",
+        about: "Polaris, Nessie, Lakekeeper, Unity Catalog, Glue’s and S3 Tables’ REST endpoints.",
+        uri_label: "Address",
+        uri_example: "https://catalog.example.com/api/catalog",
+        warehouse: Some(("Warehouse", "As the catalog names it; leave empty if it has only one.")),
+        secrets: &[
+            ("credential", "OAuth2 client (client-id:client-secret)"),
+            ("token", "Bearer token"),
+            S3[0],
+            S3[1],
+            S3[2],
+        ],
+    },
+    KindWords {
+        kind: CatalogKind::Sql,
+        id: "sql",
+        label: "SQL catalog",
+        about: "The tables that Java’s JdbcCatalog and PyIceberg’s SqlCatalog keep in SQLite or PostgreSQL.",
+        uri_label: "Database",
+        uri_example: "sqlite:/srv/lake/catalog.db or postgresql://user@host/db",
+        warehouse: Some(("Catalog name", "Its name inside the database; leave empty if there is only one.")),
+        secrets: &[("password", "Database password"), S3[0], S3[1], S3[2]],
+    },
+    KindWords {
+        kind: CatalogKind::Files,
+        id: "files",
+        label: "Table folders",
+        about: "A folder that holds tables, one table’s folder, or one metadata.json. No catalog needed.",
+        uri_label: "Folder or metadata.json",
+        uri_example: "/srv/lake/warehouse or s3://bucket/prefix",
+        warehouse: None,
+        secrets: &S3,
+    },
+    KindWords {
+        kind: CatalogKind::Embedded,
+        id: "embedded",
+        label: "Local managed lakehouse",
+        about: "A SQLite catalog and a warehouse folder that PyIceberg, Spark and DuckDB open unchanged.",
+        uri_label: "Folder",
+        uri_example: "/srv/lake/managed",
+        warehouse: None,
+        secrets: &[],
+    },
+];
+
+pub fn words(kind: CatalogKind) -> &'static KindWords {
+    KINDS.iter().find(|words| words.kind == kind).unwrap_or(&KINDS[0])
+}
+
+pub fn by_id(id: &str) -> Option<CatalogKind> {
+    KINDS.iter().find(|words| words.id == id).map(|words| words.kind)
+}
+
+pub fn kinds_for(role: Role) -> Vec<&'static KindWords> {
+    KINDS
+        .iter()
+        .filter(|words| match role {
+            Role::Source => words.kind != CatalogKind::Embedded,
+            Role::Target => matches!(words.kind, CatalogKind::Embedded | CatalogKind::Rest),
+        })
+        .collect()
+}
+
+/// `key = value` a line; lines that begin with `#` and empty lines do not count.
+pub fn parse_properties(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut properties = BTreeMap::new();
+    for (i, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            return Err(format!("line {} has no “=”", i + 1));
+        };
+        let key = key.trim();
+        if key.is_empty() {
+            return Err(format!("line {} has no name before “=”", i + 1));
+        }
+        if SECRET_KEYS.contains(&key) {
+            return Err(format!("{key} is a secret: it has its own field and goes to the keychain"));
+        }
+        if properties.insert(key.to_string(), value.trim().to_string()).is_some() {
+            return Err(format!("{key} is there twice"));
+        }
+    }
+    Ok(properties)
+}
+
+pub fn properties_text(properties: &BTreeMap<String, String>) -> String {
+    properties.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_survive_their_text() {
+        let text = "# S3\ns3.region = eu-west-1\n\nheader.X = a=b\n";
+        let properties = parse_properties(text).unwrap();
+        assert_eq!(properties["header.X"], "a=b");
+        assert_eq!(parse_properties(&properties_text(&properties)).unwrap(), properties);
+    }
+
+    #[test]
+    fn secrets_and_nonsense_are_refused_in_properties() {
+        for text in ["token = x", "s3.secret-access-key=1", "nothing", " = 3", "a=1\na=2"] {
+            assert!(parse_properties(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_asks_only_for_secrets_the_keychain_takes() {
+        for words in &KINDS {
+            assert_eq!(by_id(words.id), Some(words.kind));
+            assert!(words.secrets.iter().all(|(key, _)| SECRET_KEYS.contains(key)));
+        }
+        assert!(kinds_for(Role::Source).iter().all(|words| words.kind != CatalogKind::Embedded));
+    }
+}

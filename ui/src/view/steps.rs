@@ -1,0 +1,181 @@
+//! How far each step is, for the rail.
+
+use crate::state::{Page, Session, Work};
+use crate::view::format;
+use icebridge_model::run::{JobState, TableState};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// An earlier step is missing.
+    Waiting,
+    Ready,
+    Working,
+    /// It is done as far as it goes, but a person has to look.
+    Attention,
+    Done,
+}
+
+impl StepState {
+    pub fn word(self) -> &'static str {
+        match self {
+            StepState::Waiting => "not yet",
+            StepState::Ready => "ready",
+            StepState::Working => "working",
+            StepState::Attention => "needs attention",
+            StepState::Done => "done",
+        }
+    }
+}
+
+/// The state, and a few words under the step's name.
+pub fn step(session: &Session, page: Page) -> (StepState, String) {
+    match page {
+        Page::Connect => connect(session),
+        Page::Inventory => inventory(session),
+        Page::Mapping => mapping(session),
+        Page::Preflight => preflight(session),
+        Page::Plan => plan(session),
+        Page::Run => run(session),
+        Page::Validate => validate(session),
+        Page::Audit => audit(session),
+        Page::History => (StepState::Ready, String::new()),
+    }
+}
+
+fn connect(session: &Session) -> (StepState, String) {
+    let route = session.route();
+    if session.is_busy(&Work::Sample) {
+        (StepState::Working, "making the sample".into())
+    } else if session.has_route() {
+        (StepState::Done, format!("{} → {}", route.source, route.target))
+    } else {
+        (StepState::Ready, "source and target".into())
+    }
+}
+
+fn inventory(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Inventory) {
+        let words = session.scan.as_ref().map(|scan| format!("{} of {}", scan.done, scan.total));
+        return (StepState::Working, words.unwrap_or_else(|| "reading".into()));
+    }
+    match &session.inventory {
+        _ if session.route().source.is_empty() => (StepState::Waiting, String::new()),
+        Some(rows) if !rows.is_empty() => {
+            let problems = rows.iter().filter(|row| row.facts().is_none()).count();
+            let state = if problems > 0 { StepState::Attention } else { StepState::Done };
+            (state, format::tables(rows.len()))
+        }
+        _ => (StepState::Ready, "not read yet".into()),
+    }
+}
+
+fn has_inventory(session: &Session) -> bool {
+    session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty())
+}
+
+fn mapping(session: &Session) -> (StepState, String) {
+    match &session.mapping {
+        _ if !has_inventory(session) => (StepState::Waiting, String::new()),
+        Some(draft) if draft.is_changed() => (StepState::Attention, "not saved".into()),
+        Some(draft) if draft.preview.conflicts > 0 => {
+            (StepState::Attention, format::counted(draft.preview.conflicts as u64, "conflict", "conflicts"))
+        }
+        Some(draft) => (StepState::Done, format!("{} mapped", draft.preview.mapped)),
+        None => (StepState::Ready, String::new()),
+    }
+}
+
+fn preflight(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Preflight) {
+        return (StepState::Working, "checking".into());
+    }
+    match &session.preflight {
+        _ if !has_inventory(session) => (StepState::Waiting, String::new()),
+        Some(report) if report.stale => (StepState::Attention, "out of date".into()),
+        Some(report) if report.value.needs_acceptance > 0 => {
+            (StepState::Attention, format!("{} to accept", report.value.needs_acceptance))
+        }
+        Some(report) => (StepState::Done, format!("{} ready", report.value.ready)),
+        None => (StepState::Ready, String::new()),
+    }
+}
+
+fn plan(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Plan) {
+        return (StepState::Working, "planning".into());
+    }
+    match &session.plan {
+        _ if !has_inventory(session) => (StepState::Waiting, String::new()),
+        Some(plan) if plan.stale => (StepState::Attention, "out of date".into()),
+        Some(plan) => (StepState::Done, format::tables(plan.value.plan.tables.len())),
+        None => (StepState::Ready, String::new()),
+    }
+}
+
+fn run(session: &Session) -> (StepState, String) {
+    if let Some(run) = &session.run {
+        let totals = run.totals();
+        return match run.job.state {
+            JobState::Running => (StepState::Working, format!("{} of {}", totals.ended, totals.tables)),
+            JobState::Succeeded => (StepState::Done, format!("{} migrated", run.job.migrated)),
+            JobState::Incomplete => (StepState::Attention, format!("{} failed", run.job.failed)),
+            JobState::Cancelled => (StepState::Attention, "cancelled".into()),
+            JobState::Interrupted => (StepState::Attention, "interrupted".into()),
+        };
+    }
+    match &session.plan {
+        Some(plan) if !plan.stale && !plan.value.plan.tables.is_empty() => (StepState::Ready, "ready to start".into()),
+        _ => (StepState::Waiting, String::new()),
+    }
+}
+
+fn validate(session: &Session) -> (StepState, String) {
+    let Some(run) = &session.run else { return (StepState::Waiting, String::new()) };
+    if session.is_busy(&Work::Validate) || run.job.tables.iter().any(|table| table.state == TableState::Validating) {
+        return (StepState::Working, "comparing".into());
+    }
+    let compared = run.job.tables.iter().filter_map(|table| table.validation.as_ref());
+    let (passed, all) = compared.fold((0, 0), |(passed, all), v| (passed + u64::from(v.passed), all + 1));
+    match (passed, all) {
+        (_, 0) => (StepState::Waiting, String::new()),
+        (passed, all) if passed < all => (StepState::Attention, format!("{} differ", all - passed)),
+        (passed, _) if run.is_running() => (StepState::Working, format!("{passed} proved")),
+        (passed, _) => (StepState::Done, format!("{passed} proved")),
+    }
+}
+
+fn audit(session: &Session) -> (StepState, String) {
+    match (&session.run, &session.bundle) {
+        _ if session.is_busy(&Work::Export) => (StepState::Working, "exporting".into()),
+        (Some(run), Some((job, _))) if run.job.job == *job => (StepState::Done, "exported".into()),
+        (Some(run), _) if !run.is_running() => (StepState::Ready, "not exported".into()),
+        _ => (StepState::Waiting, String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::RunView;
+    use crate::state::run::tests::{job, table};
+
+    #[test]
+    fn nothing_is_ready_but_connecting_at_first() {
+        let session = Session::default();
+        for page in Page::STEPS {
+            let expected = if page == Page::Connect { StepState::Ready } else { StepState::Waiting };
+            assert_eq!(step(&session, page).0, expected, "{page:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_table_asks_for_attention() {
+        let failed = vec![table("x", TableState::Failed), table("y", TableState::Migrated)];
+        let run = RunView::new(job(JobState::Incomplete, failed));
+        let mut session = Session::default();
+        session.run = Some(run);
+        assert_eq!(step(&session, Page::Run).0, StepState::Attention);
+        assert_eq!(step(&session, Page::Validate).0, StepState::Waiting);
+        assert_eq!(step(&session, Page::Audit).0, StepState::Ready);
+    }
+}
