@@ -1,4 +1,4 @@
-"""What others take: `python benches/contenders.py NAME SOURCE TARGET` does one copy and prints the seconds of its work.
+"""What others take: `python -m benches.contenders NAME SOURCE TARGET` does one copy and prints the seconds of its work.
 
 Only the work is timed, not Python's start or imports; IceBridge is timed as a whole process. That favours the others.
 """
@@ -12,8 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benches.table import CODEC, LEVEL, NAMESPACE, PROPERTIES, TABLE, catalog_uri, warehouse
 

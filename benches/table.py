@@ -1,7 +1,7 @@
 """The table that everybody copies: 20 million rows, ten mixed columns, eight partitions by eight appends, about 1 GB.
 
-Written once by PyIceberg and kept in the cache. The values come from hashes of the row's number: the same on each machine,
-and no better to compress than values in life.
+Written once by PyIceberg and kept in the cache. The values come from hashes of the row's number: the same on each
+machine, and no better to compress than values in life.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {
     );
     python::ensure(repo)?;
     run(cargo(&repo.root).args(["build", "--release", "-p", "icebridge-cli"]))?;
-    let mut bench = python::python(repo);
+    let mut bench = python::module(repo, "benches.run");
     bench.env("ICEBRIDGE_BIN", repo.built("release", "icebridge"));
-    run(bench.arg(repo.path("benches/run.py")).args(passed_on))
+    run(bench.args(passed_on))
 }

@@ -29,7 +29,7 @@ cargo xtask <command>
   lint                                  formatting and lints of Rust and Python
   ui                                    build the window's content into ui/dist
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
-  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (benches/run.py --help)
+  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`)
   bundle [-- ARGS]                      the installable app, by tauri-cli
 
 Environment:
