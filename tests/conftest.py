@@ -1,0 +1,89 @@
+"""The foreign lakehouse, made once by Spark, PyIceberg and Iceberg's Java library, and the engines that judge."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.harness.cli import Icebridge, fresh
+from tests.lakehouse.spark import cache_dir
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tests.lakehouse.java import Java
+
+pytest_plugins = ["tests.services.fixtures"]
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """A generated lakehouse and what its writers and Spark say is in it."""
+
+    folder: Path
+    tables: dict[str, Any]
+
+    @property
+    def database(self) -> Path:
+        """The JdbcCatalog's SQLite file."""
+        return self.folder / "catalog.db"
+
+
+def fingerprint() -> str:
+    """Changes with everything that decides what is generated."""
+    sources = sorted([*(ROOT / "tests" / "lakehouse").glob("*.*"), ROOT / "tests" / "digest_reference.py"])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:16]
+
+
+@pytest.fixture(scope="session")
+def lakehouse() -> Lakehouse:
+    """Every table shape; kept in the cache, for it takes minutes to make."""
+    folder = cache_dir().resolve() / f"lakehouse-{fingerprint()}"
+    if not (folder / "expected.json").is_file():
+        for stale in folder.parent.glob("lakehouse-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        command = [sys.executable, "-m", "tests.lakehouse.generate", "--out", str(folder)]
+        subprocess.run(command, cwd=ROOT, check=True, timeout=1800, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    return Lakehouse(folder, expected["tables"])
+
+
+@pytest.fixture(scope="session")
+def spark(lakehouse: Lakehouse) -> Iterator[SparkSession]:
+    """One Spark for all judging: a session of it costs nothing, a second JVM costs ten seconds and a gigabyte."""
+    from tests.lakehouse.spark import start
+
+    session = start(lakehouse.folder)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def java(spark: SparkSession) -> Java:
+    """Iceberg's own library in that Spark."""
+    from tests.lakehouse.java import Java
+
+    return Java(spark)
+
+
+@pytest.fixture
+def icebridge(tmp_path: Path) -> Icebridge:
+    """The command line on a state folder of its own."""
+    return fresh(tmp_path / "state")
+
+
+@pytest.fixture(scope="module")
+def icebridge_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Icebridge]:
+    """Command lines that live as long as a module's tests."""
+    return lambda name: fresh(tmp_path_factory.mktemp(name) / "state")
