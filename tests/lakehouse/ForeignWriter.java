@@ -90,11 +90,11 @@ public class ForeignWriter {
 
   /** An equality delete file of the keys; `sample` is a row of the table's schema that names the partition. */
   public DeleteFile equalityDelete(
-      Table table, PartitionSpec spec, Schema keySchema, List keys, Record sample, String format) throws Exception {
-    List columns = keySchema.columns();
-    int[] ids = new int[columns.size()];
+      Table table, PartitionSpec spec, Schema keySchema, List names, List keys, Record sample, String format)
+      throws Exception {
+    int[] ids = new int[names.size()];
     for (int i = 0; i < ids.length; i++) {
-      ids[i] = ((Types.NestedField) columns.get(i)).fieldId();
+      ids[i] = keySchema.findField((String) names.get(i)).fieldId();
     }
     StructLike partition = null;
     if (!spec.isUnpartitioned()) {
@@ -112,7 +112,7 @@ public class ForeignWriter {
     return writer.toDeleteFile();
   }
 
-  /** As many snapshots as wanted, each with one data file, committed at once so that metadata is written only once. */
+  /** A snapshot for each row, committed at once so that metadata is written only once. */
   public void manySnapshots(Table table, List rows) throws Exception {
     Transaction transaction = table.newTransaction();
     for (int i = 0; i < rows.size(); i++) {

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lakehouse.registry import dumps
+from tests.lakehouse.registry import dumps, local
 from tests.lakehouse.spark import CATALOG
 
 POSITION_DELETES = 1
@@ -73,11 +73,6 @@ class Copy:
         entries = [entry for manifest in self.manifests() for entry in _records(manifest) if entry["status"] != 2]
         live = [entry["data_file"] for entry in entries]
         return [local(file["file_path"]) for file in live if file.get("content", 0) == 0]
-
-
-def local(location: str) -> Path:
-    """The path of a location with or without a scheme."""
-    return Path("/" + location.removeprefix("file:").lstrip("/"))
 
 
 def copy_table(root: Path, namespace: str, table: str, target: Path) -> Copy:

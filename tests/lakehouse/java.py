@@ -97,7 +97,7 @@ class Java:
         key_schema = table.schema().select(list(columns))
         sample = self.records(table.schema(), [partition or {}]).get(0)
         records = self.records(key_schema, keys)
-        return self._writer.equalityDelete(table, spec, key_schema, records, sample, file_format)
+        return self._writer.equalityDelete(table, spec, key_schema, list(columns), records, sample, file_format)
 
     def append(self, table: Any, rows: Rows, **options: Any) -> None:
         """Write rows and commit them as an append."""
@@ -116,7 +116,7 @@ class Java:
         update.commit()
 
     def many_snapshots(self, table: Any, rows: Rows) -> None:
-        """One snapshot for each row."""
+        """A snapshot for each row."""
         self._writer.manySnapshots(table, self.records(table.schema(), rows))
 
     def literal(self, value: Any) -> Any:

@@ -174,3 +174,8 @@ def field(number: int, name: str, kind: Any, *, required: bool = False, doc: str
 def dumps(value: Any) -> str:
     """JSON as it is kept in files: stable and readable."""
     return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def local(location: str) -> Path:
+    """The path of a location with or without a scheme."""
+    return Path("/" + location.removeprefix("file:").lstrip("/"))
