@@ -1,5 +1,13 @@
 //! The three copy modes behind one trait.
 
+mod clone;
+mod identity;
+mod parquet_chunks;
+mod register;
+mod relocate;
+mod rewrite;
+mod transfer;
+
 use crate::catalog::{Publication, TargetCatalog};
 use crate::table::Table;
 use async_trait::async_trait;
@@ -65,6 +73,8 @@ pub trait Copier: Send + Sync {
 /// The copier for a mode.
 pub fn copier(mode: CopyMode) -> Box<dyn Copier> {
     match mode {
-        CopyMode::Register | CopyMode::Clone | CopyMode::Rewrite => unimplemented!(),
+        CopyMode::Register => Box::new(register::Register),
+        CopyMode::Clone => Box::new(clone::Clone),
+        CopyMode::Rewrite => Box::new(rewrite::Rewrite),
     }
 }

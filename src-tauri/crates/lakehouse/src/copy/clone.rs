@@ -1,0 +1,318 @@
+//! The whole table, byte for byte: every snapshot's files are copied and every path relocated, so that the copy stands on
+//! its own and each of its snapshots reads as before.
+//!
+//! Memory stays flat: manifests are read one after the other and shared by snapshots, and of each data file only a hash
+//! of its path is kept.
+
+use super::identity::{self, check_cancelled, check_pin, check_register};
+use super::relocate::manifests::{self, Entry, FileKind};
+use super::relocate::{self, PathMap, Relocated, document};
+use super::transfer::{Transfer, of_snapshot, wrong_size};
+use super::{Copier, CopyTask, Prepared};
+use crate::catalog::{Publication, Staged};
+use crate::location::canonical;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use icebridge_model::run::{CopyOutcome, FileSum};
+use icebridge_model::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// Metadata files in flight: small, and on object stores mostly waiting.
+const METADATA_AT_ONCE: usize = 16;
+const MANIFESTS_AT_ONCE: usize = 4;
+
+pub struct Clone;
+
+#[async_trait]
+impl Copier for Clone {
+    async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
+        prepare(task).await.map_err(|e| e.about(&task.source.ident))
+    }
+
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<()> {
+        identity::discard(task).await
+    }
+}
+
+async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
+    check_pin(task)?;
+    check_register(task)?;
+    document::refuse_encryption(&task.source.metadata)?;
+    let staged = identity::stage(task).await?;
+    let run = Run::new(task, &staged);
+    let lists = run.manifest_lists();
+    let found = run.manifests(&lists).await?;
+    let lengths = run.copy_manifests(found).await?;
+    run.copy_lists(lists, &lengths).await?;
+    run.copy_statistics().await?;
+    let metadata_location = run.write_metadata().await?;
+    Ok(run.prepared(metadata_location))
+}
+
+/// A manifest's or manifest list's path with a snapshot that needs it.
+type Needed = (String, i64);
+
+struct Run<'a> {
+    transfer: Transfer<'a>,
+    task: &'a CopyTask<'a>,
+    staged: &'a Staged,
+    map: PathMap,
+    /// Hashes of the canonical paths of files that somebody copies already.
+    claimed: Mutex<HashSet<u128>>,
+    delete_files: Mutex<HashMap<u128, Arc<OnceCell<Option<Arc<Relocated>>>>>>,
+    tally: Mutex<Tally>,
+}
+
+#[derive(Default)]
+struct Tally {
+    files: u64,
+    bytes: u64,
+    sums: Vec<FileSum>,
+}
+
+/// The checkpoint of a delete file that was written anew.
+#[derive(Serialize, Deserialize)]
+struct RelocatedFile {
+    /// None if its bytes could stay.
+    relocated: Option<Relocated>,
+    source_bytes: u64,
+    #[serde(default)]
+    sum: Option<FileSum>,
+}
+
+impl<'a> Run<'a> {
+    fn new(task: &'a CopyTask<'a>, staged: &'a Staged) -> Self {
+        Self {
+            transfer: Transfer::new(task, staged),
+            task,
+            staged,
+            map: PathMap::new(&task.source.metadata.location, &staged.location),
+            claimed: Mutex::default(),
+            delete_files: Mutex::default(),
+            tally: Mutex::default(),
+        }
+    }
+
+    fn manifest_lists(&self) -> Vec<Needed> {
+        let mut lists = BTreeMap::new();
+        for snapshot in &self.task.source.metadata.snapshots {
+            if let Some(list) = &snapshot.manifest_list {
+                lists.entry(canonical(list)).or_insert((list.clone(), snapshot.snapshot_id));
+            }
+        }
+        lists.into_values().collect()
+    }
+
+    /// Every manifest of every snapshot, once.
+    async fn manifests(&self, lists: &[Needed]) -> Result<Vec<Needed>> {
+        let mut found: BTreeMap<String, Needed> = BTreeMap::new();
+        for snapshot in &self.task.source.metadata.snapshots {
+            for path in &snapshot.manifests {
+                found.entry(canonical(path)).or_insert((path.clone(), snapshot.snapshot_id));
+            }
+        }
+        let mut listed = stream::iter(lists.to_vec())
+            .map(|(list, snapshot)| async move {
+                let bytes = self.read(&list, "manifest list", snapshot).await?;
+                Ok::<_, Error>((manifests::listed(bytes, &list)?, snapshot))
+            })
+            .buffer_unordered(METADATA_AT_ONCE);
+        while let Some((paths, snapshot)) = listed.try_next().await? {
+            for (path, _) in paths {
+                found.entry(canonical(&path)).or_insert((path, snapshot));
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Copies the manifests with all they name; gives their new lengths by canonical path.
+    async fn copy_manifests(&self, found: Vec<Needed>) -> Result<HashMap<String, u64>> {
+        stream::iter(found)
+            .map(|(path, snapshot)| async move {
+                let length = self.copy_manifest(&path, snapshot).await?;
+                Ok((canonical(&path), length))
+            })
+            .buffer_unordered(MANIFESTS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn copy_manifest(&self, path: &str, snapshot: i64) -> Result<u64> {
+        let bytes = self.read(path, "manifest", snapshot).await?;
+        let entries = manifests::live_files(bytes.clone(), path)?;
+        let relocated: Vec<_> = stream::iter(entries)
+            .map(|entry| async move {
+                let done = self.copy_file(&entry).await;
+                let done =
+                    done.map_err(|e| of_snapshot(e, role(&entry), &entry.path, entry.snapshot_id.or(Some(snapshot))))?;
+                Ok::<_, Error>(done.map(|relocated| (canonical(&entry.path), relocated)))
+            })
+            .buffer_unordered(self.task.settings.max_parallel_writers.max(1))
+            .try_filter_map(|done| async move { Ok(done) })
+            .try_collect()
+            .await?;
+        let relocated: HashMap<_, _> = relocated.into_iter().collect();
+        let moved = manifests::relocate_manifest(bytes, path, &self.map, &relocated)?;
+        let length = moved.len() as u64;
+        self.write(path, moved).await?;
+        Ok(length)
+    }
+
+    /// Copies a file unless it was copied for another manifest. What it gives must go into the manifest.
+    async fn copy_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
+        let hash = path_hash(&entry.path);
+        if entry.kind != FileKind::PositionDeletes {
+            if self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(hash) {
+                let sum = self.transfer.copy(&entry.path, &self.map.relative(&entry.path), entry.size).await?;
+                self.count(sum.bytes, Some(sum));
+            }
+            return Ok(None);
+        }
+        let cell = self.delete_files.lock().unwrap_or_else(PoisonError::into_inner).entry(hash).or_default().clone();
+        cell.get_or_try_init(|| self.relocate_delete_file(entry)).await.cloned()
+    }
+
+    async fn relocate_delete_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
+        let relative = self.map.relative(&entry.path);
+        let unit = format!("clone:{relative}");
+        let permit = self.transfer.permit().await?;
+        if let Some(done) = self.transfer.finished::<RelocatedFile>(&unit).await? {
+            let size = done.relocated.as_ref().map_or(done.source_bytes, |r| r.size);
+            if self.transfer.is_there(&relative, size).await? {
+                self.task.observer.bytes(done.source_bytes);
+                self.count(size, done.sum);
+                return Ok(done.relocated.map(Arc::new));
+            }
+        }
+        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(&entry.path)).await?;
+        let source_bytes = bytes.len() as u64;
+        if source_bytes != entry.size {
+            return Err(wrong_size(source_bytes, entry.size));
+        }
+        let (map, entry) = (self.map.clone(), entry.clone());
+        let work = move || relocate::delete_file(&entry, &bytes, &map).map(|done| (done, bytes));
+        let (done, bytes) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| Error::internal("relocating a delete file was cut short").with_cause(e))??;
+        let to = self.transfer.place(&relative);
+        let (relocated, sum) = match done {
+            Some((moved, relocated)) => {
+                self.staged.storage.write(&to, Bytes::from(moved)).await?;
+                (Some(relocated), None)
+            }
+            None => {
+                let sha256 = hex::encode(Sha256::digest(&bytes));
+                self.staged.storage.write(&to, bytes).await?;
+                (None, Some(FileSum { path: relative, bytes: source_bytes, sha256 }))
+            }
+        };
+        drop(permit);
+        let file = RelocatedFile { relocated, source_bytes, sum };
+        self.transfer.finish(&unit, &file).await?;
+        self.task.observer.bytes(source_bytes);
+        self.count(file.relocated.as_ref().map_or(source_bytes, |r| r.size), file.sum);
+        Ok(file.relocated.map(Arc::new))
+    }
+
+    async fn copy_lists(&self, lists: Vec<Needed>, lengths: &HashMap<String, u64>) -> Result<()> {
+        stream::iter(lists)
+            .map(|(list, snapshot)| async move {
+                check_cancelled(self.task)?;
+                let bytes = self.read(&list, "manifest list", snapshot).await?;
+                let length = |path: &str| lengths.get(&canonical(path)).copied();
+                let moved = manifests::relocate_list(bytes, &list, &self.map, length)?;
+                self.write(&list, moved).await
+            })
+            .buffer_unordered(METADATA_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Statistics hold no paths: their bytes stay.
+    async fn copy_statistics(&self) -> Result<()> {
+        let mut done = HashSet::new();
+        for (key, role) in [("statistics", "statistics file"), ("partition-statistics", "partition statistics file")] {
+            let files = self.task.source.metadata.raw.get(key).and_then(Value::as_array);
+            for file in files.into_iter().flatten() {
+                let Some(path) = file.get("statistics-path").and_then(Value::as_str) else { continue };
+                if !done.insert(canonical(path)) {
+                    continue;
+                }
+                let snapshot = file.get("snapshot-id").and_then(Value::as_i64);
+                let named = |e| of_snapshot(e, role, path, snapshot);
+                let size = match file.get("file-size-in-bytes").and_then(Value::as_u64) {
+                    Some(size) => size,
+                    None => self.task.source.storage.size(path).await.map_err(named)?,
+                };
+                let sum = self.transfer.copy(path, &self.map.relative(path), size).await.map_err(named)?;
+                self.count(sum.bytes, Some(sum));
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_metadata(&self) -> Result<String> {
+        check_cancelled(self.task)?;
+        let mut metadata = document::relocate(&self.task.source.metadata, &self.map)?;
+        let uuid = identity::uuid(self.task.plan_hash, self.task.target_ident, "table");
+        document::set_uuid(&mut metadata, &uuid.to_string())?;
+        document::set_properties(&mut metadata, identity::properties(self.task))?;
+        let text = serde_json::to_vec_pretty(&metadata)
+            .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
+        let location = identity::metadata_location(self.staged, self.task);
+        self.staged.storage.write(&location, Bytes::from(text)).await?;
+        Ok(location)
+    }
+
+    async fn read(&self, path: &str, role: &str, snapshot: i64) -> Result<Bytes> {
+        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(path)).await;
+        bytes.map_err(|e| if e.code == Code::Cancelled { e } else { of_snapshot(e, role, path, Some(snapshot)) })
+    }
+
+    async fn write(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+        self.staged.storage.write(&self.map.absolute(path), Bytes::from(bytes)).await
+    }
+
+    fn count(&self, bytes: u64, sum: Option<FileSum>) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.files += 1;
+        tally.bytes += bytes;
+        tally.sums.extend(sum);
+    }
+
+    fn prepared(self, metadata_location: String) -> Prepared {
+        let mut tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tally.sums.sort_by(|a, b| a.path.cmp(&b.path));
+        Prepared {
+            outcome: CopyOutcome {
+                target_metadata_location: metadata_location.clone(),
+                target_location: self.staged.location.clone(),
+                files_copied: tally.files,
+                bytes_written: tally.bytes,
+                checksums: tally.sums,
+                ..CopyOutcome::default()
+            },
+            publication: Publication::Register { metadata_location },
+        }
+    }
+}
+
+fn role(entry: &Entry) -> &'static str {
+    match entry.kind {
+        FileKind::Data => "data file",
+        FileKind::PositionDeletes | FileKind::EqualityDeletes => "delete file",
+    }
+}
+
+fn path_hash(path: &str) -> u128 {
+    let digest = Sha256::digest(canonical(path));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(bytes)
+}

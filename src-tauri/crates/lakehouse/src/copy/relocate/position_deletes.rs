@@ -1,0 +1,215 @@
+//! Position delete files: the paths inside are those of the copy, everything else stays. Left as they are, the deleted
+//! rows would come back.
+
+use super::manifests::DELETE_FILE_PATH;
+use super::{PathMap, Relocated, resorted};
+use crate::avro::{self, Value};
+use crate::copy::parquet_chunks::{append_chunk, chunk_range};
+use bytes::Bytes;
+use icebridge_model::{Code, Error, Result};
+use parquet::basic::{Compression, Type as Physical};
+use parquet::column::reader::get_typed_column_reader;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{SchemaDescriptor, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const BATCH: usize = 64 << 10;
+
+/// Only the path column is decoded and encoded; the chunks of all others are moved as they are.
+pub fn relocate_parquet(bytes: &Bytes, path: &str, map: &PathMap) -> Result<(Vec<u8>, Relocated)> {
+    match rename_in_place(bytes, map) {
+        Ok(Some(done)) => Ok(done),
+        // Files outside the table's folder change their order among the others.
+        Ok(None) => resorted::relocate(bytes, map),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| match error {
+        ParquetError::External(cause) => match cause.downcast::<Error>() {
+            Ok(ours) => ours.about(path),
+            Err(cause) => broken().about(path).with_cause_text(cause.to_string()),
+        },
+        other => broken().about(path).with_cause(other),
+    })
+}
+
+fn broken() -> Error {
+    Error::new(Code::FileBroken, "the position delete file cannot be decoded")
+        .with_hint("Restore the file at the source, or compact the table there.")
+}
+
+/// None if the new paths are not in the order the old ones were in.
+fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Option<(Vec<u8>, Relocated)>> {
+    let reader = SerializedFileReader::new(bytes.clone())?;
+    let metadata = reader.metadata().clone();
+    let schema = metadata.file_metadata().schema_descr();
+    let column = path_column(schema)?;
+    let properties = properties(&metadata, schema, column);
+    let root = schema.root_schema_ptr();
+    let mut writer = SerializedFileWriter::new(Vec::new(), root, Arc::new(properties))?;
+    let mut names = Names { map, known: HashMap::new() };
+    let mut last: Option<(String, ByteArray)> = None;
+    let mut bounds: Option<(ByteArray, ByteArray)> = None;
+    for index in 0..metadata.num_row_groups() {
+        let group = metadata.row_group(index);
+        let rows = u64::try_from(group.num_rows()).map_err(|_| ParquetError::General("negative row count".into()))?;
+        let source = reader.get_row_group(index)?;
+        let mut target = writer.next_row_group()?;
+        for (at, chunk) in group.columns().iter().enumerate() {
+            if at != column {
+                let range = chunk_range(chunk)?;
+                let pages = slice(bytes, range)?;
+                let descr = schema.column(at);
+                append_chunk(&mut target, pages, chunk, descr, rows)?;
+                continue;
+            }
+            let mut paths = get_typed_column_reader::<ByteArrayType>(source.get_column_reader(at)?);
+            let mut out = target.next_column()?.ok_or_else(|| ParquetError::General("a column is missing".into()))?;
+            let optional = schema.column(at).max_def_level() > 0;
+            loop {
+                let (mut values, mut levels) = (Vec::new(), Vec::new());
+                let (records, _, _) = paths.read_records(BATCH, optional.then_some(&mut levels), None, &mut values)?;
+                if records == 0 {
+                    break;
+                }
+                for value in &mut values {
+                    let (old, new) = names.of(value)?;
+                    if let Some((last_old, last_new)) = &last
+                        && last_old.as_str() <= old.as_str()
+                        && last_new.data() > new.data()
+                    {
+                        return Ok(None);
+                    }
+                    if last.as_ref().is_none_or(|(_, last)| last.data() != new.data()) {
+                        bounds = Some(match bounds.take() {
+                            None => (new.clone(), new.clone()),
+                            Some((low, high)) => (
+                                if new.data() < low.data() { new.clone() } else { low },
+                                if new.data() > high.data() { new.clone() } else { high },
+                            ),
+                        });
+                        last = Some((old, new.clone()));
+                    }
+                    *value = new;
+                }
+                out.typed::<ByteArrayType>().write_batch(&values, optional.then_some(&levels), None)?;
+            }
+            out.close()?;
+        }
+        target.close()?;
+    }
+    for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
+        writer.append_key_value_metadata(pair.clone());
+    }
+    let written = writer.finish()?;
+    let out = writer.into_inner()?;
+    let relocated = relocated(&out, &written, bounds.map(|(low, high)| (low.data().to_vec(), high.data().to_vec())));
+    Ok(Some((out, relocated)))
+}
+
+/// What the manifest has to say of a position delete file now.
+pub(super) fn relocated(out: &[u8], written: &ParquetMetaData, path_bounds: Option<(Vec<u8>, Vec<u8>)>) -> Relocated {
+    let mut sizes: HashMap<i32, i64> = HashMap::new();
+    for chunk in written.row_groups().iter().flat_map(|g| g.columns()) {
+        if let Some(id) = field_id(chunk.column_descr().self_type()) {
+            *sizes.entry(id).or_default() += chunk.compressed_size();
+        }
+    }
+    let offset = |g: &parquet::file::metadata::RowGroupMetaData| {
+        g.columns().first().and_then(|c| chunk_range(c).ok()).and_then(|r| i64::try_from(r.start).ok())
+    };
+    Relocated {
+        size: out.len() as u64,
+        path_bounds,
+        column_sizes: sizes.into_iter().collect(),
+        split_offsets: written.row_groups().iter().filter_map(offset).collect(),
+    }
+}
+
+fn field_id(schema: &Type) -> Option<i32> {
+    let basic = schema.get_basic_info();
+    basic.has_id().then(|| basic.id())
+}
+
+/// By field id; by name in files of writers that set none.
+pub(super) fn path_column(schema: &SchemaDescriptor) -> parquet::errors::Result<usize> {
+    let columns = schema.columns();
+    let by_id = columns.iter().position(|c| field_id(c.self_type()) == Some(DELETE_FILE_PATH));
+    let column = by_id.or_else(|| columns.iter().position(|c| c.path().string() == "file_path"));
+    column
+        .filter(|at| columns[*at].physical_type() == Physical::BYTE_ARRAY && columns[*at].max_rep_level() == 0)
+        .ok_or_else(|| ParquetError::General("the position delete file has no column file_path".into()))
+}
+
+/// The codec the path column had, and full bounds: a filter by path must not be widened by a cut.
+pub(super) fn properties(metadata: &ParquetMetaData, schema: &SchemaDescriptor, column: usize) -> WriterProperties {
+    let codec = metadata.row_groups().first().map(|g| g.column(column).compression());
+    let mut builder = WriterProperties::builder()
+        .set_compression(codec.filter(|c| !matches!(c, Compression::LZO)).unwrap_or(Compression::UNCOMPRESSED))
+        .set_statistics_truncate_length(None);
+    // Moved columns bring no offset index, and an index of some columns only confuses readers.
+    if schema.num_columns() > 0 {
+        builder = builder
+            .set_statistics_enabled(parquet::file::properties::EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true);
+    }
+    builder.build()
+}
+
+fn slice(bytes: &Bytes, range: std::ops::Range<u64>) -> parquet::errors::Result<Bytes> {
+    let fits = |n: u64| usize::try_from(n).ok().filter(|n| *n <= bytes.len());
+    match (fits(range.start), fits(range.end)) {
+        (Some(start), Some(end)) if start <= end => Ok(bytes.slice(start..end)),
+        _ => Err(ParquetError::EOF("a column chunk lies outside its file".into())),
+    }
+}
+
+/// A delete file names few files many times.
+struct Names<'a> {
+    map: &'a PathMap,
+    known: HashMap<Vec<u8>, (String, ByteArray)>,
+}
+
+impl Names<'_> {
+    fn of(&mut self, path: &ByteArray) -> parquet::errors::Result<(String, ByteArray)> {
+        if let Some(known) = self.known.get(path.data()) {
+            return Ok(known.clone());
+        }
+        let old = path.as_utf8()?.to_string();
+        let new = ByteArray::from(self.map.absolute(&old).into_bytes());
+        // Bounded: a file that names each data file once gains nothing from being remembered.
+        if self.known.len() > 10_000 {
+            self.known.clear();
+        }
+        self.known.insert(path.data().to_vec(), (old.clone(), new.clone()));
+        Ok((old, new))
+    }
+}
+
+pub fn relocate_avro(bytes: Bytes, path: &str, map: &PathMap) -> Result<Vec<u8>> {
+    avro::rewrite(bytes, path, |schema, record| {
+        let at = schema.position_of_id(DELETE_FILE_PATH).or_else(|| schema.position("file_path"));
+        let value = match (at, record) {
+            (Some(at), Value::Record(values)) => values.get_mut(at).and_then(Value::present_mut),
+            _ => None,
+        };
+        match value {
+            Some(Value::String(text)) => {
+                *text = map.absolute(text);
+                Ok(())
+            }
+            _ => Err(broken().about(path)),
+        }
+    })
+}
+
+pub fn unsupported(format: &str) -> Error {
+    Error::new(Code::Unsupported, format!("position deletes in the format {format} cannot be relocated")).with_hint(
+        "Compact the table at the source, so that its deletes are applied there, or choose the mode register.",
+    )
+}
