@@ -36,7 +36,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("parquet", &["icebridge-lakehouse"]),
     ("arrow*", &["icebridge-lakehouse"]),
     ("apache-avro", &["icebridge-lakehouse"]),
-    ("clap*", &["icebridge-cli"]),
+    ("clap*", &["icebridge-cli", "icebridge-desktop"]),
     // Errors are the model's everywhere: what has no code can't be shown to anybody.
     ("anyhow", &[]),
     ("eyre", &[]),
