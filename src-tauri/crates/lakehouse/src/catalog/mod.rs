@@ -4,6 +4,7 @@ mod adoption;
 mod embedded;
 mod files;
 mod places;
+mod rest;
 mod sql;
 
 use crate::storage::Storage;
@@ -69,7 +70,7 @@ pub trait TargetCatalog: Catalog {
 pub async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn Catalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn Catalog>> = match spec.kind {
-        CatalogKind::Rest => Err(Error::new(icebridge_model::Code::Unsupported, "REST catalogs are not in this build")),
+        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Sql => sql::SqlCatalog::source(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => files::FilesCatalog::open(spec, secrets).map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::source(spec, secrets).await.map(|c| Arc::new(c) as _),
@@ -81,7 +82,7 @@ pub async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn Catal
 pub async fn open_target(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn TargetCatalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn TargetCatalog>> = match spec.kind {
-        CatalogKind::Rest => Err(Error::new(icebridge_model::Code::Unsupported, "REST catalogs are not in this build")),
+        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Sql => sql::SqlCatalog::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => Err(Error::invalid("a bare folder is no target: nothing in it commits atomically")

@@ -1,0 +1,211 @@
+//! Any Iceberg REST catalog.
+
+mod auth;
+mod client;
+mod failures;
+mod target;
+mod updates;
+mod vending;
+
+use super::{Catalog, Secrets, no_such_table};
+use crate::metadata::TableMetadata;
+use crate::storage::Storage;
+use crate::table::Table;
+use async_trait::async_trait;
+use client::{Client, Pace};
+use failures::Failure;
+use futures::{StreamExt, TryStreamExt};
+use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use vending::{Loaded, Origin, Vending};
+
+const AT_ONCE: usize = 8;
+/// Deeper than any catalog nests; ends a server's nonsense.
+const MAX_LEVELS: usize = 32;
+
+#[derive(Debug)]
+pub(super) struct RestCatalog {
+    spec: CatalogSpec,
+    client: Arc<Client>,
+    vending: Vending,
+    /// Ids the server gave to tables it staged for us: it wants them back at the commit.
+    staged_ids: Mutex<HashMap<TableIdent, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct NamespacePage {
+    #[serde(default)]
+    namespaces: Vec<Vec<String>>,
+    #[serde(default)]
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct TablePage {
+    #[serde(default)]
+    identifiers: Vec<Identifier>,
+    #[serde(default)]
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    namespace: Vec<String>,
+    name: String,
+}
+
+trait Page {
+    type Item;
+    fn split(self) -> (Vec<Self::Item>, Option<String>);
+}
+
+impl Page for NamespacePage {
+    type Item = Vec<String>;
+    fn split(self) -> (Vec<Self::Item>, Option<String>) {
+        (self.namespaces, self.next_page_token)
+    }
+}
+
+impl Page for TablePage {
+    type Item = TableIdent;
+    fn split(self) -> (Vec<Self::Item>, Option<String>) {
+        let idents = self.identifiers.into_iter().map(|i| TableIdent { namespace: i.namespace, name: i.name });
+        (idents.collect(), self.next_page_token)
+    }
+}
+
+impl RestCatalog {
+    pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Self> {
+        Self::open_at_pace(spec, secrets, Pace::USUAL).await
+    }
+
+    async fn open_at_pace(spec: &CatalogSpec, secrets: &Secrets, pace: Pace) -> Result<Self> {
+        let client = Arc::new(Client::connect(spec, secrets, pace).await?);
+        let shared = Storage::new(&client.properties, secrets)?;
+        let vending =
+            Vending { client: client.clone(), said: spec.properties.clone(), secrets: secrets.clone(), shared };
+        Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default() })
+    }
+
+    /// Follows pages to the end. A page may be empty and still have a next one.
+    async fn pages<P>(&self, path: &str, parent: Option<&str>) -> Result<Vec<P::Item>, Failure>
+    where
+        P: Page + serde::de::DeserializeOwned,
+    {
+        let mut all = Vec::new();
+        let mut token = String::new();
+        let mut seen = BTreeSet::new();
+        loop {
+            let mut query: Vec<(&str, &str)> = vec![("pageToken", &token)];
+            query.extend(parent.map(|p| ("parent", p)));
+            let (items, next) = self.client.get::<P>(path, &query).await?.split();
+            all.extend(items);
+            match next.filter(|next| !next.is_empty()) {
+                None => return Ok(all),
+                Some(next) => {
+                    if !seen.insert(next.clone()) {
+                        let error = Error::new(Code::CatalogRefused, "the catalog's pages go in a circle").about(path);
+                        return Err(Failure::Failed(error));
+                    }
+                    token = next;
+                }
+            }
+        }
+    }
+
+    async fn children(&self, parent: &[String]) -> Result<Vec<Vec<String>>> {
+        let text = self.client.namespace_text(parent);
+        match self.pages::<NamespacePage>(&self.client.namespaces_path(), Some(&text)).await {
+            // Servers without nesting answer with everything again, or refuse the question.
+            Ok(found) => {
+                Ok(found.into_iter().filter(|n| n.len() == parent.len() + 1 && n.starts_with(parent)).collect())
+            }
+            Err(Failure::Refused(refusal)) if refusal.is_unsupported() || matches!(refusal.status, 403 | 404) => {
+                Ok(Vec::new())
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn tables_of(&self, namespace: &[String]) -> Result<Vec<TableIdent>> {
+        let path = self.client.namespace_path(namespace);
+        let mut tables = match self.pages::<TablePage>(&format!("{path}/tables"), None).await {
+            Ok(tables) => tables,
+            Err(Failure::Refused(refusal)) if matches!(refusal.status, 403 | 404) => {
+                // Dropped in the meantime, or not for our eyes.
+                tracing::warn!(namespace = namespace.join("."), status = refusal.status, "a namespace is left out");
+                return Ok(Vec::new());
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        // Where there are views, some servers list them among the tables.
+        if !tables.is_empty() && self.client.offers("GET /v1/{prefix}/namespaces/{namespace}/views", false) {
+            match self.pages::<TablePage>(&format!("{path}/views"), None).await {
+                Ok(views) => {
+                    let views: BTreeSet<_> = views.into_iter().collect();
+                    tables.retain(|t| !views.contains(t));
+                }
+                Err(Failure::Refused(refusal)) => tracing::debug!(status = refusal.status, "views cannot be listed"),
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(tables)
+    }
+
+    fn table(&self, ident: &TableIdent, loaded: Loaded) -> Result<Table> {
+        let storage = self.vending.storage(&loaded, &Origin::Table(ident.clone()))?;
+        let metadata_location = loaded.metadata_location.unwrap_or_default();
+        let about = if metadata_location.is_empty() { ident.to_string() } else { metadata_location.clone() };
+        let metadata = TableMetadata::from_value(loaded.metadata, &about)?;
+        Ok(Table { ident: ident.clone(), metadata_location, metadata: Arc::new(metadata), storage })
+    }
+}
+
+#[async_trait]
+impl Catalog for RestCatalog {
+    fn spec(&self) -> &CatalogSpec {
+        &self.spec
+    }
+
+    async fn namespaces(&self) -> Result<Vec<Vec<String>>> {
+        let mut level = self.pages::<NamespacePage>(&self.client.namespaces_path(), None).await?;
+        let mut all = BTreeSet::new();
+        for _ in 0..MAX_LEVELS {
+            level.retain(|namespace| !namespace.is_empty() && all.insert(namespace.clone()));
+            if level.is_empty() {
+                break;
+            }
+            let asked = level.into_iter().map(|namespace| async move { self.children(&namespace).await });
+            let children = futures::stream::iter(asked);
+            level = children.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat();
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    async fn tables(&self) -> Result<Vec<TableIdent>> {
+        let namespaces = self.namespaces().await?;
+        let asked = namespaces.into_iter().map(|namespace| async move { self.tables_of(&namespace).await });
+        let listed = futures::stream::iter(asked);
+        let tables: BTreeSet<_> =
+            listed.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat().into_iter().collect();
+        Ok(tables.into_iter().collect())
+    }
+
+    async fn load(&self, table: &TableIdent) -> Result<Table> {
+        if table.namespace.is_empty() {
+            return Err(no_such_table(table, &self.spec.name));
+        }
+        match self.vending.load(table).await {
+            Ok(loaded) => self.table(table, loaded).map_err(|e| e.about(table)),
+            Err(Failure::Refused(refusal)) if refusal.is_missing() => {
+                Err(no_such_table(table, &self.spec.name).with_cause(refusal.into_error()))
+            }
+            Err(failure) => Err(Error::from(failure).about(table)),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Writing to a REST catalog.
+
+use super::RestCatalog;
+use super::failures::{Failure, Refusal};
+use super::updates::{staging, updates};
+use super::vending::{Loaded, Origin};
+use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
+use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, places};
+use crate::copy::PROPERTY_PLAN;
+use crate::metadata::TableMetadata;
+use crate::table::Table;
+use async_trait::async_trait;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+const ATTEMPTS: u32 = 6;
+
+impl RestCatalog {
+    async fn stage_at(&self, table: &TableIdent, draft: &Value, location: Option<&str>) -> Result<Loaded, Failure> {
+        let body = staging(&table.name, draft, location).map_err(Failure::Failed)?;
+        let path = format!("{}/tables", self.client.namespace_path(&table.namespace));
+        let mut attempt = 0;
+        loop {
+            // Staging makes nothing visible, so a lost answer is simply asked for again.
+            match self.client.post(&path, &body, self.vending.asks()).await {
+                Err(Failure::Unknown(_)) if attempt < 3 => {
+                    attempt += 1;
+                    tokio::time::sleep(self.client.pace().backoff(attempt)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Where a table goes on a server that cannot stage: below its namespace's location, or below the warehouse.
+    async fn plain_place(&self, table: &TableIdent, token: &str, refusal: Refusal) -> Result<Staged> {
+        let namespace: Value =
+            self.client.get(&self.client.namespace_path(&table.namespace), &[]).await.map_err(Error::from)?;
+        let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
+        let location = if let Some(location) = namespace["properties"]["location"].as_str().filter(|l| !l.is_empty()) {
+            places::location(location, &inner, token)
+        } else {
+            let properties = &self.client.properties;
+            let known = ["warehouse", "default-base-location"].iter().find_map(|name| properties.get(*name));
+            match known.filter(|w| w.contains(['/', ':'])) {
+                Some(warehouse) => places::location(warehouse, table, token),
+                None => {
+                    return Err(Error::new(
+                        Code::CatalogRefused,
+                        "the catalog does not say where a new table's files go",
+                    )
+                    .about(table)
+                    .with_hint("Set the target's property `warehouse` to the location new tables go below.")
+                    .with_cause(refusal.into_error()));
+                }
+            }
+        };
+        Ok(Staged { location, storage: self.vending.shared.clone() })
+    }
+
+    /// The name is taken at staging. Ours, if it is from this plan: a process was killed after its commit.
+    async fn staged_before(&self, table: &TableIdent, token: &str) -> Result<Staged> {
+        let existing = self.load(table).await?;
+        match existing.metadata.properties.get(PROPERTY_PLAN) {
+            Some(plan) if !token.is_empty() && (plan.starts_with(token) || token.starts_with(plan.as_str())) => {
+                let location = existing.metadata.location.trim_end_matches('/').to_string();
+                Ok(Staged { location, storage: existing.storage })
+            }
+            _ => Err(table_exists(table)),
+        }
+    }
+
+    /// Some, if the name is taken by our own table; an error, if by another.
+    async fn taken(&self, table: &TableIdent, publication: &Publication) -> Result<Option<Table>> {
+        let existing = match self.load(table).await {
+            Ok(existing) => existing,
+            Err(e) if e.code == Code::TableNotFound => return Ok(None),
+            Err(e) if matches!(e.code, Code::MetadataBroken | Code::Unsupported) => {
+                return Err(table_exists(table).with_cause(e));
+            }
+            Err(e) => return Err(e),
+        };
+        let ours = match publication {
+            Publication::Register { metadata_location } if existing.metadata_location == *metadata_location => true,
+            Publication::Register { metadata_location } => {
+                let path = metadata_location.clone();
+                let mut wanted = Table::open(table.clone(), path.clone(), existing.storage.clone()).await;
+                if wanted.is_err() {
+                    wanted = Table::open(table.clone(), path, self.vending.shared.clone()).await;
+                }
+                is_ours(&existing.metadata, &wanted?.metadata)
+            }
+            Publication::Create { metadata, metadata_location } => {
+                is_ours(&existing.metadata, &TableMetadata::from_value(metadata.clone(), metadata_location)?)
+            }
+        };
+        if ours { Ok(Some(existing)) } else { Err(table_exists(table)) }
+    }
+
+    fn request(&self, table: &TableIdent, publication: &Publication) -> Result<(String, Value)> {
+        match publication {
+            Publication::Register { metadata_location } => {
+                let path = format!("{}/register", self.client.namespace_path(&table.namespace));
+                Ok((path, json!({"name": table.name, "metadata-location": metadata_location})))
+            }
+            Publication::Create { metadata, .. } => {
+                let ids = self.staged_ids.lock().unwrap_or_else(PoisonError::into_inner);
+                let updates = updates(metadata, ids.get(table).map(String::as_str)).map_err(|e| e.about(table))?;
+                let body = json!({
+                    "identifier": {"namespace": table.namespace, "name": table.name},
+                    "requirements": [{"type": "assert-create"}],
+                    "updates": updates,
+                });
+                Ok((self.client.table_path(table), body))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl TargetCatalog for RestCatalog {
+    fn abilities(&self) -> Abilities {
+        Abilities { register: self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/register", true) }
+    }
+
+    async fn ensure_namespace(&self, namespace: &[String]) -> Result<()> {
+        if namespace.is_empty() || namespace.iter().any(String::is_empty) {
+            return Err(Error::invalid("a table in a REST catalog needs a namespace").about(&self.spec.name));
+        }
+        for depth in 1..=namespace.len() {
+            let (level, last) = (&namespace[..depth], depth == namespace.len());
+            match self.client.get::<Value>(&self.client.namespace_path(level), &[]).await {
+                Ok(_) => continue,
+                Err(Failure::Refused(refusal)) if refusal.is_missing() => {}
+                // A parent may be hidden from us and the namespace itself not.
+                Err(Failure::Refused(refusal)) if !last && refusal.status == 403 => continue,
+                Err(failure) => return Err(failure.into()),
+            }
+            let body = json!({"namespace": level, "properties": {}});
+            let mut attempt = 0;
+            loop {
+                match self.client.post::<Value>(&self.client.namespaces_path(), &body, false).await {
+                    Ok(_) => break,
+                    Err(Failure::Refused(refusal)) if refusal.status == 409 => break,
+                    // Made or not, asking again tells: then it is there already.
+                    Err(Failure::Unknown(_)) if attempt < 3 => attempt += 1,
+                    Err(failure) => return Err(Error::from(failure).about(level.join("."))),
+                }
+                tokio::time::sleep(self.client.pace().backoff(attempt)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged> {
+        let asked = match self.stage_at(table, draft, None).await {
+            Ok(loaded) => loaded,
+            Err(Failure::Refused(refusal)) if refusal.is_conflict() => return self.staged_before(table, token).await,
+            Err(Failure::Refused(refusal)) if refusal.is_unsupported() => {
+                return self.plain_place(table, token, refusal).await;
+            }
+            Err(failure) => return Err(Error::from(failure).about(table)),
+        };
+        let theirs = asked.metadata["location"].as_str().map(|l| l.trim_end_matches('/').to_string());
+        let theirs = theirs.filter(|l| !l.is_empty()).ok_or_else(|| {
+            Error::new(Code::CatalogRefused, "the catalog staged the table but gave it no location").about(table)
+        })?;
+        // The server's own place may be another at every asking, or one that an earlier plan left files in. Beside it, the
+        // plan's token makes one that is the same at every resume; a server that does not allow that keeps its own.
+        let mut location = theirs.clone();
+        let mut loaded = asked;
+        if let Some((parent, _)) =
+            theirs.rsplit_once('/').filter(|(parent, _)| !parent.ends_with('/') && parent.contains('/'))
+        {
+            let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
+            let wanted = places::location(parent, &inner, token);
+            match self.stage_at(table, draft, Some(&wanted)).await {
+                Ok(answer)
+                    if answer.metadata["location"].as_str().map(|l| l.trim_end_matches('/')) == Some(&wanted) =>
+                {
+                    (location, loaded) = (wanted, answer);
+                }
+                Ok(answer) => {
+                    if let Some(given) = answer.metadata["location"].as_str() {
+                        location = given.trim_end_matches('/').to_string();
+                        loaded = answer;
+                    }
+                }
+                Err(Failure::Refused(refusal)) => {
+                    tracing::debug!(status = refusal.status, "the catalog chooses locations itself");
+                }
+                Err(failure) => return Err(Error::from(failure).about(table)),
+            }
+        }
+        if let Some(uuid) = loaded.metadata["table-uuid"].as_str() {
+            self.staged_ids.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone(), uuid.to_string());
+        }
+        let path = format!("{}/tables", self.client.namespace_path(&table.namespace));
+        let body = staging(&table.name, draft, Some(&location))?;
+        let storage = self.vending.storage(&loaded, &Origin::Staged { path, body })?;
+        Ok(Staged { location, storage })
+    }
+
+    async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table> {
+        let (path, body) = self.request(table, publication)?;
+        if let Some(existing) = self.taken(table, publication).await? {
+            return Ok(existing);
+        }
+        let (mut last, mut in_doubt) = (None, false);
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(self.client.pace().backoff(attempt)).await;
+            }
+            *attempts += 1;
+            match self.client.post::<Value>(&path, &body, false).await {
+                Ok(_) => return self.load(table).await.map_err(|e| e.about(table)),
+                Err(Failure::Refused(refusal)) if refusal.is_conflict() => last = Some(refusal.into_error()),
+                Err(Failure::Unknown(error)) => {
+                    in_doubt = true;
+                    last = Some(error);
+                }
+                Err(failure) if in_doubt => last = Some(failure.into()),
+                Err(failure) => return Err(Error::from(failure).about(table)),
+            }
+            // Whatever came of it, the catalog knows. `assert-create` lets at most one of our attempts through, so one whose
+            // answer was lost may be repeated.
+            match self.taken(table, publication).await {
+                Ok(Some(existing)) => return Ok(existing),
+                Ok(None) => {}
+                Err(e) if e.retryable => last = Some(e),
+                Err(e) => return Err(e),
+            }
+        }
+        let last = last.unwrap_or_else(|| Error::internal("a commit without an answer"));
+        if in_doubt {
+            return Err(commit_unknown(table).with_cause(last));
+        }
+        let hint = "Other writers are busy with the same table or namespace. Run the same plan again.";
+        Err(Error::new(Code::CommitConflict, "the commit lost against others every time")
+            .about(table)
+            .with_hint(hint)
+            .with_cause(last)
+            .retryable())
+    }
+}
