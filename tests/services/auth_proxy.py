@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -29,6 +30,7 @@ TOKEN_PATH = "/v1/oauth/tokens"
 OTHER_TOKEN_PATH = "/oidc/v1/token"
 CONFIG_PATH = "/v1/config"
 CONTROL_PREFIX = "/_control/"
+LIST_CALL = re.compile(r"^GET /v1/namespaces(/[^/?]+/(tables|views))?(\?|$)")
 UPSTREAM_SECONDS = 60
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "host"}
 # The proxy reads the answers, so the server must not compress them.
@@ -65,6 +67,7 @@ class AuthProxy:
     issuer: TokenIssuer
     vending: Vending | None = None
     prefix: str | None = None
+    page_size: int | None = None
     faults: FaultPlan = field(default_factory=FaultPlan)
     seen: list[Seen] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -106,9 +109,13 @@ def auth_proxy(
     lifetime: float = 3600.0,
     vending: Vending | None = None,
     prefix: str | None = None,
+    page_size: int | None = None,
     issuer: TokenIssuer | None = None,
 ) -> Iterator[AuthProxy]:
-    """Serve a proxy of the catalog at `upstream`; with `prefix`, /v1/config tells it and all other paths need it."""
+    """Serve a proxy of the catalog at `upstream`; with `prefix`, /v1/config tells it and all other paths need it.
+
+    With `page_size`, lists come in pages of that size even to clients that ask for none, as from servers with a limit.
+    """
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -122,7 +129,7 @@ def auth_proxy(
 
     server = Server((LOOPBACK, 0), Handler)
     uri = f"http://{LOOPBACK}:{server.server_address[1]}"
-    proxy = AuthProxy(uri, upstream.rstrip("/"), issuer or TokenIssuer(lifetime=lifetime), vending, prefix)
+    proxy = AuthProxy(uri, upstream.rstrip("/"), issuer or TokenIssuer(lifetime=lifetime), vending, prefix, page_size)
     Handler.proxy = proxy
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -209,6 +216,13 @@ class ProxyHandler(BaseHTTPRequestHandler):
         return Reply(answer.status, kept, self._dress(answer.status, content))
 
     def _upstream_path(self) -> str | None:
+        path = self._without_prefix()
+        size = self.proxy.page_size
+        if path is None or size is None or not LIST_CALL.search(f"{self.command} {path}") or "pageSize=" in path:
+            return path
+        return f"{path}{'&' if '?' in path else '?'}pageSize={size}"
+
+    def _without_prefix(self) -> str | None:
         prefix = self.proxy.prefix
         if prefix is None or urlsplit(self.path).path == CONFIG_PATH:
             return self.path

@@ -41,8 +41,10 @@ class RestCatalog:
 
 
 @contextmanager
-def rest_catalog(store: ObjectStore | None = None, folder: Path | None = None) -> Iterator[RestCatalog]:
-    """Serve a catalog with a local warehouse, or one in `store`'s bucket.
+def rest_catalog(
+    store: ObjectStore | None = None, folder: Path | None = None, schema_version: str = "V1"
+) -> Iterator[RestCatalog]:
+    """Serve a catalog with a local warehouse, or one in `store`'s bucket; `schema_version` is that of its database.
 
     A given `folder` is kept (database and local warehouse), so that a test can stop the server and start it again.
     """
@@ -53,7 +55,7 @@ def rest_catalog(store: ObjectStore | None = None, folder: Path | None = None) -
     properties = {
         "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
         "uri": f"jdbc:sqlite:{home / 'catalog.db'}",
-        "jdbc.schema-version": "V1",
+        "jdbc.schema-version": schema_version,
         "warehouse": warehouse,
         # Picks Hadoop's file system for file: and S3FileIO for s3:, so that one server can register both.
         "io-impl": "org.apache.iceberg.io.ResolvingFileIO",
