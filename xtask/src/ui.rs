@@ -36,7 +36,8 @@ pub fn build(repo: &Repo) -> Result {
         fs::remove_dir_all(&dist).map_err(|e| Failure::new(format!("{}: {e}", dist.display())))?;
     }
     let mut glue = command(bindgen);
-    glue.args(["--target", "web", "--no-typescript", "--out-name", "icebridge-ui", "--out-dir"]).arg(&dist).arg(wasm);
+    glue.args(["--target", "web", "--no-typescript", "--remove-name-section", "--remove-producers-section"]);
+    glue.args(["--out-name", "icebridge-ui", "--out-dir"]).arg(&dist).arg(wasm);
     run(&mut glue)?;
     optimise(&dist);
     for part in ["index.html", "styles", "assets"] {
