@@ -65,10 +65,17 @@ pub struct FileTotals {
     /// Files per format as the manifests name it, in capitals: PARQUET, ORC, AVRO.
     pub formats: BTreeMap<String, u64>,
     /// Files per partition spec id.
+    #[serde(deserialize_with = "numbers_from_text_keys")]
     pub specs_in_use: BTreeMap<i32, u64>,
     /// Bytes of all files of all snapshots where the inventory could tell them apart; what a clone copies.
     pub history_bytes: u64,
     pub history_files: u64,
+}
+
+/// JSON's keys are text. `InventoryRow` is flattened, and serde then hands them over as text, which it otherwise parses.
+fn numbers_from_text_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<i32, u64>, D::Error> {
+    let by_text = BTreeMap::<String, u64>::deserialize(deserializer)?;
+    by_text.into_iter().map(|(key, files)| Ok((key.parse().map_err(serde::de::Error::custom)?, files))).collect()
 }
 
 impl FileTotals {
@@ -99,5 +106,44 @@ impl InventoryRow {
             InventoryOutcome::Facts(facts) => Some(facts),
             InventoryOutcome::Problem(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Flattening buffers the JSON, and what is buffered no longer turns text keys into numbers by itself.
+    #[test]
+    fn a_row_survives_its_json() {
+        let files = FileTotals { specs_in_use: BTreeMap::from([(0, 2), (1, 40)]), ..FileTotals::default() };
+        let facts = TableFacts {
+            ident: TableIdent::new(["s"], "t"),
+            metadata_location: "m".into(),
+            uuid: "u".into(),
+            location: "l".into(),
+            format_version: 2,
+            last_updated_ms: -1,
+            schema: Schema { schema_id: 0, identifier_field_ids: Vec::new(), fields: Vec::new() },
+            partition_specs: Vec::new(),
+            default_spec_id: 0,
+            sort_order: SortOrder::default(),
+            properties: BTreeMap::new(),
+            snapshot_id: Some(i64::MAX - 1),
+            snapshot_count: 1,
+            refs: Vec::new(),
+            has_name_mapping: false,
+            encrypted: false,
+            statistics_files: 0,
+            outside_location: 0,
+            files,
+        };
+        let row = InventoryRow {
+            ident: facts.ident.clone(),
+            captured_at: "now".into(),
+            outcome: InventoryOutcome::Facts(Box::new(facts)),
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        assert_eq!(serde_json::from_str::<InventoryRow>(&text).unwrap(), row);
     }
 }
