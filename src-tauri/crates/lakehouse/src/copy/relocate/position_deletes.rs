@@ -51,7 +51,8 @@ fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Opti
     let column = path_column(schema)?;
     let properties = properties(&metadata, schema, column);
     let root = schema.root_schema_ptr();
-    let mut writer = SerializedFileWriter::new(Vec::new(), root, Arc::new(properties))?;
+    let mut out = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut out, root, Arc::new(properties))?;
     let mut names = Names { map, known: HashMap::new() };
     let mut last: Option<(String, ByteArray)> = None;
     let mut bounds: Option<(ByteArray, ByteArray)> = None;
@@ -106,8 +107,7 @@ fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Opti
     for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
         writer.append_key_value_metadata(pair.clone());
     }
-    let written = writer.finish()?;
-    let out = writer.into_inner()?;
+    let written = writer.close()?;
     let relocated = relocated(&out, &written, bounds.map(|(low, high)| (low.data().to_vec(), high.data().to_vec())));
     Ok(Some((out, relocated)))
 }

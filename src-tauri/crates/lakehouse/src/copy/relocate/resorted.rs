@@ -46,13 +46,13 @@ pub fn relocate(bytes: &Bytes, map: &PathMap) -> Result<(Vec<u8>, Relocated)> {
         .with_properties(properties(&metadata, &descriptor, leaf))
         .with_skip_arrow_metadata(true)
         .with_parquet_schema((*descriptor).clone());
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
+    let mut out = Vec::new();
+    let mut writer = ArrowWriter::try_new_with_options(&mut out, schema, options)?;
     writer.write(&sorted)?;
     for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
         writer.append_key_value_metadata(pair.clone());
     }
-    let written = writer.finish()?;
-    let out = writer.into_inner()?;
+    let written = writer.close()?;
     let text = cast(sorted.column(root), &DataType::Utf8)?;
     let text = text.as_string::<i32>();
     let bounds = (!text.is_empty() && text.null_count() == 0)
