@@ -209,3 +209,8 @@ impl Catalog for RestCatalog {
         }
     }
 }
+
+#[cfg(test)]
+mod loopback;
+#[cfg(test)]
+mod tests;
