@@ -3,8 +3,8 @@
 //! Position deletes and deletion vectors become one bitmap of row positions; equality deletes become sets of keys in the
 //! canonical bytes of the row digest, where null equals null, as the spec asks and several readers get wrong.
 
+use super::keys::{self, Key};
 use super::parquet_file;
-use crate::arrow_types::field_id;
 use crate::digest::canonical::RowEncoder;
 use crate::location::canonical;
 use crate::manifest::{DataFile, FileContent};
@@ -14,7 +14,6 @@ use crate::table::Table;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{Field as ArrowField, Schema as ArrowSchema};
 use futures::StreamExt;
 use icebridge_model::schema::{Field, Primitive, Type};
 use icebridge_model::{Code, Error, Result};
@@ -64,8 +63,7 @@ impl<T> Slots<T> {
 
 #[derive(Debug)]
 struct EqualityDelete {
-    /// In the order of their names, as the encoder takes them.
-    fields: Vec<Field>,
+    fields: Vec<Key>,
     keys: Keys,
 }
 
@@ -73,24 +71,34 @@ struct EqualityDelete {
 #[derive(Debug, Default)]
 pub struct RowFilter {
     positions: RoaringTreemap,
-    equality: Vec<Arc<EqualityDelete>>,
+    equality: Vec<KeyFilter>,
+    /// Columns to read for the keys' sake, behind those the caller sees.
+    hidden: Vec<Field>,
     /// Keeps the cache's slots alive while the file is read.
     _slots: Vec<Slot<EqualityDelete>>,
     _position_slots: Vec<Slot<PositionsByFile>>,
 }
 
+/// An equality delete and the columns of a batch its keys lie in.
+#[derive(Debug)]
+struct KeyFilter {
+    delete: Arc<EqualityDelete>,
+    columns: Vec<usize>,
+}
+
 impl DeleteCache {
-    pub async fn filter(&self, table: &Table, task: &FileTask) -> Result<RowFilter> {
+    /// `visible` are the columns the caller reads.
+    pub async fn filter(&self, table: &Table, task: &FileTask, visible: &[Field]) -> Result<RowFilter> {
         let mut filter = RowFilter::default();
         let own = canonical(&task.file.path);
         for delete in &task.deletes {
             let about = format!("{}, delete file {}", table.ident, delete.path);
-            self.add(&mut filter, table, delete, &own).await.map_err(|e| e.about(about))?;
+            self.add(&mut filter, table, delete, &own, visible).await.map_err(|e| e.about(about))?;
         }
         Ok(filter)
     }
 
-    async fn add(&self, filter: &mut RowFilter, table: &Table, delete: &Arc<DataFile>, own: &str) -> Result<()> {
+    async fn add(&self, filter: &mut RowFilter, table: &Table, delete: &Arc<DataFile>, own: &str, visible: &[Field]) -> Result<()> {
         if delete.is_deletion_vector() {
             filter.positions |= load_vector(table, delete).await?;
         } else if delete.format != "PARQUET" {
@@ -106,7 +114,7 @@ impl DeleteCache {
         } else {
             let slot = self.keys.slot(&delete.path);
             let loaded = slot.get_or_try_init(|| load_keys(table, delete)).await?;
-            filter.equality.push(loaded.clone());
+            filter.add_keys(loaded.clone(), visible);
             filter._slots.push(slot.clone());
         }
         Ok(())
@@ -114,8 +122,26 @@ impl DeleteCache {
 }
 
 impl RowFilter {
-    pub fn equality_ids(&self) -> Vec<i32> {
-        self.equality.iter().flat_map(|e| e.fields.iter().map(|f| f.id)).collect()
+    pub fn hidden(&self) -> &[Field] {
+        &self.hidden
+    }
+
+    fn add_keys(&mut self, delete: Arc<EqualityDelete>, visible: &[Field]) {
+        let columns = delete
+            .fields
+            .iter()
+            .map(|key| {
+                if let Some(index) = visible.iter().position(|field| key.is(field)) {
+                    return index;
+                }
+                let hidden = self.hidden.iter().position(|field| *field == key.root).unwrap_or_else(|| {
+                    self.hidden.push(key.root.clone());
+                    self.hidden.len() - 1
+                });
+                visible.len() + hidden
+            })
+            .collect();
+        self.equality.push(KeyFilter { delete, columns });
     }
 
     /// True for the rows to keep; none keeps all. `first` is the file position of the batch's first row.
@@ -133,8 +159,8 @@ impl RowFilter {
             touched = true;
         }
         let mut key = Vec::new();
-        for delete in &self.equality {
-            let columns = key_columns(batch, &delete.fields)?;
+        for KeyFilter { delete, columns } in &self.equality {
+            let columns = keys::project(batch, &delete.fields, columns)?;
             let encoder = RowEncoder::new(&columns)?;
             for (row, keep) in keep.iter_mut().enumerate() {
                 if *keep {
@@ -149,28 +175,6 @@ impl RowFilter {
         }
         Ok(touched.then(|| BooleanArray::from(keep)))
     }
-}
-
-/// The key columns of a batch as a batch of their own.
-fn key_columns(batch: &RecordBatch, fields: &[Field]) -> Result<RecordBatch> {
-    let schema = batch.schema();
-    let indices = fields
-        .iter()
-        .map(|field| {
-            schema.fields().iter().position(|f| field_id(f) == Some(field.id)).ok_or_else(|| {
-                Error::internal(format!("the key column {} of an equality delete was not read", field.name))
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let projected = batch.project(&indices).map_err(|e| Error::internal("key columns").with_cause(e))?;
-    // Under one name each in delete file and data file; their types may differ by a promotion, the canonical bytes do not.
-    let named: Vec<ArrowField> = fields
-        .iter()
-        .zip(projected.columns())
-        .map(|(field, column)| ArrowField::new(&field.name, column.data_type().clone(), true))
-        .collect();
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(named)), projected.columns().to_vec())
-        .map_err(|e| Error::new(Code::FileBroken, "the key columns do not fit the table's schema").with_cause(e))
 }
 
 async fn load_vector(table: &Table, delete: &DataFile) -> Result<RoaringTreemap> {
@@ -233,15 +237,15 @@ async fn load_keys(table: &Table, delete: &DataFile) -> Result<Arc<EqualityDelet
     if delete.equality_ids.is_empty() {
         return Err(Error::new(Code::MetadataBroken, "an equality delete file names no columns"));
     }
-    let mut fields = super::hidden_fields(table, &[], &delete.equality_ids)?;
-    fields.sort_by(|a, b| a.name.cmp(&b.name));
+    let fields = Key::find(table, &delete.equality_ids)?;
     // A default belongs to rows of data files that lack the column, not to keys.
-    let plain: Vec<Field> = fields.iter().map(|f| Field { initial_default: None, ..f.clone() }).collect();
-    let mut rows = parquet_file::rows(table, delete, &plain, None).await?;
+    let roots: Vec<Field> = fields.iter().map(|k| Field { initial_default: None, ..k.root.clone() }).collect();
+    let indices: Vec<usize> = (0..roots.len()).collect();
+    let mut rows = parquet_file::rows(table, delete, &roots, None).await?;
     let mut keys = Keys::new();
     let mut key = Vec::new();
     while let Some(batch) = rows.batches.next().await {
-        let columns = key_columns(&batch?, &fields)?;
+        let columns = keys::project(&batch?, &fields, &indices)?;
         let encoder = RowEncoder::new(&columns)?;
         for row in 0..columns.num_rows() {
             key.clear();

@@ -6,6 +6,7 @@
 mod columns;
 mod deletes;
 mod field_ids;
+mod keys;
 mod parquet_file;
 
 use crate::arrow_types::arrow_schema;
@@ -18,7 +19,7 @@ use arrow_select::filter::filter_record_batch;
 use deletes::{DeleteCache, RowFilter};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use icebridge_model::schema::{Field, Schema};
+use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
@@ -77,11 +78,10 @@ impl Reader {
             return Err(Error::new(Code::Unsupported, format!("{} data files cannot be read", task.file.format))
                 .with_hint("Rewrite the table's data files to Parquet at the source, or leave the table out."));
         }
-        let filter = self.deletes.filter(&self.table, task).await?;
+        let filter = self.deletes.filter(&self.table, task, &self.schema.fields).await?;
         // Equality deletes may need columns that the caller does not, even ones that were dropped since.
         let mut wanted = self.schema.fields.clone();
-        let hidden = hidden_fields(&self.table, &wanted, &filter.equality_ids())?;
-        wanted.extend(hidden);
+        wanted.extend_from_slice(filter.hidden());
         let source = parquet_file::rows(&self.table, &task.file, &wanted, row_groups).await?;
         let visible = self.schema.fields.len();
         let output = self.output.clone();
@@ -107,22 +107,4 @@ fn keep_rows(batch: &RecordBatch, filter: &RowFilter, first: u64, visible: usize
     let columns = kept.columns()[..visible].to_vec();
     let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
     RecordBatch::try_new_with_options(output.clone(), columns, &options).map_err(decode)
-}
-
-/// The top-level fields of `ids` that are not among `wanted`, found in any of the table's schemas, the newest first.
-fn hidden_fields(table: &Table, wanted: &[Field], ids: &[i32]) -> Result<Vec<Field>> {
-    let mut out: Vec<Field> = Vec::new();
-    for id in ids {
-        if wanted.iter().chain(&out).any(|f| f.id == *id) {
-            continue;
-        }
-        let mut schemas: Vec<_> = table.metadata.schemas.iter().collect();
-        schemas.sort_by_key(|s| (s.schema_id == table.metadata.current_schema_id, s.schema_id));
-        let field = schemas.iter().rev().find_map(|s| s.fields.iter().find(|f| f.id == *id)).ok_or_else(|| {
-            Error::new(Code::Unsupported, format!("an equality delete names field {id}, which is no top-level column"))
-                .with_hint("Compact the table at the source so that its equality deletes are applied there.")
-        })?;
-        out.push(Field { required: false, ..field.clone() });
-    }
-    Ok(out)
 }
