@@ -60,11 +60,14 @@ def lakehouse() -> Lakehouse:
 
 
 @pytest.fixture(scope="session")
-def spark(lakehouse: Lakehouse) -> Iterator[SparkSession]:
-    """One Spark for all judging: a session of it costs nothing, a second JVM costs ten seconds and a gigabyte."""
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One Spark for all judging: a session of it costs nothing, a second JVM costs ten seconds and a gigabyte.
+
+    Its own catalog stays empty: judges open the catalogs they judge, so that they need no generated lakehouse.
+    """
     from tests.lakehouse.spark import start
 
-    session = start(lakehouse.folder)
+    session = start(tmp_path_factory.mktemp("spark"))
     yield session
     session.stop()
 
