@@ -31,7 +31,12 @@ APPENDS = 4
 ROWS = 12_000
 KILLS = 20
 # One file at a time, rows decoded: a run that takes long enough to be hit in all of its parts.
-ONE_BY_ONE = "--max-parallel-writers 1 --max-parallel-tables 3 --max-commits-per-min 600 --always-decode".split()
+ONE_BY_ONE = (
+    *("--max-parallel-writers", "1"),
+    *("--max-parallel-tables", "3"),
+    *("--max-commits-per-min", "600"),
+    "--always-decode",
+)
 MINUTES = 60.0
 
 

@@ -18,15 +18,18 @@ CATALOG = "icebridge"
 
 
 class Migrated:
-    """One managed catalog, opened by Spark in a session of its own; shaped as the judge expects a laboratory."""
+    """One managed catalog, opened by Spark in a session of its own; shaped as the judge expects a laboratory.
 
-    def __init__(self, spark: SparkSession, java: Java, folder: Path) -> None:
+    Another catalog of that layout (`catalog.db` beside `warehouse`) is opened by the name it has inside its database.
+    """
+
+    def __init__(self, spark: SparkSession, java: Java, folder: Path, catalog: str = CATALOG) -> None:
         self.spark = spark.newSession()
         self.java = java
         self.truth: dict[Any, Any] = {}
-        self._folder = folder
+        self._folder, self._catalog = folder, catalog
         self.namespace = self.name = ""
-        prefix = f"spark.sql.catalog.{CATALOG}"
+        prefix = f"spark.sql.catalog.{catalog}"
         for key, value in {
             prefix: "org.apache.iceberg.spark.SparkCatalog",
             f"{prefix}.type": "jdbc",
@@ -40,7 +43,7 @@ class Migrated:
     @property
     def t(self) -> str:
         """The table as SQL names it."""
-        return ".".join(quoted(part) for part in (CATALOG, *self.namespace.split("."), self.table_name))
+        return ".".join(quoted(part) for part in (self._catalog, *self.namespace.split("."), self.table_name))
 
     def table(self) -> Any:
         """The table as Iceberg's Java library loads it."""
@@ -49,7 +52,7 @@ class Migrated:
 
     def pyiceberg(self) -> SqlCatalog:
         """The same catalog as PyIceberg opens it."""
-        return pyiceberg_catalog(self._folder)
+        return pyiceberg_catalog(self._folder, self._catalog)
 
     def judge(self, namespace: str, table: str) -> Judge:
         """Look at one table."""
@@ -58,11 +61,11 @@ class Migrated:
         return Judge(self)  # type: ignore[arg-type]
 
 
-def pyiceberg_catalog(folder: Path) -> SqlCatalog:
+def pyiceberg_catalog(folder: Path, catalog: str = CATALOG) -> SqlCatalog:
     """A managed catalog as PyIceberg opens it, unchanged."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    return SqlCatalog(CATALOG, uri=f"sqlite:///{folder / 'catalog.db'}", warehouse=f"file://{folder / 'warehouse'}")
+    return SqlCatalog(catalog, uri=f"sqlite:///{folder / 'catalog.db'}", warehouse=f"file://{folder / 'warehouse'}")
 
 
 def same(expected: dict[str, Any], found: dict[str, Any]) -> bool:
