@@ -39,6 +39,8 @@ class Migrated:
             f"{prefix}.cache-enabled": "false",
         }.items():
             self.spark.conf.set(key, value)
+        # Loads the catalog while this session is the active one: later it would be looked for in Spark's first session.
+        self.spark.sql(f"USE {quoted(catalog)}")
 
     @property
     def t(self) -> str:
