@@ -4,7 +4,7 @@ mod clone;
 mod identity;
 mod parquet_chunks;
 mod register;
-mod relocate;
+pub(crate) mod relocate;
 mod rewrite;
 mod transfer;
 

@@ -1,0 +1,59 @@
+//! A data file of the new table: what its checkpoint remembers and its manifest says.
+
+use super::metrics::Metrics;
+use super::partition::Tuple;
+use crate::manifest::PartitionValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Relative to the table.
+    pub path: String,
+    pub size: u64,
+    pub records: u64,
+    #[serde(serialize_with = "write_tuple", deserialize_with = "read_tuple")]
+    pub partition: Tuple,
+    pub metrics: Metrics,
+    pub split_offsets: Vec<i64>,
+    /// The rows are in the table's sort order.
+    pub sorted: bool,
+}
+
+/// The JSON shape of a partition value in a checkpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Float(u32),
+    Double(u64),
+    String(String),
+    Bytes(Vec<u8>),
+}
+
+fn write_tuple<S: Serializer>(tuple: &Tuple, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(tuple.iter().map(|value| match value {
+        None => Kept::Null,
+        Some(PartitionValue::Boolean(b)) => Kept::Boolean(*b),
+        Some(PartitionValue::Integer(n)) => Kept::Integer(*n),
+        Some(PartitionValue::Float(bits)) => Kept::Float(*bits),
+        Some(PartitionValue::Double(bits)) => Kept::Double(*bits),
+        Some(PartitionValue::String(text)) => Kept::String(text.clone()),
+        Some(PartitionValue::Bytes(bytes)) => Kept::Bytes(bytes.clone()),
+    }))
+}
+
+fn read_tuple<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tuple, D::Error> {
+    let kept = Vec::<Kept>::deserialize(deserializer)?;
+    let value = |kept| match kept {
+        Kept::Null => None,
+        Kept::Boolean(b) => Some(PartitionValue::Boolean(b)),
+        Kept::Integer(n) => Some(PartitionValue::Integer(n)),
+        Kept::Float(bits) => Some(PartitionValue::Float(bits)),
+        Kept::Double(bits) => Some(PartitionValue::Double(bits)),
+        Kept::String(text) => Some(PartitionValue::String(text)),
+        Kept::Bytes(bytes) => Some(PartitionValue::Bytes(bytes)),
+    };
+    Ok(kept.into_iter().map(value).collect())
+}

@@ -1,0 +1,131 @@
+//! metadata.json of the new table.
+
+use super::partition::BoundSpec;
+use crate::metadata::TableMetadata;
+use icebridge_model::properties::{Fate, fate};
+use icebridge_model::schema::{Schema, SortOrder};
+use icebridge_model::{Error, Result};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The new table has one schema, one spec and one sort order: their ids begin where every engine begins.
+pub const SCHEMA_ID: i32 = 0;
+pub const SPEC_ID: i32 = 0;
+
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub format_version: u8,
+    pub schema: Schema,
+    pub spec: BoundSpec,
+    pub sort_order: SortOrder,
+    pub properties: BTreeMap<String, String>,
+    last_column_id: i64,
+}
+
+impl Shape {
+    /// What of `source` goes along. v1 becomes v2: nothing that reads v2 cannot read it, and v1 cannot be written safely.
+    pub fn of(source: &TableMetadata, schema: &Schema, engine_managed: bool) -> Result<Self> {
+        let format_version = source.format_version.clamp(2, 3);
+        let spec = source.partition_spec(source.default_spec_id).cloned().unwrap_or_default();
+        let mut sort_order = source.sort_order();
+        // A column that is gone cannot be sorted by any more.
+        if sort_order.fields.iter().any(|f| schema.find(f.source_id).is_none()) {
+            sort_order.fields.clear();
+        }
+        sort_order.order_id = i32::from(!sort_order.fields.is_empty());
+        let schema = Schema { schema_id: SCHEMA_ID, ..schema.clone() };
+        let used = schema.walk().iter().map(|(_, id, _)| i64::from(*id)).max().unwrap_or(0);
+        let known = source.raw.get("last-column-id").and_then(Value::as_i64).unwrap_or(0);
+        let carried = source.properties.iter().filter(|(key, value)| fate(key, value, engine_managed) == Fate::Carried);
+        Ok(Self {
+            format_version,
+            spec: BoundSpec::new(&spec, &schema)?,
+            schema,
+            sort_order,
+            properties: carried.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            last_column_id: used.max(known),
+        })
+    }
+
+    pub fn schema_json(&self) -> Result<Value> {
+        let mut schema = to_json(&self.schema)?;
+        if let Some(object) = schema.as_object_mut() {
+            object.insert("type".into(), "struct".into());
+        }
+        Ok(schema)
+    }
+
+    /// The document without a snapshot.
+    pub fn document(&self, uuid: &str, location: &str, timestamp_ms: i64) -> Result<Value> {
+        let last_partition_id = self.spec.fields.iter().map(|f| f.field.field_id).max().unwrap_or(999);
+        let mut orders = vec![json!({"order-id": 0, "fields": []})];
+        if self.sort_order.order_id > 0 {
+            orders[0] = to_json(&self.sort_order)?;
+        }
+        let mut document = json!({
+            "format-version": self.format_version,
+            "table-uuid": uuid,
+            "location": location,
+            "last-sequence-number": 0,
+            "last-updated-ms": timestamp_ms,
+            "last-column-id": self.last_column_id,
+            "current-schema-id": SCHEMA_ID,
+            "schemas": [self.schema_json()?],
+            "default-spec-id": SPEC_ID,
+            "partition-specs": [{"spec-id": SPEC_ID, "fields": self.spec.to_json()}],
+            "last-partition-id": last_partition_id,
+            "default-sort-order-id": self.sort_order.order_id,
+            "sort-orders": orders,
+            "properties": self.properties,
+            "refs": {},
+            "snapshots": [],
+            "statistics": [],
+            "partition-statistics": [],
+            "snapshot-log": [],
+            "metadata-log": [],
+        });
+        if self.format_version >= 3 {
+            document["next-row-id"] = 0.into();
+        }
+        Ok(document)
+    }
+}
+
+/// The one snapshot.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub id: i64,
+    pub sequence_number: i64,
+    pub timestamp_ms: i64,
+    pub manifest_list: String,
+    pub summary: BTreeMap<String, String>,
+    pub rows: u64,
+}
+
+pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapshot) -> Result<()> {
+    let mut entry = json!({
+        "snapshot-id": snapshot.id,
+        "sequence-number": snapshot.sequence_number,
+        "timestamp-ms": snapshot.timestamp_ms,
+        "manifest-list": snapshot.manifest_list,
+        "schema-id": SCHEMA_ID,
+        "summary": snapshot.summary,
+    });
+    let top: &mut Map<String, Value> =
+        document.as_object_mut().ok_or_else(|| Error::internal("table metadata is no JSON object"))?;
+    if format_version >= 3 {
+        entry["first-row-id"] = 0.into();
+        entry["added-rows"] = snapshot.rows.into();
+        top.insert("next-row-id".into(), snapshot.rows.into());
+    }
+    top.insert("last-sequence-number".into(), snapshot.sequence_number.into());
+    top.insert("current-snapshot-id".into(), snapshot.id.into());
+    top.insert("refs".into(), json!({"main": {"snapshot-id": snapshot.id, "type": "branch"}}));
+    top.insert("snapshot-log".into(), json!([{"timestamp-ms": snapshot.timestamp_ms, "snapshot-id": snapshot.id}]));
+    top.insert("snapshots".into(), json!([entry]));
+    Ok(())
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::internal("table metadata to JSON").with_cause(e))
+}

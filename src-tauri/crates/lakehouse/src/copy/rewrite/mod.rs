@@ -1,0 +1,280 @@
+//! The rows of the pinned snapshot in new files of a new table: deletes applied, one schema, one spec, no history.
+//!
+//! Where no row of a file changes and its columns lie as we would write them, its column chunks move into the new file
+//! without a page being decoded. Row ids of format version 3 are given anew: row lineage is lost, which a finding says.
+
+mod bounds;
+mod columns;
+mod data_file;
+mod decoded;
+mod document;
+mod manifests;
+mod metrics;
+mod moved;
+mod murmur3;
+mod options;
+mod output;
+mod partition;
+mod transform;
+mod units;
+mod work;
+
+use super::identity::{self, cancelled, check_cancelled};
+use super::transfer::Transfer;
+use super::{Copier, CopyTask, PROPERTY_PLAN, Prepared};
+use crate::arrow_types::arrow_schema;
+use crate::catalog::{Publication, Staged};
+use crate::reader::Reader;
+use crate::scan;
+use async_trait::async_trait;
+use bytes::Bytes;
+use data_file::DataFile;
+use decoded::Target;
+use document::{Shape, Snapshot};
+use futures::{StreamExt, TryStreamExt, stream};
+use icebridge_model::catalog::CatalogKind;
+use icebridge_model::run::CopyOutcome;
+use icebridge_model::schema::Schema;
+use icebridge_model::{Code, Error, Result};
+use manifests::{Commit, FILES_PER_MANIFEST};
+use metrics::MetricsPlan;
+use moved::MappedField;
+use options::FileOptions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use units::{Rules, Unit};
+use work::{Made, Worker};
+
+pub struct Rewrite;
+
+#[async_trait]
+impl Copier for Rewrite {
+    async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
+        prepare(task).await.map_err(|e| e.about(&task.source.ident))
+    }
+
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<()> {
+        identity::discard(task).await
+    }
+}
+
+async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
+    super::relocate::document::refuse_encryption(&task.source.metadata)?;
+    let schema = task.source.metadata.read_schema(task.snapshot_id);
+    let shape = Shape::of(&task.source.metadata, schema, is_engine_managed(task))?;
+    let staged = identity::stage(task).await?;
+    let transfer = Transfer::new(task, &staged);
+    let tasks = transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?;
+    let rules = Rules {
+        default_spec_id: task.source.metadata.default_spec_id,
+        move_chunks: task.settings.move_chunks,
+        target_bytes: task.settings.target_file_bytes.max(1),
+    };
+    let units = units::units(tasks, rules, task.plan_hash, task.target_ident);
+    let made = write_units(task, &staged, &transfer, &shape, units).await?;
+    check_cancelled(task)?;
+    commit(task, &staged, &transfer, &shape, made).await
+}
+
+/// Unity Catalog writes and keeps history by its own settings, and refuses those of others.
+fn is_engine_managed(task: &CopyTask<'_>) -> bool {
+    let spec = task.target.spec();
+    spec.kind == CatalogKind::Rest && spec.uri.contains("/unity-catalog/")
+}
+
+async fn write_units(
+    task: &CopyTask<'_>,
+    staged: &Staged,
+    transfer: &Transfer<'_>,
+    shape: &Shape,
+    units: Vec<Unit>,
+) -> Result<Vec<Made>> {
+    let metadata = &task.source.metadata;
+    let stored = Schema { fields: columns::stored(&shape.schema.fields)?, ..shape.schema.clone() };
+    if stored.fields.is_empty() && !units.is_empty() {
+        return Err(Error::new(Code::Unsupported, "the table has rows but no column that could be stored")
+            .with_hint("Choose the mode clone or register for this table."));
+    }
+    let schema_json = shape.schema_json()?;
+    let mapping: Option<Vec<MappedField>> = metadata.name_mapping().and_then(|text| serde_json::from_str(text).ok());
+    let sorts = !metadata.sort_order().fields.is_empty() && shape.sort_order.order_id > 0;
+    let base = Target {
+        storage: staged.storage.clone(),
+        runtime: Handle::current(),
+        location: staged.location.clone(),
+        stem: String::new(),
+        arrow_schema: Arc::new(arrow_schema(&stored)?),
+        parquet_schema: columns::parquet_schema(&stored.fields)?,
+        options: FileOptions::new(task.settings, &metadata.properties, &stored, &schema_json)?,
+        metrics: MetricsPlan::new(&stored.fields, &metadata.properties),
+        file_bytes: task.settings.target_file_bytes.max(1),
+    };
+    // Work that is under way must not outlive this call.
+    let stop = task.cancel.child_token();
+    let _stop = stop.clone().drop_guard();
+    let reader = Reader::new(task.source, &stored)?;
+    // More units than cores only cost memory: each decodes or waits for one disk.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let at_once = task.settings.max_parallel_writers.clamp(1, cores.max(1));
+    stream::iter(units)
+        .map(|unit| {
+            let worker = Worker {
+                source: task.source.storage.clone(),
+                reader: reader.clone(),
+                fields: stored.fields.clone(),
+                mapping: mapping.clone(),
+                spec: shape.spec.clone(),
+                target: Target { stem: format!("data/{}", unit.id), ..base.clone() },
+                observer: task.observer.clone(),
+                cancel: stop.clone(),
+                sort_order_id: sorts.then_some(metadata.default_sort_order_id),
+            };
+            run_unit(transfer, worker, unit)
+        })
+        .buffer_unordered(at_once)
+        .try_collect()
+        .await
+}
+
+async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<Made> {
+    let checkpoint = format!("rewrite:{}", unit.id);
+    let _permit = transfer.permit().await?;
+    if let Some(done) = transfer.finished::<Made>(&checkpoint).await?
+        && all_there(transfer, &done).await?
+    {
+        transfer.task.observer.bytes(done.source_bytes);
+        transfer.task.observer.rows(done.files.iter().map(|f| f.records).sum());
+        return Ok(done);
+    }
+    let cancel = worker.cancel.clone();
+    let made = tokio::task::spawn_blocking(move || worker.run(&unit)).await;
+    let made = made.map_err(|e| Error::internal("rewriting files was cut short").with_cause(e))?;
+    // Whatever broke because the run was stopped, it was stopped.
+    let made = made.map_err(|e| if cancel.is_cancelled() && e.code != Code::Cancelled { cancelled() } else { e })?;
+    transfer.finish(&checkpoint, &made).await?;
+    Ok(made)
+}
+
+async fn all_there(transfer: &Transfer<'_>, made: &Made) -> Result<bool> {
+    for file in &made.files {
+        if !transfer.is_there(&file.path, file.size).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn commit(
+    task: &CopyTask<'_>,
+    staged: &Staged,
+    transfer: &Transfer<'_>,
+    shape: &Shape,
+    made: Vec<Made>,
+) -> Result<Prepared> {
+    let decoded = made.iter().map(|m| m.decoded).sum();
+    let moved = made.iter().map(|m| m.moved).sum();
+    let mut files: Vec<DataFile> = made.into_iter().flat_map(|m| m.files).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let rows = files.iter().map(|f| f.records).sum();
+    let bytes: u64 = files.iter().map(|f| f.size).sum();
+
+    let timestamp_ms = timestamp(transfer).await?;
+    let uuid = identity::uuid(task.plan_hash, task.target_ident, "table").to_string();
+    let mut metadata = shape.document(&uuid, &staged.location, timestamp_ms)?;
+    super::relocate::document::set_properties(&mut metadata, identity::properties(task))?;
+    // A source without a snapshot gives a table without one, and so does a snapshot without a row.
+    if !files.is_empty() {
+        let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;
+        document::add_snapshot(&mut metadata, shape.format_version, &snapshot)?;
+    }
+    let metadata_location = identity::metadata_location(staged, task);
+    Ok(Prepared {
+        outcome: CopyOutcome {
+            target_metadata_location: metadata_location.clone(),
+            target_location: staged.location.clone(),
+            files_decoded: decoded,
+            files_chunk_moved: moved,
+            bytes_written: bytes,
+            rows_written: Some(rows),
+            ..CopyOutcome::default()
+        },
+        publication: Publication::Create { metadata, metadata_location },
+    })
+}
+
+/// The commit's time: now, but the same now at every resume, so that a repeated commit is the same commit.
+async fn timestamp(transfer: &Transfer<'_>) -> Result<i64> {
+    const UNIT: &str = "rewrite:commit-time";
+    if let Some(known) = transfer.finished::<i64>(UNIT).await? {
+        return Ok(known);
+    }
+    let now = jiff::Timestamp::now().as_millisecond();
+    transfer.finish(UNIT, &now).await?;
+    Ok(now)
+}
+
+async fn write_snapshot(
+    task: &CopyTask<'_>,
+    staged: &Staged,
+    shape: &Shape,
+    files: &[DataFile],
+    timestamp_ms: i64,
+) -> Result<Snapshot> {
+    let id = identity::snapshot_id(task.plan_hash, task.target_ident);
+    let name = identity::uuid(task.plan_hash, task.target_ident, "manifests");
+    let schema = shape.schema_json()?;
+    let commit = Commit {
+        format_version: shape.format_version,
+        snapshot_id: id,
+        sequence_number: 1,
+        sort_order_id: shape.sort_order.order_id,
+        schema: &schema,
+        spec: &shape.spec,
+        location: &staged.location,
+    };
+    let sync = name.into_bytes();
+    let mut manifests = Vec::new();
+    for (at, files) in files.chunks(FILES_PER_MANIFEST).enumerate() {
+        check_cancelled(task)?;
+        let path = format!("{}/metadata/{name}-m{at}.avro", staged.location);
+        let (bytes, manifest) = commit.manifest(path, sync, files)?;
+        staged.storage.write(&manifest.path, Bytes::from(bytes)).await?;
+        manifests.push(manifest);
+    }
+    let manifest_list = format!("{}/metadata/snap-{id}-1-{name}.avro", staged.location);
+    staged.storage.write(&manifest_list, Bytes::from(commit.manifest_list(sync, &manifests)?)).await?;
+    Ok(Snapshot {
+        id,
+        sequence_number: 1,
+        timestamp_ms,
+        manifest_list,
+        summary: summary(task, files),
+        rows: files.iter().map(|f| f.records).sum(),
+    })
+}
+
+/// What engines write for an append to an empty table.
+fn summary(task: &CopyTask<'_>, files: &[DataFile]) -> BTreeMap<String, String> {
+    let count = files.len() as u64;
+    let records: u64 = files.iter().map(|f| f.records).sum();
+    let bytes: u64 = files.iter().map(|f| f.size).sum();
+    let partitions: BTreeSet<String> = files.iter().map(|f| format!("{:?}", f.partition)).collect();
+    let mut out: BTreeMap<String, String> = [
+        ("added-data-files", count),
+        ("added-records", records),
+        ("added-files-size", bytes),
+        ("changed-partition-count", partitions.len() as u64),
+        ("total-records", records),
+        ("total-files-size", bytes),
+        ("total-data-files", count),
+        ("total-delete-files", 0),
+        ("total-position-deletes", 0),
+        ("total-equality-deletes", 0),
+    ]
+    .map(|(key, number)| (key.to_string(), number.to_string()))
+    .into();
+    out.insert("operation".into(), "append".into());
+    out.insert(PROPERTY_PLAN.into(), task.plan_hash.into());
+    out
+}
