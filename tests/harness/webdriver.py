@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.services.keychain import Keychain
-from tests.services.process import LOOPBACK, accepts, free_port, need, running
+from tests.services.process import LOOPBACK, Server, accepts, free_port, need, running
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIDENCE = ROOT / "target" / "e2e"
@@ -53,8 +53,16 @@ def display(size: str = "2200x1400x24") -> Iterator[str]:
         yield f":{server.wait_for_line(r'(?m)^([0-9]+)$', 20).group(1)}"
 
 
+@dataclass(frozen=True)
+class Driver:
+    """WebKit's driver; its log has what the windows wrote to their standard error, too."""
+
+    base: str
+    server: Server
+
+
 @contextmanager
-def driver(screen: str, home: Keychain) -> Iterator[str]:
+def driver(screen: str, home: Keychain) -> Iterator[Driver]:
     """WebKit's driver, and with it every window it opens, in a desktop session with an unlocked keyring."""
     program = need("WebKitWebDriver", "webkit2gtk-driver")
     port = free_port()
@@ -64,29 +72,29 @@ def driver(screen: str, home: Keychain) -> Iterator[str]:
     without = [f"--unset={name}" for name in (*HARMFUL, "WAYLAND_DISPLAY")]
     with running(["env", *without, *command], env=home.env(own)) as server:
         server.wait_for(lambda: accepts(port), 30)
-        yield f"http://{LOOPBACK}:{port}"
+        yield Driver(f"http://{LOOPBACK}:{port}", server)
 
 
 @dataclass
 class Window:
     """One session: the app's window from its start to its end."""
 
-    base: str
+    driver: Driver
     session: str
     name: str
     _closed: bool = field(default=False)
 
     @classmethod
-    def open(cls, base: str, binary: Path, arguments: Sequence[str], name: str) -> Window:
+    def open(cls, driver: Driver, binary: Path, arguments: Sequence[str], name: str) -> Window:
         """Start the app. The capabilities name no browser: WebKit's driver would not match any."""
         options = {"binary": str(binary), "args": [str(argument) for argument in arguments]}
         wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}
-        answer = request("POST", f"{base}/session", wanted, 60)
-        return cls(base, answer["sessionId"], name)
+        answer = request("POST", f"{driver.base}/session", wanted, 60)
+        return cls(driver, answer["sessionId"], name)
 
     def call(self, method: str, path: str, body: Any = None, seconds: float = SECONDS) -> Any:
         """One command of this session."""
-        return request(method, f"{self.base}/session/{self.session}/{path}", body, seconds)
+        return request(method, f"{self.driver.base}/session/{self.session}/{path}", body, seconds)
 
     def close(self) -> None:
         """Close the window as a person does, and end the session."""
@@ -95,7 +103,7 @@ class Window:
             try:
                 self.call("DELETE", "window")
             finally:
-                request("DELETE", f"{self.base}/session/{self.session}", None, SECONDS)
+                request("DELETE", f"{self.driver.base}/session/{self.session}", None, SECONDS)
 
     # Looking
 
@@ -242,6 +250,7 @@ class Window:
         """The page's picture and document, for whoever has to find out what went wrong."""
         folder = EVIDENCE / "failures" / self.name
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "driver.log").write_text(self.driver.server.output(), encoding="utf-8")
         try:
             (folder / "page.html").write_text(self.call("GET", "source"), encoding="utf-8")
             self.screenshot(folder / "page.png")

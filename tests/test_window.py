@@ -1,0 +1,425 @@
+"""The real window, driven by mouse and keyboard through the whole journey; what it made is judged on disk by others."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness import sample
+from tests.harness.cli import Icebridge
+from tests.harness.judged import Migrated, pyiceberg_catalog
+from tests.harness.webdriver import (
+    DOWN,
+    ENTER,
+    EVIDENCE,
+    SPACE,
+    Driver,
+    Window,
+    desktop_binary,
+    display,
+    driver,
+)
+from tests.harness.written import plain, sqlite_catalog
+from tests.services.fixtures import or_skip
+from tests.services.keychain import keychain
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tests.lakehouse.java import Java
+
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("Light", "Dark")
+MOVED = [name for name in sample.tables() if name != sample.LEFT_OUT]
+# A run of the whole sample in an unoptimised build.
+RUN_SECONDS = 240.0
+
+
+@pytest.fixture(scope="module")
+def webkit() -> Iterator[Driver]:
+    """A display, a desktop session with a keyring, and the driver in it."""
+    with or_skip(display()) as screen, or_skip(keychain()) as home, or_skip(driver(screen, home)) as started:
+        yield started
+
+
+@contextmanager
+def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
+    """The app on a state folder, open for the length of the block."""
+    binary = desktop_binary()
+    if binary is None:
+        missing = "the app is not built: cargo build -p icebridge-desktop --features custom-protocol"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    opened = Window.open(webkit, binary, ["--state", str(state)], name)
+    try:
+        opened.find("nav-connect")
+        yield opened
+    except Exception:
+        opened.evidence()
+        raise
+    finally:
+        opened.close()
+
+
+def shots(window: Window, page: str, name: str = "") -> None:
+    """Pictures of a page in both colours and sizes. Nothing may stick out of the page, in any of them."""
+    assert window.attribute(f"nav-{page}", "aria-current")
+    for theme in THEMES:
+        window.choose("theme", theme)
+        for width, height in SIZES:
+            window.resize(width, height)
+            place = EVIDENCE / "screenshots" / f"{name or page}-{theme.lower()}-{width}x{height}.png"
+            assert window.screenshot(place).stat().st_size > 5_000
+            wide = window.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth;")
+            assert wide <= 0, f"{page} at {width}x{height} is {wide} pixels too wide; see {place}"
+
+
+def number(window: Window, testid: str) -> int:
+    """A number that the window shows."""
+    return int(re.sub(r"\D", "", window.text(testid)))
+
+
+@dataclass(frozen=True)
+class Travelled:
+    """What the journey through the window left on disk."""
+
+    state: Path
+    bundle: Path
+
+    @property
+    def cli(self) -> Icebridge:
+        """The command line on the same state."""
+        return Icebridge(self.state)
+
+    @property
+    def managed(self) -> Path:
+        """The target's folder."""
+        return self.state / "sample" / "managed"
+
+
+@pytest.fixture(scope="module")
+def travelled(webkit: Driver, tmp_path_factory: pytest.TempPathFactory) -> Travelled:
+    """The whole journey, page by page."""
+    folder = tmp_path_factory.mktemp("window")
+    made = Travelled(folder / "state", folder / "bundle")
+    shop = sqlite_catalog(folder / "shop")
+    plain(shop, "shop.orders")
+    plain(shop, "shop.returns")
+    with window(webkit, made.state, "journey") as app:
+        app.resize(*SIZES[1])
+        connect(app, folder / "shop" / "catalog.db")
+        inventory(app)
+        mapping(app)
+        preflight(app)
+        plan(app)
+        run(app)
+        validate(app)
+        audit(app, made.bundle)
+        look_back(app)
+    return made
+
+
+def connect(app: Window, database: Path) -> None:
+    """The sample by its button, and a SQL catalog by the form; then the sample is what we go on with."""
+    assert app.has("empty-source") and app.has("empty-target")
+    assert not app.has("keychain-unavailable"), app.text("keychain-unavailable")
+    app.click("connect-sample")
+    app.says("check-result-sample", rf"{len(sample.tables())} tables", 60)
+    app.says("check-result-managed", r"reachable")
+
+    app.click("add-source")
+    app.choose("source-kind", "SQL catalog")
+    app.type("source-name", "shop")
+    app.type("source-uri", f"sqlite:{database}")
+    app.press(ENTER)
+    app.says("check-result-shop", r"2 tables in 1 namespace")
+    assert app.text("route-source") == "shop", "what was just added is chosen"
+    app.click("choose-sample")
+    app.says("route-source", "^sample$")
+    assert app.text("route-target") == "managed"
+    shots(app, "connect")
+    app.click("connect-next")
+
+
+def inventory(app: Window) -> None:
+    """All tables with their rows, found by filter and arrow keys."""
+    app.click("inventory-read")
+    app.says("inventory-tables", rf"^{len(sample.tables())}$", 60)
+    assert set(app.rows("inventory-grid")) == set(sample.tables())
+    app.type("inventory-filter", "orders")
+    app.wait("one row", lambda: set(app.rows("inventory-grid")) == {"sales.orders"})
+    app.tab_to("inventory-grid")
+    app.press(DOWN)
+    app.says("table-detail", "sales.orders")
+    snapshot = str(sample.tables()["sales.orders"]["current_snapshot_id"])
+    assert snapshot in app.text("table-detail"), "64-bit ids arrive whole"
+    shots(app, "inventory")
+    app.tab_to("inventory-next")
+    app.press(ENTER)
+
+
+def mapping(app: Window) -> None:
+    """A rule changes every name at once, a clash is seen, one table is named by hand."""
+    targets = app.wait("the preview", lambda: targets_of(app) if len(targets_of(app)) > 1 else None)
+    assert targets["sales.orders"] == "sales.orders"
+    app.type("rule-namespace-1", "everything")
+    app.type("rule-table-1", "one")
+    app.says("mapping-only-conflict", rf"Conflict {len(targets)}$")
+    assert app.attribute("nav-mapping", "data-state") == "needs attention"
+    app.type("rule-namespace-1", "mart_{namespace_flat}")
+    app.type("rule-table-1", "{table}")
+    app.says("mapping-only-conflict", r"Conflict 0$")
+    app.wait("the new names", lambda: targets_of(app)["crm.customers"] == "mart_crm.customers")
+    app.click("row-sales.orders")
+    app.type("override-target", "gold.orders")
+    app.press(ENTER)
+    app.wait("the override", lambda: targets_of(app)["sales.orders"] == "gold.orders")
+    assert app.rows("mapping-grid")["sales.orders"]["because"] == "override"
+    assert app.has("mapping-unsaved")
+    shots(app, "mapping")
+    app.click("mapping-save")
+    app.gone("mapping-unsaved")
+    app.click("mapping-next")
+
+
+def targets_of(app: Window) -> dict[str, str]:
+    """Source to target, as the preview shows them."""
+    return {name: row["target"] for name, row in app.rows("mapping-grid").items()}
+
+
+def preflight(app: Window) -> None:
+    """One loss is accepted by its own name, the others together; what is blocked stays out."""
+    app.find("preflight-ready", 60)
+    waiting = number(app, "preflight-needs-acceptance")
+    if waiting:
+        code = app.wait("a loss", lambda: app.script(FIRST_LOSS))
+        app.click(f"code-{code}")
+        app.click(f"accept-{code}")
+        app.find(f"unaccept-{code}")
+        shots(app, "preflight")
+        if not app.has("preflight-nothing-open"):
+            app.click("preflight-accept-all")
+    else:
+        shots(app, "preflight")
+    app.find("preflight-nothing-open")
+    app.says("preflight-ready", rf"^{len(MOVED)}$")
+    assert number(app, "preflight-needs-acceptance") == 0
+    app.click("preflight-by-table")
+    app.click("preflight-next")
+
+
+# The first code in the list that loses something.
+FIRST_LOSS = """return [...document.querySelectorAll('[data-testid^="code-"]')]
+    .filter(item => item.innerText.includes('loses')).map(item => item.dataset.testid.slice(5))[0] ?? null;"""
+
+
+def plan(app: Window) -> None:
+    """The plan, a setting that makes it stale, and the plan anew."""
+    app.click("plan-first")
+    app.says("plan-tables", rf"^{len(MOVED)}$", 60)
+    assert number(app, "plan-left-out") == 1
+    first = app.text("plan-hash")
+    assert re.fullmatch(r"[0-9a-f]{64}", first)
+    app.click("plan-show-left-out")
+    left_out = app.wait("what is left out", lambda: app.rows("left-out-grid"))
+    assert list(left_out) == [sample.LEFT_OUT] and left_out[sample.LEFT_OUT]["codes"]
+    app.click("plan-show-tables")
+    app.type("settings-tables", "2")
+    app.find("plan-stale")
+    assert app.has("start-refusal"), "a stale plan cannot be started"
+    app.click("plan-make")
+    app.gone("plan-stale")
+    assert app.text("plan-hash") != first, "another setting is another plan"
+    assert Path(app.text("plan-path")).is_file()
+    shots(app, "plan")
+    app.tab_to("run-start")
+    app.press(ENTER)
+
+
+def run(app: Window) -> None:
+    """Live, and the window stays awake meanwhile."""
+    app.says("run-state", "running|succeeded")
+    app.wait("the end of the run", lambda: ended(app), RUN_SECONDS)
+    assert app.text("run-state") == "succeeded", app.text("run-failures")
+    assert app.text("run-migrated") == f"{len(MOVED)} of {len(MOVED)}"
+    rows = app.rows("run-grid")
+    assert set(rows) == set(MOVED)
+    assert {row["state"] for row in rows.values()} == {"migrated"}
+    shots(app, "run")
+    app.click("run-next")
+
+
+def ended(app: Window) -> bool:
+    """Whether the run is over. Every look also is a question to the page, which must answer at once."""
+    return app.text("run-state") != "running"
+
+
+def validate(app: Window) -> None:
+    """Both sides once more, and the proof of one table in full: the digest is the one that Spark's rows have."""
+    app.says("validate-passed", rf"^{len(MOVED)} of {len(MOVED)}$")
+    app.click("validate-run")
+    app.find("validate-running")
+    app.find("validate-done", RUN_SECONDS)
+    app.says("validate-passed", rf"^{len(MOVED)} of {len(MOVED)}$")
+    assert app.text("validate-lowest") in ("digest", "bytes")
+    app.click("row-web.sessions")
+    assert app.text("validate-digest") == sample.tables()["web.sessions"]["current"]["digest"]
+    shots(app, "validate")
+    app.click("validate-next")
+
+
+def audit(app: Window, bundle: Path) -> None:
+    """The bundle, exported to a folder by its name and verified in the window."""
+    app.type("audit-folder", str(bundle))
+    app.click("audit-export")
+    app.find("audit-exported", 60)
+    assert app.text("audit-path") == str(bundle)
+    assert re.fullmatch(r"[0-9a-f]{64}", app.text("audit-sha256"))
+    app.tab_to("audit-verify-exported")
+    app.press(SPACE)
+    app.says("audit-verdict", r"intact", 60)
+    assert "not intact" not in app.text("audit-verdict")
+    shots(app, "audit")
+
+
+def look_back(app: Window) -> None:
+    """The run is in the history."""
+    app.click("nav-history")
+    rows = app.wait("the run in the history", lambda: app.rows("history-grid"))
+    assert [row["state"] for row in rows.values()] == ["succeeded"]
+    shots(app, "history")
+
+
+def names(travelled: Travelled, mode: str) -> dict[str, str]:
+    """Source to target of the tables moved in a mode."""
+    runs = travelled.cli.run("status")["tables"]
+    return {run["source"]: run["target"] for run in runs if run["mode"] == mode}
+
+
+def test_others_read_what_the_window_made(travelled: Travelled, spark: SparkSession, java: Java) -> None:
+    everything = {source: target for mode in ("clone", "rewrite") for source, target in names(travelled, mode).items()}
+    assert sorted(everything) == sorted(MOVED)
+    assert everything["sales.orders"] == "gold.orders"
+    assert everything["crm.customers"] == "mart_crm.customers"
+    catalog = pyiceberg_catalog(travelled.managed)
+    assert {".".join(name) for space in catalog.list_namespaces() for name in catalog.list_tables(space)} == set(
+        everything.values()
+    )
+    # What was copied must not live from the original.
+    away = travelled.state / "sample" / "lakehouse-away"
+    (travelled.state / "sample" / "lakehouse").rename(away)
+    try:
+        migrated = Migrated(spark, java, travelled.managed)
+        for mode in ("clone", "rewrite"):
+            of_mode, whole = names(travelled, mode), mode == "clone"
+            assert list(sample.unlike_pyiceberg(catalog, of_mode, whole_history=whole)) == []
+            assert list(sample.unlike_spark(migrated, of_mode, whole_history=whole)) == []
+    finally:
+        away.rename(travelled.state / "sample" / "lakehouse")
+
+
+def test_the_windows_bundle_convinces_the_command_line(travelled: Travelled) -> None:
+    verdict = travelled.cli.run("audit", "verify", travelled.bundle)
+    assert verdict["intact"] and verdict["migrated"] == verdict["tables"] == len(MOVED)
+    assert all(check["passed"] for check in verdict["checks"])
+
+
+def test_the_window_opens_where_it_was_closed(webkit: Driver, travelled: Travelled) -> None:
+    with window(webkit, travelled.state, "reopened-1") as app:
+        # The journey ended there, in dark colours.
+        app.wait("the page of last time", lambda: app.attribute("nav-history", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == THEMES[-1].lower()
+        app.click("nav-run")
+        app.says("run-state", "succeeded")
+        assert app.text("run-migrated") == f"{len(MOVED)} of {len(MOVED)}"
+        app.click("nav-connect")
+        app.says("route-source", "^sample$")
+        app.click("nav-mapping")
+        app.wait("the saved mapping", lambda: targets_of(app).get("sales.orders") == "gold.orders")
+        app.click("nav-plan")
+        app.says("plan-tables", rf"^{len(MOVED)}$")
+        app.choose("theme", "Light")
+        wait_until_saved(travelled.state, '"plan"')
+    with window(webkit, travelled.state, "reopened-2") as app:
+        app.wait("the page of last time", lambda: app.attribute("nav-plan", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == "light"
+        assert app.attribute("settings-tables", "value") == "2"
+
+
+def wait_until_saved(state: Path, word: str) -> None:
+    """Preferences are written a moment after they change."""
+    limit = time.monotonic() + 10
+    while word not in (state / "window.json").read_text(encoding="utf-8"):
+        assert time.monotonic() < limit, "the preferences were not saved"
+        time.sleep(0.05)
+
+
+def test_an_error_says_what_to_do_and_stays(webkit: Driver, tmp_path: Path) -> None:
+    missing = tmp_path / "no-such-folder"
+    with window(webkit, tmp_path / "state", "wrong-path") as app:
+        app.click("add-source")
+        app.choose("source-kind", "Table folders")
+        app.type("source-name", "wrong")
+        app.type("source-uri", str(missing))
+        app.click("source-save")
+        said = app.text("check-error-wrong")
+        assert str(missing) in said and "What to do" in said
+        assert re.search(r"^(file-missing|catalog-not-found|catalog-unreachable)$", said, re.MULTILINE), said
+        shots(app, "connect", "connect-error")
+        # The same where it matters, on the page that needs the catalog; and it waits there until it is seen.
+        app.click("nav-inventory")
+        app.click("inventory-read")
+        before = app.text("error")
+        assert str(missing) in before
+        app.click("nav-connect")
+        app.find("check-error-wrong")
+        app.click("nav-inventory")
+        assert app.text("error") == before
+        app.click("error-dismiss")
+        app.gone("error")
+
+
+def test_a_wrong_form_cannot_be_sent(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "form") as app:
+        app.click("add-source")
+        assert app.attribute("source-save", "disabled")
+        app.type("source-name", "shop")
+        assert app.attribute("source-save", "disabled")
+        app.type("source-uri", "sqlite:/tmp/x.db")
+        assert not app.attribute("source-save", "disabled")
+        app.click("source-cancel")
+        app.gone("source-form")
+        assert app.has("empty-source")
+
+
+def test_the_journey_needs_no_mouse(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "keyboard") as app:
+        for control in (
+            "connect-sample",
+            "connect-next",
+            "inventory-read",
+            "inventory-next",
+            "mapping-next",
+            "preflight-accept-all",
+            "preflight-next",
+            "plan-first",
+            "run-start",
+            "run-next",
+            "validate-next",
+            "audit-export",
+        ):
+            app.find(control, RUN_SECONDS)
+            app.wait(f"“{control}”, enabled", lambda: not app.attribute(control, "disabled"))  # noqa: B023
+            app.tab_to(control)
+            app.press(ENTER)
+        bundle = Path(app.text("audit-path"))
+    cli = Icebridge(tmp_path / "state")
+    assert cli.run("status")["migrated"] == len(MOVED)
+    assert cli.run("audit", "verify", bundle)["intact"]
