@@ -1,5 +1,6 @@
 //! The rules between the rooms, as docs/ARCHITECTURE.md tells them, read from the manifests. A rule that no test holds
 //! is a wish.
+#![allow(clippy::unwrap_used, reason = "in a test it is the assertion, in its helpers too")]
 
 use serde_json::Value;
 use std::collections::BTreeMap;
