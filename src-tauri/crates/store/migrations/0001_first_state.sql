@@ -87,8 +87,11 @@ CREATE TABLE units (
 
 -- What a finished copy made, file by file; too long for the journal, which holds its hash.
 CREATE TABLE outcomes (
+    id        INTEGER PRIMARY KEY,
+    job       TEXT NOT NULL REFERENCES jobs (job),
     plan_hash TEXT NOT NULL,
     ident     TEXT NOT NULL,
     outcome   TEXT NOT NULL,
-    PRIMARY KEY (plan_hash, ident)
+    UNIQUE (job, ident)
 ) STRICT;
+CREATE INDEX outcomes_by_plan ON outcomes (plan_hash, ident);

@@ -168,9 +168,15 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         checksums: vec![FileSum { path: "data/1".into(), bytes: 1, sha256: "ab".into() }],
         ..CopyOutcome::default()
     };
-    store.save_outcome("p", &table, &outcome).await.unwrap();
-    assert_eq!(store.outcome("p", &table).await.unwrap(), Some(outcome));
-    assert_eq!(store.outcome("q", &table).await.unwrap(), None);
+    store.create_job(&job("j", "p")).await.unwrap();
+    store.create_job(&job("k", "p")).await.unwrap();
+    store.save_outcome("j", "p", &table, &outcome).await.unwrap();
+    store.save_outcome("k", "p", &table, &CopyOutcome::default()).await.unwrap();
+    assert_eq!(store.outcome("j", &table).await.unwrap(), Some(outcome.clone()));
+    assert_eq!(store.outcome_of_plan("p", &table).await.unwrap(), Some(CopyOutcome::default()));
+    store.save_outcome("j", "p", &table, &outcome).await.unwrap();
+    assert_eq!(store.outcome_of_plan("p", &table).await.unwrap(), Some(outcome));
+    assert_eq!(store.outcome_of_plan("q", &table).await.unwrap(), None);
 
     let validation = |passed: bool| Validation {
         source: table.clone(),
@@ -187,7 +193,6 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         milliseconds: 1,
     };
     assert_eq!(store.save_validation("none", &validation(true)).await.unwrap_err().code, Code::JobNotFound);
-    store.create_job(&job("j", "p")).await.unwrap();
     store.save_validation("j", &validation(false)).await.unwrap();
     let last = validation(true);
     store.save_validation("j", &last).await.unwrap();

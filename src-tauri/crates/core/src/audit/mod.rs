@@ -1,1 +1,24 @@
-//! The audit bundle: export, and verification of one that somebody else hands over.
+//! The audit bundle: a folder that proves what a run did, made here and verified here or by anybody else. Its format is
+//! docs/audit-bundle.md.
+
+mod evidence;
+mod export;
+mod folder;
+mod journal_check;
+mod summary;
+mod table_check;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use export::export;
+pub use verify::verify;
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const PLAN: &str = "plan.json";
+pub(crate) const JOURNAL: &str = "journal.jsonl";
+pub(crate) const ENVIRONMENT: &str = "environment.json";
+pub(crate) const SUMMARY_MD: &str = "summary.md";
+pub(crate) const SUMMARY_HTML: &str = "summary.html";
+pub(crate) const TABLES: &str = "tables";

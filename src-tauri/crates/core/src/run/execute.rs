@@ -32,6 +32,17 @@ impl JobHandle {
         self.cancel.cancel();
     }
 
+    #[cfg(test)]
+    pub(super) fn token(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// Ends everything at once, as the death of the process would.
+    #[cfg(test)]
+    pub(super) fn aborter(&self) -> tokio::task::AbortHandle {
+        self.done.abort_handle()
+    }
+
     /// The job as it ended. An error means that the run itself broke off: what its tables did is in the view.
     pub async fn wait(self) -> Result<JobView> {
         self.done.await.map_err(|e| Error::internal("the run broke off").about(&self.job).with_cause(e))?

@@ -98,7 +98,7 @@ impl Run {
             Err(error) => return Err(self.undo(copier.as_ref(), &task, error).await),
         };
         let mut landed = prepared.outcome;
-        self.workspace.store.save_outcome(&self.plan.hash, &planned.source, &landed).await?;
+        self.save_outcome(planned, &landed).await?;
         let mut step = TableStep::new(TableState::Committing, &planned.target).outcome(&landed);
         step.publication = Some((&prepared.publication).into());
         self.step(index, planned, step).await?;
@@ -114,7 +114,7 @@ impl Run {
         landed.commit_attempts = attempts;
         landed.target_metadata_location.clone_from(&table.metadata_location);
         landed.target_location.clone_from(&table.metadata.location);
-        self.workspace.store.save_outcome(&self.plan.hash, &planned.source, &landed).await?;
+        self.save_outcome(planned, &landed).await?;
         let landed = Landed { table, outcome: landed };
         self.landed(index, planned, &landed, "").await?;
         Ok((source, landed))
@@ -139,14 +139,19 @@ impl Run {
     }
 
     async fn adopt(&self, planned: &PlannedTable, table: Table) -> Result<Landed> {
-        let recorded = self.workspace.store.outcome(&self.plan.hash, &planned.source).await?;
+        let recorded = self.workspace.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
         let outcome = CopyOutcome {
             adopted: true,
             target_metadata_location: table.metadata_location.clone(),
             target_location: table.metadata.location.clone(),
             ..recorded.unwrap_or_default()
         };
+        self.save_outcome(planned, &outcome).await?;
         Ok(Landed { table, outcome })
+    }
+
+    async fn save_outcome(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<()> {
+        self.workspace.store.save_outcome(&self.live.job, &self.plan.hash, &planned.source, outcome).await
     }
 
     async fn landed(&self, index: usize, planned: &PlannedTable, landed: &Landed, note: &str) -> Result<()> {
@@ -158,7 +163,7 @@ impl Run {
     async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: &Landed) -> Result<()> {
         self.not_cancelled()?;
         self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
-        let pair = Pair { planned, source, target: &landed.table, checksums: &landed.outcome.checksums };
+        let pair = Pair { planned, source, target: &landed.table, outcome: &landed.outcome };
         let validation = guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await?;
         self.conclude(index, planned, validation).await
     }

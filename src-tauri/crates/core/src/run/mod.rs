@@ -20,7 +20,7 @@ mod pin;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use execute::{JobHandle, resume, start};
 pub use ground::{Ground, Lakehouse};

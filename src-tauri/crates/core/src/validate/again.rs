@@ -33,11 +33,11 @@ pub(crate) async fn again_on(
         if !progress.landed {
             continue;
         }
-        let outcome = workspace.store.outcome(&plan.hash, &planned.source).await?.unwrap_or_default();
+        let outcome = workspace.store.outcome(&record.job, &planned.source).await?.unwrap_or_default();
         let compared = async {
             let from = run::pinned(source.as_ref(), planned).await?;
             let to = target.load(&planned.target).await?;
-            let sides = Pair { planned, source: &from, target: &to, checksums: &outcome.checksums };
+            let sides = Pair { planned, source: &from, target: &to, outcome: &outcome };
             pair(ground, &sides, cancel).await
         };
         let error = match compared.await {

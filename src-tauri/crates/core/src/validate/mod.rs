@@ -3,17 +3,19 @@
 //! Both sides are read by our own reader, which applies every kind of delete; nothing an engine or a catalog says about its
 //! own copy counts. What could not be compared did not pass.
 
+mod again;
 mod bytes;
 mod columns;
-mod again;
 
 pub use again::again;
+#[cfg(test)]
+pub(crate) use again::again_on;
 
 use crate::run::Ground;
 use crate::workspace::now;
 use icebridge_lakehouse::Table;
 use icebridge_model::plan::{CopyMode, PlannedTable};
-use icebridge_model::run::FileSum;
+use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel, Validation};
 use icebridge_model::{Code, Error, Result};
 use std::time::Instant;
@@ -25,8 +27,8 @@ pub struct Pair<'a> {
     /// The source at its pinned metadata.
     pub source: &'a Table,
     pub target: &'a Table,
-    /// Of a clone: each file as it was read.
-    pub checksums: &'a [FileSum],
+    /// What the copy made; of a clone, the checksum of each file as it was read.
+    pub outcome: &'a CopyOutcome,
 }
 
 impl Pair<'_> {
@@ -113,15 +115,20 @@ async fn compare(
     validation.digest.clone_from(&source.digest);
     checks.push(check("count", source.rows, target.rows, source.rows == target.rows));
     checks.extend(aggregates(&source, &target));
-    checks.push(check("digest", &source.digest, &target.digest, source.digest == target.digest && !source.digest.is_empty()));
-    if pair.planned.mode == CopyMode::Clone && !pair.checksums.is_empty() {
-        checks.push(bytes::check(pair.target, pair.checksums, cancel).await?);
+    checks.push(check(
+        "digest",
+        &source.digest,
+        &target.digest,
+        source.digest == target.digest && !source.digest.is_empty(),
+    ));
+    if pair.planned.mode == CopyMode::Clone && !pair.outcome.checksums.is_empty() {
+        checks.push(bytes::check(pair.target, pair.outcome, cancel).await?);
     }
     Ok(())
 }
 
 /// The highest level reached without a gap.
-fn proof(checks: &[Check]) -> ProofLevel {
+pub(crate) fn proof(checks: &[Check]) -> ProofLevel {
     let holds = |kind: &str| {
         let mut of_kind = checks.iter().filter(|c| c.name.split(':').next() == Some(kind)).peekable();
         of_kind.peek().is_some() && of_kind.all(|c| c.passed)

@@ -1,0 +1,215 @@
+//! Writes the bundle of a job. The folder appears under its name when it is whole, never before.
+
+use super::evidence::{Environment, JobStory, TableEvidence, file_name, lowest_proof, migrated};
+use super::folder::{Summed, write_failure};
+use super::summary::{self, Told};
+use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
+use crate::Workspace;
+use crate::run;
+use crate::run::entry::SumOfSums;
+use crate::workspace::now;
+use icebridge_model::audit::{AuditBundle, BUNDLE_VERSION, BundleManifest};
+use icebridge_model::journal::{GENESIS, canonical};
+use icebridge_model::plan::Plan;
+use icebridge_model::run::{CopyOutcome, FileSum, JobState, TableState};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result};
+use icebridge_store::JobRecord;
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Exports a job (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
+pub async fn export(workspace: &Workspace, job: &str, path: Option<&Path>) -> Result<AuditBundle> {
+    let view = run::view(workspace, job).await?;
+    if view.state == JobState::Running {
+        return Err(Error::invalid("the job is still running, so that there is nothing final to export")
+            .about(&view.job)
+            .with_hint("Wait for its end, or cancel it."));
+    }
+    let record = workspace.store.job(&view.job).await?;
+    let path = match path {
+        Some(path) => path.to_path_buf(),
+        None => free_place(&workspace.state_dir.join("audit"), &record.job),
+    };
+    if path.exists() {
+        return Err(Error::invalid("something is there already, and a bundle is never written over")
+            .about(path.display())
+            .with_hint("Name another folder, or move this one away."));
+    }
+    let name = path.file_name().ok_or_else(|| Error::invalid("this is no name of a folder").about(path.display()))?;
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| write_failure(parent, e))?;
+    let unfinished = parent.join(format!(".{}.{}.unfinished", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+
+    let made = write_bundle(workspace, &record, &unfinished).await.and_then(|(manifest, sha256)| {
+        std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
+        Ok(AuditBundle { path: path.display().to_string(), manifest, sha256 })
+    });
+    match made {
+        Ok(bundle) => {
+            // Outside the job: its own entries, which later bundles hold too, must not change by being looked at.
+            let note = json!({ "job": record.job, "manifest_sha256": bundle.sha256 });
+            workspace.store.append("", "", "audit.exported", note).await?;
+            Ok(bundle)
+        }
+        Err(error) => {
+            // Best effort: the failure itself is what matters.
+            let _ = std::fs::remove_dir_all(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+fn free_place(folder: &Path, job: &str) -> PathBuf {
+    let first = folder.join(job);
+    if !first.exists() {
+        return first;
+    }
+    // Exported before, and perhaps validated again since: both bundles stay.
+    (2u32..).map(|n| folder.join(format!("{job}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
+}
+
+async fn write_bundle(workspace: &Workspace, record: &JobRecord, folder: &Path) -> Result<(BundleManifest, String)> {
+    let failed = |e| write_failure(folder, e);
+    std::fs::create_dir_all(folder.join(TABLES)).map_err(failed)?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+    let mut files = vec![write(folder, PLAN, record.plan_text.as_bytes())?];
+
+    let (story, journal) = write_journal(workspace, record, folder).await?;
+    let (journal_entries, journal_head) = journal.end;
+    files.push(journal.sum);
+
+    let validations = workspace.store.validations(&record.job).await?;
+    let mut tables = Vec::with_capacity(plan.tables.len());
+    for (index, planned) in plan.tables.iter().enumerate() {
+        let kept = workspace.store.outcome(&record.job, &planned.source).await?;
+        let evidence = evidence(planned, &story, kept, &validations)?;
+        let text = pretty(&evidence)?;
+        files.push(write(folder, &format!("{TABLES}/{}", file_name(index, planned)), text.as_bytes())?);
+        // Checksums are many, and nothing below needs them.
+        tables.push(TableEvidence { outcome: None, ..evidence });
+    }
+    files.push(write(folder, ENVIRONMENT, pretty(&environment(workspace, &plan).await?)?.as_bytes())?);
+
+    let told = Told {
+        job: &record.job,
+        plan: &plan,
+        story: &story,
+        tables: &tables,
+        journal_entries,
+        journal_head: &journal_head,
+    };
+    files.push(write(folder, SUMMARY_MD, summary::markdown(&told).as_bytes())?);
+    files.push(write(folder, SUMMARY_HTML, summary::html(&told).as_bytes())?);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+
+    let manifest = BundleManifest {
+        bundle_version: BUNDLE_VERSION,
+        product_version: env!("CARGO_PKG_VERSION").to_string(),
+        job: record.job.clone(),
+        plan_hash: plan.hash.clone(),
+        exported_at: now(),
+        journal_entries,
+        journal_head,
+        tables: tables.len(),
+        migrated: migrated(&tables),
+        lowest_proof: lowest_proof(&tables),
+        files,
+    };
+    let sum = write(folder, MANIFEST, pretty(&manifest)?.as_bytes())?;
+    Ok((manifest, sum.sha256))
+}
+
+struct JournalFile {
+    sum: FileSum,
+    /// Sequence and hash of its last entry.
+    end: (u64, String),
+}
+
+/// The chain from its beginning to the job's last entry. Entries of other jobs are in it: without them it could not be
+/// followed.
+async fn write_journal(workspace: &Workspace, record: &JobRecord, folder: &Path) -> Result<(JobStory, JournalFile)> {
+    let failed = |e| write_failure(folder, e);
+    let last = workspace.store.entries(&record.job).await?.last().map_or(0, |e| e.sequence);
+    let mut story = JobStory::default();
+    let mut file = Summed::create(folder, JOURNAL).map_err(failed)?;
+    let mut end = (0, GENESIS.to_string());
+    'pages: loop {
+        let page = workspace.store.entries_after(end.0).await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            if entry.sequence > last {
+                break 'pages;
+            }
+            story.take(&record.job, &entry)?;
+            let line = serde_json::to_value(&entry)
+                .map_err(|e| Error::internal("a journal entry cannot be written as JSON").with_cause(e))?;
+            writeln!(file, "{}", canonical(&line)).map_err(failed)?;
+            end = (entry.sequence, entry.hash);
+        }
+    }
+    Ok((story, JournalFile { sum: file.finish().map_err(failed)?, end }))
+}
+
+fn evidence(
+    planned: &icebridge_model::plan::PlannedTable,
+    story: &JobStory,
+    kept: Option<CopyOutcome>,
+    validations: &[Validation],
+) -> Result<TableEvidence> {
+    let told = story.tables.get(&planned.source.to_string()).cloned().unwrap_or_default();
+    let outcome = match (told.outcome, &told.checksums) {
+        (Some(outcome), None) => Some(outcome),
+        (Some(outcome), Some(sums)) => {
+            let checksums = kept.map(|k| k.checksums).unwrap_or_default();
+            if SumOfSums::of(&checksums) != *sums {
+                return Err(Error::new(
+                    Code::StateBroken,
+                    "the checksums kept for this table are not those of its copy",
+                )
+                .about(&planned.source)
+                .with_hint("The state file was changed. Validate the job again, or migrate the table again."));
+            }
+            Some(CopyOutcome { checksums, ..outcome })
+        }
+        (None, _) => None,
+    };
+    Ok(TableEvidence {
+        planned: planned.clone(),
+        state: told.state.unwrap_or(TableState::Queued),
+        error: told.error,
+        outcome,
+        validation: validations.iter().find(|v| v.source == planned.source).cloned(),
+    })
+}
+
+async fn environment(workspace: &Workspace, plan: &Plan) -> Result<Environment> {
+    let mut catalogs = workspace.store.catalogs().await?;
+    catalogs.retain(|c| c.name == plan.source || c.name == plan.target);
+    Ok(Environment {
+        product: "IceBridge".into(),
+        product_version: env!("CARGO_PKG_VERSION").into(),
+        operating_system: std::env::consts::OS.into(),
+        architecture: std::env::consts::ARCH.into(),
+        settings: plan.settings.clone(),
+        catalogs,
+    })
+}
+
+fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<FileSum> {
+    let written = Summed::create(folder, path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.finish()
+    });
+    written.map_err(|e| write_failure(&folder.join(path), e))
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::internal("evidence cannot be written as JSON").with_cause(e))?;
+    text.push('\n');
+    Ok(text)
+}

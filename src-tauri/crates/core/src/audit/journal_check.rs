@@ -1,0 +1,63 @@
+//! The journal of a bundle: an unbroken chain from its beginning, and the story of one job in it.
+
+use super::evidence::JobStory;
+use super::folder;
+use super::verify::Found;
+use icebridge_model::audit::BundleManifest;
+use icebridge_model::journal::{Entry, GENESIS, first_break};
+use icebridge_model::plan::Plan;
+use icebridge_model::run::{JobState, TableState};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// No entry of ours comes near it.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// Follows the chain one line at a time, however long it is.
+pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<JobStory> {
+    let mut lines = BufReader::new(folder::open(path)?);
+    let mut story = JobStory::default();
+    let (mut sequence, mut previous) = (0, GENESIS.to_string());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|e| e.to_string())?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == LONGEST_LINE {
+            return Err(format!("line {} is too long", sequence + 1));
+        }
+        let entry: Entry =
+            serde_json::from_slice(&line).map_err(|e| format!("line {} cannot be understood: {e}", sequence + 1))?;
+        if let Some((broken, why)) = first_break(previous, sequence, [&entry]) {
+            return Err(format!("entry {broken}: {why}"));
+        }
+        story.take(&manifest.job, &entry).map_err(|e| e.to_string())?;
+        (sequence, previous) = (entry.sequence, entry.hash);
+    }
+    if sequence != manifest.journal_entries || previous != manifest.journal_head {
+        return Err("it does not end where the manifest says".into());
+    }
+    Ok((story, format!("{sequence} entries in one chain, the last with hash {previous}")))
+}
+
+/// The job is the one of this plan, and its end says what its tables say.
+pub(super) fn job(manifest: &BundleManifest, plan: &Plan, story: &JobStory) -> Found<()> {
+    let started = story.started.as_ref().ok_or("the journal does not know the job")?;
+    if started.plan_hash != manifest.plan_hash || started.source != plan.source || started.target != plan.target {
+        return Err("the job ran another plan".into());
+    }
+    let Some(ended) = &story.ended else {
+        return Ok(((), "the run was interrupted and has not been resumed".into()));
+    };
+    // A validation made later may have changed the tables' states, so only the claim that matters is held against them.
+    let migrated = plan
+        .tables
+        .iter()
+        .filter(|t| story.tables.get(&t.source.to_string()).is_some_and(|s| s.state == Some(TableState::Migrated)));
+    if ended.state == JobState::Succeeded && ended.migrated != plan.tables.len() {
+        return Err("the job says that it succeeded, but not for all tables".into());
+    }
+    Ok(((), format!("{}, {} tables migrated", ended.state.as_str(), migrated.count())))
+}

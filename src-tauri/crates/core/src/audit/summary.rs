@@ -1,0 +1,234 @@
+//! The summary for people, as Markdown and as a page to print.
+//!
+//! Verification writes it again from the evidence and compares: what people read cannot say anything else than what is
+//! proved. So the words below belong to the bundle's version: whoever changes them raises `BUNDLE_VERSION`.
+
+use super::evidence::{JobStory, TableEvidence, losses, lowest_proof, migrated};
+use icebridge_model::plan::Plan;
+use icebridge_model::run::TableState;
+use icebridge_model::validation::ProofLevel;
+use std::fmt::Write;
+
+/// What a summary is made from; all of it is in the bundle.
+pub(crate) struct Told<'a> {
+    pub job: &'a str,
+    pub plan: &'a Plan,
+    pub story: &'a JobStory,
+    pub tables: &'a [TableEvidence],
+    pub journal_entries: u64,
+    pub journal_head: &'a str,
+}
+
+/// One document, written in two languages.
+enum Block {
+    Title(String),
+    Heading(&'static str),
+    Text(String),
+    Facts(Vec<(&'static str, String)>),
+    Grid(Vec<&'static str>, Vec<Vec<String>>),
+}
+
+pub(crate) fn markdown(told: &Told<'_>) -> String {
+    let mut out = String::new();
+    for block in blocks(told) {
+        // Writing to a String does not fail.
+        let _ = match block {
+            Block::Title(text) => writeln!(out, "# {}\n", plain_md(&text)),
+            Block::Heading(text) => writeln!(out, "## {text}\n"),
+            Block::Text(text) => writeln!(out, "{}\n", plain_md(&text)),
+            Block::Facts(facts) => {
+                let rows = facts.into_iter().map(|(name, value)| vec![name.to_string(), value]).collect();
+                grid_md(&mut out, &["", ""], rows)
+            }
+            Block::Grid(head, rows) => grid_md(&mut out, &head, rows),
+        };
+    }
+    out
+}
+
+fn grid_md(out: &mut String, head: &[&str], rows: Vec<Vec<String>>) -> std::fmt::Result {
+    writeln!(out, "| {} |", head.join(" | "))?;
+    writeln!(out, "|{}", " --- |".repeat(head.len()))?;
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|c| plain_md(c)).collect();
+        writeln!(out, "| {} |", cells.join(" | "))?;
+    }
+    writeln!(out)
+}
+
+/// A table's name is somebody else's text: it must not become a heading, a link or a tag.
+fn plain_md(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '|' | '`' | '*' | '[' | ']' | '\\' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}\
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%;margin:.5rem 0}\
+th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}\
+th{background:#f0f0f0}tr{break-inside:avoid}@media print{body{margin:0;max-width:none}}";
+
+pub(crate) fn html(told: &Told<'_>) -> String {
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>Migration report {}</title>\n<style>{STYLE}</style></head><body>\n",
+        plain_html(told.job)
+    );
+    for block in blocks(told) {
+        let _ = match block {
+            Block::Title(text) => writeln!(out, "<h1>{}</h1>", plain_html(&text)),
+            Block::Heading(text) => writeln!(out, "<h2>{text}</h2>"),
+            Block::Text(text) => writeln!(out, "<p>{}</p>", plain_html(&text)),
+            Block::Facts(facts) => {
+                out.push_str("<table>\n");
+                for (name, value) in facts {
+                    let _ = writeln!(out, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", plain_html(&value));
+                }
+                writeln!(out, "</table>")
+            }
+            Block::Grid(head, rows) => {
+                let _ = writeln!(out, "<table>\n<tr><th>{}</th></tr>", head.join("</th><th>"));
+                for row in rows {
+                    let cells: Vec<String> = row.iter().map(|c| plain_html(c)).collect();
+                    let _ = writeln!(out, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
+                }
+                writeln!(out, "</table>")
+            }
+        };
+    }
+    out.push_str("</body></html>\n");
+    out
+}
+
+fn plain_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn blocks(told: &Told<'_>) -> Vec<Block> {
+    let mut blocks = vec![
+        Block::Title(format!("Migration report: {} to {}", told.plan.source, told.plan.target)),
+        Block::Text(verdict(told)),
+        Block::Facts(facts(told)),
+        Block::Heading("Tables"),
+        Block::Grid(
+            vec!["Source", "Target", "Copied by", "Result", "Proof", "Rows"],
+            told.tables.iter().map(row).collect(),
+        ),
+    ];
+    let failed: Vec<Vec<String>> = told.tables.iter().filter(|t| t.state != TableState::Migrated).map(reason).collect();
+    if !failed.is_empty() {
+        blocks.push(Block::Heading("Not migrated"));
+        blocks.push(Block::Grid(vec!["Source", "Code", "Why", "What to do"], failed));
+    }
+    if !told.plan.left_out.is_empty() {
+        let rows = told.plan.left_out.iter();
+        let rows = rows.map(|l| vec![l.source.to_string(), l.codes.join(", "), l.reason.clone()]).collect();
+        blocks.push(Block::Heading("Left out of the plan"));
+        blocks.push(Block::Grid(vec!["Source", "Code", "Why"], rows));
+    }
+    blocks.push(Block::Heading("What was lost, and accepted"));
+    let lost: Vec<Vec<String>> = losses(told.plan)
+        .map(|(t, f)| vec![t.source.to_string(), f.code.clone(), f.title.clone(), f.reason.clone()])
+        .collect();
+    if lost.is_empty() {
+        blocks.push(Block::Text("Nothing: no table lost anything that the checks know of.".into()));
+    } else {
+        blocks.push(Block::Text("Each of these was shown before the run and accepted by its code.".into()));
+        blocks.push(Block::Grid(vec!["Source", "Code", "What", "On this table"], lost));
+    }
+    blocks.push(Block::Heading("What the proof levels mean"));
+    let levels =
+        LEVELS.iter().map(|(level, meaning)| vec![level.as_str().to_string(), (*meaning).to_string()]).collect();
+    blocks.push(Block::Grid(vec!["Level", "Meaning"], levels));
+    blocks.push(Block::Heading("How to check this report"));
+    blocks.push(Block::Text(
+        "Run icebridge audit verify on the folder that holds this report. It needs no network and no access to the \
+         tables. The format is public, so that the same can be done with sha256sum and jq."
+            .into(),
+    ));
+    blocks
+}
+
+const LEVELS: &[(ProofLevel, &str)] = &[
+    (ProofLevel::None, "Something differs, or the table is not migrated."),
+    (ProofLevel::Schema, "Columns, types, nullability and comments are the same."),
+    (ProofLevel::Count, "Schema, and the number of rows."),
+    (
+        ProofLevel::Aggregates,
+        "Count, and for every column the counts of nulls and NaNs, the least, the greatest and the sum.",
+    ),
+    (
+        ProofLevel::Digest,
+        "Aggregates, and a digest over every value of every row: the same rows, the same number of times.",
+    ),
+    (ProofLevel::Bytes, "Digest, and every data file is the source's file, byte for byte."),
+];
+
+fn verdict(told: &Told<'_>) -> String {
+    let (all, done) = (told.tables.len(), migrated(told.tables));
+    let lowest = lowest_proof(told.tables);
+    if all == done {
+        format!("All {all} tables are migrated. Each is proved at level \"{}\" or higher.", lowest.as_str())
+    } else {
+        format!("{done} of {all} tables are migrated; {} are not, and are listed below with the reason.", all - done)
+    }
+}
+
+fn facts(told: &Told<'_>) -> Vec<(&'static str, String)> {
+    let story = told.story;
+    let mut facts = vec![("Job", told.job.to_string())];
+    if let Some(started) = &story.started {
+        facts.push(("Started", format!("{} by {}", story.started_at, started.by)));
+        facts.push(("Program", format!("IceBridge {}", started.product_version)));
+    }
+    match &story.ended {
+        Some(ended) => facts.push(("Ended", format!("{}, {}", story.ended_at, ended.state.as_str()))),
+        None => facts.push(("Ended", "not yet: the run was interrupted".into())),
+    }
+    if story.starts > 1 {
+        facts.push(("Resumed", format!("{} times", story.starts - 1)));
+    }
+    facts.push(("Plan", told.plan.hash.clone()));
+    facts.push(("Journal", format!("{} entries, the last with hash {}", told.journal_entries, told.journal_head)));
+    facts
+}
+
+fn row(table: &TableEvidence) -> Vec<String> {
+    vec![
+        table.planned.source.to_string(),
+        table.planned.target.to_string(),
+        table.planned.mode.as_str().to_string(),
+        table.state.as_str().to_string(),
+        table.proof().as_str().to_string(),
+        table.validation.as_ref().map(|v| v.rows.to_string()).unwrap_or_default(),
+    ]
+}
+
+fn reason(table: &TableEvidence) -> Vec<String> {
+    let source = table.planned.source.to_string();
+    match &table.error {
+        Some(error) => {
+            let mut why = error.message.clone();
+            for cause in &error.causes {
+                let _ = write!(why, ": {cause}");
+            }
+            vec![source, error.code.to_string(), why, error.hint.clone().unwrap_or_default()]
+        }
+        None => vec![source, String::new(), format!("it is {}", table.state.as_str()), "Resume the job.".into()],
+    }
+}

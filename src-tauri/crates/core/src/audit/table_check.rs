@@ -1,0 +1,100 @@
+//! Each table's evidence against the plan, the journal and itself.
+
+use super::evidence::{JobStory, TableEvidence, TableStory};
+use super::verify::{Found, some_of};
+use crate::run::entry::{SumOfSums, body, same};
+use crate::validate::proof;
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{CopyOutcome, TableState};
+use icebridge_model::validation::{ProofLevel, Validation};
+
+type Rule = fn(&PlannedTable, &TableStory, &TableEvidence) -> Result<(), String>;
+
+const RULES: &[(&str, &str, Rule)] = &[
+    ("tables-as-planned", "every table is the one the plan names, at its pin and with its findings", as_planned),
+    ("tables-in-journal", "states, errors, outcomes and validations are those of the journal", in_journal),
+    ("tables-proved", "every migrated table has a validation that passed on matching digests", proved),
+];
+
+/// One verdict a rule, over all tables.
+pub(super) fn all<'a>(
+    plan: &'a Plan,
+    story: &'a JobStory,
+    tables: &'a [TableEvidence],
+) -> impl Iterator<Item = (&'static str, Found<()>)> + 'a {
+    RULES.iter().map(move |(name, holds, rule)| {
+        let nothing = TableStory::default();
+        let problems: Vec<String> = plan
+            .tables
+            .iter()
+            .zip(tables)
+            .filter_map(|(planned, evidence)| {
+                let told = story.tables.get(&planned.source.to_string()).unwrap_or(&nothing);
+                rule(planned, told, evidence).err().map(|why| format!("{}: {why}", planned.source))
+            })
+            .collect();
+        let found = if problems.is_empty() { Ok(((), (*holds).to_string())) } else { Err(some_of(problems)) };
+        (*name, found)
+    })
+}
+
+fn ensure(holds: bool, why: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why.into()) }
+}
+
+fn as_planned(planned: &PlannedTable, _told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
+    ensure(evidence.planned == *planned, "the evidence is about something else than the plan")
+}
+
+fn in_journal(_planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
+    ensure(evidence.state == told.state.unwrap_or(TableState::Queued), "the journal has another state")?;
+    ensure(evidence.error == told.error, "the journal has another error")?;
+    let bare = evidence.outcome.clone().map(|o| CopyOutcome { checksums: Vec::new(), ..o });
+    ensure(bare == told.outcome, "the journal has another outcome")?;
+    let checksums = evidence.outcome.as_ref().map(|o| o.checksums.as_slice()).unwrap_or_default();
+    let sums = (!checksums.is_empty()).then(|| SumOfSums::of(checksums));
+    ensure(sums == told.checksums, "the checksums are not those that the journal vouches for")?;
+    let validation = evidence.validation.as_ref().map(body).transpose().map_err(|e| e.to_string())?;
+    let agrees = match (&validation, &told.validation) {
+        (None, None) => true,
+        (Some(a), Some(b)) => same(a, b),
+        _ => false,
+    };
+    ensure(agrees, "the journal has another validation")
+}
+
+fn proved(planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
+    if let Some(validation) = &evidence.validation {
+        ensure(validation.proof == proof(&validation.checks), "its proof level does not follow from its checks")?;
+    }
+    if evidence.state != TableState::Migrated {
+        return Ok(());
+    }
+    let validation = evidence.validation.as_ref().ok_or("it is said to be migrated and was never validated")?;
+    ensure(told.validated_since, "it was validated before it was committed")?;
+    ensure(evidence.error.is_none() && validation.error.is_none(), "it is said to be migrated and has an error")?;
+    ensure(validation.passed, "it is said to be migrated and its validation failed")?;
+    ensure(
+        validation.source == planned.source
+            && validation.target == planned.target
+            && validation.source_snapshot_id == planned.snapshot_id,
+        "its validation compared something else",
+    )?;
+    ensure(validation.checks.iter().all(|c| c.passed), "its validation passed although a check did not")?;
+    ensure(validation.proof >= ProofLevel::Digest, "its validation did not compare every row")?;
+    agree(validation, "digest", &validation.digest)?;
+    agree(validation, "count", &validation.rows.to_string())?;
+    ensure(
+        validation.digest.len() == 64 && validation.digest.bytes().all(|b| b.is_ascii_hexdigit()),
+        "its digest is no digest",
+    )
+}
+
+/// A check that is there once, with both sides at this value.
+fn agree(validation: &Validation, name: &str, value: &str) -> Result<(), String> {
+    let mut found = validation.checks.iter().filter(|c| c.name == name);
+    match (found.next(), found.next()) {
+        (Some(check), None) if check.source == value && check.target == value => Ok(()),
+        _ => Err(format!("its {name} check does not show equal sides")),
+    }
+}

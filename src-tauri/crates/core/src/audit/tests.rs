@@ -1,0 +1,364 @@
+//! Bundles of real runs, whole and tampered with by somebody who knows the format.
+
+use super::{export, verify};
+use crate::run::entry::SumOfSums;
+use crate::run::tests::world::{Fault, World, ident};
+use icebridge_model::Code;
+use icebridge_model::audit::{AuditVerdict, BundleManifest};
+use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash};
+use icebridge_model::run::JobState;
+use icebridge_model::validation::ProofLevel;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+async fn bundle_of(world: &World) -> PathBuf {
+    let path = world.dir.path().join("bundle");
+    let bundle = export(&world.workspace, "", Some(&path)).await.unwrap();
+    let sha256 = hex::encode(Sha256::digest(std::fs::read(path.join("manifest.json")).unwrap()));
+    assert_eq!(bundle.sha256, sha256);
+    path
+}
+
+async fn good() -> (World, PathBuf) {
+    let world = World::new().await;
+    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    let path = bundle_of(&world).await;
+    (world, path)
+}
+
+fn failed(verdict: &AuditVerdict) -> Vec<&str> {
+    verdict.checks.iter().filter(|c| !c.passed).map(|c| c.name.as_str()).collect()
+}
+
+/// A forger brings the manifest's sums up to date with what he changed.
+fn reseal(bundle: &Path) {
+    let path = bundle.join("manifest.json");
+    let mut manifest: BundleManifest = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for file in &mut manifest.files {
+        let bytes = std::fs::read(bundle.join(&file.path)).unwrap();
+        file.bytes = bytes.len() as u64;
+        file.sha256 = hex::encode(Sha256::digest(&bytes));
+    }
+    let entries: Vec<Entry> = journal(bundle);
+    manifest.journal_entries = entries.len() as u64;
+    manifest.journal_head = entries.last().map_or(GENESIS.into(), |e| e.hash.clone());
+    std::fs::write(path, serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
+}
+
+fn journal(bundle: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(bundle.join("journal.jsonl")).unwrap();
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+/// A forger chains the journal anew over what he changed.
+fn write_journal(bundle: &Path, mut entries: Vec<Entry>) {
+    let mut previous = GENESIS.to_string();
+    let mut text = String::new();
+    for (n, entry) in entries.iter_mut().enumerate() {
+        entry.sequence = n as u64 + 1;
+        entry.previous_hash = previous;
+        entry.hash = entry_hash(entry);
+        previous = entry.hash.clone();
+        text += &canonical(&serde_json::to_value(&entry).unwrap());
+        text.push('\n');
+    }
+    std::fs::write(bundle.join("journal.jsonl"), text).unwrap();
+}
+
+fn table_file(bundle: &Path, name: &str) -> PathBuf {
+    let mut files = std::fs::read_dir(bundle.join("tables")).unwrap().map(|e| e.unwrap().path());
+    files.find(|p| p.to_string_lossy().contains(name)).unwrap()
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, serde_json::to_vec_pretty(&value).unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn a_bundle_of_a_whole_run_is_intact_and_stays_so_elsewhere() {
+    let (world, bundle) = good().await;
+    let verdict = verify(&bundle).await.unwrap();
+    assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 3), "{verdict:#?}");
+    assert_eq!(verdict.lowest_proof, ProofLevel::Bytes);
+    assert_eq!(verdict.checks.len(), 11, "{verdict:#?}");
+    // The tables are gone, and so is the state.
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let moved = elsewhere.path().join("handed over");
+    std::fs::rename(&bundle, &moved).unwrap();
+    drop(world);
+    assert!(verify(&moved).await.unwrap().intact);
+}
+
+#[tokio::test]
+async fn a_bundle_of_a_run_with_failures_is_intact_and_says_so() {
+    let world = World::new().await;
+    world.strike("copy-end", "managed.two", Fault::Fail(Code::StorageFull));
+    world.strike("measure-target", "managed.three", Fault::Fail(Code::FileBroken));
+    assert_eq!(world.run(&world.plan()).await.state, JobState::Incomplete);
+    let bundle = bundle_of(&world).await;
+    let verdict = verify(&bundle).await.unwrap();
+    assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 1), "{verdict:#?}");
+    assert_eq!(verdict.lowest_proof, ProofLevel::None);
+    let summary = std::fs::read_to_string(bundle.join("summary.md")).unwrap();
+    assert!(summary.contains("1 of 3 tables are migrated"), "{summary}");
+    assert!(summary.contains("storage-full") && summary.contains("validation-failed"), "{summary}");
+}
+
+#[tokio::test]
+async fn a_bundle_of_an_interrupted_run_can_be_made() {
+    let world = World::new().await;
+    world.strike("copy-unit-2", "managed.two", Fault::Die);
+    let handle = world.start(&world.plan()).await.unwrap();
+    assert!(world.finish(handle).await.is_none());
+    let verdict = verify(&bundle_of(&world).await).await.unwrap();
+    assert!(verdict.intact, "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn the_same_job_gives_the_same_evidence_after_more_has_happened() {
+    let (world, first) = good().await;
+    world.run(&world.plan()).await;
+    let jobs = crate::run::list(&world.workspace).await.unwrap();
+    let second = world.dir.path().join("second");
+    export(&world.workspace, &jobs[1].job, Some(&second)).await.unwrap();
+    for file in ["plan.json", "journal.jsonl", "summary.md", "summary.html", "environment.json"] {
+        assert_eq!(std::fs::read(first.join(file)).unwrap(), std::fs::read(second.join(file)).unwrap(), "{file}");
+    }
+    // The second job adopted everything, and its bundle holds the first one's entries too.
+    let third = world.dir.path().join("third");
+    export(&world.workspace, &jobs[0].job, Some(&third)).await.unwrap();
+    let verdict = verify(&third).await.unwrap();
+    assert_eq!((verdict.intact, verdict.migrated, verdict.lowest_proof), (true, 3, ProofLevel::Bytes), "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn every_changed_missing_or_added_file_shows() {
+    let (_world, bundle) = good().await;
+    let manifest: BundleManifest =
+        serde_json::from_slice(&std::fs::read(bundle.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest.files.len(), 8);
+    for file in &manifest.files {
+        let path = bundle.join(&file.path);
+        let whole = std::fs::read(&path).unwrap();
+        let mut changed = whole.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        std::fs::write(&path, changed).unwrap();
+        let verdict = verify(&bundle).await.unwrap();
+        assert!(!verdict.intact && failed(&verdict).contains(&"files"), "{}", file.path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(!verify(&bundle).await.unwrap().intact, "{}", file.path);
+        std::fs::write(&path, whole).unwrap();
+    }
+    for extra in ["more.txt", "tables/more.json", ".hidden", "folder/"] {
+        let path = bundle.join(extra);
+        if extra.ends_with('/') { std::fs::create_dir(&path) } else { std::fs::write(&path, "x") }.unwrap();
+        assert!(failed(&verify(&bundle).await.unwrap()).contains(&"files"), "{extra}");
+        if extra.ends_with('/') { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) }.unwrap();
+    }
+    assert!(verify(&bundle).await.unwrap().intact);
+}
+
+#[tokio::test]
+async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
+    type Forgery = Box<dyn Fn(&Path)>;
+    let table = |edit: fn(&mut Value)| -> Forgery { Box::new(move |b| change(&table_file(b, "a.two"), edit)) };
+    let forgeries: Vec<(&str, Forgery)> = vec![
+        ("tables-in-journal", table(|t| t["state"] = json!("failed"))),
+        ("tables-in-journal", table(|t| t["validation"]["rows"] = json!(8))),
+        ("tables-in-journal", table(|t| t["outcome"]["checksums"][0]["sha256"] = json!("00"))),
+        ("tables-in-journal", table(|t| t["outcome"]["files_copied"] = json!(4))),
+        ("tables-as-planned", table(|t| t["planned"]["snapshot_id"] = json!(9))),
+        ("tables-proved", table(|t| t["validation"]["proof"] = json!("count"))),
+        ("tables", table(|t| *t = json!([]))),
+        (
+            "summary",
+            Box::new(|b| {
+                let path = b.join("summary.md");
+                let text = std::fs::read_to_string(&path).unwrap().replace("bytes", "digest");
+                std::fs::write(path, text).unwrap();
+            }),
+        ),
+        ("summary", Box::new(|b| std::fs::write(b.join("summary.html"), "<h1>All is well</h1>").unwrap())),
+        ("plan", Box::new(|b| change(&b.join("plan.json"), |p| p["tables"][0]["target"] = json!("x.y")))),
+        ("environment", Box::new(|b| change(&b.join("environment.json"), |e| e["settings"]["codec"] = json!("none")))),
+        ("totals", Box::new(|b| change(&b.join("manifest.json"), |m| m["migrated"] = json!(2)))),
+        ("job", Box::new(|b| change(&b.join("manifest.json"), |m| m["job"] = json!("another")))),
+    ];
+    for (expected, forge) in forgeries {
+        let (_world, bundle) = good().await;
+        forge(&bundle);
+        reseal(&bundle);
+        let verdict = verify(&bundle).await.unwrap();
+        assert!(failed(&verdict).contains(&expected), "{expected} in {verdict:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_cut_or_changed_shows() {
+    let (_world, bundle) = good().await;
+    let entries = journal(&bundle);
+    let lines = |entries: &[Entry]| {
+        entries.iter().map(|e| canonical(&serde_json::to_value(e).unwrap()) + "\n").collect::<String>()
+    };
+    let mut changed = entries.clone();
+    changed[1].at = "2020-01-01T00:00:00Z".into();
+    let mut dropped = entries.clone();
+    dropped.remove(2);
+    let cut = &entries[..entries.len() - 1];
+    for text in [lines(&changed), lines(&dropped), lines(&entries[1..]), "not json\n".to_string(), "[".repeat(100_000)]
+    {
+        std::fs::write(bundle.join("journal.jsonl"), text).unwrap();
+        assert!(failed(&verify(&bundle).await.unwrap()).contains(&"journal"));
+    }
+    // A cut chain holds by itself; the manifest knows its end.
+    std::fs::write(bundle.join("journal.jsonl"), lines(cut)).unwrap();
+    let verdict = verify(&bundle).await.unwrap();
+    assert!(failed(&verdict).contains(&"journal"), "{verdict:#?}");
+}
+
+/// He rewrites the whole chain as well, to turn a failed table into a migrated one.
+#[tokio::test]
+async fn a_table_cannot_be_forged_migrated_without_matching_digests() {
+    let world = World::new().await;
+    world.strike("publish-after", "managed.two", Fault::Die);
+    let plan = world.plan();
+    let handle = world.start(&plan).await.unwrap();
+    assert!(world.finish(handle).await.is_none());
+    let folder = world.dir.path().join("warehouse").join(format!("managed.two-{}", &plan.hash[..12]));
+    std::fs::write(folder.join("data/1.txt"), "something else\n").unwrap();
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().failed, 1);
+    let bundle = bundle_of(&world).await;
+    assert!(verify(&bundle).await.unwrap().intact);
+
+    let mut entries = journal(&bundle);
+    for entry in entries.iter_mut().filter(|e| e.table == "a.two") {
+        if entry.body["state"] == json!("failed") {
+            entry.body = json!({"state": "migrated", "target": "managed.two"});
+        }
+        if entry.kind == "table.validated" {
+            entry.body["validation"]["passed"] = json!(true);
+        }
+    }
+    write_journal(&bundle, entries);
+    change(&table_file(&bundle, "a.two"), |t| {
+        t["state"] = json!("migrated");
+        t["error"] = Value::Null;
+        t["validation"]["passed"] = json!(true);
+    });
+    change(&bundle.join("manifest.json"), |m| m["migrated"] = json!(3));
+    reseal(&bundle);
+    let verdict = verify(&bundle).await.unwrap();
+    assert_eq!(verdict.checks.iter().find(|c| c.name == "journal").unwrap().passed, true);
+    let caught = failed(&verdict);
+    assert!(caught.contains(&"tables-proved"), "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let code = async || verify(folder.path()).await.unwrap_err().code;
+    assert_eq!(verify(&folder.path().join("none")).await.unwrap_err().code, Code::BundleBroken);
+    assert_eq!(code().await, Code::BundleBroken);
+    for text in ["", "{}", "[[[[", &"[".repeat(1_000_000), "\u{0}\u{1}"] {
+        std::fs::write(folder.path().join("manifest.json"), text).unwrap();
+        assert_eq!(code().await, Code::BundleBroken);
+    }
+    let (_world, bundle) = good().await;
+    std::fs::write(bundle.parent().unwrap().join("outside"), "x").unwrap();
+    let manifest = bundle.join("manifest.json");
+    let whole = std::fs::read(&manifest).unwrap();
+    change(&manifest, |m| {
+        let file = json!({"path": "../outside", "bytes": 1, "sha256": hex::encode(Sha256::digest("x"))});
+        m["files"].as_array_mut().unwrap().push(file);
+    });
+    let verdict = verify(&bundle).await.unwrap();
+    assert!(verdict.checks[0].detail.contains("no path inside"), "{verdict:#?}");
+    std::fs::write(&manifest, &whole).unwrap();
+    change(&manifest, |m| m["bundle_version"] = json!(2));
+    assert_eq!(verify(&bundle).await.unwrap_err().code, Code::BundleBroken);
+    std::fs::write(&manifest, &whole).unwrap();
+    #[cfg(unix)]
+    {
+        let plan = bundle.join("plan.json");
+        let elsewhere = bundle.parent().unwrap().join("plan.json");
+        std::fs::rename(&plan, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &plan).unwrap();
+        assert!(verify(&bundle).await.unwrap().checks[0].detail.contains("no regular file"));
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_is_never_written_over_and_never_half_there() {
+    let (world, bundle) = good().await;
+    let error = export(&world.workspace, "", Some(&bundle)).await.unwrap_err();
+    assert_eq!(error.code, Code::InvalidInput);
+    // Without a path each export has a place of its own.
+    let one = export(&world.workspace, "", None).await.unwrap();
+    let two = export(&world.workspace, "", None).await.unwrap();
+    assert_ne!(one.path, two.path);
+    assert!(verify(Path::new(&two.path)).await.unwrap().intact);
+    // Checksums that are not those of the copy stop the export in the middle.
+    let job = &one.manifest.job;
+    let mut outcome = world.workspace.store.outcome(job, &ident("b.three")).await.unwrap().unwrap();
+    outcome.checksums.pop();
+    world.workspace.store.save_outcome(job, &one.manifest.plan_hash, &ident("b.three"), &outcome).await.unwrap();
+    let path = world.dir.path().join("third");
+    assert_eq!(export(&world.workspace, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
+    let left = std::fs::read_dir(world.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    assert!(left.into_iter().all(|name| name != "third" && !name.ends_with(".unfinished")));
+}
+
+#[tokio::test]
+async fn names_from_the_lake_do_no_harm_in_a_report() {
+    let world = World::new().await;
+    world.lake.write_source(&ident("a.`<script>|x`"), 1, "x");
+    let view = world.run(&world.plan()).await;
+    assert_eq!(view.state, JobState::Succeeded, "{view:#?}");
+    let bundle = bundle_of(&world).await;
+    assert!(verify(&bundle).await.unwrap().intact);
+    for file in ["summary.md", "summary.html"] {
+        let text = std::fs::read_to_string(bundle.join(file)).unwrap();
+        assert!(!text.contains("<script>") && text.contains("&lt;script&gt;"), "{file}");
+    }
+}
+
+#[test]
+fn a_sum_of_sums_is_what_sha256sum_says_of_its_own_list() {
+    let sum = icebridge_model::run::FileSum { path: "data/a".into(), bytes: 3, sha256: "ab".repeat(32) };
+    let expected = hex::encode(Sha256::digest(format!("{}  data/a\n", "ab".repeat(32))));
+    assert_eq!(SumOfSums::of(&[sum]).sha256, expected);
+}
+
+/// The page that tells third parties how to check a bundle by hand is itself checked, where its tools are.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_commands_of_the_documentation_work() {
+    let page = include_str!("../../../../../docs/audit-bundle.md");
+    let by_hand = &page[page.find("## By hand").unwrap()..];
+    let mut blocks = Vec::new();
+    for block in by_hand.split("```").skip(1).step_by(2) {
+        let (language, code) = block.split_once('\n').unwrap();
+        blocks.push((if language == "python" { "python3" } else { "bash" }, code));
+    }
+    assert_eq!(blocks.len(), 5);
+    let (_world, bundle) = good().await;
+    let has = |tool: &str| std::process::Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
+    for (program, code) in blocks {
+        if !has(program) || (program == "bash" && !(has("jq") && has("sha256sum"))) {
+            eprintln!("not checked, for want of {program}, jq or sha256sum");
+            continue;
+        }
+        let run = |bundle: &Path| {
+            let output = std::process::Command::new(program).args(["-c", code]).current_dir(bundle).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            (output.status.success(), text)
+        };
+        let (done, text) = run(&bundle);
+        assert!(done && !text.contains("DIFFERS"), "{code}\n{text}");
+    }
+}

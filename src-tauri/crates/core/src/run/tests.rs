@@ -1,1 +1,0 @@
-//! Runs on a lakehouse of the test's own.

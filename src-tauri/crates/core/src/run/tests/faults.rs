@@ -1,0 +1,162 @@
+//! A fault at every step: the other tables do not notice, a resume mends it, and the result is that of a run without one.
+
+use super::world::{Fault, STEPS, World};
+use crate::run;
+use icebridge_model::Code;
+use icebridge_model::run::{JobState, JobView, TableState};
+use std::sync::atomic::Ordering;
+
+fn state_of(view: &JobView, table: &str) -> TableState {
+    view.tables.iter().find(|t| t.source.to_string() == table).unwrap().state
+}
+
+/// The table a step's fault is set on: by its name in the source, in the target, or by its namespace.
+fn subject(step: &str) -> &'static str {
+    match step {
+        "load-source" | "measure-source" => "a.two",
+        "namespace" => "managed.*",
+        _ => "managed.two",
+    }
+}
+
+async fn undisturbed() -> std::collections::BTreeMap<String, Vec<u8>> {
+    let world = World::new().await;
+    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    normal(&world)
+}
+
+/// Worlds differ in their folder and in the plan's hash, which holds it.
+fn normal(world: &World) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let (dir, hash) = (world.dir.path().to_string_lossy().into_owned(), world.plan().hash);
+    let plain = |text: &str| text.replace(&dir, "").replace(&hash, "PLAN").replace(&hash[..12], "PLAN");
+    let warehouse = world.warehouse();
+    warehouse.iter().map(|(p, b)| (plain(p), plain(&String::from_utf8_lossy(b)).into_bytes())).collect()
+}
+
+async fn assert_as_if_nothing_had_happened(world: &World, step: &str) {
+    assert_eq!(normal(world), undisturbed().await, "{step}: the files differ");
+    assert_eq!(world.lake.publishes.load(Ordering::SeqCst), 3, "{step}: one commit a table");
+    assert_eq!(world.target_tables(), ["managed.one", "managed.three", "managed.two"], "{step}");
+    world.workspace.store.verify_journal().await.unwrap();
+}
+
+#[tokio::test]
+async fn death_at_any_step_is_mended_by_a_resume() {
+    for step in STEPS {
+        let world = World::new().await;
+        world.strike(step, subject(step), Fault::Die);
+        let handle = world.start(&world.plan()).await.unwrap();
+        assert!(world.finish(handle).await.is_none(), "{step} was not met");
+        let dead = run::view(&world.workspace, "").await.unwrap();
+        assert_eq!(dead.state, JobState::Interrupted, "{step}");
+
+        let handle = world.resume().await.unwrap();
+        let view = world.finish(handle).await.unwrap();
+        assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3), "{step}: {view:?}");
+        assert_as_if_nothing_had_happened(&world, step).await;
+    }
+}
+
+#[tokio::test]
+async fn death_twice_and_a_new_run_in_place_of_a_resume() {
+    for (first, second) in
+        [("copy-unit-2", "publish-before"), ("publish-before", "publish-after"), ("copy-end", "measure-target")]
+    {
+        let world = World::new().await;
+        for step in [first, second] {
+            world.strike(step, subject(step), Fault::Die);
+            let handle = world.start(&world.plan()).await.unwrap();
+            assert!(world.finish(handle).await.is_none(), "{step}");
+        }
+        let view = world.run(&world.plan()).await;
+        assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3), "{first}, {second}");
+        assert_as_if_nothing_had_happened(&world, second).await;
+        let states: Vec<JobState> = run::list(&world.workspace).await.unwrap().iter().map(|j| j.state).collect();
+        assert_eq!(states, [JobState::Succeeded, JobState::Interrupted, JobState::Interrupted]);
+    }
+}
+
+#[tokio::test]
+async fn failure_or_panic_at_any_step_stops_one_table_and_leaves_nothing_half_made() {
+    for fault in [Fault::Fail(Code::StorageFull), Fault::Panic] {
+        for step in STEPS {
+            let world = World::new().await;
+            world.strike(step, subject(step), fault);
+            let view = world.run(&world.plan()).await;
+            assert!(world.faults_left().is_empty(), "{step} was not met");
+            // A commit that failed after it was made is found.
+            if *step == "publish-after" {
+                assert_eq!(view.state, JobState::Succeeded, "{step}");
+                assert_as_if_nothing_had_happened(&world, step).await;
+                continue;
+            }
+            assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 2, 1), "{step} {fault:?}");
+            let table = view.tables.iter().find(|t| t.state == TableState::Failed).unwrap();
+            // The namespace is made by whichever table comes first.
+            assert!(*step == "namespace" || table.source.to_string() == "a.two", "{step}");
+            let error = table.error.clone().unwrap();
+            let expected = match (step.starts_with("measure"), fault) {
+                (_, Fault::Panic) => Code::Internal,
+                (true, _) => Code::ValidationFailed,
+                (false, _) => Code::StorageFull,
+            };
+            assert_eq!(error.code, expected, "{step} {fault:?}: {error}");
+            if !step.starts_with("measure") {
+                let name = &table.source.name;
+                let left: Vec<String> = world.warehouse().into_keys().filter(|p| p.contains(name)).collect();
+                assert_eq!(left, Vec::<String>::new(), "{step} {fault:?} left files");
+            }
+            let handle = world.resume().await.unwrap();
+            assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded, "{step}");
+            assert_as_if_nothing_had_happened(&world, step).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_at_any_step_keeps_what_is_finished() {
+    for step in STEPS {
+        let world = World::new().await;
+        world.strike(step, subject(step), Fault::Cancel);
+        let view = world.run(&world.plan()).await;
+        // Whoever cancels during the very last step is late.
+        assert!(matches!(view.state, JobState::Cancelled | JobState::Succeeded), "{step}: {:?}", view.state);
+        assert_eq!(view.failed, 0, "{step}: {view:?}");
+        assert!(view.tables.iter().all(|t| t.state.is_terminal()), "{step}");
+        let copied = world.lake.files_copied.load(Ordering::SeqCst);
+        let handle = world.resume().await.unwrap();
+        assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded, "{step}");
+        assert_as_if_nothing_had_happened(&world, step).await;
+        assert_eq!(world.lake.files_copied.load(Ordering::SeqCst), 9, "{step}: {copied} files were copied before");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_settled_by_the_target() {
+    // It happened.
+    let world = World::new().await;
+    world.strike("publish-after", "managed.two", Fault::Fail(Code::CommitUnknown));
+    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    assert_as_if_nothing_had_happened(&world, "publish-after").await;
+
+    // It did not happen, or not yet: the files must stay, because it may still come.
+    let world = World::new().await;
+    world.strike("publish-before", "managed.two", Fault::Fail(Code::CommitUnknown));
+    let view = world.run(&world.plan()).await;
+    assert_eq!(state_of(&view, "a.two"), TableState::Failed);
+    assert!(world.warehouse().keys().any(|p| p.contains("two")));
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_as_if_nothing_had_happened(&world, "publish-before").await;
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_taken_back_are_named() {
+    let world = World::new().await;
+    world.strike("copy-end", "managed.two", Fault::Fail(Code::StorageFull));
+    world.strike("discard", "managed.two", Fault::Fail(Code::StorageDenied));
+    let view = world.run(&world.plan()).await;
+    let error = view.tables.iter().find_map(|t| t.error.clone()).unwrap();
+    assert_eq!(error.code, Code::StorageFull);
+    assert!(error.causes.iter().any(|c| c.contains("could not be removed")), "{error:?}");
+}

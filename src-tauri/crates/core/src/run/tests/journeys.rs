@@ -1,0 +1,262 @@
+//! What a run does when nothing breaks but the world is not as the plan left it.
+
+use super::world::{Fault, World, ident};
+use crate::run::{self, entry};
+use crate::validate;
+use icebridge_model::plan::Plan;
+use icebridge_model::run::{Event, JobState, JobView, TableState};
+use icebridge_model::validation::ProofLevel;
+use icebridge_model::{Code, Error};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use tokio_util::sync::CancellationToken;
+
+fn error_of(view: &JobView, table: &str) -> Error {
+    view.tables.iter().find(|t| t.source.to_string() == table).unwrap().error.clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_table_goes_through_every_state_in_order_and_is_proved_to_the_byte() {
+    let world = World::new().await;
+    let mut events = world.workspace.events.subscribe();
+    let view = world.run(&world.plan()).await;
+    assert_eq!((view.state, view.migrated, view.failed), (JobState::Succeeded, 3, 0));
+    assert!(view.ended_at.is_some());
+    for table in &view.tables {
+        let validation = table.validation.as_ref().unwrap();
+        assert_eq!((validation.proof, validation.rows, validation.passed), (ProofLevel::Bytes, 9, true));
+        assert_eq!(table.bytes_done, table.bytes_total);
+        let outcome = table.outcome.as_ref().unwrap();
+        assert_eq!((outcome.files_copied, outcome.commit_attempts, outcome.adopted), (3, 1, false));
+        assert!(outcome.checksums.is_empty(), "a view does not carry thousands of checksums");
+    }
+    let entries = world.workspace.store.entries(&view.job).await.unwrap();
+    let states: Vec<String> = entries
+        .iter()
+        .filter(|e| e.table == "a.two")
+        .map(|e| e.body["state"].as_str().unwrap_or(&e.kind).to_string())
+        .collect();
+    assert_eq!(states, ["copying", "committing", "committed", "validating", entry::TABLE_VALIDATED, "migrated"]);
+    assert_eq!(entries.first().unwrap().kind, entry::JOB_STARTED);
+    assert_eq!(entries.last().unwrap().kind, entry::JOB_ENDED);
+
+    let mut seen = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        match event {
+            Event::Table { run, .. } if run.source == ident("a.two") => seen.push(run.state),
+            Event::Job { state, .. } => assert!(matches!(state, JobState::Running | JobState::Succeeded)),
+            Event::Progress(progress) => assert!(progress.bytes_done <= progress.bytes_total),
+            _ => {}
+        }
+    }
+    seen.dedup();
+    let expected = [
+        TableState::Copying,
+        TableState::Committing,
+        TableState::Committed,
+        TableState::Validating,
+        TableState::Migrated,
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_same_plan_again_changes_nothing_and_says_so() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.run(&plan).await;
+    let before = world.warehouse();
+    // The source goes on living; what is migrated is compared with its pin.
+    world.lake.change_source("a.one", "v2.metadata.json", |m| {
+        m["current-snapshot-id"] = json!(2);
+        m["snapshots"] = json!([{"snapshot-id": 1}, {"snapshot-id": 2}]);
+    });
+    let view = world.run(&plan).await;
+    assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3));
+    assert!(view.tables.iter().all(|t| t.outcome.as_ref().unwrap().adopted));
+    // The evidence of the first run's files serves the second.
+    assert!(view.tables.iter().all(|t| t.validation.as_ref().unwrap().proof == ProofLevel::Bytes));
+    assert_eq!(world.warehouse(), before);
+    assert_eq!(world.lake.publishes.load(Ordering::SeqCst), 3);
+
+    // A resume of a job with nothing left to do does nothing either.
+    let entries = world.workspace.store.journal_head().await.unwrap().0;
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(world.workspace.store.journal_head().await.unwrap().0, entries + 2, "resumed and ended");
+}
+
+#[tokio::test]
+async fn a_source_that_moved_is_refused_table_by_table() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.lake.write_source(&ident("a.one"), 2, "a.one");
+    world.lake.drop_source("b.three");
+    let view = world.run(&plan).await;
+    assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 1, 2));
+    let moved = error_of(&view, "a.one");
+    assert_eq!((moved.code, moved.object.as_deref()), (Code::PlanStale, Some("a.one")));
+    assert!(moved.message.contains("from snapshot 1 to snapshot 2"), "{moved}");
+    assert_eq!(error_of(&view, "b.three").code, Code::PlanStale);
+    assert_eq!(world.target_tables(), ["managed.two"]);
+}
+
+#[tokio::test]
+async fn another_table_under_the_same_name_is_refused() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.lake.change_source("a.one", "v1.metadata.json", |m| {
+        m["table-uuid"] = json!("f0000000-0000-0000-0000-000000000001")
+    });
+    assert_eq!(error_of(&world.run(&plan).await, "a.one").code, Code::PlanStale);
+}
+
+#[tokio::test]
+async fn a_change_of_metadata_alone_is_no_move_unless_it_is_the_schema() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.lake.change_source("a.one", "v2.metadata.json", |m| m["properties"]["owner"] = json!("somebody"));
+    world.lake.change_source("a.two", "v2.metadata.json", |m| m["schemas"][0]["fields"][0]["name"] = json!("text"));
+    let view = world.run(&plan).await;
+    assert_eq!(view.migrated, 2);
+    assert!(error_of(&view, "a.two").message.contains("schema"));
+    // What the plan is pinned to may be gone.
+    let world = World::new().await;
+    let plan = world.plan();
+    world.lake.change_source("a.one", "v2.metadata.json", |m| m["properties"]["owner"] = json!("somebody"));
+    std::fs::remove_file(&plan.tables[0].metadata_location).unwrap();
+    assert_eq!(error_of(&world.run(&plan).await, "a.one").code, Code::PlanStale);
+}
+
+#[tokio::test]
+async fn a_source_may_move_while_it_is_being_copied() {
+    let world = World::new().await;
+    world.strike("copy-unit-2", "managed.two", Fault::Die);
+    let handle = world.start(&world.plan()).await.unwrap();
+    assert!(world.finish(handle).await.is_none());
+    world.lake.change_source("a.two", "v2.metadata.json", |m| {
+        m["current-snapshot-id"] = json!(2);
+        m["snapshots"] = json!([{"snapshot-id": 1}, {"snapshot-id": 2}]);
+    });
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn what_was_staged_for_a_plan_that_went_stale_is_removed() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.strike("copy-unit-2", "managed.two", Fault::Cancel);
+    assert_eq!(world.run(&plan).await.state, JobState::Cancelled);
+    assert!(world.warehouse().keys().any(|p| p.contains("two")));
+    world.lake.write_source(&ident("a.two"), 2, "a.two");
+    let view = world.run(&plan).await;
+    assert_eq!(error_of(&view, "a.two").code, Code::PlanStale);
+    assert!(!world.warehouse().keys().any(|p| p.contains("two")));
+}
+
+#[tokio::test]
+async fn a_table_of_somebody_else_is_never_touched() {
+    let world = World::new().await;
+    world.occupy("managed.two");
+    let view = world.run(&world.plan()).await;
+    assert_eq!((view.migrated, view.failed), (2, 1));
+    let error = error_of(&view, "a.two");
+    assert_eq!((error.code, error.object.as_deref()), (Code::TableExists, Some("managed.two")));
+    assert!(!world.warehouse().keys().any(|p| p.contains("two")), "not even staged");
+}
+
+#[tokio::test]
+async fn a_target_that_differs_is_left_named_and_not_migrated() {
+    let world = World::new().await;
+    let plan = world.plan();
+    // The copy is damaged between the commit and the comparison.
+    world.strike("publish-after", "managed.two", Fault::Die);
+    let handle = world.start(&plan).await.unwrap();
+    assert!(world.finish(handle).await.is_none());
+    let folder = world.dir.path().join("warehouse").join(format!("managed.two-{}", &plan.hash[..12]));
+    std::fs::write(folder.join("data/1.txt"), "something else\n").unwrap();
+    let handle = world.resume().await.unwrap();
+    let view = world.finish(handle).await.unwrap();
+    assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 2, 1));
+    let error = error_of(&view, "a.two");
+    assert_eq!((error.code, error.object.as_deref()), (Code::ValidationFailed, Some("managed.two")));
+    assert!(
+        error.message.contains("count") && error.message.contains("digest") && error.message.contains("bytes"),
+        "{error}"
+    );
+    assert_eq!(world.target_tables().len(), 3, "it stays for a look");
+
+    // Dropped and resumed, it is copied anew.
+    world.drop_target("managed.two");
+    std::fs::remove_dir_all(folder).unwrap();
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn validating_again_takes_the_word_migrated_back_and_gives_it_again() {
+    let world = World::new().await;
+    let plan = world.plan();
+    let view = world.run(&plan).await;
+    let cancel = CancellationToken::new();
+    let ground = world.ground();
+    let file = world.dir.path().join("warehouse").join(format!("managed.two-{}/data/1.txt", &plan.hash[..12]));
+    let good = std::fs::read(&file).unwrap();
+    std::fs::write(&file, b"changed\n").unwrap();
+    let again = || validate::again_on(&world.workspace, "", &cancel, ground.as_ref());
+    let changed = again().await.unwrap();
+    assert_eq!((changed.state, changed.migrated, changed.failed), (JobState::Incomplete, 2, 1));
+    assert_eq!(changed.job, view.job);
+    std::fs::remove_file(&file).unwrap();
+    let gone = again().await.unwrap();
+    assert_eq!(error_of(&gone, "a.two").code, Code::ValidationFailed);
+    std::fs::write(&file, good).unwrap();
+    let mended = again().await.unwrap();
+    assert_eq!((mended.state, mended.migrated), (JobState::Succeeded, 3));
+    world.workspace.store.verify_journal().await.unwrap();
+}
+
+#[tokio::test]
+async fn only_one_run_at_a_time() {
+    let world = World::new().await;
+    let plan = world.plan();
+    world.strike("copy-begin", "managed.two", Fault::Die);
+    let handle = world.start(&plan).await.unwrap();
+    let error = world.start(&plan).await.unwrap_err();
+    assert_eq!(error.code, Code::StateLocked);
+    assert_eq!(run::view(&world.workspace, "").await.unwrap().state, JobState::Running);
+    assert_eq!(run::list(&world.workspace).await.unwrap().len(), 1, "the one that was refused left no job");
+    assert!(world.finish(handle).await.is_none());
+    let handle = world.resume().await.unwrap();
+    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn plans_that_cannot_be_run_are_refused_before_a_job_is_made() {
+    let world = World::new().await;
+    let plan = world.plan();
+    let start = async |plan: &Plan| world.start(plan).await.unwrap_err().code;
+    let mut edited = plan.clone();
+    edited.tables[0].target = ident("managed.elsewhere");
+    assert_eq!(start(&edited).await, Code::PlanBroken);
+    let empty = Plan { tables: vec![], ..plan.clone() }.sealed().unwrap();
+    assert_eq!(start(&empty).await, Code::InvalidInput);
+    let mut idle = plan;
+    idle.settings.max_parallel_tables = 0;
+    assert_eq!(start(&idle.sealed().unwrap()).await, Code::InvalidInput);
+    assert!(run::list(&world.workspace).await.unwrap().is_empty());
+    assert!(!world.workspace.store.is_locked().await.unwrap());
+}
+
+#[tokio::test]
+async fn jobs_are_found_and_only_running_ones_can_be_cancelled() {
+    let world = World::new().await;
+    assert_eq!(run::view(&world.workspace, "").await.unwrap_err().code, Code::JobNotFound);
+    let view = world.run(&world.plan()).await;
+    assert_eq!(run::view(&world.workspace, "nonsense").await.unwrap_err().code, Code::JobNotFound);
+    assert_eq!(run::cancel(&world.workspace, &view.job).await.unwrap_err().code, Code::InvalidInput);
+    let list = run::list(&world.workspace).await.unwrap();
+    assert_eq!((list[0].job.as_str(), list[0].tables, list[0].migrated), (view.job.as_str(), 3, 3));
+    assert_eq!(run::view(&world.workspace, &view.job).await.unwrap(), view);
+}
