@@ -12,7 +12,7 @@ use icebridge_model::ops::{
 };
 use icebridge_model::run::JobId;
 use icebridge_model::secret::Secret;
-use icebridge_model::{Result, TableIdent};
+use icebridge_model::{Code, Result, TableIdent};
 use std::collections::BTreeMap;
 use std::future::Future;
 use wasm_bindgen_futures::spawn_local;
@@ -145,11 +145,24 @@ pub fn refresh_inventory(session: &Handle) {
     let route = session.route().clone();
     begin(session, Work::Inventory, async move {
         let request = InventoryRequest { source: route.source.clone(), only: Vec::new() };
-        call::<op::inventory_refresh>(request).await?;
+        let refreshed = call::<op::inventory_refresh>(request).await;
+        // What was read before somebody stopped it, or before it failed, is kept.
         let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
         handle.dispatch(Action::Inventory(route, rows));
         handle.dispatch(Action::InventoryChanged);
-        Ok(())
+        match refreshed {
+            Err(error) if error.code != Code::Cancelled => Err(error),
+            _ => Ok(()),
+        }
+    });
+}
+
+pub fn stop_inventory(session: &Handle) {
+    let handle = session.clone();
+    spawn_local(async move {
+        if let Err(error) = backend::abandon::<op::inventory_refresh>().await {
+            handle.dispatch(Action::Fail(Work::Inventory, error));
+        }
     });
 }
 

@@ -27,6 +27,11 @@ pub async fn call<O: Operation>(request: O::Request) -> Result<O::Response> {
     serde_json::from_slice(&bytes).map_err(|e| unreadable(O::NAME, &e))
 }
 
+/// Stops an operation of which half is as good as nothing.
+pub async fn abandon<O: Operation>() -> Result<()> {
+    invoke("abandon", &[("op", O::NAME)]).await.map(|_| ())
+}
+
 pub async fn launch() -> Result<Launch> {
     from_js(&invoke("launch", &[]).await?, "launch")
 }

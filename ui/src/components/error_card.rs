@@ -22,7 +22,10 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
         <section class="error-card" role="alert" data-testid={props.testid.clone()}>
             { Icon::CrossCircle.draw() }
             <div class="error-body">
-                <p class="error-message" data-testid="error-message">{ sentence(&error.message) }</p>
+                <div class="error-top">
+                    <p class="error-message" data-testid="error-message">{ sentence(&error.message) }</p>
+                    <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
+                </div>
                 if let Some(object) = &error.object {
                     <p class="error-object"><code data-testid="error-object">{ object }</code></p>
                 }
@@ -37,7 +40,6 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
                 }
                 { props.children.clone() }
             </div>
-            <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
             if let Some(on_dismiss) = &props.on_dismiss {
                 <Button testid="error-dismiss" kind="quiet" icon={Icon::Cross} icon_only=true label="Dismiss" onclick={on_dismiss} />
             }

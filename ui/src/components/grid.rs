@@ -11,15 +11,21 @@ use yew::prelude::*;
 pub struct Column {
     pub id: &'static str,
     pub label: &'static str,
-    /// A CSS grid track: `minmax(160px, 2fr)`, `90px`.
-    pub width: &'static str,
+    /// The least width in CSS pixels.
+    pub least: u16,
+    /// Its share of what is left over; 0 keeps the least width.
+    pub share: u8,
     pub numeric: bool,
     pub sortable: bool,
 }
 
 impl Column {
-    pub const fn new(id: &'static str, label: &'static str, width: &'static str) -> Self {
-        Self { id, label, width, numeric: false, sortable: false }
+    pub const fn new(id: &'static str, label: &'static str, least: u16) -> Self {
+        Self { id, label, least, share: 0, numeric: false, sortable: false }
+    }
+    pub const fn growing(mut self, share: u8) -> Self {
+        self.share = share;
+        self
     }
     pub const fn numeric(mut self) -> Self {
         self.numeric = true;
@@ -88,13 +94,15 @@ pub fn Grid(props: &GridProps) -> Html {
             }
         })
     };
-    let template = props.columns.iter().map(|column| column.width).collect::<Vec<_>>().join(" ");
+    // Every row is a grid of its own: with one fixed least width they all resolve the same tracks.
+    let tracks: Vec<String> = props.columns.iter().map(track).collect();
+    let least: u32 = props.columns.iter().map(|column| u32::from(column.least)).sum();
     let in_sight = window::visible(*scroll_top, *height, props.count);
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
         <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} aria-label={props.label.clone()}
             data-testid={props.testid.clone()} aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
-            style={format!("--tracks: {template}")}>
+            style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least + 2 * SIDE)}>
             <div class="grid-head" role="row" aria-rowindex="1">{ for props.columns.iter().map(|column| head_cell(props, column)) }</div>
             if props.count == 0 {
                 <div class="grid-empty">{ props.children.clone() }</div>
@@ -104,6 +112,16 @@ pub fn Grid(props: &GridProps) -> Html {
                 </div>
             }
         </div>
+    }
+}
+
+/// Padding at either side of a row, as in the style sheet.
+const SIDE: u32 = 6;
+
+fn track(column: &Column) -> String {
+    match column.share {
+        0 => format!("{}px", column.least),
+        share => format!("minmax({}px, {share}fr)", column.least),
     }
 }
 

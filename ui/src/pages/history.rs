@@ -11,15 +11,15 @@ use yew::prelude::*;
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::new("started", "Started", "150px"),
-        Column::new("state", "State", "130px"),
-        Column::new("route", "From and to", "minmax(180px, 2fr)"),
-        Column::new("tables", "Tables", "70px").numeric(),
-        Column::new("migrated", "Migrated", "84px").numeric(),
-        Column::new("failed", "Failed", "70px").numeric(),
-        Column::new("plan", "Plan", "116px"),
-        Column::new("job", "Job", "minmax(120px, 1fr)"),
-        Column::new("open", "", "76px"),
+        Column::new("started", "Started", 172),
+        Column::new("state", "State", 130),
+        Column::new("route", "From and to", 180).growing(2),
+        Column::new("tables", "Tables", 70).numeric(),
+        Column::new("migrated", "Migrated", 84).numeric(),
+        Column::new("failed", "Failed", 70).numeric(),
+        Column::new("plan", "Plan", 116),
+        Column::new("job", "Job", 120).growing(1),
+        Column::new("open", "", 84),
     ]
 }
 

@@ -99,14 +99,14 @@ fn Proofs(props: &ProofsProps) -> Html {
         Callback::from(move |()| selected.set(None))
     };
     let columns = vec![
-        Column::new("result", "Result", "116px"),
-        Column::new("source", "Source table", "minmax(150px, 1fr)"),
-        Column::new("target", "Target table", "minmax(150px, 1fr)"),
-        Column::new("proof", "Proof", "120px"),
-        Column::new("rows", "Rows", "110px").numeric(),
-        Column::new("checks", "Checks", "80px").numeric(),
-        Column::new("digest", "Digest", "120px"),
-        Column::new("time", "Took", "76px").numeric(),
+        Column::new("result", "Result", 130),
+        Column::new("source", "Source table", 150).growing(1),
+        Column::new("target", "Target table", 150).growing(1),
+        Column::new("proof", "Proof", 120),
+        Column::new("rows", "Rows", 110).numeric(),
+        Column::new("checks", "Checks", 80).numeric(),
+        Column::new("digest", "Digest", 120),
+        Column::new("time", "Took", 76).numeric(),
     ];
     html! {
         <>
@@ -199,6 +199,7 @@ fn proof(validation: &Validation) -> Html {
                 <dt>{ "Row digest" }</dt><dd class="wrap"><code data-testid="validate-digest">{ &validation.digest }</code></dd>
             </dl>
             <table class="plain-table checks">
+                <colgroup><col /><col /><col /><col /></colgroup>
                 <thead><tr><th><span class="spoken">{ "Passed" }</span></th><th>{ "Check" }</th><th>{ "Source" }</th><th>{ "Target" }</th></tr></thead>
                 <tbody>{ for checks }</tbody>
             </table>

@@ -46,11 +46,12 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
                     <input type="radio" name={group} checked={props.chosen} onchange={choose} data-testid={format!("choose-{name}")} />
                     <span class="card-name">{ &name }</span>
                 </label>
-                <span class="quiet-text">{ catalogs::words(spec.kind).label }</span>
+                <span class="quiet-text card-kind">{ catalogs::words(spec.kind).label }</span>
                 <span class="grow" />
-                <Button testid={format!("check-{name}")} kind="small" icon={Icon::Refresh} label="Check connection" busy={checking} onclick={check} />
-                <Button testid={format!("edit-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
-                <Button testid={format!("remove-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
+                <span class="card-buttons">
+                    <Button testid={format!("edit-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
+                    <Button testid={format!("remove-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
+                </span>
             </div>
             <code class="card-uri" title={spec.uri.clone()}>{ &spec.uri }</code>
             <div class="card-facts">
@@ -65,16 +66,19 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
                     <Button testid={format!("remove-keep-{name}")} kind="small" label="Keep" onclick={ask(false)} />
                 </div>
             }
-            if let Some(check) = session.checks.get(&name) { { result(&name, check) } }
+            <div class="card-check">
+                <Button testid={format!("check-{name}")} kind="small" icon={Icon::Refresh} label="Check connection" busy={checking} onclick={check} />
+                if let Some(check) = session.checks.get(&name) { { reached(&name, check) } }
+            </div>
+            if let Some(error) = session.checks.get(&name).and_then(|check| check.error.clone()) {
+                <ErrorCard {error} testid={format!("check-error-{name}")} />
+            }
         </article>
     }
 }
 
-fn result(name: &str, check: &CatalogCheck) -> Html {
-    if let Some(error) = &check.error {
-        return html! { <ErrorCard error={error.clone()} testid={format!("check-error-{name}")} /> };
-    }
-    if !check.reachable {
+fn reached(name: &str, check: &CatalogCheck) -> Html {
+    if check.error.is_some() || !check.reachable {
         return html! { <Chip tone={Tone::Bad} icon={Icon::CrossCircle} word="not reachable" /> };
     }
     let holds = format!(
@@ -83,10 +87,9 @@ fn result(name: &str, check: &CatalogCheck) -> Html {
         format::counted(check.namespaces as u64, "namespace", "namespaces"),
     );
     html! {
-        <div class="card-check" data-testid={format!("check-result-{name}")}>
-            <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="reachable" />
+        <span class="line" data-testid={format!("check-result-{name}")}>
+            <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="reachable" title={check.abilities.join(", ")} />
             <span>{ holds }</span>
-            if !check.abilities.is_empty() { <span class="quiet-text">{ check.abilities.join(" · ") }</span> }
-        </div>
+        </span>
     }
 }

@@ -18,9 +18,10 @@ use yew::prelude::*;
 pub fn Connect() -> Html {
     let session = use_session();
     let route = session.route().clone();
+    let nothing_yet = session.catalogs.as_ref().is_some_and(|specs| specs.is_empty());
     let sample_busy = session.is_busy(&Work::Sample);
     let sample = html! {
-        <Button testid="connect-sample" icon={Icon::Spark} label={if sample_busy { "Making the sample lakehouse…" } else { "Try it with the sample lakehouse" }}
+        <Button testid="connect-sample" kind={if nothing_yet { "primary" } else { "" }} icon={Icon::Spark} label={if sample_busy { "Making the sample lakehouse…" } else { "Try it with the sample lakehouse" }}
             busy={sample_busy} onclick={act(&session, actions::sample)} />
     };
     let keychain = match &session.opening {

@@ -6,16 +6,16 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use yew::prelude::*;
 
 pub const COLUMNS: [Column; 10] = [
-    Column::new("table", "Table", "minmax(180px, 3fr)").sortable(),
-    Column::new("version", "Format", "64px").sortable(),
-    Column::new("rows", "Rows", "104px").numeric().sortable(),
-    Column::new("bytes", "Size", "84px").numeric().sortable(),
-    Column::new("files", "Files", "72px").numeric().sortable(),
-    Column::new("deletes", "Deletes", "76px").numeric().sortable(),
-    Column::new("partitioning", "Partitioning", "minmax(110px, 2fr)").sortable(),
-    Column::new("snapshots", "Snapshots", "88px").numeric().sortable(),
-    Column::new("updated", "Updated", "142px").sortable(),
-    Column::new("state", "State", "110px"),
+    Column::new("table", "Table", 180).growing(3).sortable(),
+    Column::new("version", "Format", 64).sortable(),
+    Column::new("rows", "Rows", 104).numeric().sortable(),
+    Column::new("bytes", "Size", 84).numeric().sortable(),
+    Column::new("files", "Files", 72).numeric().sortable(),
+    Column::new("deletes", "Deletes", 76).numeric().sortable(),
+    Column::new("partitioning", "Partitioning", 110).growing(2).sortable(),
+    Column::new("snapshots", "Snapshots", 88).numeric().sortable(),
+    Column::new("updated", "Updated", 142).sortable(),
+    Column::new("state", "State", 110),
 ];
 
 pub fn cell(row: &InventoryRow, column: &str) -> Html {

@@ -80,7 +80,8 @@ fn schema(facts: &TableFacts) -> Html {
         }
     });
     html! {
-        <table class="plain-table">
+        <table class="plain-table schema">
+            <colgroup><col /><col /><col /><col /></colgroup>
             <thead><tr><th class="numeric">{ "Id" }</th><th>{ "Column" }</th><th>{ "Type" }</th><th><span class="spoken">{ "Required" }</span></th></tr></thead>
             <tbody>{ for fields }</tbody>
         </table>
@@ -102,7 +103,7 @@ fn specs(facts: &TableFacts) -> Html {
             </tr>
         }
     });
-    html! { <table class="plain-table"><tbody>{ for specs }</tbody></table> }
+    html! { <table class="plain-table specs"><colgroup><col /><col /><col /><col /></colgroup><tbody>{ for specs }</tbody></table> }
 }
 
 fn sort_order(facts: &TableFacts) -> Html {
@@ -123,5 +124,5 @@ fn refs(facts: &TableFacts) -> Html {
     let refs = facts.refs.iter().map(|reference| {
         html! { <tr><td>{ &reference.name }</td><td>{ &reference.kind }</td><td class="numeric">{ reference.snapshot_id }</td></tr> }
     });
-    html! { <table class="plain-table"><tbody>{ for refs }</tbody></table> }
+    html! { <table class="plain-table refs"><colgroup><col /><col /><col /></colgroup><tbody>{ for refs }</tbody></table> }
 }

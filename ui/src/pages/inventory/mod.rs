@@ -65,7 +65,9 @@ fn Progress() -> Html {
     html! {
         <div class="panel progress-panel" role="status" data-testid="inventory-progress">
             <Meter label="Inventory" done={done as u64} total={total as u64} />
-            <span class="quiet-text">{ words }</span>
+            <span class="quiet-text grow ellipsis">{ words }</span>
+            <Button testid="inventory-cancel" kind="small" icon={Icon::Stop} label="Stop" title="What has been read so far is kept"
+                onclick={act(&session, actions::stop_inventory)} />
         </div>
     }
 }

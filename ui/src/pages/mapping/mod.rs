@@ -123,11 +123,11 @@ fn Editor() -> Html {
         Callback::from(move |()| sheet_open.set(!*sheet_open))
     };
     let columns = vec![
-        Column::new("source", "Source table", "minmax(170px, 1fr)"),
-        Column::new("target", "Target table", "minmax(170px, 1fr)"),
-        Column::new("state", "State", "108px"),
-        Column::new("because", "Because", "130px"),
-        Column::new("problem", "Problem", "minmax(120px, 1fr)"),
+        Column::new("source", "Source table", 170).growing(1),
+        Column::new("target", "Target table", 170).growing(1),
+        Column::new("state", "State", 108),
+        Column::new("because", "Because", 130),
+        Column::new("problem", "Problem", 120).growing(1),
     ];
     html! {
         <>

@@ -23,14 +23,14 @@ pub fn PlanTables() -> Html {
     let grid = match *shown {
         Shown::Planned => {
             let columns = vec![
-                Column::new("source", "Source table", "minmax(150px, 1fr)"),
-                Column::new("target", "Target table", "minmax(150px, 1fr)"),
-                Column::new("mode", "Mode", "104px"),
-                Column::new("reason", "Because", "minmax(160px, 2fr)"),
-                Column::new("rows", "Rows", "96px").numeric(),
-                Column::new("bytes", "Size", "80px").numeric(),
-                Column::new("files", "Files", "68px").numeric(),
-                Column::new("lost", "Accepted losses", "120px"),
+                Column::new("source", "Source table", 150).growing(1),
+                Column::new("target", "Target table", 150).growing(1),
+                Column::new("mode", "Mode", 104),
+                Column::new("reason", "Because", 160).growing(2),
+                Column::new("rows", "Rows", 96).numeric(),
+                Column::new("bytes", "Size", 80).numeric(),
+                Column::new("files", "Files", 68).numeric(),
+                Column::new("lost", "Accepted losses", 120),
             ];
             let name = {
                 let made = made.clone();
@@ -74,9 +74,9 @@ pub fn PlanTables() -> Html {
         }
         Shown::LeftOut => {
             let columns = vec![
-                Column::new("source", "Source table", "minmax(160px, 1fr)"),
-                Column::new("codes", "Because of", "160px"),
-                Column::new("reason", "Reason", "minmax(220px, 3fr)"),
+                Column::new("source", "Source table", 160).growing(1),
+                Column::new("codes", "Because of", 160),
+                Column::new("reason", "Reason", 220).growing(3),
             ];
             let name = {
                 let made = made.clone();

@@ -71,12 +71,10 @@ fn Detail(props: &DetailProps) -> Html {
         Callback::from(move |()| actions::open_link(&session, link.clone()))
     };
     let loses = group.verdict == Verdict::Loses;
-    let mut columns = vec![
-        Column::new("table", "Table", "minmax(160px, 1fr)"),
-        Column::new("reason", "On this table", "minmax(220px, 2fr)"),
-    ];
+    let mut columns =
+        vec![Column::new("table", "Table", 160).growing(1), Column::new("reason", "On this table", 220).growing(2)];
     if loses {
-        columns.push(Column::new("accept", "Accepted", "96px"));
+        columns.push(Column::new("accept", "Accepted", 96));
     }
     let name = {
         let group = group.clone();

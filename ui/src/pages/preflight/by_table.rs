@@ -42,11 +42,11 @@ pub fn ByTable(props: &ReportProps) -> Html {
         Callback::from(move |()| selected.set(None))
     };
     let columns = vec![
-        Column::new("verdict", "Verdict", "118px"),
-        Column::new("source", "Source table", "minmax(160px, 1fr)"),
-        Column::new("target", "Target table", "minmax(160px, 1fr)"),
-        Column::new("mode", "Mode", "104px"),
-        Column::new("codes", "Findings", "minmax(140px, 1fr)"),
+        Column::new("verdict", "Verdict", 118),
+        Column::new("source", "Source table", 160).growing(1),
+        Column::new("target", "Target table", 160).growing(1),
+        Column::new("mode", "Mode", 104),
+        Column::new("codes", "Findings", 140).growing(1),
     ];
     html! {
         <>

@@ -140,14 +140,14 @@ fn Tables(props: &JobProps) -> Html {
         Callback::from(move |()| selected.set(None))
     };
     let columns = vec![
-        Column::new("state", "State", "120px"),
-        Column::new("source", "Source table", "minmax(150px, 1fr)"),
-        Column::new("target", "Target table", "minmax(150px, 1fr)"),
-        Column::new("mode", "Mode", "104px"),
-        Column::new("progress", "Progress", "minmax(120px, 1fr)"),
-        Column::new("bytes", "Size", "130px").numeric(),
-        Column::new("rows", "Rows", "110px").numeric(),
-        Column::new("proof", "Proof", "116px"),
+        Column::new("state", "State", 120),
+        Column::new("source", "Source table", 150).growing(1),
+        Column::new("target", "Target table", 150).growing(1),
+        Column::new("mode", "Mode", 104),
+        Column::new("progress", "Progress", 120).growing(1),
+        Column::new("bytes", "Size", 130).numeric(),
+        Column::new("rows", "Rows", 110).numeric(),
+        Column::new("proof", "Proof", 116),
     ];
     html! {
         <div class="split">

@@ -4,6 +4,7 @@ use super::JobProps;
 use crate::components::{Meter, Stat, chip};
 use crate::hooks::use_session;
 use crate::view::format;
+use icebridge_model::run::JobState;
 use yew::prelude::*;
 
 #[component]
@@ -20,12 +21,11 @@ pub fn Overview(props: &JobProps) -> Html {
         (None, bytes) => (totals.bytes_done, bytes),
     };
     let (done, total) = if job.migrated == totals.tables { (1, 1) } else { (done, total) };
-    let tone = if job.failed > 0 {
-        "bad"
-    } else if job.migrated == totals.tables {
-        "good"
-    } else {
-        ""
+    let tone = match job.state {
+        JobState::Succeeded => "good",
+        JobState::Incomplete => "bad",
+        JobState::Cancelled | JobState::Interrupted => "warn",
+        JobState::Running => "",
     };
     html! {
         <section class="panel overview" aria-label="Progress" data-testid="run-overview">
