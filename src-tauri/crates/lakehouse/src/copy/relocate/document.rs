@@ -3,12 +3,9 @@
 
 use super::PathMap;
 use crate::metadata::TableMetadata;
+use icebridge_model::properties::PLACES;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Map, Value};
-
-/// Folders a writer puts files into. One outside the table stays behind: the copy must not write into it.
-const FOLDER_PROPERTIES: [&str; 4] =
-    ["write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path"];
 
 /// The paths in `source`'s document are those of `map`; the document's own name and properties are the caller's.
 pub fn relocate(source: &TableMetadata, map: &PathMap) -> Result<Value> {
@@ -32,11 +29,12 @@ pub fn relocate(source: &TableMetadata, map: &PathMap) -> Result<Value> {
     }
     forget_earlier_metadata(top);
     if let Some(Value::Object(properties)) = top.get_mut("properties") {
-        for key in FOLDER_PROPERTIES {
-            if let Some(folder) = properties.get(key).and_then(Value::as_str) {
+        for key in PLACES {
+            // A folder outside the table stays behind: the copy must not write into it.
+            if let Some(folder) = properties.get(*key).and_then(Value::as_str) {
                 match map.folder(folder) {
-                    Some(moved) => properties.insert(key.into(), moved.into()),
-                    None => properties.remove(key),
+                    Some(moved) => properties.insert((*key).into(), moved.into()),
+                    None => properties.remove(*key),
                 };
             }
         }
@@ -52,9 +50,7 @@ pub fn adopt(source: &TableMetadata, location: &str) -> Result<Value> {
     top.insert("location".into(), location.into());
     forget_earlier_metadata(top);
     if let Some(Value::Object(properties)) = top.get_mut("properties") {
-        for key in FOLDER_PROPERTIES {
-            properties.remove(key);
-        }
+        PLACES.iter().for_each(|key| drop(properties.remove(*key)));
     }
     Ok(document)
 }

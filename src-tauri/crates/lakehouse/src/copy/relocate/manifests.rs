@@ -195,3 +195,7 @@ fn broken(message: impl Into<String>) -> Error {
     Error::new(Code::MetadataBroken, message)
         .with_hint("Check the table at the source with its own engine; rewriting its manifests there may mend it.")
 }
+
+#[cfg(test)]
+#[path = "manifests_tests.rs"]
+mod tests;

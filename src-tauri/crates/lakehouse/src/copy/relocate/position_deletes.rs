@@ -213,3 +213,124 @@ pub fn unsupported(format: &str) -> Error {
         "Compact the table at the source, so that its deletes are applied there, or choose the mode register.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrow_types::with_id;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, StructArray};
+    use arrow_schema::{DataType, Field, Fields, Schema};
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::basic::ZstdLevel;
+    use parquet::file::metadata::KeyValue;
+
+    /// A delete file with the deleted rows themselves, as some writers keep them, in two row groups.
+    fn delete_file(rows: &[(&str, i64)]) -> Bytes {
+        let row = Fields::from(vec![with_id(Field::new("x", DataType::Int32, true), 1)]);
+        let schema = Arc::new(Schema::new(vec![
+            with_id(Field::new("file_path", DataType::Utf8, false), DELETE_FILE_PATH),
+            with_id(Field::new("pos", DataType::Int64, false), 2_147_483_545),
+            with_id(Field::new("row", DataType::Struct(row.clone()), true), 2_147_483_544),
+        ]));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(rows.len().div_ceil(2).max(1)))
+            .set_key_value_metadata(Some(vec![KeyValue::new("delete-type".to_string(), "position".to_string())]))
+            .build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).unwrap();
+        let values: ArrayRef = Arc::new(Int32Array::from_iter(rows.iter().map(|(_, pos)| Some(*pos as i32 * 10))));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|(path, _)| path))),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, pos)| *pos))),
+            Arc::new(StructArray::new(row, vec![values], None)),
+        ];
+        writer.write(&RecordBatch::try_new(schema, columns).unwrap()).unwrap();
+        writer.into_inner().unwrap().into()
+    }
+
+    fn rows(file: Vec<u8>) -> Vec<(String, i64, i32)> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap().build().unwrap();
+        let mut out = Vec::new();
+        for batch in reader {
+            let batch = batch.unwrap();
+            let (paths, positions) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
+            let values = batch.column(2).as_struct().column(0).as_primitive::<arrow_array::types::Int32Type>();
+            out.extend((0..paths.len()).map(|i| (paths.value(i).to_string(), positions.value(i), values.value(i))));
+        }
+        out
+    }
+
+    fn footer(file: &[u8]) -> ParquetMetaData {
+        SerializedFileReader::new(Bytes::copy_from_slice(file)).unwrap().metadata().clone()
+    }
+
+    #[test]
+    fn only_the_paths_change() {
+        let map = PathMap::new("file:/a/t", "/n/t");
+        let source = delete_file(&[
+            ("file:/a/t/data/1", 0),
+            ("file:/a/t/data/1", 7),
+            ("file:/a/t/data/2", 3),
+            ("file:/a/t/data/2", 4),
+        ]);
+        let (moved, relocated) = relocate_parquet(&source, "d", &map).unwrap();
+        let want = [("/n/t/data/1", 0, 0), ("/n/t/data/1", 7, 70), ("/n/t/data/2", 3, 30), ("/n/t/data/2", 4, 40)];
+        assert_eq!(rows(moved.clone()), want.map(|(path, pos, x)| (path.to_string(), pos, x)));
+        assert_eq!(relocated.size, moved.len() as u64);
+        assert_eq!(relocated.path_bounds, Some((b"/n/t/data/1".to_vec(), b"/n/t/data/2".to_vec())));
+        let (old, new) = (footer(&source), footer(&moved));
+        assert_eq!(new.num_row_groups(), 2);
+        assert_eq!(relocated.split_offsets.len(), 2);
+        assert_eq!(relocated.split_offsets[0], 4);
+        // Ids, types and the writer's own words stay.
+        assert_eq!(old.file_metadata().schema_descr().root_schema(), new.file_metadata().schema_descr().root_schema());
+        let words = new.file_metadata().key_value_metadata().unwrap();
+        assert!(words.iter().any(|w| w.key == "delete-type" && w.value.as_deref() == Some("position")));
+        // The other columns' pages are the same bytes, with their statistics.
+        for (old, new) in old.row_groups().iter().zip(new.row_groups()) {
+            for leaf in [1, 2] {
+                assert_eq!(
+                    slice(&source, chunk_range(old.column(leaf)).unwrap()).unwrap(),
+                    slice(&moved.clone().into(), chunk_range(new.column(leaf)).unwrap()).unwrap()
+                );
+                assert_eq!(old.column(leaf).statistics(), new.column(leaf).statistics());
+            }
+            assert_eq!(old.column(0).compression(), new.column(0).compression());
+        }
+        let sizes: i64 = new.row_groups().iter().map(|g| g.column(1).compressed_size()).sum();
+        assert!(relocated.column_sizes.contains(&(2_147_483_545, sizes)));
+    }
+
+    #[test]
+    fn paths_that_change_places_are_sorted_again() {
+        // Outside files get a folder below `data`, which sorts behind `/a/t/d` but was before it.
+        let map = PathMap::new("/a/t", "/n/t");
+        let source = delete_file(&[("/a/other/f", 5), ("/a/other/f", 6), ("/a/t/a", 1), ("/a/t/a", 2)]);
+        let (moved, relocated) = relocate_parquet(&source, "d", &map).unwrap();
+        let outside = map.absolute("/a/other/f");
+        let want = vec![
+            ("/n/t/a".to_string(), 1, 10),
+            ("/n/t/a".to_string(), 2, 20),
+            (outside.clone(), 5, 50),
+            (outside.clone(), 6, 60),
+        ];
+        assert_eq!(rows(moved.clone()), want);
+        assert_eq!(relocated.path_bounds, Some((b"/n/t/a".to_vec(), outside.into_bytes())));
+        assert_eq!(relocated.size, moved.len() as u64);
+        let ids: Vec<_> =
+            footer(&moved).file_metadata().schema_descr().columns().iter().map(|c| field_id(c.self_type())).collect();
+        assert_eq!(ids, [Some(DELETE_FILE_PATH), Some(2_147_483_545), Some(1)]);
+    }
+
+    #[test]
+    fn a_broken_file_is_an_error() {
+        let map = PathMap::new("/a/t", "/n/t");
+        let source = delete_file(&[("/a/t/1", 0)]);
+        for end in [0, 4, source.len() / 2, source.len() - 1] {
+            assert_eq!(relocate_parquet(&source.slice(..end), "d", &map).unwrap_err().code, Code::FileBroken);
+        }
+    }
+}
