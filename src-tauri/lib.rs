@@ -1,1 +1,59 @@
+//! The shell: the window, and the wires between it and the operations. It decides nothing.
+//!
+//! The page asks through one command, [`rpc::rpc`], and hears events through one channel named `event`. Both carry JSON
+//! as text or bytes, because JavaScript's numbers cannot hold a 64-bit snapshot id.
 
+mod arguments;
+mod backend;
+mod outside;
+mod preferences;
+mod rpc;
+
+use arguments::Arguments;
+use backend::Backend;
+use clap::Parser as _;
+use std::process::ExitCode;
+use tauri::Manager as _;
+
+/// Runs until the window is closed.
+pub fn run() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ICEBRIDGE_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Also what --help and --version come as. Nothing can be done about a closed terminal.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let built = tauri::Builder::default()
+        .plugin(tauri_plugin_store::Builder::default().build())
+        .setup(move |app| {
+            app.manage(Backend::new(app.handle().clone(), arguments));
+            Ok(())
+        })
+        .invoke_handler(tauri::generate_handler![
+            rpc::rpc,
+            rpc::abandon,
+            rpc::launch,
+            preferences::preferences_read,
+            preferences::preferences_write,
+            outside::open_link,
+            outside::open_folder,
+        ])
+        .build(tauri::generate_context!());
+    match built {
+        Ok(app) => match app.run_return(|_, _| {}) {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(2),
+        },
+        Err(error) => {
+            eprintln!("error: the window could not be opened: {error}");
+            eprintln!("hint: `icebridge` does the same in a terminal and needs no display");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The operations' home in this process: opened when first asked for, and asked again after a failure, so that a window
+//! over a locked or broken state can say so and recover.
+
+use crate::arguments::Arguments;
+use icebridge_api::{Api, Options};
+use icebridge_model::run::Event;
+use icebridge_model::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tauri::{AppHandle, Emitter as _};
+use tokio::sync::{Mutex, Notify, broadcast};
+
+/// Operations whose future may be dropped at any await: an inventory stores each table as it is read, and keeps those.
+/// A run is not among them; it has `run.cancel`.
+const DROPPABLE: &[&str] = &["inventory.refresh"];
+
+/// The name of the one event channel.
+const CHANNEL: &str = "event";
+
+pub struct Backend {
+    app: AppHandle,
+    state_dir: PathBuf,
+    sample: AtomicBool,
+    api: Mutex<Option<Api>>,
+    stop: Notify,
+}
+
+impl Backend {
+    pub fn new(app: AppHandle, arguments: Arguments) -> Self {
+        Self {
+            app,
+            state_dir: arguments.state.unwrap_or_else(icebridge_api::default_state_dir),
+            sample: AtomicBool::new(arguments.sample),
+            api: Mutex::new(None),
+            stop: Notify::new(),
+        }
+    }
+
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    pub fn take_sample(&self) -> bool {
+        self.sample.swap(false, Ordering::Relaxed)
+    }
+
+    /// Returns when somebody abandons the operation; never for one that must not be dropped.
+    pub async fn abandoned(&self, op: &str) {
+        if DROPPABLE.contains(&op) {
+            self.stop.notified().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub fn abandon(&self, op: &str) -> Result<()> {
+        if !DROPPABLE.contains(&op) {
+            return Err(Error::invalid("this operation cannot be stopped half-way").about(op));
+        }
+        self.stop.notify_waiters();
+        Ok(())
+    }
+
+    pub async fn api(&self) -> Result<Api> {
+        let mut held = self.api.lock().await;
+        if let Some(api) = &*held {
+            return Ok(api.clone());
+        }
+        let api = Api::open(Options { state_dir: self.state_dir.clone() }).await?;
+        tauri::async_runtime::spawn(forward(self.app.clone(), api.events()));
+        *held = Some(api.clone());
+        Ok(api)
+    }
+}
+
+async fn forward(app: AppHandle, mut events: broadcast::Receiver<Event>) {
+    loop {
+        let event = match events.recv().await {
+            Ok(event) => event,
+            // The window was slow; it asks for the state now and then, so nothing but old news is lost.
+            Err(broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        match serde_json::to_string(&event) {
+            // A window that is gone hears nothing, and that is no error.
+            Ok(text) => drop(app.emit(CHANNEL, text)),
+            Err(error) => tracing::error!(%error, "an event could not be written"),
+        }
+    }
+}

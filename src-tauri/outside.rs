@@ -1,0 +1,61 @@
+//! What the window may open outside of itself: public pages, and folders that are there.
+
+use icebridge_model::{Code, Error, Result};
+use std::path::Path;
+
+#[tauri::command]
+pub async fn open_link(url: String) -> Result<()> {
+    if !is_public_page(&url) {
+        return Err(Error::invalid("only links to public web pages are opened").about(url));
+    }
+    open::that_detached(&url).map_err(|e| {
+        Error::new(Code::Internal, "no browser could be started")
+            .about(&url)
+            .with_cause(e)
+            .with_hint("Copy the address into a browser.")
+    })
+}
+
+#[tauri::command]
+pub async fn open_folder(path: String) -> Result<()> {
+    // A folder only: opening a file would start whatever program claims it.
+    if !Path::new(&path).is_dir() {
+        return Err(Error::new(Code::FileMissing, "this folder is not there").about(path));
+    }
+    open::that_detached(&path).map_err(|e| {
+        Error::new(Code::Internal, "no file manager could be started")
+            .about(&path)
+            .with_cause(e)
+            .with_hint("Open the folder by its path.")
+    })
+}
+
+/// An https address without anything a shell or a credential could hide in.
+fn is_public_page(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !host.is_empty()
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '`' | '<' | '>' | '|' | '\\' | '^'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_pages_are_opened() {
+        assert!(is_public_page("https://iceberg.apache.org/spec/#deletes"));
+        for url in [
+            "http://x.org",
+            "file:///etc/passwd",
+            "https://",
+            "https://a@b.org",
+            "https://x.org/`id`",
+            "https://x.org/ a",
+            "javascript:1",
+        ] {
+            assert!(!is_public_page(url), "{url}");
+        }
+    }
+}
