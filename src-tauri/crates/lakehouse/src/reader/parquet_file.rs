@@ -58,10 +58,17 @@ pub fn broken(path: &str, error: ParquetError) -> Error {
     {
         return ours.clone();
     }
-    Error::new(Code::FileBroken, "the Parquet file cannot be decoded")
+    let words = error.to_string();
+    // The crate has one kind of error for all that is wrong with a file.
+    let (code, message) = if words.contains("checksum mismatch") {
+        (Code::ChecksumMismatch, "a page of the Parquet file is not what was written: its checksum differs")
+    } else {
+        (Code::FileBroken, "the Parquet file cannot be decoded")
+    };
+    Error::new(code, message)
         .about(path)
         .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
-        .with_cause_text(error.to_string())
+        .with_cause_text(words)
 }
 
 fn int96_as_micros(schema: &ArrowSchema, file: &SchemaDescriptor) -> Option<ArrowSchema> {
