@@ -340,7 +340,7 @@ def test_lent_keys_open_the_target(
     with auth_proxy(s3_catalog.uri, vending=gate.vending) as proxy:
         connect_guarded(icebridge, "managed", proxy, target=True)
         route = Route(icebridge)
-        route.rename("*", f"lent_{mode}.{{table}}")
+        route.rename("*", f"lent_{mode}")
         plan = route.plan(mode)
         gate.delay = 0.15
         route.run(plan).succeeded()

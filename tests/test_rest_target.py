@@ -101,7 +101,7 @@ def target(
     credential = {"credential": guarded_catalog.credential()}
     connect(icebridge, "managed", "rest", guarded_catalog.uri, target=True, secrets=credential)
     route = Route(icebridge)
-    route.rename("*", f"{namespace}.{{table}}")
+    route.rename("*", namespace)
     return Target(local_catalog, guarded_catalog, namespace, route)
 
 
@@ -161,7 +161,7 @@ def test_history_comes_along_by_register(mode: str, target: Target, shop: Shop) 
 
 
 def test_nested_namespaces_are_made(target: Target, shop: Shop) -> None:
-    target.route.rename("*", f"{target.namespace}.eu.de.{{table}}")
+    target.route.rename("*", f"{target.namespace}.eu.de")
     target.route.run(planned(target, "rewrite")).succeeded()
     assert reading(target.judge.load_table((target.namespace, "eu", "de", "orders"))) == shop.now
 

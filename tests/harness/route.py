@@ -63,9 +63,9 @@ class Route:
         """The route as every command takes it."""
         return ["--source", self.source, "--target", self.target]
 
-    def rename(self, pattern: str, to: str) -> None:
-        """Map by one rule, and keep the case."""
-        self.cli.run("map", "rule", *self.arguments, pattern, to, "--case", "keep")
+    def rename(self, pattern: str, namespace: str, table: str = "{table}") -> None:
+        """Map by a rule before all others, and keep the case."""
+        self.cli.run("map", "rule", *self.arguments, pattern, namespace, table, "--case", "keep", "--first")
 
     def plan(self, mode: str | None = None, *extra: str) -> dict[str, Any]:
         """Inventory to plan, with every loss accepted: {path, plan}."""
@@ -75,8 +75,16 @@ class Route:
     def replan(self, mode: str | None = None, *extra: str) -> dict[str, Any]:
         """Pre-flight to plan on the inventory there is."""
         chosen = ["--mode", mode] if mode else []
-        self.cli.run("preflight", *self.arguments, *chosen, "--accept-all-losses")
+        self.findings(*chosen, "--accept-all-losses")
         return self.cli.run("plan", *self.arguments, *chosen, *extra)
+
+    def findings(self, *extra: str) -> dict[str, list[dict[str, Any]]]:
+        """What the pre-flight says of each table; its exit code tells whether all of them may go."""
+        done = self.cli.outcome("preflight", *self.arguments, *extra)
+        assert "tables" in done.json, done.stdout + done.stderr
+        report = done.json
+        assert done.code == (1 if report["blocked"] or report["needs_acceptance"] else 0)
+        return {table["source"]: table["findings"] for table in report["tables"]}
 
     def run(self, plan: dict[str, Any]) -> Job:
         """Run a plan, whatever comes of it."""

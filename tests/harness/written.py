@@ -37,7 +37,8 @@ EPOCH = dt.datetime(2024, 2, 28, 23, 59, 59, 999_999)
 
 def plain(catalog: Catalog, identifier: str | tuple[str, ...], rows: int = 10, **options: Any) -> Table:
     """A small table with one snapshot."""
-    columns = {"id": pa.array(range(rows), pa.int64()), "name": [f"row {n}" if n % 3 else None for n in range(rows)]}
+    names = [f"row {n}" if n % 3 else None for n in range(rows)]
+    columns = {"id": pa.array(range(rows), pa.int64()), "name": pa.array(names, pa.string())}
     table = catalog.create_table(named(catalog, identifier), pa.table(columns).schema, **options)
     table.append(pa.table(columns))
     return table

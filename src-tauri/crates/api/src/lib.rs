@@ -1,1 +1,87 @@
-//! The operations of the model, carried out on core
+//! The operations of the model's list, carried out on core. The shell and the CLI are thin callers of this crate; it
+//! decides where the state and the secrets of this machine are, and nothing else.
+
+mod keychain;
+mod operations;
+mod place;
+
+#[cfg(test)]
+mod tests;
+
+pub use keychain::environment_name;
+pub use operations::Operations;
+pub use place::default_state_dir;
+
+use icebridge_core::{SecretStore, Workspace, run};
+use icebridge_model::ops::Keychain as KeychainState;
+use icebridge_model::run::{Event, JobView};
+use icebridge_model::Result;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder that holds connections, inventories and the journal of every run. Made if it is not there.
+    pub state_dir: PathBuf,
+}
+
+/// Cheap to clone; every clone is the same.
+#[derive(Clone, Debug)]
+pub struct Api {
+    workspace: Workspace,
+    keychain: Option<keychain::Keychain>,
+    /// Ends inventories and measurements; a run has its own, asked for by `run.cancel`.
+    stop: CancellationToken,
+}
+
+impl Api {
+    /// With the secrets in this machine's keychain, or in environment variables ([`environment_name`]).
+    pub async fn open(options: Options) -> Result<Self> {
+        let keychain = keychain::Keychain::new(&options.state_dir);
+        let workspace = Workspace::open(&options.state_dir, Arc::new(keychain.clone())).await?;
+        Ok(Self { workspace, keychain: Some(keychain), stop: CancellationToken::new() })
+    }
+
+    /// With secrets kept elsewhere: for tests.
+    pub async fn open_with(options: Options, secrets: Arc<dyn SecretStore>) -> Result<Self> {
+        let workspace = Workspace::open(&options.state_dir, secrets).await?;
+        Ok(Self { workspace, keychain: None, stop: CancellationToken::new() })
+    }
+
+    /// What happens from now on. A slow listener loses old progress, never a state.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.workspace.events.subscribe()
+    }
+
+    /// Until the job (empty: the latest) is no longer at work in this process.
+    pub async fn wait(&self, job: &str) -> Result<JobView> {
+        let mut events = self.events();
+        loop {
+            let view = run::view(&self.workspace, job).await?;
+            if view.state != icebridge_model::run::JobState::Running {
+                return Ok(view);
+            }
+            // The event is only a reason to look; the clock is one too, for a run in another process.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), events.recv()).await;
+        }
+    }
+
+    /// Ends inventories and measurements that are under way; they answer `cancelled`.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    async fn keychain_state(&self) -> KeychainState {
+        match &self.keychain {
+            Some(keychain) => keychain.state().await,
+            None => KeychainState::Ready,
+        }
+    }
+}
+
+/// The rule table; it needs no state.
+pub fn preflight_rules() -> Vec<icebridge_model::finding::RuleInfo> {
+    icebridge_core::preflight::rule_infos()
+}

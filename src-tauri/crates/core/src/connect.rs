@@ -1,1 +1,240 @@
-//! Catalogs as the person names them: save, check, remove.
+//! Catalogs as the person names them: save, check, remove. Secrets go to the [`SecretStore`](crate::SecretStore) and
+//! nowhere else; everything in a spec may be shown, logged and bundled.
+
+use crate::Workspace;
+use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
+use icebridge_model::ops::SaveCatalog;
+use icebridge_model::secret::Secret;
+use icebridge_model::{Code, Error, Result};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub async fn list(workspace: &Workspace) -> Result<Vec<CatalogSpec>> {
+    workspace.store.catalogs().await
+}
+
+pub async fn save(workspace: &Workspace, request: SaveCatalog) -> Result<CatalogSpec> {
+    let SaveCatalog { mut spec, secrets } = request;
+    check_spec(&mut spec).map_err(|e| e.about(&spec.name))?;
+    let known = workspace.store.catalogs().await?.into_iter().find(|c| c.name == spec.name);
+    if let Some(known) = &known
+        && known.role != spec.role
+    {
+        return Err(Error::invalid("a catalog of this name exists in the other role")
+            .about(&spec.name)
+            .with_hint("Remove it first, or choose another name."));
+    }
+    let kept_before = known.map(|c| c.secrets).unwrap_or_default();
+    spec.secrets = save_secrets(workspace, &spec, kept_before, secrets).await?;
+    workspace.store.save_catalog(&spec).await?;
+    workspace.store.append("", "", "catalog.saved", json!({ "catalog": spec })).await?;
+    Ok(spec)
+}
+
+/// Opens and lists. What goes wrong is part of the answer, because a list of catalogs shows it beside each.
+pub async fn check(workspace: &Workspace, name: &str) -> Result<CatalogCheck> {
+    let spec = workspace.store.catalog(name).await?;
+    let mut check = CatalogCheck {
+        name: spec.name.clone(),
+        reachable: false,
+        namespaces: 0,
+        tables: 0,
+        abilities: Vec::new(),
+        error: None,
+    };
+    let counted = match spec.role {
+        Role::Source => match workspace.open_source(name).await {
+            Ok(source) => count(source.namespaces().await, source.tables().await),
+            Err(error) => Err(error),
+        },
+        Role::Target => match workspace.open_target(name).await {
+            Ok(target) => {
+                check.abilities.push("create".into());
+                if target.abilities().register {
+                    check.abilities.push("register".into());
+                }
+                count(target.namespaces().await, target.tables().await)
+            }
+            Err(error) => Err(error),
+        },
+    };
+    match counted {
+        Ok((namespaces, tables)) => {
+            check.reachable = true;
+            check.namespaces = namespaces;
+            check.tables = tables;
+        }
+        Err(error) => {
+            check.abilities.clear();
+            check.error = Some(error.about(name));
+        }
+    }
+    Ok(check)
+}
+
+fn count<N, T>(namespaces: Result<Vec<N>>, tables: Result<Vec<T>>) -> Result<(usize, usize)> {
+    Ok((namespaces?.len(), tables?.len()))
+}
+
+/// Its secrets go first: if the keychain refuses, the catalog stays, so that nobody forgets a secret that still exists.
+pub async fn remove(workspace: &Workspace, name: &str) -> Result<()> {
+    let spec = workspace.store.catalog(name).await?;
+    let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();
+    change_secrets(workspace, name, removals).await?;
+    workspace.store.remove_catalog(name).await?;
+    workspace.store.append("", "", "catalog.removed", json!({ "catalog": name })).await?;
+    Ok(())
+}
+
+/// Returns the keys the catalog has from now on.
+async fn save_secrets(
+    workspace: &Workspace,
+    spec: &CatalogSpec,
+    kept_before: Vec<String>,
+    secrets: BTreeMap<String, Secret>,
+) -> Result<Vec<String>> {
+    let named = spec.secrets.iter().chain(secrets.keys());
+    for key in named {
+        if !SECRET_KEYS.contains(&key.as_str()) {
+            return Err(Error::invalid(format!("`{key}` is not a secret a catalog can have"))
+                .about(&spec.name)
+                .with_hint(format!("The secrets are: {}.", SECRET_KEYS.join(", "))));
+        }
+    }
+    let mut keys: BTreeSet<String> = kept_before.into_iter().collect();
+    // A secret named but not given must be there already: from an earlier save, or from the environment.
+    for key in spec.secrets.iter().filter(|key| !secrets.contains_key(*key) && !keys.contains(*key)) {
+        let (store, name, key) = (Arc::clone(&workspace.secrets), spec.name.clone(), key.clone());
+        let found = blocking(move || store.get(&name, &key)).await?;
+        if found.is_none() {
+            return Err(Error::new(Code::CredentialsMissing, "a secret was named but not given").about(&spec.name));
+        }
+    }
+    keys.extend(spec.secrets.iter().cloned());
+    for (key, secret) in &secrets {
+        if secret.is_empty() {
+            keys.remove(key);
+        } else {
+            keys.insert(key.clone());
+        }
+    }
+    change_secrets(workspace, &spec.name, secrets).await?;
+    Ok(keys.into_iter().collect())
+}
+
+/// An empty secret is removed.
+async fn change_secrets(workspace: &Workspace, catalog: &str, changes: BTreeMap<String, Secret>) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (store, catalog) = (Arc::clone(&workspace.secrets), catalog.to_string());
+    blocking(move || {
+        changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
+            true => store.remove(&catalog, key),
+            false => store.set(&catalog, key, secret),
+        })
+    })
+    .await
+}
+
+/// A keychain may ask a person to unlock it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?
+}
+
+/// Refuses what cannot work and what would leak, and makes local paths absolute: a spec outlives the working directory.
+fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
+    let good_name = spec.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && spec.name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && spec.name.len() <= 64;
+    if !good_name {
+        return Err(Error::invalid("a catalog's name is made of letters, digits, - and _, at most 64")
+            .with_hint("It names things on disk and in the keychain. Try `lake` or `prod-polaris`."));
+    }
+    for key in spec.properties.keys() {
+        if looks_secret(key) {
+            return Err(Error::invalid(format!("the property `{key}` is a secret"))
+                .with_hint("Secrets go to the keychain: use `--secret` (or the window's field for it), never a property."));
+        }
+    }
+    spec.uri = spec.uri.trim().to_string();
+    if spec.uri.is_empty() {
+        return Err(Error::invalid("the catalog has no address").with_hint("Say where it is with --uri."));
+    }
+    match (spec.kind, spec.role) {
+        (CatalogKind::Rest, _) => check_rest(&spec.uri),
+        (CatalogKind::Sql, _) => {
+            spec.uri = checked_sql(&spec.uri)?;
+            Ok(())
+        }
+        (CatalogKind::Files, Role::Source) => {
+            spec.uri = absolute(&spec.uri)?;
+            Ok(())
+        }
+        (CatalogKind::Files, Role::Target) => Err(Error::invalid("a bare folder cannot be a target: it has no catalog to commit to")
+            .with_hint("Use --kind embedded, which keeps a catalog beside the warehouse folder.")),
+        (CatalogKind::Embedded, Role::Target) => {
+            spec.uri = absolute(&spec.uri)?;
+            Ok(())
+        }
+        (CatalogKind::Embedded, Role::Source) => Err(Error::invalid("an embedded catalog is a target")
+            .with_hint("To read one as a source, use --kind sql --uri sqlite:FOLDER/catalog.db.")),
+    }
+}
+
+fn check_rest(uri: &str) -> Result<()> {
+    let url = url::Url::parse(uri).map_err(|e| {
+        Error::invalid("the address is not a URL").with_cause(e).with_hint("For example https://host/api/catalog.")
+    })?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(Error::invalid("a REST catalog's address begins with https:// or http://"));
+    }
+    refuse_password(&url)
+}
+
+fn checked_sql(uri: &str) -> Result<String> {
+    if let Some(path) = uri.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return Ok(format!("sqlite:{}", absolute(path)?));
+    }
+    let url = url::Url::parse(uri).map_err(|e| Error::invalid("the address is not a URL").with_cause(e))?;
+    if !matches!(url.scheme(), "postgresql" | "postgres") {
+        return Err(Error::invalid("a SQL catalog's address begins with sqlite: or postgresql://")
+            .with_hint("For example sqlite:/lake/catalog.db or postgresql://user@host/db."));
+    }
+    refuse_password(&url)?;
+    Ok(uri.to_string())
+}
+
+fn refuse_password(url: &url::Url) -> Result<()> {
+    let in_query = url.query_pairs().any(|(key, _)| looks_secret(&key));
+    if url.password().is_some() || in_query {
+        return Err(Error::invalid("the address holds a password")
+            .with_hint("Leave it out of the address and give it with `--secret password`."));
+    }
+    Ok(())
+}
+
+fn absolute(path: &str) -> Result<String> {
+    if path.contains("://") {
+        return Ok(path.to_string());
+    }
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    let absolute = std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path).with_cause(e))?;
+    let text = absolute.to_str().ok_or_else(|| Error::invalid("the path is not UTF-8").about(path))?;
+    Ok(text.trim_end_matches('/').to_string())
+}
+
+fn looks_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET_KEYS.contains(&key.as_str())
+        || ["password", "secret", "access-key", "access-key-id", "session-token", "authorization", "credential", "private-key", ".token"]
+            .iter()
+            .any(|end| key.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,99 @@
-//! What a source holds, captured table by table.
+//! What a source holds, captured table by table. One table that cannot be read is a row with its problem, not the end.
+
+use crate::Workspace;
+use crate::workspace::now;
+use futures::StreamExt;
+use icebridge_lakehouse::{Catalog, facts};
+use icebridge_model::facts::{InventoryOutcome, InventoryRow};
+use icebridge_model::mapping::Pattern;
+use icebridge_model::ops::{InventoryRequest, InventorySummary};
+use icebridge_model::run::Event;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Tables read at the same time. Reading one is a handful of small requests, mostly spent waiting.
+const AT_ONCE: usize = 16;
+const EVENT_EVERY: Duration = Duration::from_millis(100);
+
+/// Rows are stored as they come, so that a cancelled or killed refresh keeps what it had.
+pub async fn refresh(
+    workspace: &Workspace,
+    request: &InventoryRequest,
+    cancel: &CancellationToken,
+) -> Result<InventorySummary> {
+    let only = request.only.iter().map(|glob| Pattern::glob(glob)).collect::<Result<Vec<_>>>()?;
+    let cancelled = || Error::new(Code::Cancelled, "the inventory was cancelled").about(&request.source);
+    let listing = async {
+        let source = workspace.open_source(&request.source).await?;
+        let listed = source.tables().await.map_err(|e| e.about(&request.source))?;
+        Ok::<_, Error>((source, listed))
+    };
+    let (source, listed) = tokio::select! {
+        found = listing => found?,
+        () = cancel.cancelled() => return Err(cancelled()),
+    };
+    workspace.store.retain_inventory(&request.source, &listed).await?;
+    let wanted: Vec<TableIdent> =
+        listed.iter().filter(|table| only.is_empty() || only.iter().any(|glob| glob.matches(table))).cloned().collect();
+    if wanted.is_empty() && !listed.is_empty() {
+        return Err(Error::invalid("no table matches the patterns")
+            .about(request.only.join(", "))
+            .with_hint(format!("{} has {} tables, the first is {}.", request.source, listed.len(), listed[0])));
+    }
+
+    let mut summary = InventorySummary { source: request.source.clone(), ..InventorySummary::default() };
+    let total = wanted.len();
+    let mut told = Instant::now();
+    let mut rows = futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table)).buffer_unordered(AT_ONCE);
+    loop {
+        let row = tokio::select! {
+            row = rows.next() => row,
+            () = cancel.cancelled() => return Err(cancelled()),
+        };
+        let Some(row) = row else { break };
+        workspace.store.save_inventory_row(&request.source, &row).await?;
+        summary.tables += 1;
+        match &row.outcome {
+            InventoryOutcome::Facts(facts) => {
+                summary.rows += facts.files.data_records;
+                summary.bytes += facts.files.data_bytes;
+            }
+            InventoryOutcome::Problem(_) => summary.problems += 1,
+        }
+        if summary.tables == total || told.elapsed() >= EVENT_EVERY {
+            told = Instant::now();
+            workspace.emit(Event::Inventory {
+                source: request.source.clone(),
+                done: summary.tables,
+                total,
+                table: row.ident.to_string(),
+            });
+        }
+    }
+    Ok(summary)
+}
+
+pub async fn list(workspace: &Workspace, source: &str) -> Result<Vec<InventoryRow>> {
+    workspace.store.catalog(source).await?;
+    workspace.store.inventory(source).await
+}
+
+/// In a task of its own, so that a defect in reading one strange table costs that table alone.
+async fn capture(source: Arc<dyn Catalog>, ident: TableIdent) -> InventoryRow {
+    let reading = tokio::spawn({
+        let ident = ident.clone();
+        async move {
+            let table = source.load(&ident).await?;
+            facts::facts(&table).await
+        }
+    });
+    let outcome = match AbortOnDropHandle::new(reading).await {
+        Ok(Ok(facts)) => InventoryOutcome::Facts(Box::new(facts)),
+        Ok(Err(error)) => InventoryOutcome::Problem(error.about(&ident)),
+        Err(died) => InventoryOutcome::Problem(Error::internal("reading the table's metadata failed").about(&ident).with_cause(died)),
+    };
+    InventoryRow { ident, captured_at: now(), outcome }
+}

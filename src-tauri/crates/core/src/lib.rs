@@ -8,11 +8,13 @@ pub mod audit;
 pub mod connect;
 pub mod inventory;
 pub mod limiter;
+pub mod mapping;
 pub mod plan;
 pub mod preflight;
 pub mod run;
 pub mod sample;
 pub mod secrets;
+pub mod table;
 pub mod validate;
 pub mod workspace;
 

@@ -1,1 +1,143 @@
-//! Makes the plan file from inventory, mapping and settings.
+//! Makes the plan file: exactly what a run will do, from inventory, mapping, accepted losses and settings. It holds no
+//! time and nothing of this machine but the paths of the tables, so the same input gives the same bytes.
+
+mod estimate;
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::{read, write};
+
+use crate::Workspace;
+use crate::preflight::{self, Judged};
+use icebridge_model::finding::Verdict;
+use icebridge_model::ops::{PlanMade, PlanRequest, Route};
+use icebridge_model::plan::{Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
+use icebridge_model::{Code, Error, Result};
+use std::path::PathBuf;
+
+/// Reasons shown when nothing is left to do; the pre-flight shows all.
+const REASONS_SHOWN: usize = 20;
+
+/// Only tables that are ready: nothing blocks them, and what they lose was accepted. The others are in the plan too, as
+/// left out and why.
+pub async fn make(workspace: &Workspace, request: &PlanRequest) -> Result<PlanMade> {
+    check_settings(&request.settings)?;
+    let judged = preflight::judge(workspace, &request.route, &request.settings).await?;
+    let plan = assemble(&request.route, &request.settings, judged)?;
+    if plan.tables.is_empty() {
+        return Err(nothing_to_do(&plan));
+    }
+    let path = match &request.path {
+        Some(path) => PathBuf::from(path),
+        None => workspace.state_dir.join("plans").join(format!("{}.json", plan.short_hash())),
+    };
+    let path = file::write(&plan, &path).await?;
+    Ok(PlanMade { path, plan })
+}
+
+fn assemble(route: &Route, settings: &Settings, judged: Vec<Judged>) -> Result<Plan> {
+    let mut plan = Plan {
+        plan_version: PLAN_VERSION,
+        source: route.source.clone(),
+        target: route.target.clone(),
+        settings: settings.clone(),
+        tables: Vec::new(),
+        left_out: Vec::new(),
+        totals: Estimate::default(),
+        hash: String::new(),
+    };
+    for table in judged {
+        match planned(&table) {
+            Ok(planned) => {
+                plan.totals += planned.estimate;
+                plan.tables.push(planned);
+            }
+            Err(left_out) => plan.left_out.push(left_out),
+        }
+    }
+    plan.tables.sort_by(|a, b| a.source.cmp(&b.source));
+    plan.left_out.sort_by(|a, b| a.source.cmp(&b.source));
+    plan.sealed()
+}
+
+fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
+    let found = &judged.findings;
+    let left_out = |codes: Vec<String>, reason: String| LeftOut { source: found.source.clone(), codes, reason };
+    let blockers: Vec<_> = found.findings.iter().filter(|f| f.verdict == Verdict::Blocks).collect();
+    if !blockers.is_empty() {
+        let reasons: Vec<_> = blockers.iter().map(|f| format!("{}: {}", f.title, f.reason)).collect();
+        return Err(left_out(blockers.iter().map(|f| f.code.clone()).collect(), reasons.join("; ")));
+    }
+    let (Some(target), Some(mode), Some(facts)) = (&found.target, found.mode, judged.row.facts()) else {
+        return Err(left_out(vec!["excluded".into()], found.mode_reason.clone()));
+    };
+    let unaccepted = found.unaccepted();
+    if !unaccepted.is_empty() {
+        let codes = [Code::LossNotAccepted.to_string()].into_iter().chain(unaccepted.iter().map(|f| f.code.clone()));
+        let reasons: Vec<_> = unaccepted.iter().map(|f| format!("{} {}: {}", f.code, f.title, f.reason)).collect();
+        return Err(left_out(codes.collect(), format!("loses what nobody accepted: {}", reasons.join("; "))));
+    }
+    Ok(PlannedTable {
+        source: found.source.clone(),
+        target: target.clone(),
+        mode,
+        mode_reason: found.mode_reason.clone(),
+        metadata_location: facts.metadata_location.clone(),
+        table_uuid: facts.uuid.clone(),
+        snapshot_id: facts.snapshot_id,
+        format_version: facts.format_version,
+        estimate: estimate::of(facts, mode),
+        findings: found.findings.clone(),
+    })
+}
+
+fn check_settings(settings: &Settings) -> Result<()> {
+    let positive = [
+        ("max_parallel_tables", settings.max_parallel_tables as u64),
+        ("max_parallel_writers", settings.max_parallel_writers as u64),
+        ("max_commits_per_min", u64::from(settings.max_commits_per_min)),
+        ("target_file_bytes", settings.target_file_bytes),
+    ];
+    if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+        return Err(Error::invalid(format!("the setting {name} must be at least 1")));
+    }
+    let levels = match settings.codec.as_str() {
+        "zstd" => 1..=22,
+        "gzip" => 0..=9,
+        "brotli" => 0..=11,
+        // These have no level, so that any number means the same.
+        "snappy" | "lz4" | "uncompressed" => i32::MIN..=i32::MAX,
+        other => {
+            return Err(Error::invalid(format!("the codec `{other}` is not known"))
+                .with_hint("Codecs are zstd, snappy, gzip, brotli, lz4 and uncompressed."));
+        }
+    };
+    if !levels.contains(&settings.codec_level) {
+        return Err(Error::invalid(format!("{} has no level {}", settings.codec, settings.codec_level))
+            .with_hint(format!("Its levels are {} to {}.", levels.start(), levels.end())));
+    }
+    Ok(())
+}
+
+fn nothing_to_do(plan: &Plan) -> Error {
+    let only_losses = |left: &&LeftOut| left.codes.first().is_some_and(|c| c == Code::LossNotAccepted.as_str());
+    let (code, hint) = match plan.left_out.iter().any(|left| only_losses(&left)) {
+        true => (
+            Code::LossNotAccepted,
+            "Look at the losses with `icebridge preflight`, and accept them by their codes with `--accept CODE`.",
+        ),
+        false => (Code::PreflightBlocked, "`icebridge preflight` shows for each table what to do."),
+    };
+    let mut error =
+        Error::new(code, "no table is ready to be migrated").about(format!("{} to {}", plan.source, plan.target)).with_hint(hint);
+    for left in plan.left_out.iter().take(REASONS_SHOWN) {
+        error = error.with_cause_text(format!("{} [{}] {}", left.source, left.codes.join(" "), left.reason));
+    }
+    let more = plan.left_out.len().saturating_sub(REASONS_SHOWN);
+    if more > 0 {
+        error = error.with_cause_text(format!("and {more} more"));
+    }
+    error
+}

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod location;
 pub mod manifest;
 pub mod metadata;
+pub mod moved;
 pub mod puffin;
 pub mod reader;
 pub mod scalar;

@@ -98,9 +98,9 @@ struct Document {
 impl TableMetadata {
     pub fn parse(bytes: &[u8], location: &str) -> Result<Self> {
         let broken = |m: &str| {
-            Error::new(Code::MetadataBroken, m)
-                .about(location)
-                .with_hint("Check the file at the source; an earlier metadata.json of the same table may still be whole.")
+            Error::new(Code::MetadataBroken, m).about(location).with_hint(
+                "Check the file at the source; an earlier metadata.json of the same table may still be whole.",
+            )
         };
         let inflated;
         let text = if bytes.starts_with(&[0x1f, 0x8b]) {

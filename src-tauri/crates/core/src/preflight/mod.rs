@@ -1,1 +1,186 @@
-//! Findings before anything moves.
+//! Findings before anything moves: what blocks a table, what its migration loses, what is worth knowing.
+//!
+//! The rules are data ([`rules::RULES`]): a code that never changes its meaning, a verdict, a title, a fix, a public
+//! link, and a condition that gives the reason on one table. The target's rules that nobody could try on a live
+//! workspace block, and say so.
+
+mod conditions;
+mod context;
+mod mode;
+mod rules;
+mod target;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use target::TargetKind;
+
+use crate::Workspace;
+use crate::mapping;
+use context::Context;
+use icebridge_model::facts::{InventoryOutcome, InventoryRow};
+use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
+use icebridge_model::mapping::{MappingRow, MappingState, fold};
+use icebridge_model::ops::{AcceptRequest, Route};
+use icebridge_model::plan::Settings;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+use target::Target;
+
+/// The code of the finding that says the target has the table already.
+pub const TARGET_EXISTS: &str = "IB-F003";
+
+/// One table's findings beside the facts they were made from.
+pub(crate) struct Judged {
+    pub row: InventoryRow,
+    pub findings: TableFindings,
+}
+
+pub async fn run(workspace: &Workspace, route: &Route, settings: &Settings) -> Result<PreflightReport> {
+    Ok(report(judge(workspace, route, settings).await?.into_iter().map(|j| j.findings).collect()))
+}
+
+/// Accepts losses by their codes (or takes that back), and says how it stands then. Only what a table really loses today
+/// is accepted: a loss that turns up later is asked about anew.
+pub async fn accept(workspace: &Workspace, request: &AcceptRequest) -> Result<PreflightReport> {
+    let AcceptRequest { route, settings, codes, tables, accepted } = request;
+    for code in codes {
+        match rules::RULES.iter().find(|rule| rule.code == code) {
+            Some(rule) if rule.verdict == Verdict::Loses => {}
+            Some(rule) => {
+                let why = match rule.verdict {
+                    Verdict::Blocks => "blocks the table and cannot be accepted",
+                    _ => "loses nothing, there is nothing to accept",
+                };
+                return Err(Error::invalid(format!("this finding {why}")).about(code).with_hint(rule.fix));
+            }
+            None => {
+                return Err(Error::invalid("there is no such finding")
+                    .about(code)
+                    .with_hint("List them with `icebridge preflight --rules`."));
+            }
+        }
+    }
+    let judged = judge(workspace, route, settings).await?;
+    if let Some(unknown) = tables.iter().find(|t| !judged.iter().any(|j| j.row.ident == **t)) {
+        return Err(Error::new(Code::TableNotFound, "the inventory has no such table").about(unknown));
+    }
+    for code in codes {
+        let affected: Vec<TableIdent> = judged
+            .iter()
+            .filter(|j| tables.is_empty() || tables.contains(&j.row.ident))
+            .filter(|j| j.findings.findings.iter().any(|f| f.code == *code))
+            .map(|j| j.row.ident.clone())
+            .collect();
+        if affected.is_empty() {
+            continue;
+        }
+        workspace.store.set_acceptances(route, &affected, std::slice::from_ref(code), *accepted).await?;
+        let kind = if *accepted { "loss.accepted" } else { "loss.refused" };
+        let body = json!({ "route": route, "code": code, "tables": affected });
+        workspace.store.append("", "", kind, body).await?;
+    }
+    run(workspace, route, settings).await
+}
+
+/// The rule table, for people to read.
+pub fn rule_infos() -> Vec<RuleInfo> {
+    let infos = rules::RULES.iter().map(|rule| RuleInfo {
+        code: rule.code.into(),
+        verdict: rule.verdict,
+        title: rule.title.into(),
+        link: rule.link.into(),
+    });
+    infos.collect()
+}
+
+/// Every table of the inventory, sorted by name, with its findings and the mode it would be copied in.
+pub(crate) async fn judge(workspace: &Workspace, route: &Route, settings: &Settings) -> Result<Vec<Judged>> {
+    let rows = crate::inventory::list(workspace, &route.source).await?;
+    if rows.is_empty() {
+        return Err(Error::invalid("the inventory of this source is empty")
+            .about(&route.source)
+            .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
+    }
+    let target = workspace.open_target(&route.target).await?;
+    let existing: HashSet<TableIdent> =
+        target.tables().await.map_err(|e| e.about(&route.target))?.iter().map(fold).collect();
+    let target = Target::new(target.spec(), target.abilities());
+
+    let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
+    let mapped = mapping::resolve(&mapping::get(workspace, route).await?, &sources, &existing)?;
+    let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
+    for acceptance in workspace.store.acceptances(route).await? {
+        accepted.entry(acceptance.table).or_default().insert(acceptance.code);
+    }
+    let none = HashSet::new();
+    let judged = rows.into_iter().zip(&mapped.rows).map(|(row, mapping)| {
+        let accepted = accepted.get(&row.ident).unwrap_or(&none);
+        let findings = judge_table(&row, mapping, &target, settings, accepted);
+        Judged { row, findings }
+    });
+    Ok(judged.collect())
+}
+
+/// Pure: the same input gives the same findings in the same order.
+fn judge_table(
+    row: &InventoryRow,
+    mapping: &MappingRow,
+    target: &Target,
+    settings: &Settings,
+    accepted: &HashSet<String>,
+) -> TableFindings {
+    let (facts, problem) = match &row.outcome {
+        InventoryOutcome::Facts(facts) => (Some(facts.as_ref()), None),
+        InventoryOutcome::Problem(problem) => (None, Some(problem)),
+    };
+    let excluded = mapping.state == MappingState::Excluded;
+    let chosen = mode::choose(target, settings, |mode| {
+        let context = Context { mapping, facts, problem, target, mode };
+        if excluded { Vec::new() } else { findings(&context, accepted) }
+    });
+    TableFindings {
+        source: row.ident.clone(),
+        target: mapping.target.clone(),
+        mode: (!excluded && facts.is_some()).then_some(chosen.mode),
+        mode_reason: if excluded { mapping.because.clone() } else { chosen.reason },
+        findings: chosen.findings,
+    }
+}
+
+fn findings(context: &Context, accepted: &HashSet<String>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = rules::RULES
+        .iter()
+        .filter_map(|rule| {
+            let reason = (rule.reason)(context)?;
+            Some(Finding {
+                code: rule.code.into(),
+                verdict: rule.verdict,
+                title: rule.title.into(),
+                reason,
+                fix: rule.fix.into(),
+                link: rule.link.into(),
+                accepted: rule.verdict == Verdict::Loses && accepted.contains(rule.code),
+            })
+        })
+        .collect();
+    // What matters most comes first; within a verdict the order of the table.
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+    found
+}
+
+/// A table left out by the mapping is neither ready nor blocked: nobody wants it.
+fn report(tables: Vec<TableFindings>) -> PreflightReport {
+    let mut report = PreflightReport::default();
+    for table in &tables {
+        match () {
+            () if table.is_blocked() => report.blocked += 1,
+            () if table.target.is_none() => {}
+            () if !table.unaccepted().is_empty() => report.needs_acceptance += 1,
+            () => report.ready += 1,
+        }
+    }
+    report.tables = tables;
+    report
+}

@@ -103,8 +103,9 @@ fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
             .about(&spec.name)
             .with_hint("Hand it over as a secret: it is kept in the keychain."));
     }
-    let user_part = url::Url::parse(&spec.uri).ok().filter(|u| u.password().is_some());
-    if user_part.is_some() {
+    let in_address = url::Url::parse(&spec.uri).is_ok_and(|u| u.password().is_some())
+        || spec.uri.to_ascii_lowercase().contains("password=");
+    if in_address {
         return Err(Error::invalid("the catalog's address has a password in it")
             .about(&spec.name)
             .with_hint("Take it out of the address and hand it over as the secret `password`."));

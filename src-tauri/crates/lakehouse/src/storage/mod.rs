@@ -215,3 +215,10 @@ impl Storage {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod loopback;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_s3;

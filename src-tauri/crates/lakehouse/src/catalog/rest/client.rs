@@ -56,9 +56,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]
-    defaults: BTreeMap<String, Option<String>>,
+    defaults: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
-    overrides: BTreeMap<String, Option<String>>,
+    overrides: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
     endpoints: Option<BTreeSet<String>>,
 }
@@ -107,9 +107,10 @@ impl Client {
             }
             other => other.into(),
         })?;
-        let mut merged: BTreeMap<_, _> = config.defaults.into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+        let mut merged: BTreeMap<_, _> =
+            config.defaults.into_iter().flatten().filter_map(|(k, v)| Some((k, v?))).collect();
         merged.extend(spec.properties.clone());
-        merged.extend(config.overrides.into_iter().filter_map(|(k, v)| Some((k, v?))));
+        merged.extend(config.overrides.into_iter().flatten().filter_map(|(k, v)| Some((k, v?))));
         if let Some(uri) = merged.get("uri").filter(|uri| uri.contains("://")) {
             let uri = uri.trim_end_matches('/');
             client.base = uri.strip_suffix("/v1").unwrap_or(uri).to_string();

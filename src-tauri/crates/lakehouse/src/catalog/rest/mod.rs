@@ -39,7 +39,7 @@ pub(super) struct RestCatalog {
 #[serde(rename_all = "kebab-case")]
 struct NamespacePage {
     #[serde(default)]
-    namespaces: Vec<Vec<String>>,
+    namespaces: Option<Vec<Vec<String>>>,
     #[serde(default)]
     next_page_token: Option<String>,
 }
@@ -48,7 +48,7 @@ struct NamespacePage {
 #[serde(rename_all = "kebab-case")]
 struct TablePage {
     #[serde(default)]
-    identifiers: Vec<Identifier>,
+    identifiers: Option<Vec<Identifier>>,
     #[serde(default)]
     next_page_token: Option<String>,
 }
@@ -67,14 +67,15 @@ trait Page {
 impl Page for NamespacePage {
     type Item = Vec<String>;
     fn split(self) -> (Vec<Self::Item>, Option<String>) {
-        (self.namespaces, self.next_page_token)
+        (self.namespaces.unwrap_or_default(), self.next_page_token)
     }
 }
 
 impl Page for TablePage {
     type Item = TableIdent;
     fn split(self) -> (Vec<Self::Item>, Option<String>) {
-        let idents = self.identifiers.into_iter().map(|i| TableIdent { namespace: i.namespace, name: i.name });
+        let idents =
+            self.identifiers.into_iter().flatten().map(|i| TableIdent { namespace: i.namespace, name: i.name });
         (idents.collect(), self.next_page_token)
     }
 }
@@ -210,7 +211,5 @@ impl Catalog for RestCatalog {
     }
 }
 
-#[cfg(test)]
-mod loopback;
 #[cfg(test)]
 mod tests;

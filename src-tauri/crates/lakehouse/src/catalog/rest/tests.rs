@@ -1,8 +1,8 @@
 use super::client::Pace;
-use super::loopback::{Asked, Reply, Server, ok, refused};
 use super::{Catalog, RestCatalog, Secrets};
 use crate::catalog::{Publication, TargetCatalog};
 use crate::copy::PROPERTY_PLAN;
+use crate::storage::loopback::{Asked, Reply, Server, ok, refused};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Result, TableIdent};
@@ -139,7 +139,7 @@ async fn a_refused_token_is_renewed_once_for_all() {
         ("header.X-Team".into(), "blue".into()),
     ]);
     let catalog = open(&described, &secrets(&[("credential", "id:se:cret")])).await.unwrap();
-    let form = server.last("POST", "/v1/oauth/tokens").body;
+    let form = String::from_utf8(server.last("POST", "/v1/oauth/tokens").body).unwrap();
     for part in
         ["grant_type=client_credentials", "client_id=id", "client_secret=se%3Acret", "audience=lake", "ROLE%3AALL"]
     {
@@ -194,12 +194,12 @@ async fn retry_after_is_honoured_and_an_endless_one_is_not_waited_for() {
     let server = Server::start(move |asked| match asked.path.as_str() {
         "/v1/config" => ok(json!({})),
         path if path.contains("busy") => match counted.fetch_add(1, Ordering::SeqCst) {
-            0 => Reply::With(429, "Retry-After: 1", json!({})),
+            0 => Reply::With(429, ("Retry-After", "1"), json!({})),
             1 => refused(503, "SlowDownException"),
             2 => Reply::Cut,
             _ => loaded(document("u", "p")),
         },
-        _ => Reply::With(429, "Retry-After: 9999", json!({})),
+        _ => Reply::With(429, ("Retry-After", "9999"), json!({})),
     })
     .await;
     let catalog = plain(&server).await;

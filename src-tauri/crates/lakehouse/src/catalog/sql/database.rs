@@ -154,39 +154,48 @@ impl Database {
 
     /// A source is never written to, not even by the side files SQLite makes when it opens a database in WAL mode.
     async fn connect_read_only(&self, file: &Path) -> Result<Session> {
-        let (found, path) = (|p: PathBuf| async move { tokio::fs::metadata(p).await.map(|m| m.len()).ok() }, file);
-        if found(path.to_path_buf()).await.is_none() {
+        if length(file).await.is_none() {
             return Err(Error::new(Code::CatalogNotFound, "there is no such database file")
                 .about(&self.address)
                 .with_hint("Check the path: sqlite:/folder/catalog.db."));
         }
-        let beside = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let mut options =
-            SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false).busy_timeout(BUSY);
-        let mut aside = None;
-        if is_wal(path).await && found(beside("-shm")).await.is_none() {
-            if found(beside("-wal")).await.unwrap_or(0) == 0 {
-                // Nobody has it open and nothing waits in the log: the file is all there is.
-                options = options.immutable(true);
-            } else {
-                // Its last writer was killed. Reading the log makes files, so do that on a copy.
-                let copy = Aside::of(path, &beside("-wal")).await.map_err(|e| {
-                    Error::new(Code::StorageFailed, "the catalog's database cannot be copied aside to read its log")
-                        .about(&self.address)
-                        .with_hint(
-                            "Free space in the temporary folder, or open the database once with its own program.",
-                        )
-                        .with_cause(e)
-                })?;
-                options = SqliteConnectOptions::new().filename(&copy.file).create_if_missing(false).busy_timeout(BUSY);
-                aside = Some(copy);
+        let options =
+            SqliteConnectOptions::new().filename(file).read_only(true).create_if_missing(false).busy_timeout(BUSY);
+        let options = if is_wal(file).await && length(&beside(file, "-shm")).await.is_none() {
+            if length(&beside(file, "-wal")).await.unwrap_or(0) > 0 {
+                // Its last writer was killed, and reading the log would make files.
+                return self.connect_aside(file, "-wal").await;
             }
+            // Nobody has it open and nothing waits in the log: the file is all there is.
+            options.immutable(true)
+        } else {
+            options
+        };
+        options.connect().await.map(|c| Session::Sqlite(c, None)).map_err(|e| from_sqlx(e, &self.address))
+    }
+
+    /// Opens a copy in the temporary folder, where SQLite may mend what a killed writer left in `log`.
+    async fn connect_aside(&self, file: &Path, log: &str) -> Result<Session> {
+        let aside = Aside::of(file, log).await.map_err(|e| {
+            Error::new(Code::StorageFailed, "the catalog's database cannot be copied aside to read its log")
+                .about(&self.address)
+                .with_hint("Free space in the temporary folder, or open the database once with its own program.")
+                .with_cause(e)
+        })?;
+        let options = SqliteConnectOptions::new().filename(&aside.file).create_if_missing(false).busy_timeout(BUSY);
+        options.connect().await.map(|c| Session::Sqlite(c, Some(aside))).map_err(|e| from_sqlx(e, &self.address))
+    }
+
+    /// After a refusal by SQLite: an interrupted transaction's journal, which a reader may not roll back in place.
+    async fn read_aside(&self, sql: &'static str, arguments: &[&str]) -> Result<Option<Vec<Cells>>> {
+        let Place::Sqlite { file, write: false } = &self.place else { return Ok(None) };
+        if length(&beside(file, "-journal")).await.unwrap_or(0) == 0 {
+            return Ok(None);
         }
-        options.connect().await.map(|c| Session::Sqlite(c, aside)).map_err(|e| from_sqlx(e, &self.address))
+        let mut session = self.connect_aside(file, "-journal").await?;
+        let rows = session.rows(sql, arguments).await.map_err(|e| from_sqlx(e, &self.address));
+        session.close().await;
+        rows.map(Some)
     }
 
     async fn read(&self, sql: &'static str, arguments: &[&str]) -> Result<Vec<Cells>> {
@@ -200,6 +209,9 @@ impl Database {
             };
             match tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| Err(timed_out(&self.address))) {
                 Err(e) if e.retryable && attempt + 1 < ATTEMPTS => attempt += 1,
+                Err(e) if e.code == Code::StorageDenied => {
+                    return self.read_aside(sql, arguments).await?.ok_or(e);
+                }
                 other => return other,
             }
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
@@ -348,6 +360,17 @@ fn sqlite_path(text: &str) -> PathBuf {
     }
 }
 
+async fn length(file: &Path) -> Option<u64> {
+    tokio::fs::metadata(file).await.ok().map(|found| found.len())
+}
+
+/// SQLite's names for what lies beside a database.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// Bytes 18 and 19 of the header say how the file is written to: 2 is a write-ahead log.
 async fn is_wal(file: &Path) -> bool {
     use tokio::io::AsyncReadExt;
@@ -366,12 +389,12 @@ struct Aside {
 }
 
 impl Aside {
-    async fn of(database: &Path, log: &Path) -> std::io::Result<Self> {
+    async fn of(database: &Path, log: &str) -> std::io::Result<Self> {
         let folder = std::env::temp_dir().join(format!("icebridge-{}", uuid::Uuid::new_v4().simple()));
         tokio::fs::create_dir(&folder).await?;
         let aside = Self { file: folder.join("catalog.db"), folder };
         tokio::fs::copy(database, &aside.file).await?;
-        tokio::fs::copy(log, aside.folder.join("catalog.db-wal")).await?;
+        tokio::fs::copy(beside(database, log), beside(&aside.file, log)).await?;
         Ok(aside)
     }
 }

@@ -126,6 +126,23 @@ async fn a_source_is_read_in_every_state_of_its_log_and_nothing_appears_beside_i
     assert_eq!(names(&*dead).await, ["a.b.first", "a.b.second"]);
     assert_eq!(listing(killed.path()), before);
 
+    // Killed in the middle of a transaction in the older mode: its journal must be rolled back, elsewhere.
+    let torn = tempfile::tempdir().unwrap();
+    let mut old = foreign(torn.path(), SqliteJournalMode::Delete, true).await;
+    insert(&mut old, "prod", "first", torn.path()).await;
+    let spill = "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; UPDATE iceberg_tables SET table_name = 'torn'; CREATE \
+                 TABLE filler (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO \
+                 filler SELECT randomblob(2000) FROM n";
+    sqlx::raw_sql(spill).execute(&mut old).await.unwrap();
+    let crashed = tempfile::tempdir().unwrap();
+    for name in ["pyiceberg.db", "pyiceberg.db-journal"] {
+        fs::copy(torn.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let before = listing(crashed.path());
+    let dead = open(&source_of(crashed.path()), &Secrets::new()).await.unwrap();
+    assert_eq!(names(&*dead).await, ["a.b.first"]);
+    assert_eq!(listing(crashed.path()), before);
+
     // Closed in peace: one file, which stays alone.
     writer.close().await.unwrap();
     let before = listing(folder.path());

@@ -6,12 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub method: String,
     /// Percent-encoded, with the query.
     pub path: String,
     pub headers: Vec<(String, String)>,
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 impl Asked {
@@ -22,27 +22,30 @@ impl Asked {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
+        serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Json(u16, Value),
-    With(u16, &'static str, Value),
+    With(u16, (&'static str, &'static str), Value),
     Text(u16, &'static str),
+    Bytes(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// As many bytes as this are announced, and none are sent: the answer to HEAD.
+    Head(u16, Vec<(&'static str, String)>, usize),
     /// The connection is cut without an answer.
     Cut,
 }
 
-pub(super) fn ok(value: Value) -> Reply {
+pub(crate) fn ok(value: Value) -> Reply {
     Reply::Json(200, value)
 }
 
-pub(super) fn refused(status: u16, kind: &str) -> Reply {
+pub(crate) fn refused(status: u16, kind: &str) -> Reply {
     Reply::Json(status, json!({"error": {"message": "no", "type": kind, "code": status}}))
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     pub uri: String,
     pub asked: Arc<Mutex<Vec<Asked>>>,
 }
@@ -95,19 +98,26 @@ async fn serve(mut stream: TcpStream, answer: Arc<impl Fn(&Asked) -> Reply>, log
         method: first.next().unwrap().into(),
         path: first.next().unwrap().into(),
         headers,
-        body: String::from_utf8(read[head..].to_vec()).unwrap(),
+        body: read[head..].to_vec(),
     };
     let reply = answer(&asked);
     log.lock().unwrap().push(asked);
-    let (status, extra, body) = match reply {
+    let (status, headers, body, length) = match reply {
         Reply::Cut => return,
-        Reply::Json(status, value) => (status, "", value.to_string()),
-        Reply::With(status, header, value) => (status, header, value.to_string()),
-        Reply::Text(status, text) => (status, "", text.to_string()),
+        Reply::Json(status, value) => (status, Vec::new(), value.to_string().into_bytes(), None),
+        Reply::With(status, (name, text), value) => {
+            (status, vec![(name, text.to_string())], value.to_string().into_bytes(), None)
+        }
+        Reply::Text(status, text) => (status, Vec::new(), text.into(), None),
+        Reply::Bytes(status, headers, body) => (status, headers, body, None),
+        Reply::Head(status, headers, length) => (status, headers, Vec::new(), Some(length)),
     };
-    let extra = if extra.is_empty() { String::new() } else { format!("{extra}\r\n") };
-    let length = body.len();
-    let text = format!("HTTP/1.1 {status} x\r\n{extra}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-    let _ = stream.write_all(text.as_bytes()).await;
+    let mut head = format!("HTTP/1.1 {status} x\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", length.unwrap_or(body.len())));
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(&body).await;
     let _ = stream.shutdown().await;
 }

@@ -1,0 +1,55 @@
+//! The audit bundle.
+
+use super::path_text;
+use crate::Ended;
+use crate::arguments::AuditCommand;
+use crate::output::{Grid, Output, words};
+use icebridge_api::{Api, Operations};
+use icebridge_model::Result;
+use icebridge_model::audit::{AuditBundle, AuditVerdict};
+use icebridge_model::ops::{AuditRequest, PathRequest};
+
+pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<Ended> {
+    match command {
+        AuditCommand::Export { out, job } => {
+            let path = out.as_deref().map(path_text).transpose()?;
+            let bundle = api.audit_export(AuditRequest { job: job.unwrap_or_default(), path }).await?;
+            output.result(&bundle, exported)?;
+            Ok(Ended::Done)
+        }
+        AuditCommand::Verify { folder } => {
+            let verdict = api.audit_verify(PathRequest { path: path_text(&folder)? }).await?;
+            output.result(&verdict, verified)?;
+            Ok(Ended::done_if(verdict.intact))
+        }
+    }
+}
+
+pub fn exported(bundle: &AuditBundle) -> String {
+    let manifest = &bundle.manifest;
+    format!(
+        "bundle    {}\ntables    {} of {} migrated, proof {}\njournal   {} entries, head {}\nsha256    {}",
+        bundle.path,
+        manifest.migrated,
+        manifest.tables,
+        manifest.lowest_proof.as_str(),
+        words::number(manifest.journal_entries),
+        manifest.journal_head,
+        bundle.sha256
+    )
+}
+
+pub fn verified(verdict: &AuditVerdict) -> String {
+    let mut grid = Grid::new(&["", "check", "found"]);
+    for check in &verdict.checks {
+        let mark = if check.passed { "holds" } else { "FAILS" };
+        grid.row([mark.to_string(), check.name.clone(), check.detail.clone()]);
+    }
+    let word = if verdict.intact { "intact" } else { "NOT intact" };
+    format!(
+        "{grid}\nthe bundle is {word}: {} of {} migrated, proof {}",
+        verdict.migrated,
+        words::count(verdict.tables, "table", "tables"),
+        verdict.lowest_proof.as_str()
+    )
+}

@@ -1,0 +1,87 @@
+//! One file a stage of the journey.
+
+mod audit;
+mod catalog;
+mod inventory;
+mod journey;
+mod map;
+mod plan;
+pub mod preflight;
+mod run;
+mod table;
+
+use crate::Ended;
+use crate::arguments::{Arguments, Command};
+use crate::output::{Grid, Output, words};
+use clap::CommandFactory;
+use icebridge_api::{Api, Operations};
+use icebridge_model::ops::{Keychain, Nothing, SampleRequest};
+use icebridge_model::{Error, Result};
+use std::path::Path;
+
+pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> {
+    match command {
+        Command::Catalog(command) => catalog::run(api, command, output).await,
+        Command::Sample { folder } => sample(api, folder.as_deref(), output).await,
+        Command::Inventory { source, only } => inventory::refresh(api, source, only, output).await,
+        Command::Tables { source } => inventory::tables(api, source, output).await,
+        Command::Table(command) => table::run(api, command, output).await,
+        Command::Map(command) => map::run(api, command, output).await,
+        Command::Preflight(arguments) => preflight::run(api, arguments, output).await,
+        Command::Plan(arguments) => plan::make(api, arguments, output).await,
+        Command::Run(arguments) => run::run(api, arguments, output).await,
+        Command::Jobs => run::jobs(api, output).await,
+        Command::Status { job } => run::status(api, job, output).await,
+        Command::Validate { job } => run::validate(api, job, output).await,
+        Command::Audit(command) => audit::run(api, command, output).await,
+        Command::Journey(arguments) => journey::run(api, arguments, output).await,
+        Command::About => about(api, output).await,
+        Command::Completions { shell } => completions(shell, output),
+    }
+}
+
+async fn sample(api: &Api, folder: Option<&Path>, output: &Output) -> Result<Ended> {
+    let folder = folder.map(path_text).transpose()?;
+    let created = api.sample_create(SampleRequest { folder }).await?;
+    output.result(&created, |created| {
+        format!(
+            "{} at {}\nsource `{}` and target `{}` are added; next: icebridge inventory {}",
+            words::count(created.tables, "table", "tables"),
+            created.source.uri,
+            created.source.name,
+            created.target.name,
+            created.source.name
+        )
+    })?;
+    Ok(Ended::Done)
+}
+
+async fn about(api: &Api, output: &Output) -> Result<Ended> {
+    let about = api.about(Nothing {}).await?;
+    output.result(&about, |about| {
+        let mut grid = Grid::new(&["what", "value"]);
+        grid.row(["version".to_string(), about.version.clone()]);
+        grid.row(["state".to_string(), about.state_dir.clone()]);
+        let keychain = match &about.keychain {
+            Keychain::Ready => "ready".to_string(),
+            Keychain::Unavailable(why) => format!("not available: {why}"),
+        };
+        grid.row(["keychain".to_string(), keychain]);
+        grid.to_string()
+    })?;
+    Ok(Ended::Done)
+}
+
+pub fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Ended> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "icebridge", &mut script);
+    let script = String::from_utf8(script).map_err(|e| Error::internal("the completions are not text").with_cause(e))?;
+    output.print(&script)?;
+    Ok(Ended::Done)
+}
+
+/// Requests are JSON, and JSON is UTF-8.
+pub fn path_text(path: &Path) -> Result<String> {
+    let path = std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path.display()).with_cause(e))?;
+    path.to_str().map(str::to_string).ok_or_else(|| Error::invalid("the path is not UTF-8").about(path.display()))
+}

@@ -1,0 +1,51 @@
+//! The plan.
+
+use super::path_text;
+use crate::Ended;
+use crate::arguments::PlanArgs;
+use crate::output::{Grid, Output, words};
+use crate::route::route;
+use icebridge_api::{Api, Operations};
+use icebridge_model::Result;
+use icebridge_model::ops::{PlanMade, PlanRequest};
+
+pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<Ended> {
+    let request = PlanRequest {
+        route: route(api, &arguments.route).await?,
+        settings: arguments.settings.settings(),
+        path: arguments.out.as_deref().map(path_text).transpose()?,
+    };
+    let made = api.plan_make(request).await?;
+    output.result(&made, |made| format!("{}\nnext: icebridge run {}", told(made), made.path))?;
+    Ok(Ended::Done)
+}
+
+pub fn told(made: &PlanMade) -> String {
+    let plan = &made.plan;
+    let mut grid = Grid::new(&["source", "target", "mode", ">rows", ">size", ">files", ">about"]);
+    for table in &plan.tables {
+        grid.row([
+            table.source.to_string(),
+            table.target.to_string(),
+            table.mode.as_str().to_string(),
+            words::number(table.estimate.rows),
+            words::bytes(table.estimate.bytes),
+            words::number(table.estimate.files),
+            words::seconds(table.estimate.seconds),
+        ]);
+    }
+    let mut left = Grid::new(&["left out", "codes", "why"]);
+    for table in &plan.left_out {
+        left.row([table.source.to_string(), table.codes.join(" "), table.reason.clone()]);
+    }
+    let left = if left.is_empty() { String::new() } else { format!("\n{left}") };
+    format!(
+        "{grid}{left}\n{}: {} rows, {} to write, about {} one after the other\nplan {} in {}",
+        words::count(plan.tables.len(), "table", "tables"),
+        words::number(plan.totals.rows),
+        words::bytes(plan.totals.bytes),
+        words::seconds(plan.totals.seconds),
+        plan.short_hash(),
+        made.path
+    )
+}

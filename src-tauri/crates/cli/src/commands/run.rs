@@ -1,0 +1,155 @@
+//! Runs: start, resume, watch, cancel, look back, validate again.
+
+use super::path_text;
+use crate::Ended;
+use crate::arguments::RunArgs;
+use crate::output::{Grid, Output, words};
+use crate::progress::Live;
+use icebridge_api::{Api, Operations};
+use icebridge_model::ops::{JobRequest, Nothing, RunRequest};
+use icebridge_model::run::{JobState, JobSummary, JobView, TableRun};
+use icebridge_model::{Error, Result};
+use std::future::Future;
+
+pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended> {
+    let view = match (arguments.plan, arguments.resume) {
+        (_, Some(job)) => watch(api, output, api.run_resume(JobRequest { job })).await?,
+        (Some(plan), None) => watch(api, output, api.run_start(RunRequest { plan: path_text(&plan)? })).await?,
+        (None, None) => return Err(Error::invalid("name a plan file, or say --resume")),
+    };
+    output.result(&view, told)?;
+    Ok(Ended::done_if(view.state == JobState::Succeeded))
+}
+
+/// Begins a run and stays until it ends. Ctrl-C cancels it; a second one leaves at once.
+pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<JobView>>) -> Result<JobView> {
+    let live = Live::show(*output, api.events());
+    let ended = async {
+        let begun = begin.await?;
+        let waiting = api.wait(&begun.job);
+        tokio::pin!(waiting);
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::select! {
+            ended = &mut waiting => return ended,
+            // Where signals cannot be had there is nothing to wait for but the end.
+            caught = interrupted => if caught.is_err() { return waiting.await },
+        }
+        output.note("cancelling; tables in the middle of a commit finish it. Ctrl-C again leaves at once.");
+        leave_on_next_interrupt();
+        // It may have ended in this moment: then there is nothing left to cancel.
+        let _ = api.run_cancel(JobRequest { job: begun.job.clone() }).await;
+        waiting.await
+    }
+    .await;
+    live.end().await;
+    ended
+}
+
+/// Carries on until it is done or Ctrl-C stops it.
+pub async fn stop_on_interrupt<T>(api: &Api, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        caught = tokio::signal::ctrl_c() => if caught.is_err() { return work.await },
+    }
+    leave_on_next_interrupt();
+    api.stop();
+    work.await
+}
+
+fn leave_on_next_interrupt() {
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(1);
+        }
+    });
+}
+
+pub async fn jobs(api: &Api, output: &Output) -> Result<Ended> {
+    let jobs = api.run_list(Nothing {}).await?;
+    output.result(&jobs, |jobs| list(jobs))?;
+    Ok(Ended::Done)
+}
+
+pub async fn status(api: &Api, job: Option<String>, output: &Output) -> Result<Ended> {
+    let view = api.run_status(JobRequest { job: job.unwrap_or_default() }).await?;
+    output.result(&view, told)?;
+    Ok(Ended::Done)
+}
+
+pub async fn validate(api: &Api, job: Option<String>, output: &Output) -> Result<Ended> {
+    let live = Live::show(*output, api.events());
+    let view = stop_on_interrupt(api, api.validate_run(JobRequest { job: job.unwrap_or_default() })).await;
+    live.end().await;
+    let view = view?;
+    output.result(&view, told)?;
+    let passed = view.tables.iter().all(|t| t.validation.as_ref().is_some_and(|v| v.passed));
+    Ok(Ended::done_if(passed))
+}
+
+fn list(jobs: &[JobSummary]) -> String {
+    let mut grid = Grid::new(&["job", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
+    for job in jobs {
+        grid.row([
+            job.job.clone(),
+            job.state.as_str().to_string(),
+            job.source.clone(),
+            job.target.clone(),
+            job.tables.to_string(),
+            job.migrated.to_string(),
+            job.failed.to_string(),
+            words::moment(&job.started_at),
+            job.plan_hash.get(..12).unwrap_or_default().to_string(),
+        ]);
+    }
+    if grid.is_empty() { "no runs yet".into() } else { grid.to_string() }
+}
+
+/// What failed comes first: it must not be lost in the scroll.
+pub fn told(view: &JobView) -> String {
+    let mut grid = Grid::new(&["state", "source", "target", "mode", ">rows", ">written", "proof", ">time"]);
+    let mut tables: Vec<&TableRun> = view.tables.iter().collect();
+    tables.sort_by_key(|t| t.error.is_none());
+    for table in &tables {
+        let validation = table.validation.as_ref();
+        let outcome = table.outcome.as_ref();
+        let written = match outcome {
+            Some(outcome) if outcome.adopted => "was there".to_string(),
+            Some(outcome) => words::bytes(outcome.bytes_written),
+            None => String::new(),
+        };
+        grid.row([
+            table.state.as_str().to_string(),
+            table.source.to_string(),
+            table.target.to_string(),
+            table.mode.as_str().to_string(),
+            validation.map(|v| words::number(v.rows)).unwrap_or_default(),
+            written,
+            validation.map(|v| v.proof.as_str().to_string()).unwrap_or_default(),
+            validation.map(|v| format!("{:.1} s", v.milliseconds as f64 / 1000.0)).unwrap_or_default(),
+        ]);
+    }
+    let mut text = format!("{grid}\n");
+    for table in tables {
+        let failed = table.validation.iter().flat_map(|v| &v.checks).filter(|c| !c.passed);
+        for check in failed {
+            text.push_str(&format!("{}: {} differs: source {}, target {}\n", table.source, check.name, check.source, check.target));
+        }
+        if let Some(error) = &table.error {
+            text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));
+        }
+    }
+    let resume = match view.state {
+        JobState::Succeeded | JobState::Running => String::new(),
+        _ => format!("; go on with: icebridge run --resume {}", view.job),
+    };
+    text.push_str(&format!(
+        "job {} {}: {} of {} migrated, {} failed{resume}",
+        view.job,
+        view.state.as_str(),
+        view.migrated,
+        words::count(view.tables.len(), "table", "tables"),
+        view.failed
+    ));
+    text
+}

@@ -1,0 +1,42 @@
+//! Bytes, rows, files and seconds of one table, from what its manifests say. The rates are told in docs/estimates.md.
+
+use icebridge_model::facts::TableFacts;
+use icebridge_model::plan::{CopyMode, Estimate};
+
+/// Bytes a second, one table at a time, measured as docs/estimates.md says.
+const CLONE_RATE: u64 = 300_000_000;
+const REWRITE_RATE: u64 = 30_000_000;
+/// Of Parquet bytes read, decoded and digested.
+const DIGEST_RATE: u64 = 60_000_000;
+/// Opening, checking and naming one file.
+const FILE_MILLISECONDS: u64 = 3;
+/// Loading, committing and journaling one table.
+const TABLE_MILLISECONDS: u64 = 200;
+
+pub fn of(facts: &TableFacts, mode: CopyMode) -> Estimate {
+    let files = &facts.files;
+    let live_bytes = files.data_bytes + files.delete_bytes;
+    let live_files = files.data_files + files.delete_files();
+    let (bytes, count, rate) = match mode {
+        CopyMode::Register => (0, 0, CLONE_RATE),
+        CopyMode::Clone => (
+            files.history_bytes.max(live_bytes + files.manifest_bytes),
+            files.history_files.max(live_files + files.manifests),
+            CLONE_RATE,
+        ),
+        CopyMode::Rewrite => (files.data_bytes, files.data_files, REWRITE_RATE),
+    };
+    let copy = bytes.saturating_mul(1000) / rate + count * FILE_MILLISECONDS;
+    // Both sides are read.
+    let digest = 2 * (live_bytes.saturating_mul(1000) / DIGEST_RATE + live_files * FILE_MILLISECONDS);
+    Estimate { bytes, rows: rows(facts), files: count, seconds: (TABLE_MILLISECONDS + copy + digest).div_ceil(1000) }
+}
+
+/// Position deletes and deletion vectors name one row an entry; how many rows an equality delete takes, only a read tells.
+fn rows(facts: &TableFacts) -> u64 {
+    let files = &facts.files;
+    if files.equality_delete_files > 0 {
+        return files.data_records;
+    }
+    files.data_records.saturating_sub(files.delete_records)
+}

@@ -1,0 +1,57 @@
+//! Plan files on disk.
+
+use icebridge_model::plan::Plan;
+use icebridge_model::{Code, Error, Result};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Whole or not at all: a killed process leaves no half plan under the name. Returns the absolute path.
+pub async fn write(plan: &Plan, path: &Path) -> Result<String> {
+    let text = plan.to_text()?;
+    let path = std::path::absolute(path).map_err(|e| failed(path, e))?;
+    let written = path.clone();
+    tokio::task::spawn_blocking(move || write_now(&text, &written).map_err(|e| failed(&written, e)))
+        .await
+        .map_err(|e| Error::internal("writing the plan failed").with_cause(e))??;
+    Ok(path.display().to_string())
+}
+
+/// Refuses a plan that was edited, or made by another version.
+pub async fn read(path: &Path) -> Result<Plan> {
+    let text = tokio::fs::read_to_string(path).await.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::new(Code::PlanBroken, "there is no such plan file")
+            .about(path.display())
+            .with_hint("Make one with `icebridge plan`."),
+        ErrorKind::InvalidData => Error::new(Code::PlanBroken, "this is not a plan file").about(path.display()),
+        _ => failed(path, e),
+    })?;
+    Plan::from_text(&text).map_err(|e| e.about(path.display()))
+}
+
+fn write_now(text: &str, path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+    std::fs::create_dir_all(&folder)?;
+    let mut name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let draft = folder.join(name);
+    let written = (|| {
+        let mut file = std::fs::File::create(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&draft, path)
+    })();
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = std::fs::remove_file(&draft);
+    }
+    written
+}
+
+fn failed(path: &Path, error: std::io::Error) -> Error {
+    let code = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::StorageFull,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::StorageDenied,
+        _ => Code::StorageFailed,
+    };
+    Error::new(code, "the plan file cannot be used").about(path.display()).with_cause(error)
+}

@@ -1,0 +1,82 @@
+//! What the migrated table lacks that the source has. Named one by one: a loss is accepted with open eyes.
+
+use super::super::context::{Context, counted, listed};
+use icebridge_model::plan::CopyMode;
+use icebridge_model::properties::{Fate, PLACES, fate};
+use icebridge_model::schema::Transform;
+
+pub fn refs(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    // Main is where the current snapshot is: it is what gets migrated.
+    let lost = facts.refs.iter().filter(|r| r.name != "main");
+    let names: Vec<String> = lost.map(|r| format!("{} {} at snapshot {}", r.kind, r.name, r.snapshot_id)).collect();
+    listed(&names)
+}
+
+pub fn history(context: &Context) -> Option<String> {
+    let count = context.rewritten()?.snapshot_count;
+    (count > 1).then(|| {
+        let lost = counted(count as u64 - 1, "earlier snapshot is", "earlier snapshots are");
+        format!("{lost} left behind; the target begins with one")
+    })
+}
+
+pub fn partition_evolution(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    let current = facts.default_spec_id;
+    let older: u64 = facts.files.specs_in_use.iter().filter(|(spec, _)| **spec != current).map(|(_, files)| files).sum();
+    if facts.partition_specs.len() > 1 {
+        let specs = facts.partition_specs.len();
+        Some(format!("{specs} partition specs become one; {} under an older one", counted(older, "file is", "files are")))
+    } else {
+        None
+    }
+}
+
+pub fn statistics(context: &Context) -> Option<String> {
+    let count = context.rewritten()?.statistics_files;
+    (count > 0).then(|| format!("{} left behind", counted(count as u64, "statistics file is", "statistics files are")))
+}
+
+pub fn row_lineage(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    (facts.format_version >= 3 && facts.files.data_files > 0)
+        .then(|| "rows get new ids and a new last-updated sequence number".into())
+}
+
+pub fn properties(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    let unity = context.target.is_unity();
+    let lost = facts.properties.iter().filter(|(key, value)| fate(key, value, unity) == Fate::Lost);
+    listed(&lost.map(|(key, value)| format!("{key}={}", shortened(value))).collect::<Vec<_>>())
+}
+
+/// A clone keeps all properties but these; a rewrite lists them with the others.
+pub fn places(context: &Context) -> Option<String> {
+    let facts = context.facts.filter(|_| context.mode == CopyMode::Clone)?;
+    let lost = facts.properties.iter().filter(|(key, _)| PLACES.contains(&key.as_str()));
+    listed(&lost.map(|(key, value)| format!("{key}={}", shortened(value))).collect::<Vec<_>>())
+}
+
+pub fn sort_order(context: &Context) -> Option<String> {
+    let facts = context.for_unity()?;
+    let named = |id: i32| facts.schema.find(id).map_or_else(|| id.to_string(), |(path, _)| path);
+    let fields = facts.sort_order.fields.iter().map(|f| match &f.transform {
+        Transform::Identity => format!("{} {}", named(f.source_id), f.direction),
+        transform => format!("{transform}({}) {}", named(f.source_id), f.direction),
+    });
+    listed(&fields.collect::<Vec<_>>())
+}
+
+pub fn independence(context: &Context) -> Option<String> {
+    let facts = context.facts.filter(|_| context.mode == CopyMode::Register)?;
+    Some(format!("source and target share the files below {}", facts.location))
+}
+
+fn shortened(value: &str) -> String {
+    const LONGEST: usize = 60;
+    if value.chars().count() <= LONGEST {
+        return value.to_string();
+    }
+    value.chars().take(LONGEST).chain(['…']).collect()
+}

@@ -1,0 +1,66 @@
+//! What is worth knowing and costs nothing.
+
+use super::super::context::{Context, counted};
+use icebridge_model::plan::CopyMode;
+
+/// Below this average, opening files costs more than reading them.
+const SMALL_FILE: u64 = 8 << 20;
+const MANY_FILES: u64 = 1_000;
+const LONG_HISTORY: usize = 1_000;
+
+pub fn empty(context: &Context) -> Option<String> {
+    let facts = context.facts?;
+    (facts.files.data_files == 0).then(|| match facts.snapshot_id {
+        None => "it has no snapshot".into(),
+        Some(id) => format!("snapshot {id} has no data files"),
+    })
+}
+
+pub fn small_files(context: &Context) -> Option<String> {
+    let files = &context.facts?.files;
+    let average = files.data_bytes.checked_div(files.data_files)?;
+    (files.data_files >= MANY_FILES && average < SMALL_FILE)
+        .then(|| format!("{} data files of {} KiB on average", files.data_files, average >> 10))
+}
+
+pub fn long_history(context: &Context) -> Option<String> {
+    let facts = context.kept()?;
+    (facts.snapshot_count >= LONG_HISTORY).then(|| format!("{} snapshots, all of which are kept", facts.snapshot_count))
+}
+
+pub fn outside(context: &Context) -> Option<String> {
+    let facts = context.facts?;
+    (facts.outside_location > 0).then(|| {
+        format!("{} outside {}", counted(facts.outside_location as u64, "file lies", "files lie"), facts.location)
+    })
+}
+
+pub fn flattened(context: &Context) -> Option<String> {
+    let target = context.mapping.target.as_ref()?;
+    let (from, to) = (&context.mapping.source, target.namespace.len());
+    (from.namespace.len() > to).then(|| format!("{} becomes {}", from.namespace_text(), target.namespace_text()))
+}
+
+pub fn deletes(context: &Context) -> Option<String> {
+    let files = &context.facts?.files;
+    let mut kinds = Vec::new();
+    for (count, one, many) in [
+        (files.position_delete_files, "position delete file", "position delete files"),
+        (files.equality_delete_files, "equality delete file", "equality delete files"),
+        (files.deletion_vectors, "deletion vector", "deletion vectors"),
+    ] {
+        if count > 0 {
+            kinds.push(counted(count, one, many));
+        }
+    }
+    let fate = match context.mode {
+        CopyMode::Rewrite => "applied while the rows are written",
+        CopyMode::Clone => "copied and pointed to the new files",
+        CopyMode::Register => "adopted as they are",
+    };
+    (!kinds.is_empty()).then(|| format!("{}: {fate}", kinds.join(", ")))
+}
+
+pub fn name_mapping(context: &Context) -> Option<String> {
+    context.facts?.has_name_mapping.then(|| "the table has a name mapping for files that other programs wrote".into())
+}

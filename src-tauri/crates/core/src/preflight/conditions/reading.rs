@@ -1,0 +1,49 @@
+//! What cannot be read, or cannot be written anew.
+
+use super::super::context::{Context, columns, counted, listed};
+use icebridge_model::schema::{PartitionField, Primitive, Transform, Type};
+
+/// The highest version whose every feature the reader knows.
+const KNOWN_VERSIONS: std::ops::RangeInclusive<u8> = 1..=3;
+
+pub fn problem(context: &Context) -> Option<String> {
+    context.problem.map(|error| format!("{}: {error}", error.code))
+}
+
+/// In every mode: even where bytes are only copied, nobody here could prove that the copy reads the same.
+pub fn formats(context: &Context) -> Option<String> {
+    let formats = &context.facts?.files.formats;
+    let other = formats.iter().filter(|(format, _)| !format.eq_ignore_ascii_case("parquet"));
+    let words: Vec<String> = other.map(|(format, count)| counted(*count, &format!("{format} file"), &format!("{format} files"))).collect();
+    listed(&words)
+}
+
+pub fn encrypted(context: &Context) -> Option<String> {
+    context.facts?.encrypted.then(|| "its metadata names encryption keys, and only their owner's engines can read the files".into())
+}
+
+pub fn format_version(context: &Context) -> Option<String> {
+    let version = context.facts?.format_version;
+    (!KNOWN_VERSIONS.contains(&version)).then(|| format!("format version {version}; known are 1 to 3"))
+}
+
+pub fn types(context: &Context) -> Option<String> {
+    listed(&columns(&context.facts?.schema, |t| matches!(t, Type::Primitive(Primitive::Other(_)))))
+}
+
+pub fn transforms(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    let spec = facts.partition_spec();
+    let strange = |field: &&PartitionField| matches!(field.transform, Transform::Other(_)) || field.source_ids.len() > 1;
+    let named = |field: &PartitionField| match field.source_ids.len() {
+        0 | 1 => format!("{} ({})", field.name, field.transform),
+        n => format!("{} ({} of {n} columns)", field.name, field.transform),
+    };
+    listed(&spec.fields.iter().filter(strange).map(named).collect::<Vec<_>>())
+}
+
+pub fn sort_transforms(context: &Context) -> Option<String> {
+    let fields = &context.rewritten()?.sort_order.fields;
+    let strange = fields.iter().filter(|f| matches!(f.transform, Transform::Other(_)) || f.source_ids.len() > 1);
+    listed(&strange.map(|f| format!("sort field {}", f.transform)).collect::<Vec<_>>())
+}

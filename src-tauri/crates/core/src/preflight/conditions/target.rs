@@ -1,0 +1,118 @@
+//! What the target refuses.
+
+use super::super::context::{Context, columns, counted, listed};
+use icebridge_model::facts::TableFacts;
+use icebridge_model::mapping::MappingState;
+use icebridge_model::plan::CopyMode;
+use icebridge_model::schema::{Field, Primitive, Transform, Type};
+
+pub fn conflict(context: &Context) -> Option<String> {
+    (context.mapping.state == MappingState::Conflict).then(|| context.mapping.problem.clone())
+}
+
+pub fn exists(context: &Context) -> Option<String> {
+    let target = context.mapping.target.as_ref()?;
+    (context.mapping.state == MappingState::Exists).then(|| format!("{target} is there already"))
+}
+
+/// Unity Catalog's readers do not apply version 2 position and equality deletes: deleted rows would come back.
+pub fn ignored_deletes(context: &Context) -> Option<String> {
+    let facts = context.for_unity().filter(|_| context.mode != CopyMode::Rewrite)?;
+    let files = &facts.files;
+    let ignored = files.position_delete_files + files.equality_delete_files;
+    (ignored > 0).then(|| {
+        format!(
+            "{} with {} in all: Databricks documents them as unsupported, so deleted rows would come back",
+            counted(ignored, "delete file", "delete files"),
+            counted(files.delete_records, "entry", "entries")
+        )
+    })
+}
+
+pub fn cannot_adopt(context: &Context) -> Option<String> {
+    let cannot = context.facts.is_some() && context.mode != CopyMode::Rewrite && !context.target.adopts;
+    cannot.then(|| format!("{} hands over finished metadata, and this target does not take it", context.mode.as_str()))
+}
+
+pub fn binary_partition(context: &Context) -> Option<String> {
+    let facts = context.for_unity()?;
+    let binary = |field_type: &Type| matches!(field_type, Type::Primitive(Primitive::Binary | Primitive::Fixed(_)));
+    let sources = partition_sources(facts, |transform| *transform != Transform::Void);
+    listed(&sources.into_iter().filter(|(_, t)| binary(t)).map(|(path, _)| path).collect::<Vec<_>>())
+}
+
+pub fn unity_types(context: &Context) -> Option<String> {
+    let refused = |field_type: &Type| {
+        matches!(
+            field_type,
+            Type::Primitive(
+                Primitive::Uuid
+                    | Primitive::Fixed(_)
+                    | Primitive::Time
+                    | Primitive::TimestampNs
+                    | Primitive::TimestamptzNs
+                    | Primitive::Unknown
+            )
+        )
+    };
+    listed(&columns(&context.for_unity()?.schema, refused))
+}
+
+pub fn required_nested(context: &Context) -> Option<String> {
+    fn go(path: &str, field_type: &Type, out: &mut Vec<String>) {
+        match field_type {
+            Type::Primitive(_) => {}
+            Type::Struct(fields) => inside(path, fields, out),
+            Type::List(list) => go(&format!("{path}.element"), &list.element, out),
+            Type::Map(map) => {
+                go(&format!("{path}.key"), &map.key, out);
+                go(&format!("{path}.value"), &map.value, out);
+            }
+        }
+    }
+    fn inside(path: &str, fields: &[Field], out: &mut Vec<String>) {
+        for field in fields {
+            let path = format!("{path}.{}", field.name);
+            if field.required {
+                out.push(path.clone());
+            }
+            go(&path, &field.field_type, out);
+        }
+    }
+    let mut found = Vec::new();
+    for field in &context.for_unity()?.schema.fields {
+        go(&field.name, &field.field_type, &mut found);
+    }
+    listed(&found)
+}
+
+pub fn expression_partition(context: &Context) -> Option<String> {
+    let spec = context.for_unity()?.partition_spec();
+    let fields = spec.fields.iter().filter(|f| !matches!(f.transform, Transform::Identity | Transform::Void));
+    let words = listed(&fields.map(|f| format!("{} ({})", f.name, f.transform)).collect::<Vec<_>>())?;
+    Some(format!("{words}; documented for SQL, not tried over REST, so blocked to be safe"))
+}
+
+pub fn nested_namespace(context: &Context) -> Option<String> {
+    context.for_unity()?;
+    let target = context.mapping.target.as_ref()?;
+    let levels = target.namespace.len();
+    (levels > 1).then(|| format!("{} has {levels} levels", target.namespace_text()))
+}
+
+pub fn identifier_fields(context: &Context) -> Option<String> {
+    let schema = &context.for_unity()?.schema;
+    let names = schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
+    listed(&names.collect::<Vec<_>>())
+}
+
+pub fn unity_v3(context: &Context) -> Option<String> {
+    let version = context.for_unity()?.format_version;
+    (version >= 3).then(|| format!("the source is version {version}"))
+}
+
+/// Columns the current spec partitions by, with their types.
+fn partition_sources(facts: &TableFacts, wanted: impl Fn(&Transform) -> bool) -> Vec<(String, &Type)> {
+    let spec = facts.partition_spec();
+    spec.fields.iter().filter(|f| wanted(&f.transform)).filter_map(|f| facts.schema.find(f.source_id)).collect()
+}

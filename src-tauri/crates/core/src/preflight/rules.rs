@@ -1,0 +1,124 @@
+//! The rule table. A code is never renamed, reused or given another meaning: it stands in scripts, plans and bundles.
+//! Blocks are IB-F001…, losses IB-F101…, notes IB-F201…; a new rule takes the next free number. docs/findings.md tells the
+//! same to people; a test holds the two together.
+//!
+//! Rules on Unity Catalog rest on its public documentation and on reports; none was tried on a live workspace. They block.
+
+use super::conditions::{losses, notes, reading, target};
+use super::context::Context;
+use icebridge_model::finding::Verdict::{self, Blocks, Loses, Note};
+
+pub(super) struct Rule {
+    pub code: &'static str,
+    pub verdict: Verdict,
+    pub title: &'static str,
+    pub fix: &'static str,
+    pub link: &'static str,
+    /// The reason on this table, with names and numbers; none if the rule does not apply.
+    pub reason: fn(&Context) -> Option<String>,
+}
+
+const fn rule(
+    code: &'static str,
+    verdict: Verdict,
+    title: &'static str,
+    link: &'static str,
+    fix: &'static str,
+    reason: fn(&Context) -> Option<String>,
+) -> Rule {
+    Rule { code, verdict, title, fix, link, reason }
+}
+
+const SPEC: &str = "https://iceberg.apache.org/spec/";
+const SPEC_VERSIONS: &str = "https://iceberg.apache.org/spec/#format-versioning";
+const SPEC_TYPES: &str = "https://iceberg.apache.org/spec/#schemas-and-data-types";
+const SPEC_TRANSFORMS: &str = "https://iceberg.apache.org/spec/#partition-transforms";
+const SPEC_EVOLUTION: &str = "https://iceberg.apache.org/spec/#partition-evolution";
+const SPEC_DELETES: &str = "https://iceberg.apache.org/spec/#delete-formats";
+const SPEC_REFS: &str = "https://iceberg.apache.org/spec/#snapshot-references";
+const SPEC_SNAPSHOTS: &str = "https://iceberg.apache.org/spec/#snapshots";
+const SPEC_STATISTICS: &str = "https://iceberg.apache.org/spec/#table-statistics";
+const SPEC_LINEAGE: &str = "https://iceberg.apache.org/spec/#row-lineage";
+const SPEC_ENCRYPTION: &str = "https://iceberg.apache.org/docs/latest/encryption/";
+const SPEC_NAME_MAPPING: &str = "https://iceberg.apache.org/spec/#name-mapping-serialization";
+const PROPERTIES: &str = "https://iceberg.apache.org/docs/latest/configuration/#table-properties";
+const MAINTENANCE: &str = "https://iceberg.apache.org/docs/latest/maintenance/";
+const REGISTER: &str = "https://iceberg.apache.org/docs/latest/spark-procedures/#register_table";
+const UNITY: &str = "https://docs.databricks.com/aws/en/iceberg/";
+const UNITY_V3: &str = "https://docs.databricks.com/aws/en/iceberg/iceberg-v3";
+const UNITY_REST: &str = "https://docs.databricks.com/aws/en/external-access/iceberg";
+const UNITY_NAMES: &str = "https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-names";
+
+#[rustfmt::skip]
+pub(super) const RULES: &[Rule] = &[
+    rule("IB-F001", Blocks, "The table could not be read", SPEC,
+        "Mend the cause named in the reason, then take the inventory again.", reading::problem),
+    rule("IB-F002", Blocks, "The mapping gives no usable target name", UNITY_NAMES,
+        "Change the mapping: another rule, another case rule, or an override for this table.", target::conflict),
+    rule("IB-F003", Blocks, "The target already has a table of this name", UNITY_NAMES,
+        "Map the table to another name, or drop the target table if it is not wanted.", target::exists),
+    rule("IB-F004", Blocks, "Data files that are not Parquet", SPEC,
+        "Rewrite the data files as Parquet at the source (rewrite_data_files with write.format.default=parquet).", reading::formats),
+    rule("IB-F005", Blocks, "Encrypted table", SPEC_ENCRYPTION,
+        "Write a copy without table encryption at the source and migrate that.", reading::encrypted),
+    rule("IB-F006", Blocks, "Unknown format version", SPEC_VERSIONS,
+        "Use a version of IceBridge that knows this format version.", reading::format_version),
+    rule("IB-F007", Blocks, "Column types that cannot be read and compared", SPEC_TYPES,
+        "Drop or convert the columns at the source, or leave the table out.", reading::types),
+    rule("IB-F008", Blocks, "Partition transforms that cannot be written", SPEC_TRANSFORMS,
+        "Clone the table (clone keeps what it does not understand), or change the partition spec at the source.", reading::transforms),
+    rule("IB-F009", Blocks, "Delete files that the target would ignore", UNITY,
+        "Rewrite the table: IceBridge applies the deletes. Or compact it at the source (rewrite_data_files).", target::ignored_deletes),
+    rule("IB-F010", Blocks, "The target cannot adopt metadata", REGISTER,
+        "Use rewrite, or a target that registers tables (embedded, SQL, or a REST catalog with the register endpoint).", target::cannot_adopt),
+    rule("IB-F011", Blocks, "Binary partition column", UNITY,
+        "Partition by another column at the source, or leave the table out.", target::binary_partition),
+    rule("IB-F012", Blocks, "Column types that Unity Catalog does not have", UNITY,
+        "Convert the columns at the source (uuid and fixed to string or binary, time to long), or leave the table out.", target::unity_types),
+    rule("IB-F013", Blocks, "Structs with required fields", UNITY,
+        "Make the nested fields optional at the source, or leave the table out.", target::required_nested),
+    rule("IB-F014", Blocks, "Partition transforms that Unity Catalog refuses", UNITY,
+        "Partition the source by plain columns (or not at all), or leave the table out.", target::expression_partition),
+    rule("IB-F015", Blocks, "Nested target namespace", UNITY_NAMES,
+        "Use {namespace_flat} in the mapping: Unity Catalog has one level of schemas.", target::nested_namespace),
+    rule("IB-F016", Blocks, "Identifier fields", UNITY_REST,
+        "Drop the identifier fields at the source (ALTER TABLE … DROP IDENTIFIER FIELDS): the target refuses to create tables that have them.", target::identifier_fields),
+    rule("IB-F017", Blocks, "Format version 3 cannot be written from outside", UNITY_V3,
+        "Leave the table out; Unity Catalog lets other engines read version 3 and not write it.", target::unity_v3),
+    rule("IB-F018", Blocks, "More than one sort or partition source per field", SPEC_TRANSFORMS,
+        "Clone the table, or change the sort order at the source.", reading::sort_transforms),
+
+    rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
+        "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
+    rule("IB-F102", Loses, "Snapshot history", SPEC_SNAPSHOTS,
+        "Clone the table if time travel into the past is needed; otherwise accept the loss.", losses::history),
+    rule("IB-F103", Loses, "Partition evolution", SPEC_EVOLUTION,
+        "Clone the table to keep every file under its own spec; otherwise accept that all rows take the current one.", losses::partition_evolution),
+    rule("IB-F104", Loses, "Statistics files", SPEC_STATISTICS,
+        "Accept the loss and compute statistics anew in the target.", losses::statistics),
+    rule("IB-F105", Loses, "Row lineage", SPEC_LINEAGE,
+        "Clone the table if readers follow row ids; otherwise accept that rows get new ones.", losses::row_lineage),
+    rule("IB-F106", Loses, "Table properties", PROPERTIES,
+        "Accept the loss, and set by hand what the target should have.", losses::properties),
+    rule("IB-F107", Loses, "Sort order", UNITY,
+        "Accept the loss, and cluster the table in the target (CLUSTER BY).", losses::sort_order),
+    rule("IB-F108", Loses, "Independence from the source", REGISTER,
+        "Use clone for a copy of its own; otherwise accept that the source's files must stay and that its maintenance (expire_snapshots, remove_orphan_files) can destroy the target.", losses::independence),
+    rule("IB-F109", Loses, "Properties that send new files to the source's folders", PROPERTIES,
+        "Accept the loss: the copy must not write into the source.", losses::places),
+
+    rule("IB-F201", Note, "Empty table", SPEC,
+        "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),
+    rule("IB-F202", Note, "Many small files", MAINTENANCE,
+        "Rewrite packs them; or compact at the source first (rewrite_data_files).", notes::small_files),
+    rule("IB-F203", Note, "Long history", MAINTENANCE,
+        "Expire old snapshots at the source first if the history is not needed (expire_snapshots).", notes::long_history),
+    rule("IB-F204", Note, "Files outside the table's location", SPEC,
+        "Nothing to do: they are read where they are, and a copy has them inside its own folder.", notes::outside),
+    rule("IB-F205", Note, "Nested namespace flattened", UNITY_NAMES,
+        "Change the mapping if another name reads better.", notes::flattened),
+    rule("IB-F206", Note, "Delete files", SPEC_DELETES,
+        "Nothing to do.", notes::deletes),
+    rule("IB-F207", Note, "Imported files without field ids", SPEC_NAME_MAPPING,
+        "Nothing to do: the name mapping is applied.", notes::name_mapping),
+];
