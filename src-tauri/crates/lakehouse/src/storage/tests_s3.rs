@@ -191,7 +191,7 @@ async fn what_s3_says_gets_its_code() {
     assert_eq!(storage.read("s3://other/none").await.unwrap_err().code, Code::FileMissing);
     assert_eq!(storage.read("s3://lake/a//b").await.unwrap_err().code, Code::Unsupported);
     assert!(!storage.exists("s3://lake/none").await.unwrap());
-    let mut with_fault = async |fault: Reply| -> Result<_, Error> {
+    let with_fault = async |fault: Reply| -> Result<_, Error> {
         bucket.lock().unwrap().faults.push(fault);
         storage.read("s3://lake/f").await
     };
