@@ -104,7 +104,8 @@ fn from_environment(catalog: &str, key: &str) -> Option<Secret> {
 /// On a thread of its own. One that never comes back is left behind: it holds nothing of ours.
 fn patiently<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let failed = |e: &dyn std::error::Error| Error::internal("the keychain's thread ended").with_cause_text(e.to_string());
+    let failed =
+        |e: &dyn std::error::Error| Error::internal("the keychain's thread ended").with_cause_text(e.to_string());
     std::thread::Builder::new()
         .name("keychain".into())
         .spawn(move || {
@@ -114,8 +115,10 @@ fn patiently<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'stati
         .map_err(|e| failed(&e))?;
     match receiver.recv_timeout(PATIENCE) {
         Ok(answer) => answer,
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::new(Code::KeychainUnavailable, "the keychain cannot be used")
-            .with_cause_text(format!("it did not answer within {} seconds; it may be locked", PATIENCE.as_secs()))),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(Error::new(Code::KeychainUnavailable, "the keychain cannot be used")
+                .with_cause_text(format!("it did not answer within {} seconds; it may be locked", PATIENCE.as_secs())))
+        }
         Err(error) => Err(failed(&error)),
     }
 }

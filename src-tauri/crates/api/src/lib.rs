@@ -13,9 +13,9 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 
 use icebridge_core::{SecretStore, Workspace, run};
+use icebridge_model::Result;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::run::{Event, JobView};
-use icebridge_model::Result;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::broadcast;

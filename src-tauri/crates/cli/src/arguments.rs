@@ -200,8 +200,10 @@ pub enum MapCommand {
     /// Every table with its target name, state and reason
     Preview(RouteArgs),
     /// Name the target of one table, beating every rule
-    #[command(after_help = "Examples:\n  icebridge map set sales.orders mart.orders\n  icebridge map set tmp.scratch --exclude\n  \
-        icebridge map set sales.orders --clear")]
+    #[command(
+        after_help = "Examples:\n  icebridge map set sales.orders mart.orders\n  icebridge map set tmp.scratch --exclude\n  \
+        icebridge map set sales.orders --clear"
+    )]
     Set {
         #[command(flatten)]
         route: RouteArgs,
@@ -217,12 +219,14 @@ pub enum MapCommand {
         clear: bool,
     },
     /// Add, remove or reset rules; the first rule that matches names the table
-    #[command(after_help = "Placeholders: {namespace} {namespace_flat} {table}, {0} {1} … for the pattern's wildcards, {1} \
+    #[command(
+        after_help = "Placeholders: {namespace} {namespace_flat} {table}, {0} {1} … for the pattern's wildcards, {1} \
         {name} for a regex's groups.\n\nExamples:\n  \
         icebridge map rule 'raw_*.*' 'raw' '{0}_{1}' --first\n  \
         icebridge map rule --regex '(?<env>dev|prod)_(.+)\\.(.+)' '{env}' '{3}' --case snake\n  \
         icebridge map rule 'tmp.*' --exclude --first\n  \
-        icebridge map rule --remove 2")]
+        icebridge map rule --remove 2"
+    )]
     Rule(RuleArgs),
     /// Write the mapping as CSV: source,target,state
     Export {
@@ -515,8 +519,12 @@ mod tests {
     fn a_run_takes_a_plan_or_resumes() {
         let parse = |words: &[&str]| Arguments::try_parse_from(["icebridge"].iter().chain(words)).map(|a| a.command);
         assert!(matches!(parse(&["run", "p.json"]), Ok(Command::Run(RunArgs { plan: Some(_), resume: None }))));
-        assert!(matches!(parse(&["run", "--resume"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job.is_empty()));
-        assert!(matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job == "j"));
+        assert!(
+            matches!(parse(&["run", "--resume"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job.is_empty())
+        );
+        assert!(
+            matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job == "j")
+        );
         assert!(parse(&["run"]).is_err() && parse(&["run", "p", "--resume"]).is_err());
         assert!(parse(&["map", "set", "a.b", "c.d", "--exclude"]).is_err());
         assert!(parse(&["map", "set", "a.b"]).is_err());

@@ -20,7 +20,8 @@ pub fn secrets(catalog: &str, keys: &[String]) -> Result<BTreeMap<String, Secret
             true => rpassword::prompt_password(format!("{key} for {catalog}: ")),
             false => line(),
         };
-        let given = given.map_err(|e| Error::invalid(format!("the secret {key} cannot be read")).about(catalog).with_cause(e))?;
+        let given = given
+            .map_err(|e| Error::invalid(format!("the secret {key} cannot be read")).about(catalog).with_cause(e))?;
         if given.is_empty() {
             return Err(Error::new(Code::CredentialsMissing, format!("the secret {key} is empty"))
                 .about(catalog)

@@ -19,7 +19,9 @@ pub async fn route(api: &Api, arguments: &RouteArgs) -> Result<Route> {
         match names.as_slice() {
             [name] => Ok(name.to_string()),
             [] => Err(Error::invalid(format!("there is no {word} catalog yet")).with_hint(match role {
-                Role::Source => "Add one with `icebridge catalog add NAME --kind … --uri …`, or try `icebridge sample`.",
+                Role::Source => {
+                    "Add one with `icebridge catalog add NAME --kind … --uri …`, or try `icebridge sample`."
+                }
                 Role::Target => "Add one with `icebridge catalog add NAME --target --kind embedded --uri FOLDER`.",
             })),
             many => Err(Error::invalid(format!("say which {word} is meant"))

@@ -156,8 +156,9 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
     }
     for key in spec.properties.keys() {
         if looks_secret(key) {
-            return Err(Error::invalid(format!("the property `{key}` is a secret"))
-                .with_hint("Secrets go to the keychain: use `--secret` (or the window's field for it), never a property."));
+            return Err(Error::invalid(format!("the property `{key}` is a secret")).with_hint(
+                "Secrets go to the keychain: use `--secret` (or the window's field for it), never a property.",
+            ));
         }
     }
     spec.uri = spec.uri.trim().to_string();
@@ -174,8 +175,10 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
             spec.uri = absolute(&spec.uri)?;
             Ok(())
         }
-        (CatalogKind::Files, Role::Target) => Err(Error::invalid("a bare folder cannot be a target: it has no catalog to commit to")
-            .with_hint("Use --kind embedded, which keeps a catalog beside the warehouse folder.")),
+        (CatalogKind::Files, Role::Target) => {
+            Err(Error::invalid("a bare folder cannot be a target: it has no catalog to commit to")
+                .with_hint("Use --kind embedded, which keeps a catalog beside the warehouse folder."))
+        }
         (CatalogKind::Embedded, Role::Target) => {
             spec.uri = absolute(&spec.uri)?;
             Ok(())
@@ -223,7 +226,8 @@ fn absolute(path: &str) -> Result<String> {
         return Ok(path.to_string());
     }
     let path = path.strip_prefix("file:").unwrap_or(path);
-    let absolute = std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path).with_cause(e))?;
+    let absolute =
+        std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path).with_cause(e))?;
     let text = absolute.to_str().ok_or_else(|| Error::invalid("the path is not UTF-8").about(path))?;
     Ok(text.trim_end_matches('/').to_string())
 }
@@ -231,9 +235,19 @@ fn absolute(path: &str) -> Result<String> {
 fn looks_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     SECRET_KEYS.contains(&key.as_str())
-        || ["password", "secret", "access-key", "access-key-id", "session-token", "authorization", "credential", "private-key", ".token"]
-            .iter()
-            .any(|end| key.ends_with(end))
+        || [
+            "password",
+            "secret",
+            "access-key",
+            "access-key-id",
+            "session-token",
+            "authorization",
+            "credential",
+            "private-key",
+            ".token",
+        ]
+        .iter()
+        .any(|end| key.ends_with(end))
 }
 
 #[cfg(test)]

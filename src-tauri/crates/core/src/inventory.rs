@@ -39,15 +39,19 @@ pub async fn refresh(
     let wanted: Vec<TableIdent> =
         listed.iter().filter(|table| only.is_empty() || only.iter().any(|glob| glob.matches(table))).cloned().collect();
     if wanted.is_empty() && !listed.is_empty() {
-        return Err(Error::invalid("no table matches the patterns")
-            .about(request.only.join(", "))
-            .with_hint(format!("{} has {} tables, the first is {}.", request.source, listed.len(), listed[0])));
+        return Err(Error::invalid("no table matches the patterns").about(request.only.join(", ")).with_hint(format!(
+            "{} has {} tables, the first is {}.",
+            request.source,
+            listed.len(),
+            listed[0]
+        )));
     }
 
     let mut summary = InventorySummary { source: request.source.clone(), ..InventorySummary::default() };
     let total = wanted.len();
     let mut told = Instant::now();
-    let mut rows = futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table)).buffer_unordered(AT_ONCE);
+    let mut rows =
+        futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table)).buffer_unordered(AT_ONCE);
     loop {
         let row = tokio::select! {
             row = rows.next() => row,
@@ -93,7 +97,9 @@ async fn capture(source: Arc<dyn Catalog>, ident: TableIdent) -> InventoryRow {
     let outcome = match AbortOnDropHandle::new(reading).await {
         Ok(Ok(facts)) => InventoryOutcome::Facts(Box::new(facts)),
         Ok(Err(error)) => InventoryOutcome::Problem(error.about(&ident)),
-        Err(died) => InventoryOutcome::Problem(Error::internal("reading the table's metadata failed").about(&ident).with_cause(died)),
+        Err(died) => InventoryOutcome::Problem(
+            Error::internal("reading the table's metadata failed").about(&ident).with_cause(died),
+        ),
     };
     InventoryRow { ident, captured_at: now(), outcome }
 }

@@ -130,8 +130,9 @@ fn nothing_to_do(plan: &Plan) -> Error {
         ),
         false => (Code::PreflightBlocked, "`icebridge preflight` shows for each table what to do."),
     };
-    let mut error =
-        Error::new(code, "no table is ready to be migrated").about(format!("{} to {}", plan.source, plan.target)).with_hint(hint);
+    let mut error = Error::new(code, "no table is ready to be migrated")
+        .about(format!("{} to {}", plan.source, plan.target))
+        .with_hint(hint);
     for left in plan.left_out.iter().take(REASONS_SHOWN) {
         error = error.with_cause_text(format!("{} [{}] {}", left.source, left.codes.join(" "), left.reason));
     }

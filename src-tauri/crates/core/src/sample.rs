@@ -31,7 +31,8 @@ pub async fn create(workspace: &Workspace, folder: Option<&Path>) -> Result<Samp
     if !lakehouse.join("catalog.db").is_file() {
         lay_out(&folder, &lakehouse).await?;
     }
-    let source = spec(SOURCE, Role::Source, CatalogKind::Sql, format!("sqlite:{}", text(&lakehouse.join("catalog.db"))?));
+    let source =
+        spec(SOURCE, Role::Source, CatalogKind::Sql, format!("sqlite:{}", text(&lakehouse.join("catalog.db"))?));
     let target = spec(TARGET, Role::Target, CatalogKind::Embedded, text(&folder.join("managed"))?.to_string());
     let save = |spec| connect::save(workspace, SaveCatalog { spec, secrets: BTreeMap::new() });
     let (source, target) = (save(source).await?, save(target).await?);

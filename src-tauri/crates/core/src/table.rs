@@ -48,7 +48,9 @@ pub async fn rows(workspace: &Workspace, request: &TableRequest, limit: usize) -
             && let Some(batch) = batches.try_next().await.map_err(about)?
         {
             let wanted = batch.num_rows().min(limit - rows.len());
-            rows.extend((0..wanted).map(|row| Value::Object(digest::text::object(&schema.fields, batch.columns(), row))));
+            rows.extend(
+                (0..wanted).map(|row| Value::Object(digest::text::object(&schema.fields, batch.columns(), row))),
+            );
         }
         if rows.len() >= limit {
             break;
@@ -75,7 +77,8 @@ fn snapshot(table: &Table, request: &TableRequest) -> Result<Option<i64>> {
             Some(_) => Ok(Some(id)),
             None => {
                 let known = table.metadata.snapshots.iter().rev().take(5).map(|s| s.snapshot_id.to_string());
-                Err(missing(format!("snapshot {id}")).with_hint(format!("Its latest are {}.", known.collect::<Vec<_>>().join(", "))))
+                Err(missing(format!("snapshot {id}"))
+                    .with_hint(format!("Its latest are {}.", known.collect::<Vec<_>>().join(", "))))
             }
         },
         (None, Some(name)) => match table.metadata.reference(name) {

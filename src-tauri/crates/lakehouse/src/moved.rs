@@ -21,8 +21,10 @@ use std::sync::Arc;
 /// `folder` holds, for now, what was written under `from` and will be used as `to`; `catalog` is the SQL catalog's file in
 /// it. Returns how many tables it has. Not repeatable: work on a draft, and throw it away after an error.
 pub async fn settle(folder: &Path, catalog: &Path, from: &str, to: &str) -> Result<usize> {
-    let failed = |e: sqlx::Error| Error::internal("the moved catalog cannot be changed").about(catalog.display()).with_cause(e);
-    let place = Place { folder: folder.to_path_buf(), from: format!("{}/", canonical(from)), map: PathMap::new(from, to) };
+    let failed =
+        |e: sqlx::Error| Error::internal("the moved catalog cannot be changed").about(catalog.display()).with_cause(e);
+    let place =
+        Place { folder: folder.to_path_buf(), from: format!("{}/", canonical(from)), map: PathMap::new(from, to) };
     let options = SqliteConnectOptions::new().filename(catalog);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
     let rows = sqlx::query("SELECT rowid, metadata_location, coalesce(iceberg_type, 'TABLE') FROM iceberg_tables")
@@ -35,15 +37,20 @@ pub async fn settle(folder: &Path, catalog: &Path, from: &str, to: &str) -> Resu
         let is_table = kind.eq_ignore_ascii_case("TABLE");
         tables += usize::from(is_table);
         let moving = Arc::new(place.clone());
-        let moved = tokio::task::spawn_blocking(move || if is_table { moving.table(&location) } else { moving.view(&location) })
+        let moved =
+            tokio::task::spawn_blocking(
+                move || if is_table { moving.table(&location) } else { moving.view(&location) },
+            )
             .await
             .map_err(|e| Error::internal("moving a table was cut short").with_cause(e))??;
-        sqlx::query("UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = NULL WHERE rowid = ?")
-            .bind(moved)
-            .bind(id)
-            .execute(&mut connection)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = NULL WHERE rowid = ?",
+        )
+        .bind(moved)
+        .bind(id)
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
     }
     connection.close().await.map_err(failed)?;
     Ok(tables)

@@ -78,7 +78,11 @@ fn told(check: &CatalogCheck) -> String {
                 false => format!("; it can {}", check.abilities.join(" and ")),
             };
             let namespaces = words::count(check.namespaces, "namespace", "namespaces");
-            format!("{} answers: {}, {namespaces}{abilities}", check.name, words::count(check.tables, "table", "tables"))
+            format!(
+                "{} answers: {}, {namespaces}{abilities}",
+                check.name,
+                words::count(check.tables, "table", "tables")
+            )
         }
     }
 }

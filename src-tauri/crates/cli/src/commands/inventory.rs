@@ -25,7 +25,11 @@ pub async fn take(api: &Api, request: InventoryRequest, output: &Output) -> Resu
 pub fn told(summary: &InventorySummary) -> String {
     let problems = match summary.problems {
         0 => String::new(),
-        n => format!("; {} could not be read, see: icebridge tables {}", words::count(n, "table", "tables"), summary.source),
+        n => format!(
+            "; {} could not be read, see: icebridge tables {}",
+            words::count(n, "table", "tables"),
+            summary.source
+        ),
     };
     format!(
         "{} in {}: {} rows, {}{problems}",

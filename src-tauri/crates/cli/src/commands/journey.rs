@@ -113,7 +113,10 @@ async fn earlier_plan(api: &Api, route: &Route, output: &Output) -> Result<Optio
         let name = format!("{}.json", job.plan_hash.get(..12).unwrap_or(&job.plan_hash));
         let path = std::path::Path::new(&about.state_dir).join("plans").join(name);
         if path.is_file() {
-            output.note(format!("  nothing is left to migrate: running the plan of job {} again, which changes nothing\n", job.job));
+            output.note(format!(
+                "  nothing is left to migrate: running the plan of job {} again, which changes nothing\n",
+                job.job
+            ));
             return path_text(&path).map(Some);
         }
     }

@@ -75,13 +75,15 @@ async fn about(api: &Api, output: &Output) -> Result<Ended> {
 pub fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Ended> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "icebridge", &mut script);
-    let script = String::from_utf8(script).map_err(|e| Error::internal("the completions are not text").with_cause(e))?;
+    let script =
+        String::from_utf8(script).map_err(|e| Error::internal("the completions are not text").with_cause(e))?;
     output.print(&script)?;
     Ok(Ended::Done)
 }
 
 /// Requests are JSON, and JSON is UTF-8.
 pub fn path_text(path: &Path) -> Result<String> {
-    let path = std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path.display()).with_cause(e))?;
+    let path = std::path::absolute(path)
+        .map_err(|e| Error::invalid("the path cannot be used").about(path.display()).with_cause(e))?;
     path.to_str().map(str::to_string).ok_or_else(|| Error::invalid("the path is not UTF-8").about(path.display()))
 }

@@ -68,12 +68,20 @@ pub fn told(report: &PreflightReport) -> String {
         };
         if table.findings.is_empty() {
             let ready = if table.target.is_some() { "ready" } else { "" };
-            let cells = [table.source.to_string(), mode.into(), ready.into(), String::new(), String::new(), table.mode_reason.clone()];
+            let cells = [
+                table.source.to_string(),
+                mode.into(),
+                ready.into(),
+                String::new(),
+                String::new(),
+                table.mode_reason.clone(),
+            ];
             grid.row(cells);
         }
         for (i, finding) in table.findings.iter().enumerate() {
             let (name, mode) = if i == 0 { (table.source.to_string(), mode) } else { (String::new(), "") };
-            let words = [name, mode.into(), said(finding), finding.code.clone(), finding.title.clone(), finding.reason.clone()];
+            let words =
+                [name, mode.into(), said(finding), finding.code.clone(), finding.title.clone(), finding.reason.clone()];
             grid.row(words);
         }
     }

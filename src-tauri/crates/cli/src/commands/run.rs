@@ -133,7 +133,10 @@ pub fn told(view: &JobView) -> String {
     for table in tables {
         let failed = table.validation.iter().flat_map(|v| &v.checks).filter(|c| !c.passed);
         for check in failed {
-            text.push_str(&format!("{}: {} differs: source {}, target {}\n", table.source, check.name, check.source, check.target));
+            text.push_str(&format!(
+                "{}: {} differs: source {}, target {}\n",
+                table.source, check.name, check.source, check.target
+            ));
         }
         if let Some(error) = &table.error {
             text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));

@@ -57,7 +57,10 @@ fn told(facts: &TableFacts) -> String {
             files.position_delete_files, files.equality_delete_files, files.deletion_vectors
         ),
     );
-    fact("all snapshots' files", format!("{}, {}", words::number(files.history_files), words::bytes(files.history_bytes)));
+    fact(
+        "all snapshots' files",
+        format!("{}, {}", words::number(files.history_files), words::bytes(files.history_bytes)),
+    );
     for spec in &facts.partition_specs {
         let current = if spec.spec_id == facts.default_spec_id { "partitioned by" } else { "once partitioned by" };
         fact(current, partitioning(spec, &facts.schema));
@@ -73,7 +76,13 @@ fn told(facts: &TableFacts) -> String {
             Type::Struct(_) => "struct".to_string(),
             other => other.to_string(),
         };
-        columns.row([id.to_string(), path, words, required.to_string(), top.and_then(|f| f.doc.clone()).unwrap_or_default()]);
+        columns.row([
+            id.to_string(),
+            path,
+            words,
+            required.to_string(),
+            top.and_then(|f| f.doc.clone()).unwrap_or_default(),
+        ]);
     }
     format!("{grid}\n{columns}")
 }
@@ -83,7 +92,8 @@ fn partitioning(spec: &PartitionSpec, schema: &Schema) -> String {
         return "nothing".into();
     }
     let fields = spec.fields.iter().map(|field| {
-        let source = schema.find(field.source_id).map_or_else(|| format!("field {}", field.source_id), |(path, _)| path);
+        let source =
+            schema.find(field.source_id).map_or_else(|| format!("field {}", field.source_id), |(path, _)| path);
         format!("{}({source})", field.transform)
     });
     fields.collect::<Vec<_>>().join(", ")
@@ -116,5 +126,9 @@ fn measure(measured: &Measurement) -> String {
         ]);
     }
     let snapshot = measured.snapshot_id.map_or("none".into(), |id| id.to_string());
-    format!("rows      {}\ndigest    {}\nsnapshot  {snapshot}\n\n{columns}", words::number(measured.rows), measured.digest)
+    format!(
+        "rows      {}\ndigest    {}\nsnapshot  {snapshot}\n\n{columns}",
+        words::number(measured.rows),
+        measured.digest
+    )
 }

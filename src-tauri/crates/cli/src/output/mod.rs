@@ -29,7 +29,8 @@ impl Output {
     pub fn print(&self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        match out.write_all(text.as_bytes()).and_then(|()| out.write_all(newline.as_bytes())).and_then(|()| out.flush()) {
+        match out.write_all(text.as_bytes()).and_then(|()| out.write_all(newline.as_bytes())).and_then(|()| out.flush())
+        {
             // The reader has seen enough: `icebridge tables lake | head`.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(Error::invalid("the result cannot be printed").with_cause(error)),
@@ -57,5 +58,6 @@ impl Output {
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| Error::internal("the result cannot be written as JSON").with_cause(e))
+    serde_json::to_string_pretty(value)
+        .map_err(|e| Error::internal("the result cannot be written as JSON").with_cause(e))
 }

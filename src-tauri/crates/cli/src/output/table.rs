@@ -22,7 +22,9 @@ impl Grid {
 
     pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
         // A line break or a control character in a name must not break the table, or reach the terminal.
-        let cells = cells.into_iter().map(|cell| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>());
+        let cells = cells
+            .into_iter()
+            .map(|cell| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>());
         self.table.add_row(cells);
         self.rows += 1;
     }

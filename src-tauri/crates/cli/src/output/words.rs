@@ -90,6 +90,9 @@ mod tests {
             .with_cause_text("no such file")
             .with_hint("Restore it.");
         let text = super::error(&full);
-        assert_eq!(text, "error: a data file is missing (a.b)\n  caused by: no such file\nhint: Restore it.\ncode: file-missing");
+        assert_eq!(
+            text,
+            "error: a data file is missing (a.b)\n  caused by: no such file\nhint: Restore it.\ncode: file-missing"
+        );
     }
 }

@@ -43,7 +43,11 @@ fn tables() -> Vec<Judged> {
         judged("z.last", CopyMode::Clone, vec![finding("IB-F204", Verdict::Note, false)]),
         judged("a.first", CopyMode::Rewrite, vec![finding("IB-F102", Verdict::Loses, true)]),
         judged("m.lossy", CopyMode::Rewrite, vec![finding("IB-F102", Verdict::Loses, false)]),
-        judged("m.blocked", CopyMode::Rewrite, vec![finding("IB-F004", Verdict::Blocks, false), finding("IB-F102", Verdict::Loses, false)]),
+        judged(
+            "m.blocked",
+            CopyMode::Rewrite,
+            vec![finding("IB-F004", Verdict::Blocks, false), finding("IB-F102", Verdict::Loses, false)],
+        ),
     ]
 }
 
@@ -94,7 +98,11 @@ async fn a_plan_file_is_read_back_and_tampering_shows() {
 #[test]
 fn nothing_to_do_says_why_for_each_table() {
     let only = |verdict| {
-        let plan = assemble(&route(), &Settings::default(), vec![judged("a.b", CopyMode::Clone, vec![finding("IB-F1", verdict, false)])]);
+        let plan = assemble(
+            &route(),
+            &Settings::default(),
+            vec![judged("a.b", CopyMode::Clone, vec![finding("IB-F1", verdict, false)])],
+        );
         nothing_to_do(&plan.unwrap())
     };
     assert_eq!(only(Verdict::Loses).code, Code::LossNotAccepted);
@@ -146,5 +154,8 @@ fn an_excluded_table_is_left_out_with_its_reason() {
     table.findings.mode_reason = "left out by rule 2".into();
     let plan = assemble(&route(), &Settings::default(), vec![table]).unwrap();
     assert_eq!(plan.left_out[0].source, TableIdent::parse("a.b").unwrap());
-    assert_eq!((plan.left_out[0].codes.join(""), plan.left_out[0].reason.as_str()), ("excluded".into(), "left out by rule 2"));
+    assert_eq!(
+        (plan.left_out[0].codes.join(""), plan.left_out[0].reason.as_str()),
+        ("excluded".into(), "left out by rule 2")
+    );
 }

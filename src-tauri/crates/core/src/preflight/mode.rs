@@ -29,9 +29,10 @@ pub(super) fn choose(target: &Target, settings: &Settings, findings: impl Fn(Cop
             &[CopyMode::Rewrite],
             "rewrite, because this REST catalog places the table itself and cannot adopt metadata",
         ),
-        TargetKind::Unity => {
-            (&[CopyMode::Rewrite], "rewrite, because Unity Catalog makes managed tables by itself and one snapshot at a time")
-        }
+        TargetKind::Unity => (
+            &[CopyMode::Rewrite],
+            "rewrite, because Unity Catalog makes managed tables by itself and one snapshot at a time",
+        ),
     };
     let mut tried: Vec<Chosen> = Vec::new();
     for &mode in order {
@@ -39,7 +40,12 @@ pub(super) fn choose(target: &Target, settings: &Settings, findings: impl Fn(Cop
         let blocked = found.iter().any(|f| f.verdict == Verdict::Blocks);
         let reason = match tried.first() {
             None => why.to_string(),
-            Some(first) => format!("{}, because {} is blocked by {}", mode.as_str(), first.mode.as_str(), blockers(&first.findings)),
+            Some(first) => format!(
+                "{}, because {} is blocked by {}",
+                mode.as_str(),
+                first.mode.as_str(),
+                blockers(&first.findings)
+            ),
         };
         tried.push(Chosen { mode, reason, findings: found });
         if !blocked {

@@ -47,7 +47,9 @@ fn looks_like_unity(uri: &str) -> bool {
     let uri = uri.to_ascii_lowercase();
     let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
     uri.contains("/unity-catalog/iceberg")
-        || [".databricks.com", ".databricks.us", ".databricks.cn", ".azuredatabricks.net"].iter().any(|d| host.ends_with(d))
+        || [".databricks.com", ".databricks.us", ".databricks.cn", ".azuredatabricks.net"]
+            .iter()
+            .any(|d| host.ends_with(d))
 }
 
 #[cfg(test)]

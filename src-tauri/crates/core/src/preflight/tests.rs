@@ -56,7 +56,8 @@ fn target(kind: TargetKind) -> Target {
 }
 
 fn mapped(facts: &TableFacts) -> MappingRow {
-    let preview = mapping::resolve(&icebridge_model::mapping::Mapping::standard(), &[facts.ident.clone()], &HashSet::new());
+    let preview =
+        mapping::resolve(&icebridge_model::mapping::Mapping::standard(), &[facts.ident.clone()], &HashSet::new());
     preview.unwrap().rows.remove(0)
 }
 
@@ -205,7 +206,14 @@ fn every_rule_is_tried_above_and_told_in_the_docs() {
         }
         assert!(rule.link.starts_with("https://") && rule.fix.ends_with(|c| c == '.' || c == ')'));
         let number: u32 = rule.code["IB-F".len()..].parse().unwrap();
-        assert_eq!(number / 100, match rule.verdict { Verdict::Blocks => 0, Verdict::Loses => 1, Verdict::Note => 2 });
+        assert_eq!(
+            number / 100,
+            match rule.verdict {
+                Verdict::Blocks => 0,
+                Verdict::Loses => 1,
+                Verdict::Note => 2,
+            }
+        );
     }
     let told = docs.lines().filter(|line| line.starts_with("| `IB-F")).count();
     assert_eq!(told, rules::RULES.len(), "docs/findings.md has a code that the rule table lacks");
@@ -232,7 +240,8 @@ fn the_mode_suits_the_target_and_says_why() {
 
     // A REST catalog that adopts takes a clone where a rewrite is not possible.
     let mut strange = facts.clone();
-    strange.partition_specs = vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder"}]))];
+    strange.partition_specs =
+        vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder"}]))];
     let adopting = Target { kind: TargetKind::Rest, adopts: true };
     let found = judged(&strange, &adopting, None);
     assert_eq!((found.mode, found.is_blocked()), (Some(CopyMode::Clone), false));

@@ -24,10 +24,14 @@ pub fn history(context: &Context) -> Option<String> {
 pub fn partition_evolution(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     let current = facts.default_spec_id;
-    let older: u64 = facts.files.specs_in_use.iter().filter(|(spec, _)| **spec != current).map(|(_, files)| files).sum();
+    let older: u64 =
+        facts.files.specs_in_use.iter().filter(|(spec, _)| **spec != current).map(|(_, files)| files).sum();
     if facts.partition_specs.len() > 1 {
         let specs = facts.partition_specs.len();
-        Some(format!("{specs} partition specs become one; {} under an older one", counted(older, "file is", "files are")))
+        Some(format!(
+            "{specs} partition specs become one; {} under an older one",
+            counted(older, "file is", "files are")
+        ))
     } else {
         None
     }

@@ -14,12 +14,16 @@ pub fn problem(context: &Context) -> Option<String> {
 pub fn formats(context: &Context) -> Option<String> {
     let formats = &context.facts?.files.formats;
     let other = formats.iter().filter(|(format, _)| !format.eq_ignore_ascii_case("parquet"));
-    let words: Vec<String> = other.map(|(format, count)| counted(*count, &format!("{format} file"), &format!("{format} files"))).collect();
+    let words: Vec<String> =
+        other.map(|(format, count)| counted(*count, &format!("{format} file"), &format!("{format} files"))).collect();
     listed(&words)
 }
 
 pub fn encrypted(context: &Context) -> Option<String> {
-    context.facts?.encrypted.then(|| "its metadata names encryption keys, and only their owner's engines can read the files".into())
+    context
+        .facts?
+        .encrypted
+        .then(|| "its metadata names encryption keys, and only their owner's engines can read the files".into())
 }
 
 pub fn format_version(context: &Context) -> Option<String> {
@@ -34,7 +38,8 @@ pub fn types(context: &Context) -> Option<String> {
 pub fn transforms(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     let spec = facts.partition_spec();
-    let strange = |field: &&PartitionField| matches!(field.transform, Transform::Other(_)) || field.source_ids.len() > 1;
+    let strange =
+        |field: &&PartitionField| matches!(field.transform, Transform::Other(_)) || field.source_ids.len() > 1;
     let named = |field: &PartitionField| match field.source_ids.len() {
         0 | 1 => format!("{} ({})", field.name, field.transform),
         n => format!("{} ({} of {n} columns)", field.name, field.transform),

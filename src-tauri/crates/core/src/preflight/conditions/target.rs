@@ -102,7 +102,8 @@ pub fn nested_namespace(context: &Context) -> Option<String> {
 
 pub fn identifier_fields(context: &Context) -> Option<String> {
     let schema = &context.for_unity()?.schema;
-    let names = schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
+    let names =
+        schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
     listed(&names.collect::<Vec<_>>())
 }
 
