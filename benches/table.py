@@ -53,7 +53,7 @@ def warehouse(folder: Path) -> Path:
 
 def ensure(cache: Path, rows: int) -> dict[str, object]:
     """Make the table unless the cache has it; tell where it is and what it holds."""
-    folder = cache / "bench" / f"source-{VERSION}-{rows}"
+    folder = cache.resolve() / "bench" / f"source-{VERSION}-{rows}"
     told = folder / "source.json"
     if not told.is_file():
         shutil.rmtree(folder, ignore_errors=True)
