@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tests.lakehouse.judge import Judge
 from tests.lakehouse.registry import quoted
@@ -67,7 +68,8 @@ def pyiceberg_catalog(folder: Path, catalog: str = CATALOG) -> SqlCatalog:
     """A managed catalog as PyIceberg opens it, unchanged."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    return SqlCatalog(catalog, uri=f"sqlite:///{folder / 'catalog.db'}", warehouse=f"file://{folder / 'warehouse'}")
+    database = f"sqlite:///{quote(str(folder / 'catalog.db'))}"
+    return SqlCatalog(catalog, uri=database, warehouse=f"file://{folder / 'warehouse'}")
 
 
 def same(expected: dict[str, Any], found: dict[str, Any]) -> bool:
