@@ -101,7 +101,9 @@ class Icebridge:
         chosen = ["--mode", mode] if mode else []
         route = ["--source", source, "--target", target]
         self.run("inventory", source)
-        self.run("preflight", *route, *chosen, "--accept-all-losses")
+        judged = self.outcome("preflight", *route, *chosen, "--accept-all-losses")
+        # 1 where a table is blocked: the others go on.
+        assert judged.code in (0, 1), judged
         return self.run("plan", *route, *chosen, *extra)
 
 

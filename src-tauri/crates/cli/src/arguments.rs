@@ -526,6 +526,13 @@ mod tests {
             matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job == "j")
         );
         assert!(parse(&["run"]).is_err() && parse(&["run", "p", "--resume"]).is_err());
+        let sample = |words: &[&str]| match parse(words) {
+            Ok(Command::Journey(journey)) => journey.sample,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(sample(&["journey"]), None);
+        assert_eq!(sample(&["journey", "--sample"]), Some(None));
+        assert_eq!(sample(&["journey", "--sample", "d"]), Some(Some("d".into())));
         assert!(parse(&["map", "set", "a.b", "c.d", "--exclude"]).is_err());
         assert!(parse(&["map", "set", "a.b"]).is_err());
     }

@@ -81,5 +81,8 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::StorageDenied,
         _ => Code::StorageFailed,
     };
-    Error::new(code, "the sample lakehouse cannot be laid out").about(path.display()).with_cause(error)
+    Error::new(code, "the sample lakehouse cannot be laid out")
+        .about(path.display())
+        .with_hint("Choose a folder that this user may write to, on a disk with 10 MB of room.")
+        .with_cause(error)
 }

@@ -7,6 +7,7 @@ use icebridge_lakehouse::{Table, digest, facts, scan};
 use icebridge_model::catalog::Role;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::ops::{Rows, TableRequest};
+use icebridge_model::schema::Schema;
 use icebridge_model::validation::Measurement;
 use icebridge_model::{Error, Result};
 use serde_json::Value;
@@ -30,7 +31,9 @@ pub async fn facts(workspace: &Workspace, request: &TableRequest) -> Result<Tabl
 pub async fn measure(workspace: &Workspace, request: &TableRequest, cancel: &CancellationToken) -> Result<Measurement> {
     let table = open(workspace, request).await?;
     let snapshot = snapshot(&table, request)?;
-    digest::measure(&table, snapshot, cancel, &|_| {}).await.map_err(|e| e.about(&request.table))
+    digest::measure_as(&table, snapshot, schema(&table, request, snapshot), cancel, &|_| {})
+        .await
+        .map_err(|e| e.about(&request.table))
 }
 
 /// The first rows in the order of the files, deletes applied.
@@ -38,7 +41,7 @@ pub async fn rows(workspace: &Workspace, request: &TableRequest, limit: usize) -
     let table = open(workspace, request).await?;
     let snapshot = snapshot(&table, request)?;
     let about = |e: Error| e.about(&request.table);
-    let schema = table.metadata.read_schema(snapshot).clone();
+    let schema = schema(&table, request, snapshot).clone();
     let reader = Reader::new(&table, &schema).map_err(about)?;
     let limit = limit.min(MOST_ROWS);
     let mut rows: Vec<Value> = Vec::new();
@@ -66,6 +69,13 @@ async fn open(workspace: &Workspace, request: &TableRequest) -> Result<Table> {
         Role::Target => workspace.open_target(&spec.name).await?.load(&request.table).await,
     };
     table.map_err(|e| e.about(&request.table))
+}
+
+fn schema<'a>(table: &'a Table, request: &TableRequest, snapshot: Option<i64>) -> &'a Schema {
+    match &request.reference {
+        Some(name) => table.metadata.reference_schema(name),
+        None => table.metadata.read_schema(snapshot),
+    }
 }
 
 /// The snapshot that was asked for, or the current one.

@@ -57,7 +57,8 @@ fn primitive_type(primitive: &Primitive) -> Result<DataType> {
         Primitive::String => DataType::Utf8,
         Primitive::Uuid => DataType::FixedSizeBinary(16),
         Primitive::Fixed(length) => DataType::FixedSizeBinary(
-            i32::try_from(*length).map_err(|_| Error::new(Code::Unsupported, format!("fixed[{length}] is too long")))?,
+            i32::try_from(*length)
+                .map_err(|_| Error::new(Code::Unsupported, format!("fixed[{length}] is too long")))?,
         ),
         Primitive::Binary => DataType::Binary,
         Primitive::Unknown => DataType::Null,

@@ -213,15 +213,25 @@ impl TableMetadata {
         self.properties.get("schema.name-mapping.default").map(String::as_str)
     }
 
+    /// What a read of a branch or tag shows: a branch goes on, so it has the table's current schema; a tag has the schema of
+    /// its snapshot, as Spark does.
+    pub fn reference_schema(&self, name: &str) -> &Schema {
+        match self.refs.get(name) {
+            Some(r) if r.kind == "tag" => self.snapshot_schema(r.snapshot_id),
+            _ => self.current_schema(),
+        }
+    }
+
+    fn snapshot_schema(&self, snapshot_id: i64) -> &Schema {
+        let id = self.snapshot(snapshot_id).and_then(|s| s.schema_id);
+        id.and_then(|id| self.schema(id)).unwrap_or_else(|| self.current_schema())
+    }
+
     /// What a read of this snapshot shows: the table's current schema for the current snapshot, the snapshot's own
     /// schema for time travel by id, as Spark does.
     pub fn read_schema(&self, snapshot_id: Option<i64>) -> &Schema {
         match snapshot_id {
-            Some(id) if Some(id) != self.current_snapshot_id => self
-                .snapshot(id)
-                .and_then(|s| s.schema_id)
-                .and_then(|id| self.schema(id))
-                .unwrap_or_else(|| self.current_schema()),
+            Some(id) if Some(id) != self.current_snapshot_id => self.snapshot_schema(id),
             _ => self.current_schema(),
         }
     }

@@ -13,7 +13,7 @@ use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,8 +86,8 @@ impl Place {
             let bytes = self.read(&path)?;
             for entry in manifests::live_files(bytes.clone(), &path)? {
                 let name = canonical(&entry.path);
-                if !changed.contains_key(&name) {
-                    changed.insert(name, self.delete_file(&entry)?);
+                if let hash_map::Entry::Vacant(vacant) = changed.entry(name) {
+                    vacant.insert(self.delete_file(&entry)?);
                 }
             }
             let relocated = changed.iter().filter_map(|(name, done)| Some((name.clone(), done.clone()?))).collect();
@@ -181,5 +181,8 @@ fn failed(path: &str, error: std::io::Error) -> Error {
         std::io::ErrorKind::NotFound => Code::FileMissing,
         _ => Code::StorageFailed,
     };
-    Error::new(code, "a file of the moved lakehouse cannot be used").about(path).with_cause(error)
+    Error::new(code, "a file of the moved lakehouse cannot be used")
+        .about(path)
+        .with_hint("Choose a folder that this user may write to, on a disk with room for it.")
+        .with_cause(error)
 }

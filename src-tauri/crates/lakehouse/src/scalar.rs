@@ -3,8 +3,8 @@
 use crate::manifest::PartitionValue;
 use arrow_array::builder::{BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array, Int64Array, StructArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray, new_null_array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array, Int64Array,
+    StructArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray, new_null_array,
 };
 use icebridge_model::schema::{Primitive, Type};
 use icebridge_model::{Code, Error, Result};
@@ -52,7 +52,9 @@ pub fn scalar_from_json(primitive: &Primitive, value: &Value) -> Result<Scalar> 
         (Primitive::Float | Primitive::Double, Value::Number(n)) => n.as_f64().map(Scalar::Float),
         (Primitive::Float | Primitive::Double, Value::String(text)) => text.parse().ok().map(Scalar::Float),
         (Primitive::Decimal { scale, .. }, Value::String(text)) => parse_decimal(text, *scale).map(Scalar::Decimal),
-        (Primitive::Decimal { scale, .. }, Value::Number(n)) => parse_decimal(&n.to_string(), *scale).map(Scalar::Decimal),
+        (Primitive::Decimal { scale, .. }, Value::Number(n)) => {
+            parse_decimal(&n.to_string(), *scale).map(Scalar::Decimal)
+        }
         (Primitive::String, Value::String(text)) => Some(Scalar::String(text.clone())),
         (Primitive::Uuid, Value::String(text)) => {
             uuid::Uuid::parse_str(text).ok().map(|u| Scalar::Bytes(u.as_bytes().to_vec()))
@@ -104,8 +106,12 @@ fn parse_moment(primitive: &Primitive, text: &str) -> Option<i64> {
 pub fn scalar_from_partition(primitive: &Primitive, value: &PartitionValue) -> Result<Scalar> {
     let scalar = match (primitive, value) {
         (Primitive::Boolean, PartitionValue::Boolean(b)) => Some(Scalar::Boolean(*b)),
-        (Primitive::Float | Primitive::Double, PartitionValue::Float(bits)) => Some(Scalar::Float(f32::from_bits(*bits).into())),
-        (Primitive::Float | Primitive::Double, PartitionValue::Double(bits)) => Some(Scalar::Float(f64::from_bits(*bits))),
+        (Primitive::Float | Primitive::Double, PartitionValue::Float(bits)) => {
+            Some(Scalar::Float(f32::from_bits(*bits).into()))
+        }
+        (Primitive::Float | Primitive::Double, PartitionValue::Double(bits)) => {
+            Some(Scalar::Float(f64::from_bits(*bits)))
+        }
         (Primitive::Decimal { .. }, PartitionValue::Bytes(bytes)) => unscaled(bytes).map(Scalar::Decimal),
         (Primitive::String, PartitionValue::String(text)) => Some(Scalar::String(text.clone())),
         (Primitive::Uuid, PartitionValue::String(text)) => {
@@ -134,7 +140,8 @@ pub fn unscaled(bytes: &[u8]) -> Option<i128> {
 
 /// `rows` times the same value.
 pub fn constant(primitive: &Primitive, scalar: &Scalar, rows: usize) -> Result<ArrayRef> {
-    let mismatch = || Error::new(Code::MetadataBroken, format!("a constant does not fit the column's type {primitive}"));
+    let mismatch =
+        || Error::new(Code::MetadataBroken, format!("a constant does not fit the column's type {primitive}"));
     let small = |n: i64| i32::try_from(n).map_err(|_| mismatch());
     Ok(match (primitive, scalar) {
         (Primitive::Boolean, Scalar::Boolean(b)) => Arc::new(BooleanArray::from(vec![*b; rows])),
@@ -196,8 +203,16 @@ mod tests {
         check(Primitive::Date, json!("1969-12-31"), Scalar::Integer(-1));
         check(Primitive::Time, json!("22:31:08.123456"), Scalar::Integer(81_068_123_456));
         check(Primitive::Timestamp, json!("2017-11-16T22:31:08.123456"), Scalar::Integer(1_510_871_468_123_456));
-        check(Primitive::Timestamptz, json!("2017-11-16T22:31:08.123456+00:00"), Scalar::Integer(1_510_871_468_123_456));
-        check(Primitive::TimestampNs, json!("2017-11-16T22:31:08.123456789"), Scalar::Integer(1_510_871_468_123_456_789));
+        check(
+            Primitive::Timestamptz,
+            json!("2017-11-16T22:31:08.123456+00:00"),
+            Scalar::Integer(1_510_871_468_123_456),
+        );
+        check(
+            Primitive::TimestampNs,
+            json!("2017-11-16T22:31:08.123456789"),
+            Scalar::Integer(1_510_871_468_123_456_789),
+        );
         check(Primitive::Binary, json!("00ff"), Scalar::Bytes(vec![0, 255]));
         assert!(scalar_from_json(&Primitive::Int, &json!("x")).is_err());
     }

@@ -1,7 +1,7 @@
 //! Verdicts of the pre-flight. A finding has a stable code, the reason on this table, and what to do.
 
-use crate::plan::CopyMode;
 use crate::TableIdent;
+use crate::plan::CopyMode;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

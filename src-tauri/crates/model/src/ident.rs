@@ -103,9 +103,12 @@ mod tests {
 
     #[test]
     fn every_name_survives_text() {
-        for parts in [vec!["sales", "orders"], vec!["a", "b", "c"], vec!["odd.one", "we`ird"], vec![" pad ", "x y"], vec!["t"]] {
+        for parts in
+            [vec!["sales", "orders"], vec!["a", "b", "c"], vec!["odd.one", "we`ird"], vec![" pad ", "x y"], vec!["t"]]
+        {
             let mut namespace = parts.clone();
-            let ident = TableIdent::new(namespace.split_off(0).into_iter().take(parts.len() - 1), parts[parts.len() - 1]);
+            let ident =
+                TableIdent::new(namespace.split_off(0).into_iter().take(parts.len() - 1), parts[parts.len() - 1]);
             assert_eq!(TableIdent::parse(&ident.to_string()).as_ref(), Ok(&ident), "{ident}");
         }
     }

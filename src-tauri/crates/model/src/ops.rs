@@ -3,6 +3,7 @@
 //! An operation has a name, a request and a response. [`with_operations`] hands the list to a macro of the caller's, so
 //! that a host that forgets one does not compile.
 
+use crate::TableIdent;
 use crate::audit::{AuditBundle, AuditVerdict};
 use crate::catalog::{CatalogCheck, CatalogSpec};
 use crate::facts::{InventoryRow, TableFacts};
@@ -12,7 +13,6 @@ use crate::plan::{Plan, Settings};
 use crate::run::{JobId, JobSummary, JobView};
 use crate::secret::Secret;
 use crate::validation::Measurement;
-use crate::TableIdent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,7 +83,6 @@ macro_rules! declare {
     };
 }
 with_operations!(declare);
-
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nothing {}

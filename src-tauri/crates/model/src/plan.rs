@@ -51,7 +51,7 @@ impl Default for Settings {
             mode: None,
             max_parallel_tables: 4,
             max_parallel_writers: 4,
-            max_commits_per_min: 60,
+            max_commits_per_min: 600,
             target_file_bytes: 512 << 20,
             codec: "zstd".into(),
             codec_level: 3,
@@ -144,7 +144,8 @@ impl Plan {
     /// Reads a plan file and refuses one that was edited by hand or made by a newer version.
     pub fn from_text(text: &str) -> Result<Self> {
         let broken = |m: &str| {
-            Error::new(Code::PlanBroken, m).with_hint("Make the plan again with `icebridge plan`; a plan is not edited by hand.")
+            Error::new(Code::PlanBroken, m)
+                .with_hint("Make the plan again with `icebridge plan`; a plan is not edited by hand.")
         };
         let plan: Self = serde_json::from_str(text).map_err(|e| broken("this is not a plan file").with_cause(e))?;
         if plan.plan_version != PLAN_VERSION {

@@ -14,7 +14,10 @@ pub enum Primitive {
     Long,
     Float,
     Double,
-    Decimal { precision: u8, scale: u8 },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     Date,
     Time,
     Timestamp,
@@ -33,9 +36,8 @@ pub enum Primitive {
 impl Primitive {
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
-        let inside = |prefix: &str, close: char| {
-            text.strip_prefix(prefix).and_then(|rest| rest.trim_end().strip_suffix(close))
-        };
+        let inside =
+            |prefix: &str, close: char| text.strip_prefix(prefix).and_then(|rest| rest.trim_end().strip_suffix(close));
         if let Some(args) = inside("decimal(", ')') {
             let mut numbers = args.split(',').map(|n| n.trim().parse::<u8>());
             if let (Some(Ok(precision)), Some(Ok(scale)), None) = (numbers.next(), numbers.next(), numbers.next())
@@ -339,7 +341,9 @@ mod tests {
 
     #[test]
     fn types_keep_their_text() {
-        for text in ["boolean", "decimal(38, 10)", "fixed[16]", "timestamptz_ns", "unknown", "variant", "geometry(OGC:CRS84)"] {
+        for text in
+            ["boolean", "decimal(38, 10)", "fixed[16]", "timestamptz_ns", "unknown", "variant", "geometry(OGC:CRS84)"]
+        {
             assert_eq!(Primitive::parse(text).to_string(), text);
         }
         assert_eq!(Primitive::parse("decimal(9,2)"), Primitive::Decimal { precision: 9, scale: 2 });

@@ -56,8 +56,11 @@ fn target(kind: TargetKind) -> Target {
 }
 
 fn mapped(facts: &TableFacts) -> MappingRow {
-    let preview =
-        mapping::resolve(&icebridge_model::mapping::Mapping::standard(), &[facts.ident.clone()], &HashSet::new());
+    let preview = mapping::resolve(
+        &icebridge_model::mapping::Mapping::standard(),
+        std::slice::from_ref(&facts.ident),
+        &HashSet::new(),
+    );
     preview.unwrap().rows.remove(0)
 }
 
@@ -204,7 +207,7 @@ fn every_rule_is_tried_above_and_told_in_the_docs() {
         for word in [verdict, rule.title, rule.link] {
             assert!(line.contains(word), "docs/findings.md says otherwise about {}: no `{word}`", rule.code);
         }
-        assert!(rule.link.starts_with("https://") && rule.fix.ends_with(|c| c == '.' || c == ')'));
+        assert!(rule.link.starts_with("https://") && rule.fix.ends_with(['.', ')']));
         let number: u32 = rule.code["IB-F".len()..].parse().unwrap();
         assert_eq!(
             number / 100,

@@ -24,9 +24,19 @@ pub struct ColumnAggregate {
 enum Range {
     #[default]
     Empty,
-    Integers { least: i128, greatest: i128, sum: i128 },
-    Floats { least: f64, greatest: f64 },
-    Bytes { least: Vec<u8>, greatest: Vec<u8> },
+    Integers {
+        least: i128,
+        greatest: i128,
+        sum: i128,
+    },
+    Floats {
+        least: f64,
+        greatest: f64,
+    },
+    Bytes {
+        least: Vec<u8>,
+        greatest: Vec<u8>,
+    },
 }
 
 impl ColumnAggregate {
@@ -138,7 +148,9 @@ impl ColumnAggregate {
                 )
             }
             Range::Floats { least, greatest } => (Some(least.to_string()), Some(greatest.to_string()), None),
-            Range::Bytes { least, greatest } => (Some(bytes_text(&primitive, &least)), Some(bytes_text(&primitive, &greatest)), None),
+            Range::Bytes { least, greatest } => {
+                (Some(bytes_text(&primitive, &least)), Some(bytes_text(&primitive, &greatest)), None)
+            }
         };
         ColumnMeasure {
             name: self.name,

@@ -73,7 +73,9 @@ impl Column {
                 Self::Decimal(array.as_primitive::<Decimal128Type>().clone(), *scale as usize)
             }
             DataType::Date32 => Self::Date(array.as_primitive::<Date32Type>().clone()),
-            DataType::Time64(TimeUnit::Microsecond) => Self::Time(array.as_primitive::<Time64MicrosecondType>().clone()),
+            DataType::Time64(TimeUnit::Microsecond) => {
+                Self::Time(array.as_primitive::<Time64MicrosecondType>().clone())
+            }
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Self::Micros(array.as_primitive::<TimestampMicrosecondType>().clone())
             }

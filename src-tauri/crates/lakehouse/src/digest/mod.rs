@@ -76,10 +76,20 @@ pub async fn measure(
     cancel: &CancellationToken,
     rows: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Measurement> {
-    let schema = table.metadata.read_schema(snapshot_id).clone();
+    measure_as(table, snapshot_id, table.metadata.read_schema(snapshot_id), cancel, rows).await
+}
+
+/// As [`measure`], under a schema of the caller's choice: a branch is read under another one than its snapshot.
+pub async fn measure_as(
+    table: &Table,
+    snapshot_id: Option<i64>,
+    schema: &Schema,
+    cancel: &CancellationToken,
+    rows: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Measurement> {
     let tasks = scan::plan(table, snapshot_id).await?;
-    let reader = Reader::new(table, &schema)?;
-    let schema = Arc::new(schema);
+    let reader = Reader::new(table, schema)?;
+    let schema = Arc::new(schema.clone());
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get());
     let units = futures::stream::iter(tasks)
         .map(|task| {

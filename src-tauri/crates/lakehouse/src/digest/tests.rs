@@ -54,7 +54,8 @@ fn row_struct(fields: &[Field], row: &Value) -> StructArray {
 
 #[test]
 fn every_vector_holds() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/digest-vectors.json")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/digest-vectors.json")).unwrap();
     let vectors: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(vectors.len() >= 10, "the vectors cover every type");
     for vector in &vectors {

@@ -17,8 +17,9 @@ pub fn moment(primitive: &Primitive, value: i64) -> String {
     let text = match primitive {
         Primitive::Date => date(value),
         Primitive::Time => Some(time(value, 6)),
-        Primitive::Timestamp | Primitive::Timestamptz => date(value.div_euclid(DAY_MICROS))
-            .map(|d| format!("{d}T{}{utc}", time(value.rem_euclid(DAY_MICROS), 6))),
+        Primitive::Timestamp | Primitive::Timestamptz => {
+            date(value.div_euclid(DAY_MICROS)).map(|d| format!("{d}T{}{utc}", time(value.rem_euclid(DAY_MICROS), 6)))
+        }
         Primitive::TimestampNs | Primitive::TimestamptzNs => date(value.div_euclid(DAY_MICROS * 1000))
             .map(|d| format!("{d}T{}{utc}", time(value.rem_euclid(DAY_MICROS * 1000), 9))),
         _ => None,
@@ -67,7 +68,11 @@ pub fn value(field_type: &Type, array: &ArrayRef, row: usize) -> Value {
 
 /// The fields of a row or struct by name.
 pub fn object(fields: &[Field], columns: &[ArrayRef], row: usize) -> Map<String, Value> {
-    fields.iter().zip(columns).map(|(field, column)| (field.name.clone(), value(&field.field_type, column, row))).collect()
+    fields
+        .iter()
+        .zip(columns)
+        .map(|(field, column)| (field.name.clone(), value(&field.field_type, column, row)))
+        .collect()
 }
 
 fn primitive_value(primitive: &Primitive, array: &ArrayRef, row: usize) -> Value {
@@ -80,7 +85,11 @@ fn primitive_value(primitive: &Primitive, array: &ArrayRef, row: usize) -> Value
         Primitive::Double => float(array.as_primitive::<Float64Type>().value(row)),
         Primitive::Decimal { scale, .. } => {
             let mut out = Vec::new();
-            super::canonical::write_decimal(array.as_primitive::<Decimal128Type>().value(row), (*scale).into(), &mut out);
+            super::canonical::write_decimal(
+                array.as_primitive::<Decimal128Type>().value(row),
+                (*scale).into(),
+                &mut out,
+            );
             Value::String(String::from_utf8_lossy(&out).into_owned())
         }
         Primitive::Date => moment(primitive, array.as_primitive::<Date32Type>().value(row).into()).into(),

@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     match fields.iter().position(|f| field_id(f) == Some(field.id)) {
         // A struct none of whose fields the file has reads as null, as in Iceberg's own readers, which never open it.
-        Some(index) if !field.required && shares_nothing(fields[index].data_type(), &field.field_type) => absent(field, rows),
+        Some(index) if !field.required && shares_nothing(fields[index].data_type(), &field.field_type) => {
+            absent(field, rows)
+        }
         Some(index) => convert(&columns[index], &fields[index], &field.field_type)
             .map_err(|e| e.about(format!("column {}", field.name))),
         None => absent(field, rows),
@@ -23,9 +25,9 @@ pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize)
 
 fn shares_nothing(file: &DataType, want: &Type) -> bool {
     let (DataType::Struct(fields), Type::Struct(wanted)) = (file, want) else { return false };
-    !wanted.iter().any(|w| {
-        fields.iter().any(|f| field_id(f) == Some(w.id) && !shares_nothing(f.data_type(), &w.field_type))
-    })
+    !wanted
+        .iter()
+        .any(|w| fields.iter().any(|f| field_id(f) == Some(w.id) && !shares_nothing(f.data_type(), &w.field_type)))
 }
 
 fn absent(field: &Field, rows: usize) -> Result<ArrayRef> {
@@ -67,7 +69,12 @@ fn primitive_column(array: &ArrayRef, want: &Primitive) -> Result<ArrayRef> {
         (DataType::Timestamp(unit, _), DataType::Timestamp(_, zone)) => {
             // Whether a time is UTC is the table's word, not the file's: only the unit is converted.
             let relabelled = DataType::Timestamp(*unit, zone.clone());
-            let renamed = array.to_data().into_builder().data_type(relabelled).build().map_err(|e| unfit(array, want).with_cause(e))?;
+            let renamed = array
+                .to_data()
+                .into_builder()
+                .data_type(relabelled)
+                .build()
+                .map_err(|e| unfit(array, want).with_cause(e))?;
             arrow_array::make_array(renamed)
         }
         _ => array.clone(),
@@ -109,10 +116,8 @@ fn struct_column(array: &ArrayRef, file: &ArrowField, want: &[Field]) -> Result<
     let (DataType::Struct(fields), Some(array)) = (file.data_type(), array.as_struct_opt()) else {
         return Err(unfit(array, "a struct"));
     };
-    let columns = want
-        .iter()
-        .map(|field| column(field, fields, array.columns(), array.len()))
-        .collect::<Result<Vec<_>>>()?;
+    let columns =
+        want.iter().map(|field| column(field, fields, array.columns(), array.len())).collect::<Result<Vec<_>>>()?;
     let built = StructArray::try_new_with_length(arrow_fields(want)?, columns, array.nulls().cloned(), array.len());
     built.map(|a| Arc::new(a) as ArrayRef).map_err(|e| unfit(array, "a struct").with_cause(e))
 }
@@ -125,7 +130,8 @@ fn list_column(array: &ArrayRef, file: &ArrowField, want: &ListType) -> Result<A
     let plain = match array.data_type() {
         DataType::List(_) => array.clone(),
         DataType::LargeList(e) | DataType::FixedSizeList(e, _) => {
-            cast_with_options(array, &DataType::List(e.clone()), &CastOptions::default()).map_err(|e| unfit(array, "a list").with_cause(e))?
+            cast_with_options(array, &DataType::List(e.clone()), &CastOptions::default())
+                .map_err(|e| unfit(array, "a list").with_cause(e))?
         }
         _ => return Err(unfit(array, "a list")),
     };
@@ -149,7 +155,9 @@ fn map_column(array: &ArrayRef, file: &ArrowField, want: &MapType) -> Result<Arr
     let DataType::Map(wanted, _) = arrow_type(&Type::Map(Box::new(want.clone())))? else {
         return Err(Error::internal("a map type that is no map"));
     };
-    let DataType::Struct(wanted_pair) = wanted.data_type() else { return Err(Error::internal("a map without entries")) };
+    let DataType::Struct(wanted_pair) = wanted.data_type() else {
+        return Err(Error::internal("a map without entries"));
+    };
     let entries = StructArray::try_new(wanted_pair.clone(), vec![keys, values], None)
         .map_err(|e| unfit(array, "a map").with_cause(e))?;
     MapArray::try_new(wanted.clone(), map.offsets().clone(), entries, map.nulls().cloned(), false)

@@ -98,7 +98,14 @@ impl DeleteCache {
         Ok(filter)
     }
 
-    async fn add(&self, filter: &mut RowFilter, table: &Table, delete: &Arc<DataFile>, own: &str, visible: &[Field]) -> Result<()> {
+    async fn add(
+        &self,
+        filter: &mut RowFilter,
+        table: &Table,
+        delete: &Arc<DataFile>,
+        own: &str,
+        visible: &[Field],
+    ) -> Result<()> {
         if delete.is_deletion_vector() {
             filter.positions |= load_vector(table, delete).await?;
         } else if delete.format != "PARQUET" {
@@ -179,7 +186,10 @@ impl RowFilter {
 
 async fn load_vector(table: &Table, delete: &DataFile) -> Result<RoaringTreemap> {
     let (Some(offset), Some(size)) = (delete.content_offset, delete.content_size) else {
-        return Err(Error::new(Code::MetadataBroken, "the manifest does not say where in its file the deletion vector lies"));
+        return Err(Error::new(
+            Code::MetadataBroken,
+            "the manifest does not say where in its file the deletion vector lies",
+        ));
     };
     let end = offset.checked_add(size).filter(|end| *end <= delete.size).ok_or_else(|| {
         Error::new(Code::MetadataBroken, "the manifest places the deletion vector beyond its file's end")
@@ -189,7 +199,11 @@ async fn load_vector(table: &Table, delete: &DataFile) -> Result<RoaringTreemap>
     if positions.len() != delete.record_count {
         return Err(Error::new(
             Code::FileBroken,
-            format!("the deletion vector has {} positions where its manifest says {}", positions.len(), delete.record_count),
+            format!(
+                "the deletion vector has {} positions where its manifest says {}",
+                positions.len(),
+                delete.record_count
+            ),
         ));
     }
     Ok(positions)
@@ -208,7 +222,8 @@ fn reserved(id: i32, name: &str, primitive: Primitive) -> Field {
 }
 
 async fn load_positions(table: &Table, delete: &DataFile) -> Result<Arc<PositionsByFile>> {
-    let fields = [reserved(FILE_PATH_ID, "file_path", Primitive::String), reserved(POSITION_ID, "pos", Primitive::Long)];
+    let fields =
+        [reserved(FILE_PATH_ID, "file_path", Primitive::String), reserved(POSITION_ID, "pos", Primitive::Long)];
     let mut rows = parquet_file::rows(table, delete, &fields, None).await?;
     let mut out = PositionsByFile::new();
     let broken = || Error::new(Code::FileBroken, "a position delete file has a null path or a negative position");

@@ -24,7 +24,8 @@ pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<
     }
     if let Some(text) = mapping {
         let mapped: Vec<MappedField> = serde_json::from_str(text).map_err(|e| {
-            Error::new(Code::MetadataBroken, "the table property schema.name-mapping.default is not a name mapping").with_cause(e)
+            Error::new(Code::MetadataBroken, "the table property schema.name-mapping.default is not a name mapping")
+                .with_cause(e)
         })?;
         return Ok(by_name(file, &mapped));
     }
@@ -47,7 +48,9 @@ fn has_ids(field: &ArrowField) -> bool {
 fn children(data_type: &DataType) -> Vec<FieldRef> {
     match data_type {
         DataType::Struct(fields) => fields.iter().cloned().collect(),
-        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => vec![f.clone()],
+        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => {
+            vec![f.clone()]
+        }
         _ => Vec::new(),
     }
 }

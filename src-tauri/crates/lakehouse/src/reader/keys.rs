@@ -28,8 +28,11 @@ impl Key {
             .iter()
             .map(|id| {
                 schemas.iter().flat_map(|s| &s.fields).find_map(|field| way_to(field, *id)).ok_or_else(|| {
-                    Error::new(Code::Unsupported, format!("an equality delete names field {id}, which the table never had"))
-                        .with_hint("Compact the table at the source so that its equality deletes are applied there.")
+                    Error::new(
+                        Code::Unsupported,
+                        format!("an equality delete names field {id}, which the table never had"),
+                    )
+                    .with_hint("Compact the table at the source so that its equality deletes are applied there.")
                 })
             })
             .collect::<Result<Vec<_>>>()?;

@@ -68,12 +68,17 @@ impl Reader {
         row_groups: Option<Range<usize>>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let about = format!("{}, data file {}", self.table.ident, task.file.path);
-        self.start(task, row_groups).await.map_err(|e| e.about(&about)).map(|rows| {
-            rows.map_err(move |e| e.about(&about)).boxed()
-        })
+        self.start(task, row_groups)
+            .await
+            .map_err(|e| e.about(&about))
+            .map(|rows| rows.map_err(move |e| e.about(&about)).boxed())
     }
 
-    async fn start(&self, task: &FileTask, row_groups: Option<Range<usize>>) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    async fn start(
+        &self,
+        task: &FileTask,
+        row_groups: Option<Range<usize>>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         if task.file.format != "PARQUET" {
             return Err(Error::new(Code::Unsupported, format!("{} data files cannot be read", task.file.format))
                 .with_hint("Rewrite the table's data files to Parquet at the source, or leave the table out."));
@@ -97,7 +102,13 @@ impl Reader {
 }
 
 /// Applies the deletes to a batch whose first row is row `first` of its file, and cuts off the hidden columns.
-fn keep_rows(batch: &RecordBatch, filter: &RowFilter, first: u64, visible: usize, output: &SchemaRef) -> Result<RecordBatch> {
+fn keep_rows(
+    batch: &RecordBatch,
+    filter: &RowFilter,
+    first: u64,
+    visible: usize,
+    output: &SchemaRef,
+) -> Result<RecordBatch> {
     let decode = |e| Error::new(Code::FileBroken, "the rows do not fit the table's schema").with_cause(e);
     let mask = filter.mask(batch, first)?;
     let kept = match &mask {

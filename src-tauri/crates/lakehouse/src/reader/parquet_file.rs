@@ -35,17 +35,22 @@ pub struct Rows {
 pub async fn open(storage: &Storage, path: &str, size: u64) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
     let actual = storage.size(path).await?;
     if actual != size {
-        return Err(Error::new(Code::FileBroken, format!("the file has {actual} bytes where its manifest says {size}"))
-            .about(path)
-            .with_hint("The file was cut off or replaced at the source; restore it there."));
+        return Err(Error::new(
+            Code::FileBroken,
+            format!("the file has {actual} bytes where its manifest says {size}"),
+        )
+        .about(path)
+        .with_hint("The file was cut off or replaced at the source; restore it there."));
     }
     let mut reader = ObjectReader::new(storage.clone(), path, size);
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone()).await.map_err(|e| broken(path, e))?;
     // INT96 would come out as nanoseconds, which end in 2262; micros hold every timestamp Iceberg has.
     let metadata = match int96_as_micros(metadata.schema(), metadata.parquet_schema()) {
-        Some(schema) => ArrowReaderMetadata::try_new(metadata.metadata().clone(), options.with_schema(Arc::new(schema)))
-            .map_err(|e| broken(path, e))?,
+        Some(schema) => {
+            ArrowReaderMetadata::try_new(metadata.metadata().clone(), options.with_schema(Arc::new(schema)))
+                .map_err(|e| broken(path, e))?
+        }
         None => metadata,
     };
     Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
@@ -99,9 +104,8 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
     let mut builder = open(&table.storage, &file.path, file.size).await?;
     let path = file.path.clone();
     let fields = field_ids::assign(builder.schema().fields(), table.metadata.name_mapping(), wanted)?;
-    let roots: Vec<usize> = (0..fields.len())
-        .filter(|i| wanted.iter().any(|w| field_id(&fields[*i]) == Some(w.id)))
-        .collect();
+    let roots: Vec<usize> =
+        (0..fields.len()).filter(|i| wanted.iter().any(|w| field_id(&fields[*i]) == Some(w.id))).collect();
     let mut first_row = 0;
     if let Some(range) = row_groups {
         let groups = builder.metadata().row_groups();
@@ -115,7 +119,8 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
     let stream = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| broken(&path, e))?;
     // The reader hands the roots back in the file's order.
     let present: Fields = roots.iter().map(|i| fields[*i].clone()).collect();
-    let schema = Arc::new(arrow_schema(&Schema { schema_id: 0, identifier_field_ids: vec![], fields: nullable(wanted) })?);
+    let schema =
+        Arc::new(arrow_schema(&Schema { schema_id: 0, identifier_field_ids: vec![], fields: nullable(wanted) })?);
     let constants = partition_constants(table, file);
     let wanted = wanted.to_vec();
     let batches = stream.map_err(move |e| broken(&path, e)).map(move |batch| {

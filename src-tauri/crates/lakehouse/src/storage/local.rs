@@ -278,10 +278,8 @@ pub(super) fn copy(from: &Path, to: &Path, mut each: impl FnMut(u64) -> bool) ->
         out.write_all(&buffer[..length]).map_err(CopyFailure::Write)?;
         total += length as u64;
         untold += length as u64;
-        if untold >= 4 << 20 {
-            if !each(std::mem::take(&mut untold)) {
-                return Err(CopyFailure::Stopped);
-            }
+        if untold >= 4 << 20 && !each(std::mem::take(&mut untold)) {
+            return Err(CopyFailure::Stopped);
         }
     }
     if untold > 0 {

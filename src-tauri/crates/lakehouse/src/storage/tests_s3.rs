@@ -73,11 +73,14 @@ impl Bucket {
             }
             ("POST", None) if query.contains_key("delete") => {
                 let body = String::from_utf8(asked.body.clone()).unwrap();
+                let mut deleted = String::new();
                 for piece in body.split("<Key>").skip(1) {
-                    let key = piece.split("</Key>").next().unwrap().replace("&amp;", "&").replace("&lt;", "<");
+                    let text = piece.split("</Key>").next().unwrap();
+                    let key = text.replace("&lt;", "<").replace("&amp;", "&");
                     assert!(self.objects.remove(&key).is_some(), "{key}");
+                    deleted.push_str(&format!("<Deleted><Key>{text}</Key></Deleted>"));
                 }
-                xml(200, "<DeleteResult></DeleteResult>".into())
+                xml(200, format!("<DeleteResult>{deleted}</DeleteResult>"))
             }
             ("PUT", None) => {
                 if let Some(from) = asked.header("x-amz-copy-source") {
