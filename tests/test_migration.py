@@ -24,7 +24,7 @@ MODES = ("clone", "rewrite", "register")
 RENAMED = {
     "names.two words": "names.two_words",
     "names.`dot.ted`": "names.dot_ted",
-    "names.100% \"it's\"": "names.percent",
+    'names.100% "it\'s"': "names.percent",
 }
 
 

@@ -1,7 +1,7 @@
 """Our reader's rows are Spark's rows, as a typed multiset, for every shape, snapshot and ref.
 
-The digests that we are held to were computed in Python (tests/digest_reference.py) from rows that Spark read, or PyIceberg
-where Spark cannot; nothing here compares us with ourselves.
+The digests that we are held to were computed in Python (tests/digest_reference.py) from rows that Spark read, or
+PyIceberg where Spark cannot; nothing here compares us with ourselves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REFUSED = {
     "equality.eq_avro": "AVRO delete files cannot be read",
     "types.v3_variant": "the type variant is not supported",
 }
-# Spark forgets equality deletes in time travel to before their key's promotion: it looks up an int among longs. It counted
+# Spark forgets equality deletes in time travel to before their key's promotion: it looks up an int among longs. It had
 # 18 and 17 rows at the time of writing; the rows of the current snapshot agree.
 SPARK_IS_WRONG = {("equality.eq_promoted_key", 2): 18, ("equality.eq_promoted_key", 3): 17}
 # Snapshots in the past that hold such files, of tables that can be read today.

@@ -5,6 +5,7 @@ The Java server is somebody else's, PyIceberg writes and reads, and the proxy be
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from tests.digest_reference import Digest
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
-from tests.harness.route import Route, connect, files, meanwhile, wait_until
+from tests.harness.route import Route, connect, files
 from tests.harness.s3_gate import S3Gate, s3_gate
 from tests.harness.written import history, orders, plain, reading, rest_client, sqlite_catalog
 from tests.services import faults
@@ -186,18 +187,30 @@ def test_a_token_is_renewed_before_it_expires(foreign: Foreign, icebridge: Icebr
         assert 401 not in proxy.statuses()
 
 
+def revoke_at(proxy: AuthProxy, nth: int) -> None:
+    """Revoke every token when so many tables have been asked for; what is under way then is refused too."""
+    load = r"^GET /v1/namespaces/[^/]+/tables/"
+    proxy.faults.add(faults.slow(0.3, times=1000, match=load))
+    pick, asked = proxy.faults.pick, []
+
+    def watched(request: str) -> faults.Fault | None:
+        if re.search(load, request):
+            asked.append(request)
+            if len(asked) == nth:
+                proxy.issuer.expire_all()
+        return pick(request)
+
+    proxy.faults.pick = watched  # type: ignore[method-assign]
+
+
 def test_a_revoked_token_is_renewed_once_for_all_who_wait(foreign: Foreign, icebridge: Icebridge) -> None:
     issuer = CountingIssuer()
     with auth_proxy(foreign.server.uri, issuer=issuer) as proxy:
         connect_guarded(icebridge, "foreign", proxy)
         issuer.grants.clear()
         proxy.forget()
-        proxy.faults.add(faults.slow(0.3, times=1000, match=r"^GET /v1/namespaces/[^/]+/tables/"))
-        with meanwhile(icebridge, "inventory", "foreign") as inventory:
-            wait_until(lambda: any("/tables/" in request for request in proxy.counts()))
-            issuer.expire_all()
-        assert inventory.outcome.code == 0, inventory.outcome.stderr
-        assert inventory.outcome.json["problems"] == 0
+        revoke_at(proxy, 5)
+        assert icebridge.run("inventory", "foreign")["problems"] == 0
         assert proxy.statuses()[401] > 1, "several requests were under way with the old token"
         assert (len(issuer.grants), issuer.most) == (2, 1)
 
@@ -246,13 +259,10 @@ def test_a_token_revoked_in_the_run_fails_the_rest_and_resume_does_them(
     icebridge.run("inventory", "foreign", "--only", "q.t*")
     plan = route.replan("clone")
     guard.forget()
-    guard.faults.add(faults.slow(0.3, times=1000, match=r"^GET /v1/namespaces/q/tables/t"))
-    with meanwhile(icebridge, "run", plan["path"]) as run:
-        wait_until(lambda: guard.counts()[f"GET /v1/namespaces/q/tables/t{PAGED - 3}"] > 0)
-        guard.issuer.expire_all()
-    assert run.outcome.code == 1
-    states = {table["source"]: table for table in run.outcome.json["tables"]}
-    rejected = [table for table in states.values() if table["state"] == "failed"]
+    revoke_at(guard, PAGED - 2)
+    job = route.run(plan)
+    assert job.outcome.code == 1
+    rejected = [table for table in job.tables.values() if table["state"] == "failed"]
     assert rejected
     assert {table["error"]["code"] for table in rejected} == {"credentials-rejected"}
     assert all(table["error"]["hint"] for table in rejected)

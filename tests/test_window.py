@@ -195,19 +195,21 @@ def targets_of(app: Window) -> dict[str, str]:
 
 
 def preflight(app: Window) -> None:
-    """One loss is accepted by its own name, the others together; what is blocked stays out."""
-    app.find("preflight-ready", 60)
-    waiting = number(app, "preflight-needs-acceptance")
-    if waiting:
-        code = app.wait("a loss", lambda: app.script(FIRST_LOSS))
-        app.click(f"code-{code}")
-        app.click(f"accept-{code}")
-        app.find(f"unaccept-{code}")
-        shots(app, "preflight")
-        if not app.has("preflight-nothing-open"):
-            app.click("preflight-accept-all")
-    else:
-        shots(app, "preflight")
+    """Nothing is lost when files are copied whole. Written anew, tables lose something, which is accepted by name."""
+    app.says("preflight-ready", rf"^{len(MOVED)}$", 60)
+    assert (number(app, "preflight-needs-acceptance"), number(app, "preflight-blocked")) == (0, 1)
+    shots(app, "preflight", "preflight-clean")
+    app.click("nav-plan")
+    app.choose("settings-mode", "Rewrite: write the rows anew, no history")
+    app.click("nav-preflight")
+    app.wait("losses", lambda: number(app, "preflight-needs-acceptance"))
+    code = app.wait("a loss", lambda: app.script(FIRST_LOSS))
+    app.click(f"code-{code}")
+    app.click(f"accept-{code}")
+    app.find(f"unaccept-{code}")
+    shots(app, "preflight")
+    app.tab_to("preflight-accept-all")
+    app.press(ENTER)
     app.find("preflight-nothing-open")
     app.says("preflight-ready", rf"^{len(MOVED)}$")
     assert number(app, "preflight-needs-acceptance") == 0
@@ -369,9 +371,10 @@ def test_an_error_says_what_to_do_and_stays(webkit: Driver, tmp_path: Path) -> N
         app.type("source-name", "wrong")
         app.type("source-uri", str(missing))
         app.click("source-save")
-        said = app.text("check-error-wrong")
-        assert str(missing) in said and "What to do" in said
-        assert re.search(r"^(file-missing|catalog-not-found|catalog-unreachable)$", said, re.MULTILINE), said
+        app.find("check-error-wrong")
+        assert app.text("error-code") == "catalog-not-found"
+        assert app.text("error-object") == str(missing)
+        assert app.text("error-message") and "What to do: " in app.text("error-hint")
         shots(app, "connect", "connect-error")
         # The same where it matters, on the page that needs the catalog; and it waits there until it is seen.
         app.click("nav-inventory")
@@ -407,7 +410,6 @@ def test_the_journey_needs_no_mouse(webkit: Driver, tmp_path: Path) -> None:
             "inventory-read",
             "inventory-next",
             "mapping-next",
-            "preflight-accept-all",
             "preflight-next",
             "plan-first",
             "run-start",
@@ -420,6 +422,10 @@ def test_the_journey_needs_no_mouse(webkit: Driver, tmp_path: Path) -> None:
             app.tab_to(control)
             app.press(ENTER)
         bundle = Path(app.text("audit-path"))
-    cli = Icebridge(tmp_path / "state")
-    assert cli.run("status")["migrated"] == len(MOVED)
-    assert cli.run("audit", "verify", bundle)["intact"]
+    made = Travelled(tmp_path / "state", bundle)
+    assert made.cli.run("status")["migrated"] == len(MOVED)
+    assert made.cli.run("audit", "verify", bundle)["intact"]
+    # Left to choose, the product copied every table with its history.
+    copied = names(made, "clone")
+    assert sorted(copied) == sorted(MOVED)
+    assert list(sample.unlike_pyiceberg(pyiceberg_catalog(made.managed), copied, whole_history=True)) == []

@@ -148,8 +148,8 @@ class Window:
         """Its text as a person sees it."""
 
         def read() -> tuple[str] | None:
-            found = self.elements(by(testid))
-            return (self.call("GET", f"element/{found[0]}/text"),) if found else None
+            found = self.script("return document.querySelector(arguments[0])?.innerText ?? null;", by(testid))
+            return None if found is None else (found.strip(),)
 
         return self.wait(f"the text of “{testid}”", read)[0]
 
