@@ -4,7 +4,12 @@ use yew::prelude::*;
 #[derive(Properties, PartialEq)]
 pub struct ButtonProps {
     pub testid: AttrValue,
+    #[prop_or_default]
     pub onclick: Callback<()>,
+    /// Sends the form around it, as Enter in a field then does too: browsers want a button for that. The form's `onsubmit`
+    /// does the work, and `onclick` is not called.
+    #[prop_or_default]
+    pub submit: bool,
     /// `primary`, `danger`, `quiet`, or none for the plain one.
     #[prop_or_default]
     pub kind: Classes,
@@ -28,17 +33,19 @@ pub struct ButtonProps {
 #[component]
 pub fn Button(props: &ButtonProps) -> Html {
     let onclick = {
-        let (onclick, idle) = (props.onclick.clone(), !props.busy && !props.disabled);
+        let (onclick, submit, idle) = (props.onclick.clone(), props.submit, !props.busy && !props.disabled);
         Callback::from(move |event: MouseEvent| {
             event.stop_propagation();
-            if idle {
+            if submit && !idle {
+                event.prevent_default();
+            } else if idle && !submit {
                 onclick.emit(());
             }
         })
     };
     let title = props.title.clone().or_else(|| props.icon_only.then(|| props.label.clone()));
     html! {
-        <button type="button" class={classes!("btn", props.kind.clone(), props.icon_only.then_some("icon-only"))}
+        <button type={if props.submit { "submit" } else { "button" }} class={classes!("btn", props.kind.clone(), props.icon_only.then_some("icon-only"))}
             data-testid={props.testid.clone()} disabled={props.disabled} aria-busy={props.busy.then_some("true")}
             aria-label={props.icon_only.then(|| props.label.clone())} {title} {onclick}
             aria-pressed={props.pressed.map(|on| if on { "true" } else { "false" })}>

@@ -12,6 +12,7 @@ pub mod validate;
 
 use crate::actions::Handle;
 use crate::state::{Action, Page};
+use icebridge_model::TableIdent;
 use yew::prelude::*;
 
 /// A callback that opens a page.
@@ -24,4 +25,10 @@ fn go(session: &Handle, page: Page) -> Callback<()> {
 fn act(session: &Handle, action: fn(&Handle)) -> Callback<()> {
     let session = session.clone();
     Callback::from(move |()| action(&session))
+}
+
+/// A table's name in a cell, whole in its tooltip.
+fn ident(table: &TableIdent) -> Html {
+    let name = table.to_string();
+    html! { <span class="ident" title={name.clone()}>{ name }</span> }
 }

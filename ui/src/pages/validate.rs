@@ -3,7 +3,7 @@
 use crate::actions;
 use crate::components::{Button, Chip, Column, Empty, ErrorCard, Grid, Icon, PageHead, Stat, Tone, chip};
 use crate::hooks::use_session;
-use crate::pages::go;
+use crate::pages::{go, ident};
 use crate::state::{Page, Work};
 use crate::view::format;
 use icebridge_model::TableIdent;
@@ -129,12 +129,8 @@ fn Proofs(props: &ProofsProps) -> Html {
 
 fn cell(table: &TableRun, column: &str) -> Html {
     match (column, &table.validation) {
-        ("source", _) => {
-            html! { <span class="ident" title={table.source.to_string()}>{ table.source.to_string() }</span> }
-        }
-        ("target", _) => {
-            html! { <span class="ident" title={table.target.to_string()}>{ table.target.to_string() }</span> }
-        }
+        ("source", _) => ident(&table.source),
+        ("target", _) => ident(&table.target),
         ("result", None) => html! { <Chip tone={Tone::Plain} icon={Icon::Circle} word="not compared" /> },
         (_, None) => html! { <span class="quiet-text">{ "—" }</span> },
         ("result", Some(validation)) if validation.passed => {
@@ -180,7 +176,7 @@ fn proof(validation: &Validation) -> Html {
             <>
             <tr class={(!check.passed).then_some("failed")}>
                 <td>{ if check.passed { Icon::Check.draw() } else { Icon::Cross.draw() } }<span class="spoken">{ if check.passed { "passed" } else { "failed" } }</span></td>
-                <td>{ &check.name }</td>
+                <td class="wrap">{ &check.name }</td>
                 <td class="wrap"><code title={check.source.clone()}>{ &check.source }</code></td>
                 <td class="wrap"><code title={check.target.clone()}>{ &check.target }</code></td>
             </tr>

@@ -53,7 +53,11 @@ pub fn seconds(number: u64) -> String {
 }
 
 pub fn milliseconds(number: u64) -> String {
-    if number < 10_000 { format!("{:.1} s", number as f64 / 1000.0) } else { seconds(number / 1000) }
+    match number {
+        0..1000 => format!("{number} ms"),
+        1000..10_000 => format!("{:.1} s", number as f64 / 1000.0),
+        _ => seconds(number / 1000),
+    }
 }
 
 /// A share in whole per cent that says 100 only when nothing is left.
@@ -120,6 +124,9 @@ mod tests {
         for (number, text) in [(0, "0 s"), (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (90_000, "1 d 1 h")]
         {
             assert_eq!(seconds(number), text);
+        }
+        for (number, text) in [(34, "34 ms"), (1250, "1.2 s"), (61_000, "1 min 1 s")] {
+            assert_eq!(milliseconds(number), text);
         }
         assert_eq!(moment("2026-01-31T23:59:10.5Z"), "2026-01-31 23:59 UTC");
         assert_eq!(moment("yesterday"), "yesterday");

@@ -76,15 +76,12 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             actions::save_catalog(&session, spec, draft.secrets.clone(), move || on_close.emit(()));
         })
     };
-    let onsubmit = {
-        let save = save.clone();
-        Callback::from(move |event: SubmitEvent| {
-            event.prevent_default();
-            if complete {
-                save.emit(());
-            }
-        })
-    };
+    let onsubmit = Callback::from(move |event: SubmitEvent| {
+        event.prevent_default();
+        if complete {
+            save.emit(());
+        }
+    });
     let kinds = catalogs::kinds_for(props.role)
         .iter()
         .map(|words| (words.id.into(), words.label.into()))
@@ -123,7 +120,7 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             </details>
             <div class="actions">
                 <Button testid={format!("{id}-save")} kind="primary" icon={Icon::Check} label="Save and check" disabled={!complete}
-                    busy={session.is_busy(&Work::SaveCatalog)} onclick={save} />
+                    busy={session.is_busy(&Work::SaveCatalog)} submit=true />
                 <Button testid={format!("{id}-cancel")} label="Cancel" onclick={&props.on_close} />
             </div>
         </form>

@@ -6,16 +6,16 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use yew::prelude::*;
 
 pub const COLUMNS: [Column; 10] = [
-    Column::new("table", "Table", 180).growing(3).sortable(),
-    Column::new("version", "Format", 64).sortable(),
-    Column::new("rows", "Rows", 104).numeric().sortable(),
-    Column::new("bytes", "Size", 84).numeric().sortable(),
-    Column::new("files", "Files", 72).numeric().sortable(),
-    Column::new("deletes", "Deletes", 76).numeric().sortable(),
-    Column::new("partitioning", "Partitioning", 110).growing(2).sortable(),
-    Column::new("snapshots", "Snapshots", 88).numeric().sortable(),
+    Column::new("table", "Table", 160).growing(3).sortable(),
+    Column::new("version", "Format", 60).sortable(),
+    Column::new("rows", "Rows", 96).numeric().sortable(),
+    Column::new("bytes", "Size", 80).numeric().sortable(),
+    Column::new("files", "Files", 64).numeric().sortable(),
+    Column::new("deletes", "Deletes", 70).numeric().sortable(),
+    Column::new("partitioning", "Partitioning", 104).growing(2).sortable(),
+    Column::new("snapshots", "Snapshots", 84).numeric().sortable(),
     Column::new("updated", "Updated", 142).sortable(),
-    Column::new("state", "State", 110),
+    Column::new("state", "State", 108),
 ];
 
 pub fn cell(row: &InventoryRow, column: &str) -> Html {

@@ -7,7 +7,7 @@ mod sheet;
 use crate::actions::{self, Handle};
 use crate::components::{Button, Column, Empty, ErrorCard, Field, Grid, Icon, Loading, PageHead, chip};
 use crate::hooks::use_session;
-use crate::pages::go;
+use crate::pages::{go, ident};
 use crate::state::{Action, MappingDraft, Page, Work};
 use crate::view::{format, order};
 use gloo_timers::callback::Timeout;
@@ -180,9 +180,9 @@ fn filters(draft: &MappingDraft, only: &UseStateHandle<Option<MappingState>>) ->
 
 fn cell(row: &MappingRow, column: &str) -> Html {
     match column {
-        "source" => html! { <span class="ident" title={row.source.to_string()}>{ row.source.to_string() }</span> },
+        "source" => ident(&row.source),
         "target" => match &row.target {
-            Some(target) => html! { <span class="ident" title={target.to_string()}>{ target.to_string() }</span> },
+            Some(target) => ident(target),
             None => html! { <span class="quiet-text">{ "left out" }</span> },
         },
         "state" => chip::of::mapping(row.state),

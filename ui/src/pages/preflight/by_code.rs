@@ -4,6 +4,7 @@ use super::ReportProps;
 use crate::actions;
 use crate::components::{Button, Column, Empty, Grid, Icon, chip};
 use crate::hooks::use_session;
+use crate::pages::ident;
 use crate::state::Work;
 use crate::view::findings::{self, CodeGroup};
 use crate::view::format;
@@ -85,7 +86,7 @@ fn Detail(props: &DetailProps) -> Html {
         Callback::from(move |(row, column): (usize, &'static str)| {
             let (table, reason, accepted) = &group.tables[row];
             match column {
-                "table" => html! { <span class="ident" title={table.to_string()}>{ table.to_string() }</span> },
+                "table" => ident(table),
                 "reason" => html! { <span title={reason.clone()}>{ reason }</span> },
                 _ => {
                     let onchange = {

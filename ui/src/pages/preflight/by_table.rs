@@ -4,6 +4,7 @@ use super::ReportProps;
 use crate::actions::{self, Handle};
 use crate::components::{Button, Check, Column, Empty, Field, Grid, Icon, chip};
 use crate::hooks::use_session;
+use crate::pages::ident;
 use crate::view::order;
 use icebridge_model::TableIdent;
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
@@ -87,7 +88,7 @@ fn use_order(report: &super::Report, filter: &str) -> std::rc::Rc<Vec<usize>> {
 fn cell(table: &TableFindings, column: &str) -> Html {
     match column {
         "verdict" => chip::of::table_findings(table),
-        "source" => html! { <span class="ident" title={table.source.to_string()}>{ table.source.to_string() }</span> },
+        "source" => ident(&table.source),
         "target" => html! { <span class="ident">{ table.target.as_ref().map(ToString::to_string) }</span> },
         "mode" => table.mode.map_or_else(|| html! { <span class="quiet-text">{ "—" }</span> }, chip::of::mode),
         _ => {

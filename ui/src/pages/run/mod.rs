@@ -7,7 +7,7 @@ use crate::actions;
 use crate::components::start_panel::StartPanel;
 use crate::components::{Button, Column, Empty, ErrorCard, Grid, Icon, Loading, PageHead, chip};
 use crate::hooks::use_session;
-use crate::pages::go;
+use crate::pages::{go, ident};
 use crate::state::{Page, RunView, Work};
 use crate::view::{format, order};
 use detail::RunDetail;
@@ -162,8 +162,8 @@ fn Tables(props: &JobProps) -> Html {
 fn cell(table: &TableRun, column: &str) -> Html {
     match column {
         "state" => chip::of::table(table.state),
-        "source" => html! { <span class="ident" title={table.source.to_string()}>{ table.source.to_string() }</span> },
-        "target" => html! { <span class="ident" title={table.target.to_string()}>{ table.target.to_string() }</span> },
+        "source" => ident(&table.source),
+        "target" => ident(&table.target),
         "mode" => chip::of::mode(table.mode),
         "progress" => progress(table),
         "bytes" => html! { { format::bytes(table.bytes_total) } },

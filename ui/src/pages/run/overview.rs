@@ -27,6 +27,11 @@ pub fn Overview(props: &JobProps) -> Html {
         JobState::Cancelled | JobState::Interrupted => "warn",
         JobState::Running => "",
     };
+    // Only a rewrite looks at rows while it copies.
+    let rows = match totals.rows_done {
+        0 => format::count(totals.rows_total),
+        done => format!("{} of {}", format::count(done), format::count(totals.rows_total)),
+    };
     html! {
         <section class="panel overview" aria-label="Progress" data-testid="run-overview">
             <div class="overview-head">
@@ -47,7 +52,7 @@ pub fn Overview(props: &JobProps) -> Html {
                 <Stat label="failed" value={format::count(job.failed as u64)} tone={if job.failed > 0 { "bad" } else { "" }} testid="run-failed" />
                 if totals.cancelled > 0 { <Stat label="cancelled" value={format::count(totals.cancelled as u64)} tone="warn" /> }
                 <Stat label="moved" value={format!("{} of {}", format::bytes(totals.bytes_done), format::bytes(totals.bytes_total))} />
-                <Stat label="rows" value={format!("{} of {}", format::count(totals.rows_done), format::count(totals.rows_total))} />
+                <Stat label="rows" value={rows} />
                 if let Some(progress) = live {
                     <Stat label="rate" value={format!("{}/s", format::bytes(progress.bytes_per_second))} testid="run-rate" />
                     <Stat label="left" value={progress.seconds_left.map_or_else(|| "—".into(), format::seconds)} testid="run-left" />
