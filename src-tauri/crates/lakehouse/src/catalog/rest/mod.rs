@@ -7,7 +7,7 @@ mod target;
 mod updates;
 mod vending;
 
-use super::{Catalog, Secrets, no_such_table};
+use super::{Catalog, Secrets, Staged, no_such_table};
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use crate::table::Table;
@@ -33,6 +33,9 @@ pub(super) struct RestCatalog {
     vending: Vending,
     /// Ids the server gave to tables it staged for us: it wants them back at the commit.
     staged_ids: Mutex<HashMap<TableIdent, String>>,
+    /// Places of tables staged for a plan's token. A server does not stage a name that somebody else has taken meanwhile,
+    /// and the place has to be cleared then.
+    staged_places: Mutex<HashMap<(TableIdent, String), Staged>>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +93,7 @@ impl RestCatalog {
         let shared = Storage::new(&client.properties, secrets)?;
         let vending =
             Vending { client: client.clone(), said: spec.properties.clone(), secrets: secrets.clone(), shared };
-        Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default() })
+        Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default(), staged_places: Mutex::default() })
     }
 
     /// Follows pages to the end. A page may be empty and still have a next one.

@@ -59,7 +59,8 @@ impl RestCatalog {
         Ok(Staged { location, storage: self.vending.shared.clone() })
     }
 
-    /// The name is taken at staging. Ours, if it is from this plan: a process was killed after its commit.
+    /// The name is taken at staging. Ours, if it is from this plan: a process was killed after its commit. Somebody else's,
+    /// if it came between our staging and now: our place is still ours, to be cleared.
     async fn staged_before(&self, table: &TableIdent, token: &str) -> Result<Staged> {
         let existing = self.load(table).await?;
         match existing.metadata.properties.get(PROPERTY_PLAN) {
@@ -67,7 +68,10 @@ impl RestCatalog {
                 let location = existing.metadata.location.trim_end_matches('/').to_string();
                 Ok(Staged { location, storage: existing.storage })
             }
-            _ => Err(table_exists(table)),
+            _ => {
+                let places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
+                places.get(&(table.clone(), token.to_string())).cloned().ok_or_else(|| table_exists(table))
+            }
         }
     }
 
@@ -199,7 +203,10 @@ impl TargetCatalog for RestCatalog {
         let path = format!("{}/tables", self.client.namespace_path(&table.namespace));
         let body = staging(&table.name, draft, Some(&location))?;
         let storage = self.vending.storage(&loaded, &Origin::Staged { path, body })?;
-        Ok(Staged { location, storage })
+        let staged = Staged { location, storage };
+        let mut places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert((table.clone(), token.to_string()), staged.clone());
+        Ok(staged)
     }
 
     async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table> {
@@ -228,6 +235,8 @@ impl TargetCatalog for RestCatalog {
             match self.taken(table, publication).await {
                 Ok(Some(existing)) => return Ok(existing),
                 Ok(None) => {}
+                // Asking has its own patience. What cannot be answered must not count as a commit that failed.
+                Err(e) if in_doubt && e.code != Code::TableExists => return Err(commit_unknown(table).with_cause(e)),
                 Err(e) if e.retryable => last = Some(e),
                 Err(e) => return Err(e),
             }
