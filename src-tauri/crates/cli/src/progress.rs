@@ -99,8 +99,10 @@ impl Screen {
             return;
         }
         if self.bars.is_none() {
-            if self.told.insert(name.clone(), run.state) != Some(run.state) {
-                self.line(&format!("  {:<10} {name}", run.state.as_str()));
+            // In a log the begin and the end of a table are news; its steps follow each other in a moment.
+            if !self.told.contains_key(&name) {
+                self.line(&format!("  {:<10} {name} ({})", run.state.as_str(), run.mode.as_str()));
+                self.told.insert(name, run.state);
             }
             return;
         }

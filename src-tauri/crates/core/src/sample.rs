@@ -86,3 +86,6 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
         .with_hint("Choose a folder that this user may write to, on a disk with 10 MB of room.")
         .with_cause(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("IB-F106", Loses, "Table properties", PROPERTIES,
         "Accept the loss, and set by hand what the target should have.", losses::properties),
     rule("IB-F107", Loses, "Sort order", UNITY,
-        "Accept the loss, and cluster the table in the target (CLUSTER BY).", losses::sort_order),
+        "Accept the loss; in Unity Catalog cluster the table instead (CLUSTER BY).", losses::sort_order),
     rule("IB-F108", Loses, "Independence from the source", REGISTER,
         "Use clone for a copy of its own; otherwise accept that the source's files must stay and that its maintenance (expire_snapshots, remove_orphan_files) can destroy the target.", losses::independence),
     rule("IB-F109", Loses, "Properties that send new files to the source's folders", PROPERTIES,
@@ -121,4 +121,6 @@ pub(super) const RULES: &[Rule] = &[
         "Nothing to do.", notes::deletes),
     rule("IB-F207", Note, "Imported files without field ids", SPEC_NAME_MAPPING,
         "Nothing to do: the name mapping is applied.", notes::name_mapping),
+    rule("IB-F208", Note, "Format version 1 becomes 2", SPEC_VERSIONS,
+        "Nothing to do: every reader of today reads version 2. Clone keeps version 1.", notes::upgraded),
 ];

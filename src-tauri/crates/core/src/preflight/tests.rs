@@ -129,6 +129,10 @@ fn cases() -> Vec<Case> {
         case("IB-F106", Unity, Rewrite, |f| drop(f.properties.insert("history.expire.min-snapshots-to-keep".into(), "5".into()))),
         case("IB-F107", Unity, Rewrite, |f| f.sort_order = serde_json::from_value(json!({"order-id": 1, "fields": [
             {"source-id": 1, "transform": "identity", "direction": "asc", "null-order": "nulls-first"}]})).unwrap()),
+        case("IB-F107", Embedded, Rewrite, |f| f.sort_order = serde_json::from_value(json!({"order-id": 1, "fields": [
+            {"source-id": 99, "transform": "identity", "direction": "asc", "null-order": "nulls-first"}]})).unwrap()),
+        case("IB-F008", Embedded, Rewrite, |f| f.partition_specs = vec![spec(json!([{"source-id": 99, "field-id": 1000, "name": "g", "transform": "identity"}]))]),
+        case("IB-F208", Embedded, Rewrite, |f| f.format_version = 1),
         case("IB-F108", Embedded, Register, |_| {}),
         case("IB-F109", Embedded, Copied, |f| drop(f.properties.insert("write.metadata.path".into(), "s3://x".into()))),
         case("IB-F201", Embedded, Copied, |f| { f.snapshot_id = None; f.files = FileTotals::default(); }),

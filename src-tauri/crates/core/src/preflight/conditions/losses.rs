@@ -62,14 +62,23 @@ pub fn places(context: &Context) -> Option<String> {
     listed(&lost.map(|(key, value)| format!("{key}={}", shortened(value))).collect::<Vec<_>>())
 }
 
+/// Unity Catalog clusters instead. Elsewhere it is lost if it sorts by a column that the table no longer has.
 pub fn sort_order(context: &Context) -> Option<String> {
-    let facts = context.for_unity()?;
-    let named = |id: i32| facts.schema.find(id).map_or_else(|| id.to_string(), |(path, _)| path);
-    let fields = facts.sort_order.fields.iter().map(|f| match &f.transform {
-        Transform::Identity => format!("{} {}", named(f.source_id), f.direction),
-        transform => format!("{transform}({}) {}", named(f.source_id), f.direction),
+    let facts = context.for_unity().or_else(|| context.rewritten())?;
+    let named = |id: i32| facts.schema.find(id).map(|(path, _)| path);
+    let fields = &facts.sort_order.fields;
+    let gone = fields.iter().find(|f| f.source_ids.len() < 2 && named(f.source_id).is_none());
+    if !context.target.is_unity() {
+        return gone.map(|field| format!("it sorts by column {}, which was dropped", field.source_id));
+    }
+    let words = fields.iter().map(|f| {
+        let column = named(f.source_id).unwrap_or_else(|| f.source_id.to_string());
+        match &f.transform {
+            Transform::Identity => format!("{column} {}", f.direction),
+            transform => format!("{transform}({column}) {}", f.direction),
+        }
     });
-    listed(&fields.collect::<Vec<_>>())
+    listed(&words.collect::<Vec<_>>())
 }
 
 pub fn independence(context: &Context) -> Option<String> {

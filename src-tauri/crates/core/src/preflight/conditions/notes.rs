@@ -64,3 +64,9 @@ pub fn deletes(context: &Context) -> Option<String> {
 pub fn name_mapping(context: &Context) -> Option<String> {
     context.facts?.has_name_mapping.then(|| "the table has a name mapping for files that other programs wrote".into())
 }
+
+/// Version 1 cannot be written safely beside writers of version 2, so a rewrite makes version 2.
+pub fn upgraded(context: &Context) -> Option<String> {
+    let version = context.rewritten()?.format_version;
+    (version == 1).then(|| "the table is written anew as version 2".into())
+}

@@ -38,13 +38,19 @@ pub fn types(context: &Context) -> Option<String> {
 pub fn transforms(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     let spec = facts.partition_spec();
-    let strange =
-        |field: &&PartitionField| matches!(field.transform, Transform::Other(_)) || field.source_ids.len() > 1;
-    let named = |field: &PartitionField| match field.source_ids.len() {
-        0 | 1 => format!("{} ({})", field.name, field.transform),
-        n => format!("{} ({} of {n} columns)", field.name, field.transform),
+    let why = |field: &PartitionField| {
+        let (name, transform) = (&field.name, &field.transform);
+        match transform {
+            Transform::Other(_) => Some(format!("{name} ({transform})")),
+            _ if field.source_ids.len() > 1 => {
+                Some(format!("{name} ({transform} of {} columns)", field.source_ids.len()))
+            }
+            Transform::Void => None,
+            _ if facts.schema.find(field.source_id).is_none() => Some(format!("{name} (its column was dropped)")),
+            _ => None,
+        }
     };
-    listed(&spec.fields.iter().filter(strange).map(named).collect::<Vec<_>>())
+    listed(&spec.fields.iter().filter_map(why).collect::<Vec<_>>())
 }
 
 pub fn sort_transforms(context: &Context) -> Option<String> {
