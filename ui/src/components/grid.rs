@@ -78,11 +78,12 @@ pub fn Grid(props: &GridProps) -> Html {
     let onkeydown = {
         let (body, on_select, selected, count) = (body.clone(), props.on_select.clone(), props.selected, props.count);
         Callback::from(move |event: KeyboardEvent| {
-            // Keys of a field or button inside a cell belong to it.
-            if event.target() != event.current_target() {
+            let Some(element) = body.cast::<Element>() else { return };
+            // Keys of a field or button inside a cell belong to it. (Yew listens at its root: the event's current target
+            // is never this element.)
+            if event.target().and_then(|target| target.dyn_into::<Element>().ok()).as_ref() != Some(&element) {
                 return;
             }
-            let Some(element) = body.cast::<Element>() else { return };
             let rows_height = f64::from(element.client_height()) - window::ROW;
             let page = (rows_height / window::ROW) as usize;
             if let Some(row) = window::step(&event.key(), selected, count, page) {
