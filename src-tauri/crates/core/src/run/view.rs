@@ -75,17 +75,16 @@ pub(crate) async fn find_job(workspace: &Workspace, job: &str) -> Result<JobReco
 
 /// A job as it is now (empty: the latest), live if it runs in this process.
 pub async fn view(workspace: &Workspace, job: &str) -> Result<JobView> {
-    let record = find_job(workspace, job).await?;
+    let record = as_of_now(workspace, find_job(workspace, job).await?).await?;
     let tables = match workspace.live.get(&record.job) {
         Some(live) => live.tables.iter().map(|t| t.snapshot()).collect(),
         None => recorded(workspace, &record).await?,
     };
-    let state = state_now(workspace, &record).await?;
     let count = |wanted: TableState| tables.iter().filter(|t: &&TableRun| t.state == wanted).count();
     Ok(JobView {
         migrated: count(TableState::Migrated),
         failed: count(TableState::Failed),
-        state,
+        state: record.state,
         job: record.job,
         plan_hash: record.plan_hash,
         source: record.source,
@@ -100,12 +99,13 @@ pub async fn view(workspace: &Workspace, job: &str) -> Result<JobView> {
 pub async fn list(workspace: &Workspace) -> Result<Vec<JobSummary>> {
     let mut summaries = Vec::new();
     for record in workspace.store.jobs().await? {
+        let record = as_of_now(workspace, record).await?;
         let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
         let states = workspace.store.table_states(&record.job).await?;
         let states = states.iter().map(|(_, entry)| Ok(step_of(entry)?.state)).collect::<Result<Vec<_>>>()?;
         let count = |wanted: TableState| states.iter().filter(|s| **s == wanted).count();
         summaries.push(JobSummary {
-            state: state_now(workspace, &record).await?,
+            state: record.state,
             tables: plan.tables.len(),
             migrated: count(TableState::Migrated),
             failed: count(TableState::Failed),
@@ -125,7 +125,7 @@ pub async fn cancel(workspace: &Workspace, job: &str) -> Result<JobView> {
     let record = find_job(workspace, job).await?;
     match workspace.live.get(&record.job) {
         Some(live) => live.cancel.cancel(),
-        None => match state_now(workspace, &record).await? {
+        None => match as_of_now(workspace, record.clone()).await?.state {
             JobState::Running => {
                 return Err(Error::new(Code::StateLocked, "the job runs in another process")
                     .about(&record.job)
@@ -141,12 +141,20 @@ pub async fn cancel(workspace: &Workspace, job: &str) -> Result<JobView> {
     view(workspace, &record.job).await
 }
 
-/// Whoever holds the lock marks every other job that says `running`, so one that says it while the lock is free is dead.
-async fn state_now(workspace: &Workspace, record: &JobRecord) -> Result<JobState> {
-    let dead = record.state == JobState::Running
-        && workspace.live.get(&record.job).is_none()
-        && !workspace.store.is_locked().await?;
-    Ok(if dead { JobState::Interrupted } else { record.state })
+/// Whoever holds the lock marks every other job that says `running`, so one that says it while the lock is free is dead:
+/// or it ended between the two looks, which a third one tells.
+async fn as_of_now(workspace: &Workspace, record: JobRecord) -> Result<JobRecord> {
+    let at_work = record.state != JobState::Running
+        || workspace.live.get(&record.job).is_some()
+        || workspace.store.is_locked().await?;
+    if at_work {
+        return Ok(record);
+    }
+    let mut record = workspace.store.job(&record.job).await?;
+    if record.state == JobState::Running {
+        record.state = JobState::Interrupted;
+    }
+    Ok(record)
 }
 
 async fn recorded(workspace: &Workspace, record: &JobRecord) -> Result<Vec<TableRun>> {
