@@ -296,14 +296,12 @@ pub fn show_job(session: &Handle, job: JobId) {
 
 fn read_latest_job(session: &Handle) {
     let handle = session.clone();
-    begin(session, Work::History, async move {
+    begin(session, Work::ReadJob, async move {
         let jobs = call::<op::run_list>(Nothing {}).await?;
         let latest = jobs.iter().max_by(|a, b| a.started_at.cmp(&b.started_at)).map(|job| job.job.clone());
         handle.dispatch(Action::Jobs(jobs));
-        if let Some(job) = latest
-            && handle.run.is_none()
-        {
-            read_job(&handle, job);
+        if let Some(job) = latest {
+            handle.dispatch(Action::Job(call::<op::run_status>(JobRequest { job }).await?));
         }
         Ok(())
     });

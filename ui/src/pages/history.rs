@@ -11,14 +11,14 @@ use yew::prelude::*;
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::new("started", "Started", 172),
+        Column::new("started", "Started", 166),
         Column::new("state", "State", 130),
-        Column::new("route", "From and to", 180).growing(2),
+        Column::new("route", "From and to", 150).growing(2),
         Column::new("tables", "Tables", 70).numeric(),
         Column::new("migrated", "Migrated", 84).numeric(),
         Column::new("failed", "Failed", 70).numeric(),
         Column::new("plan", "Plan", 116),
-        Column::new("job", "Job", 120).growing(1),
+        Column::new("job", "Job", 110).growing(1),
         Column::new("open", "", 84),
     ]
 }

@@ -114,7 +114,7 @@ fn sort_order(facts: &TableFacts) -> Html {
         let column = facts.schema.find(field.source_id).map_or_else(|| field.source_id.to_string(), |(path, _)| path);
         html! { <li>{ format!("{} {column} {} {}", field.transform, field.direction, field.null_order) }</li> }
     });
-    html! { <ol class="tight">{ for fields }</ol> }
+    html! { <ol class="numbered">{ for fields }</ol> }
 }
 
 fn refs(facts: &TableFacts) -> Html {

@@ -61,9 +61,9 @@ pub fn Sheet(props: &SheetProps) -> Html {
             session.dispatch(Action::Begin(Work::TransferMapping));
             match from_csv(&mapping, &session.idents(), &text) {
                 Ok(next) => {
-                    let count = next.overrides.len();
+                    let overrides = crate::view::format::counted(next.overrides.len() as u64, "override", "overrides");
                     edit(&session, next);
-                    said.set(format!("Taken over: {count} overrides. Look at the preview, then save the mapping."));
+                    said.set(format!("Taken over: {overrides}. Look at the preview, then save the mapping."));
                     session.dispatch(Action::End(Work::TransferMapping));
                 }
                 Err(error) => session.dispatch(Action::Fail(Work::TransferMapping, error)),
