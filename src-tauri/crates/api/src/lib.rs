@@ -15,10 +15,12 @@ pub use place::default_state_dir;
 use icebridge_core::{SecretStore, Workspace, run};
 use icebridge_model::Result;
 use icebridge_model::ops::Keychain as KeychainState;
-use icebridge_model::run::{Event, JobView};
+use icebridge_model::run::{Event, JobId, JobState, JobView};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use tokio::sync::broadcast;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone, Debug)]
@@ -34,20 +36,25 @@ pub struct Api {
     keychain: Option<keychain::Keychain>,
     /// Ends inventories and measurements; a run has its own, asked for by `run.cancel`.
     stop: CancellationToken,
+    /// The runs this process began, and how they ended.
+    runs: Arc<Mutex<HashMap<JobId, watch::Receiver<Option<Result<()>>>>>>,
 }
+
+/// How often to look at a run of another process.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Api {
     /// With the secrets in this machine's keychain, or in environment variables ([`environment_name`]).
     pub async fn open(options: Options) -> Result<Self> {
         let keychain = keychain::Keychain::new(&options.state_dir);
         let workspace = Workspace::open(&options.state_dir, Arc::new(keychain.clone())).await?;
-        Ok(Self { workspace, keychain: Some(keychain), stop: CancellationToken::new() })
+        Ok(Self { workspace, keychain: Some(keychain), stop: CancellationToken::new(), runs: Arc::default() })
     }
 
     /// With secrets kept elsewhere: for tests.
     pub async fn open_with(options: Options, secrets: Arc<dyn SecretStore>) -> Result<Self> {
         let workspace = Workspace::open(&options.state_dir, secrets).await?;
-        Ok(Self { workspace, keychain: None, stop: CancellationToken::new() })
+        Ok(Self { workspace, keychain: None, stop: CancellationToken::new(), runs: Arc::default() })
     }
 
     /// What happens from now on. A slow listener loses old progress, never a state.
@@ -55,17 +62,35 @@ impl Api {
         self.workspace.events.subscribe()
     }
 
-    /// Until the job (empty: the latest) is no longer at work in this process.
+    /// Until the job (empty: the latest) is no longer at work. An error says why the run itself broke off; what happened
+    /// to its tables is in the view.
     pub async fn wait(&self, job: &str) -> Result<JobView> {
-        let mut events = self.events();
-        loop {
-            let view = run::view(&self.workspace, job).await?;
-            if view.state != icebridge_model::run::JobState::Running {
-                return Ok(view);
-            }
-            // The event is only a reason to look; the clock is one too, for a run in another process.
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), events.recv()).await;
+        let mut view = run::view(&self.workspace, job).await?;
+        let ours = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&view.job).cloned();
+        if let Some(mut ours) = ours {
+            // A sender that is gone has ended too.
+            let end = ours.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+            return match end {
+                Some(Err(error)) => Err(error),
+                _ => run::view(&self.workspace, &view.job).await,
+            };
         }
+        while view.state == JobState::Running {
+            tokio::time::sleep(LOOK_EVERY).await;
+            view = run::view(&self.workspace, &view.job).await?;
+        }
+        Ok(view)
+    }
+
+    /// Keeps an eye on a run, so that its end can be waited for.
+    fn follow(&self, handle: run::JobHandle) {
+        let (sender, receiver) = watch::channel(None);
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.job.clone(), receiver);
+        tokio::spawn(async move {
+            let end = handle.wait().await.map(drop);
+            // Nobody may be waiting.
+            let _ = sender.send(Some(end));
+        });
     }
 
     /// Ends inventories and measurements that are under way; they answer `cancelled`.

@@ -146,12 +146,16 @@ impl Operations for Api {
     async fn run_start(&self, request: RunRequest) -> Result<JobView> {
         let plan = plan::read(Path::new(&request.plan)).await?;
         let handle = run::start(&self.workspace, &plan.to_text()?).await?;
-        run::view(&self.workspace, &handle.job).await
+        let job = handle.job.clone();
+        self.follow(handle);
+        run::view(&self.workspace, &job).await
     }
 
     async fn run_resume(&self, request: JobRequest) -> Result<JobView> {
         let handle = run::resume(&self.workspace, &request.job).await?;
-        run::view(&self.workspace, &handle.job).await
+        let job = handle.job.clone();
+        self.follow(handle);
+        run::view(&self.workspace, &job).await
     }
 
     async fn run_cancel(&self, request: JobRequest) -> Result<JobView> {
