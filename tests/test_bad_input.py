@@ -7,7 +7,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -25,7 +24,7 @@ from pyiceberg.exceptions import NoSuchTableError
 from tests.digest_reference import Digest
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.judged import pyiceberg_catalog
-from tests.harness.route import Job, Route, connect, files, meanwhile, wait_until
+from tests.harness.route import Job, Route, connect, files
 from tests.harness.written import plain, reading, sqlite_catalog
 from tests.lakehouse.broken import WAYS, Copy
 from tests.lakehouse.registry import local
@@ -154,43 +153,6 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Broken:
     return Broken(lake, folder / "managed", route, rows, plan["plan"], route.run(plan), at, {})
 
 
-@pytest.mark.parametrize("how", WAYS)
-def test_what_is_broken_is_told_before_or_in_the_run(how: str, known: Broken) -> None:
-    where, code = BEFORE[how]
-    left_out = {entry["source"]: entry for entry in known.plan["left_out"]}
-    if where == "run":
-        assert "facts" in known.rows[how]
-        error = known.job.failed(f"shop.{how}", code)
-        assert known.at[how].name in json.dumps(error)
-    elif where == "plan":
-        assert code in left_out[f"shop.{how}"]["codes"]
-    else:
-        problem = known.rows[how]["problem"]
-        assert problem["code"] == code, problem
-        assert problem["hint"]
-        assert known.at[how].name in json.dumps(problem) or how.startswith("unknown"), problem
-        assert left_out[f"shop.{how}"]["codes"] == ["IB-F001"]
-    nothing_left(known.target, how)
-
-
-def test_the_sound_tables_arrive_beside_the_broken(known: Broken) -> None:
-    for name in GOOD:
-        assert known.job.tables[f"shop.{name}"]["state"] == "migrated"
-        assert reading(pyiceberg_catalog(known.target).load_table(f"shop.{name}")) == known.lake.readings[name]
-    assert {name for _, name in pyiceberg_catalog(known.target).list_tables("shop")} == set(GOOD)
-    assert known.job.outcome.code == 1
-
-
-def test_findings_tell_of_the_broken_tables(known: Broken) -> None:
-    found = known.route.findings("--mode", "rewrite")
-    for how, (where, code) in BEFORE.items():
-        if where == "inventory":
-            finding = found[f"shop.{how}"][0]
-            assert (finding["code"], finding["verdict"]) == ("IB-F001", "blocks")
-            assert finding["reason"].startswith(f"{code}: ")
-            assert finding["fix"]
-
-
 # Broken between plan and run: told by the run, mended, resumed
 
 
@@ -210,26 +172,10 @@ def surprised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return Broken(lake, folder / "managed", route, {}, plan["plan"], route.run(plan), at, kept)
 
 
-@pytest.mark.parametrize("how", DURING)
-def test_what_breaks_after_the_plan_fails_alone(how: str, surprised: Broken) -> None:
-    error = surprised.job.failed(f"shop.{how}", DURING[how])
-    assert surprised.at[how].name in json.dumps(error) or how.startswith("unknown"), error
-    nothing_left(surprised.target, how)
-
-
 def test_what_was_sound_arrived_all_the_same(surprised: Broken) -> None:
     for name in GOOD:
         assert surprised.job.tables[f"shop.{name}"]["state"] == "migrated"
         assert reading(pyiceberg_catalog(surprised.target).load_table(f"shop.{name}")) == surprised.lake.readings[name]
-
-
-def test_mended_tables_arrive_by_resume(surprised: Broken) -> None:
-    """The last test on this lake: it mends it."""
-    for path in surprised.at.values():
-        path.write_bytes(surprised.kept[path])
-    surprised.route.resume().succeeded()
-    for name, expected in surprised.lake.readings.items():
-        assert reading(pyiceberg_catalog(surprised.target).load_table(f"shop.{name}")) == expected, name
 
 
 # The source moves on
@@ -438,28 +384,6 @@ def test_what_is_no_bundle_is_told(content: str | None, icebridge: Icebridge, tm
 # Places
 
 
-@pytest.mark.parametrize(
-    ("kind", "uri"),
-    [
-        ("rest", "http://127.0.0.1:{port}"),
-        ("rest", "http://nowhere.invalid"),
-        ("sql", "postgresql://u@127.0.0.1:{port}/db"),
-        ("sql", "postgresql://u@nowhere.invalid/db"),
-    ],
-)
-def test_a_catalog_out_of_reach_is_told_within_seconds(kind: str, uri: str, icebridge: Icebridge) -> None:
-    connect(icebridge, "foreign", kind, uri.format(port=free_port()))
-    began = time.monotonic()
-    error = icebridge.refuse("inventory", "foreign", code="catalog-unreachable")
-    assert time.monotonic() - began < 12
-    assert error["retryable"]
-    assert error["hint"]
-    assert error["object"]
-    check = icebridge.outcome("catalog", "check", "foreign")
-    assert check.code == 1
-    assert check.json["error"]["code"] == "catalog-unreachable"
-
-
 def test_s3_out_of_reach_is_told(icebridge: Icebridge) -> None:
     secrets = {"s3.access-key-id": "AKIAICEBRIDGETEST000", "s3.secret-access-key": "x" * 40}
     properties = {"s3.endpoint": f"http://127.0.0.1:{free_port()}", "s3.region": "us-east-1"}
@@ -483,25 +407,6 @@ def heavy(tmp_path: Path) -> Lake:
         table.append(rows.slice(start, 1000))
     readings = {name: reading(plain(catalog, f"shop.{name}")) for name in GOOD}
     return Lake(tmp_path / "source", {"heavy": reading(table), **readings})
-
-
-@pytest.mark.parametrize("mode", ["clone", "rewrite"])
-def test_a_full_disk_fails_the_tables_it_has_no_room_for(
-    mode: str, heavy: Lake, tiny_disk: Path, icebridge: Icebridge
-) -> None:
-    route = connected(icebridge, heavy, tiny_disk / "managed")
-    plan = route.plan(mode)
-    job = route.run(plan)
-    error = job.failed("shop.heavy", "storage-full")
-    assert str(tiny_disk) in json.dumps(error)
-    for name in ("heavy", *GOOD):
-        if job.tables[f"shop.{name}"]["state"] != "migrated":
-            job.failed(f"shop.{name}", "storage-full")
-            nothing_left(tiny_disk / "managed", name)
-    subprocess.run(["mount", "-o", "remount,size=64m", str(tiny_disk)], check=True, timeout=20)
-    route.resume().succeeded()
-    for name, expected in heavy.readings.items():
-        assert reading(pyiceberg_catalog(tiny_disk / "managed").load_table(f"shop.{name}")) == expected
 
 
 def test_a_state_folder_without_room_is_told(tiny_disk: Path, small: Lake) -> None:
@@ -567,40 +472,6 @@ def many(tmp_path: Path, icebridge: Icebridge) -> Iterator[tuple[Route, dict[str
     yield route, route.plan("clone")
 
 
-def test_two_processes_do_not_work_on_one_state(many: tuple[Route, dict[str, Any]]) -> None:
-    route, plan = many
-    cli = route.cli
-    with meanwhile(cli, "run", plan["path"]) as first:
-        holder = cli.state / "state.lock.holder"
-        wait_until(lambda: holder.is_file() and holder.read_text() == str(first.pid))
-        first.send_signal(signal.SIGSTOP)
-        try:
-            began = time.monotonic()
-            error = cli.refuse("run", plan["path"], code="state-locked")
-            assert time.monotonic() - began < 5
-            assert str(first.pid) in error["message"]
-            assert error["hint"]
-            assert cli.refuse("run", "--resume", code="state-locked")
-            # Looking is allowed.
-            assert [job["state"] for job in cli.run("jobs")] == ["running"]
-            assert len(cli.run("catalog", "list")) == 2
-        finally:
-            first.send_signal(signal.SIGCONT)
-    assert first.outcome.code == 0, first.outcome.stdout
-    Job(first.outcome).succeeded()
-    assert len(first.outcome.json["tables"]) == 40
-
-
-def test_a_lock_does_not_outlive_its_process(many: tuple[Route, dict[str, Any]]) -> None:
-    route, plan = many
-    with meanwhile(route.cli, "run", plan["path"]) as first:
-        holder = route.cli.state / "state.lock.holder"
-        wait_until(lambda: holder.is_file() and holder.read_text() == str(first.pid))
-        first.send_signal(signal.SIGKILL)
-    assert [job["state"] for job in route.cli.run("jobs")] == ["interrupted"]
-    route.resume().succeeded()
-
-
 STATES: dict[str, Callable[[Path], None]] = {
     "garbage": lambda path: path.write_bytes(os.urandom(8192)) and None,
     "text": lambda path: path.write_text("this is my diary\n" * 100) and None,
@@ -663,64 +534,6 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Icebridge:
     cli.connect_embedded("managed", folder / "managed")
     cli.run("inventory", "foreign")
     return cli
-
-
-ROUTE = ["--source", "foreign", "--target", "managed"]
-NONSENSE: dict[str, tuple[list[str], str]] = {
-    "no such command": (["migrate-all"], "invalid-input"),
-    "no such option": (["jobs", "--sideways"], "invalid-input"),
-    "no command": ([], "invalid-input"),
-    "no such kind": (["catalog", "add", "x", "--kind", "glue", "--uri", "y"], "invalid-input"),
-    "no address": (["catalog", "add", "x", "--kind", "rest", "--uri", " "], "invalid-input"),
-    "no URL": (["catalog", "add", "x", "--kind", "rest", "--uri", "ftp://x"], "invalid-input"),
-    "name with a slash": (["catalog", "add", "a/b", "--kind", "rest", "--uri", "http://x"], "invalid-input"),
-    "property without value": (
-        ["catalog", "add", "x", "--kind", "rest", "--uri", "http://x", "--property", "a"],
-        "invalid-input",
-    ),
-    "no such secret": (
-        ["catalog", "add", "x", "--kind", "rest", "--uri", "http://x", "--secret", "pin"],
-        "invalid-input",
-    ),
-    "folder as target": (["catalog", "add", "x", "--kind", "files", "--uri", "/x", "--target"], "invalid-input"),
-    "other role": (["catalog", "add", "foreign", "--kind", "embedded", "--uri", "/x", "--target"], "invalid-input"),
-    "no such catalog": (["inventory", "nobody"], "catalog-not-found"),
-    "no such catalog to check": (["catalog", "check", "nobody"], "catalog-not-found"),
-    "no such catalog to remove": (["catalog", "remove", "nobody"], "catalog-not-found"),
-    "target as source": (["inventory", "managed"], "invalid-input"),
-    "no table of that pattern": (["inventory", "foreign", "--only", "nothing.*"], "invalid-input"),
-    "broken pattern": (["inventory", "foreign", "--only", "[z-a]"], "invalid-input"),
-    "no such table": (["table", "facts", "foreign", "shop.none"], "table-not-found"),
-    "no such namespace": (["table", "digest", "foreign", "none.few"], "table-not-found"),
-    "table without namespace": (["table", "facts", "foreign", "few"], "table-not-found"),
-    "name that ends in a dot": (["table", "facts", "foreign", "shop."], "invalid-input"),
-    "open backtick": (["table", "facts", "foreign", "`shop.few"], "invalid-input"),
-    "snapshot that is no number": (["table", "digest", "foreign", "shop.few", "--snapshot", "old"], "invalid-input"),
-    "no such snapshot": (["table", "digest", "foreign", "shop.few", "--snapshot", "1"], "invalid-input"),
-    "no such ref": (["table", "digest", "foreign", "shop.few", "--ref", "none"], "invalid-input"),
-    "negative limit": (["table", "rows", "foreign", "shop.few", "--limit", "-1"], "invalid-input"),
-    "no such mode": (["plan", *ROUTE, "--mode", "sideways"], "invalid-input"),
-    "no such finding": (["preflight", *ROUTE, "--accept", "IB-F999"], "invalid-input"),
-    "finding that blocks": (["preflight", *ROUTE, "--accept", "IB-F001"], "invalid-input"),
-    "half a route": (["plan", "--source", "foreign"], "invalid-input"),
-    "no such target": (["plan", "--source", "foreign", "--target", "nobody"], "catalog-not-found"),
-    "broken rule": (["map", "rule", *ROUTE, "[", "a"], "invalid-input"),
-    "rule with an unknown placeholder": (["map", "rule", *ROUTE, "*", "{nope}"], "invalid-input"),
-    "no plan": (["run"], "invalid-input"),
-    "no such job": (["run", "--resume", "0000"], "job-not-found"),
-    "no job to resume": (["run", "--resume"], "job-not-found"),
-    "no job to show": (["status"], "job-not-found"),
-    "no job to export": (["audit", "export"], "job-not-found"),
-    "no job to validate": (["validate"], "job-not-found"),
-}
-
-
-@pytest.mark.parametrize("what", NONSENSE)
-def test_nonsense_is_told_with_a_hint(what: str, ready: Icebridge) -> None:
-    arguments, code = NONSENSE[what]
-    error = ready.refuse(*arguments, code=code)
-    assert error["message"]
-    assert error.get("hint"), error
 
 
 def test_people_read_it_on_standard_error(ready: Icebridge) -> None:

@@ -1,5 +1,7 @@
 //! The real program: what it prints, and what it exits with.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is the assertion")]
+
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
