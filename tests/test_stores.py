@@ -137,6 +137,22 @@ def test_a_wrong_password_is_told(postgres_server: Postgres, pg_tables: object, 
     assert traces(icebridge.state, "wr0ng-pass") == []
 
 
+@pytest.mark.parametrize("where", ["in the address", "in the query", "as a property"])
+def test_a_password_in_the_open_is_refused(where: str, icebridge: Icebridge) -> None:
+    uri, extra = "postgresql://u@127.0.0.1/db", []
+    if where == "in the address":
+        uri = "postgresql://u:hunter2-pw@127.0.0.1/db"
+    elif where == "in the query":
+        uri += "?password=hunter2-pw"
+    else:
+        extra = ["--property", "password=hunter2-pw"]
+    done = icebridge.outcome("catalog", "add", "foreign", "--kind", "sql", "--uri", uri, *extra)
+    assert (done.code, done.json["code"]) == (1, "invalid-input")
+    assert "--secret" in done.json["hint"]
+    assert "hunter2-pw" not in done.stdout + done.stderr
+    assert traces(icebridge.state, "hunter2-pw") == []
+
+
 def test_a_database_that_is_not_there_is_told_soon(icebridge: Icebridge) -> None:
     uri = f"postgresql://icebridge@127.0.0.1:{free_port()}/postgres"
     connect(icebridge, "foreign", "sql", uri)
