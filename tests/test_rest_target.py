@@ -127,7 +127,7 @@ def test_a_rewrite_keeps_what_the_table_is(target: Target, shop: Shop) -> None:
         (3, "identity", "town")
     ]
     assert made.sort_order().fields == source.sort_order().fields
-    for key in ("comment", "owner", "write.parquet.compression-codec"):
+    for key in ("comment", "team", "write.parquet.compression-codec"):
         assert made.properties[key] == source.properties[key]
     assert made.properties["icebridge.plan"] == plan["plan"]["hash"]
     assert made.metadata.table_uuid != source.metadata.table_uuid
@@ -225,12 +225,12 @@ def test_a_commit_nobody_knows_of_is_adopted_later(mode: str, target: Target, sh
     """The commit is carried out, its answer is lost, and the catalog does not say what it has for a while."""
     plan = planned(target, mode)
     lost = faults.lost_answer(match=PUBLISHES[mode])
-    target.guard.faults.add(lost, Fault(PUBLISHES[mode], 1, 1000, 500))
+    target.guard.faults.add(lost)
 
     def dark(request: str) -> Fault | None:
         fault = picked(request)
         if fault is lost:
-            target.guard.faults.add(Fault(LOAD, 1, 1000, 500, faults.error_body(500, "Dark", "no answer")))
+            target.guard.faults.add(Fault(LOAD, 1, 1000, 403, faults.error_body(403, "Dark", "no answer")))
         return fault
 
     picked, target.guard.faults.pick = target.guard.faults.pick, dark  # type: ignore[method-assign]

@@ -251,7 +251,9 @@ def test_the_source_is_not_touched_in_any_mode(journal: str, tmp_path: Path) -> 
 def test_a_source_on_a_read_only_disk_is_read(icebridge: Icebridge, managed: Path) -> None:
     """The kernel sees to it that nothing is written."""
     with or_skip(full_disk.full_disk(32 << 20)) as disk:
-        expected = history(orders(sqlite_catalog(disk), "shop.orders", days=1))
+        catalog = sqlite_catalog(disk)
+        expected = history(orders(catalog, "shop.orders", days=1))
+        catalog.close()
         with sqlite3.connect(disk / "catalog.db") as database:
             database.execute("PRAGMA journal_mode=WAL")
         database.close()

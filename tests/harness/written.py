@@ -60,7 +60,7 @@ def orders(catalog: Catalog, identifier: str | tuple[str, ...], days: int = 3, *
     )
     spec = PartitionSpec(PartitionField(3, 1000, IdentityTransform(), "town"))
     order = SortOrder(SortField(1, IdentityTransform(), SortDirection.DESC, NullOrder.NULLS_LAST))
-    properties = {"comment": "what was ordered", "write.parquet.compression-codec": "snappy", "owner": "shop"}
+    properties = {"comment": "what was ordered", "write.parquet.compression-codec": "snappy", "team": "shop"}
     table = catalog.create_table(
         named(catalog, identifier), schema, partition_spec=spec, sort_order=order, properties=properties, **options
     )
