@@ -78,29 +78,39 @@ fn parse_decimal(text: &str, scale: u8) -> Option<i128> {
     format!("{whole}{fraction:0<width$}", width = scale.into()).parse().ok()
 }
 
+/// In the type's own unit. Counted on the calendar: jiff's instants end two days before the year 10000, Iceberg's do not.
 fn parse_moment(primitive: &Primitive, text: &str) -> Option<i64> {
-    let zoned = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let civil = |text: &str| {
-        let moment: civil::DateTime = text.parse().ok()?;
-        jiff::tz::TimeZone::UTC.to_timestamp(moment).ok()
-    };
-    Some(match primitive {
-        Primitive::Date => {
-            let date: civil::Date = text.parse().ok()?;
-            let epoch = civil::date(1970, 1, 1);
-            epoch.until((jiff::Unit::Day, date)).ok()?.get_days().into()
-        }
-        Primitive::Time => {
-            let time: civil::Time = text.parse().ok()?;
-            let nanos = civil::Time::midnight().until((jiff::Unit::Microsecond, time)).ok()?;
-            nanos.get_microseconds()
-        }
-        Primitive::Timestamp => civil(text)?.as_microsecond(),
-        Primitive::Timestamptz => zoned(text)?.as_microsecond(),
-        Primitive::TimestampNs => i64::try_from(civil(text)?.as_nanosecond()).ok()?,
-        Primitive::TimestamptzNs => i64::try_from(zoned(text)?.as_nanosecond()).ok()?,
+    let nanos = match primitive {
+        Primitive::Date => return days(text.parse().ok()?),
+        Primitive::Time => return Some(nanos_of_day(text.parse().ok()?) / 1_000),
+        Primitive::Timestamp | Primitive::TimestampNs => civil_nanos(text.parse().ok()?)?,
+        Primitive::Timestamptz | Primitive::TimestamptzNs => zoned_nanos(text)?,
         _ => return None,
-    })
+    };
+    let per_unit = if matches!(primitive, Primitive::Timestamp | Primitive::Timestamptz) { 1_000 } else { 1 };
+    i64::try_from(nanos.div_euclid(per_unit)).ok()
+}
+
+fn days(date: civil::Date) -> Option<i64> {
+    let since = civil::date(1970, 1, 1).until((jiff::Unit::Day, date)).ok()?;
+    Some(since.get_days().into())
+}
+
+fn nanos_of_day(time: civil::Time) -> i64 {
+    let seconds = (i64::from(time.hour()) * 60 + i64::from(time.minute())) * 60 + i64::from(time.second());
+    seconds * 1_000_000_000 + i64::from(time.subsec_nanosecond())
+}
+
+fn civil_nanos(moment: civil::DateTime) -> Option<i128> {
+    const DAY: i128 = 86_400_000_000_000;
+    Some(i128::from(days(moment.date())?) * DAY + i128::from(nanos_of_day(moment.time())))
+}
+
+fn zoned_nanos(text: &str) -> Option<i128> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let local = civil_nanos(pieces.date().to_datetime(pieces.time()?))?;
+    let offset = pieces.to_numeric_offset()?;
+    Some(local - i128::from(offset.seconds()) * 1_000_000_000)
 }
 
 pub fn scalar_from_partition(primitive: &Primitive, value: &PartitionValue) -> Result<Scalar> {
@@ -213,6 +223,11 @@ mod tests {
             json!("2017-11-16T22:31:08.123456789"),
             Scalar::Integer(1_510_871_468_123_456_789),
         );
+        // The last moments that the spec's text can say, past the end of jiff's instants.
+        check(Primitive::Timestamp, json!("9999-12-31T23:59:59.999999"), Scalar::Integer(253_402_300_799_999_999));
+        check(Primitive::Timestamptz, json!("9999-12-31T23:59:59.999999Z"), Scalar::Integer(253_402_300_799_999_999));
+        check(Primitive::Timestamptz, json!("1970-01-01T02:00:00+02:00"), Scalar::Integer(0));
+        check(Primitive::Timestamp, json!("1969-12-31T23:59:59.999999"), Scalar::Integer(-1));
         check(Primitive::Binary, json!("00ff"), Scalar::Bytes(vec![0, 255]));
         assert!(scalar_from_json(&Primitive::Int, &json!("x")).is_err());
     }
