@@ -1,6 +1,7 @@
 //! Rows into new Parquet files: one file a partition at a time, few of them open, ended at the target size.
 
 use super::data_file::DataFile;
+use super::dictionary;
 use super::metrics::MetricsPlan;
 use super::options::FileOptions;
 use super::output::Output;
@@ -84,7 +85,7 @@ impl<'a> RowWriter<'a> {
             if self.open.len() >= MAX_OPEN {
                 self.close_oldest()?;
             }
-            let file = self.create()?;
+            let file = self.create(batch)?;
             self.open.insert(partition.clone(), file);
         }
         let Some(file) = self.open.get_mut(partition) else { return Err(Error::internal("an open file is gone")) };
@@ -131,12 +132,13 @@ impl<'a> RowWriter<'a> {
         Ok(self.done)
     }
 
-    fn create(&mut self) -> Result<OpenFile> {
+    /// A new file whose first rows these will be.
+    fn create(&mut self, first: &RecordBatch) -> Result<OpenFile> {
         let name = self.target.name(*self.numbers);
         *self.numbers += 1;
         let output = self.target.create(&name)?;
         let options = ArrowWriterOptions::new()
-            .with_properties(self.target.options.properties.clone())
+            .with_properties(dictionary::fitted(&self.target.options.properties, first))
             .with_skip_arrow_metadata(true)
             .with_parquet_schema(self.target.parquet_schema.clone());
         let writer = ArrowWriter::try_new_with_options(output.clone(), self.target.arrow_schema.clone(), options)

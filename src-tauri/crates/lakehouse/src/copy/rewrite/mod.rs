@@ -7,6 +7,7 @@ mod bounds;
 mod columns;
 mod data_file;
 mod decoded;
+mod dictionary;
 mod document;
 mod manifests;
 mod metrics;
