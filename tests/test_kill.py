@@ -241,9 +241,7 @@ def test_killed_at_twenty_instants(
                 if not process.killed_after(delay):
                     break
             hits += 1
-            jobs = way.cli.run("jobs")
-            assert [job["state"] for job in jobs] in ([], ["interrupted"]), "a killed run is seen for what it is"
-            seen.update({table["state"] for table in way.cli.run("status")["tables"]} if jobs else {"no job yet"})
+            seen.update(left_behind(way))
             delay = dice.choice((dice.uniform(0.02, 0.3), dice.uniform(0.1, reference.seconds / 2)))
         finish(way)
         judge(way, source, mode)
@@ -251,6 +249,19 @@ def test_killed_at_twenty_instants(
     print(f"{mode}: {hits} kills in {journeys} journeys, undisturbed {reference.seconds:.1f} s; tables then: {seen}")
     assert seen["copying"] and seen["migrated"], f"no kill hit in the middle: {seen}"
     assert hashes(source.folder) == source.hashes, "the source was touched"
+
+
+def left_behind(way: Way) -> set[str]:
+    """The tables' states after a kill, which is seen for what it is."""
+    jobs = way.cli.run("jobs")
+    if not jobs:
+        return {"no job yet"}
+    states = {table["state"] for table in way.cli.run("status")["tables"]}
+    [job] = jobs
+    # A kill may hit a run that has written down its end and has yet to print it.
+    ended = job["state"] == "succeeded" and states == {"migrated"}
+    assert ended or job["state"] == "interrupted", (job, states)
+    return states
 
 
 def finish(way: Way) -> None:
