@@ -1,224 +1,31 @@
-"""What goes wrong is told by a code, what it is about and what to do; the rest goes on; nothing half-made stays."""
+"""Plans, bundles, state folders and command lines that are not what they should be: told by a code and what to do."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
 
-from tests.digest_reference import Digest
 from tests.harness.cli import Icebridge, fresh
-from tests.harness.judged import pyiceberg_catalog
-from tests.harness.route import Job, Route, connect, files
-from tests.harness.written import plain, reading, sqlite_catalog
-from tests.lakehouse.broken import WAYS, Copy
-from tests.lakehouse.registry import local
-from tests.services import full_disk
-from tests.services.fixtures import or_skip
-from tests.services.process import free_port
-
-GOOD = ("good_one", "good_two")
-
-
-class Wreck(Copy):
-    """One table of a lakehouse that has others too."""
-
-    @property
-    def metadata(self) -> Path:
-        """The current metadata file, as the catalog has it."""
-        with sqlite3.connect(self.root / "catalog.db") as catalog:
-            sql = "SELECT metadata_location FROM iceberg_tables WHERE table_name = ?"
-            row = catalog.execute(sql, (self.table,)).fetchone()
-        return local(row[0])
-
-
-@dataclass(frozen=True)
-class Lake:
-    """A source with one table for each way of breaking, and sound ones."""
-
-    folder: Path
-    readings: dict[str, Digest]
-
-    @property
-    def catalog(self) -> SqlCatalog:
-        """PyIceberg's view of it."""
-        return sqlite_catalog(self.folder)
-
-    def wreck(self, name: str) -> Wreck:
-        """One of its tables, to be broken."""
-        return Wreck(self.folder, "shop", name)
-
-
-def make_lake(folder: Path) -> Lake:
-    """Small tables; the one whose page will be flipped has checksums on its pages, as Spark writes them."""
-    catalog = sqlite_catalog(folder)
-    made = {}
-    for name in (*WAYS, *GOOD):
-        if name == "flipped_page":
-            made[name] = reading(checksummed(catalog, f"shop.{name}", folder / "outside"))
-        elif name == "unknown_transform":
-            table = plain(catalog, f"shop.{name}")
-            with table.update_spec() as change:
-                change.add_identity("id")
-            made[name] = reading(table)
-        else:
-            made[name] = reading(plain(catalog, f"shop.{name}"))
-    return Lake(folder, made)
-
-
-def checksummed(catalog: SqlCatalog, identifier: str, folder: Path) -> Any:
-    """Plain, uncompressed pages: only their checksums tell that a bit is another."""
-    folder.mkdir()
-    rows = pa.table({"id": pa.array(range(1000), pa.int64())})
-    path = folder / "checksummed.parquet"
-    pq.write_table(rows, path, compression="none", use_dictionary=False, write_page_checksum=True)
-    catalog.create_namespace_if_not_exists("shop")
-    table = catalog.create_table(identifier, rows.schema)
-    table.add_files([str(path)])
-    return table
-
-
-def connected(cli: Icebridge, lake: Lake, target: Path) -> Route:
-    """The lake as a source, and a managed catalog."""
-    cli.connect_sql("foreign", lake.folder / "catalog.db")
-    cli.connect_embedded("managed", target)
-    return Route(cli)
-
-
-def nothing_left(target: Path, table: str) -> None:
-    """No row and no file of a table that did not arrive."""
-    with pytest.raises(NoSuchTableError):
-        pyiceberg_catalog(target).load_table(("shop", table))
-    left = [path for path in files(target) if f"/{table}-" in path or ".icebridge-part" in path]
-    assert left == []
-
-
-# Broken when the inventory is taken: known before anything runs
-
-
-# Where it is found, and its code.
-BEFORE: dict[str, tuple[str, str]] = {
-    "missing_data_file": ("run", "file-missing"),
-    "truncated_data_file": ("run", "file-broken"),
-    "flipped_page": ("run", "checksum-mismatch"),
-    "broken_metadata": ("inventory", "metadata-broken"),
-    "missing_metadata": ("inventory", "file-missing"),
-    "missing_manifest": ("inventory", "file-missing"),
-    "missing_manifest_list": ("inventory", "file-missing"),
-    "broken_manifest": ("inventory", "metadata-broken"),
-    "unknown_format_version": ("inventory", "unsupported"),
-    "unknown_type": ("inventory", "unsupported"),
-    "unknown_transform": ("plan", "IB-F008"),
-}
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A journey over a broken lake."""
-
-    lake: Lake
-    target: Path
-    route: Route
-    rows: dict[str, dict[str, Any]]
-    plan: dict[str, Any]
-    job: Job
-    at: dict[str, Path]
-    kept: dict[Path, bytes]
-
-
-@pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Broken:
-    """Everything was broken before the inventory; the rest is rewritten."""
-    folder = tmp_path_factory.mktemp("known")
-    lake = make_lake(folder / "source")
-    at = {how: way(lake.wreck(how)) for how, way in WAYS.items()}
-    route = connected(fresh(folder / "state"), lake, folder / "managed")
-    plan = route.plan("rewrite")
-    rows = {row["ident"].removeprefix("shop."): row for row in route.cli.run("tables", "foreign")}
-    return Broken(lake, folder / "managed", route, rows, plan["plan"], route.run(plan), at, {})
-
-
-# Broken between plan and run: told by the run, mended, resumed
-
-
-DURING = {how: code for how, (where, code) in BEFORE.items() if where != "plan"}
-
-
-@pytest.fixture(scope="module", params=["clone", "rewrite"])
-def surprised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Broken:
-    """Everything was sound when it was planned."""
-    folder = tmp_path_factory.mktemp(f"surprised_{request.param}")
-    lake = make_lake(folder / "source")
-    route = connected(fresh(folder / "state"), lake, folder / "managed")
-    plan = route.plan(request.param)
-    kept = {path: path.read_bytes() for path in (folder / "source").rglob("*") if path.is_file()}
-    # Unknown transforms are no surprise to a clone: it keeps what it does not understand.
-    at = {how: WAYS[how](lake.wreck(how)) for how in DURING}
-    return Broken(lake, folder / "managed", route, {}, plan["plan"], route.run(plan), at, kept)
-
-
-def test_what_was_sound_arrived_all_the_same(surprised: Broken) -> None:
-    for name in GOOD:
-        assert surprised.job.tables[f"shop.{name}"]["state"] == "migrated"
-        assert reading(pyiceberg_catalog(surprised.target).load_table(f"shop.{name}")) == surprised.lake.readings[name]
-
-
-# The source moves on
+from tests.harness.lake import Lake, connected, small_lake
+from tests.harness.route import Job, Route, files, meanwhile, wait_until
+from tests.harness.written import plain, sqlite_catalog
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Lake:
     """Three sound tables."""
-    catalog = sqlite_catalog(tmp_path / "source")
-    return Lake(tmp_path / "source", {name: reading(plain(catalog, f"shop.{name}")) for name in ("moved", *GOOD)})
-
-
-MOVES: dict[str, Callable[[SqlCatalog], object]] = {
-    "was written to": lambda catalog: catalog.load_table("shop.moved").append(
-        catalog.load_table("shop.moved").scan().to_arrow()
-    ),
-    "was dropped": lambda catalog: catalog.drop_table("shop.moved"),
-    "was replaced": lambda catalog: (catalog.drop_table("shop.moved"), plain(catalog, "shop.moved")),
-    "has another schema": lambda catalog: (
-        catalog.load_table("shop.moved").update_schema().delete_column("name").commit()
-    ),
-}
-
-
-@pytest.mark.parametrize("move", MOVES)
-def test_a_table_that_moved_on_is_not_migrated_by_an_old_plan(
-    move: str, small: Lake, icebridge: Icebridge, tmp_path: Path
-) -> None:
-    route = connected(icebridge, small, tmp_path / "managed")
-    plan = route.plan("clone")
-    MOVES[move](small.catalog)
-    job = route.run(plan)
-    job.failed("shop.moved", "plan-stale")
-    nothing_left(tmp_path / "managed", "moved")
-    assert {name for name, table in job.tables.items() if table["state"] == "migrated"} == {f"shop.{n}" for n in GOOD}
-    if move == "was dropped":
-        return
-    icebridge.run("inventory", "foreign")
-    again = route.replan("clone")
-    assert [table["source"] for table in again["plan"]["tables"]] == ["shop.moved"]
-    route.run(again).succeeded()
-    made = pyiceberg_catalog(tmp_path / "managed").load_table("shop.moved")
-    assert reading(made) == reading(small.catalog.load_table("shop.moved"))
+    return small_lake(tmp_path / "source")
 
 
 # Plans and bundles in wrong hands
@@ -381,81 +188,6 @@ def test_what_is_no_bundle_is_told(content: str | None, icebridge: Icebridge, tm
     assert error["hint"]
 
 
-# Places
-
-
-def test_s3_out_of_reach_is_told(icebridge: Icebridge) -> None:
-    secrets = {"s3.access-key-id": "AKIAICEBRIDGETEST000", "s3.secret-access-key": "x" * 40}
-    properties = {"s3.endpoint": f"http://127.0.0.1:{free_port()}", "s3.region": "us-east-1"}
-    connect(icebridge, "foreign", "files", "s3://lake/tables", properties=properties, secrets=secrets)
-    began = time.monotonic()
-    error = icebridge.refuse("inventory", "foreign", code="storage-unreachable")
-    assert time.monotonic() - began < 20
-    assert "s3://lake/tables" in error["object"]
-    assert error["hint"]
-
-
-@pytest.fixture
-def heavy(tmp_path: Path) -> Lake:
-    """Six megabytes that no codec makes smaller, beside small tables."""
-    catalog = sqlite_catalog(tmp_path / "source")
-    noise = random.Random(1)
-    rows = pa.table({"noise": pa.array([noise.randbytes(1000) for _ in range(6000)], pa.binary())})
-    catalog.create_namespace("shop")
-    table = catalog.create_table("shop.heavy", rows.schema)
-    for start in range(0, 6000, 1000):
-        table.append(rows.slice(start, 1000))
-    readings = {name: reading(plain(catalog, f"shop.{name}")) for name in GOOD}
-    return Lake(tmp_path / "source", {"heavy": reading(table), **readings})
-
-
-def test_a_state_folder_without_room_is_told(tiny_disk: Path, small: Lake) -> None:
-    full_disk.fill(tiny_disk)
-    cli = Icebridge(tiny_disk / "state")
-    error = cli.refuse("catalog", "list", code="storage-full")
-    assert str(tiny_disk) in error["object"]
-    assert error["hint"]
-    full_disk.release(tiny_disk)
-    assert cli.run("catalog", "list") == []
-
-
-def test_a_read_only_target_is_told(frozen_folder: Path, small: Lake, icebridge: Icebridge) -> None:
-    icebridge.connect_sql("foreign", small.folder / "catalog.db")
-    icebridge.run("inventory", "foreign")
-    added = icebridge.outcome(
-        "catalog", "add", "managed", "--kind", "embedded", "--target", "--uri", frozen_folder / "managed"
-    )
-    done = added if added.code else icebridge.outcome("preflight", *Route(icebridge).arguments)
-    assert (done.code, done.json["code"]) == (1, "storage-denied")
-    assert str(frozen_folder) in done.json["object"]
-    assert done.json["hint"]
-    assert [path.name for path in frozen_folder.iterdir()] == ["kept.txt"]
-
-
-@pytest.mark.parametrize("mode", ["clone", "rewrite"])
-def test_a_target_that_became_read_only_fails_and_is_resumed(mode: str, small: Lake, icebridge: Icebridge) -> None:
-    with or_skip(full_disk.full_disk(16 << 20)) as disk:
-        route = connected(icebridge, small, disk / "managed")
-        plan = route.plan(mode)
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True, timeout=20)
-        done = icebridge.outcome("run", plan["path"])
-        assert done.code == 1
-        errors = [done.json] if "code" in done.json else [table["error"] for table in done.json["tables"]]
-        assert {error["code"] for error in errors} == {"storage-denied"}
-        assert all(error["hint"] and str(disk) in json.dumps(error) for error in errors)
-        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True, timeout=20)
-        assert files(disk / "managed") == {}
-        route.run(plan).succeeded()
-        for name, expected in small.readings.items():
-            assert reading(pyiceberg_catalog(disk / "managed").load_table(f"shop.{name}")) == expected
-
-
-def test_a_read_only_state_folder_is_told(frozen_folder: Path) -> None:
-    error = Icebridge(frozen_folder / "state").refuse("catalog", "list", code="storage-denied")
-    assert str(frozen_folder) in error["object"]
-    assert error["hint"]
-
-
 # The state
 
 
@@ -470,6 +202,44 @@ def many(tmp_path: Path, icebridge: Icebridge) -> Iterator[tuple[Route, dict[str
     icebridge.connect_embedded("managed", tmp_path / "managed")
     route = Route(icebridge)
     yield route, route.plan("clone")
+
+
+def at_work(route: Route, process: meanwhile, target: Path) -> bool:
+    """The run has the lock, and has begun to copy: by then its job is on record."""
+    holder = route.cli.state / "state.lock.holder"
+    return holder.is_file() and holder.read_text() == str(process.pid) and any(target.rglob("*.parquet"))
+
+
+def test_two_processes_do_not_work_on_one_state(many: tuple[Route, dict[str, Any]], tmp_path: Path) -> None:
+    route, plan = many
+    cli = route.cli
+    with meanwhile(cli, "run", plan["path"]) as first:
+        wait_until(lambda: at_work(route, first, tmp_path / "managed"))
+        first.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            error = cli.refuse("run", plan["path"], code="state-locked")
+            assert time.monotonic() - began < 10
+            assert str(first.pid) in error["message"]
+            assert error["hint"]
+            assert cli.refuse("run", "--resume", code="state-locked")
+            # Looking is allowed.
+            assert [job["state"] for job in cli.run("jobs")] == ["running"]
+            assert len(cli.run("catalog", "list")) == 2
+        finally:
+            first.send_signal(signal.SIGCONT)
+    assert first.outcome.code == 0, first.outcome.stdout
+    Job(first.outcome).succeeded()
+    assert len(first.outcome.json["tables"]) == 40
+
+
+def test_a_lock_does_not_outlive_its_process(many: tuple[Route, dict[str, Any]], tmp_path: Path) -> None:
+    route, plan = many
+    with meanwhile(route.cli, "run", plan["path"]) as first:
+        wait_until(lambda: at_work(route, first, tmp_path / "managed"))
+        first.send_signal(signal.SIGKILL)
+    assert [job["state"] for job in route.cli.run("jobs")] == ["interrupted"]
+    route.resume().succeeded()
 
 
 STATES: dict[str, Callable[[Path], None]] = {
@@ -534,6 +304,64 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Icebridge:
     cli.connect_embedded("managed", folder / "managed")
     cli.run("inventory", "foreign")
     return cli
+
+
+ROUTE = ["--source", "foreign", "--target", "managed"]
+NONSENSE: dict[str, tuple[list[str], str]] = {
+    "no such command": (["migrate-all"], "invalid-input"),
+    "no such option": (["jobs", "--sideways"], "invalid-input"),
+    "no command": ([], "invalid-input"),
+    "no such kind": (["catalog", "add", "x", "--kind", "glue", "--uri", "y"], "invalid-input"),
+    "no address": (["catalog", "add", "x", "--kind", "rest", "--uri", " "], "invalid-input"),
+    "no URL": (["catalog", "add", "x", "--kind", "rest", "--uri", "ftp://x"], "invalid-input"),
+    "name with a slash": (["catalog", "add", "a/b", "--kind", "rest", "--uri", "http://x"], "invalid-input"),
+    "property without value": (
+        ["catalog", "add", "x", "--kind", "rest", "--uri", "http://x", "--property", "a"],
+        "invalid-input",
+    ),
+    "no such secret": (
+        ["catalog", "add", "x", "--kind", "rest", "--uri", "http://x", "--secret", "pin"],
+        "invalid-input",
+    ),
+    "folder as target": (["catalog", "add", "x", "--kind", "files", "--uri", "/x", "--target"], "invalid-input"),
+    "other role": (["catalog", "add", "foreign", "--kind", "embedded", "--uri", "/x", "--target"], "invalid-input"),
+    "no such catalog": (["inventory", "nobody"], "catalog-not-found"),
+    "no such catalog to check": (["catalog", "check", "nobody"], "catalog-not-found"),
+    "no such catalog to remove": (["catalog", "remove", "nobody"], "catalog-not-found"),
+    "target as source": (["inventory", "managed"], "invalid-input"),
+    "no table of that pattern": (["inventory", "foreign", "--only", "nothing.*"], "invalid-input"),
+    "broken pattern": (["inventory", "foreign", "--only", "[z-a]"], "invalid-input"),
+    "no such table": (["table", "facts", "foreign", "shop.none"], "table-not-found"),
+    "no such namespace": (["table", "digest", "foreign", "none.few"], "table-not-found"),
+    "table without namespace": (["table", "facts", "foreign", "few"], "table-not-found"),
+    "name that ends in a dot": (["table", "facts", "foreign", "shop."], "invalid-input"),
+    "open backtick": (["table", "facts", "foreign", "`shop.few"], "invalid-input"),
+    "snapshot that is no number": (["table", "digest", "foreign", "shop.few", "--snapshot", "old"], "invalid-input"),
+    "no such snapshot": (["table", "digest", "foreign", "shop.few", "--snapshot", "1"], "invalid-input"),
+    "no such ref": (["table", "digest", "foreign", "shop.few", "--ref", "none"], "invalid-input"),
+    "negative limit": (["table", "rows", "foreign", "shop.few", "--limit", "-1"], "invalid-input"),
+    "no such mode": (["plan", *ROUTE, "--mode", "sideways"], "invalid-input"),
+    "no such finding": (["preflight", *ROUTE, "--accept", "IB-F999"], "invalid-input"),
+    "finding that blocks": (["preflight", *ROUTE, "--accept", "IB-F001"], "invalid-input"),
+    "half a route": (["plan", "--source", "foreign"], "invalid-input"),
+    "no such target": (["plan", "--source", "foreign", "--target", "nobody"], "catalog-not-found"),
+    "broken rule": (["map", "rule", *ROUTE, "[", "a"], "invalid-input"),
+    "rule with an unknown placeholder": (["map", "rule", *ROUTE, "*", "{nope}"], "invalid-input"),
+    "no plan": (["run"], "invalid-input"),
+    "no such job": (["run", "--resume", "0000"], "job-not-found"),
+    "no job to resume": (["run", "--resume"], "job-not-found"),
+    "no job to show": (["status"], "job-not-found"),
+    "no job to export": (["audit", "export"], "job-not-found"),
+    "no job to validate": (["validate"], "job-not-found"),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_nonsense_is_told_with_a_hint(what: str, ready: Icebridge) -> None:
+    arguments, code = NONSENSE[what]
+    error = ready.refuse(*arguments, code=code)
+    assert error["message"]
+    assert error.get("hint"), error
 
 
 def test_people_read_it_on_standard_error(ready: Icebridge) -> None:

@@ -23,7 +23,7 @@ from tests.digest_reference import Digest, digest_rows
 from tests.harness import duck
 from tests.harness.cli import Icebridge
 from tests.harness.judged import Migrated, pyiceberg_catalog, same
-from tests.harness.route import Route, connect, split_secrets
+from tests.harness.route import Route, connect, files, split_secrets
 from tests.harness.s3_gate import S3Gate, s3_gate
 from tests.harness.written import history, orders, plain, reading, rest_client, sqlite_catalog
 from tests.services import full_disk
@@ -475,3 +475,22 @@ def test_pyiceberg_duckdb_and_spark_open_the_managed_catalog(
     assert len(duck.rows(made.metadata_location.removeprefix("file://"))) == expected.rows - 3
     made.append(made.scan().to_arrow().slice(0, 5))
     assert migrated.judge("shop", "orders").current().answer()["rows"] == expected.rows + 2
+
+
+def test_two_runs_share_a_managed_catalog_with_a_writer(icebridge: Icebridge, managed: Path, tmp_path: Path) -> None:
+    """Tables that PyIceberg made in the managed catalog stay; a table that it wrote to after our run stays written."""
+    source = sqlite_catalog(tmp_path / "source")
+    plain(source, "shop.first")
+    icebridge.connect_sql("foreign", tmp_path / "source" / "catalog.db")
+    route = Route(icebridge)
+    plan = route.plan("clone")
+    route.run(plan).succeeded()
+    ours = pyiceberg_catalog(managed)
+    theirs = plain(ours, "shop.theirs")
+    first = ours.load_table("shop.first")
+    first.append(first.scan().to_arrow())
+    again = route.run(plan)
+    assert again.outcome.code == 0, again.outcome.stdout
+    assert reading(ours.load_table("shop.first")).rows == 20
+    assert reading(ours.load_table("shop.theirs")) == reading(theirs)
+    assert files(managed)

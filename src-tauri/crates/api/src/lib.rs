@@ -40,6 +40,8 @@ pub struct Api {
     runs: Arc<Mutex<HashMap<JobId, watch::Receiver<Option<Result<()>>>>>>,
 }
 
+/// Nobody waits longer for an end.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How often to look at a run of another process.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -96,6 +98,12 @@ impl Api {
     /// Ends inventories and measurements that are under way; they answer `cancelled`.
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Puts the state away: all of it is in its one file afterwards, with no log beside it that a copy could leave behind.
+    /// A state that is still at work is left as a killed process leaves it, which does no harm.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(CLOSING, self.workspace.store.close()).await;
     }
 
     async fn keychain_state(&self) -> KeychainState {

@@ -33,7 +33,7 @@ macro_rules! declare {
                     $($name => {
                         let request: $request = read(name, request)?;
                         // Boxed, because a future that holds every operation's is as large as the largest.
-                        let response = Box::pin(self.$method(request)).await?;
+                        let response = Box::pin(self.$method(request)).await.map_err(Error::or_usual_hint)?;
                         write(name, &response)
                     })*
                     _ => Err(Error::invalid("there is no such operation").about(name)),

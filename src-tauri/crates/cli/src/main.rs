@@ -6,6 +6,7 @@ mod commands;
 mod output;
 mod progress;
 mod route;
+mod usage;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -19,6 +20,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && usage::wants_json(std::env::args_os()) => {
+            Output::new(true).error(&usage::error(&error));
+            return ExitCode::from(1);
+        }
         Err(error) => {
             // Also what --help and --version come as. Nothing can be done about a closed terminal.
             let _ = error.print();
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Short) => ExitCode::from(1),
         Err(error) => {
+            let error = error.or_usual_hint();
             output.error(&error);
             match error.code.whose() {
                 Whose::User => ExitCode::from(1),
@@ -75,5 +81,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<Ended> {
     }
     let state_dir = arguments.global.state.clone().unwrap_or_else(default_state_dir);
     let api = Api::open(Options { state_dir }).await?;
-    commands::run(&api, arguments.command, output).await
+    let ended = commands::run(&api, arguments.command, output).await;
+    api.close().await;
+    ended
 }

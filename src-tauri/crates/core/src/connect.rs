@@ -67,7 +67,7 @@ pub async fn check(workspace: &Workspace, name: &str) -> Result<CatalogCheck> {
         }
         Err(error) => {
             check.abilities.clear();
-            check.error = Some(error.about(name));
+            check.error = Some(error.about(name).or_usual_hint());
         }
     }
     Ok(check)
@@ -193,20 +193,24 @@ fn check_rest(uri: &str) -> Result<()> {
         Error::invalid("the address is not a URL").with_cause(e).with_hint("For example https://host/api/catalog.")
     })?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(Error::invalid("a REST catalog's address begins with https:// or http://"));
+        return Err(Error::invalid("a REST catalog's address begins with https:// or http://")
+            .about(uri)
+            .with_hint("For example https://host/api/catalog."));
     }
     refuse_password(&url)
 }
+
+const SQL_FORMS: &str = "For example sqlite:/lake/catalog.db or postgresql://user@host/db.";
 
 fn checked_sql(uri: &str) -> Result<String> {
     if let Some(path) = uri.strip_prefix("sqlite:") {
         let path = path.strip_prefix("//").unwrap_or(path);
         return Ok(format!("sqlite:{}", absolute(path)?));
     }
-    let url = url::Url::parse(uri).map_err(|e| Error::invalid("the address is not a URL").with_cause(e))?;
+    let url = url::Url::parse(uri)
+        .map_err(|e| Error::invalid("the address is not a URL").about(uri).with_cause(e).with_hint(SQL_FORMS))?;
     if !matches!(url.scheme(), "postgresql" | "postgres") {
-        return Err(Error::invalid("a SQL catalog's address begins with sqlite: or postgresql://")
-            .with_hint("For example sqlite:/lake/catalog.db or postgresql://user@host/db."));
+        return Err(Error::invalid("a SQL catalog's address begins with sqlite: or postgresql://").with_hint(SQL_FORMS));
     }
     refuse_password(&url)?;
     Ok(uri.to_string())

@@ -96,7 +96,7 @@ async fn capture(source: Arc<dyn Catalog>, ident: TableIdent) -> InventoryRow {
     });
     let outcome = match AbortOnDropHandle::new(reading).await {
         Ok(Ok(facts)) => InventoryOutcome::Facts(Box::new(facts)),
-        Ok(Err(error)) => InventoryOutcome::Problem(error.about(&ident)),
+        Ok(Err(error)) => InventoryOutcome::Problem(error.about(&ident).or_usual_hint()),
         Err(died) => InventoryOutcome::Problem(
             Error::internal("reading the table's metadata failed").about(&ident).with_cause(died),
         ),

@@ -1,8 +1,11 @@
-//! At most so many commits in any minute, over all tables of a run.
+//! At most so many commits in any minute, over all tables of a run. What was refused or lost counts too: it is requests that
+//! a catalog limits.
 //!
 //! A log of the last commits, not a bucket that refills: a bucket lets a full load through at once and refills behind it,
 //! so that one minute can see nearly twice what was asked for.
 
+use async_trait::async_trait;
+use icebridge_lakehouse::catalog::Turns;
 use icebridge_model::{Code, Error, Result};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -44,17 +47,45 @@ impl CommitLimiter {
         Self { log: Mutex::new(Log { most, commits: VecDeque::new() }) }
     }
 
-    /// Returns when a commit may be made.
-    pub async fn acquire(&self, cancel: &CancellationToken) -> Result<()> {
-        loop {
-            let Some(wait) = self.log.lock().await.take(Instant::now()) else { return Ok(()) };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = cancel.cancelled() => {
-                    return Err(Error::new(Code::Cancelled, "cancelled while waiting for its turn to commit"));
-                }
+    /// Returns when a commit may be made: with the turns of its attempts, of which the first has come.
+    pub async fn acquire(&self, cancel: &CancellationToken) -> Result<CommitTurns<'_>> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                Err(Error::new(Code::Cancelled, "cancelled while waiting for its turn to commit"))
             }
+            () = self.turn() => Ok(CommitTurns { limiter: self, taken: 0 }),
         }
+    }
+
+    async fn turn(&self) {
+        loop {
+            let Some(wait) = self.log.lock().await.take(Instant::now()) else { return };
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// The attempts of one commit. Later ones are waited for to the end: a commit that has begun is not cancelled.
+#[derive(Debug)]
+pub struct CommitTurns<'a> {
+    limiter: &'a CommitLimiter,
+    taken: u32,
+}
+
+impl CommitTurns<'_> {
+    pub fn taken(&self) -> u32 {
+        self.taken
+    }
+}
+
+#[async_trait]
+impl Turns for CommitTurns<'_> {
+    async fn next(&mut self) {
+        if self.taken > 0 {
+            self.limiter.turn().await;
+        }
+        self.taken += 1;
     }
 }
 
@@ -92,5 +123,19 @@ mod tests {
         limiter.acquire(&cancel).await.unwrap();
         cancel.cancel();
         assert_eq!(limiter.acquire(&cancel).await.unwrap_err().code, Code::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn every_attempt_of_a_commit_takes_a_turn() {
+        let limiter = CommitLimiter::per_minute(2);
+        let mut turns = limiter.acquire(&CancellationToken::new()).await.unwrap();
+        turns.next().await;
+        turns.next().await;
+        assert_eq!((turns.taken(), limiter.log.lock().await.commits.len()), (2, 2));
+        // Two in this minute, so that the third has to wait, whoever makes it.
+        let soon = Duration::from_millis(50);
+        assert!(tokio::time::timeout(soon, turns.next()).await.is_err());
+        assert!(tokio::time::timeout(soon, limiter.acquire(&CancellationToken::new())).await.is_err());
+        assert_eq!(turns.taken(), 2);
     }
 }

@@ -101,7 +101,8 @@ fn check_settings(settings: &Settings) -> Result<()> {
         ("target_file_bytes", settings.target_file_bytes),
     ];
     if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
-        return Err(Error::invalid(format!("the setting {name} must be at least 1")));
+        return Err(Error::invalid(format!("the setting {name} must be at least 1"))
+            .with_hint("Leave it out for the standard, or give a larger number."));
     }
     let levels = match settings.codec.as_str() {
         "zstd" => 1..=22,

@@ -22,7 +22,9 @@ pub async fn facts(workspace: &Workspace, request: &TableRequest) -> Result<Tabl
     if let Some(snapshot) = snapshot(&table, request)?
         && Some(snapshot) != table.metadata.current_snapshot_id
     {
-        return Err(Error::invalid("facts are of the current snapshot").about(&request.table));
+        return Err(Error::invalid("facts are of the current snapshot")
+            .about(&request.table)
+            .with_hint("Leave the snapshot out."));
     }
     facts::facts(&table).await.map_err(|e| e.about(&request.table))
 }
@@ -82,7 +84,9 @@ fn schema<'a>(table: &'a Table, request: &TableRequest, snapshot: Option<i64>) -
 fn snapshot(table: &Table, request: &TableRequest) -> Result<Option<i64>> {
     let missing = |what: String| Error::invalid(format!("the table has no {what}")).about(&table.ident);
     match (request.snapshot_id, &request.reference) {
-        (Some(_), Some(_)) => Err(Error::invalid("name a snapshot or a branch or tag, not both").about(&table.ident)),
+        (Some(_), Some(_)) => Err(Error::invalid("name a snapshot or a branch or tag, not both")
+            .about(&table.ident)
+            .with_hint("Leave one of them out.")),
         (Some(id), None) => match table.metadata.snapshot(id) {
             Some(_) => Ok(Some(id)),
             None => {

@@ -70,6 +70,54 @@ codes! {
     Internal = "internal", Ours;
 }
 
+impl Code {
+    /// What to do where whoever raised the error knew nothing better.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "Correct what is named here, and try again.",
+            Self::CatalogNotFound => "Check the catalog's name, its address and the warehouse it is asked for.",
+            Self::CatalogUnreachable => "Check the address and the network, and try again.",
+            Self::CatalogRefused => "See the cause, and the catalog's own log.",
+            Self::CredentialsRejected => "Check the catalog's secrets and save it again.",
+            Self::CredentialsMissing => "Save the catalog again with its secrets.",
+            Self::KeychainUnavailable => {
+                "Unlock the keychain, or set ICEBRIDGE_SECRET_<NAME>_<KEY> (capitals, `_` for anything else)."
+            }
+            Self::TableNotFound => "List the catalog again: the table may have been renamed or dropped.",
+            Self::TableExists => "Map the table to another name.",
+            Self::MetadataBroken => {
+                "The metadata is not as Iceberg's specification asks for. Repair the table with the engine that writes it, \
+                 or restore the file from a backup."
+            }
+            Self::FileMissing => "Restore the file at the source, or expire the snapshots that need it.",
+            Self::FileBroken | Self::ChecksumMismatch => {
+                "The file is damaged. Restore it from a backup, or remove it from the table with the engine that writes it."
+            }
+            Self::StorageDenied => "Give this user the right to the file or folder.",
+            Self::StorageFull => "Free space there, and resume.",
+            Self::StorageUnreachable => "Check the network and the storage's address, and resume.",
+            Self::StorageFailed => "See the cause, and check the disk or the storage.",
+            Self::Unsupported => {
+                "This version cannot do that. Leave the table out, or choose another copy mode for it."
+            }
+            Self::MappingConflict => "Change the mapping so that every table has a name of its own.",
+            Self::PreflightBlocked => "The pre-flight shows for each table what to do.",
+            Self::LossNotAccepted => "Look at what is lost in the pre-flight, and accept it by its code.",
+            Self::PlanStale => "Take the inventory again and make a new plan.",
+            Self::PlanBroken => "Make the plan again.",
+            Self::CommitConflict | Self::CommitUnknown => "Resume: the target is asked first.",
+            Self::RateLimited => "Wait a little, and resume.",
+            Self::ValidationFailed => "Look at what differs, and drop the table in the target before a new run.",
+            Self::BundleBroken => "Ask for the bundle again where it was made.",
+            Self::JobNotFound => "List the jobs, and name one of them.",
+            Self::Cancelled => "Resume whenever you like: what is finished is kept.",
+            Self::StateLocked => "Wait for the other IceBridge to finish.",
+            Self::StateBroken => "Move the state folder away and start with a fresh one.",
+            Self::Internal => "This is a defect in IceBridge. Please report it with the log.",
+        }
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -113,6 +161,11 @@ impl Error {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
         self
+    }
+    /// For the edges: nobody is left without a next step.
+    pub fn or_usual_hint(self) -> Self {
+        let usual = self.code.next_step();
+        self.with_hint(usual)
     }
     pub fn with_cause(mut self, cause: impl std::error::Error) -> Self {
         self.causes.push(cause.to_string());

@@ -22,7 +22,7 @@ impl TableIdent {
             Some(name) if !name.is_empty() && parts.iter().all(|p| !p.is_empty()) => {
                 Ok(Self { namespace: parts, name })
             }
-            _ => Err(Error::invalid("a table is named namespace.table, with no empty part").about(text)),
+            _ => Err(misspelt("a table is named namespace.table, with no empty part", text)),
         }
     }
 
@@ -44,6 +44,12 @@ fn quote(part: &str) -> String {
     }
 }
 
+fn misspelt(message: &str, text: &str) -> Error {
+    Error::invalid(message)
+        .about(text)
+        .with_hint("Write namespace.table, with backticks round a part that holds a dot: sales.`orders.v2`.")
+}
+
 pub fn split_parts(text: &str) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     let mut chars = text.chars().peekable();
@@ -59,7 +65,7 @@ pub fn split_parts(text: &str) -> Result<Vec<String>> {
                     }
                     Some('`') => break,
                     Some(c) => part.push(c),
-                    None => return Err(Error::invalid("a backtick is not closed").about(text)),
+                    None => return Err(misspelt("a backtick is not closed", text)),
                 }
             }
         } else {
@@ -71,7 +77,7 @@ pub fn split_parts(text: &str) -> Result<Vec<String>> {
         match chars.next() {
             None => return Ok(parts),
             Some('.') => {}
-            Some(_) => return Err(Error::invalid("text after a closing backtick").about(text)),
+            Some(_) => return Err(misspelt("text after a closing backtick", text)),
         }
     }
 }

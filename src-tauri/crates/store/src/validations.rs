@@ -17,7 +17,9 @@ impl Store {
             .await
             .map_err(|e| {
                 if failure::is_foreign_key(&e) {
-                    Error::new(Code::JobNotFound, "there is no such job").about(job)
+                    Error::new(Code::JobNotFound, "there is no such job")
+                        .about(job)
+                        .with_hint("`icebridge jobs` lists them.")
                 } else {
                     failure::of(e, "save the validation").about(&validation.source)
                 }

@@ -35,7 +35,9 @@ async fn add(api: &Api, arguments: CatalogAdd, output: &Output) -> Result<Ended>
     let mut properties = BTreeMap::new();
     for (key, value) in arguments.property {
         if properties.insert(key.clone(), value).is_some() {
-            return Err(Error::invalid(format!("the property {key} is given twice")));
+            return Err(
+                Error::invalid(format!("the property {key} is given twice")).with_hint("Give each property once.")
+            );
         }
     }
     let secrets = ask::secrets(&arguments.name, &arguments.secret)?;

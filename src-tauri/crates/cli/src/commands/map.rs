@@ -63,7 +63,9 @@ fn set(mapping: &mut Mapping, table: TableIdent, to: Option<TableIdent>, exclude
     mapping.overrides.retain(|o| o.source != table);
     if clear {
         if mapping.overrides.len() == had {
-            return Err(Error::invalid("the table has no override").about(&table));
+            return Err(Error::invalid("the table has no override")
+                .about(&table)
+                .with_hint("`icebridge map show` lists the overrides."));
         }
     } else if exclude || to.is_some() {
         mapping.overrides.push(Override { source: table, target: to });

@@ -15,7 +15,10 @@ pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended
     let view = match (arguments.plan, arguments.resume) {
         (_, Some(job)) => watch(api, output, api.run_resume(JobRequest { job })).await?,
         (Some(plan), None) => watch(api, output, api.run_start(RunRequest { plan: path_text(&plan)? })).await?,
-        (None, None) => return Err(Error::invalid("name a plan file, or say --resume")),
+        (None, None) => {
+            return Err(Error::invalid("name a plan file, or say --resume")
+                .with_hint("`icebridge plan` makes the file and tells its path."));
+        }
     };
     output.result(&view, told)?;
     Ok(Ended::done_if(view.state == JobState::Succeeded))

@@ -64,7 +64,9 @@ pub async fn accept(workspace: &Workspace, request: &AcceptRequest) -> Result<Pr
     }
     let judged = judge(workspace, route, settings).await?;
     if let Some(unknown) = tables.iter().find(|t| !judged.iter().any(|j| j.row.ident == **t)) {
-        return Err(Error::new(Code::TableNotFound, "the inventory has no such table").about(unknown));
+        return Err(Error::new(Code::TableNotFound, "the inventory has no such table")
+            .about(unknown)
+            .with_hint(format!("`icebridge tables {}` lists what it has.", route.source)));
     }
     for code in codes {
         let affected: Vec<TableIdent> = judged

@@ -8,7 +8,7 @@ use super::live::LiveJob;
 use super::pin::{self, Strictness};
 use crate::Workspace;
 use crate::limiter::CommitLimiter;
-use crate::validate::{self, Pair};
+use crate::validate::{self, Measured, Pair};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use icebridge_lakehouse::copy::{Copier, CopyTask, Observer};
@@ -43,6 +43,8 @@ pub(super) struct Run {
 struct Landed {
     table: Table,
     outcome: CopyOutcome,
+    /// Its source as it was read before the commit; none if the commit is an earlier run's.
+    measured: Option<Measured>,
 }
 
 impl Run {
@@ -51,7 +53,7 @@ impl Run {
         let Some(planned) = self.plan.tables.get(index) else { return Ok(()) };
         let error = match guarded(self.attempt(index, planned).boxed()).await {
             Ok(()) => return Ok(()),
-            Err(error) => error.about(&planned.source),
+            Err(error) => error.about(&planned.source).or_usual_hint(),
         };
         let mut step = if error.code == Code::Cancelled && self.live.cancel.is_cancelled() {
             TableStep::new(TableState::Cancelled, &planned.target)
@@ -76,7 +78,7 @@ impl Run {
         };
         // The files they speak of belong to a visible table now.
         self.workspace.store.clear_units(&self.plan.hash, &planned.source).await?;
-        self.prove(index, planned, &source, &landed).await
+        self.prove(index, planned, &source, landed).await
     }
 
     async fn migrate(&self, index: usize, planned: &PlannedTable) -> Result<(Table, Landed)> {
@@ -97,25 +99,31 @@ impl Run {
             Ok(prepared) => prepared,
             Err(error) => return Err(self.undo(copier.as_ref(), &task, error).await),
         };
+        // Nothing becomes visible whose source cannot be read to its end: bytes can be copied that no reader understands.
+        let ground = self.ground.as_ref();
+        let reading = validate::measure(ground, &source, planned.snapshot_id, &self.live.cancel);
+        let measured = match guarded(reading.boxed()).await {
+            Ok(measured) => measured,
+            Err(error) => return Err(self.undo(copier.as_ref(), &task, error).await),
+        };
         let mut landed = prepared.outcome;
         self.save_outcome(planned, &landed).await?;
         let mut step = TableStep::new(TableState::Committing, &planned.target).outcome(&landed);
         step.publication = Some((&prepared.publication).into());
         self.step(index, planned, step).await?;
 
-        self.commits.acquire(&self.live.cancel).await?;
+        let mut turns = self.commits.acquire(&self.live.cancel).await?;
         // From here to the answer nothing is cancelled: a commit is made or it is not.
-        let mut attempts = 0;
-        let published = guarded(self.target.publish(&planned.target, &prepared.publication, &mut attempts)).await;
+        let published = guarded(self.target.publish(&planned.target, &prepared.publication, &mut turns)).await;
         let table = match published {
             Ok(table) => table,
             Err(error) => self.after_failed_publish(planned, copier.as_ref(), &task, error).await?,
         };
-        landed.commit_attempts = attempts;
+        landed.commit_attempts = turns.taken();
         landed.target_metadata_location.clone_from(&table.metadata_location);
         landed.target_location.clone_from(&table.metadata.location);
         self.save_outcome(planned, &landed).await?;
-        let landed = Landed { table, outcome: landed };
+        let landed = Landed { table, outcome: landed, measured: Some(measured) };
         self.landed(index, planned, &landed, "").await?;
         Ok((source, landed))
     }
@@ -147,7 +155,7 @@ impl Run {
             ..recorded.unwrap_or_default()
         };
         self.save_outcome(planned, &outcome).await?;
-        Ok(Landed { table, outcome })
+        Ok(Landed { table, outcome, measured: None })
     }
 
     async fn save_outcome(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<()> {
@@ -160,10 +168,11 @@ impl Run {
         self.step(index, planned, step).await
     }
 
-    async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: &Landed) -> Result<()> {
+    async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: Landed) -> Result<()> {
         self.not_cancelled()?;
         self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
-        let pair = Pair { planned, source, target: &landed.table, outcome: &landed.outcome };
+        let Landed { table: target, outcome, measured } = &landed;
+        let pair = Pair { planned, source, target, outcome, measured: measured.as_ref() };
         let validation = guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await?;
         self.conclude(index, planned, validation).await
     }

@@ -37,7 +37,7 @@ pub(crate) async fn again_on(
         let compared = async {
             let from = run::pinned(source.as_ref(), planned).await?;
             let to = target.load(&planned.target).await?;
-            let sides = Pair { planned, source: &from, target: &to, outcome: &outcome };
+            let sides = Pair { planned, source: &from, target: &to, outcome: &outcome, measured: None };
             pair(ground, &sides, cancel).await
         };
         let error = match compared.await {
@@ -46,7 +46,7 @@ pub(crate) async fn again_on(
                 failure(&validation)
             }
             Err(error) if cancel.is_cancelled() => return Err(error),
-            Err(error) => Some(error.about(&planned.source)),
+            Err(error) => Some(error.about(&planned.source).or_usual_hint()),
         };
         migrated += usize::from(error.is_none());
         record_state(workspace, &record.job, planned, progress.state, error).await?;

@@ -18,7 +18,7 @@ use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel, Validation};
 use icebridge_model::{Code, Error, Result};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What is compared.
@@ -29,6 +29,27 @@ pub struct Pair<'a> {
     pub target: &'a Table,
     /// What the copy made; of a clone, the checksum of each file as it was read.
     pub outcome: &'a CopyOutcome,
+    /// The source, where the run has read it already.
+    pub measured: Option<&'a Measured>,
+}
+
+/// One side, read to its end.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    measurement: Measurement,
+    took: Duration,
+}
+
+/// Reads a table at a snapshot through the delete-aware reader.
+pub async fn measure(
+    ground: &dyn Ground,
+    table: &Table,
+    snapshot_id: Option<i64>,
+    cancel: &CancellationToken,
+) -> Result<Measured> {
+    let began = Instant::now();
+    let measurement = ground.measure(table, snapshot_id, cancel, &|_: u64| {}).await?;
+    Ok(Measured { measurement, took: began.elapsed() })
 }
 
 impl Pair<'_> {
@@ -68,7 +89,8 @@ pub async fn pair(ground: &dyn Ground, pair: &Pair<'_>, cancel: &CancellationTok
     validation.passed = validation.error.is_none()
         && validation.proof >= ProofLevel::Digest
         && validation.checks.iter().all(|c| c.passed);
-    validation.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = began.elapsed() + pair.measured.map_or(Duration::ZERO, |m| m.took);
+    validation.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     Ok(validation)
 }
 
@@ -106,11 +128,15 @@ async fn compare(
     let ids_kept = pair.planned.mode != CopyMode::Rewrite;
     checks.push(columns::check(source_schema, target_schema, ids_kept));
 
-    let unheard = |_: u64| {};
-    let (source, target) = tokio::try_join!(
-        ground.measure(pair.source, pair.planned.snapshot_id, cancel, &unheard),
-        ground.measure(pair.target, validation.target_snapshot_id, cancel, &unheard),
-    )?;
+    let source = async {
+        match pair.measured {
+            Some(measured) => Ok(measured.clone()),
+            None => measure(ground, pair.source, pair.planned.snapshot_id, cancel).await,
+        }
+    };
+    let target = measure(ground, pair.target, validation.target_snapshot_id, cancel);
+    let (source, target) = tokio::try_join!(source, target)?;
+    let (source, target) = (source.measurement, target.measurement);
     validation.rows = source.rows;
     validation.digest.clone_from(&source.digest);
     checks.push(check("count", source.rows, target.rows, source.rows == target.rows));

@@ -62,8 +62,22 @@ pub trait TargetCatalog: Catalog {
     /// for every plan. `draft` is a metadata document with schema, spec, sort order and properties.
     async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged>;
     /// `table-exists` if another table has the name by then; `commit-unknown` if the answer was lost and asking does not
-    /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself; `attempts` counts.
-    async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table>;
+    /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself, each time in its turn.
+    async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table>;
+}
+
+/// Asked before every attempt of a commit, the first one too: whoever limits commits counts attempts, not successes.
+#[async_trait]
+pub trait Turns: Send {
+    async fn next(&mut self);
+}
+
+/// No limit, and a count.
+#[async_trait]
+impl Turns for u32 {
+    async fn next(&mut self) {
+        *self += 1;
+    }
 }
 
 /// Opens a source. Connects lazily where it can; wrong input is refused here.

@@ -267,6 +267,7 @@ impl<'a> Run<'a> {
             .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
         let location = identity::metadata_location(self.staged, self.task);
         self.staged.storage.write(&location, Bytes::from(text)).await?;
+        self.staged.storage.settle(&self.staged.location).await?;
         Ok(location)
     }
 

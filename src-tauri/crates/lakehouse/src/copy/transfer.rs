@@ -96,8 +96,12 @@ pub fn wrong_size(actual: u64, expected: u64) -> Error {
         .with_hint("The file was cut off or replaced at the source; restore it there.")
 }
 
-/// Names the file's role and snapshot, and says what can be done about a missing one.
+/// Names the file's role and snapshot, and says what can be done about a missing one. An error about another file, such as
+/// the copy that a full disk had no room for, keeps its own words.
 pub fn of_snapshot(error: Error, role: &str, path: &str, snapshot: Option<i64>) -> Error {
+    if error.object.as_deref().is_some_and(|object| object != path) {
+        return error;
+    }
     let snapshot = snapshot.map_or(String::new(), |id| format!(" of snapshot {id}"));
     let missing = error.code == Code::FileMissing;
     let mut error = error;
@@ -107,4 +111,21 @@ pub fn of_snapshot(error: Error, role: &str, path: &str, snapshot: Option<i64>) 
             Some(format!("Restore the {role} at the source, or expire the snapshots that need it, and plan again."));
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_about_another_file_keeps_its_words() {
+        let missing = Error::new(Code::FileMissing, "gone").about("/lake/1.parquet");
+        let named = of_snapshot(missing, "data file", "/lake/1.parquet", Some(7));
+        assert_eq!(named.object.as_deref(), Some("data file /lake/1.parquet of snapshot 7"));
+        assert!(named.hint.unwrap().contains("Restore the data file"));
+        let full = Error::new(Code::StorageFull, "full").about("/managed/1.parquet").with_hint("Free space.");
+        assert_eq!(of_snapshot(full.clone(), "data file", "/lake/1.parquet", Some(7)), full);
+        let nobody = of_snapshot(Error::new(Code::FileBroken, "short"), "data file", "/lake/1.parquet", None);
+        assert_eq!(nobody.object.as_deref(), Some("data file /lake/1.parquet"));
+    }
 }

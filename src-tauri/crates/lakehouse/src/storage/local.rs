@@ -166,8 +166,7 @@ pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()>
     blocking("writing", path, move || {
         let (mut out, half) = Half::create(&file)?;
         out.write_all(&bytes)?;
-        drop(out);
-        half.rename()
+        half.rename(out)
     })
     .await
 }
@@ -178,9 +177,50 @@ pub(super) async fn write_new(file: PathBuf, path: &str, bytes: Bytes) -> Result
         out.write_all(&bytes)?;
         out.sync_all()?;
         drop(out);
-        half.link_new()
+        let new = half.link_new()?;
+        file.parent().map_or(Ok(()), sync_folder)?;
+        Ok(new)
     })
     .await
+}
+
+/// Makes the names of a folder's files survive a power failure, at any depth: their bytes are on disk already.
+pub(super) async fn settle(folder: PathBuf, path: &str) -> Result<()> {
+    blocking("writing", path, move || {
+        let mut open = vec![folder.clone()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    open.push(entry.path());
+                }
+            }
+            sync_folder(&folder)?;
+        }
+        // Its own name, and those of the folders that were made for it. What lies further up may not be ours to open.
+        for folder in folder.ancestors().skip(1).filter(|f| !f.as_os_str().is_empty()) {
+            if sync_folder(folder).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some network file systems know no such thing as a folder on disk.
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
+}
+
+/// NTFS keeps its folders in a journal and lets nobody wait for it.
+#[cfg(windows)]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// A file under its temporary name, deleted unless it gets its own. The temporary name is the same at every attempt, so
@@ -207,7 +247,11 @@ impl Half {
         }
     }
 
-    pub(super) fn rename(mut self) -> io::Result<()> {
+    /// Gives the file its name once its bytes are on disk: a file that is seen survives a power failure whole, and a unit
+    /// of work that is recorded as done is done.
+    pub(super) fn rename(mut self, out: File) -> io::Result<()> {
+        out.sync_data()?;
+        drop(out);
         fs::rename(&self.temporary, &self.file)?;
         self.kept = true;
         Ok(())
@@ -285,8 +329,7 @@ pub(super) fn copy(from: &Path, to: &Path, mut each: impl FnMut(u64) -> bool) ->
     if untold > 0 {
         each(untold);
     }
-    drop(out);
-    half.rename().map_err(CopyFailure::Write)?;
+    half.rename(out).map_err(CopyFailure::Write)?;
     Ok((total, sum.finalize().into()))
 }
 

@@ -203,6 +203,15 @@ impl Storage {
         }
     }
 
+    /// Makes everything that was written below a folder survive a power failure under its name. An object store does so by
+    /// itself.
+    pub async fn settle(&self, folder: &str) -> Result<()> {
+        match self.open(folder).await? {
+            Opened::Local(path) => local::settle(path, folder).await,
+            Opened::S3(..) => Ok(()),
+        }
+    }
+
     /// Writes a file piece by piece. It appears, whole, at [`Writer::finish`]; a dropped writer leaves nothing.
     pub async fn writer(&self, path: &str) -> Result<Writer> {
         self.sized_writer(path, None).await

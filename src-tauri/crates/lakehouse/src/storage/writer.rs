@@ -121,8 +121,8 @@ impl Writer {
                 if !rest.is_empty() {
                     write_local(&mut file, rest, &self.path).await?;
                 }
-                drop(file);
-                local::blocking("writing", &self.path, move || half.rename()).await
+                let file = file.ok_or_else(|| closed(&self.path))?;
+                local::blocking("writing", &self.path, move || half.rename(file)).await
             }
             Some(Sink::S3(upload)) => upload.finish(rest, &self.path).await,
         }

@@ -75,7 +75,11 @@ impl Pattern {
 }
 
 fn glob_to_regex(glob: &str) -> Result<String> {
-    let broken = |why: &str| Error::invalid(format!("the pattern {why}")).about(glob);
+    let broken = |why: &str| {
+        Error::invalid(format!("the pattern {why}"))
+            .about(glob)
+            .with_hint("`*` and `?` stand for anything, [abc] for one of these, {a,b} for one or the other.")
+    };
     let mut out = String::new();
     let mut depth = 0usize;
     let mut chars = glob.chars().peekable();

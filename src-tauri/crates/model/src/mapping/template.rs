@@ -34,7 +34,10 @@ impl Template {
                         match chars.next() {
                             Some('}') => break,
                             Some(c) => name.push(c),
-                            None => return Err(broken("a placeholder is not closed with }".into())),
+                            None => {
+                                return Err(broken("a placeholder is not closed with }".into())
+                                    .with_hint("Write {table}, or {{ for a brace itself."));
+                            }
                         }
                     }
                     if !OWN.contains(&name.as_str()) && !captures.contains(&name) {

@@ -6,7 +6,7 @@ use crate::run::{Ground, JobHandle};
 use crate::secrets::MemorySecrets;
 use crate::{Workspace, run};
 use async_trait::async_trait;
-use icebridge_lakehouse::catalog::{Abilities, Publication, Staged};
+use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
@@ -400,9 +400,9 @@ impl TargetCatalog for Target {
         let location = self.lake.place(table, token).to_string_lossy().into_owned();
         Ok(Staged { location, storage: self.lake.storage.clone() })
     }
-    async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table> {
+    async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         self.lake.meet("publish-before", table).await?;
-        *attempts += 1;
+        turns.next().await;
         let Publication::Register { metadata_location } = publication else { panic!("the test registers") };
         let new = {
             let mut targets = self.lake.targets.lock().unwrap();

@@ -1,6 +1,6 @@
 //! Who we are to the catalog: nobody, a bearer token, or an OAuth2 client.
 
-use super::client::{Pace, retry_after};
+use super::client::{OPENING_ANSWER, Pace, attempts_to_open, retry_after};
 use super::failures::{Refusal, unreachable};
 use crate::catalog::Secrets;
 use icebridge_model::secret::Secret;
@@ -33,6 +33,13 @@ pub(super) struct Client {
 struct Granted {
     token: Secret,
     until: Option<Instant>,
+}
+
+/// No token: how often to ask in all, and how long to wait if the server says so.
+struct Denied {
+    error: Error,
+    most: u32,
+    wait: Option<Duration>,
 }
 
 /// A request that starts with a token must also arrive with it.
@@ -87,7 +94,10 @@ impl Auth {
                     Some(granted) if granted.until.is_none_or(|end| Instant::now() < end) => {
                         Ok(Some(granted.token.clone()))
                     }
-                    _ => Ok(Some(now.insert(client.fetch(http).await?).token.clone())),
+                    _ => {
+                        let granted = client.fetch(http, now.is_some()).await?;
+                        Ok(Some(now.insert(granted).token.clone()))
+                    }
                 }
             }
         }
@@ -99,27 +109,28 @@ impl Auth {
         let mut now = client.now.lock().await;
         // Somebody else has renewed it while we waited.
         if now.as_ref().map(|g| &g.token) == stale {
-            *now = Some(client.fetch(http).await?);
+            *now = Some(client.fetch(http, true).await?);
         }
         Ok(true)
     }
 }
 
 impl Client {
-    async fn fetch(&self, http: &reqwest::Client) -> Result<Granted> {
+    /// `known`: the server has given us a token before.
+    async fn fetch(&self, http: &reqwest::Client, known: bool) -> Result<Granted> {
         let mut attempt = 0;
         loop {
-            match self.ask(http).await {
-                Err((e, wait)) if e.retryable && attempt + 1 < ATTEMPTS => {
+            match self.ask(http, known).await {
+                Err(Denied { error, most, wait }) if error.retryable && attempt + 1 < most => {
                     attempt += 1;
                     tokio::time::sleep(wait.unwrap_or_else(|| self.pace.backoff(attempt))).await;
                 }
-                other => return other.map_err(|(e, _)| e),
+                other => return other.map_err(|denied| denied.error),
             }
         }
     }
 
-    async fn ask(&self, http: &reqwest::Client) -> Result<Granted, (Error, Option<Duration>)> {
+    async fn ask(&self, http: &reqwest::Client, known: bool) -> Result<Granted, Denied> {
         #[derive(Deserialize)]
         struct Answer {
             access_token: Secret,
@@ -129,8 +140,13 @@ impl Client {
         let mut form: Vec<(&str, &str)> = self.form.iter().map(|(k, v)| (*k, v.as_str())).collect();
         form.extend(self.id.as_deref().map(|id| ("client_id", id)));
         form.push(("client_secret", self.secret.expose()));
-        let failed = |e: reqwest::Error| (unreachable(&self.server, e), None);
-        let answer = http.post(&self.server).form(&form).send().await.map_err(failed)?;
+        let failed = |e: reqwest::Error| Denied {
+            most: if known { ATTEMPTS } else { attempts_to_open(&e) },
+            error: unreachable(&self.server, e),
+            wait: None,
+        };
+        let request = http.post(&self.server).timeout(OPENING_ANSWER).form(&form);
+        let answer = request.send().await.map_err(failed)?;
         let status = answer.status();
         let wait = retry_after(answer.headers());
         let body = answer.bytes().await.map_err(failed)?;
@@ -143,7 +159,7 @@ impl Client {
                     "Check the secret `credential` (client-id:client-secret), `scope` and `oauth2-server-uri`.".into(),
                 );
             }
-            return Err((error, wait));
+            return Err(Denied { error, most: ATTEMPTS, wait });
         }
         let granted: Answer = serde_json::from_slice(&body).map_err(|e| {
             let error = Error::new(Code::CatalogRefused, "the token server's answer holds no token")
@@ -151,7 +167,7 @@ impl Client {
                 .with_hint("Check `oauth2-server-uri`.")
                 // Not the body: it may hold the token in an unknown place.
                 .with_cause_text(format!("{:?} at column {}", e.classify(), e.column()));
-            (error, None)
+            Denied { error, most: 1, wait: None }
         })?;
         let until = granted.expires_in.filter(|s| s.is_finite() && *s > 0.0).map(|seconds| {
             let life = Duration::from_secs_f64(seconds.min(1e9));

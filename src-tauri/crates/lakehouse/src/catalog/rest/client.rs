@@ -28,6 +28,8 @@ pub(super) struct Client {
     /// The server's defaults, the person's properties, the server's overrides.
     pub(super) properties: BTreeMap<String, String>,
     endpoints: Option<BTreeSet<String>>,
+    /// The server has answered as a catalog.
+    known: bool,
 }
 
 /// How long to wait between attempts.
@@ -47,9 +49,13 @@ impl Pace {
     }
 }
 
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(8);
 const ANSWER: Duration = Duration::from_secs(90);
 const ATTEMPTS: u32 = 6;
+/// Before the first answer, what does not answer is most likely a wrong address: somebody sits there and waits to be told.
+/// A catalog that has answered once is given time to come back.
+const OPENING_ATTEMPTS: u32 = 3;
+pub(super) const OPENING_ANSWER: Duration = Duration::from_secs(20);
 /// A server that asks for more than this is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -95,6 +101,7 @@ impl Client {
             pace,
             properties: spec.properties.clone(),
             endpoints: None,
+            known: false,
         };
         let warehouse = spec.warehouse.trim();
         let query: &[(&str, &str)] = if warehouse.is_empty() { &[] } else { &[("warehouse", warehouse)] };
@@ -125,6 +132,7 @@ impl Client {
         client.headers = headers(&merged)?;
         client.properties = merged;
         client.endpoints = config.endpoints;
+        client.known = true;
         Ok(client)
     }
 
@@ -194,21 +202,35 @@ impl Client {
             if let Some(body) = body {
                 request = request.json(body);
             }
+            if !self.known {
+                request = request.timeout(OPENING_ANSWER);
+            }
+            let mut most = ATTEMPTS;
             let (failure, wait) = match request.send().await {
-                // Never sent: safe to repeat, whatever it is.
-                Err(e) if e.is_connect() || e.is_builder() => (Failure::Failed(unreachable(&address, e)), None),
-                Err(e) => (lost(unreachable(&address, e)), None),
+                Err(e) => {
+                    most = if self.known { ATTEMPTS } else { attempts_to_open(&e) };
+                    // Never sent: safe to repeat, whatever it is.
+                    let sent = !(e.is_connect() || e.is_builder());
+                    let error = unreachable(&address, e);
+                    (if sent { lost(error) } else { Failure::Failed(error) }, None)
+                }
                 Ok(answer) => {
                     let status = answer.status().as_u16();
                     let wait = retry_after(answer.headers());
                     match answer.bytes().await {
-                        Err(e) => (lost(unreachable(&address, e)), None),
+                        Err(e) => {
+                            most = if self.known { ATTEMPTS } else { attempts_to_open(&e) };
+                            (lost(unreachable(&address, e)), None)
+                        }
                         Ok(text) if (200..300).contains(&status) => {
                             // Some answers have no content; they are asked for as a Value.
                             let text = if text.is_empty() { &b"null"[..] } else { &text };
                             return serde_json::from_slice(text).map_err(|e| lost(no_catalog(&address, e)));
                         }
                         Ok(text) => {
+                            if !self.known && wait.is_none() {
+                                most = OPENING_ATTEMPTS;
+                            }
                             let refusal = Refusal::parse(status, &text, &address);
                             match status {
                                 401 | 419 if !renewed => {
@@ -228,7 +250,7 @@ impl Client {
             };
             attempt += 1;
             // A request whose answer was lost is repeated by who sent it, after a look at what came of it.
-            if matches!(failure, Failure::Unknown(_)) || attempt >= ATTEMPTS || wait.is_some_and(|w| w > LONGEST_WAIT) {
+            if matches!(failure, Failure::Unknown(_)) || attempt >= most || wait.is_some_and(|w| w > LONGEST_WAIT) {
                 return Err(failure);
             }
             let wait = wait.unwrap_or_else(|| self.pace.backoff(attempt));
@@ -236,6 +258,11 @@ impl Client {
             tokio::time::sleep(wait).await;
         }
     }
+}
+
+/// Waiting in silence once is enough; what is refused at once may be a server that is just being restarted.
+pub(super) fn attempts_to_open(failure: &reqwest::Error) -> u32 {
+    if failure.is_timeout() { 1 } else { OPENING_ATTEMPTS }
 }
 
 /// `header.X` properties.

@@ -5,7 +5,7 @@ use super::failures::{Failure, Refusal};
 use super::updates::{staging, updates};
 use super::vending::{Loaded, Origin};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, places};
+use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, places};
 use crate::copy::PROPERTY_PLAN;
 use crate::metadata::TableMetadata;
 use crate::table::Table;
@@ -209,7 +209,7 @@ impl TargetCatalog for RestCatalog {
         Ok(staged)
     }
 
-    async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table> {
+    async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         let (path, body) = self.request(table, publication)?;
         if let Some(existing) = self.taken(table, publication).await? {
             return Ok(existing);
@@ -219,7 +219,7 @@ impl TargetCatalog for RestCatalog {
             if attempt > 0 {
                 tokio::time::sleep(self.client.pace().backoff(attempt)).await;
             }
-            *attempts += 1;
+            turns.next().await;
             match self.client.post::<Value>(&path, &body, false).await {
                 Ok(_) => return self.load(table).await.map_err(|e| e.about(table)),
                 Err(Failure::Refused(refusal)) if refusal.is_conflict() => last = Some(refusal.into_error()),

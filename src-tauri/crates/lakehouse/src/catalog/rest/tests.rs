@@ -282,7 +282,7 @@ impl Target {
     async fn publish(&self) -> (Result<()>, u32) {
         let catalog = plain(&self.server).await;
         let publication = Publication::Create { metadata: document("u", "plan"), metadata_location: "s3://b/m".into() };
-        let mut attempts = 0;
+        let mut attempts = 0u32;
         let result = catalog.publish(&ident(), &publication, &mut attempts).await;
         (result.map(drop), attempts)
     }
@@ -397,7 +397,7 @@ async fn registering_asks_the_catalog_what_it_has() {
     let catalog = plain(&server).await;
     let location = "s3://b/ns/t/metadata/v1.metadata.json";
     let publication = Publication::Register { metadata_location: location.into() };
-    let table = catalog.publish(&ident(), &publication, &mut 0).await.unwrap();
+    let table = catalog.publish(&ident(), &publication, &mut 0u32).await.unwrap();
     assert_eq!(table.metadata_location, location);
     let sent = server.last("POST", "/v1/namespaces/ns/register").json();
     assert_eq!(sent, json!({"name": "t", "metadata-location": location}));

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(in crate::catalog) struct Database {
@@ -44,7 +44,7 @@ pub(super) enum Layout {
 }
 
 const BUSY: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(15);
+const CONNECT: Duration = Duration::from_secs(8);
 const ANSWER: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 4;
 
@@ -201,6 +201,7 @@ impl Database {
     async fn read(&self, sql: &'static str, arguments: &[&str]) -> Result<Vec<Cells>> {
         let mut attempt = 0;
         loop {
+            let began = Instant::now();
             let read = async {
                 let mut session = self.connect().await?;
                 let rows = session.rows(sql, arguments).await.map_err(|e| from_sqlx(e, &self.address));
@@ -208,6 +209,8 @@ impl Database {
                 rows
             };
             match tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| Err(timed_out(&self.address))) {
+                // A server that keeps silent is not waited for again; SQLite's waiting is for a lock that will be given up.
+                Err(e) if matches!(self.place, Place::Postgres(_)) && began.elapsed() >= CONNECT => return Err(e),
                 Err(e) if e.retryable && attempt + 1 < ATTEMPTS => attempt += 1,
                 Err(e) if e.code == Code::StorageDenied => {
                     return self.read_aside(sql, arguments).await?.ok_or(e);

@@ -2,7 +2,7 @@
 
 use super::{SqlCatalog, to_column};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, places};
+use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, places};
 use crate::metadata::TableMetadata;
 use crate::table::Table;
 use async_trait::async_trait;
@@ -86,7 +86,7 @@ impl TargetCatalog for SqlCatalog {
         Ok(Staged { location: places::location(self.warehouse()?, table, token), storage: self.storage.clone() })
     }
 
-    async fn publish(&self, table: &TableIdent, publication: &Publication, attempts: &mut u32) -> Result<Table> {
+    async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         self.warehouse()?;
         let (location, wanted) = match publication {
             Publication::Register { metadata_location } => (metadata_location, None),
@@ -114,7 +114,7 @@ impl TargetCatalog for SqlCatalog {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
             }
-            *attempts += 1;
+            turns.next().await;
             match self.database.insert_table(catalog, &namespace, &table.name, location, self.layout).await {
                 Ok(true) => return Ok(published),
                 Ok(false) => match self.taken(table, location, wanted.as_ref()).await? {

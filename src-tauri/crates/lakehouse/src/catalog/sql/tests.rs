@@ -228,7 +228,7 @@ async fn a_table_is_published_once_however_often_it_is_asked_for() {
     let location = format!("{}/metadata/00000-abc.metadata.json", staged.location);
     let metadata = document(&staged.location, "u", Some("plan"));
     let create = Publication::Create { metadata: metadata.clone(), metadata_location: location.clone() };
-    let mut attempts = 0;
+    let mut attempts = 0u32;
     let table = target.publish(&orders(), &create, &mut attempts).await.unwrap();
     assert_eq!((table.metadata_location.as_str(), attempts), (location.as_str(), 1));
     target.publish(&orders(), &create, &mut attempts).await.unwrap();
@@ -265,7 +265,7 @@ async fn registering_adopts_the_metadata_where_it_lies() {
         Publication::Register { metadata_location: location }
     };
     let (first, second) = (write("v1", "u").await, write("v2", "w").await);
-    let mut attempts = 0;
+    let mut attempts = 0u32;
     target.publish(&orders(), &first, &mut attempts).await.unwrap();
     target.publish(&orders(), &first, &mut attempts).await.unwrap();
     assert_eq!(target.publish(&orders(), &second, &mut attempts).await.unwrap_err().code, Code::TableExists);
@@ -288,7 +288,7 @@ async fn of_two_who_publish_the_same_name_at_once_one_wins() {
             metadata_location: format!("{}/metadata/v1.metadata.json", staged.location),
         };
         let target = target.clone();
-        racing.push(tokio::spawn(async move { target.publish(&orders(), &publication, &mut 0).await.map(|_| ()) }));
+        racing.push(tokio::spawn(async move { target.publish(&orders(), &publication, &mut 0u32).await.map(|_| ()) }));
     }
     let mut won = 0;
     for racer in racing {

@@ -188,6 +188,7 @@ async fn commit(
     if !files.is_empty() {
         let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;
         document::add_snapshot(&mut metadata, shape.format_version, &snapshot)?;
+        staged.storage.settle(&staged.location).await?;
     }
     let metadata_location = identity::metadata_location(staged, task);
     Ok(Prepared {
