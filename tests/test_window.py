@@ -15,7 +15,7 @@ import pytest
 
 from tests.harness import sample
 from tests.harness.cli import Icebridge
-from tests.harness.judged import pyiceberg_catalog
+from tests.harness.judged import Migrated, pyiceberg_catalog
 from tests.harness.webdriver import (
     DOWN,
     ENTER,
@@ -32,7 +32,9 @@ from tests.services.fixtures import or_skip
 from tests.services.keychain import keychain
 
 if TYPE_CHECKING:
-    pass
+    from pyspark.sql import SparkSession
+
+    from tests.lakehouse.java import Java
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("Light", "Dark")
@@ -307,6 +309,56 @@ def names(travelled: Travelled, mode: str) -> dict[str, str]:
     """Source to target of the tables moved in a mode."""
     runs = travelled.cli.run("status")["tables"]
     return {run["source"]: run["target"] for run in runs if run["mode"] == mode}
+
+
+def test_others_read_what_the_window_made(travelled: Travelled, spark: SparkSession, java: Java) -> None:
+    everything = {source: target for mode in ("clone", "rewrite") for source, target in names(travelled, mode).items()}
+    assert sorted(everything) == sorted(MOVED)
+    assert everything["sales.orders"] == "gold.orders"
+    assert everything["crm.customers"] == "mart_crm.customers"
+    catalog = pyiceberg_catalog(travelled.managed)
+    assert {".".join(name) for space in catalog.list_namespaces() for name in catalog.list_tables(space)} == set(
+        everything.values()
+    )
+    # What was copied must not live from the original.
+    away = travelled.state / "sample" / "lakehouse-away"
+    (travelled.state / "sample" / "lakehouse").rename(away)
+    try:
+        migrated = Migrated(spark, java, travelled.managed)
+        for mode in ("clone", "rewrite"):
+            of_mode, whole = names(travelled, mode), mode == "clone"
+            assert list(sample.unlike_pyiceberg(catalog, of_mode, whole_history=whole)) == []
+            assert list(sample.unlike_spark(migrated, of_mode, whole_history=whole)) == []
+    finally:
+        away.rename(travelled.state / "sample" / "lakehouse")
+
+
+def test_the_windows_bundle_convinces_the_command_line(travelled: Travelled) -> None:
+    verdict = travelled.cli.run("audit", "verify", travelled.bundle)
+    assert verdict["intact"] and verdict["migrated"] == verdict["tables"] == len(MOVED)
+    assert all(check["passed"] for check in verdict["checks"])
+
+
+def test_the_window_opens_where_it_was_closed(webkit: Driver, travelled: Travelled) -> None:
+    with window(webkit, travelled.state, "reopened-1") as app:
+        # The journey ended there, in dark colours.
+        app.wait("the page of last time", lambda: app.attribute("nav-history", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == THEMES[-1].lower()
+        app.click("nav-run")
+        app.says("run-state", "succeeded")
+        assert app.text("run-migrated") == f"{len(MOVED)} of {len(MOVED)}"
+        app.click("nav-connect")
+        app.says("route-source", "^sample$")
+        app.click("nav-mapping")
+        app.wait("the saved mapping", lambda: targets_of(app).get("sales.orders") == "gold.orders")
+        app.click("nav-plan")
+        app.says("plan-tables", rf"^{len(MOVED)}$")
+        app.choose("theme", "Light")
+        wait_until_saved(travelled.state, '"plan"')
+    with window(webkit, travelled.state, "reopened-2") as app:
+        app.wait("the page of last time", lambda: app.attribute("nav-plan", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == "light"
+        assert app.attribute("settings-tables", "value") == "2"
 
 
 def wait_until_saved(state: Path, word: str) -> None:
