@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("Light", "Dark")
+PAGES = ("connect", "inventory", "mapping", "preflight", "plan", "run", "validate", "audit", "history")
 MOVED = [name for name in sample.tables() if name != sample.LEFT_OUT]
 # A run of the whole sample in an unoptimised build.
 RUN_SECONDS = 240.0
@@ -68,9 +69,9 @@ def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
         opened.close()
 
 
-# What one has to scroll sideways for, or would have to. A grid may: it says how wide its columns are at least.
+# What one has to scroll sideways for, or would have to.
 TOO_WIDE = """return [...document.querySelectorAll('*')]
-    .filter(part => part.scrollWidth > part.clientWidth + 1 && !part.matches('.grid'))
+    .filter(part => part.scrollWidth > part.clientWidth + 1)
     .filter(part => part === document.documentElement || /auto|scroll/.test(getComputedStyle(part).overflowX))
     .map(part => `${part.tagName} ${part.className}: ${part.scrollWidth - part.clientWidth} pixels`);"""
 
@@ -206,7 +207,7 @@ def preflight(app: Window) -> None:
     assert (number(app, "preflight-needs-acceptance"), number(app, "preflight-blocked")) == (0, 1)
     shots(app, "preflight", "preflight-clean")
     app.click("nav-plan")
-    app.choose("settings-mode", "Rewrite: write the rows anew, no history")
+    app.choose("settings-mode", "Rewrite")
     app.click("nav-preflight")
     app.wait("losses", lambda: number(app, "preflight-needs-acceptance"))
     code = app.wait("a loss", lambda: app.script(FIRST_LOSS))
@@ -393,6 +394,38 @@ def test_an_error_says_what_to_do_and_stays(webkit: Driver, tmp_path: Path) -> N
         assert app.text("error") == before
         app.click("error-dismiss")
         app.gone("error")
+
+
+def test_no_page_is_blank_before_there_is_anything(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "nothing-yet") as app:
+        for page in PAGES:
+            app.click(f"nav-{page}")
+            app.find(f"page-{page}")
+            assert app.elements(".empty, .panel"), f"{page} says nothing"
+            shots(app, page, f"{page}-empty")
+
+
+def test_a_run_that_waits_for_its_commits_says_so(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "waiting") as app:
+        app.resize(*SIZES[0])
+        app.click("connect-sample")
+        app.click("connect-next")
+        app.click("inventory-read")
+        app.find("inventory-next", 60)
+        app.click("nav-plan")
+        app.type("settings-commits", "1")
+        app.click("plan-first")
+        app.click("run-start")
+        # One commit is made; the others have their files and wait for the next minute, and nobody reads "0 B/s".
+        app.says("run-phase", r"wait for their commits; the plan allows 1 commit a minute", RUN_SECONDS)
+        assert app.text("run-rate") == app.text("run-left") == "—"
+        assert app.text("run-progress-share") != "100 %"
+        shots(app, "run", "run-waiting")
+        app.click("run-cancel")
+        app.wait("the end of the run", lambda: ended(app), RUN_SECONDS)
+        assert app.text("run-state") == "cancelled"
+        app.find("run-resume")
+        assert number(app, "run-failed") == 0
 
 
 def test_a_wrong_form_cannot_be_sent(webkit: Driver, tmp_path: Path) -> None:
