@@ -106,7 +106,7 @@ fn failures(run: &RunView) -> Html {
             { for failed.iter().take(SHOWN).filter_map(|table| {
                 let error = table.error.clone()?.about(&table.source);
                 let subject = table.source.to_string();
-                Some(html! { <ErrorCard key={subject.clone()} testid={format!("failure-{}", table.source)} {error} {subject} /> })
+                Some(html! { <ErrorCard key={table.source.to_string()} testid={format!("failure-{}", table.source)} {error} {subject} /> })
             }) }
             if failed.len() > SHOWN {
                 <p class="quiet-text">{ format!("{} more failed; they are first in the list below.", failed.len() - SHOWN) }</p>
