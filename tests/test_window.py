@@ -15,7 +15,7 @@ import pytest
 
 from tests.harness import sample
 from tests.harness.cli import Icebridge
-from tests.harness.judged import pyiceberg_catalog
+from tests.harness.judged import Migrated, pyiceberg_catalog
 from tests.harness.webdriver import (
     DOWN,
     ENTER,
@@ -32,10 +32,13 @@ from tests.services.fixtures import or_skip
 from tests.services.keychain import keychain
 
 if TYPE_CHECKING:
-    pass
+    from pyspark.sql import SparkSession
+
+    from tests.lakehouse.java import Java
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("Light", "Dark")
+PAGES = ("connect", "inventory", "mapping", "preflight", "plan", "run", "validate", "audit", "history")
 MOVED = [name for name in sample.tables() if name != sample.LEFT_OUT]
 # A run of the whole sample in an unoptimised build.
 RUN_SECONDS = 240.0
@@ -66,9 +69,9 @@ def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
         opened.close()
 
 
-# What one has to scroll sideways for, or would have to. A grid may: it says how wide its columns are at least.
+# What one has to scroll sideways for, or would have to.
 TOO_WIDE = """return [...document.querySelectorAll('*')]
-    .filter(part => part.scrollWidth > part.clientWidth + 1 && !part.matches('.grid'))
+    .filter(part => part.scrollWidth > part.clientWidth + 1)
     .filter(part => part === document.documentElement || /auto|scroll/.test(getComputedStyle(part).overflowX))
     .map(part => `${part.tagName} ${part.className}: ${part.scrollWidth - part.clientWidth} pixels`);"""
 
@@ -204,7 +207,7 @@ def preflight(app: Window) -> None:
     assert (number(app, "preflight-needs-acceptance"), number(app, "preflight-blocked")) == (0, 1)
     shots(app, "preflight", "preflight-clean")
     app.click("nav-plan")
-    app.choose("settings-mode", "Rewrite: write the rows anew, no history")
+    app.choose("settings-mode", "Rewrite")
     app.click("nav-preflight")
     app.wait("losses", lambda: number(app, "preflight-needs-acceptance"))
     code = app.wait("a loss", lambda: app.script(FIRST_LOSS))
@@ -309,6 +312,56 @@ def names(travelled: Travelled, mode: str) -> dict[str, str]:
     return {run["source"]: run["target"] for run in runs if run["mode"] == mode}
 
 
+def test_others_read_what_the_window_made(travelled: Travelled, spark: SparkSession, java: Java) -> None:
+    everything = {source: target for mode in ("clone", "rewrite") for source, target in names(travelled, mode).items()}
+    assert sorted(everything) == sorted(MOVED)
+    assert everything["sales.orders"] == "gold.orders"
+    assert everything["crm.customers"] == "mart_crm.customers"
+    catalog = pyiceberg_catalog(travelled.managed)
+    assert {".".join(name) for space in catalog.list_namespaces() for name in catalog.list_tables(space)} == set(
+        everything.values()
+    )
+    # What was copied must not live from the original.
+    away = travelled.state / "sample" / "lakehouse-away"
+    (travelled.state / "sample" / "lakehouse").rename(away)
+    try:
+        migrated = Migrated(spark, java, travelled.managed)
+        for mode in ("clone", "rewrite"):
+            of_mode, whole = names(travelled, mode), mode == "clone"
+            assert list(sample.unlike_pyiceberg(catalog, of_mode, whole_history=whole)) == []
+            assert list(sample.unlike_spark(migrated, of_mode, whole_history=whole)) == []
+    finally:
+        away.rename(travelled.state / "sample" / "lakehouse")
+
+
+def test_the_windows_bundle_convinces_the_command_line(travelled: Travelled) -> None:
+    verdict = travelled.cli.run("audit", "verify", travelled.bundle)
+    assert verdict["intact"] and verdict["migrated"] == verdict["tables"] == len(MOVED)
+    assert all(check["passed"] for check in verdict["checks"])
+
+
+def test_the_window_opens_where_it_was_closed(webkit: Driver, travelled: Travelled) -> None:
+    with window(webkit, travelled.state, "reopened-1") as app:
+        # The journey ended there, in dark colours.
+        app.wait("the page of last time", lambda: app.attribute("nav-history", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == THEMES[-1].lower()
+        app.click("nav-run")
+        app.says("run-state", "succeeded")
+        assert app.text("run-migrated") == f"{len(MOVED)} of {len(MOVED)}"
+        app.click("nav-connect")
+        app.says("route-source", "^sample$")
+        app.click("nav-mapping")
+        app.wait("the saved mapping", lambda: targets_of(app).get("sales.orders") == "gold.orders")
+        app.click("nav-plan")
+        app.says("plan-tables", rf"^{len(MOVED)}$")
+        app.choose("theme", "Light")
+        wait_until_saved(travelled.state, '"plan"')
+    with window(webkit, travelled.state, "reopened-2") as app:
+        app.wait("the page of last time", lambda: app.attribute("nav-plan", "aria-current"))
+        assert app.script("return document.documentElement.dataset.theme;") == "light"
+        assert app.attribute("settings-tables", "value") == "2"
+
+
 def wait_until_saved(state: Path, word: str) -> None:
     """Preferences are written a moment after they change."""
     limit = time.monotonic() + 10
@@ -341,6 +394,38 @@ def test_an_error_says_what_to_do_and_stays(webkit: Driver, tmp_path: Path) -> N
         assert app.text("error") == before
         app.click("error-dismiss")
         app.gone("error")
+
+
+def test_no_page_is_blank_before_there_is_anything(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "nothing-yet") as app:
+        for page in PAGES:
+            app.click(f"nav-{page}")
+            app.find(f"page-{page}")
+            assert app.elements(".empty, .panel"), f"{page} says nothing"
+            shots(app, page, f"{page}-empty")
+
+
+def test_a_run_that_waits_for_its_commits_says_so(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "waiting") as app:
+        app.resize(*SIZES[0])
+        app.click("connect-sample")
+        app.click("connect-next")
+        app.click("inventory-read")
+        app.find("inventory-next", 60)
+        app.click("nav-plan")
+        app.type("settings-commits", "1")
+        app.click("plan-first")
+        app.click("run-start")
+        # One commit is made; the others have their files and wait for the next minute, and nobody reads "0 B/s".
+        app.says("run-phase", r"wait for their commits; the plan allows 1 commit a minute", RUN_SECONDS)
+        assert app.text("run-rate") == app.text("run-left") == "—"
+        assert app.text("run-progress-share") != "100 %"
+        shots(app, "run", "run-waiting")
+        app.click("run-cancel")
+        app.wait("the end of the run", lambda: ended(app), RUN_SECONDS)
+        assert app.text("run-state") == "cancelled"
+        app.find("run-resume")
+        assert number(app, "run-failed") == 0
 
 
 def test_a_wrong_form_cannot_be_sent(webkit: Driver, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ pub fn refresh_inventory(session: &Handle) {
         // What was read before somebody stopped it, or before it failed, is kept.
         let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
         handle.dispatch(Action::Inventory(route, rows));
-        handle.dispatch(Action::InventoryChanged);
+        handle.dispatch(Action::InventoryChanged { whole: refreshed.is_ok() });
         match refreshed {
             Err(error) if error.code != Code::Cancelled => Err(error),
             _ => Ok(()),
@@ -210,9 +210,10 @@ pub fn preflight(session: &Handle) {
     let handle = session.clone();
     let route = session.route().clone();
     let settings = session.prefs.settings.clone();
+    let basis = session.basis;
     begin(session, Work::Preflight, async move {
         let report = call::<op::preflight_run>(PreflightRequest { route: route.clone(), settings }).await?;
-        handle.dispatch(Action::Preflight(route, report));
+        handle.dispatch(Action::Preflight(route, basis, report));
         Ok(())
     });
 }
@@ -222,10 +223,11 @@ pub fn accept(session: &Handle, codes: Vec<String>, tables: Vec<TableIdent>, acc
     let handle = session.clone();
     let route = session.route().clone();
     let settings = session.prefs.settings.clone();
+    let basis = session.basis;
     begin(session, Work::Accept, async move {
         let request = AcceptRequest { route: route.clone(), settings, codes, tables, accepted };
         let report = call::<op::preflight_accept>(request).await?;
-        handle.dispatch(Action::Preflight(route, report));
+        handle.dispatch(Action::Preflight(route, basis, report));
         Ok(())
     });
 }
@@ -234,8 +236,10 @@ pub fn make_plan(session: &Handle) {
     let handle = session.clone();
     let route = session.route().clone();
     let settings = session.prefs.settings.clone();
+    let basis = session.basis;
     begin(session, Work::Plan, async move {
-        handle.dispatch(Action::Plan(call::<op::plan_make>(PlanRequest { route, settings, path: None }).await?));
+        let made = call::<op::plan_make>(PlanRequest { route, settings, path: None }).await?;
+        handle.dispatch(Action::Plan(basis, made));
         Ok(())
     });
 }
@@ -247,10 +251,11 @@ fn read_plan(session: &Handle) {
         return;
     }
     let handle = session.clone();
+    let basis = session.basis;
     spawn_local(async move {
         // A plan that is gone is simply made again; nobody asked for it now, so no error.
         if let Ok(plan) = call::<op::plan_read>(PathRequest { path: path.clone() }).await {
-            handle.dispatch(Action::Plan(icebridge_model::ops::PlanMade { path, plan }));
+            handle.dispatch(Action::Plan(basis, icebridge_model::ops::PlanMade { path, plan }));
         }
     });
 }

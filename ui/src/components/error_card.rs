@@ -9,6 +9,9 @@ pub struct ErrorCardProps {
     pub error: Error,
     #[prop_or("error".into())]
     pub testid: AttrValue,
+    /// The table it happened to, where several are in sight: the error's own object may be a file or an address.
+    #[prop_or_default]
+    pub subject: AttrValue,
     #[prop_or_default]
     pub on_dismiss: Option<Callback<()>>,
     #[prop_or_default]
@@ -23,10 +26,13 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
             { Icon::CrossCircle.draw() }
             <div class="error-body">
                 <div class="error-top">
-                    <p class="error-message" data-testid="error-message">{ sentence(&error.message) }</p>
+                    <p class="error-message">
+                        if !props.subject.is_empty() { <span class="error-subject">{ &props.subject }</span> }
+                        <span data-testid="error-message">{ sentence(&error.message) }</span>
+                    </p>
                     <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
                 </div>
-                if let Some(object) = &error.object {
+                if let Some(object) = error.object.as_ref().filter(|object| **object != *props.subject) {
                     <p class="error-object"><code data-testid="error-object">{ object }</code></p>
                 }
                 if let Some(hint) = &error.hint {

@@ -17,11 +17,13 @@ pub struct Column {
     pub share: u8,
     pub numeric: bool,
     pub sortable: bool,
+    /// Left out where there is no room, the greatest number first; 0 stays. What it says is in the row's detail as well.
+    pub yields: u8,
 }
 
 impl Column {
     pub const fn new(id: &'static str, label: &'static str, least: u16) -> Self {
-        Self { id, label, least, share: 0, numeric: false, sortable: false }
+        Self { id, label, least, share: 0, numeric: false, sortable: false, yields: 0 }
     }
     pub const fn growing(mut self, share: u8) -> Self {
         self.share = share;
@@ -33,6 +35,10 @@ impl Column {
     }
     pub const fn sortable(mut self) -> Self {
         self.sortable = true;
+        self
+    }
+    pub const fn yielding(mut self, order: u8) -> Self {
+        self.yields = order;
         self
     }
 }
@@ -64,8 +70,10 @@ pub struct GridProps {
 pub fn Grid(props: &GridProps) -> Html {
     let body = use_node_ref();
     let scroll_top = use_state_eq(|| 0.0);
-    let height = use_state_eq(|| 640.0);
-    use_height(body.clone(), height.clone());
+    // Measured before the first frame is drawn; until then there is room for everything.
+    let size = use_state_eq(|| (f64::INFINITY, 640.0));
+    use_size(body.clone(), size.clone());
+    let (width, height) = *size;
 
     let onscroll = {
         let (body, scroll_top) = (body.clone(), scroll_top.clone());
@@ -96,20 +104,20 @@ pub fn Grid(props: &GridProps) -> Html {
         })
     };
     // Every row is a grid of its own: with one fixed least width they all resolve the same tracks.
-    let tracks: Vec<String> = props.columns.iter().map(track).collect();
-    let least: u32 = props.columns.iter().map(|column| u32::from(column.least)).sum();
-    let in_sight = window::visible(*scroll_top, *height, props.count);
+    let columns = fitting(&props.columns, width);
+    let tracks: Vec<String> = columns.iter().copied().map(track).collect();
+    let in_sight = window::visible(*scroll_top, height, props.count);
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
         <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} aria-label={props.label.clone()}
             data-testid={props.testid.clone()} aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
-            style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least + 2 * SIDE)}>
-            <div class="grid-head" role="row" aria-rowindex="1">{ for props.columns.iter().map(|column| head_cell(props, column)) }</div>
+            style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least(&columns))}>
+            <div class="grid-head" role="row" aria-rowindex="1">{ for columns.iter().map(|column| head_cell(props, column)) }</div>
             if props.count == 0 {
                 <div class="grid-empty">{ props.children.clone() }</div>
             } else {
                 <div class="grid-body" role="presentation" style={format!("height: {}px", props.count as f64 * window::ROW)}>
-                    { for in_sight.map(|row| draw_row(props, row)) }
+                    { for in_sight.map(|row| draw_row(props, &columns, row)) }
                 </div>
             }
         </div>
@@ -118,6 +126,22 @@ pub fn Grid(props: &GridProps) -> Html {
 
 /// Padding at either side of a row, as in the style sheet.
 const SIDE: u32 = 6;
+
+/// The width below which these columns scroll sideways.
+fn least(columns: &[&Column]) -> u32 {
+    columns.iter().map(|column| u32::from(column.least)).sum::<u32>() + 2 * SIDE
+}
+
+/// As many columns as fit side by side, in their order.
+fn fitting(columns: &[Column], width: f64) -> Vec<&Column> {
+    let mut kept: Vec<&Column> = columns.iter().collect();
+    while f64::from(least(&kept)) > width {
+        let first = kept.iter().enumerate().filter(|(_, column)| column.yields > 0);
+        let Some((at, _)) = first.max_by_key(|(_, column)| column.yields) else { break };
+        kept.remove(at);
+    }
+    kept
+}
 
 fn track(column: &Column) -> String {
     match column.share {
@@ -145,14 +169,14 @@ fn head_cell(props: &GridProps, column: &Column) -> Html {
     html! { <div {class} role="columnheader" aria-sort={aria_sort}>{ content }</div> }
 }
 
-fn draw_row(props: &GridProps, row: usize) -> Html {
+fn draw_row(props: &GridProps, columns: &[&Column], row: usize) -> Html {
     let name = props.name.emit(row);
     let selected = props.selected == Some(row);
     let onclick = {
         let on_select = props.on_select.clone();
         move |_| on_select.emit(row)
     };
-    let cells = props.columns.iter().map(|column| {
+    let cells = columns.iter().map(|column| {
         html! {
             <div class={classes!("cell", column.numeric.then_some("numeric"))} role="gridcell" data-col={column.id}>
                 { props.cell.emit((row, column.id)) }
@@ -169,15 +193,15 @@ fn draw_row(props: &GridProps, row: usize) -> Html {
     }
 }
 
-/// Follows the height of the element, whatever changes it.
+/// Follows the width and height of the element, whatever changes them.
 #[hook]
-fn use_height(body: NodeRef, height: UseStateHandle<f64>) {
+fn use_size(body: NodeRef, size: UseStateHandle<(f64, f64)>) {
     use_effect_with((), move |()| {
         let watched = body.cast::<Element>();
         let measured = watched.clone();
         let callback = Closure::<dyn FnMut()>::new(move || {
             if let Some(element) = &measured {
-                height.set(f64::from(element.client_height()));
+                size.set((f64::from(element.client_width()), f64::from(element.client_height())));
             }
         });
         let observer = ResizeObserver::new(callback.as_ref().unchecked_ref()).ok();
@@ -196,4 +220,25 @@ fn use_height(body: NodeRef, height: UseStateHandle<f64>) {
 /// A page's columns without the hidden ones.
 pub fn shown(columns: &[Column], hidden: &[String]) -> Vec<Column> {
     columns.iter().filter(|column| !hidden.iter().any(|id| id == column.id)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_yield_in_their_order_until_the_rest_fits() {
+        let columns = [
+            Column::new("a", "A", 100),
+            Column::new("b", "B", 100).yielding(1),
+            Column::new("c", "C", 100).yielding(3),
+            Column::new("d", "D", 100).yielding(2),
+        ];
+        let shown = |width: f64| fitting(&columns, width).iter().map(|column| column.id).collect::<String>();
+        assert_eq!(shown(f64::INFINITY), "abcd");
+        assert_eq!(shown(412.0), "abcd", "just enough");
+        assert_eq!(shown(411.0), "abd");
+        assert_eq!(shown(300.0), "ab");
+        assert_eq!(shown(10.0), "a", "what does not yield stays, and the grid scrolls");
+    }
 }

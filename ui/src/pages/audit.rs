@@ -31,7 +31,7 @@ fn Export() -> Html {
             <section class="panel" aria-label="Export">
                 <header class="panel-head"><h2>{ "Export a bundle" }</h2></header>
                 <Empty icon={Icon::Shield} title="No run to prove yet" text="A bundle holds the plan, the journal, the results and the evidence of one run.">
-                    <Button testid="audit-run" label="Go to Run" onclick={go(&session, Page::Run)} />
+                    <Button testid="audit-run" kind="primary" label="Go to Run" onclick={go(&session, Page::Run)} />
                 </Empty>
             </section>
         };

@@ -11,14 +11,14 @@ use yew::prelude::*;
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::new("started", "Started", 166),
+        Column::new("started", "Started", 176),
         Column::new("state", "State", 130),
         Column::new("route", "From and to", 150).growing(2),
         Column::new("tables", "Tables", 70).numeric(),
         Column::new("migrated", "Migrated", 84).numeric(),
         Column::new("failed", "Failed", 70).numeric(),
-        Column::new("plan", "Plan", 116),
-        Column::new("job", "Job", 110).growing(1),
+        Column::new("plan", "Plan", 116).yielding(1),
+        Column::new("job", "Job", 110).growing(1).yielding(2),
         Column::new("open", "", 84),
     ]
 }
@@ -69,9 +69,14 @@ pub fn History() -> Html {
             };
             html! { <Grid label="Jobs" testid="history-grid" columns={columns()} count={jobs.len()} {name} {cell} {selected} /> }
         }
-        _ => html! {
+        None => html! {
+            <Empty icon={Icon::History} title="The runs could not be read" text="The error above says why; what they did is safe in the journal.">
+                <Button testid="history-reload" kind="primary" icon={Icon::Refresh} label="Read them again" onclick={act(&session, actions::read_jobs)} />
+            </Empty>
+        },
+        Some(_) => html! {
             <Empty icon={Icon::History} title="No run yet" text="Each run is kept here with its plan, its result and its evidence.">
-                <Button testid="history-plan" label="Go to Plan" onclick={go(&session, Page::Plan)} />
+                <Button testid="history-plan" kind="primary" label="Go to Plan" onclick={go(&session, Page::Plan)} />
             </Empty>
         },
     };

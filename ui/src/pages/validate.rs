@@ -1,7 +1,7 @@
 //! Step 7: what is proved.
 
 use crate::actions;
-use crate::components::{Button, Chip, Column, Empty, ErrorCard, Grid, Icon, PageHead, Stat, Tone, chip};
+use crate::components::{Button, Chip, Column, Empty, ErrorCard, Grid, Icon, Meter, PageHead, Stat, Tone, chip};
 use crate::hooks::use_session;
 use crate::pages::{go, ident};
 use crate::state::{Page, Work};
@@ -31,7 +31,7 @@ pub fn Validate() -> Html {
                 <Button testid="validate-run-page" kind="primary" label="Go to Run" onclick={go(&session, Page::Run)} />
             </Empty>
         },
-        Some(run) => html! { <Proofs job={Job(run.job.clone())} busy={busy || run.is_running()} /> },
+        Some(run) => html! { <Proofs job={Job(run.job.clone())} busy={busy || run.is_running()} again={busy} /> },
     };
     let ended = run.as_ref().is_some_and(|run| !run.is_running());
     html! {
@@ -63,6 +63,8 @@ impl PartialEq for Job {
 struct ProofsProps {
     job: Job,
     busy: bool,
+    /// Both sides are being compared once more.
+    again: bool,
 }
 
 #[component]
@@ -103,10 +105,10 @@ fn Proofs(props: &ProofsProps) -> Html {
         Column::new("source", "Source table", 150).growing(1),
         Column::new("target", "Target table", 150).growing(1),
         Column::new("proof", "Proof", 120),
-        Column::new("rows", "Rows", 110).numeric(),
-        Column::new("checks", "Checks", 80).numeric(),
-        Column::new("digest", "Digest", 120),
-        Column::new("time", "Took", 76).numeric(),
+        Column::new("rows", "Rows", 116).numeric().yielding(1),
+        Column::new("checks", "Checks", 80).numeric().yielding(2),
+        Column::new("digest", "Digest", 120).yielding(4),
+        Column::new("time", "Took", 76).numeric().yielding(3),
     ];
     html! {
         <>
@@ -117,6 +119,12 @@ fn Proofs(props: &ProofsProps) -> Html {
                 <Stat label="lowest proof" value={lowest.map_or("—", |proof| proof.as_str())} testid="validate-lowest" />
                 <Stat label="rows compared" value={format::count(rows)} />
             </div>
+            if props.again {
+                <div class="panel progress-panel" role="status">
+                    <Meter label="Validation" done=0 total=0 />
+                    <span class="quiet-text">{ "Reading both sides again, as they are now, and comparing. Until it ends, the last results are shown." }</span>
+                </div>
+            }
             <div class="split">
                 <Grid label="Tables and their proof" testid="validate-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} />
                 if let Some(row) = row_selected {

@@ -33,18 +33,20 @@ pub struct Fresh<T> {
     pub stale: bool,
 }
 
-impl<T> Fresh<T> {
-    fn new(value: T) -> Self {
-        Self { value: Rc::new(value), stale: false }
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 pub enum Opening {
     #[default]
     Waiting,
     Ready(Rc<About>),
     Failed(Rc<Error>),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// Inventory, mapping, settings.
+    pub of_preflight: u64,
+    /// Those, and what pre-flight found and was accepted.
+    pub of_plan: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Scan {
 pub struct Session {
     /// Counts the reductions: two equal numbers are the same state, which is cheaper to compare than the state.
     revision: u64,
+    /// Counts the changes of what later steps rest on, so that an answer to an older question is not taken for a new one.
+    pub basis: Basis,
     pub opening: Opening,
     pub prefs: Rc<Prefs>,
     pub busy: Vec<Work>,
@@ -66,6 +70,8 @@ pub struct Session {
     pub checks: BTreeMap<String, CatalogCheck>,
     pub scan: Option<Scan>,
     pub inventory: Option<Rc<Vec<InventoryRow>>>,
+    /// It was read to its end in this session and holds no table.
+    pub source_is_empty: bool,
     pub mapping: Option<MappingDraft>,
     pub preflight: Option<Fresh<PreflightReport>>,
     pub plan: Option<Fresh<PlanMade>>,
@@ -101,14 +107,18 @@ pub enum Action {
     Checked(CatalogCheck),
     Sampled(SampleCreated),
     Inventory(Route, Vec<InventoryRow>),
-    InventoryChanged,
+    /// Read anew: to its end, or as far as it got.
+    InventoryChanged {
+        whole: bool,
+    },
     MappingRead(Route, Mapping, MappingPreview),
     MappingEdit(Mapping),
     /// The backend's answer for the draft of that generation.
     MappingPreview(u64, MappingPreview),
     MappingSaved(Mapping, MappingPreview),
-    Preflight(Route, PreflightReport),
-    Plan(PlanMade),
+    /// With the basis of the question.
+    Preflight(Route, Basis, PreflightReport),
+    Plan(Basis, PlanMade),
     Events(Vec<Event>),
     Job(JobView),
     Jobs(Vec<JobSummary>),
@@ -129,6 +139,11 @@ impl Session {
         !self.route().source.is_empty() && !self.route().target.is_empty()
     }
 
+    /// The inventory of last time is on its way: whether there is one is not known yet.
+    pub fn awaits_inventory(&self) -> bool {
+        self.inventory.is_none() && self.is_busy(&Work::ReadInventory)
+    }
+
     pub fn catalog(&self, name: &str) -> Option<&CatalogSpec> {
         self.catalogs.as_ref()?.iter().find(|spec| spec.name == name)
     }
@@ -143,10 +158,12 @@ impl Session {
 
     /// What rests on an earlier step is kept in sight, and marked.
     fn age_from(&mut self, page: Page) {
-        if page == Page::Mapping
-            && let Some(report) = &mut self.preflight
-        {
-            report.stale = true;
+        self.basis.of_plan += 1;
+        if page == Page::Mapping {
+            self.basis.of_preflight += 1;
+            if let Some(report) = &mut self.preflight {
+                report.stale = true;
+            }
         }
         if let Some(plan) = &mut self.plan {
             plan.stale = true;
@@ -157,6 +174,7 @@ impl Session {
     fn leave_route(&mut self, source_changed: bool) {
         if source_changed {
             self.inventory = None;
+            self.source_is_empty = false;
             self.scan = None;
         }
         self.mapping = None;
@@ -253,7 +271,8 @@ impl Session {
                     self.inventory = Some(Rc::new(rows));
                 }
             }
-            Action::InventoryChanged => {
+            Action::InventoryChanged { whole } => {
+                self.source_is_empty = whole && self.inventory.as_ref().is_some_and(|rows| rows.is_empty());
                 self.scan = None;
                 self.mapping = self.mapping.take().filter(MappingDraft::is_changed);
                 self.age_from(Page::Mapping);
@@ -278,16 +297,22 @@ impl Session {
                 self.mapping = Some(MappingDraft::new(mapping, preview));
                 self.age_from(Page::Mapping);
             }
-            Action::Preflight(route, report) => {
+            Action::Preflight(route, basis, report) => {
                 if route == *self.route() {
-                    self.preflight = Some(Fresh::new(report));
-                    self.age_from(Page::Preflight);
+                    // The same answer once more takes nothing from the plan.
+                    if self.preflight.as_ref().is_none_or(|known| *known.value != report) {
+                        self.age_from(Page::Preflight);
+                    }
+                    let stale = basis.of_preflight != self.basis.of_preflight;
+                    self.preflight = Some(Fresh { value: Rc::new(report), stale });
                 }
             }
-            Action::Plan(made) => {
+            Action::Plan(basis, made) => {
                 if made.plan.source == self.route().source && made.plan.target == self.route().target {
                     self.set_prefs(|prefs| prefs.plan_path.clone_from(&made.path));
-                    self.plan = Some(Fresh::new(made));
+                    // A plan of the last session has no basis in this one; its settings tell at least.
+                    let stale = basis.of_plan != self.basis.of_plan || made.plan.settings != self.prefs.settings;
+                    self.plan = Some(Fresh { value: Rc::new(made), stale });
                 }
             }
             Action::Events(events) => events.into_iter().for_each(|event| self.hear(event)),

@@ -23,20 +23,32 @@ fn connected() -> Vec<Action> {
     vec![Action::Catalogs(vec![catalog("a", Role::Source), catalog("b", Role::Target)])]
 }
 
-fn plan_made() -> Action {
-    Action::Plan(PlanMade {
-        path: "/plan.json".into(),
-        plan: Plan {
-            plan_version: 1,
-            source: "a".into(),
-            target: "b".into(),
-            settings: Settings::default(),
-            tables: Vec::new(),
-            left_out: Vec::new(),
-            totals: Default::default(),
-            hash: "h".into(),
+fn plan_made(asked: Basis, settings: Settings) -> Action {
+    Action::Plan(
+        asked,
+        PlanMade {
+            path: "/plan.json".into(),
+            plan: Plan {
+                plan_version: 1,
+                source: "a".into(),
+                target: "b".into(),
+                settings,
+                tables: Vec::new(),
+                left_out: Vec::new(),
+                totals: Default::default(),
+                hash: "h".into(),
+            },
         },
-    })
+    )
+}
+
+fn checked(source: &str, asked: Basis, ready: usize) -> Action {
+    let route = Route { source: source.into(), target: "b".into() };
+    Action::Preflight(route, asked, PreflightReport { ready, ..PreflightReport::default() })
+}
+
+fn nine_at_once() -> Settings {
+    Settings { max_parallel_tables: 9, ..Settings::default() }
 }
 
 #[test]
@@ -63,18 +75,39 @@ fn choices_survive_leaving_a_page() {
 
 #[test]
 fn what_rests_on_a_changed_step_is_marked() {
-    let route = Route { source: "a".into(), target: "b".into() };
-    let mut actions = connected();
-    actions.push(Action::Preflight(route, PreflightReport::default()));
-    actions.push(plan_made());
-    let session = after(actions);
+    let session = after(connected());
+    let session = session.clone().reduce(checked("a", session.basis, 1));
+    let session = session.clone().reduce(plan_made(session.basis, Settings::default()));
     assert!(!session.plan.as_ref().unwrap().stale);
-    let session = session.reduce(Action::Settings(Settings { max_parallel_tables: 9, ..Settings::default() }));
+    let session = session.reduce(Action::Settings(nine_at_once()));
     assert!(session.plan.as_ref().unwrap().stale && session.preflight.as_ref().unwrap().stale);
-    let session = session.reduce(plan_made());
+    let session = session.clone().reduce(plan_made(session.basis, nine_at_once()));
     assert!(!session.plan.as_ref().unwrap().stale, "made again, it is current");
     let session = session.reduce(Action::Choose(Role::Target, "other".into()));
     assert!(session.plan.is_none() && session.preflight.is_none(), "another target is another journey");
+}
+
+#[test]
+fn an_answer_to_an_older_question_is_out_of_date() {
+    let session = after(connected());
+    let asked = session.basis;
+    let session = session.reduce(Action::Settings(nine_at_once()));
+    let session = session.reduce(checked("a", asked, 1)).reduce(plan_made(asked, Settings::default()));
+    assert!(session.preflight.as_ref().unwrap().stale && session.plan.as_ref().unwrap().stale);
+    let session = after(connected());
+    let session = session.clone().reduce(plan_made(session.basis, nine_at_once()));
+    assert!(session.plan.as_ref().unwrap().stale, "a plan of the last session, with other settings than today's");
+}
+
+#[test]
+fn a_check_that_finds_the_same_leaves_the_plan_alone() {
+    let session = after(connected());
+    let session = session.clone().reduce(checked("a", session.basis, 1));
+    let session = session.clone().reduce(plan_made(session.basis, Settings::default()));
+    let session = session.clone().reduce(checked("a", session.basis, 1));
+    assert!(!session.plan.as_ref().unwrap().stale);
+    let session = session.clone().reduce(checked("a", session.basis, 2));
+    assert!(session.plan.as_ref().unwrap().stale);
 }
 
 #[test]
@@ -92,7 +125,7 @@ fn an_error_stays_until_dismissed_or_the_work_is_done_again() {
 #[test]
 fn answers_for_another_route_are_dropped() {
     let mut actions = connected();
-    actions.push(Action::Preflight(Route { source: "x".into(), target: "b".into() }, PreflightReport::default()));
+    actions.push(checked("x", Basis::default(), 1));
     actions.push(Action::Inventory(Route { source: "x".into(), target: "b".into() }, Vec::new()));
     let session = after(actions);
     assert!(session.preflight.is_none() && session.inventory.is_none());

@@ -73,6 +73,15 @@ pub fn moment(rfc3339: &str) -> String {
     }
 }
 
+/// Two moments as `2026-01-31 22:10 to 23:59 UTC`, the day twice only if there are two.
+pub fn span(from: &str, to: &str) -> String {
+    let (from, to) = (moment(from), moment(to));
+    match (from.strip_suffix(" UTC"), from.get(..11).and_then(|day| to.strip_prefix(day))) {
+        (Some(from), Some(time)) => format!("{from} to {time}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
 /// Milliseconds since 1970 as [`moment`] writes it.
 pub fn epoch_ms(ms: i64) -> String {
     let minutes = ms.div_euclid(60_000);
@@ -130,6 +139,11 @@ mod tests {
         }
         assert_eq!(moment("2026-01-31T23:59:10.5Z"), "2026-01-31 23:59 UTC");
         assert_eq!(moment("yesterday"), "yesterday");
+        assert_eq!(span("2026-01-31T22:10:10Z", "2026-01-31T23:59:10Z"), "2026-01-31 22:10 to 23:59 UTC");
+        assert_eq!(
+            span("2026-01-31T22:10:10Z", "2026-02-01T00:01:10Z"),
+            "2026-01-31 22:10 UTC to 2026-02-01 00:01 UTC"
+        );
         assert_eq!(epoch_ms(0), "1970-01-01 00:00 UTC");
         assert_eq!(epoch_ms(1_709_164_800_000), "2024-02-29 00:00 UTC");
         assert_eq!(epoch_ms(-60_000), "1969-12-31 23:59 UTC");

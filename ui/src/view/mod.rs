@@ -1,8 +1,11 @@
 //! What the pages compute before they draw: pure, and tested on the host.
 
 pub mod catalogs;
+#[cfg(test)]
+mod contrast;
 pub mod findings;
 pub mod format;
 pub mod order;
+pub mod phase;
 pub mod steps;
 pub mod window;

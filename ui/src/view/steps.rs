@@ -60,6 +60,7 @@ fn inventory(session: &Session) -> (StepState, String) {
     }
     match &session.inventory {
         _ if session.route().source.is_empty() => (StepState::Waiting, String::new()),
+        _ if session.source_is_empty => (StepState::Attention, "no table".into()),
         Some(rows) if !rows.is_empty() => {
             let problems = rows.iter().filter(|row| row.facts().is_none()).count();
             let state = if problems > 0 { StepState::Attention } else { StepState::Done };
@@ -113,6 +114,9 @@ fn plan(session: &Session) -> (StepState, String) {
 }
 
 fn run(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Run) && session.run.as_ref().is_none_or(|run| !run.is_running()) {
+        return (StepState::Working, "starting".into());
+    }
     if let Some(run) = &session.run {
         let totals = run.totals();
         return match run.job.state {

@@ -8,14 +8,14 @@ use yew::prelude::*;
 pub const COLUMNS: [Column; 10] = [
     Column::new("table", "Table", 160).growing(3).sortable(),
     Column::new("version", "Format", 60).sortable(),
-    Column::new("rows", "Rows", 96).numeric().sortable(),
+    Column::new("rows", "Rows", 108).numeric().sortable(),
     Column::new("bytes", "Size", 80).numeric().sortable(),
-    Column::new("files", "Files", 64).numeric().sortable(),
-    Column::new("deletes", "Deletes", 70).numeric().sortable(),
-    Column::new("partitioning", "Partitioning", 104).growing(2).sortable(),
-    Column::new("snapshots", "Snapshots", 84).numeric().sortable(),
-    Column::new("updated", "Updated", 142).sortable(),
-    Column::new("state", "State", 108),
+    Column::new("files", "Files", 64).numeric().sortable().yielding(1),
+    Column::new("deletes", "Deletes", 70).numeric().sortable().yielding(2),
+    Column::new("partitioning", "Partitioning", 104).growing(2).sortable().yielding(3),
+    Column::new("snapshots", "Snapshots", 84).numeric().sortable().yielding(4),
+    Column::new("updated", "Updated", 142).sortable().yielding(5),
+    Column::new("state", "State", 116),
 ];
 
 pub fn cell(row: &InventoryRow, column: &str) -> Html {

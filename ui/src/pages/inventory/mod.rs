@@ -31,6 +31,14 @@ pub fn Inventory() -> Html {
         Some(rows) if !rows.is_empty() => html! { <Tables rows={Rows(rows.clone())} /> },
         None if session.is_busy(&Work::ReadInventory) && !busy => html! { <Loading text="Loading the inventory…" /> },
         _ if busy => html! {},
+        _ if session.source_is_empty => html! {
+            <Empty icon={Icon::Search} title="The source holds no table" testid="inventory-empty"
+                text="It answered, and listed none. A REST catalog may show each user only what they may read; a folder holds tables when they have a metadata folder.">
+                <Button testid="inventory-read" kind="primary" icon={Icon::Refresh} label="Read it again"
+                    onclick={act(&session, actions::refresh_inventory)} />
+                <Button testid="inventory-connect" label="Go to Connect" onclick={go(&session, Page::Connect)} />
+            </Empty>
+        },
         _ => html! {
             <Empty icon={Icon::Search} title="Nothing read yet" testid="inventory-empty"
                 text="Reading takes the metadata and manifests of every table, never its rows, and changes nothing at the source.">
@@ -42,9 +50,8 @@ pub fn Inventory() -> Html {
     html! {
         <>
             <PageHead page={Page::Inventory}>
-                <Button testid="inventory-refresh" icon={Icon::Refresh} label={if known { "Refresh" } else { "Read" }} {busy}
-                    disabled={session.route().source.is_empty()} onclick={act(&session, actions::refresh_inventory)} />
                 if known {
+                    <Button testid="inventory-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={act(&session, actions::refresh_inventory)} />
                     <Button testid="inventory-next" kind="primary" icon={Icon::Right} label="Continue to mapping" disabled={!session.has_route()}
                         title={(!session.has_route()).then_some("Choose a target first")} onclick={go(&session, Page::Mapping)} />
                 }

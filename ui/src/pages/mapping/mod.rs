@@ -36,6 +36,7 @@ pub fn Mapping() -> Html {
     }
     let body = match &session.mapping {
         Some(_) => html! { <Editor /> },
+        None if session.awaits_inventory() => html! { <Loading text="Loading the inventory…" /> },
         None if session.inventory.as_ref().is_none_or(|rows| rows.is_empty()) || !session.has_route() => html! {
             <Empty icon={Icon::Swap} title="Nothing to map yet" text="Mapping needs a source, a target and an inventory.">
                 <Button testid="mapping-back" kind="primary" label="Go to Inventory" onclick={go(&session, Page::Inventory)} />
@@ -126,7 +127,7 @@ fn Editor() -> Html {
         Column::new("source", "Source table", 170).growing(1),
         Column::new("target", "Target table", 170).growing(1),
         Column::new("state", "State", 108),
-        Column::new("because", "Because", 130),
+        Column::new("because", "Because", 130).yielding(1),
         Column::new("problem", "Problem", 120).growing(1),
     ];
     html! {

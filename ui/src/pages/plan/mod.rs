@@ -34,6 +34,7 @@ pub fn Plan() -> Html {
             </>
         },
         None if busy => html! { <Loading text="Making the plan…" /> },
+        None if session.awaits_inventory() => html! { <Loading text="Loading the inventory…" /> },
         None if !has_inventory => html! {
             <Empty icon={Icon::File} title="Nothing to plan yet" text="A plan needs a source, a target and an inventory.">
                 <Button testid="plan-back" kind="primary" label="Go to Inventory" onclick={go(&session, Page::Inventory)} />
@@ -49,8 +50,10 @@ pub fn Plan() -> Html {
     html! {
         <>
             <PageHead page={Page::Plan}>
-                <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy} disabled={!has_inventory}
-                    label={if session.plan.is_some() { "Make the plan again" } else { "Make the plan" }} onclick={make} />
+                if session.plan.is_some() {
+                    <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy} disabled={!has_inventory}
+                        label="Make the plan again" onclick={make} />
+                }
             </PageHead>
             <div class="plan-columns">
                 <SettingsForm />

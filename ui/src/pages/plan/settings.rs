@@ -7,11 +7,12 @@ use crate::state::Action;
 use icebridge_model::plan::{CopyMode, Settings};
 use yew::prelude::*;
 
-const MODES: [(Option<CopyMode>, &str, &str); 4] = [
-    (None, "auto", "Best for each table"),
-    (Some(CopyMode::Register), "register", "Register: adopt the metadata, share the files"),
-    (Some(CopyMode::Clone), "clone", "Clone: copy every file, keep the history"),
-    (Some(CopyMode::Rewrite), "rewrite", "Rewrite: write the rows anew, no history"),
+/// Mode, value, label, and what it means. The label is short because the panel is narrow.
+const MODES: [(Option<CopyMode>, &str, &str, &str); 4] = [
+    (None, "auto", "Best for each table", "Each table’s mode and the reason are in the plan."),
+    (Some(CopyMode::Register), "register", "Register", "Adopts the metadata; both catalogs share the files."),
+    (Some(CopyMode::Clone), "clone", "Clone", "Copies every file and keeps the whole history."),
+    (Some(CopyMode::Rewrite), "rewrite", "Rewrite", "Writes the rows anew with deletes applied; no history."),
 ];
 const CODECS: [&str; 5] = ["zstd", "snappy", "gzip", "lz4", "uncompressed"];
 const MIB: u64 = 1 << 20;
@@ -20,11 +21,11 @@ const MIB: u64 = 1 << 20;
 pub fn SettingsForm() -> Html {
     let session = use_session();
     let settings = session.prefs.settings.clone();
-    let mode = MODES.iter().find(|(mode, _, _)| *mode == settings.mode).map_or("auto", |(_, id, _)| id);
+    let (_, mode, _, meaning) = *MODES.iter().find(|(mode, ..)| *mode == settings.mode).unwrap_or(&MODES[0]);
     let modes: Vec<(AttrValue, AttrValue)> =
-        MODES.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
+        MODES.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
     let set_mode = change(&session, |settings, id: String| {
-        if let Some((mode, _, _)) = MODES.iter().find(|(_, known, _)| *known == id) {
+        if let Some((mode, ..)) = MODES.iter().find(|(_, known, ..)| *known == id) {
             settings.mode = *mode;
         }
     });
@@ -42,7 +43,7 @@ pub fn SettingsForm() -> Html {
             </header>
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
-                    hint="Each table’s mode and the reason are in the plan." />
+                    hint={meaning} />
                 <Number testid="settings-tables" label="Tables at work at once" value={settings.max_parallel_tables as u64} min=1 max=64
                     hint="More is faster until the disk or the network is full."
                     onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />

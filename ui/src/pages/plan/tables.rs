@@ -51,13 +51,13 @@ pub fn PlanTables() -> Html {
 
 fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usize>) -> Html {
     let columns = vec![
-        Column::new("source", "Source table", 118).growing(2),
-        Column::new("target", "Target table", 118).growing(2),
+        Column::new("source", "Source table", 130).growing(3),
+        Column::new("target", "Target table", 130).growing(3),
         Column::new("mode", "Mode", 98),
-        Column::new("reason", "Because", 120).growing(3),
-        Column::new("rows", "Rows", 88).numeric(),
+        Column::new("reason", "Because", 200).growing(4).yielding(1),
+        Column::new("rows", "Rows", 108).numeric(),
         Column::new("bytes", "Size", 76).numeric(),
-        Column::new("files", "Files", 52).numeric(),
+        Column::new("files", "Files", 64).numeric(),
         Column::new("lost", "Losses", 64).numeric(),
     ];
     let name = {

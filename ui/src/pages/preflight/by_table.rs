@@ -46,7 +46,7 @@ pub fn ByTable(props: &ReportProps) -> Html {
         Column::new("verdict", "Verdict", 118),
         Column::new("source", "Source table", 160).growing(1),
         Column::new("target", "Target table", 160).growing(1),
-        Column::new("mode", "Mode", 104),
+        Column::new("mode", "Mode", 104).yielding(1),
         Column::new("codes", "Findings", 140).growing(1),
     ];
     html! {

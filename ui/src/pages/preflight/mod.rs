@@ -32,6 +32,7 @@ pub fn Preflight() -> Html {
             </>
         },
         None if busy => html! { <Loading text="Checking every mapped table against the rules…" /> },
+        None if session.awaits_inventory() => html! { <Loading text="Loading the inventory…" /> },
         None if !has_inventory => html! {
             <Empty icon={Icon::Shield} title="Nothing to check yet" text="Pre-flight needs a source, a target and an inventory.">
                 <Button testid="preflight-back" kind="primary" label="Go to Inventory" onclick={go(&session, Page::Inventory)} />

@@ -105,7 +105,8 @@ fn failures(run: &RunView) -> Html {
         <section class="stack" aria-label="Failed tables" data-testid="run-failures">
             { for failed.iter().take(SHOWN).filter_map(|table| {
                 let error = table.error.clone()?.about(&table.source);
-                Some(html! { <ErrorCard key={table.source.to_string()} testid={format!("failure-{}", table.source)} {error} /> })
+                let subject = table.source.to_string();
+                Some(html! { <ErrorCard key={table.source.to_string()} testid={format!("failure-{}", table.source)} {error} {subject} /> })
             }) }
             if failed.len() > SHOWN {
                 <p class="quiet-text">{ format!("{} more failed; they are first in the list below.", failed.len() - SHOWN) }</p>
@@ -143,11 +144,11 @@ fn Tables(props: &JobProps) -> Html {
         Column::new("state", "State", 120),
         Column::new("source", "Source table", 150).growing(1),
         Column::new("target", "Target table", 150).growing(1),
-        Column::new("mode", "Mode", 104),
+        Column::new("mode", "Mode", 104).yielding(2),
         Column::new("progress", "Progress", 120).growing(1),
-        Column::new("bytes", "Size", 130).numeric(),
-        Column::new("rows", "Rows", 110).numeric(),
-        Column::new("proof", "Proof", 116),
+        Column::new("bytes", "Size", 96).numeric().yielding(3),
+        Column::new("rows", "Rows", 110).numeric().yielding(4),
+        Column::new("proof", "Proof", 116).yielding(1),
     ];
     html! {
         <div class="split">

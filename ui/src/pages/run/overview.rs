@@ -4,6 +4,7 @@ use super::JobProps;
 use crate::components::{Meter, Stat, chip};
 use crate::hooks::use_session;
 use crate::view::format;
+use crate::view::phase::AtWork;
 use icebridge_model::run::JobState;
 use yew::prelude::*;
 
@@ -20,7 +21,15 @@ pub fn Overview(props: &JobProps) -> Html {
         (Some(progress), _) => (progress.bytes_done, progress.bytes_total),
         (None, bytes) => (totals.bytes_done, bytes),
     };
-    let (done, total) = if job.migrated == totals.tables { (1, 1) } else { (done, total) };
+    let (done, total) = match job.state {
+        _ if job.migrated == totals.tables => (1, 1),
+        // All bytes may be there long before the last commit and comparison: the bar is full when nothing is left to do.
+        JobState::Running if total > 0 && done >= total => (99, 100),
+        _ => (done, total),
+    };
+    let at_work = AtWork::of(&job.tables);
+    let plan = session.plan.as_ref().map(|plan| &plan.value.plan).filter(|plan| plan.hash == job.plan_hash);
+    let waiting = at_work.waiting(plan.map(|plan| plan.settings.max_commits_per_min));
     let tone = match job.state {
         JobState::Succeeded => "good",
         JobState::Incomplete => "bad",
@@ -37,14 +46,16 @@ pub fn Overview(props: &JobProps) -> Html {
             <div class="overview-head">
                 <span data-testid="run-state">{ chip::of::job(job.state) }</span>
                 <strong>{ format!("{} → {}", job.source, job.target) }</strong>
-                <span class="quiet-text">{ format!("started {}", format::moment(&job.started_at)) }</span>
-                if let Some(ended) = &job.ended_at { <span class="quiet-text">{ format!("ended {}", format::moment(ended)) }</span> }
+                <span class="quiet-text">{ match &job.ended_at {
+                    Some(ended) => format::span(&job.started_at, ended),
+                    None => format!("since {}", format::moment(&job.started_at)),
+                } }</span>
                 <span class="grow" />
                 <code class="quiet-text" title={format!("plan {}", job.plan_hash)} data-testid="run-job">{ &job.job }</code>
             </div>
             <div class="overview-bar">
                 <Meter label="Run" {done} {total} {tone} testid="run-progress" />
-                <strong>{ format!("{} %", format::per_cent(done, total)) }</strong>
+                <strong data-testid="run-progress-share">{ format!("{} %", format::per_cent(done, total)) }</strong>
             </div>
             <div class="stats inline">
                 <Stat label="migrated" value={format!("{} of {}", format::count(job.migrated as u64), format::count(totals.tables as u64))}
@@ -54,10 +65,16 @@ pub fn Overview(props: &JobProps) -> Html {
                 <Stat label="moved" value={format!("{} of {}", format::bytes(totals.bytes_done), format::bytes(totals.bytes_total))} />
                 <Stat label="rows" value={rows} />
                 if let Some(progress) = live {
-                    <Stat label="rate" value={format!("{}/s", format::bytes(progress.bytes_per_second))} testid="run-rate" />
-                    <Stat label="left" value={progress.seconds_left.map_or_else(|| "—".into(), format::seconds)} testid="run-left" />
+                    <Stat label="rate" value={if at_work.moves_bytes() { format!("{}/s", format::bytes(progress.bytes_per_second)) } else { "—".into() }} testid="run-rate" />
+                    <Stat label="left" value={progress.seconds_left.filter(|_| at_work.moves_bytes()).map_or_else(|| "—".into(), format::seconds)} testid="run-left" />
                 }
             </div>
+            if run.is_running() {
+                <p class="line" data-testid="run-phase" role="status">
+                    <span>{ format!("Now: {}.", at_work.counts()) }</span>
+                    if let Some(waiting) = waiting { <span class="quiet-text">{ waiting }</span> }
+                </p>
+            }
         </section>
     }
 }
