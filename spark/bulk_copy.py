@@ -1,6 +1,6 @@
 """Copies tables: DEEP CLONE, CREATE TABLE AS SELECT, or INSERT SELECT in batches. See docs/spark-jobs.md.
 
-    bulk_copy.py INPUT.json
+bulk_copy.py INPUT.json
 """
 
 from __future__ import annotations

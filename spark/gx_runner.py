@@ -1,6 +1,6 @@
 """Validates copied tables with a Great Expectations checkpoint made from the plan. See docs/spark-jobs.md.
 
-    gx_runner.py INPUT.json
+gx_runner.py INPUT.json
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ JOB = "gx_runner"
 
 
 def work(value: dict[str, Any], result: outcome.Outcome) -> int:
-    """Validate every table; one that cannot be validated stops itself alone. The documents come last, whatever happened."""
+    """Validate every table; one that cannot be validated stops itself alone. The documents come last, whatever
+    happened.
+    """
     wanted = job_input.parse(GxRunnerInput, value, JOB)
     # Only now: the library takes seconds to import, and a wrong input should be told before.
     from icebridge_jobs import expectations

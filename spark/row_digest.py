@@ -1,8 +1,8 @@
 """The typed row digest of docs/digest.md in Spark SQL: built-in functions alone, so that Photon and serverless run it.
 
-Every expression here is text. `canonical` gives the canonical bytes of a row, `row_hash` their SHA-256, and `measure` the
-digest of a DataFrame. Types follow Spark's schema; where Iceberg knows more than Spark (a uuid is a string there), give
-the Iceberg types by column.
+Every expression here is text. `canonical` gives the canonical bytes of a row, `row_hash` their SHA-256, and `measure`
+the digest of a DataFrame. Types follow Spark's schema; where Iceberg knows more than Spark (a uuid is a string there),
+give the Iceberg types by column.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def measure_columns(
                 F.expr(row_hash(T.StructType([frame.schema[name]]), iceberg_types)).alias(f"h{place}")
                 for place, name in enumerate(part)
             ]
-            # Grouped by the first column's hash, so that the halves' sums cannot overflow whatever the other columns hold.
+            # Grouped by the first column's hash, so that the halves' sums cannot overflow whatever the other columns
+            # hold.
             counts = F.count(F.lit(1)).alias("n")
             sums = [half for place in range(len(part)) for half in lane_sums(f"h{place}", f"h{place}_")]
             hashed = frame.select(*hashes).withColumn("g", F.expr(f"pmod(monotonically_increasing_id(), {_SPREAD})"))
@@ -123,7 +124,7 @@ def exact_session(spark: SparkSession, schema: T.StructType) -> Iterator[None]:
     settings = {"spark.sql.session.timeZone": "UTC"}
     if _collides(schema):
         settings["spark.sql.caseSensitive"] = "true"
-    before = {key: spark.conf.get(key) for key in settings}
+    before: dict[str, str | None] = {key: spark.conf.get(key) for key in settings}
     try:
         for key, value in settings.items():
             if before[key] != value:

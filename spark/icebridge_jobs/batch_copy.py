@@ -2,8 +2,9 @@
 
 Two ways to know what an earlier attempt did:
 
-- snapshot-summary: every batch's commit carries the batch's name. What has a name is done, what has none never happened.
-  This needs Iceberg's own writer, and the whole chain of snapshots: when some expired, the other way is taken.
+- snapshot-summary: every batch's commit carries the batch's name. What has a name is done, what has none never
+  happened. This needs Iceberg's own writer, and the whole chain of snapshots: when some expired, the other way is
+  taken.
 - replace-range: a batch that is not written down as done is taken back by its range before it is copied again. The note
   comes after the rows, so a batch may be copied twice, but its rows are there once. It needs nothing but DELETE.
 """

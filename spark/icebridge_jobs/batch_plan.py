@@ -111,7 +111,7 @@ def make(
 
 
 def _candidates(schema: T.StructType, partitioning: Sequence[PartitionField]) -> list[str]:
-    """A partition column first: a batch then reads few files. Two at most, because each costs a look at all its values."""
+    """A partition column first: a batch then reads few files. Two at most, for each costs a look at all values."""
     names = [part.column for part in partitioning if part.column in schema.names]
     names += [field.name for field in schema.fields]
     ordered = [name for name in dict.fromkeys(names) if isinstance(schema[name].dataType, _ORDERED)]

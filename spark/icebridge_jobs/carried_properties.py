@@ -1,5 +1,5 @@
-"""Which properties of the source a new table gets. The same lists as src-tauri/crates/model/src/properties.rs, where the
-reasons stand; a test holds the two together.
+"""Which properties of the source a new table gets. The same lists as src-tauri/crates/model/src/properties.rs, where
+the reasons stand; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a commit says about itself, so that a later attempt knows that it happened.
 
 On Iceberg a mark is part of the snapshot's summary, in the same commit as the rows. A DataFrame write takes it as an
-option everywhere. A SQL statement takes it from the session, which Iceberg reads on Spark 4.0 and ignores on 3.5: whoever
-runs one looks afterwards whether the mark is there.
+option everywhere. A SQL statement takes it from the session, which Iceberg reads on Spark 4.0 and ignores on 3.5:
+whoever runs one looks afterwards whether the mark is there.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import row_digest
 from pyspark.sql import types as T
 
+import row_digest
 from icebridge_jobs import column_measures, iceberg_table, source_table
 from icebridge_jobs.column_measures import ColumnMeasure
 from icebridge_jobs.errors import JobError, invalid
@@ -70,9 +70,7 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
         source_rows = source_table.rows(spark, table.source, table.source.snapshot_id, engine)
         source = _measure(source_rows, types)
     if table.expected:
-        told = Side(
-            table.expected.rows, table.expected.digest, {c.name: c.measure() for c in table.expected.columns}
-        )
+        told = Side(table.expected.rows, table.expected.digest, {c.name: c.measure() for c in table.expected.columns})
         if source is not None and (source.rows, source.digest) != (told.rows, told.digest):
             raise JobError(
                 "plan-stale",

@@ -10,7 +10,8 @@ from icebridge_jobs.source_table import Source
 from icebridge_jobs.table_name import TableName
 
 Method = Literal["deep_clone", "ctas", "insert_select"]
-# How a batch of an attempt that was killed is dealt with: looked up in the snapshots' summaries, or taken back by its range.
+# How a batch of an attempt that was killed is dealt with: looked up in the snapshots' summaries, or taken back by its
+# range.
 Resume = Literal["auto", "snapshot-summary", "replace-range"]
 
 

@@ -153,7 +153,9 @@ class CopyTable:
             )
             self.spark.sql(target_ddl.create(wanted))
         if total:
-            BatchCopy(self.spark, self.engine, self.plan_hash, self.table, plan, rows, pin, self.result, self.tell).run()
+            BatchCopy(
+                self.spark, self.engine, self.plan_hash, self.table, plan, rows, pin, self.result, self.tell
+            ).run()
         else:
             self.result.batches_total = 0
 
@@ -166,7 +168,7 @@ class CopyTable:
                 "validation-failed",
                 f"the source has {self.result.rows_total} rows at the pin, the target has {self.result.rows_done}",
                 about=str(name),
-                hint="Something else wrote to the target, or the source was read wrongly. Drop the target and copy again.",
+                hint="Something else wrote to the target, or the source was misread. Drop the target and copy again.",
             )
         if found is None:
             iceberg_table.set_properties(self.spark, name, {commit_marks.COPY_STATE: COMPLETE})

@@ -1,4 +1,4 @@
-"""One error for all jobs, in the shape and with the codes of the product's own (src-tauri/crates/model/src/error.rs)."""
+"""One error for all jobs, in the shape and with the codes of src-tauri/crates/model/src/error.rs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A Great Expectations checkpoint for one table, and its answers as checks.
 
-Two assets: the target's rows, on which Great Expectations looks for itself, and one row of measures, in which every fact
-about a side is a column: digests, exact aggregates and types have no expectation of their own.
+Two assets: the target's rows, on which Great Expectations looks for itself, and one row of measures, in which every
+fact about a side is a column: digests, exact aggregates and types have no expectation of their own.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def context(docs: str) -> Any:
     return found
 
 
-def check(spark: SparkSession, docs: Any, table: TableValidation, both: Comparison, facts: Sequence[Fact]) -> list[Check]:
+def check(
+    spark: SparkSession, docs: Any, table: TableValidation, both: Comparison, facts: Sequence[Fact]
+) -> list[Check]:
     """Run the checkpoint: every expectation's answer, in the order of the expectations."""
     labels = _labels(both.target_rows.columns)
     rows = both.target_rows.toDF(*labels.values())
@@ -111,7 +113,13 @@ def _check(answer: Any, about: str) -> Check:
     if not answer.success and result.get("partial_unexpected_list"):
         detail = f"for example {result['partial_unexpected_list'][:3]}"
     return Check(
-        meta["check"], bool(answer.success), meta["expected"], found, meta.get("column"), answer.expectation_config.type, detail
+        meta["check"],
+        bool(answer.success),
+        meta["expected"],
+        found,
+        meta.get("column"),
+        answer.expectation_config.type,
+        detail,
     )
 
 
@@ -141,7 +149,9 @@ def _on_rows(table: TableValidation, both: Comparison, labels: dict[str, str]) -
     made: list[Any] = [gxe.ExpectTableRowCountToEqual(value=expected, meta=_meta("count", str(expected)))]
     wanted = [labels.get(name, name) for name in both.source.columns]
     made.append(
-        gxe.ExpectTableColumnsToMatchSet(column_set=wanted, exact_match=True, meta=_meta("schema", f"{len(wanted)} columns"))
+        gxe.ExpectTableColumnsToMatchSet(
+            column_set=wanted, exact_match=True, meta=_meta("schema", f"{len(wanted)} columns")
+        )
     )
     for name, measure in both.source.columns.items():
         label = labels.get(name)
@@ -164,12 +174,16 @@ def _on_rows(table: TableValidation, both: Comparison, labels: dict[str, str]) -
     if len(keys) == 1:
         made.append(gxe.ExpectColumnValuesToBeUnique(column=keys[0], meta=_meta(f"unique:{shown}", "unique", shown)))
     elif keys:
-        made.append(gxe.ExpectCompoundColumnsToBeUnique(column_list=keys, meta=_meta(f"unique:{shown}", "unique", shown)))
+        made.append(
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=keys, meta=_meta(f"unique:{shown}", "unique", shown))
+        )
     return made
 
 
 def _limits(both: Comparison, name: str, measure: ColumnMeasure) -> tuple[Any, Any] | None:
-    """Least and greatest as Python values, where Great Expectations compares them exactly. The measures cover the others."""
+    """Least and greatest as Python values, where Great Expectations compares them exactly. The measures cover the
+    others.
+    """
     schema = both.target.schema
     if schema is None or measure.least is None or measure.greatest is None or measure.nans:
         return None
@@ -188,7 +202,11 @@ def _limits(both: Comparison, name: str, measure: ColumnMeasure) -> tuple[Any, A
 
 
 def _measure_name(fact: Fact, labels: dict[str, str]) -> str:
-    return fact.check if fact.column is None else f"{fact.check} of {labels.get(fact.column, fact.column)}".replace(".", "_")
+    return (
+        fact.check
+        if fact.column is None
+        else f"{fact.check} of {labels.get(fact.column, fact.column)}".replace(".", "_")
+    )
 
 
 def _measures(spark: SparkSession, facts: Sequence[Fact], labels: dict[str, str]) -> DataFrame:

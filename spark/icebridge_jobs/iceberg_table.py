@@ -10,7 +10,7 @@ from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.table_name import TableName, literal
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,29 @@ def set_properties(spark: SparkSession, name: TableName, changes: Mapping[str, s
 
 def snapshots(spark: SparkSession, name: TableName) -> list[Snapshot]:
     """Every snapshot that the metadata still lists."""
-    try:
-        table = name.metadata("snapshots")
-        found = spark.sql(f"SELECT snapshot_id, parent_id, operation, summary FROM {table}").collect()
-    except Exception as cause:
-        if not exists(spark, name):
-            raise explain(cause, str(name)) from cause
-        raise JobError(
-            "unsupported",
-            "this engine does not show the table's snapshots",
-            about=str(name),
-            hint="Pin the source by snapshot_id, and synchronise from an engine that reads Iceberg's metadata tables.",
-            cause=cause,
-        ) from cause
+    found = _metadata(spark, name, "SELECT snapshot_id, parent_id, operation, summary", "snapshots")
     return [Snapshot(row[0], row[1], row[2] or "", dict(row[3] or {})) for row in found]
 
 
 def current_snapshot(spark: SparkSession, name: TableName) -> int | None:
     """The head of the main branch; none for a table that never had rows."""
-    found = spark.sql(f"SELECT snapshot_id FROM {name.metadata('refs')} WHERE name = 'main'").collect()
-    return found[0][0] if found else None
+    found = [row[1] for row in _metadata(spark, name, "SELECT name, snapshot_id", "refs") if row[0] == "main"]
+    return found[0] if found else None
+
+
+def _metadata(spark: SparkSession, name: TableName, select: str, table: str) -> list[Row]:
+    try:
+        return spark.sql(f"{select} FROM {name.metadata(table)}").collect()
+    except Exception as cause:
+        if not exists(spark, name):
+            raise explain(cause, str(name)) from cause
+        raise JobError(
+            "unsupported",
+            f"this engine does not show the table's {table}",
+            about=str(name),
+            hint="Pin the source by snapshot_id, and synchronise from an engine that reads Iceberg's metadata tables.",
+            cause=cause,
+        ) from cause
 
 
 def lineage(every: list[Snapshot], head: int | None) -> list[Snapshot]:

@@ -1,4 +1,6 @@
-"""Reading a job's input: one JSON file into dataclasses, where nothing unknown, missing or of another type gets through."""
+"""Reading a job's input: one JSON file into dataclasses, where nothing unknown, missing or of another type gets
+through.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise _unlike({str: "a text", int: "a whole number", bool: "true or false", float: "a number"}[kind], value, where)
+        raise _unlike(
+            {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}[kind], value, where
+        )
     return value
 
 
@@ -84,7 +88,11 @@ def _fields(kind: Any, value: Any, where: str) -> Any:
     for name in value:
         if name not in fields:
             known = ", ".join(fields)
-            raise invalid(f"{where or 'the input'} has the unknown field {name!r}", about=_path(where, name), hint=f"Known: {known}.")
+            raise invalid(
+                f"{where or 'the input'} has the unknown field {name!r}",
+                about=_path(where, name),
+                hint=f"Known: {known}.",
+            )
     given: dict[str, Any] = {}
     for name, field in fields.items():
         if name in value:

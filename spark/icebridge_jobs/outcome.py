@@ -1,7 +1,7 @@
 """The frame round every job: read the input, work, write the result, leave with the right code.
 
-The result is a file, because what a run prints is cut and forgotten by the workspace. It is written again at every step of
-progress, whole each time, so that whoever reads it sees a state that was true.
+The result is a file, because what a run prints is cut and forgotten by the workspace. It is written again at every step
+of progress, whole each time, so that whoever reads it sees a state that was true.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Outcome:
 
 def now() -> str:
     """RFC 3339 in UTC."""
-    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def run(job: str, arguments: list[str], work: Callable[[dict[str, Any], Outcome], int]) -> int:
@@ -89,10 +89,10 @@ def run(job: str, arguments: list[str], work: Callable[[dict[str, Any], Outcome]
         code = outcome.close(error.exit_code, _told(error))
     except BaseException as cause:  # a result must be there whatever happened
         traceback.print_exc(file=sys.stderr)
-        error = explain(cause)
+        unforeseen = explain(cause)
         if isinstance(cause, KeyboardInterrupt | SystemExit):
-            error = JobError("cancelled", "the job was ended from outside", hint="Run the same job again.")
-        code = outcome.close(error.exit_code, _told(error))
+            unforeseen = JobError("cancelled", "the job was ended from outside", hint="Run the same job again.")
+        code = outcome.close(unforeseen.exit_code, _told(unforeseen))
     if code not in (DONE, YOURS, OURS):
         code = OURS
     return code

@@ -39,7 +39,9 @@ class Engine:
 
 @contextmanager
 def session(name: str) -> Iterator[tuple[SparkSession, Engine]]:
-    """The session that is there, or one of our own, which is stopped at the end. Catalogs come from Spark's own settings."""
+    """The session that is there, or one of our own, which is stopped at the end. Catalogs come from Spark's own
+    settings.
+    """
     os.environ["TZ"] = "UTC"
     from pyspark.sql import SparkSession
 

@@ -52,7 +52,9 @@ class Source:
 
 
 def refuse_ignored_deletes(source: Source, engine: Engine) -> None:
-    """Databricks documents version 2 deletes as unsupported: what it reads may hold deleted rows. Unknown counts as yes."""
+    """Databricks documents version 2 deletes as unsupported: what it reads may hold deleted rows. Unknown counts as
+    yes.
+    """
     if not engine.databricks:
         return
     if source.delete_files is None:
@@ -65,7 +67,7 @@ def refuse_ignored_deletes(source: Source, engine: Engine) -> None:
     if source.delete_files > 0:
         raise JobError(
             "unsupported",
-            f"the source has {source.delete_files} delete files, which Databricks does not apply: deleted rows would come back",
+            f"the source has {source.delete_files} delete files, which Databricks ignores: rows would come back",
             about=source.table,
             hint="Compact the table at the source (rewrite_data_files), or copy it with the embedded engine.",
         )
@@ -104,7 +106,7 @@ def rows(spark: SparkSession, source: Source, snapshot_id: int | None, engine: E
 
 
 def partitioning(spark: SparkSession, source: Source) -> list[PartitionField]:
-    """The spec: as the input gives it, or else as DESCRIBE tells it (transforms in one way, plain columns in another)."""
+    """The spec: as the input gives it, or else as DESCRIBE tells it, which has two forms."""
     if source.partition_fields is not None:
         return [PartitionField(part.transform, part.column) for part in source.partition_fields]
     lines = [(row[0], row[1]) for row in spark.sql(f"DESCRIBE TABLE {source.name.sql}").collect()]

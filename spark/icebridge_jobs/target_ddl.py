@@ -1,7 +1,8 @@
-"""The target's DDL by the rule base: what Unity Catalog's managed Iceberg tables take, and what any Iceberg catalog takes.
+"""The target's DDL by the rule base: what Unity Catalog's managed Iceberg tables take, and what any Iceberg catalog
+takes.
 
-The rules on Unity Catalog rest on its public documentation (docs/spark-jobs.md lists the pages); a rule that is too strict
-is one line here.
+The rules on Unity Catalog rest on its public documentation (docs/spark-jobs.md lists the pages); a rule that is too
+strict is one line here.
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ def find(spark: SparkSession, table: TableCopy, plan_hash: str) -> Found | None:
 
 
 def _cloned_by_us(spark: SparkSession, table: TableCopy, properties: Mapping[str, str]) -> bool:
-    """A clone gets its properties by a second statement. Killed between the two, it is known by its first history entry."""
+    """A clone gets its properties by a second statement. Killed between the two, it is known by its first history
+    entry.
+    """
     if table.method != "deep_clone" or commit_marks.PLAN in properties:
         return False
     try:

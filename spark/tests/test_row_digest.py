@@ -8,10 +8,11 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import row_digest
 import vectors
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+
+import row_digest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -22,7 +23,9 @@ FITTING = [vector for vector in vectors.VECTORS if vectors.fits(vector)]
 
 @pytest.fixture(params=["true", "false"], ids=["ansi", "not ansi"], scope="module")
 def ansi(spark: SparkSession, request: pytest.FixtureRequest) -> Any:
-    """Spark 4.0 starts in ANSI mode and 3.5 does not; either may be set on a cluster, and decimals are written otherwise."""
+    """Spark 4.0 starts in ANSI mode and 3.5 does not; either may be set on a cluster, and decimals are written
+    otherwise.
+    """
     before = spark.conf.get("spark.sql.ansi.enabled")
     spark.conf.set("spark.sql.ansi.enabled", request.param)
     yield
@@ -48,7 +51,12 @@ def test_doubles_at_every_edge(spark: SparkSession) -> None:
     numbers = [0.0, -0.0, 5e-324, 2.2250738585072014e-308, 2.225073858507201e-308, 1.7976931348623157e308]
     for exponent in range(-1074, 1024, 7):
         power = math.ldexp(1.0, exponent)
-        numbers += [power, math.nextafter(power, math.inf), math.nextafter(power, 0.0), -math.nextafter(power * 0.75, 0)]
+        numbers += [
+            power,
+            math.nextafter(power, math.inf),
+            math.nextafter(power, 0.0),
+            -math.nextafter(power * 0.75, 0),
+        ]
     numbers += [math.ldexp(1.0, exponent) for exponent in (-1023, -1022, -1, 0, 1, 1022, 1023)]
     frame = spark.createDataFrame([(number,) for number in numbers], "v double")
     found = frame.select("v", F.expr(f"hex({row_digest.canonical(frame.schema)})")).collect()

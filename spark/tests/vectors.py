@@ -14,9 +14,7 @@ from pyspark.sql import types as T
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-VECTORS = json.loads(
-    (Path(__file__).resolve().parents[2] / "docs" / "digest-vectors.json").read_text(encoding="utf-8")
-)
+VECTORS = json.loads((Path(__file__).resolve().parents[2] / "docs" / "digest-vectors.json").read_text(encoding="utf-8"))
 # Iceberg's Spark runtime refuses to read columns of these types.
 UNKNOWN_TO_SPARK = {"time", "timestamp_ns", "timestamptz_ns"}
 _PLAIN = {
@@ -37,7 +35,9 @@ _PLAIN = {
 
 def fits(vector: dict[str, Any]) -> bool:
     """Whether Spark has all its types."""
-    return not any(field["type"] in UNKNOWN_TO_SPARK for field in vector["schema"]["fields"] if _is_plain(field["type"]))
+    return not any(
+        field["type"] in UNKNOWN_TO_SPARK for field in vector["schema"]["fields"] if _is_plain(field["type"])
+    )
 
 
 def frame(spark: SparkSession, vector: dict[str, Any]) -> tuple[DataFrame, dict[str, str]]:
