@@ -131,9 +131,9 @@ def exact_session(spark: SparkSession, schema: T.StructType) -> Iterator[None]:
                 spark.conf.set(key, value)
         yield
     finally:
-        for key, value in before.items():
-            if value != settings[key] and value is not None:
-                spark.conf.set(key, value)
+        for key, old in before.items():
+            if old is not None and old != settings[key]:
+                spark.conf.set(key, old)
 
 
 def quoted(name: str) -> str:
