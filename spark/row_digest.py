@@ -27,6 +27,8 @@ GROUP_ROWS = (1 << 31) - 1
 _INTEGERS = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 _FLOATS = (T.FloatType, T.DoubleType)
 _TWO_52 = "4503599627370496D"
+_LEAST_NORMAL = "2.2250738585072014E-308D"
+_GREATEST = "1.7976931348623157E308D"
 _SIGN_BIT = "(-9223372036854775807L - 1L)"
 
 
@@ -244,18 +246,20 @@ def _double(value: str) -> str:
     """The bits of a double by arithmetic that is exact at every step, since SQL has no function that shows them.
 
     A power of two scales without rounding. log2 may be off by one at the edges of a binade, so the significand `m` is
-    taken from [0.5, 4) and its own exponent added as a whole number.
+    taken from [0.5, 4) and its own exponent added as a whole number. Every part is defined for every number, because an
+    engine may compute the branches that it does not take, and in ANSI mode an overflow there would be an error.
     """
     x = f"cast({value} AS double)"
     a = f"abs({x})"
-    exponent = f"cast(floor(log2({a})) AS int)"
-    m = f"({a} * pow(2D, -({exponent})))"
+    ordinary = f"if({a} BETWEEN {_LEAST_NORMAL} AND {_GREATEST}, {a}, 1D)"
+    exponent = f"cast(floor(log2({ordinary})) AS int)"
+    m = f"({ordinary} * pow(2D, -({exponent})))"
     fraction = f"CASE WHEN {m} >= 2D THEN {m} * 2251799813685248D"
     fraction += f" WHEN {m} < 1D THEN (2D * {m} - 2D) * {_TWO_52} ELSE ({m} - 1D) * {_TWO_52} END"
     normal = f"((cast({exponent} AS bigint) + 1023L) * 4503599627370496L + cast({fraction} AS bigint))"
-    subnormal = f"cast({a} * pow(2D, 537) * pow(2D, 537) AS bigint)"
-    magnitude = f"CASE WHEN {a} = double('Infinity') THEN 9218868437227405312L"
-    magnitude += f" WHEN {a} < 2.2250738585072014E-308D THEN {subnormal} ELSE {normal} END"
+    subnormal = f"cast(if({a} < {_LEAST_NORMAL}, {a}, 0D) * pow(2D, 537) * pow(2D, 537) AS bigint)"
+    magnitude = f"CASE WHEN {a} > {_GREATEST} THEN 9218868437227405312L"
+    magnitude += f" WHEN {a} < {_LEAST_NORMAL} THEN {subnormal} ELSE {normal} END"
     bits = f"CASE WHEN isnan({x}) THEN 9221120237041090560L"
     bits += f" WHEN {x} = 0D THEN if(cast({x} AS string) = '-0.0', {_SIGN_BIT}, 0L)"
     bits += f" WHEN {x} < 0D THEN {magnitude} + {_SIGN_BIT} ELSE {magnitude} END"

@@ -2,7 +2,7 @@
 
 On Iceberg a mark is part of the snapshot's summary, in the same commit as the rows. A DataFrame write takes it as an
 option everywhere. A SQL statement takes it from the session, which Iceberg reads on Spark 4.0 and ignores on 3.5:
-whoever runs one looks afterwards whether the mark is there.
+whoever runs one notes the mark in a property too, and must be able to repeat the statement.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ class SyncTable:
         chain = iceberg_table.lineage(iceberg_table.snapshots(self.spark, source), wanted)
         if wanted is not None and not chain:
             raise JobError("plan-stale", f"the source has no snapshot {wanted}", about=str(source))
-        held, whole = commit_marks.chain(self.spark, target)
+        # On Databricks marks are in properties alone.
+        held, whole = ([], True) if self.engine.databricks else commit_marks.chain(self.spark, target)
         properties = iceberg_table.properties(self.spark, target)
         last = source_changes.last_synced(held, whole, properties, self.table.start_snapshot_id)
         if last is None:

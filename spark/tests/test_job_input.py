@@ -83,7 +83,8 @@ def test_refusals_of_the_other_jobs() -> None:
     with pytest.raises(JobError, match="nothing to compare with"):
         job_input.parse(GxRunnerInput, gx, "gx_runner")
     with pytest.raises(JobError, match="absolute"):
-        job_input.parse(GxRunnerInput, {**gx, "docs_path": "docs"}, "gx_runner")
+        tables = [{"target": "m.s.t", "source": {"table": "f.s.t"}}]
+        job_input.parse(GxRunnerInput, {**gx, "docs_path": "docs", "tables": tables}, "gx_runner")
     sync = {**common, "job": "incremental_sync", "tables": [{"target": "m.s.t", "source": {"table": "f.s.t"}}]}
     assert job_input.parse(SyncInput, sync, "incremental_sync").interval_seconds == 60
     with pytest.raises(JobError, match="max_rounds"):

@@ -33,7 +33,7 @@ def test_vectors(spark: SparkSession, vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("ansi", ["true", "false"])
 def test_decimals_in_both_modes(spark: SparkSession, ansi: str) -> None:
-    """Spark 4.0 starts in ANSI mode and 3.5 does not; a cluster may set either, and small decimals are written otherwise."""
+    """Spark 4.0 starts in ANSI mode and 3.5 does not; either may be set, and small decimals are written otherwise."""
     before = spark.conf.get("spark.sql.ansi.enabled")
     spark.conf.set("spark.sql.ansi.enabled", ansi)
     try:
