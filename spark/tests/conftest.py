@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PLAN_HASH = "5f" * 32
+# Seconds that a process may take on a busy machine; on an idle one it is a tenth.
+PATIENCE = 400
 _names = itertools.count()
 
 
@@ -51,6 +54,7 @@ class Jobs:
         self.folder = folder
         self.defaults = defaults
         self.result_path = folder / "volume" / "result.json"
+        self.started: list[subprocess.Popen[str]] = []
 
     def input(self, job: str, **fields: Any) -> Path:
         """Write an input file; only what a test is about has to be named."""
@@ -69,7 +73,7 @@ class Jobs:
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the script as a cluster does: in a group of its own, which a kill ends as a lost machine would."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(SPARK / f"{script}.py"), *arguments],
             cwd=self.folder,
             env={**os.environ, "SPARK_CONF_DIR": str(self.defaults), **environment},
@@ -78,11 +82,13 @@ class Jobs:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
     def script(self, job: str, **fields: Any) -> Ran:
         """Run the script in a process of its own and wait."""
         process = self.start(job, str(self.input(job, **fields)))
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=PATIENCE)
         return Ran(process.returncode, self.result(), out + err)
 
     def result(self) -> dict[str, Any]:
@@ -113,11 +119,16 @@ def spark(warehouse: Path) -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, warehouse: Path) -> Jobs:
-    """Jobs with a result file of their own."""
+def jobs(tmp_path: Path, warehouse: Path) -> Iterator[Jobs]:
+    """Jobs with a result file of their own; no process outlives its test."""
     defaults = tmp_path / "conf"
     local_spark.write_defaults(defaults, warehouse)
-    return Jobs(tmp_path, defaults)
+    made = Jobs(tmp_path, defaults)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 @pytest.fixture

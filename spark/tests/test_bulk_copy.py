@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PLAN_HASH, Jobs
+from conftest import PATIENCE, PLAN_HASH, Jobs
 
 import row_digest
 
@@ -119,6 +119,7 @@ def test_batches_by_every_kind_of_column(spark: SparkSession, jobs: Jobs, name: 
         assert here == there, column
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("resume", ["snapshot-summary", "replace-range"])
 def test_killed_in_the_middle_of_batches(spark: SparkSession, jobs: Jobs, name: str, resume: str) -> None:
     """kill -9 again and again, each time one batch further: nothing is doubled, nothing is lost."""
@@ -131,7 +132,7 @@ def test_killed_in_the_middle_of_batches(spark: SparkSession, jobs: Jobs, name: 
         jobs.result_path.unlink(missing_ok=True)
         process = jobs.start("bulk_copy", str(path))
         began = time.monotonic()
-        while process.poll() is None and time.monotonic() - began < 120:
+        while process.poll() is None and time.monotonic() - began < PATIENCE:
             told = jobs.result().get("tables", [{}])[0]
             if told.get("batches_done", 0) >= wanted and told.get("batches_done") != told.get("batches_found"):
                 time.sleep(0.05 * kills)  # another place in the batch each time
@@ -139,7 +140,7 @@ def test_killed_in_the_middle_of_batches(spark: SparkSession, jobs: Jobs, name: 
                 kills += 1
                 break
             time.sleep(0.02)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert jobs.result()["complete"] is False
     assert kills == 3
     if resume == "replace-range":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PLAN_HASH, Jobs, Ran
+from conftest import PATIENCE, PLAN_HASH, Jobs, Ran
 
 import row_digest
 
@@ -183,6 +183,7 @@ def test_the_loop(spark: SparkSession, jobs: Jobs, name: str, tmp_path: Path) ->
     assert (ran.result["stopped_by"], ran.result["rounds_total"]) == ("asked to by the stop file", 1)
 
 
+@pytest.mark.timeout(1800)
 def test_killed_and_ended_from_outside(spark: SparkSession, jobs: Jobs, name: str) -> None:
     """kill -9 in the middle of rounds, then a loop that SIGTERM ends after its round: no row twice."""
     start(spark, jobs, name)
@@ -193,13 +194,13 @@ def test_killed_and_ended_from_outside(spark: SparkSession, jobs: Jobs, name: st
     held = commits(spark, name)
     _until(lambda: commits(spark, name) > held)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     grow(spark, name, 70, 80)
     jobs.result_path.unlink(missing_ok=True)
     process = jobs.start("incremental_sync", str(jobs.input("incremental_sync", **fields)))
     _until(lambda: jobs.result().get("rounds_total", 0) >= 2)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and jobs.result()["stopped_by"] == "asked to by a signal"
     assert same(spark, name) and spark.table(f"managed.s.{name}").count() == 80
 
@@ -207,5 +208,5 @@ def test_killed_and_ended_from_outside(spark: SparkSession, jobs: Jobs, name: st
 def _until(true: Any) -> None:
     began = time.monotonic()
     while not true():
-        assert time.monotonic() - began < 120
+        assert time.monotonic() - began < PATIENCE
         time.sleep(0.1)
