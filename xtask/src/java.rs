@@ -16,16 +16,20 @@ pub fn jars(repo: &Repo) -> Result {
     let key = stamp::Content::default()
         .word(&repo.cache().to_string_lossy())
         .path(&repo.path("tests/lakehouse/spark.py"))?
+        .path(&repo.path("spark/tests/local_spark.py"))?
         .path(&repo.path("tests/services/pom.xml"))?
         .key();
     if repo.cache().join("ivy/jars").is_dir() && stamp::is_fresh(repo, "jars", &key) {
         return Ok(());
     }
     say(format!(
-        "Fetching the jars of Spark and Iceberg from Maven Central into {} (about 200 MB)",
+        "Fetching the jars of Spark and Iceberg from Maven Central into {} (about 250 MB)",
         repo.cache().display()
     ));
     run(&mut python::module(repo, "tests.lakehouse.spark"))?;
+    for environment in [python::TESTS, python::SPARK_3_5] {
+        run(environment.python(repo).arg("spark/tests/local_spark.py"))?;
+    }
     run(python::python(repo).args(["-c", "from tests.services.rest_catalog import jars; print(jars())"]))?;
     stamp::write(repo, "jars", &key)
 }

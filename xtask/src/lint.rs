@@ -27,6 +27,11 @@ pub fn run_all(repo: &Repo) -> Result {
         check("ruff check", &mut ruff(&["check"]));
         check("ruff format", &mut ruff(&["format", "--check"]));
     }
+    // Types of the jobs alone: a cluster is a slow place to find a wrong one.
+    check(
+        "mypy",
+        python::module(repo, "mypy").args(["--config-file", "pyproject.toml"]).current_dir(repo.path("spark")),
+    );
     let window = packages::missing(packages::WINDOW).is_empty();
     let mut native = cargo(&repo.root);
     native.args(["clippy", "--workspace", "--all-targets", "--exclude", "icebridge-ui"]);

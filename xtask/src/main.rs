@@ -24,7 +24,7 @@ const HELP: &str = "\
 cargo xtask <command>
 
   demo [--headless]                     the whole journey on a sample lakehouse, in the window or in the terminal
-  test [--only rust|python|window] [-- ARGS]
+  test [--only rust|python|spark|window] [-- ARGS]
                                         set-up, builds and every test; ARGS go to pytest (or to cargo test with --only rust)
   lint                                  formatting and lints of Rust and Python
   ui                                    build the window's content into ui/dist

@@ -9,29 +9,84 @@ use std::process::Command;
 
 const OLDEST: (u32, u32) = (3, 11);
 
-pub fn venv(repo: &Repo) -> PathBuf {
-    repo.state().join("venv")
+/// A virtual environment: two versions of PySpark do not fit into one.
+pub struct Environment {
+    /// In the state folder; also the stamp's name.
+    folder: &'static str,
+    requirements: &'static str,
+    size: &'static str,
 }
 
-fn venv_program(repo: &Repo, name: &str) -> PathBuf {
-    let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
-    venv(repo).join(folder).join(format!("{name}{ending}"))
-}
+/// What nearly all tests use.
+pub const TESTS: Environment = Environment {
+    folder: "venv",
+    requirements: "tests/requirements.txt",
+    size: "about 650 MB: Spark, PyIceberg, DuckDB, moto, Great Expectations",
+};
 
-/// The environment's Python at the repository's root, with the variables that the tests know.
-pub fn python(repo: &Repo) -> Command {
-    let mut python = command(venv_program(repo, "python"));
-    python.current_dir(&repo.root);
-    for (name, value) in variables(repo) {
-        python.env(name, value);
+/// The older Spark that the jobs in spark/ have to run on.
+pub const SPARK_3_5: Environment = Environment {
+    folder: "venv-spark-3.5",
+    requirements: "spark/requirements-3.5.txt",
+    size: "about 320 MB: Spark 3.5",
+};
+
+impl Environment {
+    fn path(&self, repo: &Repo) -> PathBuf {
+        repo.state().join(self.folder)
     }
-    python
+
+    fn program(&self, repo: &Repo, name: &str) -> PathBuf {
+        let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
+        self.path(repo).join(folder).join(format!("{name}{ending}"))
+    }
+
+    /// Its Python at the repository's root, with the variables that the tests know.
+    pub fn python(&self, repo: &Repo) -> Command {
+        let mut python = command(self.program(repo, "python"));
+        python.current_dir(&repo.root);
+        for (name, value) in variables(repo) {
+            python.env(name, value);
+        }
+        python
+    }
+
+    pub fn module(&self, repo: &Repo, name: &str) -> Command {
+        let mut python = self.python(repo);
+        python.args(["-m", name]);
+        python
+    }
+
+    /// Makes the environment, or brings it to what its requirements say.
+    pub fn ensure(&self, repo: &Repo) -> Result {
+        let requirements = repo.path(self.requirements);
+        let key = stamp::Content::default().path(&requirements)?.word(&self.path(repo).to_string_lossy()).key();
+        let ready = succeeds(command(self.program(repo, "python")).arg("--version"));
+        if ready && stamp::is_fresh(repo, self.folder, &key) {
+            return Ok(());
+        }
+        if !ready {
+            let base = interpreter()?;
+            if !succeeds(command(&base).args(["-c", "import venv, ensurepip"])) {
+                no_venv(&base)?;
+            }
+            say(format!("Making a Python environment in {}", self.path(repo).display()));
+            run(command(&base).args(["-m", "venv", "--clear"]).arg(self.path(repo)))?;
+        }
+        say(format!("Installing {} from PyPI (the first time {})", self.requirements, self.size));
+        let install = ["install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(self.module(repo, "pip").args(install).arg(&requirements))?;
+        stamp::write(repo, self.folder, &key)
+    }
+}
+
+/// The environment of the tests: see [`Environment::python`].
+pub fn python(repo: &Repo) -> Command {
+    TESTS.python(repo)
 }
 
 pub fn module(repo: &Repo, name: &str) -> Command {
-    let mut python = python(repo);
-    python.args(["-m", name]);
-    python
+    TESTS.module(repo, name)
 }
 
 /// What tests in any language are told: where the products are, and the Python that can start their servers.
@@ -40,29 +95,13 @@ pub fn variables(repo: &Repo) -> [(&'static str, PathBuf); 4] {
         ("ICEBRIDGE_BIN", repo.built("debug", "icebridge")),
         ("ICEBRIDGE_DESKTOP", repo.built("debug", "icebridge-desktop")),
         ("ICEBRIDGE_CACHE", repo.cache()),
-        ("ICEBRIDGE_PYTHON", venv_program(repo, "python")),
+        ("ICEBRIDGE_PYTHON", TESTS.program(repo, "python")),
     ]
 }
 
-/// Makes the environment, or brings it to what tests/requirements.txt says.
+/// Makes the environment of the tests, or brings it to what tests/requirements.txt says.
 pub fn ensure(repo: &Repo) -> Result {
-    let requirements = repo.path("tests/requirements.txt");
-    let key = stamp::Content::default().path(&requirements)?.word(&venv(repo).to_string_lossy()).key();
-    let ready = succeeds(command(venv_program(repo, "python")).arg("--version"));
-    if ready && stamp::is_fresh(repo, "venv", &key) {
-        return Ok(());
-    }
-    if !ready {
-        let base = interpreter()?;
-        if !succeeds(command(&base).args(["-c", "import venv, ensurepip"])) {
-            no_venv(&base)?;
-        }
-        say(format!("Making a Python environment in {}", venv(repo).display()));
-        run(command(&base).args(["-m", "venv", "--clear"]).arg(venv(repo)))?;
-    }
-    say("Installing tests/requirements.txt from PyPI (the first time about 500 MB: Spark, PyIceberg, DuckDB, moto)");
-    run(module(repo, "pip").args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements))?;
-    stamp::write(repo, "venv", &key)
+    TESTS.ensure(repo)
 }
 
 /// The first Python on PATH that is new enough.

@@ -26,5 +26,6 @@ pub fn tests(repo: &Repo) -> Result {
 pub fn servers(repo: &Repo) -> Result {
     packages::ensure(packages::TESTS, "`cargo xtask test --only rust` does without.")?;
     python::ensure(repo)?;
+    python::SPARK_3_5.ensure(repo)?;
     java::jars(repo)
 }

@@ -10,6 +10,8 @@ use std::time::Instant;
 pub enum Part {
     Rust,
     Python,
+    /// The jobs in spark/, on both versions of Spark.
+    Spark,
     Window,
 }
 
@@ -18,8 +20,9 @@ impl Part {
         match word {
             "rust" => Ok(Self::Rust),
             "python" => Ok(Self::Python),
+            "spark" => Ok(Self::Spark),
             "window" => Ok(Self::Window),
-            _ => Err(Failure::new(format!("`--only {word}`: there are the parts rust, python and window."))),
+            _ => Err(Failure::new(format!("`--only {word}`: there are the parts rust, python, spark and window."))),
         }
     }
 }
@@ -31,7 +34,7 @@ pub fn run_part(repo: &Repo, only: Option<Part>, passed_on: &[String]) -> Result
     if wants(Part::Window) {
         setup::tests(repo)?;
         ui::build(repo)?;
-    } else if wants(Part::Python) {
+    } else if wants(Part::Python) || wants(Part::Spark) {
         setup::servers(repo)?;
     }
     let window = wants(Part::Window) || ready_for_the_window(repo);
@@ -47,14 +50,39 @@ pub fn run_part(repo: &Repo, only: Option<Part>, passed_on: &[String]) -> Result
     if only == Some(Part::Rust) {
         return rust;
     }
+    // They need no product. With arguments that are meant for another part, they would only deselect everything.
+    let mut jobs = Ok(());
+    if only == Some(Part::Spark) || (only.is_none() && passed_on.is_empty()) {
+        let started = Instant::now();
+        jobs = spark_jobs(repo, passed_on);
+        clock("the jobs' tests", started);
+    }
+    if only == Some(Part::Spark) {
+        return jobs;
+    }
     let started = Instant::now();
     build_products(repo, window)?;
     clock("building the command line and the app", started);
-    if let Err(failure) = &rust {
+    for failure in [&rust, &jobs].into_iter().filter_map(|part| part.as_ref().err()) {
         say(format!("{failure}; going on with Python's tests"));
     }
     pytest(repo, only, passed_on)?;
-    rust
+    rust.and(jobs)
+}
+
+/// On the Spark of each runtime that the jobs support. The older one runs the tests that are marked for it.
+fn spark_jobs(repo: &Repo, passed_on: &[String]) -> Result {
+    let mut all = Ok(());
+    for (spark, environment) in [("4.0", python::TESTS), ("3.5", python::SPARK_3_5)] {
+        say(format!("The jobs' tests on Spark {spark}"));
+        let mut pytest = environment.module(repo, "pytest");
+        pytest.args(["-c", "spark/pyproject.toml", "spark/tests"]);
+        if spark == "3.5" {
+            pytest.args(["-m", "every_spark"]);
+        }
+        all = all.and(run(pytest.args(passed_on)));
+    }
+    all
 }
 
 fn announce(only: Option<Part>) {
@@ -63,9 +91,7 @@ fn announce(only: Option<Part>) {
         eprintln!(
             "      need Python 3.11 with venv, a JDK 17 and servers (PostgreSQL, Xvfb, ...); apt-get fetches what lacks"
         );
-        eprintln!(
-            "      fetch Python packages into .icebridge/venv and jars into the cache folder: about 700 MB, once"
-        );
+        eprintln!("      fetch Python packages into .icebridge and jars into the cache folder: about 1.3 GB, once");
     }
     eprintln!("      take about 45 minutes from clean on two cores, most of it compiling; then a few minutes");
 }

@@ -1,0 +1,176 @@
+"""The copy of one table, by one of three methods, repeatable after a kill at any instant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table
+from icebridge_jobs.batch_copy import BatchCopy
+from icebridge_jobs.copy_input import TableCopy
+from icebridge_jobs.errors import JobError, explain
+from icebridge_jobs.session import Engine
+from icebridge_jobs.target_table import COMPLETE, Found
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DEEP_CLONE_SINCE = (16, 4)
+
+
+@dataclass
+class TableResult:
+    """A table's part of the result file."""
+
+    source: str
+    target: str
+    method: str
+    state: str = "waiting"
+    source_snapshot_id: int | None = None
+    target_snapshot_id: int | None = None
+    # Rows at the pin, and rows the target has.
+    rows_total: int | None = None
+    rows_done: int | None = None
+    batches_total: int | None = None
+    batches_done: int = 0
+    # Batches that an earlier attempt had committed, and batches of it that had to be taken back.
+    batches_found: int = 0
+    batches_taken_back: int = 0
+    lost: list[str] = field(default_factory=list)
+    milliseconds: int = 0
+    error: dict[str, Any] | None = None
+
+
+class CopyTable:
+    """One table on its way. `tell` writes the result file."""
+
+    def __init__(
+        self, spark: SparkSession, engine: Engine, plan_hash: str, table: TableCopy, tell: Callable[[], None]
+    ) -> None:
+        self.spark = spark
+        self.engine = engine
+        self.plan_hash = plan_hash
+        self.table = table
+        self.tell = tell
+        self.result = TableResult(str(table.source.name), str(table.target.name), table.method)
+
+    def run(self) -> JobError | None:
+        """Copy, and give back the error that stopped it."""
+        began = time.monotonic()
+        self.result.state = "running"
+        self.tell()
+        error = None
+        try:
+            self._copy()
+            self.result.state = "done"
+        except Exception as cause:
+            error = explain(cause, self.result.target)
+            self.result.state = "failed"
+            self.result.error = error.as_dict()
+        self.result.milliseconds = round((time.monotonic() - began) * 1000)
+        self.tell()
+        return error
+
+    def _copy(self) -> None:
+        source_table.refuse_ignored_deletes(self.table.source, self.engine)
+        self._refuse_method()
+        found = target_table.find(self.spark, self.table, self.plan_hash)
+        pin = found.snapshot_id if found else None
+        if pin is None:
+            pin = source_table.pinned(self.spark, self.table.source, self.engine)
+        self.result.source_snapshot_id = pin
+        rows = source_table.rows(self.spark, self.table.source, pin, self.engine)
+        # Without a snapshot there are no rows; whatever comes later belongs to a later synchronisation.
+        self.result.rows_total = rows.count() if pin is not None else 0
+        if found and found.complete:
+            self.result.batches_found = self.result.batches_done = self.result.batches_total or 0
+            self._finish(found)
+            return
+        if self.table.method == "insert_select":
+            self._insert_select(found, rows, pin)
+        else:
+            self._one_statement(found, rows, pin)
+        self._finish(None)
+
+    def _refuse_method(self) -> None:
+        if self.table.method != "deep_clone":
+            return
+        if not self.engine.databricks:
+            raise JobError(
+                "unsupported",
+                "DEEP CLONE is Databricks' own, and this is open-source Spark",
+                about=self.result.target,
+                hint="Use the method ctas or insert_select.",
+            )
+        if self.engine.runtime and self.engine.runtime < DEEP_CLONE_SINCE:
+            raise JobError("unsupported", "DEEP CLONE of Iceberg tables needs Databricks Runtime 16.4")
+
+    def _one_statement(self, found: Found | None, rows: DataFrame, pin: int | None) -> None:
+        """CTAS or DEEP CLONE: the table appears with all its rows, so a target of ours that is there is whole."""
+        self.result.batches_total = 1
+        marks = target_table.marks_of(self.table, self.plan_hash, pin)
+        if found is None:
+            version = f" VERSION AS OF {pin}" if pin is not None else ""
+            self._create_with_rows(rows, f"{self.table.source.name.sql}{version}", marks)
+        else:
+            self.result.batches_found = 1
+        self.result.batches_done = 1
+        if self.table.method == "deep_clone":
+            # A clone takes no properties in its own statement, and brings the source's along.
+            iceberg_table.set_properties(self.spark, self.table.target.name, {**self.table.target.properties, **marks})
+
+    def _create_with_rows(self, rows: DataFrame, source: str, marks: dict[str, str]) -> None:
+        if self.table.method == "deep_clone":
+            self.spark.sql(f"CREATE TABLE {self.table.target.name.sql} DEEP CLONE {source}")
+            return
+        spec = target_table.partitioning(self.spark, self.table)
+        wanted, lost = target_table.wanted(self.spark, self.engine, self.table, rows.schema, spec, marks)
+        required = [f"NOT NULL of {column.name}" for column in rows.schema.fields if not column.nullable]
+        self.result.lost = [*lost, *required]
+        self.spark.sql(target_ddl.create_as(wanted, f"SELECT * FROM {source}"))
+
+    def _insert_select(self, found: Found | None, rows: DataFrame, pin: int | None) -> None:
+        spec = target_table.partitioning(self.spark, self.table)
+        batches = self.table.batches
+        told = found.properties.get(commit_marks.BATCH_PLAN) if found else None
+        if found and told is None:
+            raise JobError("state-broken", "the target was begun by this plan with another method", hint="Drop it.")
+        total = self.result.rows_total or 0
+        plan = (
+            batch_plan.BatchPlan.from_text(told)
+            if told
+            else batch_plan.make(rows, total, batches.rows, batches.column, spec)
+        )
+        if found is None:
+            marks = {
+                **target_table.marks_of(self.table, self.plan_hash, pin),
+                commit_marks.BATCH_PLAN: plan.as_text(),
+            }
+            wanted, self.result.lost = target_table.wanted(
+                self.spark, self.engine, self.table, rows.schema, spec, marks
+            )
+            self.spark.sql(target_ddl.create(wanted))
+        if total:
+            BatchCopy(
+                self.spark, self.engine, self.plan_hash, self.table, plan, rows, pin, self.result, self.tell
+            ).run()
+        else:
+            self.result.batches_total = 0
+
+    def _finish(self, found: Found | None) -> None:
+        """Count both sides; only then is the table complete."""
+        name = self.table.target.name
+        self.result.rows_done = iceberg_table.rows_at(self.spark, name, None).count()
+        if found is None and self.result.rows_done != self.result.rows_total:
+            raise JobError(
+                "validation-failed",
+                f"the source has {self.result.rows_total} rows at the pin, the target has {self.result.rows_done}",
+                about=str(name),
+                hint="Something else wrote to the target, or the source was misread. Drop the target and copy again.",
+            )
+        if found is None:
+            iceberg_table.set_properties(self.spark, name, {commit_marks.COPY_STATE: COMPLETE})
+        if not self.engine.databricks:
+            self.result.target_snapshot_id = iceberg_table.current_snapshot(self.spark, name)

@@ -1,0 +1,244 @@
+"""The rule base without Spark's help: DDL, properties, deletes, batches, changes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import types as T
+
+from icebridge_jobs import carried_properties, commit_marks, source_changes, source_table, target_ddl
+from icebridge_jobs.batch_copy import _from_spans, _spans
+from icebridge_jobs.batch_plan import BatchPlan
+from icebridge_jobs.errors import JobError, explain
+from icebridge_jobs.iceberg_table import Snapshot
+from icebridge_jobs.session import Engine
+from icebridge_jobs.source_table import Source
+from icebridge_jobs.table_name import TableName
+from icebridge_jobs.target_ddl import Layout, PartitionField, Wanted
+
+pytestmark = pytest.mark.every_spark
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = T.StructType(
+    [
+        T.StructField("id", T.LongType(), False, {"comment": "it's the key"}),
+        T.StructField("ts", T.TimestampType()),
+        T.StructField("raw", T.BinaryType()),
+        T.StructField("a b", T.StructType([T.StructField("x.y", T.DecimalType(9, 2), True, {"comment": "deep"})])),
+        T.StructField("m", T.MapType(T.StringType(), T.ArrayType(T.DateType()))),
+    ]
+)
+NAME = TableName.parse("main.s.t")
+
+
+def statement(layout: Layout, version: int = 2) -> str:
+    return target_ddl.create(Wanted(NAME, SCHEMA, layout, {"team": "x"}, version, "all 'orders'"))
+
+
+def test_create_says_everything_and_no_location() -> None:
+    assert statement(target_ddl.layout([], SCHEMA, unity=True)) == (
+        "CREATE TABLE `main`.`s`.`t` (\n"
+        "  `id` BIGINT NOT NULL COMMENT 'it\\'s the key',\n"
+        "  `ts` TIMESTAMP,\n"
+        "  `raw` BINARY,\n"
+        "  `a b` STRUCT<`x.y`: DECIMAL(9, 2) COMMENT 'deep'>,\n"
+        "  `m` MAP<STRING, ARRAY<DATE>>\n"
+        ")\n"
+        "USING ICEBERG\n"
+        "COMMENT 'all \\'orders\\''\n"
+        "TBLPROPERTIES ('format-version' = '2', 'team' = 'x')"
+    )
+
+
+def test_plain_columns_partition_and_expressions_cluster() -> None:
+    """Unity Catalog refuses expressions in PARTITIONED BY, and PARTITIONED BY beside CLUSTER BY."""
+    plain = target_ddl.layout([PartitionField("identity", "id")], SCHEMA, unity=True)
+    assert "PARTITIONED BY (`id`)" in statement(plain) and "CLUSTER BY" not in statement(plain)
+    spec = [PartitionField("day", "ts"), PartitionField("bucket[16]", "id"), PartitionField("identity", "raw")]
+    clustered = target_ddl.layout(spec, SCHEMA, unity=True)
+    text = statement(clustered)
+    assert "CLUSTER BY (`ts`, `id`)" in text and "PARTITIONED BY" not in text
+    assert "'delta.enableDeletionVectors' = 'false', 'delta.enableRowTracking' = 'false'" in text
+    assert "delta." not in statement(clustered, version=3)
+    assert clustered.lost == [
+        "partitioning by identity of raw",
+        "partitioning by day of ts",
+        "partitioning by bucket[16] of id",
+    ]
+
+
+def test_any_other_catalog_keeps_transforms() -> None:
+    spec = [PartitionField("day", "ts"), PartitionField("truncate[4]", "id"), PartitionField("void", "id")]
+    kept = target_ddl.layout(spec, SCHEMA, unity=False)
+    assert "PARTITIONED BY (days(`ts`), truncate(4, `id`))" in statement(kept)
+    assert kept.lost == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"unity": False, "cluster_by": ["id"]}, "unsupported"),
+        ({"unity": True, "cluster_by": ["id"], "partition_by": ["id"]}, "invalid-input"),
+        ({"unity": True, "cluster_by": ["nope"]}, "invalid-input"),
+        ({"unity": True, "partition_by": ["raw"]}, "unsupported"),
+        ({"unity": True, "cluster_by": ["id", "ts", "raw", "a b", "m"]}, "invalid-input"),
+    ],
+)
+def test_layouts_that_cannot_be(arguments: dict[str, Any], code: str) -> None:
+    with pytest.raises(JobError) as raised:
+        target_ddl.layout([], SCHEMA, **arguments)
+    assert raised.value.code == code
+
+
+def test_columns_that_unity_catalog_cannot_hold() -> None:
+    inner = T.StructType([T.StructField("must", T.LongType(), False)])
+    schema = T.StructType([T.StructField("s", T.ArrayType(inner)), T.StructField("n", T.NullType())])
+    assert target_ddl.refusals(schema, unity=False) == [("n", "the type void")]
+    assert target_ddl.refusals(schema, unity=True)[0] == ("s.element.must", "a required field in a struct")
+
+
+def test_properties_travel_as_in_the_embedded_engine() -> None:
+    """The lists of the Rust crate, read from its source: two lists that drift apart would lose properties silently."""
+    rust = (ROOT / "src-tauri/crates/model/src/properties.rs").read_text(encoding="utf-8")
+    for name in ("SUPERSEDED", "SUPERSEDED_PREFIXES", "ENGINE_PREFIXES", "CARRIED", "CARRIED_PREFIXES"):
+        listed = re.search(rf"const {name}: &\[&str\] = &\[(.*?)\];", rust, re.S)
+        assert listed is not None, name
+        assert tuple(re.findall(r'"([^"]+)"', listed[1])) == getattr(carried_properties, name), name
+    kept, lost = carried_properties.carried(
+        {"team": "x", "write.data.path": "s3://old", "format-version": "1", "write.parquet.page-size-bytes": "1"},
+        engine_managed=True,
+    )
+    assert (kept, lost) == ({"team": "x"}, ["write.data.path", "write.parquet.page-size-bytes"])
+
+
+@pytest.mark.parametrize(
+    ("runtime", "counts", "refused"),
+    [
+        (None, {"delete_files": 3}, False),
+        ((17, 3), {}, True),
+        ((17, 3), {"delete_files": 3}, True),
+        ((17, 3), {"delete_files": 0}, False),
+        ((17, 3), {"delete_files": 0, "deletion_vectors": 1}, True),
+        ((18, 0), {"delete_files": 0, "deletion_vectors": 1}, False),
+    ],
+)
+def test_deletes_that_databricks_would_ignore(
+    runtime: tuple[int, int] | None, counts: dict[str, int], refused: bool
+) -> None:
+    source, engine = Source("f.s.t", **counts), Engine("4.0.0", runtime is not None, runtime)
+    if not refused:
+        source_table.refuse_ignored_deletes(source, engine)
+        return
+    with pytest.raises(JobError) as raised:
+        source_table.refuse_ignored_deletes(source, engine)
+    assert (raised.value.code, raised.value.object) == ("unsupported", "f.s.t")
+
+
+def test_batch_plans_survive_the_property() -> None:
+    for plan in (
+        BatchPlan("whole"),
+        BatchPlan("range", ("d",), "DATE", ("2024-01-01", "2024-02-01")),
+        BatchPlan("hash", ("a", "b"), parts=3),
+    ):
+        assert BatchPlan.from_text(plan.as_text()) == plan
+    plan = BatchPlan("range", ("d",), "DATE", ("2024-01-01", "2024-02-01"))
+    assert [plan.predicate(batch) for batch in range(plan.count)] == [
+        "(`d` < CAST('2024-01-01' AS DATE) OR `d` IS NULL)",
+        "`d` >= CAST('2024-01-01' AS DATE) AND `d` < CAST('2024-02-01' AS DATE)",
+        "`d` >= CAST('2024-02-01' AS DATE)",
+    ]
+    for broken in ("", "{}", '{"kind":"range","columns":[]}', '{"kind":"other","columns":["a"]}', "[1]"):
+        with pytest.raises(JobError) as raised:
+            BatchPlan.from_text(broken)
+        assert raised.value.code == "state-broken"
+
+
+def test_spans() -> None:
+    for numbers, text in (({0, 1, 2, 7}, "0-2,7"), (set(), ""), ({5}, "5")):
+        assert _spans(numbers) == text
+        assert _from_spans(text) == numbers
+    with pytest.raises(JobError):
+        _from_spans("1-x")
+
+
+def chain(*operations: str, marks: dict[int, str] | None = None) -> list[Snapshot]:
+    """Snapshots 1, 2, 3 ..., newest first."""
+    found = []
+    for place, operation in enumerate(operations, 1):
+        summary = {commit_marks.SYNCED: (marks or {})[place]} if place in (marks or {}) else {}
+        found.append(Snapshot(place, place - 1 or None, operation, summary))
+    return found[::-1]
+
+
+@pytest.mark.parametrize(
+    ("operations", "last", "kind"),
+    [
+        ((), None, "none"),
+        (("append",), 1, "none"),
+        (("append", "append", "append"), 1, "append"),
+        (("append", "replace", "append"), 1, "append"),
+        (("append", "replace"), 1, "mark"),
+        (("append", "overwrite"), 1, "compare"),
+        (("append", "append", "delete"), 1, "compare"),
+        (("append", "overwrite", "append"), 2, "append"),
+        (("append", "append"), 99, "compare"),
+        (("append",), None, "compare"),
+    ],
+)
+def test_changes(operations: tuple[str, ...], last: int | None, kind: str) -> None:
+    assert source_changes.classify(chain(*operations), last).kind == kind
+
+
+def test_the_newest_mark_counts_and_lost_marks_are_noticed() -> None:
+    copied = {commit_marks.PLAN: "p", commit_marks.SOURCE_SNAPSHOT: "70"}
+    found = source_changes.last_synced
+
+    def last(*arguments: Any) -> tuple[int | None, bool] | None:
+        told = found(*arguments)
+        return told and (told.snapshot_id, told.certain)
+
+    assert last(chain("append"), True, copied, None) == (70, True)
+    assert last(chain("append", "append", marks={2: "80"}), True, copied, None) == (80, True)
+    # A note at the newest snapshot is younger than that snapshot's mark, a note at an older one is not.
+    noted = {**copied, commit_marks.SYNCED: "90@2"}
+    assert last(chain("append", "append", marks={2: "80"}), True, noted, None) == (90, True)
+    assert last(chain("append", "append", "append", marks={3: "95"}), True, noted, None) == (95, True)
+    # Expired history: a mark may be gone, so nothing is certain, unless a note is still anchored.
+    assert last(chain("append", "append")[:1], False, copied, None) == (None, False)
+    assert last(chain("append", "append")[:1], False, noted, None) == (90, True)
+    assert last([], True, {}, None) is None
+    assert last([], True, {}, 5) == (5, True)
+    assert last([], True, {commit_marks.PLAN: "p"}, None) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table `a` cannot be found", "table-not-found"),
+        ("Cannot find snapshot with ID 12", "plan-stale"),
+        ("org.apache.iceberg.exceptions.CommitFailedException: Requirement failed", "commit-conflict"),
+        ("org.apache.iceberg.exceptions.CommitStateUnknownException: timeout", "commit-unknown"),
+        ("[MANAGED_ICEBERG_OPERATION_NOT_SUPPORTED] no", "unsupported"),
+        ("[INSUFFICIENT_PERMISSIONS] User does not have SELECT", "catalog-refused"),
+        ("java.lang.NullPointerException", "internal"),
+    ],
+)
+def test_what_spark_raises_gets_a_code(words: str, code: str) -> None:
+    error = explain(RuntimeError(f"{words}\n\tat org.apache.Spark.x(Spark.scala:1)"), "c.s.t")
+    assert (error.code, error.object, error.exit_code) == (code, "c.s.t", 2 if code == "internal" else 1)
+    assert error.hint and "Spark.scala" not in error.causes[0]
+
+
+@pytest.mark.parametrize("script", ["bulk_copy.py", "gx_runner.py", "incremental_sync.py", "row_digest.py"])
+def test_scripts_stay_plain_files(script: str) -> None:
+    """A workspace makes a notebook of a file with this header, and then the job does not find it."""
+    assert not (ROOT / "spark" / script).read_text(encoding="utf-8").startswith("# Databricks notebook source")
+
+
+def test_error_codes_are_the_products() -> None:
+    from icebridge_jobs.errors import CODES
+
+    rust = (ROOT / "src-tauri/crates/model/src/error.rs").read_text(encoding="utf-8")
+    assert set(re.findall(r'= "([a-z-]+)", (?:User|Ours);', rust)) >= CODES
