@@ -5,8 +5,8 @@ mod spec;
 
 pub use choice::{RuntimeChoice, choose_node, choose_runtime};
 pub use spec::{
-    Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination, PhotonCluster,
-    RuntimeEngine, Volume, photon_cluster,
+    Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination,
+    PhotonCluster, RuntimeEngine, Volume, photon_cluster,
 };
 
 use crate::client::{Call, Client, Family};

@@ -1,6 +1,6 @@
 //! Files on volumes: in and out, streamed.
 
-use crate::client::{Call, Client, Failure, Family, segment, unreachable};
+use crate::client::{Call, Client, Content, Failure, Family, segment, unreachable};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use icebridge_model::{Code, Error, Result};
@@ -60,20 +60,21 @@ impl Client {
     pub async fn put_file(&self, path: &str, content: Bytes) -> Result<()> {
         let within = self.silence() + Duration::from_secs(content.len() as u64 / SLOWEST);
         let call = Call::put(Family::Files, place("files", path)?).query("overwrite", true);
-        self.upload(&call, within, async || Ok(content.clone().into())).await?;
+        self.upload(&call, &Content::Memory(content), within).await?;
         Ok(())
     }
 
     /// As [`Client::put_file`], without holding it in memory.
     pub async fn upload_file(&self, path: &str, from: &Path) -> Result<u64> {
-        let unreadable = |e: std::io::Error| Error::invalid("the file cannot be read").about(from.display()).with_cause(e);
+        let unreadable =
+            |e: std::io::Error| Error::invalid("the file cannot be read").about(from.display()).with_cause(e);
         let size = tokio::fs::metadata(from).await.map_err(unreadable)?.len();
         if size > LONGEST_UPLOAD {
             return Err(Error::invalid("a volume takes files up to 5 GiB in one piece").about(from.display()));
         }
         let call = Call::put(Family::Files, place("files", path)?).query("overwrite", true);
         let within = self.silence() + Duration::from_secs(size / SLOWEST);
-        self.upload(&call, within, async || Ok(tokio::fs::File::open(from).await.map_err(unreadable)?.into())).await?;
+        self.upload(&call, &Content::File(from.into()), within).await?;
         Ok(size)
     }
 
@@ -107,7 +108,9 @@ impl Client {
     async fn copied(&self, path: &str, to: &mut (impl AsyncWrite + Unpin + Send)) -> Result<u64, Failure> {
         let place = place("files", path).map_err(Failure::Failed)?;
         let unwritable = |e: std::io::Error| {
-            Failure::Failed(Error::new(Code::StorageFailed, "what was read cannot be written down").about(path).with_cause(e))
+            Failure::Failed(
+                Error::new(Code::StorageFailed, "what was read cannot be written down").about(path).with_cause(e),
+            )
         };
         let (mut read, mut version, mut broken) = (0_u64, None::<String>, 0);
         loop {
@@ -193,7 +196,10 @@ impl AsyncWrite for Capped {
         self.bytes.extend_from_slice(piece);
         std::task::Poll::Ready(Ok(piece.len()))
     }
-    fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
     }
     fn poll_shutdown(

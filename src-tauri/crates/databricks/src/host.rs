@@ -117,12 +117,17 @@ mod tests {
 
     #[test]
     fn what_people_copy_is_understood() {
-        for text in ["https://Adb-1.2.azuredatabricks.net/", "adb-1.2.azuredatabricks.net", " https://adb-1.2.azuredatabricks.net/?o=1#x "] {
+        for text in [
+            "https://Adb-1.2.azuredatabricks.net/",
+            "adb-1.2.azuredatabricks.net",
+            " https://adb-1.2.azuredatabricks.net/?o=1#x ",
+        ] {
             assert_eq!(Host::parse(text).unwrap().origin(), "https://adb-1.2.azuredatabricks.net");
         }
         assert_eq!(Host::parse("https://accounts.cloud.databricks.com").unwrap().kind(), HostKind::Account);
         assert_eq!(Host::parse("http://127.0.0.1:8080/x").unwrap().origin(), "http://127.0.0.1:8080");
-        let clouds = ["dbc-1.cloud.databricks.com", "adb-1.2.azuredatabricks.net", "1.2.gcp.databricks.com", "example.com"];
+        let clouds =
+            ["dbc-1.cloud.databricks.com", "adb-1.2.azuredatabricks.net", "1.2.gcp.databricks.com", "example.com"];
         let clouds = clouds.map(|text| Host::parse(text).unwrap().cloud());
         assert_eq!(clouds, [Some(Cloud::Aws), Some(Cloud::Azure), Some(Cloud::Gcp), None]);
     }

@@ -39,7 +39,11 @@ impl Me {
     /// All names under which rights may have been granted to this one.
     pub fn principals(&self) -> Vec<&str> {
         let groups = self.groups.iter().filter_map(|group| group.display.as_deref());
-        std::iter::once(self.user_name.as_str()).chain(groups).chain([EVERYBODY]).filter(|name| !name.is_empty()).collect()
+        std::iter::once(self.user_name.as_str())
+            .chain(groups)
+            .chain([EVERYBODY])
+            .filter(|name| !name.is_empty())
+            .collect()
     }
 
     pub fn is(&self, principal: &str) -> bool {

@@ -62,7 +62,11 @@ async fn a_job_whose_making_was_not_answered_is_looked_for_and_not_made_twice() 
         "/api/2.2/jobs/list" if asked.query("page_token").is_empty() => {
             page("jobs", json!([{"job_id": 1, "settings": {"name": "PLAN"}}]), Some("n"))
         }
-        _ => page("jobs", json!([{"job_id": 3, "settings": {"name": "plan"}}, {"job_id": 2, "settings": {"name": "plan"}}]), None),
+        _ => page(
+            "jobs",
+            json!([{"job_id": 3, "settings": {"name": "plan"}}, {"job_id": 2, "settings": {"name": "plan"}}]),
+            None,
+        ),
     })
     .await;
     let settings = JobSettings {
@@ -159,7 +163,10 @@ async fn a_statement_is_polled_and_its_chunks_are_read() {
     let client = server.client();
     let statement = Statement::new("w", "SELECT :a").repeatable();
     let done = client.run_statement(&statement, &CancellationToken::new()).await.unwrap();
-    assert_eq!((done.state(), done.row_count(), done.columns()[0].name.as_str()), (&StatementState::Succeeded, Some(3), "n"));
+    assert_eq!(
+        (done.state(), done.row_count(), done.columns()[0].name.as_str()),
+        (&StatementState::Succeeded, Some(3), "n")
+    );
     let rows: Vec<_> = client.rows(done).try_concat().await.unwrap();
     assert_eq!(rows, [vec![Some("1".to_string())], vec![None], vec![Some("3".to_string())]]);
 }
@@ -203,7 +210,8 @@ async fn files_go_in_and_come_out_whole_over_broken_lines() {
         "DELETE" => refused(404, "NOT_FOUND"),
         _ => {
             let version = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT".to_string());
-            match asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()) {
+            match asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
+            {
                 None => Reply::Short(vec![version], served[..150_000].to_vec(), served.len()),
                 Some(from) => {
                     assert_eq!(asked.header("if-unmodified-since"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
@@ -256,7 +264,10 @@ async fn scripts_become_files_and_never_notebooks() {
     let client = server.client();
     client.import_file("/Users/me/icebridge/bulk_copy.py", b"print(1)\n").await.unwrap();
     let asked = server.asked.lock().unwrap().clone();
-    assert_eq!((asked[0].path.as_str(), asked[0].json()), ("/api/2.0/workspace/mkdirs", json!({"path": "/Users/me/icebridge"})));
+    assert_eq!(
+        (asked[0].path.as_str(), asked[0].json()),
+        ("/api/2.0/workspace/mkdirs", json!({"path": "/Users/me/icebridge"}))
+    );
     let import = json!({"path": "/Users/me/icebridge/bulk_copy.py", "format": "AUTO", "overwrite": true, "content": "cHJpbnQoMSkK"});
     assert_eq!(asked[1].json(), import);
     let notebook = b"# Databricks notebook source\nprint(1)\n";
@@ -324,13 +335,17 @@ async fn the_gate_opens_once_it_is_granted_without_anything_restarted() {
         Some("schemas/lake.raw") => ok(json!({"name": "raw", "catalog_name": "lake", "owner": "me"})),
         Some("schemas/lake.new") => refused(404, "SCHEMA_DOES_NOT_EXIST"),
         // One may look at one's own rights only.
-        Some("effective-permissions/schema/lake.raw" | "effective-permissions/catalog/lake") => match asked.query("principal") {
-            "movers" if state.load(Ordering::SeqCst) == 1 => {
-                page("privilege_assignments", json!([{"principal": "movers", "privileges": [{"privilege": "EXTERNAL_USE_SCHEMA"}]}]), None)
+        Some("effective-permissions/schema/lake.raw" | "effective-permissions/catalog/lake") => {
+            match asked.query("principal") {
+                "movers" if state.load(Ordering::SeqCst) == 1 => page(
+                    "privilege_assignments",
+                    json!([{"principal": "movers", "privileges": [{"privilege": "EXTERNAL_USE_SCHEMA"}]}]),
+                    None,
+                ),
+                "me" | "movers" => page("privilege_assignments", json!([]), None),
+                _ => refused(403, "PERMISSION_DENIED"),
             }
-            "me" | "movers" => page("privilege_assignments", json!([]), None),
-            _ => refused(403, "PERMISSION_DENIED"),
-        },
+        }
         _ => ok(json!({"userName": "me", "groups": [{"display": "movers", "type": "direct"}]})),
     })
     .await;

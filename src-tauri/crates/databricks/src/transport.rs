@@ -31,7 +31,12 @@ pub struct Transport {
 
 impl Default for Transport {
     fn default() -> Self {
-        Self { proxy: Proxy::Environment, ca_file: None, connect: Duration::from_secs(10), answer: Duration::from_secs(60) }
+        Self {
+            proxy: Proxy::Environment,
+            ca_file: None,
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+        }
     }
 }
 
@@ -39,7 +44,8 @@ impl Transport {
     /// The certificates that other tools on this machine were told of. SSL_CERT_FILE is heeded by the TLS library itself.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let named = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-        let ca_file = named.iter().find_map(|name| variable(name).filter(|path| !path.trim().is_empty())).map(PathBuf::from);
+        let ca_file =
+            named.iter().find_map(|name| variable(name).filter(|path| !path.trim().is_empty())).map(PathBuf::from);
         Self { ca_file, ..Self::default() }
     }
 
@@ -52,12 +58,16 @@ impl Transport {
         if let Some(path) = &self.ca_file {
             let hint = "Give a file with certificates in PEM form, as your company's administrators hand it out.";
             let pem = std::fs::read(path).map_err(|e| {
-                Error::invalid("the file of certificates cannot be read").about(path.display()).with_hint(hint).with_cause(e)
+                Error::invalid("the file of certificates cannot be read")
+                    .about(path.display())
+                    .with_hint(hint)
+                    .with_cause(e)
             })?;
-            let broken =
-                |why: &str| Error::invalid(format!("the file of certificates {why}")).about(path.display()).with_hint(hint);
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| broken("cannot be understood").with_cause(e))?;
+            let broken = |why: &str| {
+                Error::invalid(format!("the file of certificates {why}")).about(path.display()).with_hint(hint)
+            };
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|e| broken("cannot be understood").with_cause(e))?;
             if certificates.is_empty() {
                 return Err(broken("holds no certificate"));
             }
@@ -68,8 +78,9 @@ impl Transport {
             Proxy::Direct => builder.no_proxy(),
             Proxy::At(address) => builder.proxy(reqwest::Proxy::all(address.expose()).map_err(|_| {
                 // The cause repeats the address.
-                Error::invalid("the proxy's address cannot be understood")
-                    .with_hint("A proxy is given as http://name:port, with user:password@ before the name if it asks for them.")
+                Error::invalid("the proxy's address cannot be understood").with_hint(
+                    "A proxy is given as http://name:port, with user:password@ before the name if it asks for them.",
+                )
             })?),
         };
         builder.build().map_err(|e| {
@@ -88,7 +99,9 @@ mod tests {
     fn a_wrong_file_of_certificates_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
-        for content in [None, Some("no certificate"), Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")] {
+        for content in
+            [None, Some("no certificate"), Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")]
+        {
             if let Some(content) = content {
                 std::fs::write(&file, content).unwrap();
             }
@@ -107,7 +120,9 @@ mod tests {
 
     #[test]
     fn the_environments_certificates_are_found() {
-        let of = |name: &'static str| Transport::from_environment(move |asked| (asked == name).then(|| "/ca.pem".into())).ca_file;
+        let of = |name: &'static str| {
+            Transport::from_environment(move |asked| (asked == name).then(|| "/ca.pem".into())).ca_file
+        };
         assert_eq!(of("CURL_CA_BUNDLE"), Some(PathBuf::from("/ca.pem")));
         assert_eq!(of("OTHER"), None);
     }

@@ -42,7 +42,9 @@ impl Client {
                 .with_hint(format!("Take the line `{NOTEBOOK}` out of it.")));
         }
         if content.len() > LONGEST {
-            return Err(Error::invalid("the workspace takes files up to 10 MB").about(path).with_hint("Put it on a volume."));
+            return Err(Error::invalid("the workspace takes files up to 10 MB")
+                .about(path)
+                .with_hint("Put it on a volume."));
         }
         if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {
             self.make_workspace_folder(folder).await?;

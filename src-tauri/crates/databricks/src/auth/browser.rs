@@ -62,7 +62,10 @@ pub struct SignIn {
 
 impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignIn").field("host", &self.host).field("application", &self.application).finish_non_exhaustive()
+        f.debug_struct("SignIn")
+            .field("host", &self.host)
+            .field("application", &self.application)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,9 +132,10 @@ impl SignIn {
             () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "the sign-in was cancelled").about(&host)),
         };
         let (arrival, tasks) = arrived.map_err(|strangers| {
-            let error = Error::new(Code::CredentialsMissing, "no answer came from the browser in time")
-                .about(&host)
-                .with_hint("Sign in again, and finish in the browser. A browser on another machine cannot answer here.");
+            let error =
+                Error::new(Code::CredentialsMissing, "no answer came from the browser in time").about(&host).with_hint(
+                    "Sign in again, and finish in the browser. A browser on another machine cannot answer here.",
+                );
             match strangers {
                 0 => error,
                 some => error.with_cause_text(format!("{some} answers came with the state of another sign-in")),

@@ -43,7 +43,11 @@ const KEEP: u64 = 60;
 const SMALLEST: u64 = 1 << 20;
 
 impl Cli {
-    pub fn of_profile(program: Option<PathBuf>, profile: impl Into<String>, config_file: Option<PathBuf>) -> Result<Self> {
+    pub fn of_profile(
+        program: Option<PathBuf>,
+        profile: impl Into<String>,
+        config_file: Option<PathBuf>,
+    ) -> Result<Self> {
         Self::new(program, Whom::Profile(profile.into()), config_file)
     }
 
@@ -55,8 +59,9 @@ impl Cli {
         let program = match program {
             Some(program) => program,
             None => installed(std::env::var_os("PATH").as_deref()).ok_or_else(|| {
-                Error::new(Code::CredentialsMissing, "the command `databricks` is not installed")
-                    .with_hint("Install the Databricks CLI, version 0.207.1 or newer, or sign in through the browser instead.")
+                Error::new(Code::CredentialsMissing, "the command `databricks` is not installed").with_hint(
+                    "Install the Databricks CLI, version 0.207.1 or newer, or sign in through the browser instead.",
+                )
             })?,
         };
         Ok(Self { program, whom, config_file, patience: PATIENCE, kept: Mutex::default() })
@@ -143,7 +148,9 @@ impl Cli {
 fn installed(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
     let names: &[&str] = if cfg!(windows) { &["databricks.exe"] } else { &["databricks"] };
     let real = |file: &Path| file.metadata().is_ok_and(|meta| meta.is_file() && meta.len() >= SMALLEST);
-    std::env::split_paths(path?).flat_map(|folder| names.iter().map(move |name| folder.join(name))).find(|file| real(file))
+    std::env::split_paths(path?)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|file| real(file))
 }
 
 #[cfg(all(test, unix))]

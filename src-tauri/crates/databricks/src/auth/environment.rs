@@ -1,10 +1,13 @@
 //! What the machine already knows: explicit wishes, then DATABRICKS_* variables, then a profile; as the vendor's tools do.
 
 use super::profiles::{Profile, Profiles};
+use super::{Application, Auth, Cli, GrantKey, Machine, Person, TokenStore};
+use crate::client::Conduct;
 use crate::host::{Host, HostKind};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What somebody asks for. All of it is optional.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +30,45 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     Token(Secret),
-    Machine { client_id: String, client_secret: Secret },
+    Machine {
+        client_id: String,
+        client_secret: Secret,
+    },
     /// By the vendor's command line, which owns the grant.
-    Cli { profile: Option<String>, program: Option<PathBuf>, config_file: Option<PathBuf> },
+    Cli {
+        profile: Option<String>,
+        program: Option<PathBuf>,
+        config_file: Option<PathBuf>,
+    },
     /// Nothing was found: a person signs in through the browser.
-    Browser { client_id: Option<String> },
+    Browser {
+        client_id: Option<String>,
+    },
+}
+
+impl Configuration {
+    /// `store` and `locks` are for people who sign in through the browser: where their tokens are kept, and the folder of
+    /// the lock files. Nobody needs to be signed in yet.
+    pub fn auth(&self, store: Arc<dyn TokenStore>, locks: PathBuf, conduct: &Conduct) -> Result<Auth> {
+        let (transport, pace) = (&conduct.transport, conduct.pace);
+        let account_id = self.account_id.clone();
+        Ok(match &self.method {
+            Method::Token(token) => Auth::token_of(token.clone())?,
+            Method::Machine { client_id, client_secret } => {
+                let (id, secret) = (client_id.clone(), client_secret.clone());
+                Auth::Machine(Arc::new(Machine::new(self.host.clone(), account_id, id, secret, transport, pace)?))
+            }
+            Method::Cli { profile, program, config_file } => Auth::Cli(Arc::new(match profile {
+                Some(profile) => Cli::of_profile(program.clone(), profile, config_file.clone())?,
+                None => Cli::of_host(program.clone(), &self.host, account_id)?,
+            })),
+            Method::Browser { client_id } => {
+                let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
+                let key = GrantKey::of(&self.host, account_id.as_deref(), &application.client_id);
+                Auth::Person(Person::new(key, store, locks, transport, pace)?)
+            }
+        })
+    }
 }
 
 /// The configuration, and in plain words where it came from.
@@ -85,7 +122,9 @@ pub fn resolve(wish: &Wish, variable: impl Fn(&str) -> Option<String>, home: Opt
             .with_hint("Give the workspace's address, a profile of ~/.databrickscfg, or set DATABRICKS_HOST.")
     })?;
     let own = |secret: Option<Secret>| secret.filter(|_| !strange);
-    if text("DATABRICKS_EXPERIMENTAL_IS_UNIFIED_HOST", "experimental_is_unified_host").is_some_and(|flag| flag == "true") {
+    if text("DATABRICKS_EXPERIMENTAL_IS_UNIFIED_HOST", "experimental_is_unified_host")
+        .is_some_and(|flag| flag == "true")
+    {
         host = host.with_kind(HostKind::Unified);
     }
     let method = method(
@@ -162,11 +201,13 @@ mod tests {
         resolve(wish, variable, Some(home.path()))
     }
 
-    const FILE: &str = "[DEFAULT]\nhost = a.example\ntoken = canary-default\n[work]\nhost = b.example\nauth_type = databricks-cli\n";
+    const FILE: &str =
+        "[DEFAULT]\nhost = a.example\ntoken = canary-default\n[work]\nhost = b.example\nauth_type = databricks-cli\n";
 
     #[test]
     fn the_environment_goes_before_the_file() {
-        let found = resolved(&Wish::default(), &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE).unwrap();
+        let found =
+            resolved(&Wish::default(), &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE).unwrap();
         assert_eq!(found.configuration.host.origin(), "https://c.example");
         assert_eq!(found.configuration.method, Method::Token(Secret::new("t")));
         // The host of the environment never gets the token of the file.
@@ -200,7 +241,9 @@ mod tests {
     #[test]
     fn a_named_type_is_the_only_one_tried() {
         let host = ("DATABRICKS_HOST", "c.example");
-        let of = |variables: &[(&str, &str)]| resolved(&Wish::default(), variables, "").map(|found| found.configuration.method);
+        let of = |variables: &[(&str, &str)]| {
+            resolved(&Wish::default(), variables, "").map(|found| found.configuration.method)
+        };
         let machine = [host, ("DATABRICKS_CLIENT_ID", "i"), ("DATABRICKS_CLIENT_SECRET", "s")];
         assert!(matches!(of(&machine).unwrap(), Method::Machine { .. }));
         let both = [host, ("DATABRICKS_AUTH_TYPE", "oauth-m2m"), ("DATABRICKS_TOKEN", "t")];

@@ -59,7 +59,8 @@ impl Grant {
         let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
         // In one piece: a buffer that grows leaves copies behind that nobody wipes.
         let mut text = Vec::with_capacity(2 * (self.access_token.expose().len() + refresh) + 2048);
-        serde_json::to_writer(&mut text, self).map_err(|e| Error::internal("a sign-in cannot be written").with_cause(e))?;
+        serde_json::to_writer(&mut text, self)
+            .map_err(|e| Error::internal("a sign-in cannot be written").with_cause(e))?;
         let text = String::from_utf8(text).map_err(|_| Error::internal("a sign-in cannot be written"))?;
         Ok(Secret::new(text))
     }
@@ -114,7 +115,8 @@ mod tests {
         let grant = grant(5, 60);
         assert_eq!(Grant::from_secret(&grant.to_secret().unwrap()).unwrap(), grant);
         assert!(!format!("{grant:?}").contains("canary"));
-        let broken = Secret::new(r#"{"client_id":"c","token_endpoint":"t","access_token":"canary","issued_at":"canary"}"#);
+        let broken =
+            Secret::new(r#"{"client_id":"c","token_endpoint":"t","access_token":"canary","issued_at":"canary"}"#);
         let error = Grant::from_secret(&broken).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
     }

@@ -41,10 +41,13 @@ impl Lock {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::Error(e)) => return Err(failed(e)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= end => {
-                    return Err(Error::new(Code::StateLocked, "another process holds the sign-in and does not give it back")
-                        .about(path.display())
-                        .with_hint("End the other IceBridge process, or wait for it.")
-                        .retryable());
+                    return Err(Error::new(
+                        Code::StateLocked,
+                        "another process holds the sign-in and does not give it back",
+                    )
+                    .about(path.display())
+                    .with_hint("End the other IceBridge process, or wait for it.")
+                    .retryable());
                 }
                 Err(TryLockError::WouldBlock) => {
                     tokio::time::sleep(pause).await;

@@ -58,7 +58,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 impl TokenRequest<'_> {
     /// `attempts`: 1 for what can be sent once only.
-    pub(crate) async fn send(&self, http: &reqwest::Client, pace: Pace, attempts: u32) -> Result<Granted, TokenFailure> {
+    pub(crate) async fn send(
+        &self,
+        http: &reqwest::Client,
+        pace: Pace,
+        attempts: u32,
+    ) -> Result<Granted, TokenFailure> {
         let begun = Instant::now();
         let mut attempt = 0;
         loop {
@@ -174,9 +179,15 @@ mod tests {
     #[test]
     fn what_a_server_repeats_is_not_repeated() {
         let secret = Secret::new("canary");
-        let request =
-            TokenRequest { endpoint: "https://h/t", form: vec![], secrets: vec![("refresh_token", &secret)], basic: Some(("id", &secret)) };
-        for body in [r#"{"error":"invalid_grant","error_description":"no such token canary"}"#, "canary", r#"{"x":"canary"}"#] {
+        let request = TokenRequest {
+            endpoint: "https://h/t",
+            form: vec![],
+            secrets: vec![("refresh_token", &secret)],
+            basic: Some(("id", &secret)),
+        };
+        for body in
+            [r#"{"error":"invalid_grant","error_description":"no such token canary"}"#, "canary", r#"{"x":"canary"}"#]
+        {
             let error = Error::from(request.refused(400, body.as_bytes()));
             assert!(!format!("{error} {error:?} {request:?}").contains("canary"), "{error}");
         }

@@ -94,7 +94,11 @@ pub(crate) async fn discover(http: &reqwest::Client, host: &Host, account_id: Op
                 .with_hint("Check the address; or use a personal access token."));
         }
     };
-    let all = [Some(&endpoints.authorization_endpoint), Some(&endpoints.token_endpoint), endpoints.revocation_endpoint.as_ref()];
+    let all = [
+        Some(&endpoints.authorization_endpoint),
+        Some(&endpoints.token_endpoint),
+        endpoints.revocation_endpoint.as_ref(),
+    ];
     for endpoint in all.into_iter().flatten() {
         trusted(endpoint, host)?;
     }

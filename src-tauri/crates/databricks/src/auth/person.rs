@@ -185,7 +185,14 @@ impl Person {
     }
 
     /// First into the store, then into use.
-    async fn keep(&self, kept: &mut Kept, old: &Grant, granted: Granted, issued_at: u64, mark: Secret) -> Result<Secret> {
+    async fn keep(
+        &self,
+        kept: &mut Kept,
+        old: &Grant,
+        granted: Granted,
+        issued_at: u64,
+        mark: Secret,
+    ) -> Result<Secret> {
         let grant = Grant {
             expires_at: issued_at + granted.life(),
             access_token: granted.access_token,

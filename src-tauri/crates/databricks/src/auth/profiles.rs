@@ -66,7 +66,9 @@ impl Profiles {
             }
         };
         let text = std::str::from_utf8(&text).map_err(|_| {
-            Error::invalid("the file of Databricks profiles is not UTF-8").about(file.display()).with_hint("Save it as UTF-8.")
+            Error::invalid("the file of Databricks profiles is not UTF-8")
+                .about(file.display())
+                .with_hint("Save it as UTF-8.")
         })?;
         Self::parse(text).map_err(|e| e.about(file.display()))
     }
@@ -124,7 +126,8 @@ fn uncommented(value: &str) -> &str {
     let value = value.trim();
     let comment = value.char_indices().find(|(at, c)| *c == '#' && value[..*at].ends_with(char::is_whitespace));
     let value = if value.starts_with('#') { "" } else { comment.map_or(value, |(at, _)| value[..at].trim_end()) };
-    let quoted = value.len() >= 2 && (value.starts_with('"') && value.ends_with('"') || value.starts_with('\'') && value.ends_with('\''));
+    let quoted = value.len() >= 2
+        && (value.starts_with('"') && value.ends_with('"') || value.starts_with('\'') && value.ends_with('\''));
     if quoted { &value[1..value.len() - 1] } else { value }
 }
 

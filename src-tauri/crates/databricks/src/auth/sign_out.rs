@@ -22,7 +22,12 @@ pub enum Revocation {
     Failed(Error),
 }
 
-pub async fn sign_out(store: &dyn TokenStore, key: &GrantKey, locks: &Path, transport: &Transport) -> Result<Revocation> {
+pub async fn sign_out(
+    store: &dyn TokenStore,
+    key: &GrantKey,
+    locks: &Path,
+    transport: &Transport,
+) -> Result<Revocation> {
     // So that no other process stores a renewed one after we have erased.
     let _lock = Lock::of(locks, key).await?;
     let Some(text) = store.get(key).await? else { return Ok(Revocation::NothingThere) };

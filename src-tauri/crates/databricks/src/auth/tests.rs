@@ -63,7 +63,11 @@ impl Tokens {
                     return Reply::Json(400, json!({"error": "invalid_grant", "error_description": words}));
                 }
                 let reply = self.granted();
-                if self.lose_next_answer.swap(false, Ordering::SeqCst) { Reply::Cut } else { Reply::Slow(Duration::from_millis(30), Box::new(reply)) }
+                if self.lose_next_answer.swap(false, Ordering::SeqCst) {
+                    Reply::Cut
+                } else {
+                    Reply::Slow(Duration::from_millis(30), Box::new(reply))
+                }
             }
             ("/oidc/v1/revoke", _) => {
                 self.revoked.lock().unwrap().push(field("token"));
@@ -111,7 +115,8 @@ struct World {
 impl World {
     /// Signed in, with a token that has just run out.
     async fn new() -> Self {
-        let tokens = Arc::new(Tokens { number: AtomicUsize::new(1), life: AtomicUsize::new(3600), ..Tokens::default() });
+        let tokens =
+            Arc::new(Tokens { number: AtomicUsize::new(1), life: AtomicUsize::new(3600), ..Tokens::default() });
         let server = token_server(&tokens).await;
         let store = Arc::new(MemoryTokens::default());
         store.put(&key(&server), &grant(&server, 1, now() - 1).to_secret().unwrap()).await.unwrap();
@@ -196,7 +201,12 @@ async fn after_a_refusal_the_store_is_read_once_more() {
         async fn erase(&self, key: &GrantKey) -> icebridge_model::Result<()> {
             self.store.erase(key).await
         }
-        async fn compare_and_store(&self, key: &GrantKey, _: Option<&Secret>, _: &Secret) -> icebridge_model::Result<bool> {
+        async fn compare_and_store(
+            &self,
+            key: &GrantKey,
+            _: Option<&Secret>,
+            _: &Secret,
+        ) -> icebridge_model::Result<bool> {
             // Our mark is written over by theirs.
             self.store.put(key, &self.fresh).await?;
             Ok(true)
@@ -272,7 +282,8 @@ impl TokenStore for Lockable {
 #[tokio::test]
 async fn a_locked_keychain_is_noticed_before_the_token_is_spent() {
     let world = World::new().await;
-    let store = Lockable { inner: world.store.clone(), writes_left: AtomicUsize::new(0), locked: AtomicBool::new(true) };
+    let store =
+        Lockable { inner: world.store.clone(), writes_left: AtomicUsize::new(0), locked: AtomicBool::new(true) };
     let error = world.person_with(Arc::new(store)).token(None).await.unwrap_err();
     assert_eq!(error.code, Code::KeychainUnavailable);
     assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 0);
@@ -283,8 +294,11 @@ async fn a_locked_keychain_is_noticed_before_the_token_is_spent() {
 async fn a_new_token_that_cannot_be_stored_is_neither_used_nor_lost() {
     let world = World::new().await;
     // The mark is written; then it locks.
-    let store =
-        Arc::new(Lockable { inner: world.store.clone(), writes_left: AtomicUsize::new(1), locked: AtomicBool::new(true) });
+    let store = Arc::new(Lockable {
+        inner: world.store.clone(),
+        writes_left: AtomicUsize::new(1),
+        locked: AtomicBool::new(true),
+    });
     let person = world.person_with(store.clone());
     for _ in 0..2 {
         assert_eq!(person.token(None).await.unwrap_err().code, Code::KeychainUnavailable);
@@ -416,7 +430,9 @@ async fn browse_owned(address: String) -> (u16, String) {
 #[tokio::test]
 async fn a_refusal_in_the_browser_and_a_wrong_proof_are_told() {
     let world = World::new().await;
-    for (number, answer) in ["error=access_denied&error_description=app+disabled", "code=canary-code"].into_iter().enumerate() {
+    for (number, answer) in
+        ["error=access_denied&error_description=app+disabled", "code=canary-code"].into_iter().enumerate()
+    {
         let (sign_in, query) = begun(&world.server, 28160..=28179).await;
         // The second time the token server expects another verifier than ours.
         *world.tokens.challenge.lock().unwrap() = "another".into();
@@ -476,7 +492,8 @@ async fn each_kind_of_host_is_asked_in_its_own_way() {
     let error = oidc::discover(&http, &server.host(), None).await.unwrap_err();
     assert_eq!(error.code, Code::Unsupported);
     // A host that would have secrets sent in the clear.
-    let evil = Server::start(|_| ok(json!({"authorization_endpoint": "https://x/a", "token_endpoint": "http://x/t"}))).await;
+    let evil =
+        Server::start(|_| ok(json!({"authorization_endpoint": "https://x/a", "token_endpoint": "http://x/t"}))).await;
     assert_eq!(oidc::discover(&http, &evil.host(), None).await.unwrap_err().code, Code::WorkspaceRefused);
 }
 
@@ -530,9 +547,8 @@ async fn workspaces_side_by_side_do_not_mix() {
     other.tokens.number.store(1, Ordering::SeqCst);
     let folder: &Path = one.folder.path();
     let of = |server: &Server| Person::new(key(server), store.clone(), folder.into(), &direct(), swift()).unwrap();
-    let clients = [&one.server, &other.server].map(|server| {
-        Client::new(server.host(), None, Auth::Person(of(server)), &conduct()).unwrap()
-    });
+    let clients = [&one.server, &other.server]
+        .map(|server| Client::new(server.host(), None, Auth::Person(of(server)), &conduct()).unwrap());
     for client in &clients {
         assert_eq!(client.auth().token().await.unwrap().expose(), "canary-a-2");
     }

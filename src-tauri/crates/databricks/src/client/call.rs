@@ -78,7 +78,8 @@ impl Call {
         }
     }
     pub fn json(mut self, body: &impl Serialize) -> Result<Self> {
-        let text = serde_json::to_vec(body).map_err(|e| Error::internal("a request cannot be written").with_cause(e))?;
+        let text =
+            serde_json::to_vec(body).map_err(|e| Error::internal("a request cannot be written").with_cause(e))?;
         self.body = Some((text.into(), "application/json"));
         Ok(self)
     }

@@ -61,7 +61,8 @@ impl Refusal {
                 };
                 let kind = document.error_code.as_ref().and_then(word);
                 let kind = kind.or_else(|| document.error.as_ref().and_then(word)).or_else(|| inner("type"));
-                let message = document.message.or(document.error_description).or(document.detail).or_else(|| inner("message"));
+                let message =
+                    document.message.or(document.error_description).or(document.detail).or_else(|| inner("message"));
                 (kind.unwrap_or_default(), message.unwrap_or_default())
             }
             Err(_) => (String::new(), String::from_utf8_lossy(body).into_owned()),
@@ -73,7 +74,8 @@ impl Refusal {
     /// The thing is not there. Older calls say so with a 400.
     pub(crate) fn is_missing(&self) -> bool {
         let says = self.message.contains("does not exist") || self.message.contains("doesn't exist");
-        self.status == 404 || (self.status == 400 && says && self.kind.as_str() == "INVALID_PARAMETER_VALUE")
+        self.status == 404
+            || (self.status == 400 && says && self.kind.as_str() == "INVALID_PARAMETER_VALUE")
             || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
     }
 
@@ -136,17 +138,21 @@ impl Refusal {
                 "the workspace does not know this",
                 "Check the name, and that who is signed in may see it: what one may not see is said not to exist.",
             ),
-            (_, "FEATURE_DISABLED") | (501, _) => {
-                (Code::Unsupported, "the workspace does not offer this", "Ask an administrator of the workspace to enable it.")
-            }
+            (_, "FEATURE_DISABLED") | (501, _) => (
+                Code::Unsupported,
+                "the workspace does not offer this",
+                "Ask an administrator of the workspace to enable it.",
+            ),
             (429, _) | (_, "REQUEST_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED") => (
                 Code::RateLimited,
                 "the workspace asks for fewer requests",
                 "Wait a little and do it again; others may be using up the workspace's limit.",
             ),
-            (_, "RESOURCE_CONFLICT" | "ABORTED") => {
-                (Code::CommitConflict, "somebody else changed it at the same time", "Look at it again, and repeat if it is still needed.")
-            }
+            (_, "RESOURCE_CONFLICT" | "ABORTED") => (
+                Code::CommitConflict,
+                "somebody else changed it at the same time",
+                "Look at it again, and repeat if it is still needed.",
+            ),
             (_, kind) if kind.ends_with("ALREADY_EXISTS") => {
                 (Code::WorkspaceRefused, "it exists already", "Choose another name, or use what is there.")
             }
@@ -236,8 +242,12 @@ mod tests {
 
     #[test]
     fn refusals_keep_the_servers_words_and_request_id() {
-        let error = refusal(404, r#"{"error_code":"TABLE_DOES_NOT_EXIST","message":"Table 'a.b.c' does not exist.",
-            "details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-9","serving_data":""}]}"#).into_error();
+        let error = refusal(
+            404,
+            r#"{"error_code":"TABLE_DOES_NOT_EXIST","message":"Table 'a.b.c' does not exist.",
+            "details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-9","serving_data":""}]}"#,
+        )
+        .into_error();
         assert_eq!(error.code, Code::TableNotFound);
         assert_eq!(error.causes, ["HTTP 404: TABLE_DOES_NOT_EXIST: Table 'a.b.c' does not exist.", "request id r-9"]);
         let error = refusal(400, r#"{"error_code":400,"message":"x"}"#).into_error();

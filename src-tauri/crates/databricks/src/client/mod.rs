@@ -31,6 +31,7 @@ use limiter::Turn;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -82,6 +83,38 @@ impl<T> Answer<T> {
 /// No answer that is read at once is longer: a listing's page has some megabytes at most, inline results 25 MiB.
 const LONGEST_ANSWER: usize = 96 << 20;
 
+/// How a request's body comes, and how much of the answer is waited for.
+#[derive(Clone, Copy)]
+enum Sending<'a> {
+    Whole,
+    Beginning,
+    Upload { content: &'a Content, within: Duration },
+}
+
+enum Received {
+    Whole(Answer<Bytes>),
+    Begun(Box<reqwest::Response>),
+}
+
+/// A body that is made anew for each attempt.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Memory(Bytes),
+    File(PathBuf),
+}
+
+impl Content {
+    async fn open(&self) -> Result<reqwest::Body> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.clone().into()),
+            Self::File(path) => match tokio::fs::File::open(path).await {
+                Ok(file) => Ok(file.into()),
+                Err(e) => Err(Error::invalid("the file cannot be read").about(path.display()).with_cause(e)),
+            },
+        }
+    }
+}
+
 /// The outcome of one sending, and whether another may follow.
 enum Tried<T> {
     Done(T),
@@ -98,9 +131,10 @@ impl Client {
     /// `workspace_id` is needed at unified hosts only.
     pub fn new(host: Host, workspace_id: Option<&str>, auth: Auth, conduct: &Conduct) -> Result<Self> {
         let workspace_id = match workspace_id.map(str::trim).filter(|id| !id.is_empty()) {
-            Some(id) => Some(HeaderValue::from_str(id).map_err(|e| {
-                Error::invalid("the workspace's id is a number").about(id).with_cause(e)
-            })?),
+            Some(id) => Some(
+                HeaderValue::from_str(id)
+                    .map_err(|e| Error::invalid("the workspace's id is a number").about(id).with_cause(e))?,
+            ),
             None => None,
         };
         let inner = Inner {
@@ -170,24 +204,24 @@ impl Client {
     }
 
     pub(crate) async fn bytes(&self, call: Call) -> Result<Answer<Bytes>, Failure> {
-        let whole = call.patience.unwrap_or(self.inner.answer);
-        self.repeated(&call, async |turn, token| {
-            let asked = self.asked(&call);
-            let once = self.once(&call, turn, token, &asked);
-            tokio::time::timeout(whole, once).await.unwrap_or_else(|_| silent(&call, &asked, whole))
-        })
-        .await
+        match self.repeated(&call, Sending::Whole).await? {
+            Received::Whole(answer) => Ok(answer),
+            Received::Begun(answer) => Ok(Answer { request_id: request_id(answer.headers()), value: Bytes::new() }),
+        }
     }
 
     /// The answer's beginning. Its body is read by the caller, who does not wait longer than [`Client::silence`] for a piece.
     pub(crate) async fn open(&self, call: &Call) -> Result<reqwest::Response, Failure> {
-        let silence = self.silence();
-        self.repeated(call, async |turn, token| {
-            let asked = self.asked(call);
-            let begun = self.begun(call, turn, token, &asked);
-            tokio::time::timeout(silence, begun).await.unwrap_or_else(|_| silent(call, &asked, silence))
-        })
-        .await
+        match self.repeated(call, Sending::Beginning).await? {
+            Received::Begun(answer) => Ok(*answer),
+            Received::Whole(_) => {
+                Err(Failure::Failed(Error::internal("a whole answer came where a beginning was asked for")))
+            }
+        }
+    }
+
+    pub(crate) async fn upload(&self, call: &Call, content: &Content, within: Duration) -> Result<(), Failure> {
+        self.repeated(call, Sending::Upload { content, within }).await.map(drop)
     }
 
     pub(crate) fn silence(&self) -> Duration {
@@ -198,32 +232,37 @@ impl Client {
         self.inner.pace
     }
 
-    /// For bodies that are streamed from somewhere, and made anew for each attempt.
-    pub(crate) async fn upload(
-        &self,
-        call: &Call,
-        within: Duration,
-        body: impl AsyncFn() -> Result<reqwest::Body>,
-    ) -> Result<(), Failure> {
+    async fn attempt(&self, call: &Call, sending: Sending<'_>, turn: &Turn, token: &Secret) -> Tried<Received> {
         let asked = self.asked(call);
-        self.repeated(call, async |turn, token| {
-            let body = match body().await {
-                Ok(body) => body,
-                Err(error) => return Tried::Over(Failure::Failed(error)),
+        let within = match sending {
+            Sending::Whole => call.patience.unwrap_or(self.inner.answer),
+            Sending::Beginning => self.inner.answer,
+            Sending::Upload { within, .. } => within,
+        };
+        let sent = async {
+            let request = self.request(call, token);
+            let request = match sending {
+                Sending::Whole | Sending::Beginning => request,
+                Sending::Upload { content, .. } => match content.open().await {
+                    Ok(body) => request.header(CONTENT_TYPE, "application/octet-stream").body(body),
+                    Err(error) => return Tried::Over(Failure::Failed(error)),
+                },
             };
-            let request = self.request(call, token).body(body).header(CONTENT_TYPE, "application/octet-stream");
-            let sent = self.judged(call, turn, request, token, &asked);
-            tokio::time::timeout(within, sent).await.unwrap_or_else(|_| silent(call, &asked, within))
-        })
-        .await
-        .map(drop)
+            match (self.judged(call, turn, request, token, &asked).await, sending) {
+                (Tried::Done(answer), Sending::Whole) => self.read(call, answer, &asked).await,
+                (Tried::Done(answer), _) => Tried::Done(Received::Begun(Box::new(answer))),
+                (Tried::Again { failure, wait }, _) => Tried::Again { failure, wait },
+                (Tried::Unauthorised(refusal), _) => Tried::Unauthorised(refusal),
+                (Tried::Over(failure), _) => Tried::Over(failure),
+            }
+        };
+        match tokio::time::timeout(within, sent).await {
+            Ok(tried) => tried,
+            Err(_) => silent(call, &asked, within),
+        }
     }
 
-    async fn repeated<T>(
-        &self,
-        call: &Call,
-        once: impl AsyncFn(&Turn, &Secret) -> Tried<T>,
-    ) -> Result<T, Failure> {
+    async fn repeated(&self, call: &Call, sending: Sending<'_>) -> Result<Received, Failure> {
         let Inner { auth, pace, limiters, host, .. } = &*self.inner;
         let limiter = limiters.of(host.origin(), call.family);
         let begun = Instant::now();
@@ -232,7 +271,7 @@ impl Client {
         loop {
             let token = auth.token().await.map_err(Failure::Failed)?;
             let turn = limiter.turn().await;
-            let tried = once(&turn, &token).await;
+            let tried = self.attempt(call, sending, &turn, &token).await;
             drop(turn);
             let (failure, wait) = match tried {
                 Tried::Done(value) => return Ok(value),
@@ -267,8 +306,12 @@ impl Client {
         if let Some(id) = &inner.workspace_id {
             headers.insert(HeaderName::from_static("x-databricks-workspace-id"), id.clone());
         }
-        let mut request =
-            inner.http.request(call.method.clone(), address).headers(headers).query(&call.query).bearer_auth(token.expose());
+        let mut request = inner
+            .http
+            .request(call.method.clone(), address)
+            .headers(headers)
+            .query(&call.query)
+            .bearer_auth(token.expose());
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
@@ -278,13 +321,8 @@ impl Client {
         }
     }
 
-    async fn once(&self, call: &Call, turn: &Turn, token: &Secret, asked: &str) -> Tried<Answer<Bytes>> {
-        let answer = match self.begun(call, turn, token, asked).await {
-            Tried::Done(answer) => answer,
-            Tried::Again { failure, wait } => return Tried::Again { failure, wait },
-            Tried::Unauthorised(refusal) => return Tried::Unauthorised(refusal),
-            Tried::Over(failure) => return Tried::Over(failure),
-        };
+    /// The whole of an answer that has begun well.
+    async fn read(&self, call: &Call, answer: reqwest::Response, asked: &str) -> Tried<Received> {
         let request_id = request_id(answer.headers());
         let html = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         match whole(answer).await {
@@ -293,17 +331,13 @@ impl Client {
             Ok(body) if !body.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() => {
                 maybe_again(call, garbled(asked, "what came back is not JSON"))
             }
-            Ok(value) => Tried::Done(Answer { value, request_id }),
+            Ok(value) => Tried::Done(Received::Whole(Answer { value, request_id })),
             Err(Cut::Lost(e)) => maybe_again(call, unreachable(asked, e)),
             Err(Cut::TooLong) => Tried::Over(failed(
                 call,
                 garbled(asked, format!("the answer has more than {} MiB", LONGEST_ANSWER >> 20)),
             )),
         }
-    }
-
-    async fn begun(&self, call: &Call, turn: &Turn, token: &Secret, asked: &str) -> Tried<reqwest::Response> {
-        self.judged(call, turn, self.request(call, token), token, asked).await
     }
 
     async fn judged(
@@ -398,7 +432,9 @@ fn too_long(failure: Failure, wait: Duration) -> Failure {
 }
 
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "x-databricks-request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_string))
+    ["x-request-id", "x-databricks-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_string))
 }
 
 enum Cut {

@@ -29,12 +29,10 @@ async fn asked(server: &Server, call: Call) -> Result<Value> {
 
 #[tokio::test]
 async fn reading_survives_what_passes() {
-    let replies: Vec<fn() -> Reply> = vec![
-        || Reply::Cut,
-        || refused(500, "INTERNAL_ERROR"),
-        || Reply::With(503, vec![], b"<html>".to_vec()),
-        || ok(json!({"x": 1})),
-    ];
+    let replies: Vec<fn() -> Reply> =
+        vec![|| Reply::Cut, || refused(500, "INTERNAL_ERROR"), || Reply::With(503, vec![], b"<html>".to_vec()), || {
+            ok(json!({"x": 1}))
+        }];
     let server = scripted(replies).await;
     assert_eq!(asked(&server, get()).await.unwrap(), json!({"x": 1}));
     assert_eq!(server.count("GET", PATH), 4);
@@ -136,23 +134,30 @@ async fn retry_after_is_honoured_in_both_forms_and_seen_in_the_budget() {
 
 #[tokio::test]
 async fn a_storm_of_429_ends_in_success_for_all() {
+    const REQUESTS: u64 = 80;
     let taken = Mutex::new((Instant::now(), 0_u32));
-    // Twenty requests in any tenth of a second.
+    // Thirty a second, where we begin with fifty.
     let server = Server::start(move |_| {
         let mut taken = taken.lock().unwrap();
         if taken.0.elapsed() > Duration::from_millis(100) {
             *taken = (Instant::now(), 0);
         }
         taken.1 += 1;
-        if taken.1 > 20 { refused(429, "REQUEST_LIMIT_EXCEEDED") } else { ok(json!({})) }
+        if taken.1 > 3 { refused(429, "REQUEST_LIMIT_EXCEEDED") } else { ok(json!({})) }
     })
     .await;
     let mut conduct = conduct();
-    conduct.pace = Pace { first: Duration::from_millis(50), longest: Duration::from_millis(400), attempts: 8, ..conduct.pace };
+    let first = Duration::from_millis(50);
+    conduct.pace = Pace { first, longest: first * 8, attempts: 10, ..conduct.pace };
     let client = Client::new(server.host(), None, Auth::token_of(Secret::new("t")).unwrap(), &conduct).unwrap();
     let call = || Call::get(Family::UnityCatalog, PATH);
-    let all: Vec<Result<Value>> = futures::stream::iter(0..200).map(|_| client.ask(call())).buffer_unordered(32).collect().await;
+    let requests = (0..REQUESTS).map(|_| client.ask::<Value>(call()));
+    let all: Vec<Result<Value>> = futures::stream::iter(requests).buffer_unordered(32).collect().await;
     assert!(all.iter().all(Result::is_ok), "{:?}", all.iter().find(|one| one.is_err()));
+    let budget = &client.budget()[0];
+    assert!(budget.throttled > 0 && budget.rate < 50.0, "{budget:?}");
+    // It learned: without, nearly all of the first rush and much of what follows would be refused.
+    assert!(budget.throttled < REQUESTS, "{budget:?}");
 }
 
 #[tokio::test]

@@ -53,7 +53,9 @@ pub fn choose_runtime(offered: &[SparkVersion], choice: RuntimeChoice) -> Result
         .ok_or_else(|| {
             let (major, minor) = choice.at_least;
             Error::new(Code::Unsupported, format!("the workspace offers no runtime from {major}.{minor} on that fits"))
-                .with_hint("Ask an administrator for a newer Databricks Runtime, or allow runtimes without long-term support.")
+                .with_hint(
+                    "Ask an administrator for a newer Databricks Runtime, or allow runtimes without long-term support.",
+                )
         })
 }
 
@@ -65,7 +67,10 @@ pub fn choose_node(offered: &[NodeType], cores: u32, memory_mb: i64) -> Result<&
         !node.is_deprecated && !node.is_hidden && node.num_gpus == 0 && status.is_empty()
     };
     let fits = |node: &&NodeType| {
-        node.photon_driver_capable && node.photon_worker_capable && node.num_cores >= f64::from(cores) && node.memory_mb >= memory_mb
+        node.photon_driver_capable
+            && node.photon_worker_capable
+            && node.num_cores >= f64::from(cores)
+            && node.memory_mb >= memory_mb
     };
     let disks = |node: &NodeType| {
         node.node_instance_type.as_ref().is_some_and(|kind| kind.local_disks + kind.local_nvme_disks > 0)

@@ -116,7 +116,9 @@ pub fn photon_cluster(wanted: PhotonCluster) -> Result<ClusterSpec> {
         return Err(Error::invalid(format!("a cluster takes at most {MOST_TAGS} tags")));
     }
     if wanted.spark_version.contains("-photon-") {
-        return Err(Error::invalid("Photon is asked for by the engine, not by the runtime's key").about(wanted.spark_version));
+        return Err(
+            Error::invalid("Photon is asked for by the engine, not by the runtime's key").about(wanted.spark_version)
+        );
     }
     let availability = |on: &str, off: &str| if wanted.spot { on.to_string() } else { off.to_string() };
     let fixed = min_workers == max_workers;

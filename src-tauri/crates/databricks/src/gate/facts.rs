@@ -80,7 +80,9 @@ impl Client {
     }
 
     async fn schema_facts(&self, target: &Target, me: &Me) -> Result<SchemaFacts> {
-        let Some(schema) = seen(self.schema(&target.catalog, &target.schema).await)? else { return Ok(SchemaFacts::default()) };
+        let Some(schema) = seen(self.schema(&target.catalog, &target.schema).await)? else {
+            return Ok(SchemaFacts::default());
+        };
         let name = format!("{}.{}", target.catalog, target.schema);
         let grants = self.grants(Securable::Schema, &name, me).await?;
         Ok(SchemaFacts { exists: true, owner: schema.owner, securable_kind: schema.securable_kind, grants })
@@ -99,7 +101,9 @@ impl Client {
             match self.effective_permissions(securable, name, Some(principal)).await {
                 Ok(assignments) => grants.assignments.extend(assignments),
                 // A group of the workspace that Unity Catalog does not know has no rights there.
-                Err(error) if matches!(error.code, Code::ObjectNotFound | Code::WorkspaceRefused) && principal != me.user_name => {}
+                Err(error)
+                    if matches!(error.code, Code::ObjectNotFound | Code::WorkspaceRefused)
+                        && principal != me.user_name => {}
                 Err(error) if error.code == Code::AccessDenied && principal == EVERYBODY => {}
                 Err(error) if error.code == Code::AccessDenied => grants.hidden = Some(error),
                 Err(error) => return Err(error),

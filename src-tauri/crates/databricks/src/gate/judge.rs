@@ -105,7 +105,8 @@ impl ApiCall {
 
 pub fn judge(facts: &GateFacts) -> Gate {
     let me = &facts.me;
-    let mut gate = Gate { host: facts.host.clone(), principal: me.user_name.clone(), unmet: Vec::new(), met: Vec::new() };
+    let mut gate =
+        Gate { host: facts.host.clone(), principal: me.user_name.clone(), unmet: Vec::new(), met: Vec::new() };
     match facts.metastore.external_access_enabled {
         Some(true) => gate.met.push(format!("external data access is on in the metastore {}", facts.metastore.name)),
         off => gate.unmet.push(external_access(facts, off)),
@@ -121,7 +122,9 @@ pub fn judge(facts: &GateFacts) -> Gate {
             continue;
         }
         match reason(me, catalog, schema) {
-            Some(reason) => gate.met.push(format!("EXTERNAL USE SCHEMA on {}.{}: {reason}", target.catalog, target.schema)),
+            Some(reason) => {
+                gate.met.push(format!("EXTERNAL USE SCHEMA on {}.{}: {reason}", target.catalog, target.schema))
+            }
             None => gate.unmet.push(external_use(facts, target, catalog, schema)),
         }
     }
@@ -212,10 +215,15 @@ fn external_use(facts: &GateFacts, target: &Target, catalog: &CatalogFacts, sche
     let on_catalog = default_storage || !schema.exists;
     let (level, name, path) = match on_catalog {
         true => ("CATALOG", quoted([target.catalog.as_str()]), format!("catalog/{}", segment(&target.catalog))),
-        false => ("SCHEMA", quoted([target.catalog.as_str(), target.schema.as_str()]), format!("schema/{}", segment(&full_name))),
+        false => (
+            "SCHEMA",
+            quoted([target.catalog.as_str(), target.schema.as_str()]),
+            format!("schema/{}", segment(&full_name)),
+        ),
     };
     let ourselves = catalog.owner.as_deref().is_some_and(|owner| me.is(owner));
-    let mut why = format!("{} lacks EXTERNAL USE SCHEMA, which ALL PRIVILEGES and ownership do not include", me.user_name);
+    let mut why =
+        format!("{} lacks EXTERNAL USE SCHEMA, which ALL PRIVILEGES and ownership do not include", me.user_name);
     if !schema.exists {
         why.push_str("; the schema is not there yet, so the grant has to be on the catalog");
     } else if default_storage {

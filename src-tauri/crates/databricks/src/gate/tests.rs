@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 
 fn me() -> Me {
     let group = |name: &str| Group { display: Some(name.into()), value: None, membership: None };
-    Me { id: "1".into(), user_name: "me@x.example".into(), display_name: None, active: Some(true), groups: vec![group("movers")] }
+    Me {
+        id: "1".into(),
+        user_name: "me@x.example".into(),
+        display_name: None,
+        active: Some(true),
+        groups: vec![group("movers")],
+    }
 }
 
 fn grants(principal: &str, privilege: &str) -> Grants {

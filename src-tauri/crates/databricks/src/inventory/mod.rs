@@ -51,11 +51,16 @@ pub enum Found {
     Schema(Box<Schema>),
     Table(Box<Row>),
     /// As it was when `known` was written.
-    Unchanged { full_name: String },
+    Unchanged {
+        full_name: String,
+    },
     /// What is before this is complete up to here: keep it together with the rows.
     Reached(Place),
     /// Could not be listed; the others go on. It is tried again by the next walk.
-    Failed { object: String, error: Error },
+    Failed {
+        object: String,
+        error: Error,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

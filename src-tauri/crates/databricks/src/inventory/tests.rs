@@ -23,7 +23,9 @@ fn metastore(asked: &Asked) -> Reply {
             json!([{"name": "lake", "catalog_type": "FOREIGN_CATALOG"}, {"name": "system", "catalog_type": "SYSTEM_CATALOG"}, {"name": "empty"}]),
             None,
         ),
-        ("/api/2.1/unity-catalog/schemas", ..) if asked.query("catalog_name") == "empty" => refused(404, "CATALOG_DOES_NOT_EXIST"),
+        ("/api/2.1/unity-catalog/schemas", ..) if asked.query("catalog_name") == "empty" => {
+            refused(404, "CATALOG_DOES_NOT_EXIST")
+        }
         ("/api/2.1/unity-catalog/schemas", _, "") => page(
             "schemas",
             json!([{"name": "a", "catalog_name": "lake"}, {"name": "information_schema", "catalog_name": "lake"}]),
@@ -55,7 +57,10 @@ fn names(found: &[Found]) -> Vec<String> {
 }
 
 fn cursor_of(found: &[Found]) -> Cursor {
-    found.iter().filter_map(|found| if let Found::Reached(place) = found { Some(place.clone()) } else { None }).collect()
+    found
+        .iter()
+        .filter_map(|found| if let Found::Reached(place) = found { Some(place.clone()) } else { None })
+        .collect()
 }
 
 #[tokio::test]
@@ -191,8 +196,8 @@ async fn a_sign_in_that_ends_ends_the_walk() {
 
 #[tokio::test]
 async fn many_schemas_are_listed_at_once_in_bounded_memory() {
-    const SCHEMAS: usize = 40;
-    const PAGES: usize = 5;
+    const SCHEMAS: usize = 20;
+    const PAGES: usize = 3;
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(0)));
     let seen = most.clone();
     let server = Server::start(move |asked| match asked.path.as_str() {

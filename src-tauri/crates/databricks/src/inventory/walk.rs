@@ -53,7 +53,8 @@ fn wants_catalog(scope: &Scope, catalog: &Catalog) -> bool {
         let start = format!("{}.", catalog.name);
         names.range(start.clone()..).next().is_some_and(|name| name.starts_with(&start))
     });
-    let system = matches!(catalog.catalog_type, Some(CatalogType::System | CatalogType::Internal)) || catalog.name == "system";
+    let system =
+        matches!(catalog.catalog_type, Some(CatalogType::System | CatalogType::Internal)) || catalog.name == "system";
     by_name && in_schemas && (scope.system || !system)
 }
 
@@ -65,7 +66,10 @@ fn wants_schema(scope: &Scope, schema: &Schema) -> bool {
 
 /// Ends the walk: all that follows would fail in the same way.
 fn is_fatal(error: &Error) -> bool {
-    matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing | Code::KeychainUnavailable | Code::Cancelled)
+    matches!(
+        error.code,
+        Code::CredentialsRejected | Code::CredentialsMissing | Code::KeychainUnavailable | Code::Cancelled
+    )
 }
 
 fn failed(object: String, error: Error) -> Result<Found> {
@@ -79,7 +83,9 @@ fn schemas(client: &Client, scope: &Arc<Scope>, catalog: Catalog) -> BoxStream<'
     let rest = listed
         .try_filter(move |schema| std::future::ready(wants_schema(&scope, schema)))
         .map(move |schema| match schema {
-            Ok(schema) => Ok(vec![Part::Found(Found::Schema(Box::new(schema.clone()))), Part::Tables(Box::new(schema))]),
+            Ok(schema) => {
+                Ok(vec![Part::Found(Found::Schema(Box::new(schema.clone()))), Part::Tables(Box::new(schema))])
+            }
             Err(error) => failed(name.clone(), error).map(|found| vec![Part::Found(found)]),
         })
         .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
@@ -130,17 +136,18 @@ async fn page(client: &Client, scope: &Scope, schema: &Schema, mut at: At) -> Re
     let page = match client.table_page(catalog, name, detail, at.token.as_deref()).await {
         Ok(page) => page,
         Err(failure) if at.kept && failure.refusal().is_some_and(|refusal| refusal.is_bad_request()) => {
-            tracing::info!(catalog, schema = name, "the place of an earlier walk is no longer known; the schema is listed anew");
+            tracing::info!(
+                catalog,
+                schema = name,
+                "the place of an earlier walk is no longer known; the schema is listed anew"
+            );
             at = At { token: None, from_start: true, kept: false, seen: Seen::default() };
             client.table_page(catalog, name, detail, None).await?
         }
         Err(failure) => return Err(failure.into()),
     };
-    let mut found: Vec<Found> = stream::iter(page.items)
-        .map(|table| look(client, scope, table))
-        .buffered(TABLES)
-        .try_collect()
-        .await?;
+    let mut found: Vec<Found> =
+        stream::iter(page.items).map(|table| look(client, scope, table)).buffered(TABLES).try_collect().await?;
     let progress = match &page.next {
         Some(token) => Progress::Next { token: token.clone(), from_start: at.from_start },
         None => Progress::Done { complete: at.from_start },

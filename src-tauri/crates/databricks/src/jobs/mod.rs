@@ -11,12 +11,12 @@ mod tests;
 mod words;
 
 pub use request::{
-    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, SparkPythonTask, Submission,
-    Task, TaskDependency,
+    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, SparkPythonTask,
+    Submission, Task, TaskDependency,
 };
 pub use run::{
-    ClusterInstance, LifeCycle, Outcome, QueueDetails, ResultState, Run, RunOutput, RunState, RunStatus, RunTask, Stage,
-    State, TerminationCode, TerminationDetails, TerminationType,
+    ClusterInstance, LifeCycle, Outcome, QueueDetails, ResultState, Run, RunOutput, RunState, RunStatus, RunTask,
+    Stage, State, TerminationCode, TerminationDetails, TerminationType,
 };
 pub use words::{Words, words_of};
 
@@ -142,8 +142,11 @@ impl Client {
         let mut seen = std::collections::BTreeSet::new();
         while let Some(token) = run.next_page_token.take().filter(|token| !token.is_empty()) {
             if !seen.insert(token.clone()) {
-                return Err(Error::new(Code::WorkspaceRefused, "the tasks of the run go in a circle: a page's token came twice")
-                    .about(format!("run {run_id}")));
+                return Err(Error::new(
+                    Code::WorkspaceRefused,
+                    "the tasks of the run go in a circle: a page's token came twice",
+                )
+                .about(format!("run {run_id}")));
             }
             let more: Run = self.ask(call().query("page_token", token)).await?;
             run.tasks.extend(more.tasks);
@@ -157,7 +160,12 @@ impl Client {
         self.watch_run_every(run_id, FIRST_LOOK, LONGEST_LOOK)
     }
 
-    pub(crate) fn watch_run_every(&self, run_id: i64, first: Duration, longest: Duration) -> BoxStream<'static, Result<Run>> {
+    pub(crate) fn watch_run_every(
+        &self,
+        run_id: i64,
+        first: Duration,
+        longest: Duration,
+    ) -> BoxStream<'static, Result<Run>> {
         struct Watch {
             client: Client,
             last: Option<Vec<Stage>>,

@@ -129,7 +129,9 @@ const LONGEST_PARAMETERS: usize = 10_000;
 
 pub(super) fn with_token(submission: &Submission, token: &IdempotencyToken) -> Result<Value> {
     if submission.tasks.is_empty() || submission.tasks.len() > MOST_TASKS {
-        return Err(Error::invalid(format!("a one-time run has from 1 to {MOST_TASKS} tasks")).about(&submission.run_name));
+        return Err(
+            Error::invalid(format!("a one-time run has from 1 to {MOST_TASKS} tasks")).about(&submission.run_name)
+        );
     }
     for task in &submission.tasks {
         if task.job_cluster_key.is_some() {

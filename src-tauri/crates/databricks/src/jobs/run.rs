@@ -276,12 +276,15 @@ fn outcome(details: Option<&TerminationDetails>, state: Option<&State>, message:
         Some(ResultState::Success) => return Outcome::Succeeded,
         Some(ResultState::TimedOut) => return Outcome::TimedOut,
         Some(ResultState::Canceled) => return Outcome::Cancelled,
-        Some(ResultState::Excluded | ResultState::UpstreamFailed | ResultState::UpstreamCanceled | ResultState::Disabled) => {
+        Some(
+            ResultState::Excluded | ResultState::UpstreamFailed | ResultState::UpstreamCanceled | ResultState::Disabled,
+        ) => {
             return Outcome::Skipped(message.to_string());
         }
         _ => {}
     }
-    let message = details.and_then(|details| details.message.as_deref()).filter(|text| !text.is_empty()).unwrap_or(message);
+    let message =
+        details.and_then(|details| details.message.as_deref()).filter(|text| !text.is_empty()).unwrap_or(message);
     let code = details.and_then(|details| details.code.as_ref());
     match code {
         Some(TerminationCode::Success) => Outcome::Succeeded,

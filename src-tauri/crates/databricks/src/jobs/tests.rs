@@ -12,11 +12,14 @@ fn stages_of_both_versions_are_read() {
     let new = |status: serde_json::Value| run(json!({"status": status})).stage();
     assert_eq!(new(json!({"state": "PENDING"})), Stage::Starting);
     assert_eq!(new(json!({"state": "FLOATING"})), Stage::Unknown("FLOATING".into()));
-    let queued = new(json!({"state": "QUEUED", "queue_details": {"code": "ACTIVE_RUNS_LIMIT_REACHED", "message": "m"}}));
+    let queued =
+        new(json!({"state": "QUEUED", "queue_details": {"code": "ACTIVE_RUNS_LIMIT_REACHED", "message": "m"}}));
     assert_eq!(queued, Stage::Queued("the workspace runs as many jobs as it may at once".into()));
     let queued = new(json!({"state": "QUEUED", "queue_details": {"code": "NEW_REASON", "message": "the moon"}}));
     assert_eq!(queued, Stage::Queued("the moon".into()));
-    let ended = |code: &str| new(json!({"state": "TERMINATED", "termination_details": {"code": code, "message": "m", "type": "X"}}));
+    let ended = |code: &str| {
+        new(json!({"state": "TERMINATED", "termination_details": {"code": code, "message": "m", "type": "X"}}))
+    };
     assert_eq!(ended("SUCCESS"), Stage::Over(Outcome::Succeeded));
     assert_eq!(ended("USER_CANCELED"), Stage::Over(Outcome::Cancelled));
     let Stage::Over(Outcome::Failed(words)) = ended("CLOUD_FAILURE") else { panic!() };
@@ -27,7 +30,10 @@ fn stages_of_both_versions_are_read() {
     assert_eq!(old(json!({"life_cycle_state": "RUNNING"})), Stage::Running);
     let timed_out = old(json!({"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT"}));
     assert_eq!(timed_out, Stage::Over(Outcome::TimedOut));
-    assert_eq!(old(json!({"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"})), Stage::Over(Outcome::Succeeded));
+    assert_eq!(
+        old(json!({"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"})),
+        Stage::Over(Outcome::Succeeded)
+    );
     assert!(matches!(old(json!({"life_cycle_state": "INTERNAL_ERROR"})), Stage::Over(Outcome::Failed(_))));
     // Over, and nobody says how: not a success.
     assert!(matches!(old(json!({"life_cycle_state": "TERMINATED"})), Stage::Over(Outcome::Failed(_))));
@@ -75,7 +81,8 @@ fn a_submission_that_the_api_would_refuse_is_not_sent() {
 
 #[test]
 fn libraries_are_written_as_the_api_reads_them() {
-    let libraries = [Library::Pypi { package: "great_expectations==1.24.1".into() }, Library::Whl("/Volumes/a.whl".into())];
+    let libraries =
+        [Library::Pypi { package: "great_expectations==1.24.1".into() }, Library::Whl("/Volumes/a.whl".into())];
     let expected = json!([{"pypi": {"package": "great_expectations==1.24.1"}}, {"whl": "/Volumes/a.whl"}]);
     assert_eq!(serde_json::to_value(libraries).unwrap(), expected);
 }

@@ -22,14 +22,20 @@ pub fn words_of(code: Option<&TerminationCode>, message: &str) -> Words {
         Some(T::Success) => ("it succeeded", "", false),
         Some(T::SuccessWithFailures) => ("some of its tasks failed", "Look at the tasks.", false),
         Some(T::UserCanceled) => ("somebody cancelled it", "Run it again if that was not meant.", false),
-        Some(T::Canceled) => ("the workspace cancelled it, for example after its time limit", "Look at the time limit.", false),
+        Some(T::Canceled) => {
+            ("the workspace cancelled it, for example after its time limit", "Look at the time limit.", false)
+        }
         Some(T::Skipped) => ("it was skipped", "See the message.", false),
         Some(T::InternalError) => ("the workspace failed inside", "Run it again.", LATER),
         Some(T::DriverError) => {
             ("the driver stopped answering, most often for lack of memory", "Run it again with a larger driver.", LATER)
         }
-        Some(T::ClusterError) => ("the cluster could not start or ended early", "See the message, and run it again.", LATER),
-        Some(T::RepositoryCheckoutFailed) => ("the source repository could not be read", "Check the job's git source.", false),
+        Some(T::ClusterError) => {
+            ("the cluster could not start or ended early", "See the message, and run it again.", LATER)
+        }
+        Some(T::RepositoryCheckoutFailed) => {
+            ("the source repository could not be read", "Check the job's git source.", false)
+        }
         Some(T::InvalidClusterRequest) => (
             "the cluster as asked for is not allowed or not possible",
             "See the message; a cluster policy may fix machine types, engine or tags. Choose what it allows.",
@@ -41,7 +47,9 @@ pub fn words_of(code: Option<&TerminationCode>, message: &str) -> Words {
         Some(T::FeatureDisabled) => {
             ("the workspace does not offer something that the run needs", "Ask an administrator to enable it.", false)
         }
-        Some(T::ClusterRequestLimitExceeded) => ("too many clusters were asked for at once", "Wait a few minutes.", LATER),
+        Some(T::ClusterRequestLimitExceeded) => {
+            ("too many clusters were asked for at once", "Wait a few minutes.", LATER)
+        }
         Some(T::StorageAccessError) => (
             "the storage could not be read or written",
             "Check the storage's firewall, and the rights of the principal that the job runs as.",
@@ -58,8 +66,12 @@ pub fn words_of(code: Option<&TerminationCode>, message: &str) -> Words {
             "Check that the cluster reaches the package index, or give the library as a file on a volume.",
             false,
         ),
-        Some(T::MaxConcurrentRunsExceeded) => ("the job runs as often as it may at once", "Wait for the other run.", LATER),
-        Some(T::MaxSparkContextsExceeded) => ("the cluster has too many tasks at once", "Run fewer tasks on one cluster.", LATER),
+        Some(T::MaxConcurrentRunsExceeded) => {
+            ("the job runs as often as it may at once", "Wait for the other run.", LATER)
+        }
+        Some(T::MaxSparkContextsExceeded) => {
+            ("the cluster has too many tasks at once", "Run fewer tasks on one cluster.", LATER)
+        }
         Some(T::ResourceNotFound) => {
             ("something that the run names is not there, such as the script or the cluster", "See the message.", false)
         }
@@ -75,7 +87,9 @@ pub fn words_of(code: Option<&TerminationCode>, message: &str) -> Words {
         Some(T::BudgetPolicyLimitExceeded) => {
             ("the budget policy allows no more", "Ask who looks after the budget.", false)
         }
-        Some(T::ClusterTerminatedByUser) => ("somebody ended the cluster", "Run it again if that was not meant.", false),
+        Some(T::ClusterTerminatedByUser) => {
+            ("somebody ended the cluster", "Run it again if that was not meant.", false)
+        }
         Some(T::Other(_)) => ("it ended for a reason newer than this program", "See the message.", false),
         None => ("it did not succeed", "See the message and the task's output.", false),
     };

@@ -200,8 +200,12 @@ impl Table {
             }
             Some(S::SnowflakeJdbc) => return Kind::SnowflakeOverJdbc,
             // The next source of federation will be named like the others.
-            Some(S::Other(text)) if text.contains("ICEBERG") && text.contains("_FOREIGN") => return Kind::ForeignIceberg,
-            Some(S::Other(text)) if text.contains("ICEBERG") && text.ends_with("_MANAGED") => return Kind::ManagedIceberg,
+            Some(S::Other(text)) if text.contains("ICEBERG") && text.contains("_FOREIGN") => {
+                return Kind::ForeignIceberg;
+            }
+            Some(S::Other(text)) if text.contains("ICEBERG") && text.ends_with("_MANAGED") => {
+                return Kind::ManagedIceberg;
+            }
             Some(S::Other(_)) | None => {}
         }
         let iceberg = matches!(self.data_source_format, Some(Format::Iceberg | Format::DeltaUniformIceberg));

@@ -30,7 +30,9 @@ impl Client {
         let call = Call::get(Family::UnityCatalog, path);
         match self.all(&call, "tag_assignments").await {
             Ok(tags) => Ok(Some(tags)),
-            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_denied() || refusal.status == 501 => Ok(None),
+            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_denied() || refusal.status == 501 => {
+                Ok(None)
+            }
             Err(failure) => Err(failure.into()),
         }
     }

@@ -32,7 +32,8 @@ fn kinds_are_told_by_the_securable_kind_first() {
     assert_eq!(kind("EXTERNAL", "PARQUET", None), Kind::Other);
     assert_eq!(kind("NEWEST", "NEWER", Some("NEW")), Kind::Other);
     let manifest = json!({"securable_kind": "TABLE_DELTA_ICEBERG_MANAGED", "capabilities": ["X"]});
-    let by_manifest = table(json!({"table_type": "MANAGED", "data_source_format": "DELTA", "securable_kind_manifest": manifest}));
+    let by_manifest =
+        table(json!({"table_type": "MANAGED", "data_source_format": "DELTA", "securable_kind_manifest": manifest}));
     assert_eq!(by_manifest.kind(), Kind::ManagedIceberg);
     let properties = json!({"delta.enableIcebergWriterCompatV1": "true"});
     let by_property = table(json!({"table_type": "MANAGED", "data_source_format": "DELTA", "properties": properties}));
@@ -82,8 +83,11 @@ async fn grants_are_written_as_one_change_for_each_principal() {
     let add = [one("a", "SELECT"), one("b", "MODIFY")];
     server.client().change_permissions(Securable::Table, "c.s.t", &add, &[one("a", "MODIFY")]).await.unwrap();
     let asked = server.last("PATCH", "/api/2.1/unity-catalog/permissions/table/c.s.t");
-    assert_eq!(asked.json(), json!({"changes": [
-        {"principal": "a", "add": ["SELECT"], "remove": ["MODIFY"]}, {"principal": "b", "add": ["MODIFY"], "remove": []}]}));
+    assert_eq!(
+        asked.json(),
+        json!({"changes": [
+        {"principal": "a", "add": ["SELECT"], "remove": ["MODIFY"]}, {"principal": "b", "add": ["MODIFY"], "remove": []}]})
+    );
     server.client().set_owner(Securable::Table, "c.s.t", "boss").await.unwrap();
     assert_eq!(server.last("PATCH", "/api/2.1/unity-catalog/tables/c.s.t").json(), json!({"owner": "boss"}));
 }
@@ -91,10 +95,14 @@ async fn grants_are_written_as_one_change_for_each_principal() {
 #[tokio::test]
 async fn tags_that_cannot_be_had_are_not_none_at_all() {
     let server = Server::start(|asked| match asked.path.as_str() {
-        "/api/2.1/unity-catalog/entity-tag-assignments/tables/c.s.t/tags" => {
-            page("tag_assignments", json!([{"entity_name": "c.s.t", "tag_key": "pii", "tag_value": "yes"}, {"tag_key": "k"}]), None)
+        "/api/2.1/unity-catalog/entity-tag-assignments/tables/c.s.t/tags" => page(
+            "tag_assignments",
+            json!([{"entity_name": "c.s.t", "tag_key": "pii", "tag_value": "yes"}, {"tag_key": "k"}]),
+            None,
+        ),
+        "/api/2.1/unity-catalog/entity-tag-assignments/columns/c.s.t.a/tags" => {
+            page("tag_assignments", json!([]), None)
         }
-        "/api/2.1/unity-catalog/entity-tag-assignments/columns/c.s.t.a/tags" => page("tag_assignments", json!([]), None),
         "/api/2.1/unity-catalog/entity-tag-assignments/schemas/c.s/tags" => refused(404, "ENDPOINT_NOT_FOUND"),
         _ => refused(403, "PERMISSION_DENIED"),
     })
@@ -110,11 +118,15 @@ async fn tags_that_cannot_be_had_are_not_none_at_all() {
 #[tokio::test]
 async fn what_is_there_is_found_and_what_is_not_is_none() {
     let server = Server::start(|asked| match asked.path.as_str() {
-        "/api/2.1/unity-catalog/metastore_summary" => ok(json!({"metastore_id": "m", "name": "n", "external_access_enabled": true})),
+        "/api/2.1/unity-catalog/metastore_summary" => {
+            ok(json!({"metastore_id": "m", "name": "n", "external_access_enabled": true}))
+        }
         "/api/2.1/unity-catalog/catalogs" => {
             page("catalogs", json!([{"name": "c", "catalog_type": "FOREIGN_CATALOG", "connection_name": "glue"}]), None)
         }
-        "/api/2.1/unity-catalog/schemas" => page("schemas", json!([{"name": "s", "catalog_name": asked.query("catalog_name")}]), None),
+        "/api/2.1/unity-catalog/schemas" => {
+            page("schemas", json!([{"name": "s", "catalog_name": asked.query("catalog_name")}]), None)
+        }
         "/api/2.1/unity-catalog/table-summaries" => {
             assert_eq!(asked.query("table_name_pattern"), "a%");
             page("tables", json!([{"full_name": "c.s.a", "table_type": "FOREIGN"}]), None)
