@@ -153,7 +153,8 @@ fn installed(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
         .find(|file| real(file))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -72,11 +72,6 @@ impl Listener {
         format!("http://localhost:{}", self.port)
     }
 
-    #[cfg(test)]
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// The first answer that carries our state. Others are turned away and waited past: any page on the web can send the
     /// browser here. Returns how many there were with another state, if none came in time.
     pub(crate) async fn arrival(self, state: Secret, patience: Duration) -> Result<(Arrival, JoinSet<()>), usize> {

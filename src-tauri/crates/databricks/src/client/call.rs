@@ -5,7 +5,6 @@ use bytes::Bytes;
 use icebridge_model::{Error, Result};
 use reqwest::Method;
 use serde::Serialize;
-use std::time::Duration;
 
 /// What a second sending of the same request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +25,11 @@ pub(crate) struct Call {
     pub headers: Vec<(&'static str, String)>,
     pub family: Family,
     pub repeat: Repeat,
-    /// For the whole answer, if not as usual.
-    pub patience: Option<Duration>,
 }
 
 impl Call {
     fn new(method: Method, family: Family, path: impl Into<String>, repeat: Repeat) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: Vec::new(),
-            body: None,
-            headers: Vec::new(),
-            family,
-            repeat,
-            patience: None,
-        }
+        Self { method, path: path.into(), query: Vec::new(), body: None, headers: Vec::new(), family, repeat }
     }
     pub fn get(family: Family, path: impl Into<String>) -> Self {
         Self::new(Method::GET, family, path, Repeat::Harmless)
@@ -82,13 +70,5 @@ impl Call {
             serde_json::to_vec(body).map_err(|e| Error::internal("a request cannot be written").with_cause(e))?;
         self.body = Some((text.into(), "application/json"));
         Ok(self)
-    }
-    pub fn bytes(mut self, body: Bytes) -> Self {
-        self.body = Some((body, "application/octet-stream"));
-        self
-    }
-    pub fn patient(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
-        self
     }
 }

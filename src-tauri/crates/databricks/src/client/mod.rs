@@ -235,8 +235,7 @@ impl Client {
     async fn attempt(&self, call: &Call, sending: Sending<'_>, turn: &Turn, token: &Secret) -> Tried<Received> {
         let asked = self.asked(call);
         let within = match sending {
-            Sending::Whole => call.patience.unwrap_or(self.inner.answer),
-            Sending::Beginning => self.inner.answer,
+            Sending::Whole | Sending::Beginning => self.inner.answer,
             Sending::Upload { within, .. } => within,
         };
         let sent = async {
