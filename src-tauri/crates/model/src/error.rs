@@ -67,6 +67,18 @@ codes! {
     Cancelled = "cancelled", User;
     StateLocked = "state-locked", User;
     StateBroken = "state-broken", User;
+    /// No answer from a Databricks workspace, account console or token server.
+    WorkspaceUnreachable = "workspace-unreachable", User;
+    /// The workspace understood the request and will not do it.
+    WorkspaceRefused = "workspace-refused", User;
+    /// The one who is signed in lacks the right.
+    AccessDenied = "access-denied", User;
+    /// A job, run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
+    ObjectNotFound = "object-not-found", User;
+    /// A request that changes something was sent and its answer was lost: look before asking again.
+    OutcomeUnknown = "outcome-unknown", User;
+    /// External data access, or EXTERNAL USE SCHEMA on a target schema, is missing.
+    GateClosed = "gate-closed", User;
     Internal = "internal", Ours;
 }
 

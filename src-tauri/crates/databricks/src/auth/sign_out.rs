@@ -1,0 +1,68 @@
+//! The end of a sign-in: told to the server, then forgotten here.
+
+use super::grant::Grant;
+use super::lock::Lock;
+use super::oauth::TokenRequest;
+use super::store::{GrantKey, TokenStore};
+use crate::client::unreachable;
+use crate::transport::Transport;
+use icebridge_model::{Error, Result};
+use std::path::Path;
+
+/// What became of the tokens at the server. Here they are gone in every case.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Revocation {
+    Revoked,
+    /// Nobody was signed in.
+    NothingThere,
+    /// The server names no address for it: the access token ends by itself, within the hour as a rule, and the refresh
+    /// token with the lifetime that an administrator has set.
+    NotOffered,
+    /// The tokens live on at the server until they end by themselves.
+    Failed(Error),
+}
+
+pub async fn sign_out(
+    store: &dyn TokenStore,
+    key: &GrantKey,
+    locks: &Path,
+    transport: &Transport,
+) -> Result<Revocation> {
+    // So that no other process stores a renewed one after we have erased.
+    let _lock = Lock::of(locks, key).await?;
+    let Some(text) = store.get(key).await? else { return Ok(Revocation::NothingThere) };
+    let revocation = match Grant::from_secret(&text) {
+        Ok(grant) => match revoke(&grant, transport).await {
+            Ok(true) => Revocation::Revoked,
+            Ok(false) => Revocation::NotOffered,
+            Err(error) => Revocation::Failed(error),
+        },
+        // What cannot be read cannot be revoked, but it can be erased.
+        Err(error) => Revocation::Failed(error),
+    };
+    store.erase(key).await?;
+    Ok(revocation)
+}
+
+/// False: the server does not offer it.
+async fn revoke(grant: &Grant, transport: &Transport) -> Result<bool> {
+    let Some(endpoint) = &grant.revocation_endpoint else { return Ok(false) };
+    let http = transport.open()?;
+    // The refresh token first: it is the one that lasts.
+    let tokens = grant.refresh_token.iter().map(|token| ("refresh_token", token));
+    for (kind, token) in tokens.chain([("access_token", &grant.access_token)]) {
+        let request = TokenRequest {
+            endpoint,
+            form: vec![("client_id", &grant.client_id), ("token_type_hint", kind)],
+            secrets: vec![("token", token)],
+            basic: None,
+        };
+        let answer = request.post(&http).await.map_err(|e| unreachable(endpoint, e))?;
+        let status = answer.status().as_u16();
+        if !(200..300).contains(&status) {
+            let body = answer.bytes().await.unwrap_or_default();
+            return Err(request.refused(status, &body).into());
+        }
+    }
+    Ok(true)
+}

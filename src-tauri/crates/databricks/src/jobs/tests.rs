@@ -1,0 +1,88 @@
+use super::*;
+use serde_json::json;
+
+fn run(document: serde_json::Value) -> Run {
+    let mut document = document;
+    document["run_id"] = json!(1);
+    serde_json::from_value(document).unwrap()
+}
+
+#[test]
+fn stages_of_both_versions_are_read() {
+    let new = |status: serde_json::Value| run(json!({"status": status})).stage();
+    assert_eq!(new(json!({"state": "PENDING"})), Stage::Starting);
+    assert_eq!(new(json!({"state": "FLOATING"})), Stage::Unknown("FLOATING".into()));
+    let queued =
+        new(json!({"state": "QUEUED", "queue_details": {"code": "ACTIVE_RUNS_LIMIT_REACHED", "message": "m"}}));
+    assert_eq!(queued, Stage::Queued("the workspace runs as many jobs as it may at once".into()));
+    let queued = new(json!({"state": "QUEUED", "queue_details": {"code": "NEW_REASON", "message": "the moon"}}));
+    assert_eq!(queued, Stage::Queued("the moon".into()));
+    let ended = |code: &str| {
+        new(json!({"state": "TERMINATED", "termination_details": {"code": code, "message": "m", "type": "X"}}))
+    };
+    assert_eq!(ended("SUCCESS"), Stage::Over(Outcome::Succeeded));
+    assert_eq!(ended("USER_CANCELED"), Stage::Over(Outcome::Cancelled));
+    let Stage::Over(Outcome::Failed(words)) = ended("CLOUD_FAILURE") else { panic!() };
+    assert!(words.again && words.message == "m" && words.code == "CLOUD_FAILURE");
+    let Stage::Over(Outcome::Failed(words)) = ended("COSMIC_RAYS") else { panic!() };
+    assert_eq!((words.code.as_str(), words.again), ("COSMIC_RAYS", false));
+    let old = |state: serde_json::Value| run(json!({"state": state})).stage();
+    assert_eq!(old(json!({"life_cycle_state": "RUNNING"})), Stage::Running);
+    let timed_out = old(json!({"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT"}));
+    assert_eq!(timed_out, Stage::Over(Outcome::TimedOut));
+    assert_eq!(
+        old(json!({"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"})),
+        Stage::Over(Outcome::Succeeded)
+    );
+    assert!(matches!(old(json!({"life_cycle_state": "INTERNAL_ERROR"})), Stage::Over(Outcome::Failed(_))));
+    // Over, and nobody says how: not a success.
+    assert!(matches!(old(json!({"life_cycle_state": "TERMINATED"})), Stage::Over(Outcome::Failed(_))));
+    assert!(matches!(old(json!({})), Stage::Unknown(_)));
+}
+
+#[test]
+fn intentions_have_tokens_the_api_takes() {
+    let token = IdempotencyToken::of(&["plan", "batch", "1"]);
+    assert_eq!(token.as_str().len(), 64);
+    assert_eq!(token, IdempotencyToken::of(&["plan", "batch", "1"]));
+    assert_ne!(IdempotencyToken::of(&["ab", "c"]), IdempotencyToken::of(&["a", "bc"]));
+}
+
+fn submission(tasks: Vec<Task>) -> Submission {
+    Submission {
+        run_name: "r".into(),
+        tasks,
+        environments: vec![],
+        timeout_seconds: None,
+        queue: Queue { enabled: true },
+        budget_policy_id: None,
+    }
+}
+
+fn task(parameter: &str) -> Task {
+    let python = SparkPythonTask { python_file: "/Workspace/a.py".into(), parameters: vec![parameter.into()] };
+    Task { task_key: "t".into(), spark_python_task: Some(python), ..Task::default() }
+}
+
+#[test]
+fn a_submission_that_the_api_would_refuse_is_not_sent() {
+    let token = IdempotencyToken::of(&["x"]);
+    let written = request::with_token(&submission(vec![task("--plan")]), &token).unwrap();
+    let expected = json!({
+        "run_name": "r", "idempotency_token": token.as_str(), "queue": {"enabled": true},
+        "tasks": [{"task_key": "t", "spark_python_task": {"python_file": "/Workspace/a.py", "parameters": ["--plan"]}}],
+    });
+    assert_eq!(written, expected);
+    let shared = Task { job_cluster_key: Some("k".into()), ..task("x") };
+    for wrong in [vec![], vec![shared], vec![task("ü")], vec![task(&"x".repeat(10_001))]] {
+        assert!(request::with_token(&submission(wrong), &token).is_err());
+    }
+}
+
+#[test]
+fn libraries_are_written_as_the_api_reads_them() {
+    let libraries =
+        [Library::Pypi { package: "great_expectations==1.24.1".into() }, Library::Whl("/Volumes/a.whl".into())];
+    let expected = json!([{"pypi": {"package": "great_expectations==1.24.1"}}, {"whl": "/Volumes/a.whl"}]);
+    assert_eq!(serde_json::to_value(libraries).unwrap(), expected);
+}

@@ -1,0 +1,129 @@
+//! The way out: TLS, proxy, time limits. As companies have them: a certificate authority of their own, and a proxy.
+
+use icebridge_model::secret::Secret;
+use icebridge_model::{Error, Result};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Names the product to the workspace, whose audit log shows it.
+pub const USER_AGENT: &str = concat!("IceBridge/", env!("CARGO_PKG_VERSION"));
+
+#[derive(Clone, Debug, Default)]
+pub enum Proxy {
+    /// HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, and what the system is set to.
+    #[default]
+    Environment,
+    /// None, whatever the environment says.
+    Direct,
+    /// For every request. A secret, since it may hold a password.
+    At(Secret),
+}
+
+#[derive(Clone, Debug)]
+pub struct Transport {
+    pub proxy: Proxy,
+    /// A PEM file whose certificates are trusted besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    pub connect: Duration,
+    /// For the whole of a request and its answer. Files may take longer, but not fall silent for as long.
+    pub answer: Duration,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            proxy: Proxy::Environment,
+            ca_file: None,
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Transport {
+    /// The certificates that other tools on this machine were told of. SSL_CERT_FILE is heeded by the TLS library itself.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let named = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+        let ca_file =
+            named.iter().find_map(|name| variable(name).filter(|path| !path.trim().is_empty())).map(PathBuf::from);
+        Self { ca_file, ..Self::default() }
+    }
+
+    pub(crate) fn open(&self) -> Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(self.connect)
+            // A workspace that sends us elsewhere means a sign-in page. Followed, it would look like a broken answer.
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(path) = &self.ca_file {
+            let hint = "Give a file with certificates in PEM form, as your company's administrators hand it out.";
+            let pem = std::fs::read(path).map_err(|e| {
+                Error::invalid("the file of certificates cannot be read")
+                    .about(path.display())
+                    .with_hint(hint)
+                    .with_cause(e)
+            })?;
+            let broken = |why: &str| {
+                Error::invalid(format!("the file of certificates {why}")).about(path.display()).with_hint(hint)
+            };
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|e| broken("cannot be understood").with_cause(e))?;
+            if certificates.is_empty() {
+                return Err(broken("holds no certificate"));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder = match &self.proxy {
+            Proxy::Environment => builder,
+            Proxy::Direct => builder.no_proxy(),
+            Proxy::At(address) => builder.proxy(reqwest::Proxy::all(address.expose()).map_err(|_| {
+                // The cause repeats the address.
+                Error::invalid("the proxy's address cannot be understood").with_hint(
+                    "A proxy is given as http://name:port, with user:password@ before the name if it asks for them.",
+                )
+            })?),
+        };
+        builder.build().map_err(|e| {
+            Error::invalid("the connection to workspaces cannot be set up")
+                .with_cause(e)
+                .with_hint("Check the certificates of the system and those in the settings.")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_file_of_certificates_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        for content in
+            [None, Some("no certificate"), Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")]
+        {
+            if let Some(content) = content {
+                std::fs::write(&file, content).unwrap();
+            }
+            let error = Transport { ca_file: Some(file.clone()), ..Transport::default() }.open().unwrap_err();
+            assert!(error.object.unwrap().ends_with("ca.pem"), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_repeated() {
+        let proxy = Proxy::At(Secret::new("http://me:canary@[::bad"));
+        let transport = Transport { proxy, ..Transport::default() };
+        let error = transport.open().unwrap_err();
+        assert!(!format!("{error} {error:?} {transport:?}").contains("canary"));
+    }
+
+    #[test]
+    fn the_environments_certificates_are_found() {
+        let of = |name: &'static str| {
+            Transport::from_environment(move |asked| (asked == name).then(|| "/ca.pem".into())).ca_file
+        };
+        assert_eq!(of("CURL_CA_BUNDLE"), Some(PathBuf::from("/ca.pem")));
+        assert_eq!(of("OTHER"), None);
+    }
+}

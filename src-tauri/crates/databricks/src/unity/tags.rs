@@ -1,0 +1,39 @@
+//! Tags. Not every workspace has the call yet.
+
+use super::ROOT;
+use super::permissions::Securable;
+use crate::client::{Call, Client, Failure, Family, segment};
+use icebridge_model::Result;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    #[serde(rename = "tag_key")]
+    pub key: String,
+    #[serde(rename = "tag_value", default)]
+    pub value: Option<String>,
+}
+
+impl Client {
+    /// None: the workspace does not give tags by the API, or not to us. That is not the same as having none.
+    pub async fn tags(&self, securable: Securable, name: &str) -> Result<Option<Vec<Tag>>> {
+        self.tags_of(&format!("{}s", securable.as_str()), name).await
+    }
+
+    /// `column`: within the table.
+    pub async fn column_tags(&self, table: &str, column: &str) -> Result<Option<Vec<Tag>>> {
+        self.tags_of("columns", &format!("{table}.{column}")).await
+    }
+
+    async fn tags_of(&self, entity: &str, name: &str) -> Result<Option<Vec<Tag>>> {
+        let path = format!("{ROOT}/entity-tag-assignments/{entity}/{}/tags", segment(name));
+        let call = Call::get(Family::UnityCatalog, path);
+        match self.all(&call, "tag_assignments").await {
+            Ok(tags) => Ok(Some(tags)),
+            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_denied() || refusal.status == 501 => {
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
