@@ -31,7 +31,9 @@ impl Fields {
         }
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(Refusal::new(400, "MALFORMED_REQUEST", "Could not parse request object: Expected 'START_OBJECT'")),
+            Ok(_) => {
+                Err(Refusal::new(400, "MALFORMED_REQUEST", "Could not parse request object: Expected 'START_OBJECT'"))
+            }
             Err(error) => {
                 Err(Refusal::new(400, "MALFORMED_REQUEST", format!("Could not parse request object: {error}")))
             }

@@ -51,9 +51,8 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn admit(world: &Shared, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let token = bearer(headers).ok_or_else(|| {
-        Refusal::token(401, "Credential was not sent or was of an unsupported type for this API.")
-    })?;
+    let token = bearer(headers)
+        .ok_or_else(|| Refusal::token(401, "Credential was not sent or was of an unsupported type for this API."))?;
     if locked(&world.settings).unified_host {
         let told = headers.get("x-databricks-workspace-id").and_then(|id| id.to_str().ok());
         if told != Some(WORKSPACE_ID) {

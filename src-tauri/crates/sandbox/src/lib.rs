@@ -68,9 +68,9 @@ impl Sandbox {
                 .with_cause(error)
                 .with_hint("Choose another port with --port; 0 takes any that is free.")
         })?;
-        let address = listener.local_addr().map_err(|error| {
-            Error::invalid("the sandbox's port cannot be told").with_cause(error)
-        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::invalid("the sandbox's port cannot be told").with_cause(error))?;
         let world = Arc::new(World::new(config, folder));
         // Set once, here: it cannot have been set.
         let _ = world.url.set(format!("http://{address}"));

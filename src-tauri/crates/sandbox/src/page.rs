@@ -35,7 +35,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
         let mut asked = None;
         for name in ["max_results", "page_size", "limit"] {
             if let Some(text) = query.get(name).filter(|text| !text.is_empty()) {
-                let number = text.parse().map_err(|_| Refusal::invalid(format!("{name} must be an integer: {text}")))?;
+                let number =
+                    text.parse().map_err(|_| Refusal::invalid(format!("{name} must be an integer: {text}")))?;
                 asked = Some(number);
             }
         }

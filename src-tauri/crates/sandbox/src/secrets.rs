@@ -156,8 +156,7 @@ fn asked_for<'a>(asked: &'a Asked, name: &str) -> Result<&'a str, Refusal> {
 async fn read(State(world): State<Shared>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
     let (scope, key) = (asked_for(&asked, "scope")?, asked_for(&asked, "key")?);
     let mut scopes = locked(&world.scopes);
-    let (secret, _) =
-        scopes.of(scope, &caller, "READ")?.secrets.get(key).ok_or_else(|| no_secret(scope, key))?;
+    let (secret, _) = scopes.of(scope, &caller, "READ")?.secrets.get(key).ok_or_else(|| no_secret(scope, key))?;
     Ok(Json(json!({"key": key, "value": secret.expose()})))
 }
 

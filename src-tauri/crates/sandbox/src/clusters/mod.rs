@@ -61,7 +61,10 @@ fn all_policies() -> [Value; 2] {
             "definition": definition,
         })
     };
-    [policy("00ACE0000000A1", "Photon jobs", definition.to_string()), policy("00ACE0000000B2", "Anything", "{}".to_owned())]
+    [
+        policy("00ACE0000000A1", "Photon jobs", definition.to_string()),
+        policy("00ACE0000000B2", "Anything", "{}".to_owned()),
+    ]
 }
 
 async fn policies(page: Page) -> Answer {
@@ -156,7 +159,8 @@ pub fn for_task(world: &Shared, run: u64, at: usize, old: Option<&str>) -> Optio
         Some(key) => clusters.into_iter().find(|one| one["job_cluster_key"] == key.as_str())?["new_cluster"].clone(),
         None => task.spec.get("new_cluster")?.clone(),
     };
-    let id = format!("1124-{:06}-{}", world.ids.number() % 1_000_000, &world.ids.hex16().get(..8).unwrap_or("cluster0"));
+    let id =
+        format!("1124-{:06}-{}", world.ids.number() % 1_000_000, &world.ids.hex16().get(..8).unwrap_or("cluster0"));
     task.cluster = Some(id.clone());
     let task_keys = vec![task.key.clone()];
     let cluster = Cluster {

@@ -26,7 +26,19 @@ const fn node(
     disks: u64,
     dbu: f64,
 ) -> Node {
-    Node { id, cores, memory_mb, category, photon, graviton: false, deprecated: false, hidden: false, gpus: 0, disks, dbu }
+    Node {
+        id,
+        cores,
+        memory_mb,
+        category,
+        photon,
+        graviton: false,
+        deprecated: false,
+        hidden: false,
+        gpus: 0,
+        disks,
+        dbu,
+    }
 }
 
 pub const NODES: [Node; 8] = [

@@ -75,7 +75,8 @@ fn instead(kind: &Kind) -> Response<Body> {
     match kind {
         Kind::Throttle { retry_after } => {
             let message = "Too many requests: the request rate exceeds the limit of this workspace.";
-            Refusal { retry_after: *retry_after, ..Refusal::new(429, "REQUEST_LIMIT_EXCEEDED", message) }.into_response()
+            Refusal { retry_after: *retry_after, ..Refusal::new(429, "REQUEST_LIMIT_EXCEEDED", message) }
+                .into_response()
         }
         Kind::Error { status, code, message, retry_after } => {
             let status = status.unwrap_or(500);

@@ -141,7 +141,10 @@ mod tests {
         let hits: Vec<bool> =
             (0..5).map(|_| !rules.hit("GET", "/api/2.1/unity-catalog/tables", "").is_empty()).collect();
         assert_eq!(hits, [false, true, true, false, false]);
-        assert!(rules.hit("GET", "/api/2.1/unity-catalog/tables/a.b.c", "").is_empty(), "the pattern is the whole path");
+        assert!(
+            rules.hit("GET", "/api/2.1/unity-catalog/tables/a.b.c", "").is_empty(),
+            "the pattern is the whole path"
+        );
         assert_eq!(rules.list()[0].hits, 2);
     }
 

@@ -40,7 +40,9 @@ fn checked(fields: &Fields) -> Result<Value, Refusal> {
     }
     tasks(fields.list("tasks"), clusters, 1_000)?;
     let mut settings = Value::Object(fields.0.clone());
-    for (name, usual) in [("format", json!("MULTI_TASK")), ("max_concurrent_runs", json!(1)), ("name", json!("Untitled"))] {
+    for (name, usual) in
+        [("format", json!("MULTI_TASK")), ("max_concurrent_runs", json!(1)), ("name", json!("Untitled"))]
+    {
         if settings.get(name).is_none() {
             settings[name] = usual;
         }

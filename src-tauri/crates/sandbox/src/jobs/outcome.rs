@@ -103,9 +103,7 @@ impl Phase {
 
     /// The old one.
     pub fn state(&self) -> Value {
-        let life = |word: &str, message: &str| {
-            json!({"life_cycle_state": word, "state_message": message, "user_cancelled_or_timedout": false})
-        };
+        let life = |word: &str, message: &str| json!({"life_cycle_state": word, "state_message": message, "user_cancelled_or_timedout": false});
         match self {
             Self::Queued(_) => life("QUEUED", "Waiting in the queue"),
             Self::Blocked => life("BLOCKED", ""),
@@ -128,7 +126,8 @@ mod tests {
 
     #[test]
     fn both_vocabularies_tell_the_same_end() {
-        let cloud = Ending { code: "CLOUD_FAILURE".into(), kind: "CLOUD_FAILURE".into(), message: "no spot nodes".into() };
+        let cloud =
+            Ending { code: "CLOUD_FAILURE".into(), kind: "CLOUD_FAILURE".into(), message: "no spot nodes".into() };
         let phase = Phase::Ended(Outcome::asked_for(&cloud));
         assert_eq!(phase.state()["life_cycle_state"], "INTERNAL_ERROR");
         assert_eq!(phase.state()["result_state"], "FAILED");

@@ -50,7 +50,8 @@ const TRACE_BYTES: usize = 256 << 10;
 
 pub async fn run(world: &Shared, id: u64, at: usize, task_run: u64, spec: &Value) -> Ended {
     let Some(python) = world.config.spark.python.clone() else {
-        let words = "The sandbox was started without Python. Start it with --python and an interpreter that has PySpark.";
+        let words =
+            "The sandbox was started without Python. Start it with --python and an interpreter that has PySpark.";
         return Ended::of(Outcome::new("FAILED", "CLUSTER_ERROR", "CLIENT_ERROR", words));
     };
     let prepared = prepare(world, id, at, task_run, spec);

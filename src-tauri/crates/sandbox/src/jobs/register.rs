@@ -76,9 +76,8 @@ fn last(path: &Path) -> String {
 /// The newest metadata of a table that Spark's file catalog wrote: `v<N>.metadata.json`.
 fn newest(table: &Path) -> Option<Value> {
     let entries = std::fs::read_dir(table.join("metadata")).ok()?.flatten();
-    let version = |path: &PathBuf| -> Option<u64> {
-        last(path).strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok()
-    };
+    let version =
+        |path: &PathBuf| -> Option<u64> { last(path).strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok() };
     let newest = entries.map(|entry| entry.path()).filter_map(|path| Some((version(&path)?, path))).max()?;
     serde_json::from_slice(&std::fs::read(newest.1).ok()?).ok()
 }
@@ -126,7 +125,8 @@ fn spark(kind: &Value) -> Type {
 
 fn properties(metadata: &Value) -> BTreeMap<String, String> {
     let own = metadata["properties"].as_object().into_iter().flatten();
-    let mut all: BTreeMap<String, String> = own.map(|(name, value)| (name.clone(), crate::body::plain(value))).collect();
+    let mut all: BTreeMap<String, String> =
+        own.map(|(name, value)| (name.clone(), crate::body::plain(value))).collect();
     let version = metadata["format-version"].as_u64().unwrap_or(2);
     all.insert("format-version".to_owned(), version.to_string());
     let snapshot = metadata["current-snapshot-id"].as_i64();

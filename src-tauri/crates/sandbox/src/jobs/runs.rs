@@ -71,7 +71,8 @@ pub async fn list(State(world): State<Shared>, Query(asked): Query<Asked>, page:
     if page.asked.is_some_and(|limit| limit > 25) {
         return Err(Refusal::invalid("limit must be at most 25."));
     }
-    let optional = |name: &str| asked.get(name).filter(|text| !text.is_empty()).map(|_| number(&asked, name)).transpose();
+    let optional =
+        |name: &str| asked.get(name).filter(|text| !text.is_empty()).map(|_| number(&asked, name)).transpose();
     let (job, from, to) = (optional("job_id")?, optional("start_time_from")?, optional("start_time_to")?);
     let kind = asked.get("run_type").map_or("", String::as_str);
     let now = world.clock.now();

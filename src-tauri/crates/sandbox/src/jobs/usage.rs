@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 pub const PHOTON: &str = "PREMIUM_JOBS_COMPUTE_(PHOTON)";
 pub const STANDARD: &str = "PREMIUM_JOBS_COMPUTE";
 /// Per DBU, in dollars.
-pub const PRICES: [(&str, &str); 3] = [(PHOTON, "0.150000"), (STANDARD, "0.150000"), ("PREMIUM_SERVERLESS_SQL_COMPUTE", "0.700000")];
+pub const PRICES: [(&str, &str); 3] =
+    [(PHOTON, "0.150000"), (STANDARD, "0.150000"), ("PREMIUM_SERVERLESS_SQL_COMPUTE", "0.700000")];
 
 #[derive(Clone, Debug)]
 pub struct Usage {

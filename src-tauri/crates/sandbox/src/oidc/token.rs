@@ -93,9 +93,11 @@ fn by_refresh(world: &Shared, client_id: &str, token: &str) -> Result<Value, Wro
     let single_use = locked(&world.settings).single_use_refresh_tokens;
     let grant = {
         let mut oidc = locked(&world.oidc);
-        let grant = oidc
-            .refresh_grant(token, client_id, world.clock.now())
-            .ok_or(Wrong(400, "invalid_grant", "Refresh token is invalid"))?;
+        let grant = oidc.refresh_grant(token, client_id, world.clock.now()).ok_or(Wrong(
+            400,
+            "invalid_grant",
+            "Refresh token is invalid",
+        ))?;
         if single_use {
             oidc.forget_refresh(token);
         }

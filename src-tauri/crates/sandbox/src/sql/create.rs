@@ -98,7 +98,8 @@ fn table(session: &Session<'_>, parser: &mut Parser, replace: bool) -> Result<()
     let mut properties: BTreeMap<String, String> = made.properties.into_iter().collect();
     if iceberg {
         let version = properties.entry("format-version".to_owned()).or_insert_with(|| "2".to_owned()).clone();
-        let compat = if version == "3" { "delta.enableIcebergWriterCompatV3" } else { "delta.enableIcebergWriterCompatV1" };
+        let compat =
+            if version == "3" { "delta.enableIcebergWriterCompatV3" } else { "delta.enableIcebergWriterCompatV1" };
         properties.insert(compat.to_owned(), "true".to_owned());
     }
     let table = objects::Table {

@@ -87,7 +87,11 @@ impl Session<'_> {
             [table] => Ok(format!("{}.{}.{table}", self.catalog, self.schema)),
             [schema, table] => Ok(format!("{}.{schema}.{table}", self.catalog)),
             [catalog, schema, table] => Ok(format!("{catalog}.{schema}.{table}")),
-            _ => Err(Wrong::new("IDENTIFIER_TOO_MANY_NAME_PARTS", "42601", format!("{} is not a table name.", parts.join(".")))),
+            _ => Err(Wrong::new(
+                "IDENTIFIER_TOO_MANY_NAME_PARTS",
+                "42601",
+                format!("{} is not a table name.", parts.join(".")),
+            )),
         }
     }
 
@@ -95,7 +99,11 @@ impl Session<'_> {
         match parts {
             [schema] => Ok(format!("{}.{schema}", self.catalog)),
             [catalog, schema] => Ok(format!("{catalog}.{schema}")),
-            _ => Err(Wrong::new("REQUIRES_SINGLE_PART_NAMESPACE", "42K05", format!("{} is not a schema.", parts.join(".")))),
+            _ => Err(Wrong::new(
+                "REQUIRES_SINGLE_PART_NAMESPACE",
+                "42K05",
+                format!("{} is not a schema.", parts.join(".")),
+            )),
         }
     }
 }

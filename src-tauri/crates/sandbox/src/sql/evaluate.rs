@@ -23,9 +23,10 @@ pub fn has_aggregate(expression: &Expression) -> bool {
     match expression {
         Expression::Call(name, all) => AGGREGATES.contains(&name.as_str()) || all.iter().any(has_aggregate),
         Expression::Binary(_, left, right) => has_aggregate(left) || has_aggregate(right),
-        Expression::Not(inner) | Expression::Negative(inner) | Expression::IsNull(inner) | Expression::Cast(inner, _) => {
-            has_aggregate(inner)
-        }
+        Expression::Not(inner)
+        | Expression::Negative(inner)
+        | Expression::IsNull(inner)
+        | Expression::Cast(inner, _) => has_aggregate(inner),
         Expression::In(inner, all) => has_aggregate(inner) || all.iter().any(has_aggregate),
         _ => false,
     }
@@ -114,13 +115,14 @@ impl Scope<'_> {
         };
         let [first, rest @ ..] = path else { return Err(unresolved()) };
         let aliased = row.iter().find(|(alias, _)| alias == first).filter(|_| !rest.is_empty());
-        let (mut value, rest) = match aliased.and_then(|(_, table)| Some((field(table, rest.first()?)?, rest.get(1..)?))) {
-            Some(found) => found,
-            None => {
-                let found = row.iter().find_map(|(_, table)| field(table, first));
-                (found.ok_or_else(unresolved)?, rest)
-            }
-        };
+        let (mut value, rest) =
+            match aliased.and_then(|(_, table)| Some((field(table, rest.first()?)?, rest.get(1..)?))) {
+                Some(found) => found,
+                None => {
+                    let found = row.iter().find_map(|(_, table)| field(table, first));
+                    (found.ok_or_else(unresolved)?, rest)
+                }
+            };
         for name in rest {
             if value.is_null() {
                 return Ok(Value::Null);
@@ -203,11 +205,16 @@ impl Scope<'_> {
 }
 
 fn wrong_arguments(name: &str, count: usize) -> Wrong {
-    Wrong::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", format!("The function `{name}` cannot have {count} arguments."))
+    Wrong::new(
+        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+        "42605",
+        format!("The function `{name}` cannot have {count} arguments."),
+    )
 }
 
 fn no_number(value: &Value) -> Wrong {
-    let words = format!("The value '{}' cannot be cast to \"DOUBLE\" because it is malformed.", crate::body::plain(value));
+    let words =
+        format!("The value '{}' cannot be cast to \"DOUBLE\" because it is malformed.", crate::body::plain(value));
     Wrong::new("CAST_INVALID_INPUT", "22018", words)
 }
 
@@ -222,7 +229,9 @@ fn binary(operator: &str, left: &Value, right: impl FnOnce() -> Result<Value, Wr
     let order = || compare(left, &right);
     Ok(match operator {
         "AND" | "OR" => match (left, &right) {
-            (Value::Bool(left), Value::Bool(right)) => (if operator == "AND" { *left && *right } else { *left || *right }).into(),
+            (Value::Bool(left), Value::Bool(right)) => {
+                (if operator == "AND" { *left && *right } else { *left || *right }).into()
+            }
             (_, Value::Bool(decides)) if *decides == (operator == "OR") => (*decides).into(),
             _ => Value::Null,
         },
@@ -237,7 +246,8 @@ fn binary(operator: &str, left: &Value, right: impl FnOnce() -> Result<Value, Wr
         "||" => format!("{}{}", crate::body::plain(left), crate::body::plain(&right)).into(),
         _ if left.is_null() || right.is_null() => Value::Null,
         _ => {
-            let (one, two) = (number(left).ok_or_else(|| no_number(left))?, number(&right).ok_or_else(|| no_number(&right))?);
+            let (one, two) =
+                (number(left).ok_or_else(|| no_number(left))?, number(&right).ok_or_else(|| no_number(&right))?);
             match operator {
                 "+" => told(one + two),
                 "-" => told(one - two),

@@ -145,7 +145,11 @@ fn optimize(session: &Session<'_>, securable: &Securable, word: &str) -> Result<
 
 fn set_owner(session: &Session<'_>, securable: &Securable, owner: &str) -> Result<(), Wrong> {
     if !locked(&session.world.people).knows(owner) {
-        return Err(Wrong::new("PRINCIPAL_DOES_NOT_EXIST", "42704", format!("Could not find principal with name {owner}.")));
+        return Err(Wrong::new(
+            "PRINCIPAL_DOES_NOT_EXIST",
+            "42704",
+            format!("Could not find principal with name {owner}."),
+        ));
     }
     let mut metastore = locked(&session.world.unity);
     metastore.exists(securable)?;

@@ -14,7 +14,8 @@ pub fn run(session: &Session<'_>, parser: &mut Parser) -> Result<Table, Wrong> {
         return Ok(Table::texts(["catalog"], names));
     }
     if parser.word("SCHEMAS") || parser.word("DATABASES") {
-        let catalog = if parser.word("IN") || parser.word("FROM") { parser.identifier()? } else { session.catalog.clone() };
+        let catalog =
+            if parser.word("IN") || parser.word("FROM") { parser.identifier()? } else { session.catalog.clone() };
         parser.end()?;
         let metastore = locked(&session.world.unity);
         metastore.catalog(&catalog)?;
@@ -67,7 +68,9 @@ fn grants(session: &Session<'_>, parser: &mut Parser) -> Result<Table, Wrong> {
     from.insert(0, securable);
     let mut rows = Vec::new();
     for one in from {
-        for (who, privileges) in metastore.grants.of(&one).filter(|(who, _)| principal.as_ref().is_none_or(|one| one == *who)) {
+        for (who, privileges) in
+            metastore.grants.of(&one).filter(|(who, _)| principal.as_ref().is_none_or(|one| one == *who))
+        {
             for privilege in privileges {
                 rows.push([who.clone(), privilege.replace('_', " "), one.kind.upper().to_owned(), one.name.clone()]);
             }

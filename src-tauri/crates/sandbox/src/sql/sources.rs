@@ -24,9 +24,8 @@ pub fn read(session: &Session<'_>, full_name: &str) -> Result<Rows, Wrong> {
     }
     let securable = Securable::new(Kind::Table, full_name);
     let may = locked(&session.world.unity).allows(session.person, &securable, "SELECT");
-    let refused = || {
-        Wrong::new("INSUFFICIENT_PERMISSIONS", "42501", format!("User does not have SELECT on {securable}."))
-    };
+    let refused =
+        || Wrong::new("INSUFFICIENT_PERMISSIONS", "42501", format!("User does not have SELECT on {securable}."));
     match full_name {
         "system.billing.usage" | "system.billing.list_prices" if !may => Err(refused()),
         "system.billing.usage" => {

@@ -119,7 +119,9 @@ fn parameters(fields: &Fields) -> Result<BTreeMap<String, Value>, Refusal> {
             }
             (Some(text), "DOUBLE" | "FLOAT") => text.parse::<f64>().map_err(|_| bad())?.into(),
             (Some(text), "BOOLEAN") => text.parse::<bool>().map_err(|_| bad())?.into(),
-            (Some(text), kind) if kind == "STRING" || kind == "DATE" || kind == "TIMESTAMP" || kind.starts_with("DECIMAL") => {
+            (Some(text), kind)
+                if kind == "STRING" || kind == "DATE" || kind == "TIMESTAMP" || kind.starts_with("DECIMAL") =>
+            {
                 text.into()
             }
             _ => return Err(bad()),
@@ -202,7 +204,8 @@ fn no_statement(id: &str) -> Refusal {
 fn look(world: &World, caller: &Person, id: &str) -> Result<Phase, Refusal> {
     let now = world.clock.now();
     let mut statements = locked(&world.statements);
-    let statement = statements.all.get_mut(id).filter(|one| one.owner == caller.name).ok_or_else(|| no_statement(id))?;
+    let statement =
+        statements.all.get_mut(id).filter(|one| one.owner == caller.name).ok_or_else(|| no_statement(id))?;
     match statement.phase {
         Phase::Pending | Phase::Running if now - statement.polled > IDLE_MS => {
             statement.phase = Phase::Canceled;
@@ -290,7 +293,9 @@ pub async fn chunk(State(world): State<Shared>, caller: Caller, Path((id, at)): 
             let found = result(&id, &table, size, at);
             found.map(Json).ok_or_else(|| Refusal::invalid(format!("The result has no chunk {at}.")))
         }
-        Phase::Closed => Err(Refusal::new(404, "NOT_FOUND", format!("The result of statement {id} is no longer there."))),
+        Phase::Closed => {
+            Err(Refusal::new(404, "NOT_FOUND", format!("The result of statement {id} is no longer there.")))
+        }
         _ => Err(Refusal::new(400, "BAD_REQUEST", format!("The statement {id} has no result."))),
     }
 }

@@ -18,8 +18,8 @@ mod tags;
 pub mod types;
 mod volumes;
 
-pub use state::Metastore;
 pub use schemas::add as add_schema;
+pub use state::Metastore;
 pub use summaries::like;
 pub use tags::may_tag;
 pub use volumes::add as add_volume;
@@ -50,7 +50,10 @@ pub fn routes() -> Router<Shared> {
         .route("/effective-privilege-assignments/{kind}/{name}", get(grants::effective_assignments))
         .route("/entity-tag-assignments", post(tags::create))
         .route("/entity-tag-assignments/{kind}/{name}/tags", get(tags::list))
-        .route("/entity-tag-assignments/{kind}/{name}/tags/{key}", get(tags::get).patch(tags::patch).delete(tags::delete))
+        .route(
+            "/entity-tag-assignments/{kind}/{name}/tags/{key}",
+            get(tags::get).patch(tags::patch).delete(tags::delete),
+        )
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::get))
         .route("/external-locations", get(connections::locations))

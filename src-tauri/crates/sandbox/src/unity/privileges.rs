@@ -43,8 +43,13 @@ pub fn check(privilege: &str, kind: Kind) -> Result<&'static str, Refusal> {
         return Err(Refusal::unity(400, "INVALID_PARAMETER_VALUE", format!("Privilege {privilege} is not known.")));
     };
     let fits = match *known {
-        "EXTERNAL_USE_SCHEMA" | "USE_SCHEMA" | "CREATE_TABLE" | "CREATE_VOLUME" | "CREATE_FUNCTION"
-        | "CREATE_MATERIALIZED_VIEW" | "CREATE_MODEL" => matches!(kind, Kind::Catalog | Kind::Schema),
+        "EXTERNAL_USE_SCHEMA"
+        | "USE_SCHEMA"
+        | "CREATE_TABLE"
+        | "CREATE_VOLUME"
+        | "CREATE_FUNCTION"
+        | "CREATE_MATERIALIZED_VIEW"
+        | "CREATE_MODEL" => matches!(kind, Kind::Catalog | Kind::Schema),
         "USE_CATALOG" | "CREATE_SCHEMA" => kind == Kind::Catalog,
         "SELECT" | "MODIFY" | "REFRESH" => matches!(kind, Kind::Catalog | Kind::Schema | Kind::Table),
         "READ_VOLUME" | "WRITE_VOLUME" => matches!(kind, Kind::Catalog | Kind::Schema | Kind::Volume),

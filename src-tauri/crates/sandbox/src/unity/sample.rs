@@ -1,8 +1,8 @@
 //! The small workspace that every sandbox has: one table of each kind that matters to a migration.
 
 use super::objects::{Catalog, Column, Schema, Table, Volume};
-use super::seeded::{CATALOG, column};
 use super::securable::{Kind, Securable};
+use super::seeded::{CATALOG, column};
 use super::state::Metastore;
 use crate::people::{ADMIN, EVERYBODY, MIGRATORS};
 use std::collections::BTreeMap;
@@ -100,7 +100,8 @@ pub fn lay_out(metastore: &mut Metastore, now: i64) {
 
 fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
     let orders = || {
-        let columns = [("id", "bigint"), ("customer", "string"), ("amount", "decimal(12,2)"), ("placed_at", "timestamp")];
+        let columns =
+            [("id", "bigint"), ("customer", "string"), ("amount", "decimal(12,2)"), ("placed_at", "timestamp")];
         columns.map(|(name, kind)| column(name, kind)).to_vec()
     };
     let hive = "TABLE_DELTA_UNIFORM_ICEBERG_FOREIGN_HIVE_METASTORE";
@@ -111,7 +112,10 @@ fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
             "FOREIGN",
             Some("DELTA_UNIFORM_ICEBERG"),
             format!("{hive}_MANAGED"),
-            partitioned(vec![column("id", "bigint"), column("name", "string"), column("country", "string")], &["country"]),
+            partitioned(
+                vec![column("id", "bigint"), column("name", "string"), column("country", "string")],
+                &["country"],
+            ),
         ),
         (
             "glue_lake.sales.archive",

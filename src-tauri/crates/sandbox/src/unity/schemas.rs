@@ -26,8 +26,12 @@ pub async fn list(State(world): State<Shared>, Query(asked): Query<HashMap<Strin
     let size = page.unity(locked(&world.settings).page_size);
     let metastore = locked(&world.unity);
     let start = format!("{}.", metastore.catalog(catalog)?.name);
-    let own: Vec<&Schema> =
-        metastore.schemas.range(start.clone()..).map(|(_, one)| one).take_while(|one| one.full_name.starts_with(&start)).collect();
+    let own: Vec<&Schema> = metastore
+        .schemas
+        .range(start.clone()..)
+        .map(|(_, one)| one)
+        .take_while(|one| one.full_name.starts_with(&start))
+        .collect();
     let item = |at: usize| own.get(at).map_or(Value::Null, |schema| told(&metastore, schema));
     Ok(Json(Value::Object(page.cut("schemas", own.len(), size, item))))
 }

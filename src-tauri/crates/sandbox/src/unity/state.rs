@@ -2,8 +2,8 @@
 
 use super::grants::Book;
 use super::objects::{Catalog, Schema, Table, Volume, parts};
-use super::seeded::{CATALOG, Seeded};
 use super::securable::{Kind, Securable};
+use super::seeded::{CATALOG, Seeded};
 use crate::answer::Refusal;
 use crate::people::{ADMIN, Person};
 use serde_json::{Value, json};

@@ -127,9 +127,7 @@ impl Type {
                 json!({"type": "map", "keyType": key.spark(), "valueType": value.spark(), "valueContainsNull": true})
             }
             Self::Struct(fields) => {
-                let field = |(name, kind, nullable): &(String, Type, bool)| {
-                    json!({"name": name, "type": kind.spark(), "nullable": nullable, "metadata": {}})
-                };
+                let field = |(name, kind, nullable): &(String, Type, bool)| json!({"name": name, "type": kind.spark(), "nullable": nullable, "metadata": {}});
                 json!({"type": "struct", "fields": fields.iter().map(field).collect::<Vec<_>>()})
             }
         }
@@ -178,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_spark_does_not_have_is_no_type() {
-        for text in ["uuid", "time", "fixed(3)", "decimal(39,0)", "decimal(3,4)", "array<", "map<int>", "struct<a>", ""] {
+        for text in ["uuid", "time", "fixed(3)", "decimal(39,0)", "decimal(3,4)", "array<", "map<int>", "struct<a>", ""]
+        {
             assert_eq!(Type::read(text), None, "{text}");
         }
     }

@@ -43,7 +43,13 @@ pub async fn create(State(world): State<Shared>, caller: Caller, fields: Fields)
 }
 
 /// Also what CREATE VOLUME does.
-pub fn add(world: &World, caller: &Person, schema: &str, name: &str, comment: Option<String>) -> Result<String, Refusal> {
+pub fn add(
+    world: &World,
+    caller: &Person,
+    schema: &str,
+    name: &str,
+    comment: Option<String>,
+) -> Result<String, Refusal> {
     let mut metastore = locked(&world.unity);
     let schema = metastore.schema(schema)?.full_name.clone();
     let securable = Securable::new(Kind::Schema, &schema);

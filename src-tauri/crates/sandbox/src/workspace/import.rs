@@ -101,8 +101,13 @@ async fn object(request: Request) -> Result<Wanted, Refusal> {
 async fn form(request: Request) -> Result<Wanted, Refusal> {
     let broken = |error: &dyn std::fmt::Display| Refusal::new(400, "MALFORMED_REQUEST", format!("Not a form: {error}"));
     let mut parts = Multipart::from_request(request, &()).await.map_err(|error| broken(&error))?;
-    let mut wanted =
-        Wanted { path: String::new(), format: "SOURCE".to_owned(), language: None, overwrite: false, content: Vec::new() };
+    let mut wanted = Wanted {
+        path: String::new(),
+        format: "SOURCE".to_owned(),
+        language: None,
+        overwrite: false,
+        content: Vec::new(),
+    };
     while let Some(part) = parts.next_field().await.map_err(|error| broken(&error))? {
         let name = part.name().unwrap_or_default().to_owned();
         let bytes = part.bytes().await.map_err(|error| broken(&error))?;

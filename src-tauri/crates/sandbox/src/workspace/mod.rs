@@ -64,7 +64,9 @@ async fn export(State(world): State<Shared>, Query(asked): Query<Asked>) -> Resu
     let path = path_of(&asked)?;
     let node = locked(&world.workspace).must(&path)?.clone();
     if node.kind == Kind::Directory {
-        return Err(Refusal::invalid(format!("Path ({path}) is a folder; only files and notebooks are exported here.")));
+        return Err(Refusal::invalid(format!(
+            "Path ({path}) is a folder; only files and notebooks are exported here."
+        )));
     }
     let bytes = tokio::fs::read(world.folder.workspace(&path)?).await?;
     if asked.get("direct_download").is_some_and(|value| value == "true") {

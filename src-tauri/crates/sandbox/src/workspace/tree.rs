@@ -69,7 +69,8 @@ impl Tree {
 
     pub fn put(&mut self, path: &str, kind: Kind, language: Option<&str>, size: u64, now: i64) {
         self.last_id += 1;
-        let fresh = Node { kind, language: language.map(str::to_owned), id: self.last_id, created: now, modified: now, size };
+        let fresh =
+            Node { kind, language: language.map(str::to_owned), id: self.last_id, created: now, modified: now, size };
         self.nodes
             .entry(path.to_owned())
             .and_modify(|old| *old = Node { id: old.id, created: old.created, ..fresh.clone() })
