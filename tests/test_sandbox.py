@@ -27,7 +27,7 @@ from databricks.sdk.errors import (
 )
 from databricks.sdk.service import catalog, workspace
 
-from tests.harness.sandbox import Sandbox, sandbox
+from tests.harness.sandbox import Sandbox, sandbox, until
 
 pytest_plugins = ["tests.harness.sandbox"]
 
@@ -50,7 +50,16 @@ def play(person: str) -> Callable[[str], bool]:
 
     def browser(address: str) -> bool:
         def go() -> None:
-            requests.get(press(requests.get(address, timeout=10), person), timeout=10)
+            back = press(requests.get(address, timeout=10), person)
+
+            def answered() -> bool:
+                # The client listens only after it has opened the browser.
+                try:
+                    return requests.get(back, timeout=10).ok
+                except requests.ConnectionError:
+                    return False
+
+            until(answered)
 
         threading.Thread(target=go, daemon=True).start()
         return True

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
 
 from tests.harness.cli import binary
 
@@ -38,7 +39,8 @@ class Sandbox:
     def client(self, token: str | None = None, **settings: Any) -> WorkspaceClient:
         """The vendor's client, signed in by personal access token. It gives up soon, for tests must end."""
         limits = {"retry_timeout_seconds": 20, "http_timeout_seconds": 20, **settings}
-        return WorkspaceClient(host=self.url, token=token or self.token, auth_type="pat", **limits)
+        config = Config(host=self.url, token=token or self.token, auth_type="pat", **limits)
+        return WorkspaceClient(config=config)
 
     def ask(self, method: str, path: str, token: str | None = None, **settings: Any) -> requests.Response:
         """A bare request, to see what a client hides."""

@@ -146,13 +146,13 @@ pub fn for_task(world: &Shared, run: u64, at: usize, old: Option<&str>) -> Optio
     let book: &mut Book = &mut guard;
     let (creator, clusters) = book.runs.get(&run).map(|run| (run.creator.clone(), run.job_clusters.clone()))?;
     let task = book.task_mut(run, at)?;
-    if let Some(id) = task.spec["existing_cluster_id"].as_str().or(old) {
-        task.cluster = Some(id.to_owned());
+    if let Some(id) = task.spec["existing_cluster_id"].as_str().or(old).map(str::to_owned) {
+        task.cluster = Some(id.clone());
         let key = task.key.clone();
-        if let Some(cluster) = book.clusters.get_mut(id) {
+        if let Some(cluster) = book.clusters.get_mut(&id) {
             cluster.task_keys.push(key);
         }
-        return Some(id.to_owned());
+        return Some(id);
     }
     let key = task.spec["job_cluster_key"].as_str().map(str::to_owned);
     let spec = match &key {

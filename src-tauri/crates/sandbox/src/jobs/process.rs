@@ -135,6 +135,10 @@ fn prepare(world: &World, id: u64, at: usize, task_run: u64, spec: &Value) -> Re
     let script = script(world, task["python_file"].as_str().unwrap_or_default())?;
     let resolve = |text: &str| references(text, id, task_run, &parameters);
     let arguments = task["parameters"].as_array().into_iter().flatten().map(|one| resolve(&plain(one))).collect();
+    for volume in locked(&world.unity).volumes.keys() {
+        // On a cluster a volume is there, also before its first file is.
+        let _ = std::fs::create_dir_all(world.folder.root().join("Volumes").join(volume.replace('.', "/")));
+    }
     let folder = world.folder.run(task_run);
     let conf = folder.join("conf");
     std::fs::create_dir_all(&conf).map_err(|error| invalid(error.to_string()))?;

@@ -194,7 +194,7 @@ impl Scope<'_> {
             }
             ("like", [value, pattern]) => {
                 let (Value::String(value), Value::String(pattern)) = (value, pattern) else { return Ok(Value::Null) };
-                Ok(crate::unity::like(pattern)?.is_match(value).into())
+                Ok(crate::unity::like(pattern, false)?.is_match(value).into())
             }
             _ => {
                 let words = format!("Cannot resolve routine `{name}` with {} arguments in the sandbox.", values.len());

@@ -1,7 +1,7 @@
 //! SELECT over what the sandbox knows.
 
 use super::engine::{Session, Table, Wrong};
-use super::evaluate::{Row, Scope, compare, has_aggregate, usual_alias};
+use super::evaluate::{AGGREGATES, Row, Scope, compare, has_aggregate, usual_alias};
 use super::expression::{self, Expression, title};
 use super::lexer::Token;
 use super::parser::Parser;
@@ -207,20 +207,13 @@ fn answer(
             })),
         }
     }
-    // `GROUP BY 1` and ORDER BY of a new name mean the item.
+    // `GROUP BY 1` and a new name in HAVING or ORDER BY mean the item.
     let meant = |by: &Expression| match by {
         Expression::Literal(Value::Number(at)) => {
             let at = at.as_u64().and_then(|at| usize::try_from(at).ok()?.checked_sub(1));
             at.and_then(|at| items.get(at)).map_or_else(|| by.clone(), |(own, _)| own.clone())
         }
-        Expression::Column(path) => match path.as_slice() {
-            [name] => items
-                .iter()
-                .find(|(_, own)| own.eq_ignore_ascii_case(name))
-                .map_or_else(|| by.clone(), |(own, _)| own.clone()),
-            _ => by.clone(),
-        },
-        _ => by.clone(),
+        other => renamed(other, &items),
     };
     let group: Vec<Expression> = query.group.iter().map(meant).collect();
     let grouped = !group.is_empty() || items.iter().any(|(item, _)| has_aggregate(item));
@@ -261,6 +254,32 @@ fn answer(
     let columns = items.iter().enumerate().map(|(at, (_, name))| (name.clone(), kind(&values, at))).collect();
     let text = |value: Value| (!value.is_null()).then(|| crate::body::plain(&value));
     Ok(Table { columns, rows: values.into_iter().map(|row| row.into_iter().map(text).collect()).collect() })
+}
+
+/// With what stands behind a new name put in its place, however deep.
+fn renamed(expression: &Expression, items: &[(Expression, String)]) -> Expression {
+    let boxed = |inner: &Expression| Box::new(renamed(inner, items));
+    let each = |all: &[Expression]| all.iter().map(|one| renamed(one, items)).collect();
+    match expression {
+        Expression::Column(path) => match path.as_slice() {
+            [name] => {
+                let item = items.iter().find(|(_, own)| own.eq_ignore_ascii_case(name));
+                item.map_or_else(|| expression.clone(), |(own, _)| own.clone())
+            }
+            _ => expression.clone(),
+        },
+        Expression::Binary(operator, left, right) => Expression::Binary(operator, boxed(left), boxed(right)),
+        Expression::Not(inner) => Expression::Not(boxed(inner)),
+        Expression::Negative(inner) => Expression::Negative(boxed(inner)),
+        Expression::IsNull(inner) => Expression::IsNull(boxed(inner)),
+        Expression::In(inner, all) => Expression::In(boxed(inner), each(all)),
+        // Inside an aggregate a name is a column of the tables.
+        Expression::Call(name, all) if !AGGREGATES.contains(&name.as_str()) => {
+            Expression::Call(name.clone(), each(all))
+        }
+        Expression::Cast(inner, kind) => Expression::Cast(boxed(inner), kind.clone()),
+        other => other.clone(),
+    }
 }
 
 fn by_key(session: &Session<'_>, rows: Vec<Row>, group: &[Expression]) -> Result<Vec<Vec<Row>>, Wrong> {

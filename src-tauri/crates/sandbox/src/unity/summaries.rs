@@ -13,8 +13,8 @@ use std::collections::HashMap;
 const MOST: usize = 10_000;
 
 /// A LIKE pattern, as SQL has them: `%` and `_`.
-pub fn like(pattern: &str) -> Result<Regex, Refusal> {
-    let mut text = String::from("^(?i)");
+pub fn like(pattern: &str, any_case: bool) -> Result<Regex, Refusal> {
+    let mut text = String::from(if any_case { "(?is)^" } else { "(?s)^" });
     for letter in pattern.chars() {
         match letter {
             '%' => text.push_str(".*"),
@@ -29,7 +29,7 @@ pub fn like(pattern: &str) -> Result<Regex, Refusal> {
 pub async fn list(State(world): State<Shared>, Query(asked): Query<HashMap<String, String>>, page: Page) -> Answer {
     let catalog = asked.get("catalog_name").filter(|name| !name.is_empty());
     let catalog = catalog.ok_or_else(|| Refusal::invalid("Missing required field: catalog_name"))?;
-    let pattern = |name: &str| asked.get(name).filter(|text| !text.is_empty()).map(|text| like(text)).transpose();
+    let pattern = |name: &str| asked.get(name).filter(|text| !text.is_empty()).map(|text| like(text, true)).transpose();
     let (schemas, tables) = (pattern("schema_name_pattern")?, pattern("table_name_pattern")?);
     let manifest = asked.get("include_manifest_capabilities").is_some_and(|value| value == "true");
     let metastore = locked(&world.unity);

@@ -38,8 +38,7 @@ pub async fn import(State(world): State<Shared>, request: Request) -> Answer {
         return Err(Refusal::absent(format!("The parent folder ({above}) does not exist.")));
     }
     match tree.get(&path) {
-        Some(node) if !wanted.overwrite => {
-            let _ = node;
+        Some(_) if !wanted.overwrite => {
             return Err(Refusal::new(400, "RESOURCE_ALREADY_EXISTS", format!("{path} already exists.")));
         }
         Some(node) if node.kind != kind => {
