@@ -40,7 +40,8 @@ def _wrapped(function, paths):
 
 def _install():
     io.open = builtins.open = _wrapped(builtins.open, 1)
-    one = "open stat lstat listdir scandir mkdir remove unlink rmdir access chmod utime chdir truncate statvfs readlink"
+    one = "open stat lstat listdir scandir mkdir remove unlink rmdir access chmod chown utime chdir truncate statvfs"
+    one += " readlink listxattr getxattr setxattr removexattr"
     for names, paths in ((one, 1), ("rename replace link symlink", 2)):
         for name in names.split():
             if hasattr(os, name):
