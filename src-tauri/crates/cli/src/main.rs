@@ -73,9 +73,10 @@ impl Ended {
 }
 
 async fn run(arguments: Arguments, output: &Output) -> Result<Ended> {
-    // These two need no state.
+    // These need no state.
     match &arguments.command {
         Command::Completions { shell } => return commands::completions(*shell, output),
+        Command::Sandbox(sandbox) => return commands::sandbox::run(sandbox, output).await,
         Command::Preflight(preflight) if preflight.rules => return commands::preflight::rules(output),
         _ => {}
     }

@@ -8,6 +8,7 @@ mod map;
 mod plan;
 pub mod preflight;
 mod run;
+pub mod sandbox;
 mod table;
 
 use crate::Ended;
@@ -35,6 +36,7 @@ pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> 
         Command::Validate { job } => run::validate(api, job, output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,
+        Command::Sandbox(arguments) => sandbox::run(&arguments, output).await,
         Command::About => about(api, output).await,
         Command::Completions { shell } => completions(shell, output),
     }

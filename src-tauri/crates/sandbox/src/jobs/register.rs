@@ -1,0 +1,154 @@
+//! Tables that jobs made in the warehouse, put into Unity Catalog as what they are there.
+
+use crate::people::ADMIN;
+use crate::unity::objects::{Column, Table};
+use crate::unity::types::Type;
+use crate::world::{Shared, locked};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Looks through the warehouse; what is there is registered or brought up to date, what is gone is dropped.
+pub fn tables(world: &Shared) {
+    let warehouse = world.folder.warehouse();
+    let mut found = BTreeMap::new();
+    for catalog in folders(&warehouse) {
+        for schema in folders(&catalog) {
+            for table in folders(&schema) {
+                let name: Vec<String> = [&catalog, &schema, &table].map(|path| last(path)).to_vec();
+                if let Some(metadata) = newest(&table) {
+                    found.insert(name.join(".").to_lowercase(), (table, metadata));
+                }
+            }
+        }
+    }
+    let now = world.clock.now();
+    let own = format!("file://{}", warehouse.display());
+    let mut metastore = locked(&world.unity);
+    let gone = |table: &Table| {
+        table.location.as_ref().is_some_and(|at| at.starts_with(&own)) && !found.contains_key(&table.full_name)
+    };
+    metastore.tables.retain(|_, table| !gone(table));
+    for (full_name, (folder, metadata)) in found {
+        let (catalog, schema, _) = crate::unity::objects::parts(&full_name);
+        let Some(kind) = metastore.catalogs.get(catalog).map(|catalog| catalog.kind) else { continue };
+        let schema = format!("{catalog}.{schema}");
+        if !metastore.schemas.contains_key(&schema) {
+            let made = metastore.seeded.schema(&schema, world.ids.uuid());
+            metastore.add_schema(made);
+        }
+        let old = metastore.tables.get(&full_name);
+        let managed = kind == "MANAGED_CATALOG";
+        let table = Table {
+            id: old.map_or_else(|| world.ids.uuid(), |old| old.id.clone()),
+            owner: old.map_or_else(|| ADMIN.to_owned(), |old| old.owner.clone()),
+            comment: metadata["properties"]["comment"].as_str().map(str::to_owned).or_else(|| old?.comment.clone()),
+            optimization: old.map_or_else(|| "INHERIT".to_owned(), |old| old.optimization.clone()),
+            created: old.map_or(now, |old| old.created),
+            kind: if managed { "MANAGED" } else { "FOREIGN" }.to_owned(),
+            // The trap of the real one: a managed Iceberg table says DELTA, and only its kind tells.
+            format: Some(if managed { "DELTA" } else { "ICEBERG" }.to_owned()),
+            securable_kind: if managed {
+                "TABLE_DELTA_ICEBERG_MANAGED"
+            } else {
+                "TABLE_DELTA_UNIFORM_ICEBERG_FOREIGN_HIVE_METASTORE_EXTERNAL"
+            }
+            .to_owned(),
+            location: Some(format!("file://{}", folder.display())),
+            columns: columns(&metadata),
+            properties: properties(&metadata),
+            full_name: full_name.clone(),
+            view: None,
+        };
+        metastore.tables.insert(full_name, table);
+    }
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn last(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The newest metadata of a table that Spark's file catalog wrote: `v<N>.metadata.json`.
+fn newest(table: &Path) -> Option<Value> {
+    let entries = std::fs::read_dir(table.join("metadata")).ok()?.flatten();
+    let version =
+        |path: &PathBuf| -> Option<u64> { last(path).strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok() };
+    let newest = entries.map(|entry| entry.path()).filter_map(|path| Some((version(&path)?, path))).max()?;
+    serde_json::from_slice(&std::fs::read(newest.1).ok()?).ok()
+}
+
+fn columns(metadata: &Value) -> Vec<Column> {
+    let current = &metadata["current-schema-id"];
+    let schemas = metadata["schemas"].as_array();
+    let schema = schemas.and_then(|all| all.iter().find(|one| one["schema-id"] == *current));
+    let fields = schema.and_then(|schema| schema["fields"].as_array());
+    let column = |field: &Value| Column {
+        name: field["name"].as_str().unwrap_or_default().to_owned(),
+        kind: spark(&field["type"]),
+        nullable: field["required"] != true,
+        comment: field["doc"].as_str().map(str::to_owned),
+        partition_index: None,
+    };
+    fields.into_iter().flatten().map(column).collect()
+}
+
+/// An Iceberg type as Spark names it.
+fn spark(kind: &Value) -> Type {
+    let text = |name: &str| Type::read(name).unwrap_or(Type::Struct(Vec::new()));
+    if let Some(name) = kind.as_str() {
+        return match name {
+            "long" => text("bigint"),
+            "timestamptz" => text("timestamp"),
+            "timestamp" => text("timestamp_ntz"),
+            "uuid" | "time" => text("string"),
+            name if name.starts_with("fixed") => text("binary"),
+            name => text(name),
+        };
+    }
+    match kind["type"].as_str() {
+        Some("list") => Type::Array(Box::new(spark(&kind["element"]))),
+        Some("map") => Type::Map(Box::new(spark(&kind["key"])), Box::new(spark(&kind["value"]))),
+        _ => {
+            let field = |field: &Value| {
+                let name = field["name"].as_str().unwrap_or_default().to_owned();
+                (name, spark(&field["type"]), field["required"] != true)
+            };
+            Type::Struct(kind["fields"].as_array().into_iter().flatten().map(field).collect())
+        }
+    }
+}
+
+fn properties(metadata: &Value) -> BTreeMap<String, String> {
+    let own = metadata["properties"].as_object().into_iter().flatten();
+    let mut all: BTreeMap<String, String> =
+        own.map(|(name, value)| (name.clone(), crate::body::plain(value))).collect();
+    let version = metadata["format-version"].as_u64().unwrap_or(2);
+    all.insert("format-version".to_owned(), version.to_string());
+    let snapshot = metadata["current-snapshot-id"].as_i64();
+    all.insert("current-snapshot-id".to_owned(), snapshot.map_or_else(|| "none".to_owned(), |id| id.to_string()));
+    if version < 3 {
+        all.insert("delta.enableIcebergWriterCompatV1".to_owned(), "true".to_owned());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn iceberg_types_become_sparks() {
+        let nested = json!({"type": "map", "key": "string", "value": {"type": "struct", "fields": [
+            {"name": "at", "type": "timestamptz", "required": true}, {"name": "n", "type": "decimal(9, 2)", "required": false}
+        ]}});
+        assert_eq!(spark(&nested).text(), "map<string,struct<at:timestamp NOT NULL,n:decimal(9,2)>>");
+        assert_eq!(spark(&json!({"type": "list", "element": "long"})).text(), "array<bigint>");
+        assert_eq!(spark(&json!("fixed[16]")).text(), "binary");
+    }
+}

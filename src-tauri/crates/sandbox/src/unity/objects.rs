@@ -1,0 +1,225 @@
+//! Catalogs, schemas, tables and volumes, and their payloads.
+
+use super::types::Type;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pub name: String,
+    pub kind: &'static str,
+    pub connection: Option<String>,
+    pub options: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, String>,
+    pub storage_root: Option<String>,
+    pub owner: String,
+    pub comment: Option<String>,
+    /// ENABLE, DISABLE or INHERIT.
+    pub optimization: String,
+    pub created: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub full_name: String,
+    pub id: String,
+    pub properties: BTreeMap<String, String>,
+    pub storage_root: Option<String>,
+    pub owner: String,
+    pub comment: Option<String>,
+    pub optimization: String,
+    pub created: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: String,
+    pub kind: Type,
+    pub nullable: bool,
+    pub comment: Option<String>,
+    pub partition_index: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub full_name: String,
+    pub id: String,
+    /// MANAGED, FOREIGN, VIEW ...
+    pub kind: String,
+    pub format: Option<String>,
+    /// The only thing that tells a managed Iceberg table from a Delta table.
+    pub securable_kind: String,
+    pub location: Option<String>,
+    pub columns: Vec<Column>,
+    pub properties: BTreeMap<String, String>,
+    pub owner: String,
+    pub comment: Option<String>,
+    pub optimization: String,
+    pub created: i64,
+    pub view: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Volume {
+    pub full_name: String,
+    pub id: String,
+    pub owner: String,
+    pub comment: Option<String>,
+    pub created: i64,
+}
+
+/// What a client asked to see of tables.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Show {
+    pub columns: bool,
+    pub properties: bool,
+    pub username: bool,
+    pub manifest: bool,
+}
+
+/// The parts of `catalog.schema.object`; the last ones empty where there are fewer.
+pub fn parts(full_name: &str) -> (&str, &str, &str) {
+    let mut parts = full_name.splitn(3, '.');
+    let mut next = || parts.next().unwrap_or_default();
+    (next(), next(), next())
+}
+
+fn stamp(told: &mut Map<String, Value>, owner: &str, created: i64, metastore: &str) {
+    told.insert("owner".into(), owner.into());
+    told.insert("created_at".into(), created.into());
+    told.insert("created_by".into(), owner.into());
+    told.insert("updated_at".into(), created.into());
+    told.insert("updated_by".into(), owner.into());
+    told.insert("metastore_id".into(), metastore.into());
+}
+
+fn put<T: Into<Value>>(told: &mut Map<String, Value>, name: &str, value: Option<T>) {
+    if let Some(value) = value {
+        told.insert(name.into(), value.into());
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+impl Catalog {
+    pub fn told(&self, metastore: &str, effective: Value) -> Value {
+        let mut told = object(json!({
+            "name": self.name, "full_name": self.name, "catalog_type": self.kind, "securable_type": "CATALOG",
+            "securable_kind": match self.kind {
+                "FOREIGN_CATALOG" => "CATALOG_FOREIGN",
+                "SYSTEM_CATALOG" => "CATALOG_SYSTEM",
+                _ => "CATALOG_STANDARD",
+            },
+            "isolation_mode": "OPEN", "enable_predictive_optimization": self.optimization,
+            "effective_predictive_optimization_flag": effective, "browse_only": false,
+            "provisioning_info": {"state": "ACTIVE"},
+        }));
+        put(&mut told, "connection_name", self.connection.clone());
+        put(&mut told, "comment", self.comment.clone());
+        put(&mut told, "storage_root", self.storage_root.clone());
+        put(&mut told, "storage_location", self.storage_root.clone());
+        told.insert("options".into(), json!(self.options));
+        told.insert("properties".into(), json!(self.properties));
+        stamp(&mut told, &self.owner, self.created, metastore);
+        Value::Object(told)
+    }
+}
+
+impl Schema {
+    pub fn told(&self, metastore: &str, catalog_kind: &str, effective: Value) -> Value {
+        let (catalog, name, _) = parts(&self.full_name);
+        let mut told = object(json!({
+            "name": name, "catalog_name": catalog, "full_name": self.full_name, "schema_id": self.id,
+            "catalog_type": catalog_kind, "securable_type": "SCHEMA",
+            "securable_kind": if catalog_kind == "FOREIGN_CATALOG" { "SCHEMA_FOREIGN" } else { "SCHEMA_STANDARD" },
+            "enable_predictive_optimization": self.optimization, "effective_predictive_optimization_flag": effective,
+            "browse_only": false, "properties": self.properties,
+        }));
+        put(&mut told, "comment", self.comment.clone());
+        put(&mut told, "storage_root", self.storage_root.clone());
+        put(&mut told, "storage_location", self.storage_root.clone());
+        stamp(&mut told, &self.owner, self.created, metastore);
+        Value::Object(told)
+    }
+}
+
+impl Column {
+    pub fn told(&self, position: usize) -> Value {
+        let whole = json!({"name": self.name, "type": self.kind.spark(), "nullable": self.nullable, "metadata": {}});
+        let (precision, scale) = match self.kind {
+            Type::Decimal(precision, scale) => (precision, scale),
+            _ => (0, 0),
+        };
+        let mut told = object(json!({
+            "name": self.name, "position": position, "type_name": self.kind.api_name(), "type_text": self.kind.text(),
+            "type_json": whole.to_string(), "type_precision": precision, "type_scale": scale, "nullable": self.nullable,
+        }));
+        put(&mut told, "comment", self.comment.clone());
+        put(&mut told, "partition_index", self.partition_index);
+        Value::Object(told)
+    }
+}
+
+impl Table {
+    pub fn told(&self, metastore: &str, show: Show, effective: Value) -> Value {
+        let (catalog, schema, name) = parts(&self.full_name);
+        let mut told = object(json!({
+            "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "table_id": self.id,
+            "table_type": self.kind, "securable_type": "TABLE", "securable_kind": self.securable_kind,
+            "enable_predictive_optimization": self.optimization, "effective_predictive_optimization_flag": effective,
+            "browse_only": false,
+        }));
+        put(&mut told, "data_source_format", self.format.clone());
+        put(&mut told, "storage_location", self.location.clone());
+        put(&mut told, "comment", self.comment.clone());
+        put(&mut told, "view_definition", self.view.clone());
+        if show.columns {
+            let columns: Vec<Value> = self.columns.iter().enumerate().map(|(at, one)| one.told(at)).collect();
+            told.insert("columns".into(), columns.into());
+        }
+        if show.properties {
+            told.insert("properties".into(), json!(self.properties));
+        }
+        if show.manifest {
+            told.insert("securable_kind_manifest".into(), self.manifest());
+        }
+        stamp(&mut told, &self.owner, self.created, metastore);
+        if !show.username {
+            for name in ["owner", "created_by", "updated_by"] {
+                told.remove(name);
+            }
+        }
+        Value::Object(told)
+    }
+
+    pub fn manifest(&self) -> Value {
+        json!({"securable_type": "TABLE", "securable_kind": self.securable_kind, "assignable_privileges": ["SELECT", "MODIFY"]})
+    }
+
+    pub fn summary(&self, manifest: bool) -> Value {
+        let mut told = json!({"full_name": self.full_name, "table_type": self.kind});
+        if manifest {
+            told["securable_kind_manifest"] = self.manifest();
+        }
+        told
+    }
+}
+
+impl Volume {
+    pub fn told(&self, metastore: &str) -> Value {
+        let (catalog, schema, name) = parts(&self.full_name);
+        let mut told = object(json!({
+            "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "volume_id": self.id,
+            "volume_type": "MANAGED",
+            "storage_location": format!("s3://sandbox-managed/{metastore}/volumes/{}", self.id),
+        }));
+        put(&mut told, "comment", self.comment.clone());
+        stamp(&mut told, &self.owner, self.created, metastore);
+        Value::Object(told)
+    }
+}
