@@ -125,6 +125,12 @@ impl Code {
             Self::Cancelled => "Resume whenever you like: what is finished is kept.",
             Self::StateLocked => "Wait for the other IceBridge to finish.",
             Self::StateBroken => "Move the state folder away and start with a fresh one.",
+            Self::WorkspaceUnreachable => "Check the workspace's address, the proxy and the network, and try again.",
+            Self::WorkspaceRefused => "See the cause; the request id finds it in the workspace's log.",
+            Self::AccessDenied => "Ask whoever owns the object for the right that is named here.",
+            Self::ObjectNotFound => "Check its name: it may have been renamed or deleted in the workspace.",
+            Self::OutcomeUnknown => "Look in the workspace whether it happened before doing it again.",
+            Self::GateClosed => "Run the SQL that the governance gate shows, and check again.",
             Self::Internal => "This is a defect in IceBridge. Please report it with the log.",
         }
     }
