@@ -296,12 +296,13 @@ def test_a_journal_that_was_changed_is_not_exported(small: Lake, icebridge: Iceb
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Icebridge:
-    """A state with a source that was inventoried, and a target."""
+    """A state with a source that was inventoried, and two targets, so that nobody can guess which is meant."""
     folder = tmp_path_factory.mktemp("ready")
     plain(sqlite_catalog(folder / "source"), "shop.few")
     cli = fresh(folder / "state")
     cli.connect_sql("foreign", folder / "source" / "catalog.db")
     cli.connect_embedded("managed", folder / "managed")
+    cli.connect_embedded("spare", folder / "spare")
     cli.run("inventory", "foreign")
     return cli
 

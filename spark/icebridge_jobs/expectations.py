@@ -148,9 +148,10 @@ def _on_rows(table: TableValidation, both: Comparison, labels: dict[str, str]) -
     expected = both.source.rows
     made: list[Any] = [gxe.ExpectTableRowCountToEqual(value=expected, meta=_meta("count", str(expected)))]
     wanted = [labels.get(name, name) for name in both.source.columns]
+    # Not exact: on Spark it counts the fields of structs as columns. The measures find columns that are too many.
     made.append(
         gxe.ExpectTableColumnsToMatchSet(
-            column_set=wanted, exact_match=True, meta=_meta("schema", f"{len(wanted)} columns")
+            column_set=wanted, exact_match=False, meta=_meta("schema", f"{len(wanted)} columns")
         )
     )
     for name, measure in both.source.columns.items():

@@ -1,8 +1,9 @@
 //! What can be typed.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use icebridge_model::TableIdent;
-use icebridge_model::catalog::CatalogKind;
+use icebridge_model::catalog::{CatalogKind, SECRET_KEYS};
 use icebridge_model::mapping::CaseRule;
 use icebridge_model::plan::{CopyMode, Settings};
 use std::path::PathBuf;
@@ -155,8 +156,8 @@ pub struct CatalogAdd {
     /// A property by PyIceberg's name, for example s3.endpoint=http://localhost:9000. Can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = property)]
     pub property: Vec<(String, String)>,
-    /// A secret to ask for: token, credential, password, s3.access-key-id, s3.secret-access-key, s3.session-token
-    #[arg(long, value_name = "KEY")]
+    /// A secret to ask for. Can be repeated
+    #[arg(long, value_name = "KEY", value_parser = PossibleValuesParser::new(SECRET_KEYS.iter().copied()))]
     pub secret: Vec<String>,
 }
 

@@ -55,7 +55,7 @@ const ATTEMPTS: u32 = 6;
 /// Before the first answer, what does not answer is most likely a wrong address: somebody sits there and waits to be told.
 /// A catalog that has answered once is given time to come back.
 const OPENING_ATTEMPTS: u32 = 3;
-pub(super) const OPENING_ANSWER: Duration = Duration::from_secs(20);
+pub(super) const OPENING_ANSWER: Duration = Duration::from_secs(15);
 /// A server that asks for more than this is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
