@@ -35,8 +35,6 @@ pub struct Run {
     pub job_clusters: Vec<Value>,
     pub parameters: BTreeMap<String, String>,
     pub tasks: Vec<Task>,
-    /// Whether it may wait; if not, it is refused.
-    pub queue: bool,
     pub timeout_s: u64,
     pub phase: Phase,
     pub queued_at: i64,

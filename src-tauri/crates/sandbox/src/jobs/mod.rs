@@ -14,7 +14,6 @@ pub mod usage;
 
 pub use book::Book;
 pub use runtime::write as write_runtime;
-pub use usage::Usage;
 
 use crate::world::Shared;
 use axum::Router;

@@ -250,7 +250,6 @@ fn begin(world: &Shared, caller: &Caller, wanted: Wanted, token: Option<String>)
         job_clusters: wanted.job_clusters,
         parameters: wanted.parameters,
         tasks,
-        queue: wanted.queue,
         timeout_s: wanted.timeout_s,
         phase,
         queued_at: now,

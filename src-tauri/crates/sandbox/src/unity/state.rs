@@ -3,7 +3,7 @@
 use super::grants::Book;
 use super::objects::{Catalog, Schema, Table, Volume, parts};
 use super::securable::{Kind, Securable};
-use super::seeded::{CATALOG, Seeded};
+use super::seeded::Seeded;
 use crate::answer::Refusal;
 use crate::people::{ADMIN, Person};
 use serde_json::{Value, json};
@@ -198,10 +198,5 @@ impl Metastore {
 
     pub fn catalog_kind(&self, schema: &str) -> &'static str {
         self.catalogs.get(parts(schema).0).map_or("MANAGED_CATALOG", |catalog| catalog.kind)
-    }
-
-    /// All tables of a catalog, schema by schema; for summaries and SHOW.
-    pub fn is_seeded(&self, catalog: &str) -> bool {
-        catalog == CATALOG && !self.seeded.is_empty()
     }
 }
