@@ -47,7 +47,7 @@ class Sandbox:
         headers = {"Authorization": f"Bearer {token or self.token}", **settings.pop("headers", {})}
         return requests.request(method, self.url + path, headers=headers, timeout=SECONDS, **settings)
 
-    def turn(self, path: str, **values: Any) -> Any:
+    def turn(self, path: str, /, **values: Any) -> Any:
         """A change behind the curtain."""
         answer = requests.post(f"{self.url}/sandbox/{path}", json=values, timeout=SECONDS)
         assert answer.status_code == 200, answer.text

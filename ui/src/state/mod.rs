@@ -43,9 +43,9 @@ pub enum Opening {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Basis {
-    /// Inventory, mapping, settings.
+    /// Inventory, mapping, copy mode.
     pub of_preflight: u64,
-    /// Those, and what pre-flight found and was accepted.
+    /// Those, the other settings, and what pre-flight found and was accepted.
     pub of_plan: u64,
 }
 
@@ -240,8 +240,9 @@ impl Session {
             Action::FindingsBy(by) => self.set_prefs(|prefs| prefs.findings_by = by),
             Action::Settings(settings) => {
                 if settings != self.prefs.settings {
-                    // The pre-flight chooses the mode of each table, so it rests on the settings too.
-                    self.age_from(Page::Mapping);
+                    // Pre-flight chooses the mode of each table, and rests on no other setting.
+                    let of_preflight = settings.mode != self.prefs.settings.mode;
+                    self.age_from(if of_preflight { Page::Mapping } else { Page::Preflight });
                     self.set_prefs(|prefs| prefs.settings = settings);
                 }
             }

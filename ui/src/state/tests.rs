@@ -1,7 +1,7 @@
 use super::*;
 use icebridge_model::Code;
 use icebridge_model::catalog::CatalogKind;
-use icebridge_model::plan::Plan;
+use icebridge_model::plan::{CopyMode, Plan};
 
 fn catalog(name: &str, role: Role) -> CatalogSpec {
     CatalogSpec {
@@ -51,6 +51,10 @@ fn nine_at_once() -> Settings {
     Settings { max_parallel_tables: 9, ..Settings::default() }
 }
 
+fn rewritten() -> Settings {
+    Settings { mode: Some(CopyMode::Rewrite), ..Settings::default() }
+}
+
 #[test]
 fn the_only_catalog_of_a_role_is_chosen_and_a_removed_one_is_not() {
     let session = after(connected());
@@ -80,8 +84,11 @@ fn what_rests_on_a_changed_step_is_marked() {
     let session = session.clone().reduce(plan_made(session.basis, Settings::default()));
     assert!(!session.plan.as_ref().unwrap().stale);
     let session = session.reduce(Action::Settings(nine_at_once()));
-    assert!(session.plan.as_ref().unwrap().stale && session.preflight.as_ref().unwrap().stale);
-    let session = session.clone().reduce(plan_made(session.basis, nine_at_once()));
+    assert!(session.plan.as_ref().unwrap().stale);
+    assert!(!session.preflight.as_ref().unwrap().stale, "pre-flight does not ask how many tables are at work");
+    let session = session.reduce(Action::Settings(rewritten()));
+    assert!(session.preflight.as_ref().unwrap().stale);
+    let session = session.clone().reduce(plan_made(session.basis, rewritten()));
     assert!(!session.plan.as_ref().unwrap().stale, "made again, it is current");
     let session = session.reduce(Action::Choose(Role::Target, "other".into()));
     assert!(session.plan.is_none() && session.preflight.is_none(), "another target is another journey");
@@ -91,7 +98,7 @@ fn what_rests_on_a_changed_step_is_marked() {
 fn an_answer_to_an_older_question_is_out_of_date() {
     let session = after(connected());
     let asked = session.basis;
-    let session = session.reduce(Action::Settings(nine_at_once()));
+    let session = session.reduce(Action::Settings(rewritten()));
     let session = session.reduce(checked("a", asked, 1)).reduce(plan_made(asked, Settings::default()));
     assert!(session.preflight.as_ref().unwrap().stale && session.plan.as_ref().unwrap().stale);
     let session = after(connected());

@@ -178,10 +178,10 @@ fn cell(table: &TableRun, column: &str) -> Html {
 
 fn progress(table: &TableRun) -> Html {
     use crate::components::Meter;
-    // A table without bytes (registered, or empty) is done when its state says so.
+    // A table without bytes (registered, or empty) is copied when its state says so; the total is an estimate until then.
     let (done, total) = match table.state {
         TableState::Queued => (0, 1),
-        TableState::Migrated | TableState::Committed | TableState::Validating => (1, 1),
+        TableState::Committing | TableState::Committed | TableState::Validating | TableState::Migrated => (1, 1),
         _ => (table.bytes_done, table.bytes_total.max(1)),
     };
     let tone = match table.state {

@@ -127,7 +127,12 @@ impl Scope<'_> {
             if value.is_null() {
                 return Ok(Value::Null);
             }
-            value = field(&value, name).ok_or_else(unresolved)?;
+            // A map has no value for a key that it lacks; a struct has no such field.
+            let is_map = path.iter().any(|part| part == "custom_tags");
+            value = match field(&value, name) {
+                None if is_map => return Ok(Value::Null),
+                found => found.ok_or_else(unresolved)?,
+            };
         }
         Ok(value)
     }
