@@ -151,11 +151,10 @@ def memory(box: Sandbox) -> int:
 
 def test_a_hundred_thousand_tables_cost_little() -> None:
     with sandbox("--tables", "100000") as big:
-        with big.setting(page_size=1000):
-            listed = sum(
-                1
-                for schema in big.client().schemas.list("lake", max_results=0)
-                for _ in big.client().tables.list("lake", str(schema.name), max_results=0, omit_columns=True)
-            )
+        # Every table is made once; the client's own reading of them would take most of the time.
+        listed = 0
+        for schema in big.client().schemas.list("lake", max_results=0):
+            query = f"catalog_name=lake&schema_name={schema.name}&omit_columns=true&omit_properties=true"
+            listed += len(big.ask("GET", f"/api/2.1/unity-catalog/tables?{query}").json()["tables"])
         assert listed == 100_000
         assert memory(big) < 200_000

@@ -4,6 +4,7 @@ use super::objects::{Column, Schema, Table};
 use super::types::Type;
 use crate::people::ADMIN;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 pub const CATALOG: &str = "lake";
 const PER_SCHEMA: u32 = 1_000;
@@ -27,6 +28,9 @@ const SHAPES: [(u64, &str, &str, &str); 6] = [
 
 const TYPES: [&str; 8] =
     ["bigint", "string", "timestamp", "decimal(18,2)", "int", "double", "array<string>", "struct<a:int,b:string>"];
+
+/// Read once: a listing of all tables has a million columns.
+static READ: LazyLock<Vec<Type>> = LazyLock::new(|| TYPES.iter().filter_map(|text| Type::read(text)).collect());
 
 /// SplitMix64: one number to another that looks like chance.
 fn mixed(seed: u64, at: u64) -> u64 {
@@ -98,8 +102,14 @@ impl Seeded {
         let count = 3 + chance(2) % 12;
         let mut columns = vec![column("id", "bigint")];
         columns.extend((1..count).map(|at| {
-            let kind = TYPES[(chance(100 + at) % TYPES.len() as u64) as usize];
-            column(&format!("c{at:02}"), kind)
+            let kind = &READ[(chance(100 + at) % READ.len() as u64) as usize];
+            Column {
+                name: format!("c{at:02}"),
+                kind: kind.clone(),
+                nullable: true,
+                comment: None,
+                partition_index: None,
+            }
         }));
         let mut properties = BTreeMap::new();
         if securable == "TABLE_DELTA_ICEBERG_MANAGED" {
