@@ -436,11 +436,13 @@ def test_a_sandbox_without_python_says_so() -> None:
 def iceberg_jar() -> Path | None:
     """Iceberg's runtime for Spark, if the cache has it and this Python has PySpark."""
     try:
-        import pyspark  # noqa: F401
+        import pyspark
     except ImportError:
         return None
     cache = os.environ.get("ICEBRIDGE_CACHE")
-    found = sorted(Path(cache).glob("ivy/jars/*iceberg-spark-runtime*.jar")) if cache else []
+    # Each minor version of Spark has a jar of its own.
+    version = ".".join(pyspark.__version__.split(".")[:2])
+    found = sorted(Path(cache).glob(f"ivy/jars/*iceberg-spark-runtime-{version}_2.13*.jar")) if cache else []
     return found[0] if found else None
 
 
