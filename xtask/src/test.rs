@@ -118,9 +118,9 @@ fn cargo_test(repo: &Repo, window: bool, passed_on: &[String]) -> Result {
     run(&mut test)
 }
 
-/// Together with all members, so that dependencies keep the features they were compiled with for the tests.
+/// Together with all members and their tests, so that dependencies keep the features they were compiled with for the tests.
 fn build_products(repo: &Repo, window: bool) -> Result {
-    run(cargo(&repo.root).arg("build").args(members(window)))
+    run(cargo(&repo.root).args(["build", "--bins", "--tests"]).args(members(window)))
 }
 
 fn pytest(repo: &Repo, only: Option<Part>, passed_on: &[String]) -> Result {
