@@ -43,7 +43,7 @@ fn level(parser: &mut Parser, at: usize, deep: usize) -> Result<Expression, Wron
         let found = operators.iter().find(|one| if at < 2 { parser.word(one) } else { parser.symbol(one) });
         if let Some(operator) = found {
             let right = level(parser, at + 1, deep)?;
-            left = Expression::Binary(*operator, Box::new(left), Box::new(right));
+            left = Expression::Binary(operator, Box::new(left), Box::new(right));
         } else if at == 2
             && let Some(made) = tail(parser, &left, deep)?
         {

@@ -55,7 +55,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Wrong> {
             found.push(Token::Word(name.to_owned()));
             rest = after;
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
-            found.push(Token::Symbol(*symbol));
+            found.push(Token::Symbol(symbol));
             rest = rest.get(symbol.len()..).unwrap_or_default();
         } else {
             return Err(Wrong::syntax(&first.to_string()));
