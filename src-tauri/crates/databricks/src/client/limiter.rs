@@ -159,11 +159,8 @@ impl Limiter {
 
     pub(crate) async fn turn(self: &Arc<Self>) -> Turn {
         let _waiting = Waiting::begin(self);
-        // Never closed, so it never fails; if it did, nobody would be held up.
-        let seat = match self.seats.clone().acquire_owned().await {
-            Ok(seat) => seat,
-            Err(_) => unreachable_semaphore().await,
-        };
+        // Nobody closes the semaphore; if somebody did, nothing would be sent any more.
+        let Ok(seat) = self.seats.clone().acquire_owned().await else { return std::future::pending().await };
         loop {
             let wait = match unpoisoned(&self.state).take(Instant::now()) {
                 Ok(cuts) => return Turn { limiter: self.clone(), cuts, _seat: seat },
@@ -191,11 +188,6 @@ impl Limiter {
     }
 }
 
-/// The semaphore lives as long as its limiter and nobody closes it.
-async fn unreachable_semaphore() -> OwnedSemaphorePermit {
-    std::future::pending().await
-}
-
 impl State {
     /// Takes the next turn, or says how long to wait before trying again.
     fn take(&mut self, now: Instant) -> Result<u64, Duration> {
@@ -204,7 +196,7 @@ impl State {
             _ => self.paused_until = None,
         }
         let apart = Duration::from_secs_f64(1.0 / self.rate);
-        let burst = apart.mul_f64((BURST).min(self.rate).max(1.0) - 1.0);
+        let burst = apart.mul_f64(BURST.min(self.rate).max(1.0) - 1.0);
         let due = self.due.max(now);
         let early = due - now;
         if early > burst {

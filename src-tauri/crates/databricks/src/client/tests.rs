@@ -148,7 +148,7 @@ async fn a_storm_of_429_ends_in_success_for_all() {
     .await;
     let mut conduct = conduct();
     let first = Duration::from_millis(50);
-    conduct.pace = Pace { first, longest: first * 8, attempts: 10, ..conduct.pace };
+    conduct.pace = Pace { first, longest: first * 8, attempts: 12, patience: Duration::from_secs(30) };
     let client = Client::new(server.host(), None, Auth::token_of(Secret::new("t")).unwrap(), &conduct).unwrap();
     let call = || Call::get(Family::UnityCatalog, PATH);
     let requests = (0..REQUESTS).map(|_| client.ask::<Value>(call()));
