@@ -17,6 +17,10 @@ use output::Output;
 use std::process::ExitCode;
 
 /// 0 done; 1 the person's input, a finding, or a table that was not migrated; 2 our fault.
+/// Rows are decoded and encoded by threads that come and go. The system's allocator keeps what each of them freed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A row group is held in memory until it is whole; the bound keeps several writers below the memory goal.
-const MAX_ROW_GROUP: usize = 64 << 20;
+const MAX_ROW_GROUP: usize = 32 << 20;
 const PAGE_BYTES: usize = 1 << 20;
 const PAGE_ROWS: usize = 20_000;
 const DICTIONARY_BYTES: usize = 2 << 20;
