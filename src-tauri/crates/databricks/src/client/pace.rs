@@ -9,7 +9,8 @@ pub struct Pace {
     pub first: Duration,
     pub longest: Duration,
     pub attempts: u32,
-    /// For one request with all its attempts and the waits between them, not for its turns. A server that asks for a longer wait is not waited for.
+    /// For one request with all its attempts and the waits between them, not for its turns. A server that asks for a longer
+    /// wait is not waited for.
     pub patience: Duration,
 }
 
