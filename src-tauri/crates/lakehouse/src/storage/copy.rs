@@ -1,5 +1,6 @@
 //! Byte-for-byte copies in bounded memory.
 
+use super::claim::Claim;
 use super::errors::from_io;
 use super::local::{self, CopyFailure};
 use super::{Location, Opened, Storage};
@@ -29,9 +30,9 @@ impl Storage {
     pub async fn copy_from(&self, source: &Storage, from: &str, to: &str, each: &OnBytes) -> Result<Copied> {
         if let (Location::Local(from_file), Location::Local(to_file)) = (Location::parse(from)?, Location::parse(to)?) {
             let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-            let (stopped, each) = (stop.0.clone(), each.clone());
+            let (stopped, each, claim) = (stop.0.clone(), each.clone(), Claim::of(to));
             let work = move || {
-                local::copy(&from_file, &to_file, |n| {
+                local::copy(&from_file, &to_file, claim, |n| {
                     each(n);
                     !stopped.load(Ordering::Relaxed)
                 })

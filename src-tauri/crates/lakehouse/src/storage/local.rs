@@ -1,5 +1,6 @@
 //! Local files. Blocking calls run on tokio's blocking threads.
 
+use super::claim::Claim;
 use super::errors::from_io;
 use super::{Child, Entry};
 use bytes::Bytes;
@@ -163,8 +164,9 @@ fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
 }
 
 pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()> {
+    let claim = Claim::of(path);
     blocking("writing", path, move || {
-        let (mut out, half) = Half::create(&file)?;
+        let (mut out, half) = Half::create(&file, claim)?;
         out.write_all(&bytes)?;
         half.rename(out)
     })
@@ -172,8 +174,9 @@ pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()>
 }
 
 pub(super) async fn write_new(file: PathBuf, path: &str, bytes: Bytes) -> Result<bool> {
+    let claim = Claim::of(path);
     blocking("writing", path, move || {
-        let (mut out, half) = Half::create(&file)?;
+        let (mut out, half) = Half::create(&file, claim)?;
         out.write_all(&bytes)?;
         out.sync_all()?;
         drop(out);
@@ -230,21 +233,23 @@ pub(super) struct Half {
     temporary: PathBuf,
     file: PathBuf,
     kept: bool,
+    /// Given back once the temporary file is gone.
+    _claim: Claim,
 }
 
 impl Half {
-    pub(super) fn create(file: &Path) -> io::Result<(File, Self)> {
+    pub(super) fn create(file: &Path, claim: Claim) -> io::Result<(File, Self)> {
         let temporary = temporary_name(file)?;
-        let half = |out| (out, Self { temporary: temporary.clone(), file: file.to_path_buf(), kept: false });
-        match File::create(&temporary) {
+        let out = match File::create(&temporary) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 if let Some(folder) = file.parent() {
                     fs::create_dir_all(folder)?;
                 }
-                File::create(&temporary).map(half)
+                File::create(&temporary)
             }
-            other => other.map(half),
-        }
+            other => other,
+        }?;
+        Ok((out, Self { temporary, file: file.to_path_buf(), kept: false, _claim: claim }))
     }
 
     /// Gives the file its name once its bytes are on disk: a file that is seen survives a power failure whole, and a unit
@@ -302,13 +307,18 @@ fn temporary_name(file: &Path) -> io::Result<PathBuf> {
 
 /// Copies one local file. Reading, hashing and writing share one buffer that fits the processor's cache, so the bytes
 /// pass through memory once.
-pub(super) fn copy(from: &Path, to: &Path, mut each: impl FnMut(u64) -> bool) -> Result<(u64, [u8; 32]), CopyFailure> {
+pub(super) fn copy(
+    from: &Path,
+    to: &Path,
+    claim: Claim,
+    mut each: impl FnMut(u64) -> bool,
+) -> Result<(u64, [u8; 32]), CopyFailure> {
     let mut source = File::open(from).map_err(CopyFailure::Read)?;
     let expected = source.metadata().map_err(CopyFailure::Read)?;
     if !expected.is_file() {
         return Err(CopyFailure::Read(io::Error::new(io::ErrorKind::NotFound, "it is a folder")));
     }
-    let (mut out, half) = Half::create(to).map_err(CopyFailure::Write)?;
+    let (mut out, half) = Half::create(to, claim).map_err(CopyFailure::Write)?;
     let mut buffer = vec![0; 256 << 10];
     let (mut sum, mut total, mut untold) = (Sha256::new(), 0, 0);
     loop {

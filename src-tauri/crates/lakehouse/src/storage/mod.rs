@@ -3,6 +3,7 @@
 //! Paths are taken literally, as Hadoop and PyIceberg take them: `%41` in a path is three characters, not an `A`. Local
 //! files go round `object_store`, whose paths cannot say every file name and whose copies are not fast enough.
 
+mod claim;
 mod copy;
 mod errors;
 mod local;
@@ -11,6 +12,7 @@ pub mod parquet;
 mod s3;
 mod writer;
 
+pub use claim::Claim;
 pub use copy::{Copied, OnBytes};
 pub use location::Location;
 pub use parquet::ObjectReader;
@@ -178,9 +180,10 @@ impl Storage {
         }
     }
 
-    /// Deletes a folder with everything in it. Refuses a bucket, a root and what lies straight below one: no table is there.
+    /// Deletes a folder with everything in it, once nothing in this process writes there any more. Refuses a bucket, a root and what lies straight below one: no table is there.
     pub async fn delete_prefix(&self, prefix: &str) -> Result<()> {
         let prefix = prefix.trim_end_matches('/');
+        claim::released(prefix).await;
         match self.open(prefix).await? {
             Opened::Local(folder) => local::delete_folder(folder, prefix).await,
             Opened::S3(bucket, key) => bucket.delete_folder(&key, prefix).await,

@@ -200,3 +200,34 @@ fn half_a_pair_of_keys_is_refused() {
     let endpoint = BTreeMap::from([("s3.endpoint".to_string(), "minio:9000".to_string())]);
     assert_eq!(Storage::new(&endpoint, &BTreeMap::new()).unwrap_err().code, Code::InvalidInput);
 }
+
+/// A thread that copies does not notice at once that nobody waits for it: what it made must not come after the sweep.
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_a_folder_waits_for_a_copy_into_it_that_was_given_up() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = storage();
+    let from = root.path().join("source").display().to_string();
+    fs::write(&from, vec![7; 12 << 20]).unwrap();
+    let folder = root.path().join("target").display().to_string();
+    let to = format!("{folder}/data/copy.parquet");
+    let (under_way, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let may_go_on = std::sync::Mutex::new(may_go_on);
+    let each: OnBytes = Arc::new(move |_| {
+        let _ = under_way.send(());
+        let _ = may_go_on.lock().unwrap().recv();
+    });
+    tokio::select! {
+        copied = storage.copy_from(&storage, &from, &to, &each) => panic!("it waits in the middle: {copied:?}"),
+        _ = begun.recv() => {}
+    }
+    let clearing = tokio::spawn({
+        let (storage, folder) = (storage.clone(), folder.clone());
+        async move { storage.delete_prefix(&folder).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!clearing.is_finished(), "somebody still writes there");
+    drop(go_on);
+    clearing.await.unwrap().unwrap();
+    assert!(!Path::new(&folder).exists());
+}

@@ -1,5 +1,6 @@
 //! A file written piece by piece.
 
+use super::claim::Claim;
 use super::errors::{from_io, from_s3};
 use super::local::{self, Half};
 use super::s3::{self, Bucket};
@@ -51,7 +52,8 @@ struct Upload {
 
 impl Writer {
     pub(super) async fn local(file: PathBuf, path: &str) -> Result<Self> {
-        let (out, half) = local::blocking("writing", path, move || Half::create(&file)).await?;
+        let claim = Claim::of(path);
+        let (out, half) = local::blocking("writing", path, move || Half::create(&file, claim)).await?;
         Ok(Self::new(path, Sink::Local { file: Some(out), half }))
     }
 

@@ -27,6 +27,7 @@ use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
 use crate::reader::Reader;
 use crate::scan;
+use crate::storage::Claim;
 use async_trait::async_trait;
 use bytes::Bytes;
 use data_file::DataFile;
@@ -149,7 +150,14 @@ async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result
         return Ok(done);
     }
     let cancel = worker.cancel.clone();
-    let made = tokio::task::spawn_blocking(move || worker.run(&unit)).await;
+    // If nobody waits for the unit any more, clearing the table's folder does, until the unit has noticed.
+    let claim = Claim::of(&transfer.place(&worker.target.stem));
+    let made = tokio::task::spawn_blocking(move || {
+        let made = worker.run(&unit);
+        drop(claim);
+        made
+    });
+    let made = made.await;
     let made = made.map_err(|e| Error::internal("rewriting files was cut short").with_cause(e))?;
     // Whatever broke because the run was stopped, it was stopped.
     let made = made.map_err(|e| if cancel.is_cancelled() && e.code != Code::Cancelled { cancelled() } else { e })?;
