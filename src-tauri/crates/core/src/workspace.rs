@@ -44,13 +44,13 @@ impl Workspace {
     pub async fn open_source(&self, name: &str) -> Result<Arc<dyn Catalog>> {
         let spec = self.spec(name, Role::Source).await?;
         let secrets = self.secrets_of(&spec).await?;
-        catalog::open(&spec, &secrets).await.map_err(|e| e.about(name))
+        catalog::open(&spec, &secrets, None).await.map_err(|e| e.about(name))
     }
 
     pub async fn open_target(&self, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         let spec = self.spec(name, Role::Target).await?;
         let secrets = self.secrets_of(&spec).await?;
-        catalog::open_target(&spec, &secrets).await.map_err(|e| e.about(name))
+        catalog::open_target(&spec, &secrets, None).await.map_err(|e| e.about(name))
     }
 
     async fn spec(&self, name: &str, role: Role) -> Result<CatalogSpec> {

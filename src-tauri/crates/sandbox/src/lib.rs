@@ -13,6 +13,7 @@ mod counts;
 mod faults;
 mod files;
 mod iam;
+mod iceberg;
 mod jobs;
 mod oidc;
 mod page;
@@ -119,6 +120,7 @@ fn router(world: Shared) -> Router {
         .merge(clusters::routes())
         .merge(files::routes())
         .merge(iam::routes())
+        .merge(iceberg::routes())
         .merge(jobs::routes())
         .merge(oidc::routes())
         .merge(secrets::routes())

@@ -39,6 +39,8 @@ pub struct Settings {
     pub access_token_ttl: Duration,
     pub refresh_token_ttl: Duration,
     pub single_use_refresh_tokens: bool,
+    /// Conflicts at the Iceberg endpoint come as 400 with the error code 2010, as at times they do, instead of 409.
+    pub conflicts_as_400: bool,
 }
 
 /// A termination as the API words it.
@@ -137,6 +139,7 @@ impl World {
             access_token_ttl: config.access_token_ttl,
             refresh_token_ttl: config.refresh_token_ttl,
             single_use_refresh_tokens: true,
+            conflicts_as_400: false,
         };
         let clock = Clock::default();
         let now = clock.now();

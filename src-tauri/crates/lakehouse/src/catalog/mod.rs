@@ -20,6 +20,14 @@ use std::sync::Arc;
 
 pub type Secrets = BTreeMap<String, Secret>;
 
+/// A sign-in that somebody else looks after, such as a workspace's: it gives a token for each request.
+#[async_trait]
+pub trait Bearer: Debug + Send + Sync {
+    async fn token(&self) -> Result<Secret>;
+    /// Told that the catalog refused `stale`. True if there is another one to try.
+    async fn renew(&self, stale: &Secret) -> Result<bool>;
+}
+
 /// Reading. Nothing here writes, so a source cannot be harmed by construction.
 #[async_trait]
 pub trait Catalog: Debug + Send + Sync {
@@ -81,10 +89,11 @@ impl Turns for u32 {
 }
 
 /// Opens a source. Connects lazily where it can; wrong input is refused here.
-pub async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn Catalog>> {
+/// `bearer`: who is signed in, for a REST catalog that has no credentials of its own.
+pub async fn open(spec: &CatalogSpec, secrets: &Secrets, bearer: Option<Arc<dyn Bearer>>) -> Result<Arc<dyn Catalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn Catalog>> = match spec.kind {
-        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _),
         CatalogKind::Sql => sql::SqlCatalog::source(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => files::FilesCatalog::open(spec, secrets).map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::source(spec, secrets).await.map(|c| Arc::new(c) as _),
@@ -93,10 +102,14 @@ pub async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn Catal
 }
 
 /// Opens a target; the embedded catalog is made if it is not there.
-pub async fn open_target(spec: &CatalogSpec, secrets: &Secrets) -> Result<Arc<dyn TargetCatalog>> {
+pub async fn open_target(
+    spec: &CatalogSpec,
+    secrets: &Secrets,
+    bearer: Option<Arc<dyn Bearer>>,
+) -> Result<Arc<dyn TargetCatalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn TargetCatalog>> = match spec.kind {
-        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _),
         CatalogKind::Sql => sql::SqlCatalog::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => Err(Error::invalid("a bare folder is no target: nothing in it commits atomically")

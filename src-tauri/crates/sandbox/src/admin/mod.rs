@@ -124,6 +124,7 @@ fn told(settings: &Settings) -> Value {
         "rows_per_chunk": settings.rows_per_chunk, "access_token_ttl_s": settings.access_token_ttl.as_secs(),
         "refresh_token_ttl_s": settings.refresh_token_ttl.as_secs(),
         "single_use_refresh_tokens": settings.single_use_refresh_tokens,
+        "conflicts_as_400": settings.conflicts_as_400,
     })
 }
 
@@ -153,6 +154,7 @@ async fn set(State(world): State<Shared>, fields: Fields) -> Answer {
             "access_token_ttl_s" => new.access_token_ttl = Duration::from_secs(number()?),
             "refresh_token_ttl_s" => new.refresh_token_ttl = Duration::from_secs(number()?),
             "single_use_refresh_tokens" => new.single_use_refresh_tokens = fields.flag(name),
+            "conflicts_as_400" => new.conflicts_as_400 = fields.flag(name),
             _ => return Err(Refusal::invalid(format!("There is no setting {name}."))),
         }
     }

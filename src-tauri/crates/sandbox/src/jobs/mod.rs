@@ -13,6 +13,7 @@ mod submit;
 pub mod usage;
 
 pub use book::Book;
+pub use register::tables as register_tables;
 pub use runtime::write as write_runtime;
 
 use crate::world::Shared;

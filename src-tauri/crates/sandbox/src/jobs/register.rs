@@ -1,5 +1,6 @@
-//! Tables that jobs made in the warehouse, put into Unity Catalog as what they are there.
+//! Tables that jobs and engines outside made in the warehouse, put into Unity Catalog as what they are there.
 
+use crate::iceberg::store::newest;
 use crate::people::ADMIN;
 use crate::unity::objects::{Column, Table};
 use crate::unity::types::Type;
@@ -16,7 +17,7 @@ pub fn tables(world: &Shared) {
         for schema in folders(&catalog) {
             for table in folders(&schema) {
                 let name: Vec<String> = [&catalog, &schema, &table].map(|path| last(path)).to_vec();
-                if let Some(metadata) = newest(&table) {
+                if let Some((_, metadata)) = newest(&table) {
                     found.insert(name.join(".").to_lowercase(), (table, metadata));
                 }
             }
@@ -71,15 +72,6 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 
 fn last(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The newest metadata of a table that Spark's file catalog wrote: `v<N>.metadata.json`.
-fn newest(table: &Path) -> Option<Value> {
-    let entries = std::fs::read_dir(table.join("metadata")).ok()?.flatten();
-    let version =
-        |path: &PathBuf| -> Option<u64> { last(path).strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok() };
-    let newest = entries.map(|entry| entry.path()).filter_map(|path| Some((version(&path)?, path))).max()?;
-    serde_json::from_slice(&std::fs::read(newest.1).ok()?).ok()
 }
 
 fn columns(metadata: &Value) -> Vec<Column> {

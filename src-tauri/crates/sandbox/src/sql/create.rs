@@ -241,25 +241,26 @@ fn check(made: &mut Definition) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Properties that the engine keeps for itself.
 pub fn check_properties(properties: &[(String, String)]) -> Result<(), Wrong> {
-    let kept = |name: &str| {
-        let exact = [
-            "write.metadata.path",
-            "write.metadata.previous-versions-max",
-            "write.data.path",
-            "write.delete.mode",
-            "write.location-provider.impl",
-        ];
-        exact.contains(&name) || name.starts_with("write.format.")
-    };
-    match properties.iter().find(|(name, _)| kept(name)) {
+    match properties.iter().find(|(name, _)| is_the_engines(name)) {
         None => Ok(()),
         Some((name, _)) => {
             let words = format!("The table property {name} is managed by the engine and cannot be set.");
             Err(Wrong::new(NOT_ALLOWED, "0A000", words))
         }
     }
+}
+
+/// Properties that the engine keeps for itself.
+pub fn is_the_engines(property: &str) -> bool {
+    let exact = [
+        "write.metadata.path",
+        "write.metadata.previous-versions-max",
+        "write.data.path",
+        "write.delete.mode",
+        "write.location-provider.impl",
+    ];
+    exact.contains(&property) || property.starts_with("write.format.")
 }
 
 pub fn drop(session: &Session<'_>, parser: &mut Parser) -> Result<(), Wrong> {

@@ -15,6 +15,7 @@ mod sources;
 mod statements;
 mod warehouses;
 
+pub use create::is_the_engines;
 pub use statements::Statements;
 
 use crate::world::Shared;

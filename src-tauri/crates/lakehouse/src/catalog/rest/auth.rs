@@ -1,12 +1,13 @@
-//! Who we are to the catalog: nobody, a bearer token, or an OAuth2 client.
+//! Who we are to the catalog: nobody, a bearer token, an OAuth2 client, or whom somebody else has signed in.
 
 use super::client::{OPENING_ANSWER, Pace, attempts_to_open, retry_after};
 use super::failures::{Refusal, unreachable};
-use crate::catalog::Secrets;
+use crate::catalog::{Bearer, Secrets};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -15,6 +16,7 @@ pub(super) enum Auth {
     Nobody,
     Token(Secret),
     Client(Box<Client>),
+    Lent(Arc<dyn Bearer>),
 }
 
 /// OAuth2 client credentials.
@@ -51,8 +53,12 @@ impl Auth {
         base: &str,
         properties: &BTreeMap<String, String>,
         secrets: &Secrets,
+        bearer: Option<Arc<dyn Bearer>>,
         pace: Pace,
     ) -> Result<Self> {
+        if let Some(bearer) = bearer {
+            return Ok(Self::Lent(bearer));
+        }
         if let Some(credential) = secrets.get("credential").filter(|c| !c.is_empty()) {
             let (id, secret) = match credential.expose().split_once(':') {
                 Some((id, secret)) => (Some(id.to_string()), Secret::new(secret)),
@@ -88,6 +94,7 @@ impl Auth {
         match self {
             Self::Nobody => Ok(None),
             Self::Token(token) => Ok(Some(token.clone())),
+            Self::Lent(bearer) => bearer.token().await.map(Some),
             Self::Client(client) => {
                 let mut now = client.now.lock().await;
                 match &*now {
@@ -105,7 +112,16 @@ impl Auth {
 
     /// Told that the server refused `stale`. True if there is another token to try.
     pub(super) async fn renew(&self, http: &reqwest::Client, stale: Option<&Secret>) -> Result<bool> {
-        let Self::Client(client) = self else { return Ok(false) };
+        let client = match self {
+            Self::Nobody | Self::Token(_) => return Ok(false),
+            Self::Lent(bearer) => {
+                return match stale {
+                    Some(stale) => bearer.renew(stale).await,
+                    None => Ok(true),
+                };
+            }
+            Self::Client(client) => client,
+        };
         let mut now = client.now.lock().await;
         // Somebody else has renewed it while we waited.
         if now.as_ref().map(|g| &g.token) == stale {

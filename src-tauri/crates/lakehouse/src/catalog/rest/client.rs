@@ -2,7 +2,7 @@
 
 use super::auth::Auth;
 use super::failures::{Failure, Refusal, no_catalog, unreachable};
-use crate::catalog::Secrets;
+use crate::catalog::{Bearer, Secrets};
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use reqwest::Method;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 #[derive(Debug)]
@@ -71,7 +72,12 @@ struct Config {
 
 impl Client {
     /// Asks the server for its configuration, as the protocol begins.
-    pub(super) async fn connect(spec: &CatalogSpec, secrets: &Secrets, pace: Pace) -> Result<Self> {
+    pub(super) async fn connect(
+        spec: &CatalogSpec,
+        secrets: &Secrets,
+        bearer: Option<Arc<dyn Bearer>>,
+        pace: Pace,
+    ) -> Result<Self> {
         let trimmed = spec.uri.trim().trim_end_matches('/');
         let base = trimmed.strip_suffix("/v1").unwrap_or(trimmed).to_string();
         if !url::Url::parse(&base).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host()) {
@@ -92,7 +98,7 @@ impl Client {
             .build()
             .map_err(|e| Error::internal("the HTTP client cannot be made").with_cause(e))?;
         let mut client = Self {
-            auth: Auth::new(&base, &spec.properties, secrets, pace)?,
+            auth: Auth::new(&base, &spec.properties, secrets, bearer, pace)?,
             headers: headers(&spec.properties)?,
             http,
             base,

@@ -7,7 +7,7 @@ mod target;
 mod updates;
 mod vending;
 
-use super::{Catalog, Secrets, Staged, no_such_table};
+use super::{Bearer, Catalog, Secrets, Staged, no_such_table};
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use crate::table::Table;
@@ -84,12 +84,17 @@ impl Page for TablePage {
 }
 
 impl RestCatalog {
-    pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Self> {
-        Self::open_at_pace(spec, secrets, Pace::USUAL).await
+    pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets, bearer: Option<Arc<dyn Bearer>>) -> Result<Self> {
+        Self::open_at_pace(spec, secrets, bearer, Pace::USUAL).await
     }
 
-    async fn open_at_pace(spec: &CatalogSpec, secrets: &Secrets, pace: Pace) -> Result<Self> {
-        let client = Arc::new(Client::connect(spec, secrets, pace).await?);
+    async fn open_at_pace(
+        spec: &CatalogSpec,
+        secrets: &Secrets,
+        bearer: Option<Arc<dyn Bearer>>,
+        pace: Pace,
+    ) -> Result<Self> {
+        let client = Arc::new(Client::connect(spec, secrets, bearer, pace).await?);
         let shared = Storage::new(&client.properties, secrets)?;
         let vending =
             Vending { client: client.clone(), said: spec.properties.clone(), secrets: secrets.clone(), shared };

@@ -32,7 +32,7 @@ fn secrets(pairs: &[(&str, &str)]) -> Secrets {
 }
 
 async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<RestCatalog> {
-    RestCatalog::open_at_pace(spec, secrets, Pace { first: Duration::from_millis(2) }).await
+    RestCatalog::open_at_pace(spec, secrets, None, Pace { first: Duration::from_millis(2) }).await
 }
 
 async fn plain(server: &Server) -> RestCatalog {

@@ -91,7 +91,7 @@ async fn both_layouts_are_read_and_views_are_not_tables() {
             .await
             .unwrap();
         db.close().await.unwrap();
-        let catalog = open(&source_of(folder.path()), &Secrets::new()).await.unwrap();
+        let catalog = open(&source_of(folder.path()), &Secrets::new(), None).await.unwrap();
         assert_eq!(names(&*catalog).await, ["a.b.orders"]);
         assert_eq!(catalog.namespaces().await.unwrap(), [vec!["a".to_string(), "b".into()], vec!["empty".into()]]);
         let table = catalog.load(&TableIdent::new(["a", "b"], "orders")).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_source_is_read_in_every_state_of_its_log_and_nothing_appears_beside_i
     let mut writer = foreign(folder.path(), SqliteJournalMode::Wal, true).await;
     insert(&mut writer, "prod", "first", folder.path()).await;
     // Another process has it open, and its last rows are in the log alone.
-    let catalog = open(&source_of(folder.path()), &Secrets::new()).await.unwrap();
+    let catalog = open(&source_of(folder.path()), &Secrets::new(), None).await.unwrap();
     assert_eq!(names(&*catalog).await, ["a.b.first"]);
     let mut open_transaction = writer.begin().await.unwrap();
     insert(&mut open_transaction, "prod", "second", folder.path()).await;
@@ -122,7 +122,7 @@ async fn a_source_is_read_in_every_state_of_its_log_and_nothing_appears_beside_i
         fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
     }
     let before = listing(killed.path());
-    let dead = open(&source_of(killed.path()), &Secrets::new()).await.unwrap();
+    let dead = open(&source_of(killed.path()), &Secrets::new(), None).await.unwrap();
     assert_eq!(names(&*dead).await, ["a.b.first", "a.b.second"]);
     assert_eq!(listing(killed.path()), before);
 
@@ -139,7 +139,7 @@ async fn a_source_is_read_in_every_state_of_its_log_and_nothing_appears_beside_i
         fs::copy(torn.path().join(name), crashed.path().join(name)).unwrap();
     }
     let before = listing(crashed.path());
-    let dead = open(&source_of(crashed.path()), &Secrets::new()).await.unwrap();
+    let dead = open(&source_of(crashed.path()), &Secrets::new(), None).await.unwrap();
     assert_eq!(names(&*dead).await, ["a.b.first"]);
     assert_eq!(listing(crashed.path()), before);
 
@@ -154,7 +154,7 @@ async fn a_source_is_read_in_every_state_of_its_log_and_nothing_appears_beside_i
 #[tokio::test]
 async fn wrong_databases_are_told_apart_and_never_made() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = async |spec: &CatalogSpec| open(spec, &Secrets::new()).await.unwrap_err();
+    let refused = async |spec: &CatalogSpec| open(spec, &Secrets::new(), None).await.unwrap_err();
     let missing = refused(&source_of(folder.path())).await;
     assert_eq!(missing.code, Code::CatalogNotFound);
     assert!(listing(folder.path()).is_empty(), "reading makes no file");
@@ -179,25 +179,25 @@ async fn one_of_several_catalogs_must_be_named() {
     insert(&mut db, "dev", "d", folder.path()).await;
     db.close().await.unwrap();
     let mut spec = source_of(folder.path());
-    let unnamed = open(&spec, &Secrets::new()).await.unwrap_err();
+    let unnamed = open(&spec, &Secrets::new(), None).await.unwrap_err();
     assert_eq!(unnamed.code, Code::InvalidInput);
     assert!(unnamed.hint.unwrap().contains("dev, prod"));
     spec.warehouse = "dev".into();
-    assert_eq!(names(&*open(&spec, &Secrets::new()).await.unwrap()).await, ["a.b.d"]);
+    assert_eq!(names(&*open(&spec, &Secrets::new(), None).await.unwrap()).await, ["a.b.d"]);
     spec.warehouse.clear();
     spec.properties.insert("sql.catalog-name".into(), "prod".into());
-    assert_eq!(names(&*open(&spec, &Secrets::new()).await.unwrap()).await, ["a.b.p"]);
+    assert_eq!(names(&*open(&spec, &Secrets::new(), None).await.unwrap()).await, ["a.b.p"]);
     spec.warehouse = "test".into();
-    assert_eq!(open(&spec, &Secrets::new()).await.unwrap_err().code, Code::CatalogNotFound);
+    assert_eq!(open(&spec, &Secrets::new(), None).await.unwrap_err().code, Code::CatalogNotFound);
 }
 
 #[tokio::test]
 async fn secrets_do_not_belong_in_a_spec() {
     let mut properties = spec(CatalogKind::Files, Role::Source, "/tmp");
     properties.properties.insert("s3.secret-access-key".into(), "x".into());
-    assert_eq!(open(&properties, &Secrets::new()).await.unwrap_err().code, Code::InvalidInput);
+    assert_eq!(open(&properties, &Secrets::new(), None).await.unwrap_err().code, Code::InvalidInput);
     let address = spec(CatalogKind::Sql, Role::Source, "postgresql://u:pw@h/db");
-    let refused = open(&address, &Secrets::new()).await.unwrap_err();
+    let refused = open(&address, &Secrets::new(), None).await.unwrap_err();
     assert!(refused.code == Code::InvalidInput && !format!("{refused:?}").contains("pw@"));
     let secrets = Secrets::from([("password".to_string(), Secret::new("hunter2"))]);
     let database = super::Database::open("postgresql://u@localhost:1/db", secrets.get("password"), false).unwrap();
@@ -207,7 +207,7 @@ async fn secrets_do_not_belong_in_a_spec() {
 
 async fn embedded(folder: &Path) -> Arc<dyn TargetCatalog> {
     let spec = spec(CatalogKind::Embedded, Role::Target, folder.to_str().unwrap());
-    open_target(&spec, &Secrets::new()).await.unwrap()
+    open_target(&spec, &Secrets::new(), None).await.unwrap()
 }
 
 fn orders() -> TableIdent {
@@ -247,7 +247,7 @@ async fn a_table_is_published_once_however_often_it_is_asked_for() {
 
     // The catalog opens as a source of its own, and a fresh process finds the same.
     let source = spec(CatalogKind::Embedded, Role::Source, folder.path().join("my lake").to_str().unwrap());
-    let reread = open(&source, &Secrets::new()).await.unwrap();
+    let reread = open(&source, &Secrets::new(), None).await.unwrap();
     assert_eq!(reread.load(&orders()).await.unwrap().metadata.uuid, "u");
 }
 

@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 /// Partitions written at the same time by one unit of work. Each costs a buffer for every column.
 const MAX_OPEN: usize = 24;
 /// What all open files of one unit may hold in memory.
-const MAX_BUFFERED: usize = 64 << 20;
+const MAX_BUFFERED: usize = 32 << 20;
 
 /// What the files of one unit have in common.
 #[derive(Clone, Debug)]

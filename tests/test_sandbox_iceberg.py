@@ -1,0 +1,201 @@
+"""The sandbox's Iceberg REST endpoint: PyIceberg drives it first, then tables are migrated into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.exceptions import (
+    BadRequestError,
+    CommitFailedException,
+    ForbiddenError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import DayTransform, IdentityTransform
+from pyiceberg.types import LongType, NestedField, StringType, TimestampType, UUIDType
+
+from tests.harness.cli import Icebridge
+from tests.harness.route import Route, connect
+from tests.harness.sandbox import Sandbox
+from tests.harness.written import plain, reading, sqlite_catalog
+
+pytest_plugins = ["tests.harness.sandbox"]
+
+ROWS = pa.table({"id": pa.array([1, 2, 3], pa.int64()), "name": pa.array(["a", None, "c"])})
+
+
+def client(box: Sandbox, token: str | None = None, warehouse: str = "main") -> RestCatalog:
+    """PyIceberg on the sandbox, signed in by token."""
+    uri = f"{box.url}/api/2.1/unity-catalog/iceberg-rest"
+    return RestCatalog("unity", uri=uri, warehouse=warehouse, token=token or box.token)
+
+
+@pytest.fixture(autouse=True)
+def gate(box: Sandbox) -> Iterator[None]:
+    """Open for each test, whatever the one before did."""
+    box.turn("gate", open=True, on=["main"])
+    yield
+    box.turn("gate", open=False, on=["main"])
+
+
+def test_pyiceberg_makes_fills_changes_and_drops_a_table(box: Sandbox) -> None:
+    catalog = client(box)
+    catalog.create_namespace(("made",))
+    assert ("made",) in catalog.list_namespaces()
+    table = catalog.create_table(("made", "t"), ROWS.schema, properties={"team": "shop"})
+    table.append(ROWS)
+    with table.update_schema() as change:
+        change.add_column("note", StringType(), doc="late")
+    table.append(pa.table({"id": [4], "name": ["d"], "note": ["n"]}, schema=table.schema().as_arrow()))
+    table.delete("id = 2")
+    again = catalog.load_table(("made", "t"))
+    assert sorted(again.scan().to_arrow()["id"].to_pylist()) == [1, 3, 4]
+    assert again.properties["team"] == "shop"
+    assert len(again.snapshots()) == 3
+    assert catalog.list_tables(("made",)) == [("made", "t")]
+    with pytest.raises(TableAlreadyExistsError):
+        catalog.create_table(("made", "t"), ROWS.schema)
+    # The catalog of the workspace has it too, and tells its kind as the real one does.
+    seen = box.client().tables.get("main.made.t")
+    assert (seen.table_type and seen.table_type.value, seen.owner) == ("MANAGED", box.user)
+    assert seen.data_source_format and seen.data_source_format.value == "DELTA"
+    catalog.drop_table(("made", "t"))
+    with pytest.raises(NoSuchTableError):
+        catalog.load_table(("made", "t"))
+
+
+def test_a_conflict_is_told_in_either_way(box: Sandbox) -> None:
+    catalog = client(box)
+    table = catalog.create_table(("silver", "raced"), ROWS.schema, properties={"commit.retry.num-retries": "0"})
+    early, late = catalog.load_table(table.name()), catalog.load_table(table.name())
+    table.append(ROWS)
+    with pytest.raises(CommitFailedException, match="Commit failed"):
+        early.append(ROWS)
+    with box.setting(conflicts_as_400=True), pytest.raises(BadRequestError, match="ErrorCode: 2010"):
+        late.append(ROWS)
+    assert len(catalog.load_table(table.name()).snapshots()) == 1
+
+
+def test_the_gate_has_two_halves(box: Sandbox) -> None:
+    catalog = client(box)
+    catalog.create_table(("silver", "gated"), ROWS.schema)
+    box.turn("gate", open=False, on=["main"])
+    with pytest.raises(ForbiddenError, match="External data access"):
+        catalog.load_table(("silver", "gated"))
+    box.turn("gate", open=True, on=["main.bronze"])
+    with pytest.raises(ForbiddenError, match="EXTERNAL USE SCHEMA"):
+        catalog.load_table(("silver", "gated"))
+    box.turn("gate", open=True, on=["main.silver"])
+    assert catalog.load_table(("silver", "gated")).scan().to_arrow().num_rows == 0
+
+
+def test_what_managed_iceberg_lacks_is_refused(box: Sandbox) -> None:
+    catalog = client(box)
+    key = Schema(NestedField(1, "id", LongType(), required=True), identifier_field_ids=[1])
+    refused: list[tuple[Any, dict[str, Any], str]] = [
+        (key, {}, "identifier fields"),
+        (Schema(NestedField(1, "u", UUIDType())), {}, "column u"),
+        (ROWS.schema, {"properties": {"format-version": "3"}}, "format version 3"),
+        (ROWS.schema, {"location": "file:///elsewhere"}, "cannot be chosen"),
+        (ROWS.schema, {"properties": {"write.data.path": "s3://b"}}, "write.data.path"),
+    ]
+    for schema, options, words in refused:
+        with pytest.raises(BadRequestError, match=words):
+            catalog.create_table(("silver", "refused"), schema, **options)
+    table = catalog.create_table(("silver", "kept_simple"), ROWS.schema)
+    with pytest.raises(BadRequestError, match="multiple snapshots"), table.transaction() as two:
+        two.append(ROWS)
+        two.append(ROWS)
+    table = table.refresh()
+    table.append(ROWS)
+    with pytest.raises(BadRequestError, match="branches and tags"):
+        table.manage_snapshots().create_tag(table.snapshots()[0].snapshot_id, "v1").commit()
+
+
+def test_tables_of_a_foreign_catalog_are_not_written_to(box: Sandbox) -> None:
+    box.turn("gate", open=True, on=["glue_lake"])
+    with pytest.raises(BadRequestError, match="foreign"):
+        client(box, warehouse="glue_lake").create_table(("sales", "new"), ROWS.schema)
+
+
+# Migrations into it
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Tables that Unity Catalog can take, and one that it cannot."""
+    catalog = sqlite_catalog(tmp_path / "source")
+    catalog.create_namespace("shop")
+    for name in ("one", "two"):
+        plain(catalog, f"shop.{name}", rows=50)
+    catalog.create_table("shop.empty", ROWS.schema)
+    schema = Schema(
+        NestedField(3, "id", LongType(), required=True, doc="from the shop"),
+        NestedField(1, "name", StringType()),
+        NestedField(2, "at", TimestampType()),
+    )
+    spec = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "name"))
+    parted = catalog.create_table("shop.parted", schema, partition_spec=spec, properties={"comment": "by name"})
+    for start in (0, 100):
+        rows = {"id": range(start, start + 100), "name": [f"n{n % 3}" for n in range(100)], "at": [None] * 100}
+        parted.append(pa.table(rows, schema=parted.schema().as_arrow()))
+    parted.delete("id < 10")
+    by_day = PartitionSpec(PartitionField(2, 1000, DayTransform(), "day"))
+    catalog.create_table("shop.by_day", schema, partition_spec=by_day)
+    return tmp_path / "source"
+
+
+def to_unity(icebridge: Icebridge, box: Sandbox, source: Path, token: str) -> Route:
+    """From the SQL catalog to the schema `bronze` of the sandbox."""
+    connect(icebridge, "foreign", "sql", f"sqlite:{source / 'catalog.db'}")
+    uri = f"{box.url}/api/2.1/unity-catalog/iceberg-rest"
+    connect(icebridge, "managed", "rest", uri, target=True, warehouse="main", secrets={"token": token})
+    return Route(icebridge)
+
+
+@pytest.mark.parametrize("as_400", [False, True])
+def test_tables_arrive_in_unity_catalog(box: Sandbox, icebridge: Icebridge, shop: Path, as_400: bool) -> None:
+    schema = f"arrived_{as_400}".lower()
+    route = to_unity(icebridge, box, shop, box.token)
+    route.rename("shop.*", schema)
+    plan = route.plan()
+    blocked = {name: found for name, found in route.findings().items() if any(f["verdict"] == "blocks" for f in found)}
+    assert [*blocked] == ["shop.by_day"]
+    assert "IB-F014" in {finding["code"] for finding in blocked["shop.by_day"]}
+    commits = f"/api/*/namespaces/{schema}/tables/two"
+    with box.setting(conflicts_as_400=as_400), box.fault(commits, "lost", method="POST", count=1):
+        job = route.run(plan)
+    job.succeeded()
+    source, target = sqlite_catalog(shop), client(box)
+    assert sorted(target.list_tables((schema,))) == [(schema, n) for n in ("empty", "one", "parted", "two")]
+    for _, name in target.list_tables((schema,)):
+        copy = target.load_table((schema, name))
+        assert reading(copy) == reading(source.load_table(f"shop.{name}")), name
+        assert len(copy.snapshots()) == (0 if name == "empty" else 1)
+    parted = target.load_table((schema, "parted"))
+    assert [field.name for field in parted.spec().fields] == ["name"]
+    assert parted.schema().find_field("id").doc == "from the shop"
+    # A second run finds everything done.
+    before = {name: target.load_table((schema, name)).metadata_location for _, name in target.list_tables((schema,))}
+    assert route.run(plan).outcome.code == 0
+    after = {name: target.load_table((schema, name)).metadata_location for _, name in target.list_tables((schema,))}
+    assert after == before
+
+
+def test_without_the_right_nothing_arrives_and_it_is_said(box: Sandbox, icebridge: Icebridge, shop: Path) -> None:
+    route = to_unity(icebridge, box, shop, box.token)
+    route.rename("shop.*", "closed")
+    plan = route.plan()
+    box.turn("gate", open=False, on=["main"])
+    error = route.run(plan).outcome
+    assert error.code == 1
+    assert "External data access" in error.stdout + error.stderr
+    box.turn("gate", open=True, on=["main"])
+    assert client(box).list_tables(("bronze",)) == []
