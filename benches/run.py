@@ -45,10 +45,10 @@ class Goal:
     met: bool
 
 
-def measured(command: list[str], cwd: Path) -> tuple[str, float, int]:
+def measured(command: list[str], cwd: Path, environment: dict[str, str] | None = None) -> tuple[str, float, int]:
     """Run a program; its output, its seconds and the peak of its memory."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd, env={**os.environ, **(environment or {})})
     if process.stdout is None:
         raise RuntimeError("no output to read")
     output = process.stdout.read().decode()
