@@ -1,8 +1,8 @@
 """The inventory of a large metastore beside the vendor's SDK: `cargo xtask bench -- inventory`.
 
-Both list the same tables of a sandbox that takes 50 ms for every answer, each in a process of its own. The SDK does what
-a script does with it: catalogs, their schemas, their tables, one request after the other; and once more with a pool of
-16 threads over the schemas, which is the most that a careful script does.
+Both list the same tables of a sandbox that takes 50 ms for every answer, each in a process of its own. The SDK does
+what a script does with it: catalogs, their schemas, their tables, one request after the other; and once more with a
+pool of 16 threads over the schemas, which is the most that a careful script does.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ const S3: [(&str, &str); 3] = [
     ("s3.session-token", "S3 session token"),
 ];
 
-pub const KINDS: [KindWords; 4] = [
+pub const KINDS: [KindWords; 5] = [
     KindWords {
         kind: CatalogKind::Rest,
         id: "rest",
@@ -38,6 +38,16 @@ pub const KINDS: [KindWords; 4] = [
             S3[1],
             S3[2],
         ],
+    },
+    KindWords {
+        kind: CatalogKind::Unity,
+        id: "unity",
+        label: "Unity Catalog",
+        about: "A catalog of a Databricks workspace, by the workspace’s sign-in and behind its governance gate.",
+        uri_label: "Workspace",
+        uri_example: "its name on the page Workspaces",
+        warehouse: Some(("Catalog", "The catalog of Unity Catalog, such as main.")),
+        secrets: &[S3[0], S3[1], S3[2]],
     },
     KindWords {
         kind: CatalogKind::Sql,
@@ -84,7 +94,7 @@ pub fn kinds_for(role: Role) -> Vec<&'static KindWords> {
         .iter()
         .filter(|words| match role {
             Role::Source => words.kind != CatalogKind::Embedded,
-            Role::Target => matches!(words.kind, CatalogKind::Embedded | CatalogKind::Rest),
+            Role::Target => matches!(words.kind, CatalogKind::Embedded | CatalogKind::Unity | CatalogKind::Rest),
         })
         .collect()
 }

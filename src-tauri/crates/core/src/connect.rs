@@ -17,6 +17,9 @@ pub async fn list(workspace: &Workspace) -> Result<Vec<CatalogSpec>> {
 pub async fn save(workspace: &Workspace, request: SaveCatalog) -> Result<CatalogSpec> {
     let SaveCatalog { mut spec, secrets } = request;
     check_spec(&mut spec).map_err(|e| e.about(&spec.name))?;
+    if spec.kind == CatalogKind::Unity {
+        workspace.store.workspace(&spec.uri).await?;
+    }
     let known = workspace.store.catalogs().await?.into_iter().find(|c| c.name == spec.name);
     if let Some(known) = &known
         && known.role != spec.role
@@ -167,6 +170,10 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
     }
     match (spec.kind, spec.role) {
         (CatalogKind::Rest, _) => check_rest(&spec.uri),
+        (CatalogKind::Unity, _) if spec.warehouse.trim().is_empty() => Err(Error::invalid("no catalog is named")
+            .with_hint("Name the catalog of Unity Catalog with --warehouse; --uri names the workspace.")),
+        // That the workspace is there is seen when it is saved.
+        (CatalogKind::Unity, _) => Ok(()),
         (CatalogKind::Sql, _) => {
             spec.uri = checked_sql(&spec.uri)?;
             Ok(())

@@ -1,11 +1,11 @@
 //! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
-use crate::databricks::{Live, MemoryTokens, TokenStore};
+use crate::databricks::{self, Live, MemoryTokens, TokenStore};
 use crate::run::LiveJobs;
 use crate::secrets::SecretStore;
-use icebridge_lakehouse::catalog::{self, Secrets};
+use icebridge_lakehouse::catalog::{self, Bearer, Secrets};
 use icebridge_lakehouse::{Catalog, TargetCatalog};
-use icebridge_model::catalog::{CatalogSpec, Role};
+use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::run::Event;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
@@ -53,13 +53,23 @@ impl Workspace {
     pub async fn open_source(&self, name: &str) -> Result<Arc<dyn Catalog>> {
         let spec = self.spec(name, Role::Source).await?;
         let secrets = self.secrets_of(&spec).await?;
-        catalog::open(&spec, &secrets, None).await.map_err(|e| e.about(name))
+        let (spec, bearer) = self.reached(spec).await?;
+        catalog::open(&spec, &secrets, bearer).await.map_err(|e| e.about(name))
     }
 
     pub async fn open_target(&self, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         let spec = self.spec(name, Role::Target).await?;
         let secrets = self.secrets_of(&spec).await?;
-        catalog::open_target(&spec, &secrets, None).await.map_err(|e| e.about(name))
+        let (spec, bearer) = self.reached(spec).await?;
+        catalog::open_target(&spec, &secrets, bearer).await.map_err(|e| e.about(name))
+    }
+
+    /// A catalog of a Databricks workspace with the address and the sign-in of today; others as they are.
+    async fn reached(&self, spec: CatalogSpec) -> Result<(CatalogSpec, Option<Arc<dyn Bearer>>)> {
+        match spec.kind {
+            CatalogKind::Unity => databricks::endpoint::reach(self, spec).await.map(|(spec, by)| (spec, Some(by))),
+            _ => Ok((spec, None)),
+        }
     }
 
     async fn spec(&self, name: &str, role: Role) -> Result<CatalogSpec> {

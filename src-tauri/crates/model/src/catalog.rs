@@ -20,6 +20,9 @@ pub enum CatalogKind {
     Sql,
     /// A folder that holds tables (each with a `metadata` folder), one table's folder, or one metadata.json.
     Files,
+    /// A catalog of Unity Catalog in a saved Databricks workspace: its Iceberg REST endpoint, with the workspace's sign-in,
+    /// behind its governance gate.
+    Unity,
     /// As a target only: a SQLite SQL catalog and a warehouse folder kept by us, opened unchanged by PyIceberg, Spark, DuckDB.
     Embedded,
 }
@@ -31,9 +34,9 @@ pub struct CatalogSpec {
     pub role: Role,
     pub kind: CatalogKind,
     /// REST: the base address. SQL: `sqlite:/path/catalog.db` or `postgresql://user@host/db`. Files: a path or `s3://bucket/prefix`.
-    /// Embedded: the folder that holds `catalog.db` and `warehouse/`.
+    /// Embedded: the folder that holds `catalog.db` and `warehouse/`. Unity: the name of the saved workspace.
     pub uri: String,
-    /// REST: the `warehouse` parameter. SQL: the catalog's name inside the database (empty: the only one there is).
+    /// REST: the `warehouse` parameter. Unity: the catalog. SQL: the catalog's name inside the database (empty: the only one there is).
     #[serde(default)]
     pub warehouse: String,
     /// PyIceberg's and Java's property names, without secrets: `s3.endpoint`, `s3.region`, `s3.path-style-access`, `scope`,

@@ -14,7 +14,8 @@ pub enum CatalogCommand {
         icebridge catalog add lake --kind sql --uri postgresql://me@host/catalog --secret password\n  \
         icebridge catalog add lake --kind files --uri s3://bucket/warehouse --property s3.region=eu-west-1 \\\n      \
         --secret s3.access-key-id --secret s3.secret-access-key\n  \
-        icebridge catalog add managed --target --kind embedded --uri /data/managed")]
+        icebridge catalog add managed --target --kind embedded --uri /data/managed\n  \
+        icebridge catalog add managed --target --kind unity --uri prod --warehouse main")]
     Add(CatalogAdd),
     /// List the catalogs
     List,
@@ -30,11 +31,11 @@ pub struct CatalogAdd {
     /// What kind of catalog it is
     #[arg(long, value_enum)]
     pub kind: KindArg,
-    /// REST: its base address. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path or s3://bucket/prefix. Embedded:
+    /// REST: its base address. Unity: the saved workspace's name. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path or s3://bucket/prefix. Embedded:
     /// the folder to keep it in
     #[arg(long)]
     pub uri: String,
-    /// REST: the warehouse to ask for. SQL: the catalog's name in the database
+    /// REST: the warehouse to ask for. Unity: the catalog. SQL: the catalog's name in the database
     #[arg(long, default_value = "", hide_default_value = true)]
     pub warehouse: String,
     /// Tables go there (without this: they come from there)
@@ -52,6 +53,8 @@ pub struct CatalogAdd {
 pub enum KindArg {
     /// Any Iceberg REST catalog: Polaris, Nessie, Lakekeeper, Unity Catalog, Glue, S3 Tables
     Rest,
+    /// A catalog of Unity Catalog, by the sign-in of a saved workspace (see `icebridge workspace`)
+    Unity,
     /// A SQL catalog as Java's JdbcCatalog and PyIceberg write it, in SQLite or PostgreSQL
     Sql,
     /// A folder of tables, one table's folder, or one metadata.json; source only
@@ -64,6 +67,7 @@ impl From<KindArg> for CatalogKind {
     fn from(kind: KindArg) -> Self {
         match kind {
             KindArg::Rest => Self::Rest,
+            KindArg::Unity => Self::Unity,
             KindArg::Sql => Self::Sql,
             KindArg::Files => Self::Files,
             KindArg::Embedded => Self::Embedded,

@@ -99,6 +99,7 @@ fn role(role: Role) -> &'static str {
 fn kind(kind: CatalogKind) -> &'static str {
     match kind {
         CatalogKind::Rest => "rest",
+        CatalogKind::Unity => "unity",
         CatalogKind::Sql => "sql",
         CatalogKind::Files => "files",
         CatalogKind::Embedded => "embedded",

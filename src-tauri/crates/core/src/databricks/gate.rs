@@ -2,9 +2,30 @@
 
 use super::connect::client;
 use crate::Workspace;
-use icebridge_model::databricks::{Gate, GateRequest};
+use icebridge_model::catalog::CatalogKind;
+use icebridge_model::databricks::{Gate, GateRequest, SchemaName};
 use icebridge_model::{Error, Result};
 use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Nothing goes to a catalog of Unity Catalog whose gate is not open for every schema it shall go to. Other targets have
+/// no gate.
+pub(crate) async fn pass(
+    workspace: &Workspace,
+    target: &str,
+    schemas: impl IntoIterator<Item = &Vec<String>>,
+) -> Result<()> {
+    let spec = workspace.store.catalog(target).await?;
+    if spec.kind != CatalogKind::Unity {
+        return Ok(());
+    }
+    // A namespace of several levels is no schema: a finding says so.
+    let schemas: BTreeSet<&String> = schemas.into_iter().filter(|parts| parts.len() == 1).flatten().collect();
+    let targets =
+        schemas.into_iter().map(|schema| SchemaName { catalog: spec.warehouse.clone(), schema: schema.clone() });
+    let request = GateRequest { workspace: spec.uri.clone(), targets: targets.collect() };
+    check(workspace, &request).await?.pass()
+}
 
 pub async fn check(workspace: &Workspace, request: &GateRequest) -> Result<Gate> {
     for target in &request.targets {

@@ -4,6 +4,7 @@
 //! command builds its client from the spec, so that a changed profile, variable or grant counts at once.
 
 pub mod connect;
+pub(crate) mod endpoint;
 pub mod gate;
 pub mod sign_in;
 mod tokens;

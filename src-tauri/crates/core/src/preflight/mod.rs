@@ -16,6 +16,7 @@ pub(crate) mod tests;
 pub use target::TargetKind;
 
 use crate::Workspace;
+use crate::databricks::gate;
 use crate::mapping;
 use context::Context;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
@@ -105,13 +106,18 @@ pub(crate) async fn judge(workspace: &Workspace, route: &Route, settings: &Setti
             .about(&route.source)
             .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
     }
+    let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
+    let wishes = mapping::get(workspace, route).await?;
+    // First of all: behind a closed gate the target does not even say what it has.
+    let wanted = mapping::resolve(&wishes, &sources, &HashSet::new())?;
+    let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
+    gate::pass(workspace, &route.target, wanted).await?;
     let target = workspace.open_target(&route.target).await?;
     let existing: HashSet<TableIdent> =
         target.tables().await.map_err(|e| e.about(&route.target))?.iter().map(fold).collect();
     let target = Target::new(target.spec(), target.abilities());
 
-    let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
-    let mapped = mapping::resolve(&mapping::get(workspace, route).await?, &sources, &existing)?;
+    let mapped = mapping::resolve(&wishes, &sources, &existing)?;
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
     for acceptance in workspace.store.acceptances(route).await? {
         accepted.entry(acceptance.table).or_default().insert(acceptance.code);

@@ -35,6 +35,7 @@ impl TargetKind {
         match spec.kind {
             CatalogKind::Embedded | CatalogKind::Files => Self::Embedded,
             CatalogKind::Sql => Self::Sql,
+            CatalogKind::Unity => Self::Unity,
             CatalogKind::Rest if looks_like_unity(&spec.uri) => Self::Unity,
             CatalogKind::Rest => Self::Rest,
         }

@@ -6,6 +6,7 @@ use super::journey::Run;
 use super::live::{LiveJob, LiveTable};
 use super::view::{self, Progress};
 use crate::Workspace;
+use crate::databricks::gate;
 use crate::limiter::CommitLimiter;
 use crate::workspace::now;
 use icebridge_model::plan::Plan;
@@ -52,12 +53,21 @@ impl JobHandle {
 /// Starts a run of a plan. Tables that an earlier run of the same plan migrated are found in the target, validated again
 /// and left as they are.
 pub async fn start(workspace: &Workspace, plan_text: &str) -> Result<JobHandle> {
+    pass_gate(workspace, &Plan::from_text(plan_text)?).await?;
     start_on(workspace, plan_text, Arc::new(Lakehouse)).await
 }
 
 /// Goes on with a job (empty: the latest): migrated tables stay, all others are tried again.
 pub async fn resume(workspace: &Workspace, job: &str) -> Result<JobHandle> {
-    resume_on(workspace, job, Arc::new(Lakehouse)).await
+    let record = view::find_job(workspace, job).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+    pass_gate(workspace, &plan).await?;
+    resume_on(workspace, &record.job, Arc::new(Lakehouse)).await
+}
+
+/// Asked at every start: a right may have been taken back since the plan was made.
+async fn pass_gate(workspace: &Workspace, plan: &Plan) -> Result<()> {
+    gate::pass(workspace, &plan.target, plan.tables.iter().map(|table| &table.target.namespace)).await
 }
 
 pub(super) async fn start_on(workspace: &Workspace, plan_text: &str, ground: Arc<dyn Ground>) -> Result<JobHandle> {

@@ -93,7 +93,9 @@ impl Turns for u32 {
 pub async fn open(spec: &CatalogSpec, secrets: &Secrets, bearer: Option<Arc<dyn Bearer>>) -> Result<Arc<dyn Catalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn Catalog>> = match spec.kind {
-        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Rest | CatalogKind::Unity => {
+            rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _)
+        }
         CatalogKind::Sql => sql::SqlCatalog::source(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => files::FilesCatalog::open(spec, secrets).map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::source(spec, secrets).await.map(|c| Arc::new(c) as _),
@@ -109,7 +111,9 @@ pub async fn open_target(
 ) -> Result<Arc<dyn TargetCatalog>> {
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn TargetCatalog>> = match spec.kind {
-        CatalogKind::Rest => rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _),
+        CatalogKind::Rest | CatalogKind::Unity => {
+            rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _)
+        }
         CatalogKind::Sql => sql::SqlCatalog::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Files => Err(Error::invalid("a bare folder is no target: nothing in it commits atomically")

@@ -82,7 +82,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
 /// Unity Catalog writes and keeps history by its own settings, and refuses those of others.
 fn is_engine_managed(task: &CopyTask<'_>) -> bool {
     let spec = task.target.spec();
-    spec.kind == CatalogKind::Rest && spec.uri.contains("/unity-catalog/")
+    spec.kind == CatalogKind::Unity || spec.kind == CatalogKind::Rest && spec.uri.contains("/unity-catalog/")
 }
 
 async fn write_units(

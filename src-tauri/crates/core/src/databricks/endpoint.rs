@@ -1,0 +1,35 @@
+//! Unity Catalog's Iceberg REST endpoint with the sign-in of a saved workspace.
+
+use super::connect::client;
+use crate::Workspace;
+use async_trait::async_trait;
+use icebridge_databricks::auth::Auth;
+use icebridge_lakehouse::catalog::Bearer;
+use icebridge_model::Result;
+use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::secret::Secret;
+use std::sync::Arc;
+
+/// Below the workspace's address.
+const PATH: &str = "/api/2.1/unity-catalog/iceberg-rest";
+
+#[derive(Debug)]
+struct SignedIn(Auth);
+
+#[async_trait]
+impl Bearer for SignedIn {
+    async fn token(&self) -> Result<Secret> {
+        self.0.token().await
+    }
+
+    async fn renew(&self, stale: &Secret) -> Result<bool> {
+        self.0.renew(stale).await
+    }
+}
+
+/// The spec with the endpoint's address in place of the workspace's name, and who asks there.
+pub(crate) async fn reach(workspace: &Workspace, mut spec: CatalogSpec) -> Result<(CatalogSpec, Arc<dyn Bearer>)> {
+    let client = client(workspace, &spec.uri).await.map_err(|e| e.about(&spec.name))?;
+    spec.uri = format!("{}{PATH}", client.host().origin());
+    Ok((spec, Arc::new(SignedIn(client.auth().clone()))))
+}
