@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.harness.cli import Icebridge, Outcome
 from tests.harness.sandbox import SECONDS, Sandbox, sandbox, until
@@ -418,13 +419,25 @@ def stored(database: Path) -> int:
         ("throttle", {"retry_after": 1, "count": 3, "skip": 4}),
         ("cut", {"count": 3, "skip": 2}),
         ("half", {"count": 3, "skip": 5}),
-        ("empty-pages", {"count": 8}),
         ("reordered", {}),
     ],
 )
 def test_faults_change_nothing(prod: Desk, box: Sandbox, kind: str, values: dict[str, Any]) -> None:
     with box.setting(page_size=100), box.fault("/api/*/unity-catalog/*", kind, **values):
         summary = refresh(prod, "prod")
+    assert summary["failed"] == []
+    assert [row["full_name"] for row in rows(prod, "prod")] == sorted(told(box))
+
+
+def test_empty_pages_change_nothing(prod: Desk, box: Sandbox) -> None:
+    # One of each listing: the sandbox gives the same token twice for two in a row, which is a circle.
+    for path, skip in [("catalogs", 0), ("schemas", 0), ("schemas", 4), ("tables", 0), ("tables", 9), ("tables", 17)]:
+        box.turn("faults", path=f"/api/*/unity-catalog/{path}", kind="empty-pages", count=1, skip=skip)
+    try:
+        with box.setting(page_size=100):
+            summary = refresh(prod, "prod")
+    finally:
+        requests.delete(f"{box.url}/sandbox/faults", timeout=SECONDS)
     assert summary["failed"] == []
     assert [row["full_name"] for row in rows(prod, "prod")] == sorted(told(box))
 
