@@ -42,7 +42,7 @@ def gate(box: Sandbox) -> Iterator[None]:
     """Open for each test, whatever the one before did."""
     box.turn("gate", open=True, on=["main"])
     yield
-    box.turn("gate", open=False, on=["main"])
+    box.turn("gate", open=False, on=["main", "main.bronze", "main.silver", "glue_lake"])
 
 
 def test_pyiceberg_makes_fills_changes_and_drops_a_table(box: Sandbox) -> None:
@@ -152,18 +152,25 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
-def to_unity(icebridge: Icebridge, box: Sandbox, source: Path, token: str) -> Route:
-    """From the SQL catalog to the schema `bronze` of the sandbox."""
+def to_unity(icebridge: Icebridge, box: Sandbox, source: Path, kind: str = "unity") -> Route:
+    """From the SQL catalog to `main` in the sandbox: by a saved workspace, or as any REST catalog by its address."""
     connect(icebridge, "foreign", "sql", f"sqlite:{source / 'catalog.db'}")
-    uri = f"{box.url}/api/2.1/unity-catalog/iceberg-rest"
-    connect(icebridge, "managed", "rest", uri, target=True, warehouse="main", secrets={"token": token})
+    if kind == "unity":
+        icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_TOKEN"] = box.token
+        icebridge.run("workspace", "add", "here", "--host", box.url, "--by", "token", stdin=f"{box.token}\n")
+        connect(icebridge, "managed", "unity", "here", target=True, warehouse="main")
+    else:
+        uri = f"{box.url}/api/2.1/unity-catalog/iceberg-rest"
+        connect(icebridge, "managed", "rest", uri, target=True, warehouse="main", secrets={"token": box.token})
     return Route(icebridge)
 
 
-@pytest.mark.parametrize("as_400", [False, True])
-def test_tables_arrive_in_unity_catalog(box: Sandbox, icebridge: Icebridge, shop: Path, as_400: bool) -> None:
-    schema = f"arrived_{as_400}".lower()
-    route = to_unity(icebridge, box, shop, box.token)
+@pytest.mark.parametrize(("kind", "as_400"), [("unity", True), ("rest", False)])
+def test_tables_arrive_in_unity_catalog(
+    box: Sandbox, icebridge: Icebridge, shop: Path, kind: str, as_400: bool
+) -> None:
+    schema = f"arrived_by_{kind}"
+    route = to_unity(icebridge, box, shop, kind)
     route.rename("shop.*", schema)
     plan = route.plan()
     blocked = {name: found for name, found in route.findings().items() if any(f["verdict"] == "blocks" for f in found)}
@@ -189,13 +196,44 @@ def test_tables_arrive_in_unity_catalog(box: Sandbox, icebridge: Icebridge, shop
     assert after == before
 
 
-def test_without_the_right_nothing_arrives_and_it_is_said(box: Sandbox, icebridge: Icebridge, shop: Path) -> None:
-    route = to_unity(icebridge, box, shop, box.token)
-    route.rename("shop.*", "closed")
+def test_behind_a_closed_gate_nothing_runs_and_the_way_to_open_it_is_told(
+    box: Sandbox, icebridge: Icebridge, shop: Path
+) -> None:
+    route = to_unity(icebridge, box, shop)
+    route.rename("shop.*", "silver")
     plan = route.plan()
     box.turn("gate", open=False, on=["main"])
-    error = route.run(plan).outcome
-    assert error.code == 1
-    assert "External data access" in error.stdout + error.stderr
-    box.turn("gate", open=True, on=["main"])
-    assert client(box).list_tables(("bronze",)) == []
+    asked = ["preflight", *route.arguments]
+    error = icebridge.refuse(*asked, code="gate-closed")
+    assert "metastores/" in error["hint"]
+    assert '{"external_access_enabled":true}' in error["hint"]
+    assert f"main.silver: {box.user} lacks EXTERNAL USE SCHEMA" in " ".join(error["causes"])
+    # Half of it is not enough, and the run asks again by itself.
+    box.turn("gate", open=True, on=["main.bronze"])
+    error = route.run(plan).outcome.json
+    assert (error["code"], error["object"]) == ("gate-closed", "main.silver")
+    assert f"GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`silver` TO `{box.user}`" in error["hint"]
+    assert icebridge.run("jobs") == []
+    box.turn("gate", open=True, on=["main.silver"])
+    route.run(plan).succeeded()
+    assert ("silver", "one") in client(box).list_tables(("silver",))
+
+
+def test_a_sign_in_that_has_ended_is_told_and_one_that_was_renewed_goes_on(
+    box: Sandbox, icebridge: Icebridge, shop: Path
+) -> None:
+    route = to_unity(icebridge, box, shop)
+    secret = {"ICEBRIDGE_SECRET_WORKSPACE_ROBOT_CLIENT_SECRET": box.client_secret}
+    icebridge.environment.update(secret)
+    add = ["workspace", "add", "robot", "--host", box.url, "--by", "machine", "--client-id", box.client_id]
+    icebridge.run(*add, stdin=f"{box.client_secret}\n")
+    connect(icebridge, "robots", "unity", "robot", target=True, warehouse="main")
+    robot = Route(icebridge, target="robots")
+    robot.rename("shop.*", "bronze", "robot_{table}")
+    plan = robot.plan()
+    # Tokens end while it runs: new ones are fetched.
+    with box.fault("/api/*/namespaces/bronze/tables*", "expired-token", count=2):
+        robot.run(plan).succeeded()
+    icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_TOKEN"] = "dapi-of-yesterday"
+    error = icebridge.refuse("preflight", *route.arguments, code="credentials-rejected")
+    assert error["hint"]
