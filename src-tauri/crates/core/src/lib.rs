@@ -9,6 +9,7 @@ pub mod connect;
 pub mod inventory;
 pub mod limiter;
 pub mod mapping;
+pub mod photon;
 pub mod plan;
 pub mod preflight;
 pub mod run;
