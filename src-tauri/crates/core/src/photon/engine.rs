@@ -15,6 +15,7 @@ use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd, PhotonSetting
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::{Store, now};
 use std::collections::{BTreeSet, HashMap};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// The kind of the journal's entries about a step.
@@ -27,6 +28,8 @@ pub struct Engine {
     pub(super) settings: PhotonSettings,
     pub(super) scripts: Scripts,
     pub(super) pace: FollowPace,
+    /// One step at a time uploads the scripts; the others then find them.
+    uploading: Mutex<()>,
 }
 
 /// What shall be copied.
@@ -44,7 +47,14 @@ pub struct Order {
 impl Engine {
     pub fn new(client: Client, store: Store, settings: PhotonSettings) -> Result<Self> {
         settings.checked()?;
-        Ok(Self { client, store, settings, scripts: Scripts::embedded(), pace: FollowPace::default() })
+        Ok(Self {
+            client,
+            store,
+            settings,
+            scripts: Scripts::embedded(),
+            pace: FollowPace::default(),
+            uploading: Mutex::default(),
+        })
     }
 
     pub fn with_scripts(mut self, scripts: Scripts) -> Self {
@@ -222,7 +232,9 @@ impl Engine {
             if cancel.is_cancelled() {
                 return Err(cancelled());
             }
+            let turn = self.uploading.lock().await;
             record.scripts = upload::scripts(&self.client, &self.scripts, &self.settings, patience, cancel).await?;
+            drop(turn);
             upload::inputs(&self.client, record, &self.settings, patience, cancel).await?;
             self.reach(record, StepState::Prepared, patience.observer).await?;
         }
