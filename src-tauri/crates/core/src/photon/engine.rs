@@ -176,7 +176,8 @@ impl Engine {
                 run_name: run_name(&order.plan_hash, &group.step, order.attempt),
                 lanes: group.lanes.iter().enumerate().map(lane).collect(),
                 compute: compute(&offer, &self.client, &self.settings, &all, about)?,
-                timeout_seconds: (self.settings.timeout_hours > 0).then(|| self.settings.timeout_hours * 3600),
+                timeout_seconds: (self.settings.timeout_hours > 0)
+                    .then(|| self.settings.timeout_hours.saturating_mul(3600)),
                 scripts: String::new(),
                 job_id: None,
                 run_id: None,

@@ -164,3 +164,101 @@ fn run_failed(end: &RunEnd, printed: &[String]) -> Error {
     error.causes.extend(printed.iter().cloned());
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photon::record::{Compute, Lane, StepState};
+    use crate::photon::result_file::read;
+    use icebridge_databricks::jobs::{TerminationCode, words_of};
+    use icebridge_model::TableIdent;
+    use icebridge_model::photon::ClusterMethod;
+    use serde_json::json;
+
+    fn record() -> StepRecord {
+        let table = |name: &str| ClusterCopy {
+            source: TableIdent::new(["glue", "s"], name),
+            target: TableIdent::new(["main", "s"], name),
+            method: ClusterMethod::Ctas,
+            snapshot_id: Some(1),
+            table_uuid: None,
+            delete_files: Some(0),
+            deletion_vectors: None,
+            partition_fields: None,
+            properties: None,
+            partition_by: None,
+            cluster_by: None,
+            comment: None,
+            format_version: 2,
+            bytes: 1,
+            rows: 1,
+        };
+        let lane = Lane {
+            key: "lane-1".into(),
+            tables: vec![table("a"), table("b")],
+            input_path: "in".into(),
+            result_path: "out".into(),
+        };
+        StepRecord {
+            plan_hash: "p".into(),
+            step: "shared-1".into(),
+            attempt: 1,
+            job: "j".into(),
+            state: StepState::Started,
+            intended_at: String::new(),
+            run_name: String::new(),
+            lanes: vec![lane],
+            compute: Compute::Serverless { budget_policy: None },
+            timeout_seconds: None,
+            scripts: String::new(),
+            job_id: None,
+            run_id: Some(9),
+            run_page_url: None,
+            results: Vec::new(),
+            ended: String::new(),
+        }
+    }
+
+    fn left(complete: bool, error: serde_json::Value) -> Left {
+        let file = json!({"result_version": 1, "plan_hash": "p", "complete": complete, "error": error, "tables": [
+            {"target": "main.s.a", "state": "done", "rows_done": 1}, {"target": "main.s.b", "state": "running"}]});
+        read(file.to_string().as_bytes(), "p")
+    }
+
+    fn told(end: RunEnd, left: Left) -> Vec<(CopyEnd, Option<Code>)> {
+        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
+        let all = results(&record(), &end, &[left], &printed);
+        all.into_iter().map(|one| (one.end, one.error.map(|error| error.code))).collect()
+    }
+
+    #[test]
+    fn what_is_done_stays_done_unless_the_run_ended_well_without_proof() {
+        let done = (CopyEnd::Done, None);
+        let none = serde_json::Value::Null;
+        let failed = || RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let run_failed = (CopyEnd::Failed, Some(Code::RunFailed));
+        assert_eq!(
+            told(RunEnd::Over(Outcome::Cancelled), left(false, none.clone())),
+            [done, (CopyEnd::Cancelled, Some(Code::Cancelled))]
+        );
+        assert_eq!(told(failed(), left(false, none.clone())), [done, run_failed]);
+        assert_eq!(told(RunEnd::Over(Outcome::TimedOut), left(false, none.clone())), [done, run_failed]);
+        let vanished = (CopyEnd::Failed, Some(Code::ObjectNotFound));
+        assert_eq!(told(RunEnd::Vanished, left(false, none.clone())), [done, vanished]);
+        assert_eq!(told(RunEnd::Vanished, Left::Missing), [vanished; 2]);
+        assert_eq!(told(RunEnd::Over(Outcome::Succeeded), left(false, none.clone())), [run_failed; 2]);
+        assert_eq!(told(RunEnd::Over(Outcome::Succeeded), left(true, none)), [done, run_failed]);
+        let job = json!({"code": "plan-stale", "message": "moved", "object": null, "hint": null, "causes": [], "retryable": false});
+        assert_eq!(told(failed(), left(true, job)), [done, (CopyEnd::Failed, Some(Code::PlanStale))]);
+    }
+
+    #[test]
+    fn a_run_that_failed_is_told_with_the_workspaces_words_and_the_tasks_own() {
+        let end = RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
+        let error = results(&record(), &end, &[Left::Missing], &printed)[1].error.clone().unwrap();
+        assert_eq!(error.causes, ["DRIVER_ERROR", "gone", "last words"]);
+        assert!(error.retryable && error.hint.is_some());
+        assert_eq!(error.object.as_deref(), Some("main.s.b"));
+    }
+}

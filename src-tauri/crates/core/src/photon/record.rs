@@ -2,8 +2,8 @@
 
 use icebridge_databricks::clusters::ClusterSpec;
 use icebridge_databricks::jobs::IdempotencyToken;
-use icebridge_model::TableIdent;
 use icebridge_model::photon::{ClusterCopy, ClusterResult};
+use icebridge_model::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -104,10 +104,13 @@ impl StepRecord {
         self.results.iter().find(|result| result.target == *target)
     }
 
-    /// For the journal, without what is long. It holds no fractions, which the journal does not take.
+    /// For the journal, without what is long: causes, which may hold the end of a log, stay in the record. It holds no
+    /// fractions, which the journal does not take.
     pub fn journal_body(&self) -> Value {
-        let ends: Vec<Value> =
-            self.results.iter().map(|one| json!({"target": one.target, "end": one.end, "error": one.error})).collect();
+        let told = |error: &Error| json!({"code": error.code, "message": error.message});
+        let end =
+            |one: &ClusterResult| json!({"target": one.target, "end": one.end, "error": one.error.as_ref().map(told)});
+        let ends: Vec<Value> = self.results.iter().map(end).collect();
         json!({
             "plan_hash": self.plan_hash, "step": self.step, "attempt": self.attempt, "state": self.state,
             "token": self.token().as_str(), "run_name": self.run_name, "job_id": self.job_id, "run_id": self.run_id,

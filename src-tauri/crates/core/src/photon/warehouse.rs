@@ -28,7 +28,7 @@ pub(super) async fn rows(
     cancel: &CancellationToken,
 ) -> Result<Vec<SqlRow>> {
     let status = client.run_statement(&statement(warehouse, sql, values).repeatable(), cancel).await?;
-    Ok(client.rows(status).try_concat().await?)
+    client.rows(status).try_concat().await
 }
 
 /// One that changes something. `repeatable`: done twice it is the same as once.
