@@ -24,6 +24,9 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
+/// Besides, for tests alone: what is tested against it and may not be built on it.
+const KNOWS_IN_TESTS: &[(&str, &[&str])] = &[("icebridge-core", &["icebridge-sandbox"])];
+
 /// Which crates may name these outside dependencies; an ending `*` stands for anything.
 const KEPT_IN: &[(&str, &[&str])] = &[
     ("sqlx", &["icebridge-store", "icebridge-lakehouse"]),
@@ -59,7 +62,14 @@ fn root() -> PathBuf {
 fn manifests(metadata: &Value) -> BTreeMap<String, Vec<String>> {
     let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
     let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().map(|one| (name(one), one["dependencies"].as_array().unwrap().iter().map(name).collect())).collect()
+    let names = |package: &Value| {
+        let owner = name(package);
+        let for_tests = KNOWS_IN_TESTS.iter().find(|(one, _)| *one == owner).map_or(&[][..], |(_, names)| names);
+        let counts = |one: &&Value| one["kind"] != "dev" || !for_tests.contains(&name(one).as_str());
+        let names = package["dependencies"].as_array().unwrap().iter().filter(counts).map(name).collect();
+        (owner, names)
+    };
+    packages.iter().map(names).collect()
 }
 
 fn is(pattern: &str, name: &str) -> bool {

@@ -10,6 +10,7 @@ pub mod databricks;
 pub mod inventory;
 pub mod limiter;
 pub mod mapping;
+pub mod photon;
 pub mod plan;
 pub mod preflight;
 pub mod run;

@@ -79,6 +79,8 @@ codes! {
     OutcomeUnknown = "outcome-unknown", User;
     /// External data access, or EXTERNAL USE SCHEMA on a target schema, is missing.
     GateClosed = "gate-closed", User;
+    /// A run of the workspace, on a cluster of its, did not end well.
+    RunFailed = "run-failed", User;
     Internal = "internal", Ours;
 }
 
@@ -131,6 +133,7 @@ impl Code {
             Self::ObjectNotFound => "Check its name: it may have been renamed or deleted in the workspace.",
             Self::OutcomeUnknown => "Look in the workspace whether it happened before doing it again.",
             Self::GateClosed => "Run the SQL that the governance gate shows, and check again.",
+            Self::RunFailed => "See the cause and the run's page in the workspace, and run the table again.",
             Self::Internal => "This is a defect in IceBridge. Please report it with the log.",
         }
     }

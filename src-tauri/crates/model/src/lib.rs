@@ -15,6 +15,7 @@ pub mod ident;
 pub mod journal;
 pub mod mapping;
 pub mod ops;
+pub mod photon;
 pub mod plan;
 pub mod properties;
 pub mod run;

@@ -6,6 +6,7 @@
 mod acceptances;
 mod catalogs;
 mod clock;
+mod cluster_steps;
 mod failure;
 mod jobs;
 mod journal;

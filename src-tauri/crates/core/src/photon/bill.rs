@@ -1,0 +1,75 @@
+//! What the clusters did cost, as the workspace's own bill says.
+
+use super::cost::cost;
+use super::record::short;
+use super::warehouse;
+use icebridge_databricks::Client;
+use icebridge_model::photon::{Bill, Cost, CostEstimate, RunCost, TAG_PLAN};
+use icebridge_model::{Code, Result};
+use tokio_util::sync::CancellationToken;
+
+/// By the tag: usage of one-time runs may come without a job's id. Prices are those of today.
+fn query() -> String {
+    format!(
+        "SELECT u.usage_metadata.job_run_id AS run, SUM(u.usage_quantity) AS dbus, \
+         SUM(u.usage_quantity * p.pricing.default) AS dollars \
+         FROM system.billing.usage u JOIN system.billing.list_prices AS p ON u.sku_name = p.sku_name \
+         WHERE u.custom_tags.`{TAG_PLAN}` = :plan AND p.price_end_time IS NULL GROUP BY 1"
+    )
+}
+
+/// Of all runs of a plan. Where it cannot be told, why; it never fails a migration.
+pub async fn bill(
+    client: &Client,
+    named_warehouse: Option<&str>,
+    plan_hash: &str,
+    estimate: Option<&CostEstimate>,
+    cancel: &CancellationToken,
+) -> Result<Bill> {
+    let unknown = |words: String| Ok(Bill::Unknown { words });
+    let warehouse = match warehouse::choose(client, named_warehouse).await {
+        Ok(Some(warehouse)) => warehouse,
+        Ok(None) => return unknown("the workspace has no SQL warehouse to ask for the bill".into()),
+        Err(error) if error.code == Code::Cancelled => return Err(error),
+        Err(error) => return unknown(error.to_string()),
+    };
+    let rows = match warehouse::rows(client, &warehouse, &query(), &[("plan", short(plan_hash))], cancel).await {
+        Ok(rows) => rows,
+        Err(error) if error.code == Code::Cancelled => return Err(error),
+        Err(error) if matches!(error.code, Code::AccessDenied | Code::TableNotFound) => {
+            return unknown(format!("system.billing cannot be read: {error}"));
+        }
+        Err(error) => return unknown(error.to_string()),
+    };
+    let number = |text: Option<&Option<String>>| -> f64 {
+        text.and_then(Option::as_deref).and_then(|text| text.parse().ok()).unwrap_or(0.0)
+    };
+    let mut runs = Vec::new();
+    let mut sum = Cost::default();
+    for row in &rows {
+        let (dbu, dollars) = (number(row.get(1)), number(row.get(2)));
+        let each = if dbu > 0.0 { dollars / dbu } else { 0.0 };
+        let cost = cost(dbu, each);
+        sum.milli_dbu += cost.milli_dbu;
+        sum.cents += cost.cents;
+        runs.push(RunCost { run_id: row.first().cloned().flatten().unwrap_or_default(), cost });
+    }
+    if runs.is_empty() {
+        let words = "the bill has nothing of this plan yet: it is written some hours after a run".to_owned();
+        return Ok(Bill::NotYet { words });
+    }
+    runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+    Ok(Bill::Known { cost: sum, runs, against_estimate: against(sum, estimate) })
+}
+
+fn against(sum: Cost, estimate: Option<&CostEstimate>) -> String {
+    let Some(estimate) = estimate else { return "there was no estimate".into() };
+    let share = |part: u64, of: u64| part.abs_diff(of).saturating_mul(100).checked_div(of.max(1)).unwrap_or(0);
+    if sum.milli_dbu < estimate.least.milli_dbu {
+        format!("{} % below the least that was estimated", share(sum.milli_dbu, estimate.least.milli_dbu))
+    } else if sum.milli_dbu > estimate.most.milli_dbu {
+        format!("{} % above the most that was estimated", share(sum.milli_dbu, estimate.most.milli_dbu))
+    } else {
+        "within the estimate".into()
+    }
+}

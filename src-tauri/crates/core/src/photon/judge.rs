@@ -1,0 +1,264 @@
+//! What came of each table, by the run's end and by what its tasks left. A pure function.
+
+use super::record::StepRecord;
+use super::result_file::{Left, TableEntry, error_of};
+use icebridge_databricks::jobs::Outcome;
+use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd};
+use icebridge_model::{Code, Error};
+use std::collections::BTreeMap;
+
+/// How the run ended. `Vanished`: the workspace does not know it any more; runs are removed after 60 days.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum RunEnd {
+    Over(Outcome),
+    Vanished,
+}
+
+/// What the workspace kept of a task that failed: its error and the end of what it printed.
+pub(super) type Output = BTreeMap<String, Vec<String>>;
+
+impl RunEnd {
+    pub fn words(&self) -> String {
+        match self {
+            Self::Over(Outcome::Succeeded) => "it succeeded".into(),
+            Self::Over(Outcome::Failed(words)) => words.what.clone(),
+            Self::Over(Outcome::Cancelled) => "it was cancelled".into(),
+            Self::Over(Outcome::TimedOut) => "it went over its time limit and was ended".into(),
+            Self::Over(Outcome::Skipped(why)) => format!("it was never begun: {why}"),
+            Self::Vanished => "the workspace does not know the run any more".into(),
+        }
+    }
+}
+
+pub(super) fn results(record: &StepRecord, end: &RunEnd, left: &[Left], output: &Output) -> Vec<ClusterResult> {
+    let mut results = Vec::new();
+    for (at, lane) in record.lanes.iter().enumerate() {
+        let left = left.get(at).unwrap_or(&Left::Missing);
+        let (file, problem) = match left {
+            Left::Result(file) => (Some(file), None),
+            Left::Missing => (None, Some("is not there".to_owned())),
+            Left::Unreadable(why) => (None, Some(why.clone())),
+        };
+        let none = Vec::new();
+        let printed = output.get(&lane.key).unwrap_or(&none);
+        for table in &lane.tables {
+            let entry = file.and_then(|file| file.entry(&table.target));
+            let mut result = bare(record, table, entry);
+            (result.end, result.error) = match (entry.map(|entry| entry.state.as_str()), end) {
+                // The job says itself that it came to its end: only then is a good end of the run one of its tables.
+                (_, RunEnd::Over(Outcome::Succeeded)) if !file.is_some_and(|file| file.complete) => {
+                    let why = problem.clone().unwrap_or_else(|| "was never completed".into());
+                    (CopyEnd::Failed, Some(unproven(&lane.result_path, &why)))
+                }
+                (Some("done"), _) => (CopyEnd::Done, None),
+                (Some("failed"), _) => {
+                    let told = entry.and_then(|entry| entry.error.as_ref()).map(error_of);
+                    (CopyEnd::Failed, Some(told.unwrap_or_else(|| run_failed(end, printed))))
+                }
+                (_, RunEnd::Over(Outcome::Cancelled)) => (CopyEnd::Cancelled, Some(super::patience::cancelled())),
+                (_, RunEnd::Over(Outcome::Succeeded)) => {
+                    (CopyEnd::Failed, Some(unproven(&lane.result_path, "does not have this table as done")))
+                }
+                // What stopped the whole job is in its result if it could be written, and says more than the run's end.
+                _ => match file.and_then(|file| file.error.as_ref()) {
+                    Some(told) => (CopyEnd::Failed, Some(error_of(told))),
+                    None => (CopyEnd::Failed, Some(run_failed(end, printed))),
+                },
+            };
+            result.error = result.error.map(|error| error.about(&table.target));
+            results.push(result);
+        }
+    }
+    results
+}
+
+/// Where nothing was started: all tables for one reason.
+pub(super) fn all_of(record: &StepRecord, end: CopyEnd, error: &Error) -> Vec<ClusterResult> {
+    let one = |table: &ClusterCopy| ClusterResult {
+        end,
+        error: Some(error.clone().about(&table.target)),
+        ..bare(record, table, None)
+    };
+    record.tables().map(one).collect()
+}
+
+/// A table that no step has.
+pub(super) fn never(table: &ClusterCopy, end: CopyEnd, error: &Error) -> ClusterResult {
+    ClusterResult {
+        source: table.source.clone(),
+        target: table.target.clone(),
+        method: table.method,
+        end,
+        source_snapshot_id: table.snapshot_id,
+        target_snapshot_id: None,
+        rows_total: None,
+        rows_done: None,
+        batches_total: None,
+        batches_done: None,
+        batches_found: None,
+        lost: Vec::new(),
+        milliseconds: None,
+        error: Some(error.clone().about(&table.target)),
+        run_id: None,
+        run_page_url: None,
+    }
+}
+
+fn bare(record: &StepRecord, table: &ClusterCopy, entry: Option<&TableEntry>) -> ClusterResult {
+    let entry = entry.cloned().unwrap_or_default();
+    ClusterResult {
+        source: table.source.clone(),
+        target: table.target.clone(),
+        method: table.method,
+        end: CopyEnd::Failed,
+        source_snapshot_id: entry.source_snapshot_id.or(table.snapshot_id),
+        target_snapshot_id: entry.target_snapshot_id,
+        rows_total: entry.rows_total,
+        rows_done: entry.rows_done,
+        batches_total: entry.batches_total,
+        batches_done: entry.batches_done,
+        batches_found: entry.batches_found,
+        lost: entry.lost,
+        milliseconds: entry.milliseconds,
+        error: None,
+        run_id: record.run_id,
+        run_page_url: record.run_page_url.clone(),
+    }
+}
+
+fn unproven(path: &str, why: &str) -> Error {
+    Error::new(Code::RunFailed, "the run ended well, but nothing proves that the table was copied")
+        .with_hint(
+            "Run the table again: what is already in the target is found and kept. See the run's page for its output.",
+        )
+        .with_cause_text(format!("its result file {path} {why}"))
+}
+
+fn run_failed(end: &RunEnd, printed: &[String]) -> Error {
+    let mut error = match end {
+        RunEnd::Over(Outcome::Failed(words)) => {
+            let mut error =
+                Error::new(Code::RunFailed, format!("the cluster's run failed: {}", words.what)).with_hint(&words.next);
+            error.retryable = words.again;
+            for cause in [&words.code, &words.message] {
+                if !cause.is_empty() {
+                    error = error.with_cause_text(cause);
+                }
+            }
+            error
+        }
+        RunEnd::Over(Outcome::TimedOut) => {
+            Error::new(Code::RunFailed, "the run went over its time limit and was ended")
+                .with_hint("Raise the time limit in the settings, or give the cluster more workers, and run it again.")
+        }
+        RunEnd::Over(Outcome::Skipped(why)) => {
+            Error::new(Code::RunFailed, "the run was never begun").with_cause_text(why).retryable()
+        }
+        RunEnd::Vanished => Error::new(Code::ObjectNotFound, "the workspace does not know the run any more").with_hint(
+            "Runs are removed after 60 days, or by somebody. Run the table again: what is in the target is kept.",
+        ),
+        RunEnd::Over(Outcome::Succeeded | Outcome::Cancelled) => {
+            Error::new(Code::RunFailed, "the job gave this table up without saying why")
+        }
+    };
+    error.causes.extend(printed.iter().cloned());
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photon::record::{Compute, Lane, StepState};
+    use crate::photon::result_file::read;
+    use icebridge_databricks::jobs::{TerminationCode, words_of};
+    use icebridge_model::TableIdent;
+    use icebridge_model::photon::ClusterMethod;
+    use serde_json::json;
+
+    fn record() -> StepRecord {
+        let table = |name: &str| ClusterCopy {
+            source: TableIdent::new(["glue", "s"], name),
+            target: TableIdent::new(["main", "s"], name),
+            method: ClusterMethod::Ctas,
+            snapshot_id: Some(1),
+            table_uuid: None,
+            delete_files: Some(0),
+            deletion_vectors: None,
+            partition_fields: None,
+            properties: None,
+            partition_by: None,
+            cluster_by: None,
+            comment: None,
+            format_version: 2,
+            bytes: 1,
+            rows: 1,
+        };
+        let lane = Lane {
+            key: "lane-1".into(),
+            tables: vec![table("a"), table("b")],
+            input_path: "in".into(),
+            result_path: "out".into(),
+        };
+        StepRecord {
+            plan_hash: "p".into(),
+            step: "shared-1".into(),
+            attempt: 1,
+            job: "j".into(),
+            state: StepState::Started,
+            intended_at: String::new(),
+            run_name: String::new(),
+            lanes: vec![lane],
+            compute: Compute::Serverless { budget_policy: None },
+            timeout_seconds: None,
+            scripts: String::new(),
+            job_id: None,
+            run_id: Some(9),
+            run_page_url: None,
+            results: Vec::new(),
+            ended: String::new(),
+        }
+    }
+
+    fn left(complete: bool, error: serde_json::Value) -> Left {
+        let file = json!({"result_version": 1, "plan_hash": "p", "complete": complete, "error": error, "tables": [
+            {"target": "main.s.a", "state": "done", "rows_done": 1}, {"target": "main.s.b", "state": "running"}]});
+        read(file.to_string().as_bytes(), "p")
+    }
+
+    fn told(end: RunEnd, left: Left) -> Vec<(CopyEnd, Option<Code>)> {
+        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
+        let all = results(&record(), &end, &[left], &printed);
+        all.into_iter().map(|one| (one.end, one.error.map(|error| error.code))).collect()
+    }
+
+    #[test]
+    fn what_is_done_stays_done_unless_the_run_ended_well_without_proof() {
+        let done = (CopyEnd::Done, None);
+        let none = serde_json::Value::Null;
+        let failed = || RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let run_failed = (CopyEnd::Failed, Some(Code::RunFailed));
+        assert_eq!(
+            told(RunEnd::Over(Outcome::Cancelled), left(false, none.clone())),
+            [done, (CopyEnd::Cancelled, Some(Code::Cancelled))]
+        );
+        assert_eq!(told(failed(), left(false, none.clone())), [done, run_failed]);
+        assert_eq!(told(RunEnd::Over(Outcome::TimedOut), left(false, none.clone())), [done, run_failed]);
+        let vanished = (CopyEnd::Failed, Some(Code::ObjectNotFound));
+        assert_eq!(told(RunEnd::Vanished, left(false, none.clone())), [done, vanished]);
+        assert_eq!(told(RunEnd::Vanished, Left::Missing), [vanished; 2]);
+        assert_eq!(told(RunEnd::Over(Outcome::Succeeded), left(false, none.clone())), [run_failed; 2]);
+        assert_eq!(told(RunEnd::Over(Outcome::Succeeded), left(true, none)), [done, run_failed]);
+        let job = json!({"code": "plan-stale", "message": "moved", "object": null, "hint": null, "causes": [], "retryable": false});
+        assert_eq!(told(failed(), left(true, job)), [done, (CopyEnd::Failed, Some(Code::PlanStale))]);
+    }
+
+    #[test]
+    fn a_run_that_failed_is_told_with_the_workspaces_words_and_the_tasks_own() {
+        let end = RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
+        let error = results(&record(), &end, &[Left::Missing], &printed)[1].error.clone().unwrap();
+        assert_eq!(error.causes, ["DRIVER_ERROR", "gone", "last words"]);
+        assert!(error.retryable && error.hint.is_some());
+        assert_eq!(error.object.as_deref(), Some("main.s.b"));
+    }
+}

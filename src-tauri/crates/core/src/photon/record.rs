@@ -1,0 +1,129 @@
+//! What is written down of a step before and after each thing that is done for it.
+
+use icebridge_databricks::clusters::ClusterSpec;
+use icebridge_databricks::jobs::IdempotencyToken;
+use icebridge_model::photon::{ClusterCopy, ClusterResult};
+use icebridge_model::{Error, TableIdent};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How far a step is. Each is written down when it is reached; what follows may have been begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Nothing was asked of the workspace yet.
+    Intended,
+    /// Scripts and inputs are there. From here on a run may exist that nobody has told us of.
+    Prepared,
+    /// The job of several tasks is there.
+    JobMade,
+    /// The run's id is known.
+    Started,
+    /// The run has ended, and what came of it is in the record.
+    Over,
+    /// And nothing of it is left in the workspace but its run, its inputs and its results.
+    Cleared,
+}
+
+impl StepState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Prepared => "prepared",
+            Self::JobMade => "job_made",
+            Self::Started => "started",
+            Self::Over => "over",
+            Self::Cleared => "cleared",
+        }
+    }
+}
+
+/// A task of the run, one after the other through its tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lane {
+    pub key: String,
+    pub tables: Vec<ClusterCopy>,
+    pub input_path: String,
+    pub result_path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compute {
+    Cluster(Box<ClusterSpec>),
+    Serverless { budget_policy: Option<String> },
+}
+
+/// One attempt at one group of tables. Holds all that a resume needs: settings may have changed since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    pub plan_hash: String,
+    pub step: String,
+    pub attempt: u32,
+    /// The product's job, whose journal tells of it.
+    pub job: String,
+    pub state: StepState,
+    pub intended_at: String,
+    pub run_name: String,
+    pub lanes: Vec<Lane>,
+    pub compute: Compute,
+    pub timeout_seconds: Option<u32>,
+    /// The folder of the scripts; empty before they are there.
+    pub scripts: String,
+    pub job_id: Option<i64>,
+    pub run_id: Option<i64>,
+    pub run_page_url: Option<String>,
+    #[serde(default)]
+    pub results: Vec<ClusterResult>,
+    /// How the run ended, in words.
+    #[serde(default)]
+    pub ended: String,
+}
+
+impl StepRecord {
+    /// From nothing but the plan, the step and the attempt: whoever asks again, with whatever memory, asks for the same run.
+    pub fn token(&self) -> IdempotencyToken {
+        IdempotencyToken::of(&[&self.plan_hash, &self.step, &self.attempt.to_string()])
+    }
+
+    /// A one-time run gives each task a cluster of its own, so tasks that share one need a job. Serverless compute has
+    /// nothing to share.
+    pub fn needs_job(&self) -> bool {
+        self.lanes.len() > 1 && matches!(self.compute, Compute::Cluster(_))
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.state < StepState::Over
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = &ClusterCopy> {
+        self.lanes.iter().flat_map(|lane| &lane.tables)
+    }
+
+    pub fn result_of(&self, target: &TableIdent) -> Option<&ClusterResult> {
+        self.results.iter().find(|result| result.target == *target)
+    }
+
+    /// For the journal, without what is long: causes, which may hold the end of a log, stay in the record. It holds no
+    /// fractions, which the journal does not take.
+    pub fn journal_body(&self) -> Value {
+        let told = |error: &Error| json!({"code": error.code, "message": error.message});
+        let end =
+            |one: &ClusterResult| json!({"target": one.target, "end": one.end, "error": one.error.as_ref().map(told)});
+        let ends: Vec<Value> = self.results.iter().map(end).collect();
+        json!({
+            "plan_hash": self.plan_hash, "step": self.step, "attempt": self.attempt, "state": self.state,
+            "token": self.token().as_str(), "run_name": self.run_name, "job_id": self.job_id, "run_id": self.run_id,
+            "run_page_url": self.run_page_url, "ended": self.ended, "tables": self.tables().count(), "results": ends,
+        })
+    }
+}
+
+/// Names a run and a job. It belongs to one attempt at one step of one plan: a lost answer is looked up by it.
+pub(super) fn run_name(plan_hash: &str, step: &str, attempt: u32) -> String {
+    format!("icebridge {} {step} attempt {attempt}", short(plan_hash))
+}
+
+pub(super) fn short(plan_hash: &str) -> &str {
+    plan_hash.get(..12).unwrap_or(plan_hash)
+}

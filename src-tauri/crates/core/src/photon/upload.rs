@@ -1,0 +1,89 @@
+//! Scripts and inputs, put where the cluster finds them. Each is named by its content or its step: what is there already is
+//! not written again.
+
+use super::input;
+use super::patience::Patience;
+use super::record::{Lane, StepRecord};
+use super::scripts::Scripts;
+use bytes::Bytes;
+use icebridge_databricks::Client;
+use icebridge_model::Result;
+use icebridge_model::photon::PhotonSettings;
+use tokio_util::sync::CancellationToken;
+
+/// Written last: with it, all others are there.
+const ALL_THERE: &str = "uploaded.txt";
+
+/// Returns the folder. The import makes the folders above a file itself, and its AUTO form makes a notebook of what begins
+/// like one; both are in the client.
+pub(super) async fn scripts(
+    client: &Client,
+    scripts: &Scripts,
+    settings: &PhotonSettings,
+    patience: &Patience<'_>,
+    cancel: &CancellationToken,
+) -> Result<String> {
+    let above = match &settings.scripts_folder {
+        Some(folder) => folder.trim_end_matches('/').to_owned(),
+        None => {
+            let me = patience.ask(Some(cancel), || client.me()).await?;
+            format!("/Workspace/Users/{}/icebridge", me.user_name)
+        }
+    };
+    let folder = format!("{above}/{}", scripts.hash());
+    let mark = format!("{folder}/{ALL_THERE}");
+    if patience.ask(Some(cancel), || client.workspace_object(&mark)).await?.is_some() {
+        return Ok(folder);
+    }
+    // An upload that was broken off is gone on with.
+    let begun = patience.ask(Some(cancel), || client.workspace_object(&folder)).await?.is_some();
+    for (name, content) in scripts.files() {
+        let path = format!("{folder}/{name}");
+        if begun && is_there(client, &path, content.len(), patience, cancel).await? {
+            continue;
+        }
+        patience.ask(Some(cancel), || client.import_file(&path, content)).await?;
+    }
+    let words = format!("The scripts of IceBridge {}, whole.\n", env!("CARGO_PKG_VERSION"));
+    patience.ask(Some(cancel), || client.import_file(&mark, words.as_bytes())).await?;
+    Ok(folder)
+}
+
+async fn is_there(
+    client: &Client,
+    path: &str,
+    length: usize,
+    patience: &Patience<'_>,
+    cancel: &CancellationToken,
+) -> Result<bool> {
+    let there = patience.ask(Some(cancel), || client.workspace_object(path)).await?;
+    // A workspace that does not tell the size has it written again: harmless.
+    Ok(there.and_then(|object| object.size).is_some_and(|size| usize::try_from(size) == Ok(length)))
+}
+
+/// The inputs of a step's tasks.
+pub(super) async fn inputs(
+    client: &Client,
+    record: &StepRecord,
+    settings: &PhotonSettings,
+    patience: &Patience<'_>,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    for lane in &record.lanes {
+        let content = Bytes::from(content(lane, record, settings)?);
+        let there = patience.ask(Some(cancel), || client.file_size(&lane.input_path)).await?;
+        if there == Some(content.len() as u64) {
+            continue;
+        }
+        if let Some((folder, _)) = lane.input_path.rsplit_once('/') {
+            patience.ask(Some(cancel), || client.make_directory(folder)).await?;
+        }
+        patience.ask(Some(cancel), || client.put_file(&lane.input_path, content.clone())).await?;
+    }
+    Ok(())
+}
+
+fn content(lane: &Lane, record: &StepRecord, settings: &PhotonSettings) -> Result<Vec<u8>> {
+    let tables: Vec<_> = lane.tables.iter().collect();
+    input::bulk_copy(&tables, &record.plan_hash, &lane.result_path, settings)
+}

@@ -1,0 +1,130 @@
+//! What comes after a copy, and the bill.
+
+use crate::ground::{Ground, PLAN, order, quick};
+use icebridge_core::photon::after::{Governance, apply, difference, optimize};
+use icebridge_core::photon::{Offer, Prices, Unobserved, bill, estimate, metrics, secrets};
+use icebridge_databricks::auth::Auth;
+use icebridge_databricks::optimization::Level;
+use icebridge_databricks::secrets::SCOPE;
+use icebridge_databricks::sql::Statement;
+use icebridge_databricks::unity::{PredictiveOptimization, Securable};
+use icebridge_databricks::{Client, Host};
+use icebridge_model::TableIdent;
+use icebridge_model::photon::Bill;
+use icebridge_model::secret::Secret;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_util::sync::CancellationToken;
+
+fn admin(ground: &Ground) -> Client {
+    let auth = Auth::token_of(ground.sandbox.sign_in().admin_token).unwrap();
+    Client::new(Host::parse(&ground.sandbox.url()).unwrap(), None, auth, &quick()).unwrap()
+}
+
+async fn sql(client: &Client, text: &str) {
+    let warehouse = client.warehouses().await.unwrap()[0].id.clone();
+    client.run_statement(&Statement::new(warehouse, text), &CancellationToken::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bill_is_found_by_the_plans_tag_and_held_against_the_estimate() {
+    let ground = Ground::new().await;
+    let (order, cancel) = (order(), CancellationToken::new());
+    let settings = crate::ground::settings();
+    let prices = Prices::embedded().unwrap();
+    let offer = Offer::of(&ground.client).await.unwrap();
+    let before = estimate(&prices, &offer, &ground.client, &settings, &order.tables).unwrap();
+    assert!(before.clusters == 2 && before.least.milli_dbu > 0 && before.least.milli_dbu < before.most.milli_dbu);
+    let none = bill(&admin(&ground), None, PLAN, Some(&before), &cancel).await.unwrap();
+    assert!(matches!(none, Bill::NotYet { .. }), "{none:?}");
+    ground.engine().run(&order, &Unobserved, &cancel).await.unwrap();
+    let told = bill(&admin(&ground), None, PLAN, Some(&before), &cancel).await.unwrap();
+    let Bill::Known { cost, runs, against_estimate } = told else { panic!("{told:?}") };
+    assert_eq!(runs.len(), 2);
+    assert!(cost.milli_dbu > 0, "{cost:?}");
+    assert!(against_estimate.contains("below"), "a second is less than any estimate: {against_estimate}");
+    let other = bill(&admin(&ground), None, "another plan", None, &cancel).await.unwrap();
+    assert!(matches!(other, Bill::NotYet { .. }), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn owner_grants_comments_and_tags_come_back_and_only_once() {
+    let ground = Ground::new().await;
+    let (client, cancel) = (admin(&ground), CancellationToken::new());
+    sql(&client, "CREATE SCHEMA IF NOT EXISTS main.sales").await;
+    sql(&client, "CREATE TABLE main.sales.t (id BIGINT) USING ICEBERG").await;
+    let table = TableIdent::new(["main", "sales"], "t");
+    let wanted = Governance {
+        owner: Some("pilot@sandbox.example".into()),
+        grants: BTreeMap::from([("old-team".to_owned(), BTreeSet::from(["SELECT".to_owned()]))]),
+        comment: Some("it's \\ ours".into()),
+        tags: BTreeMap::from([("team".to_owned(), "lake".to_owned())]),
+        ..Governance::default()
+    };
+    let principals = BTreeMap::from([("old-team".to_owned(), Some("migration-engineers".to_owned()))]);
+    let actions = difference(&wanted, &Governance::default(), &principals);
+    assert_eq!(actions.len(), 4);
+    let not_done = apply(&client, None, &table, &actions, &cancel).await.unwrap();
+    assert_eq!(not_done, []);
+    let now = client.table("main.sales.t").await.unwrap().unwrap();
+    let tags = client.tags(Securable::Table, "main.sales.t").await.unwrap().unwrap();
+    let is = Governance {
+        owner: now.owner,
+        comment: now.comment,
+        tags: tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect(),
+        ..Governance::default()
+    }
+    .with_grants(&client.permissions(Securable::Table, "main.sales.t").await.unwrap());
+    assert_eq!(difference(&wanted, &is, &principals), [], "{is:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn predictive_optimization_is_set_at_each_level() {
+    let ground = Ground::new().await;
+    let (client, cancel) = (admin(&ground), CancellationToken::new());
+    sql(&client, "CREATE SCHEMA IF NOT EXISTS main.sales").await;
+    sql(&client, "CREATE TABLE main.sales.t (id BIGINT) USING ICEBERG").await;
+    let schema = Level::Schema { catalog: "main".into(), schema: "sales".into() };
+    let table = Level::Table { catalog: "main".into(), schema: "sales".into(), table: "t".into() };
+    for level in [Level::Catalog("main".into()), schema, table] {
+        for wanted in [PredictiveOptimization::Disable, PredictiveOptimization::Inherit, PredictiveOptimization::Enable]
+        {
+            optimize(&client, None, &level, &wanted, &cancel).await.unwrap();
+        }
+    }
+    let now = client.table("main.sales.t").await.unwrap().unwrap();
+    assert_eq!(now.enable_predictive_optimization, Some(PredictiveOptimization::Enable));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
+    let ground = Ground::new().await;
+    let (client, cancel, order) = (admin(&ground), CancellationToken::new(), order());
+    let results = ground.engine().run(&order, &Unobserved, &cancel).await.unwrap();
+    let table = metrics::table_of(None, "main").unwrap();
+    assert_eq!(table.to_string(), "main.icebridge.migration_iceberg_jobs");
+    ground.fault("/api/2.0/sql/statements", "lost", 3, json!({"skip": 3})).await;
+    for _ in 0..2 {
+        for result in &results {
+            metrics::record(&client, None, &table, (PLAN, "job-1"), result, &cancel).await.unwrap();
+        }
+    }
+    let warehouse = client.warehouses().await.unwrap()[0].id.clone();
+    let count = Statement::new(warehouse, "SELECT COUNT(*) AS n FROM main.icebridge.migration_iceberg_jobs");
+    let status = client.run_statement(&count, &cancel).await.unwrap();
+    let rows = futures::TryStreamExt::try_concat(client.rows(status)).await.unwrap();
+    assert_eq!(rows, [[Some("3".to_owned())]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_are_there_for_the_jobs_and_gone_afterwards() {
+    let ground = Ground::new().await;
+    let own = [("source-password".to_owned(), Secret::new("canary-in-a-scope"))];
+    secrets::put(&ground.client, &own, None).await.unwrap();
+    secrets::put(&ground.client, &own, None).await.unwrap();
+    assert_eq!(ground.client.secret_keys(SCOPE).await.unwrap().len(), 1);
+    assert_eq!(secrets::reference("k"), "{{secrets/icebridge/k}}");
+    secrets::remove(&ground.client, &["source-password".to_owned()]).await.unwrap();
+    secrets::remove(&ground.client, &["source-password".to_owned()]).await.unwrap();
+    assert!(ground.client.secret_scopes().await.unwrap().iter().all(|scope| scope.name != SCOPE));
+}

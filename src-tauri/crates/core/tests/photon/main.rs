@@ -1,0 +1,11 @@
+//! Copies on clusters against the sandbox, which knows nothing of our client and counts what it was asked for: that there
+//! are never two clusters for one step, whatever is lost and wherever the process ends.
+#![allow(clippy::unwrap_used, reason = "in a test it is the assertion, in its helpers too")]
+
+mod after;
+mod cancel;
+mod crash;
+mod faults;
+mod ground;
+mod outcomes;
+mod real;

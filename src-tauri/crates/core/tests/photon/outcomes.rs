@@ -1,0 +1,105 @@
+//! What is told of each table when its run is over.
+
+use crate::faults::Heard;
+use crate::ground::{Ground, ends, order_of, table};
+use icebridge_core::photon::{Order, Unobserved};
+use icebridge_model::photon::{ClusterResult, CopyEnd, PhotonEvent};
+use icebridge_model::{Code, Error};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+async fn copied(ground: &Ground, order: &Order) -> Vec<ClusterResult> {
+    ground.engine().run(order, &Unobserved, &CancellationToken::new()).await.unwrap()
+}
+
+async fn failure(how: &str) -> Error {
+    let ground = Ground::new().await;
+    let results = copied(&ground, &order_of(vec![table("a", 1, how)])).await;
+    assert_eq!(ends(&results), [CopyEnd::Failed], "{how}");
+    assert!(results[0].run_page_url.is_some() && results[0].run_id.is_some(), "{how}");
+    results[0].error.clone().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_end_without_a_whole_result_is_a_failure_with_its_own_words() {
+    for (how, words) in [("silent", "is not there"), ("half", "was never completed")] {
+        let error = failure(how).await;
+        assert_eq!(error.code, Code::RunFailed);
+        assert!(error.message.contains("nothing proves"), "{error}");
+        assert!(error.causes.iter().any(|cause| cause.contains(words)), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_fails_is_told_with_its_trace_and_last_words() {
+    let error = failure("boom").await;
+    assert_eq!((error.code, error.message.as_str()), (Code::RunFailed, "the cluster's run failed: the script failed"));
+    let causes = error.causes.join("\n");
+    assert!(
+        causes.contains("RuntimeError: no such luck") && causes.contains("the last words of the driver"),
+        "{causes}"
+    );
+    assert_eq!(error.object.as_deref(), Some("main.sales.a"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_table_stops_itself_and_a_new_attempt_takes_it_alone() {
+    let ground = Ground::new().await;
+    // On one cluster in one task, by a batch of two lanes for three tables.
+    let mut order = order_of(vec![table("a", 9, "one fails"), table("b", 5, ""), table("c", 6, "")]);
+    let results = copied(&ground, &order).await;
+    assert_eq!(ends(&results), [CopyEnd::Failed, CopyEnd::Done, CopyEnd::Done]);
+    let error = results[0].error.clone().unwrap();
+    assert_eq!((error.code, error.hint.as_deref()), (Code::TableExists, Some("drop it")));
+    assert_eq!(results[1].rows_done, Some(10));
+    assert_eq!(ends(&copied(&ground, &order).await), ends(&results), "a resume does not try again");
+    assert_eq!(ground.count("runs_started").await, 1);
+    order.attempt = ground.engine().next_attempt(&order.plan_hash).await.unwrap();
+    order.tables[0].comment = None;
+    assert_eq!(ends(&copied(&ground, &order).await), [CopyEnd::Done; 3]);
+    assert_eq!(ground.count("runs_started").await, 2);
+    assert_eq!(ground.ran(), 3, "the tables that were done were left alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cloud_without_machines_is_told_in_plain_words_and_tried_again_when_asked() {
+    let ground = Ground::new().await;
+    let body = json!({"code": "CLOUD_FAILURE", "type": "CLOUD_FAILURE", "message": "No spot instances.", "count": 1});
+    ground.post("runs/next", body).await;
+    let mut order = order_of(vec![table("a", 1, "")]);
+    let error = copied(&ground, &order).await[0].error.clone().unwrap();
+    assert_eq!(error.message, "the cluster's run failed: the cloud did not give the machines");
+    assert!(error.retryable && error.causes.contains(&"No spot instances.".to_owned()), "{error}");
+    order.attempt = 2;
+    assert_eq!(ends(&copied(&ground, &order).await), [CopyEnd::Done]);
+    assert_eq!(ground.count("submissions_repeated").await, 0, "another attempt has another token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_the_failure_of_its_tables_and_starts_nothing() {
+    let ground = Ground::new().await;
+    let refusal = json!({"status": 403, "code": "PERMISSION_DENIED", "message": "User may not create clusters."});
+    ground.fault("/api/*/jobs/runs/submit", "error", 1000, refusal).await;
+    let results =
+        copied(&ground, &order_of(vec![table("large", 5000, ""), table("a", 1, ""), table("b", 1, "")])).await;
+    assert_eq!(ends(&results), [CopyEnd::Failed, CopyEnd::Done, CopyEnd::Done], "the others go on");
+    assert_eq!(results[0].error.as_ref().unwrap().code, Code::AccessDenied);
+    assert_eq!(ground.count("clusters_started").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_and_rows_are_told_while_it_works() {
+    let ground = Ground::new().await;
+    let heard = Heard::default();
+    let order = order_of(vec![table("a", 1, "")]);
+    ground.engine().run(&order, &heard, &CancellationToken::new()).await.unwrap();
+    let heard = heard.0.lock().unwrap();
+    let stages: Vec<_> = heard
+        .iter()
+        .filter_map(|event| match event {
+            PhotonEvent::Run { stage, .. } => Some(stage.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((stages.first(), stages.last()), (Some(&"starting"), Some(&"over")), "{heard:?}");
+}

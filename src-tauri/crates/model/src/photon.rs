@@ -1,0 +1,329 @@
+//! Copies that a Databricks cluster makes: what is asked of it, what it tells meanwhile, and what it made.
+
+use crate::{Error, Result, TableIdent};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a person decides about the clusters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhotonSettings {
+    /// A folder on a volume, for inputs and results: `/Volumes/catalog/schema/volume/...`.
+    pub volume: String,
+    /// No clusters of ours: the workspace's serverless compute. Machines, policy and spot then mean nothing.
+    pub serverless: bool,
+    /// A key out of the workspace's list of runtimes; none: the newest with long-term support.
+    pub runtime: Option<String>,
+    /// None: the smallest Photon-capable one with so many cores and so much memory.
+    pub node_type: Option<String>,
+    pub node_cores: u32,
+    pub node_memory_gb: u32,
+    pub min_workers: u32,
+    pub max_workers: u32,
+    /// Cheaper machines that may be taken away, with a fallback to others. The driver is never one.
+    pub spot: bool,
+    /// A cluster policy's id.
+    pub policy: Option<String>,
+    /// Whose the clusters are; none: of who is signed in.
+    pub single_user: Option<String>,
+    /// For serverless compute.
+    pub budget_policy: Option<String>,
+    /// Tags besides our own.
+    pub tags: BTreeMap<String, String>,
+    /// A folder on a volume for the drivers' logs.
+    pub logs: Option<String>,
+    /// A table larger than this has a cluster of its own.
+    pub alone_above_bytes: u64,
+    /// Tables that share one cluster, at most.
+    pub tables_per_cluster: usize,
+    /// Tables that a shared cluster copies side by side.
+    pub side_by_side: usize,
+    /// Clusters at the same time.
+    pub max_clusters: usize,
+    /// A run is ended by the workspace after so many hours; 0: never.
+    pub timeout_hours: u32,
+    /// Rows of one INSERT SELECT.
+    pub batch_rows: u64,
+    /// A workspace folder for the scripts; none: one of who is signed in.
+    pub scripts_folder: Option<String>,
+    /// A SQL warehouse for statements and the bill.
+    pub warehouse: Option<String>,
+    /// Where each table's row of metrics goes; none: `<target catalog>.icebridge.migration_iceberg_jobs`.
+    pub metrics_table: Option<String>,
+    /// Leave what was put in the secret scope there.
+    pub keep_secrets: bool,
+}
+
+impl Default for PhotonSettings {
+    fn default() -> Self {
+        Self {
+            volume: String::new(),
+            serverless: false,
+            runtime: None,
+            node_type: None,
+            node_cores: 4,
+            node_memory_gb: 16,
+            min_workers: 1,
+            max_workers: 8,
+            spot: true,
+            policy: None,
+            single_user: None,
+            budget_policy: None,
+            tags: BTreeMap::new(),
+            logs: None,
+            alone_above_bytes: 50 << 30,
+            tables_per_cluster: 200,
+            side_by_side: 4,
+            max_clusters: 4,
+            timeout_hours: 24,
+            batch_rows: 50_000_000,
+            scripts_folder: None,
+            warehouse: None,
+            metrics_table: None,
+            keep_secrets: false,
+        }
+    }
+}
+
+/// Tags that the product itself sets: how the bill is found.
+pub const TAG_PLAN: &str = "icebridge-plan";
+pub const TAG_JOB: &str = "icebridge-job";
+
+impl PhotonSettings {
+    /// What the workspace would refuse later, or what could not work, is refused here.
+    pub fn checked(&self) -> Result<()> {
+        let wrong = |message: &str, about: String| Err(Error::invalid(message).about(about));
+        let parts: Vec<&str> = self.volume.trim_matches('/').split('/').collect();
+        if parts.len() < 4 || parts.first() != Some(&"Volumes") || parts.iter().any(|part| part.is_empty()) {
+            return Err(Error::invalid("the place for inputs and results is a folder on a volume")
+                .about(&self.volume)
+                .with_hint("Write /Volumes/catalog/schema/volume, with a folder below it if you like."));
+        }
+        // The path is a parameter of the job, and those are ASCII.
+        if !self.volume.is_ascii() {
+            return wrong("the volume's path has letters that a job's parameters cannot hold", self.volume.clone());
+        }
+        if self.max_workers == 0 || self.min_workers > self.max_workers {
+            let range = format!("{} to {} workers", self.min_workers, self.max_workers);
+            return wrong("a cluster has from one worker up, and no more at least than at most", range);
+        }
+        for (value, name) in [
+            (self.tables_per_cluster, "tables_per_cluster"),
+            (self.side_by_side, "side_by_side"),
+            (self.max_clusters, "max_clusters"),
+            (usize::try_from(self.batch_rows).unwrap_or(usize::MAX), "batch_rows"),
+        ] {
+            if value == 0 {
+                return wrong("this must be at least 1", name.into());
+            }
+        }
+        if self.side_by_side > 100 {
+            return wrong("a job has at most 100 tasks side by side", format!("side_by_side {}", self.side_by_side));
+        }
+        if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_JOB].contains(&key.as_str())) {
+            return wrong("this tag is set by IceBridge itself", own.clone());
+        }
+        if self.scripts_folder.as_ref().is_some_and(|folder| !folder.starts_with('/') || !folder.is_ascii()) {
+            return wrong(
+                "the folder for the scripts is an absolute path of the workspace, in ASCII",
+                "scripts_folder".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How a cluster copies a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterMethod {
+    DeepClone,
+    Ctas,
+    InsertSelect,
+}
+
+impl ClusterMethod {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeepClone => "deep_clone",
+            Self::Ctas => "ctas",
+            Self::InsertSelect => "insert_select",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionColumn {
+    pub transform: String,
+    pub column: String,
+}
+
+/// One table that a cluster shall copy. Names have three parts: `catalog.schema.table`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterCopy {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub method: ClusterMethod,
+    /// The pin.
+    pub snapshot_id: Option<i64>,
+    pub table_uuid: Option<String>,
+    /// Position and equality delete files at the pin. Databricks ignores them, so its reader must not be used where there
+    /// are any; none: not known, and refused by the job.
+    pub delete_files: Option<u64>,
+    pub deletion_vectors: Option<u64>,
+    /// None: the cluster asks the table.
+    pub partition_fields: Option<Vec<PartitionColumn>>,
+    pub properties: Option<BTreeMap<String, String>>,
+    pub partition_by: Option<Vec<String>>,
+    pub cluster_by: Option<Vec<String>>,
+    pub comment: Option<String>,
+    /// 2 or 3.
+    pub format_version: u8,
+    /// At the pin: what the grouping and the estimate go by.
+    pub bytes: u64,
+    pub rows: u64,
+}
+
+/// Where a table's copy on a cluster ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyEnd {
+    /// Copied and counted on both sides.
+    Done,
+    Failed,
+    Cancelled,
+    /// Given up here, not there: its cluster may go on, and a resume finds it.
+    Unfinished,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterResult {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub method: ClusterMethod,
+    pub end: CopyEnd,
+    #[serde(default)]
+    pub source_snapshot_id: Option<i64>,
+    #[serde(default)]
+    pub target_snapshot_id: Option<i64>,
+    #[serde(default)]
+    pub rows_total: Option<u64>,
+    #[serde(default)]
+    pub rows_done: Option<u64>,
+    #[serde(default)]
+    pub batches_total: Option<u64>,
+    #[serde(default)]
+    pub batches_done: Option<u64>,
+    /// Batches that an earlier attempt had made.
+    #[serde(default)]
+    pub batches_found: Option<u64>,
+    /// What the target lacks, in words.
+    #[serde(default)]
+    pub lost: Vec<String>,
+    #[serde(default)]
+    pub milliseconds: Option<u64>,
+    #[serde(default)]
+    pub error: Option<Error>,
+    /// The run of the workspace that made it, for those who look there.
+    #[serde(default)]
+    pub run_id: Option<i64>,
+    #[serde(default)]
+    pub run_page_url: Option<String>,
+}
+
+/// What a copy on clusters tells while it works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+pub enum PhotonEvent {
+    /// A step's run came to another stage: queued, starting, running, stopping, over. `words` says why.
+    Run { step: String, stage: String, words: String, run_id: i64, run_page_url: Option<String> },
+    /// A table on its cluster, as its result file says.
+    Table {
+        step: String,
+        target: TableIdent,
+        state: String,
+        rows_done: u64,
+        rows_total: u64,
+        batches_done: u64,
+        batches_total: u64,
+        rows_per_second: u64,
+    },
+    /// The workspace cannot be asked; it is tried again. The cluster goes on meanwhile.
+    Trouble { step: String, since: String, tries: u32, error: Error },
+    /// It answers again.
+    Recovered { step: String },
+}
+
+/// Dollars and DBU in hundredths and thousandths, so that they can be compared and written down exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    pub milli_dbu: u64,
+    pub cents: u64,
+}
+
+/// A range: what is known before says no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CostEstimate {
+    pub least: Cost,
+    pub most: Cost,
+    pub clusters: usize,
+    /// The date and the source of the prices, and what they leave out.
+    pub basis: String,
+    /// Machines whose rate the table of prices does not know.
+    pub guessed: bool,
+}
+
+/// What `system.billing.usage` says after a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "bill", rename_all = "snake_case")]
+pub enum Bill {
+    /// `against_estimate`: below, within or above the range.
+    Known { cost: Cost, runs: Vec<RunCost>, against_estimate: String },
+    /// Nothing is written there yet: it comes hours late.
+    NotYet { words: String },
+    /// No warehouse, no right, or no such table.
+    Unknown { words: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunCost {
+    pub run_id: String,
+    pub cost: Cost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> PhotonSettings {
+        PhotonSettings { volume: "/Volumes/main/default/icebridge".into(), ..PhotonSettings::default() }
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        good().checked().unwrap();
+        let bad = [
+            PhotonSettings::default(),
+            PhotonSettings { volume: "/Workspace/a/b/c".into(), ..good() },
+            PhotonSettings { volume: "/Volumes/a/b".into(), ..good() },
+            PhotonSettings { volume: "/Volumes/a/b/ü".into(), ..good() },
+            PhotonSettings { max_workers: 0, min_workers: 0, ..good() },
+            PhotonSettings { min_workers: 9, ..good() },
+            PhotonSettings { side_by_side: 0, ..good() },
+            PhotonSettings { side_by_side: 101, ..good() },
+            PhotonSettings { batch_rows: 0, ..good() },
+            PhotonSettings { tags: BTreeMap::from([(TAG_PLAN.into(), "x".into())]), ..good() },
+            PhotonSettings { scripts_folder: Some("Shared".into()), ..good() },
+        ];
+        for settings in bad {
+            assert!(settings.checked().is_err(), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_an_error_and_a_missing_one_its_default() {
+        assert!(serde_json::from_str::<PhotonSettings>(r#"{"spott": true}"#).is_err());
+        let read: PhotonSettings = serde_json::from_str(r#"{"spot": false}"#).unwrap();
+        assert_eq!(read, PhotonSettings { spot: false, ..PhotonSettings::default() });
+    }
+}
