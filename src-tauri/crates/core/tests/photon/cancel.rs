@@ -1,12 +1,14 @@
 //! A cancel in every state ends the run and is over only when the run is.
 
-use crate::ground::{Ground, ends, order_of, table};
+use crate::ground::{Ground, ends, order, order_of, table};
+use async_trait::async_trait;
 use futures::TryStreamExt;
-use icebridge_core::photon::{Observer, Order, Unobserved};
+use icebridge_core::photon::{Observer, Order, StepRecord, Unobserved};
 use icebridge_databricks::jobs::{RunFilter, Stage};
-use icebridge_model::Code;
 use icebridge_model::photon::{CopyEnd, PhotonEvent};
+use icebridge_model::{Code, Result};
 use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Cancels when a run comes to a stage.
@@ -95,4 +97,37 @@ async fn a_cancel_finds_the_run_that_a_killed_process_had_asked_for() {
     assert_eq!(ends(&results), [CopyEnd::Cancelled; 2]);
     over(&ground, "after the cancel").await;
     assert_eq!(ground.count("runs_started").await, 1);
+}
+
+/// Cancels at the step of this number.
+struct AtStep(AtomicUsize, CancellationToken);
+
+#[async_trait]
+impl Observer for AtStep {
+    async fn step(&self, _: &StepRecord) -> Result<()> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.1.cancel();
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_between_any_two_steps_nothing_is_left_at_work_and_another_attempt_ends_it() {
+    for at in 1..=11 {
+        let ground = Ground::new().await;
+        let (mut order, cancel) = (order(), CancellationToken::new());
+        let observer = AtStep(AtomicUsize::new(at), cancel.clone());
+        let results = ground.engine().run(&order, &observer, &cancel).await.unwrap();
+        assert!(cancel.is_cancelled(), "at step {at}");
+        let good = |end: &CopyEnd| matches!(end, CopyEnd::Cancelled | CopyEnd::Done);
+        assert!(ends(&results).iter().all(good), "at step {at}: {results:?}");
+        let runs: Vec<_> = ground.client.runs(&RunFilter::default()).try_collect().await.unwrap();
+        assert!(runs.iter().all(|run| matches!(run.stage(), Stage::Over(_))), "at step {at}: {runs:?}");
+        order.attempt = 2;
+        let resumed = CancellationToken::new();
+        let results = ground.engine().run(&order, &Unobserved, &resumed).await.unwrap();
+        assert_eq!(ends(&results), [CopyEnd::Done; 3], "at step {at}: {results:?}");
+        assert!(ground.count("runs_started").await <= 4, "at step {at}");
+    }
 }

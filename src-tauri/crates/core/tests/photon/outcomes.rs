@@ -1,9 +1,9 @@
 //! What is told of each table when its run is over.
 
 use crate::faults::Heard;
-use crate::ground::{Ground, ends, order_of, table};
-use icebridge_core::photon::{Order, Unobserved};
-use icebridge_model::photon::{ClusterResult, CopyEnd, PhotonEvent};
+use crate::ground::{Ground, PLAN, ends, order, order_of, scripts, settings, table};
+use icebridge_core::photon::{Compute, Engine, Order, StepRecord, Unobserved};
+use icebridge_model::photon::{ClusterResult, CopyEnd, PhotonEvent, PhotonSettings};
 use icebridge_model::{Code, Error};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -102,4 +102,43 @@ async fn stages_and_rows_are_told_while_it_works() {
         })
         .collect();
     assert_eq!((stages.first(), stages.last()), (Some(&"starting"), Some(&"over")), "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serverless_compute_starts_no_cluster_and_needs_no_job() {
+    let ground = Ground::new().await;
+    let settings = PhotonSettings { serverless: true, ..settings() };
+    let engine = Engine::new(ground.client.clone(), ground.store.clone(), settings).unwrap().with_scripts(scripts());
+    let results = engine.run(&order(), &Unobserved, &CancellationToken::new()).await.unwrap();
+    assert_eq!(ends(&results), [CopyEnd::Done; 3]);
+    for (name, count) in [("clusters_started", 0), ("jobs_created", 0), ("runs_started", 2), ("processes_started", 3)] {
+        assert_eq!(ground.count(name).await, count, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cluster_is_made_of_what_is_offered_and_tagged_with_the_plan() {
+    let ground = Ground::new().await;
+    let mut newer = table("large", 5000, "");
+    newer.deletion_vectors = Some(3);
+    copied(&ground, &order_of(vec![newer, table("a", 1, "")])).await;
+    let steps: Vec<StepRecord> = ground.store.cluster_steps(PLAN).await.unwrap();
+    let mut versions = Vec::new();
+    for step in &steps {
+        let Compute::Cluster(spec) = &step.compute else { panic!("{step:?}") };
+        assert_eq!(spec.custom_tags["icebridge-plan"], PLAN[..12]);
+        assert_eq!(spec.custom_tags["icebridge-job"], "job-1");
+        assert_eq!(spec.single_user_name.as_deref(), Some("pilot@sandbox.example"));
+        assert_eq!(spec.data_security_mode.as_ref().unwrap().as_str(), "SINGLE_USER");
+        assert_eq!(spec.runtime_engine.as_ref().unwrap().as_str(), "PHOTON");
+        assert!(spec.autoscale.is_some());
+        versions.push((step.step.starts_with("alone"), spec.spark_version.as_str()));
+    }
+    versions.sort();
+    assert_eq!(versions, [(false, "17.3.x-scala2.13"), (true, "19.x-scala2.13")], "deletion vectors need a newer one");
+    let unknown = PhotonSettings { node_type: Some("quantum.large".into()), ..settings() };
+    let engine = Engine::new(ground.client.clone(), ground.store.clone(), unknown).unwrap().with_scripts(scripts());
+    let other = order_of(vec![table("b", 1, "")]);
+    let results = engine.run(&other, &Unobserved, &CancellationToken::new()).await.unwrap();
+    assert_eq!(results[0].error.as_ref().unwrap().code, Code::InvalidInput);
 }
