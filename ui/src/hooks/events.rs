@@ -48,7 +48,7 @@ fn flush(session: &Handle, events: Vec<Event>) {
         Event::Progress(progress) => {
             session.is_busy(&Work::Run).then_some(&progress.job).filter(|job| shown.as_ref() != Some(*job))
         }
-        Event::Inventory { .. } => None,
+        Event::Inventory { .. } | Event::SignIn { .. } | Event::Unity { .. } => None,
     });
     if let Some(job) = unread {
         actions::read_job(session, job.clone());

@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod databricks;
 pub mod error;
 pub mod facts;
 pub mod finding;

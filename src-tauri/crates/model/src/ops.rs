@@ -6,6 +6,10 @@
 use crate::TableIdent;
 use crate::audit::{AuditBundle, AuditVerdict};
 use crate::catalog::{CatalogCheck, CatalogSpec};
+use crate::databricks::{
+    Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
+    UnitySummary, WorkspaceSpec, WorkspaceStatus,
+};
 use crate::facts::{InventoryRow, TableFacts};
 use crate::finding::{PreflightReport, RuleInfo};
 use crate::mapping::{Mapping, MappingPreview};
@@ -26,6 +30,17 @@ macro_rules! with_operations {
             catalog_save "catalog.save" SaveCatalog => CatalogSpec;
             catalog_check "catalog.check" Named => CatalogCheck;
             catalog_remove "catalog.remove" Named => Nothing;
+            workspace_list "workspace.list" Nothing => Vec<WorkspaceSpec>;
+            workspace_profiles "workspace.profiles" Nothing => Vec<ProfileName>;
+            workspace_save "workspace.save" SaveWorkspace => WorkspaceSpec;
+            workspace_remove "workspace.remove" Named => SignedOut;
+            workspace_sign_in "workspace.sign_in" SignInRequest => WorkspaceStatus;
+            workspace_sign_in_cancel "workspace.sign_in_cancel" Named => Nothing;
+            workspace_sign_out "workspace.sign_out" Named => SignedOut;
+            workspace_check "workspace.check" Named => WorkspaceStatus;
+            workspace_gate "workspace.gate" GateRequest => Gate;
+            unity_refresh "unity.refresh" UnityRequest => UnitySummary;
+            unity_list "unity.list" UnityListRequest => UnityPage;
             sample_create "sample.create" SampleRequest => SampleCreated;
             inventory_refresh "inventory.refresh" InventoryRequest => InventorySummary;
             inventory_list "inventory.list" Named => Vec<InventoryRow>;

@@ -146,10 +146,34 @@ pub struct JobSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    Inventory { source: String, done: usize, total: usize, table: String },
-    Table { job: JobId, run: Box<TableRun> },
+    Inventory {
+        source: String,
+        done: usize,
+        total: usize,
+        table: String,
+    },
+    /// A sign-in waits for the browser: this is the address to open. It holds no secret.
+    SignIn {
+        workspace: String,
+        address: String,
+        opened: bool,
+    },
+    /// Tables of Unity Catalog listed so far; how many there are is not known before the end.
+    Unity {
+        workspace: String,
+        schemas: usize,
+        tables: usize,
+        last: String,
+    },
+    Table {
+        job: JobId,
+        run: Box<TableRun>,
+    },
     Progress(Progress),
-    Job { job: JobId, state: JobState },
+    Job {
+        job: JobId,
+        state: JobState,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

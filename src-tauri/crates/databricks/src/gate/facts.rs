@@ -8,12 +8,7 @@ use icebridge_model::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A schema that tables shall go to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Target {
-    pub catalog: String,
-    pub schema: String,
-}
+pub use icebridge_model::databricks::SchemaName as Target;
 
 /// Rights on one object, as far as they could be seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ mod judge;
 mod tests;
 
 pub use facts::{CatalogFacts, GateFacts, Grants, SchemaFacts, Target};
-pub use judge::{ApiCall, Gate, Requirement, Unmet, judge};
+pub use icebridge_model::databricks::{ApiCall, Gate, Requirement, Unmet};
+pub use judge::judge;
 
 use crate::client::Client;
 use icebridge_model::Result;

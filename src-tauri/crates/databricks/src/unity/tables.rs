@@ -49,23 +49,7 @@ open_words! {
     }
 }
 
-/// What a table is to a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Iceberg of another catalog, seen through federation: what this product moves.
-    ForeignIceberg,
-    /// What it moves them to.
-    ManagedIceberg,
-    /// A table of Snowflake that is read over JDBC, each time, by Snowflake's own compute. It may be Iceberg over there,
-    /// but it does not reach Databricks as Iceberg, for example because its files lie outside the authorized paths.
-    SnowflakeOverJdbc,
-    /// Of a foreign catalog, and not Iceberg.
-    OtherForeign,
-    Delta,
-    View,
-    Other,
-}
+pub use icebridge_model::databricks::TableKind as Kind;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
