@@ -32,6 +32,26 @@ pub fn environment_name(catalog: &str, key: &str) -> String {
 }
 
 impl Keychain {
+    fn with_account<T: Send + 'static>(
+        &self,
+        owner: &str,
+        key: &str,
+        work: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let account = format!("{}/{owner}/{key}", state_id(&self.state_dir)?);
+        patiently(move || {
+            match keyring::Entry::store_status() {
+                Ok(()) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+            match keyring::Entry::new(SERVICE, &account).and_then(|entry| work(&entry)) {
+                Ok(value) => Ok(Some(value)),
+                Err(keyring::Error::NoEntry) => Ok(None),
+                Err(error) => Err(unavailable(&error)),
+            }
+        })
+    }
+
     pub fn new(state_dir: &Path) -> Self {
         Self { state_dir: state_dir.to_path_buf() }
     }
@@ -56,23 +76,32 @@ impl Keychain {
         key: &str,
         work: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<Option<T>> {
-        let account = format!("{}/{catalog}/{key}", state_id(&self.state_dir)?);
         let variable = environment_name(catalog, key);
-        patiently(move || {
-            match keyring::Entry::store_status() {
-                Ok(()) => {}
-                Err(error) => return Err(unavailable(error)),
-            }
-            match keyring::Entry::new(SERVICE, &account).and_then(|entry| work(&entry)) {
-                Ok(value) => Ok(Some(value)),
-                Err(keyring::Error::NoEntry) => Ok(None),
-                Err(error) => Err(unavailable(&error)),
-            }
-        })
-        .map_err(|e| {
+        self.with_account(catalog, key, work).map_err(|e| {
             e.about(catalog).with_hint(format!("Unlock or start the system's keychain, or set {variable} instead."))
         })
     }
+
+    /// Entries that no variable stands in for: the tokens of people who signed in.
+    pub(crate) fn read_entry(&self, owner: &str, key: &str) -> Result<Option<Secret>> {
+        self.with_account(owner, key, |entry| entry.get_password().map(Secret::new)).map_err(for_a_sign_in)
+    }
+
+    pub(crate) fn write_entry(&self, owner: &str, key: &str, secret: &Secret) -> Result<()> {
+        let secret = secret.clone();
+        self.with_account(owner, key, move |entry| entry.set_password(secret.expose())).map(drop).map_err(for_a_sign_in)
+    }
+
+    pub(crate) fn delete_entry(&self, owner: &str, key: &str) -> Result<()> {
+        self.with_account(owner, key, keyring::Entry::delete_credential).map(drop).map_err(for_a_sign_in)
+    }
+}
+
+fn for_a_sign_in(error: Error) -> Error {
+    error.with_hint(
+        "Unlock or start the system's keychain. To sign in without it, for as long as the program runs, choose \
+         \"for this session\" (`--for-this-session`).",
+    )
 }
 
 impl SecretStore for Keychain {

@@ -1,6 +1,8 @@
 //! The operations of the model's list, carried out on core. The shell and the CLI are thin callers of this crate; it
 //! decides where the state and the secrets of this machine are, and nothing else.
 
+mod browser;
+mod grants;
 mod keychain;
 mod operations;
 mod place;
@@ -50,6 +52,7 @@ impl Api {
     pub async fn open(options: Options) -> Result<Self> {
         let keychain = keychain::Keychain::new(&options.state_dir);
         let workspace = Workspace::open(&options.state_dir, Arc::new(keychain.clone())).await?;
+        let workspace = workspace.with_tokens(Arc::new(grants::Grants::new(keychain.clone())));
         Ok(Self { workspace, keychain: Some(keychain), stop: CancellationToken::new(), runs: Arc::default() })
     }
 

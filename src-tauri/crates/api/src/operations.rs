@@ -1,10 +1,15 @@
 //! One method for each operation of the model's list. The list makes the trait and the dispatcher, so that an operation
 //! that is not carried out, or carried out with other types, does not compile.
 
-use crate::Api;
+use crate::{Api, browser};
+use icebridge_core::databricks::{connect as workspaces, gate, sign_in, unity};
 use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
+use icebridge_model::databricks::{
+    Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
+    UnitySummary, WorkspaceSpec, WorkspaceStatus,
+};
 use icebridge_model::facts::{InventoryRow, TableFacts};
 use icebridge_model::finding::{PreflightReport, RuleInfo};
 use icebridge_model::mapping::{Mapping, MappingPreview};
@@ -76,6 +81,51 @@ impl Operations for Api {
 
     async fn catalog_remove(&self, request: Named) -> Result<Nothing> {
         connect::remove(&self.workspace, &request.name).await.map(|()| Nothing {})
+    }
+
+    async fn workspace_list(&self, _: Nothing) -> Result<Vec<WorkspaceSpec>> {
+        workspaces::list(&self.workspace).await
+    }
+
+    async fn workspace_profiles(&self, _: Nothing) -> Result<Vec<ProfileName>> {
+        workspaces::profiles()
+    }
+
+    async fn workspace_save(&self, request: SaveWorkspace) -> Result<WorkspaceSpec> {
+        workspaces::save(&self.workspace, request).await
+    }
+
+    async fn workspace_remove(&self, request: Named) -> Result<SignedOut> {
+        workspaces::remove(&self.workspace, &request.name).await
+    }
+
+    async fn workspace_sign_in(&self, request: SignInRequest) -> Result<WorkspaceStatus> {
+        sign_in::sign_in(&self.workspace, &request, &browser::open, &self.stop).await
+    }
+
+    async fn workspace_sign_in_cancel(&self, request: Named) -> Result<Nothing> {
+        sign_in::cancel(&self.workspace, &request.name);
+        Ok(Nothing {})
+    }
+
+    async fn workspace_sign_out(&self, request: Named) -> Result<SignedOut> {
+        sign_in::sign_out(&self.workspace, &request.name).await
+    }
+
+    async fn workspace_check(&self, request: Named) -> Result<WorkspaceStatus> {
+        workspaces::check(&self.workspace, &request.name).await
+    }
+
+    async fn workspace_gate(&self, request: GateRequest) -> Result<Gate> {
+        gate::check(&self.workspace, &request).await
+    }
+
+    async fn unity_refresh(&self, request: UnityRequest) -> Result<UnitySummary> {
+        unity::refresh(&self.workspace, &request, &self.stop).await
+    }
+
+    async fn unity_list(&self, request: UnityListRequest) -> Result<UnityPage> {
+        unity::list(&self.workspace, &request).await
     }
 
     async fn sample_create(&self, request: SampleRequest) -> Result<SampleCreated> {

@@ -4,7 +4,7 @@ use crate::output::{Output, words};
 use icebridge_model::run::{Event, JobId, Progress, TableRun, TableState};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
@@ -67,6 +67,10 @@ impl Screen {
     }
 
     fn tell(&mut self, event: Event) {
+        if let Event::SignIn { address, opened, .. } = &event {
+            self.sign_in(address, *opened);
+            return;
+        }
         if self.output.json {
             return;
         }
@@ -79,8 +83,24 @@ impl Screen {
             }
             Event::Table { job, run } => self.table(job, &run),
             Event::Progress(progress) => self.progress(&progress),
-            Event::Job { .. } => {}
+            Event::Unity { tables, last, .. } => {
+                self.whole(tables as u64, tables as u64, &format!("tables listed, last {last}"));
+                if self.due() {
+                    self.line(&format!("  {tables} tables listed"));
+                }
+            }
+            Event::Job { .. } | Event::SignIn { .. } => {}
         }
+    }
+
+    /// Told to those who asked for JSON too, on standard error: without it nobody could sign in.
+    fn sign_in(&mut self, address: &str, opened: bool) {
+        let how = if opened {
+            "the browser is open; if not, open"
+        } else {
+            "open this address in a browser on this machine:"
+        };
+        let _ = writeln!(std::io::stderr(), "{how} {address}");
     }
 
     fn table(&mut self, job: JobId, run: &TableRun) {

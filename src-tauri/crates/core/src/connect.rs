@@ -139,7 +139,7 @@ async fn change_secrets(workspace: &Workspace, catalog: &str, changes: BTreeMap<
 }
 
 /// A keychain may ask a person to unlock it.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?

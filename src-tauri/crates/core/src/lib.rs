@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod connect;
+pub mod databricks;
 pub mod inventory;
 pub mod limiter;
 pub mod mapping;

@@ -1,5 +1,6 @@
 //! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
+use crate::databricks::{Live, MemoryTokens, TokenStore};
 use crate::run::LiveJobs;
 use crate::secrets::SecretStore;
 use icebridge_lakehouse::catalog::{self, Secrets};
@@ -26,6 +27,7 @@ pub struct Workspace {
     pub events: broadcast::Sender<Event>,
     /// The runs at work in this process.
     pub(crate) live: LiveJobs,
+    pub(crate) databricks: Live,
 }
 
 impl Workspace {
@@ -33,7 +35,14 @@ impl Workspace {
         let store = Store::open(state_dir).await?;
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default() })
+        let databricks = Live::new(Arc::new(MemoryTokens::default()));
+        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default(), databricks })
+    }
+
+    /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
+    pub fn with_tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
+        self.databricks = Live::new(tokens);
+        self
     }
 
     /// Nobody listening is no error.

@@ -15,12 +15,15 @@ mod open;
 mod outcomes;
 mod tables;
 mod units;
+mod unity;
 mod validations;
+mod workspaces;
 
 pub use acceptances::Acceptance;
 pub use clock::now;
 pub use jobs::JobRecord;
 pub use lock::StateLock;
+pub use unity::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};
 
 use icebridge_model::{Error, Result};
 use serde::Serialize;

@@ -10,6 +10,8 @@ pub mod preflight;
 mod run;
 pub mod sandbox;
 mod table;
+mod unity;
+mod workspace;
 
 use crate::Ended;
 use crate::arguments::{Arguments, Command};
@@ -36,6 +38,8 @@ pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> 
         Command::Validate { job } => run::validate(api, job, output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,
+        Command::Workspace(command) => workspace::run(api, command, output).await,
+        Command::Unity(command) => unity::run(api, command, output).await,
         Command::Sandbox(arguments) => sandbox::run(&arguments, output).await,
         Command::About => about(api, output).await,
         Command::Completions { shell } => completions(shell, output),

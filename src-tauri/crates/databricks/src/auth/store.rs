@@ -17,6 +17,10 @@ impl GrantKey {
         let account = account_id.filter(|id| !id.is_empty()).map(|id| format!("/accounts/{id}")).unwrap_or_default();
         Self(format!("{}{account}#{client_id}", host.origin()))
     }
+    /// The same sign-in under a name that the person gave the workspace: two names are two sign-ins.
+    pub fn of_workspace(&self, name: &str) -> Self {
+        Self(format!("{name}={}", self.0))
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,0 +1,90 @@
+//! Catalogs.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand, ValueEnum};
+use icebridge_model::catalog::{CatalogKind, SECRET_KEYS};
+
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Add a catalog, or change one of the same name
+    #[command(after_help = "Secrets are asked for, or read from standard input, one a line; they go to the keychain. \
+        Where there is none, set ICEBRIDGE_SECRET_<NAME>_<KEY> (capitals, `_` for anything else); it is read each time and \
+        never stored.\n\nExamples:\n  \
+        icebridge catalog add lake --kind rest --uri https://host/api/catalog --warehouse prod --secret credential\n  \
+        icebridge catalog add lake --kind sql --uri postgresql://me@host/catalog --secret password\n  \
+        icebridge catalog add lake --kind files --uri s3://bucket/warehouse --property s3.region=eu-west-1 \\\n      \
+        --secret s3.access-key-id --secret s3.secret-access-key\n  \
+        icebridge catalog add managed --target --kind embedded --uri /data/managed")]
+    Add(CatalogAdd),
+    /// List the catalogs
+    List,
+    /// Reach a catalog and count its tables
+    Check { name: String },
+    /// Forget a catalog and its secrets; nothing in the catalog itself changes
+    Remove { name: String },
+}
+
+#[derive(Debug, Args)]
+pub struct CatalogAdd {
+    pub name: String,
+    /// What kind of catalog it is
+    #[arg(long, value_enum)]
+    pub kind: KindArg,
+    /// REST: its base address. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path or s3://bucket/prefix. Embedded:
+    /// the folder to keep it in
+    #[arg(long)]
+    pub uri: String,
+    /// REST: the warehouse to ask for. SQL: the catalog's name in the database
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub warehouse: String,
+    /// Tables go there (without this: they come from there)
+    #[arg(long)]
+    pub target: bool,
+    /// A property by PyIceberg's name, for example s3.endpoint=http://localhost:9000. Can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = property)]
+    pub property: Vec<(String, String)>,
+    /// A secret to ask for. Can be repeated
+    #[arg(long, value_name = "KEY", value_parser = PossibleValuesParser::new(SECRET_KEYS.iter().copied()))]
+    pub secret: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KindArg {
+    /// Any Iceberg REST catalog: Polaris, Nessie, Lakekeeper, Unity Catalog, Glue, S3 Tables
+    Rest,
+    /// A SQL catalog as Java's JdbcCatalog and PyIceberg write it, in SQLite or PostgreSQL
+    Sql,
+    /// A folder of tables, one table's folder, or one metadata.json; source only
+    Files,
+    /// A SQLite catalog and a warehouse folder kept by IceBridge; target only
+    Embedded,
+}
+
+impl From<KindArg> for CatalogKind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Rest => Self::Rest,
+            KindArg::Sql => Self::Sql,
+            KindArg::Files => Self::Files,
+            KindArg::Embedded => Self::Embedded,
+        }
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_string(), value.to_string())),
+        _ => Err("a property is KEY=VALUE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties() {
+        assert_eq!(property("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(property("=x").is_err() && property("x").is_err());
+    }
+}

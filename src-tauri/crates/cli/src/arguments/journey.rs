@@ -1,0 +1,78 @@
+//! From pre-flight to the audit bundle.
+
+use super::{RouteArgs, SettingsArgs};
+use clap::{Args, Subcommand};
+use icebridge_model::TableIdent;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Preflight {
+    #[command(flatten)]
+    pub route: RouteArgs,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Accept this loss, by its code. Can be repeated
+    #[arg(long, value_name = "CODE")]
+    pub accept: Vec<String>,
+    /// Take an acceptance back
+    #[arg(long, value_name = "CODE")]
+    pub refuse: Vec<String>,
+    /// Accept or refuse for this table only. Can be repeated
+    #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
+    pub table: Vec<TableIdent>,
+    /// Accept everything that is lost today, on every table
+    #[arg(long)]
+    pub accept_all_losses: bool,
+    /// Print the rules instead
+    #[arg(long)]
+    pub rules: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub route: RouteArgs,
+    /// Where to write the plan (default: in the state folder, named by its hash)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan file
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub plan: Option<PathBuf>,
+    /// Go on with a run (default: the latest)
+    #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "")]
+    pub resume: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Write the bundle of a run: plan, journal, validations, evidence
+    Export {
+        /// The folder to make (default: in the state folder)
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// The run's id (default: the latest)
+        job: Option<String>,
+    },
+    /// Check a bundle with nothing but the bundle
+    Verify { folder: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct Journey {
+    /// Lay out the sample lakehouse first and migrate that (optionally: where)
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["source", "target"])]
+    pub sample: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    pub route: RouteArgs,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Where to write the audit bundle (default: in the state folder)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

@@ -1,0 +1,193 @@
+//! What can be typed.
+
+mod catalog;
+mod journey;
+mod map;
+mod sandbox;
+mod settings;
+mod table;
+mod workspace;
+
+pub use catalog::{CatalogAdd, CatalogCommand};
+pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
+pub use map::{MapCommand, RuleArgs};
+pub use sandbox::SandboxArgs;
+pub use settings::SettingsArgs;
+pub use table::{TableArgs, TableCommand};
+pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "icebridge",
+    version,
+    about = "Moves foreign Iceberg tables into managed Iceberg tables, and proves that nothing was lost",
+    long_about = "Moves foreign Iceberg tables into managed Iceberg tables, and proves that nothing was lost.\n\n\
+        A migration is a journey: add a source and a target catalog, take the inventory, look at the mapping and at the \
+        pre-flight findings, make a plan, run it, and hand out the audit bundle. Each step is a command and can be \
+        repeated. A source is only ever read.",
+    after_help = "A whole migration, step by step:\n  \
+        icebridge catalog add lake --kind rest --uri https://polaris.example.com/api/catalog --secret credential\n  \
+        icebridge catalog add managed --target --kind embedded --uri /data/managed\n  \
+        icebridge inventory lake\n  \
+        icebridge map preview\n  \
+        icebridge preflight\n  \
+        icebridge plan --out plan.json\n  \
+        icebridge run plan.json\n  \
+        icebridge audit export\n\n\
+        Or all of it on sample tables: icebridge journey --sample\n\n\
+        Exit codes: 0 done; 1 your input, a finding, or a table that was not migrated; 2 our fault.",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The folder that keeps catalogs, inventories and the journal of every run
+    #[arg(long, value_name = "DIR", env = "ICEBRIDGE_STATE", global = true)]
+    pub state: Option<PathBuf>,
+    /// Print JSON on standard output: the result, or the error
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add, list, check and remove the catalogs tables come from and go to
+    #[command(subcommand, arg_required_else_help = true)]
+    Catalog(CatalogCommand),
+    /// Lay out a sample lakehouse, and add it as source `sample` and target `managed`
+    Sample {
+        /// Where to lay it (default: inside the state folder)
+        folder: Option<PathBuf>,
+    },
+    /// Read what a source holds: schemas, snapshots, files, deletes
+    #[command(after_help = "Example: icebridge inventory lake --only 'sales.*' --only '*.orders'")]
+    Inventory {
+        source: String,
+        /// Only tables that match; `*` stands for anything, dots too. Can be repeated
+        #[arg(long, value_name = "GLOB")]
+        only: Vec<String>,
+    },
+    /// List the tables of the last inventory
+    Tables { source: String },
+    /// Look at one table of any catalog
+    #[command(subcommand, arg_required_else_help = true)]
+    Table(TableCommand),
+    /// Say which source table becomes which target table
+    #[command(subcommand, arg_required_else_help = true)]
+    Map(MapCommand),
+    /// Judge every table before anything moves, and accept what is lost
+    #[command(after_help = "Codes are explained by `icebridge preflight --rules` and in docs/findings.md.")]
+    Preflight(Preflight),
+    /// Make the plan file: exactly what a run will do, and an estimate
+    Plan(PlanArgs),
+    /// Run a plan, or go on with a run that was interrupted
+    #[command(after_help = "Ctrl-C cancels: tables in the middle of a commit finish it, the others can be resumed.")]
+    Run(RunArgs),
+    /// List the runs, newest first
+    Jobs,
+    /// Show a run: its tables, their states and errors
+    Status {
+        /// The run's id (default: the latest)
+        job: Option<String>,
+    },
+    /// Compare source and target of a finished run once more
+    Validate {
+        /// The run's id (default: the latest)
+        job: Option<String>,
+    },
+    /// Export the proof of a run, or verify one that somebody hands over
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
+    /// The whole way in one go: inventory, pre-flight, plan, run, audit bundle
+    #[command(
+        long_about = "The whole way in one go: inventory, pre-flight, plan, run, audit bundle.\n\nLosses are printed by \
+            name and accepted; use the single steps to decide on them one by one. Tables that are blocked are left out and \
+            named."
+    )]
+    Journey(Journey),
+    /// Add Databricks workspaces, sign in to them, and ask their governance gate
+    #[command(subcommand, arg_required_else_help = true)]
+    Workspace(WorkspaceCommand),
+    /// Read and list the tables of a workspace's Unity Catalog
+    #[command(subcommand, arg_required_else_help = true)]
+    Unity(UnityCommand),
+    /// Start a Databricks-shaped workspace on this machine, to try things with
+    #[command(
+        long_about = "Start a Databricks-shaped workspace on this machine, to try things with.\n\nIt listens on 127.0.0.1 only, \
+            until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md."
+    )]
+    Sandbox(SandboxArgs),
+    /// Show the version, the state folder and the keychain
+    About,
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct RouteArgs {
+    /// Where tables come from (may be left out if there is one source)
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Where tables go (may be left out if there is one target)
+    #[arg(long)]
+    pub target: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_is_explained() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} has no help");
+            for argument in command.get_arguments().filter(|a| a.get_long().is_some()) {
+                let obvious = ["codec-level", "case", "limit", "help", "version"];
+                let long = argument.get_long().unwrap_or_default();
+                assert!(argument.get_help().is_some() || obvious.contains(&long), "{path} --{long} has no help");
+            }
+            command.get_subcommands().for_each(|sub| check(sub, &path));
+        }
+        check(&Arguments::command(), "");
+    }
+
+    #[test]
+    fn a_run_takes_a_plan_or_resumes() {
+        let parse = |words: &[&str]| Arguments::try_parse_from(["icebridge"].iter().chain(words)).map(|a| a.command);
+        assert!(matches!(parse(&["run", "p.json"]), Ok(Command::Run(RunArgs { plan: Some(_), resume: None }))));
+        assert!(
+            matches!(parse(&["run", "--resume"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job.is_empty())
+        );
+        assert!(
+            matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job == "j")
+        );
+        assert!(parse(&["run"]).is_err() && parse(&["run", "p", "--resume"]).is_err());
+        let sample = |words: &[&str]| match parse(words) {
+            Ok(Command::Journey(journey)) => journey.sample,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(sample(&["journey"]), None);
+        assert_eq!(sample(&["journey", "--sample"]), Some(None));
+        assert_eq!(sample(&["journey", "--sample", "d"]), Some(Some("d".into())));
+        assert!(parse(&["map", "set", "a.b", "c.d", "--exclude"]).is_err());
+        assert!(parse(&["map", "set", "a.b"]).is_err());
+    }
+}

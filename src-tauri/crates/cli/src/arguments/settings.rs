@@ -1,0 +1,99 @@
+//! Settings of a run.
+
+use clap::{Args, ValueEnum};
+use icebridge_model::plan::{CopyMode, Settings};
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsArgs {
+    /// Force one copy mode (default: the best that fits each table, with the reason)
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArg>,
+    /// Tables at work at the same time
+    #[arg(long, value_name = "N")]
+    pub max_parallel_tables: Option<usize>,
+    /// Files being copied or written at the same time, over all tables
+    #[arg(long, value_name = "N")]
+    pub max_parallel_writers: Option<usize>,
+    /// Commits to the target a minute
+    #[arg(long, value_name = "N")]
+    pub max_commits_per_min: Option<u32>,
+    /// Size of rewritten data files, for example 256MB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub target_file_size: Option<u64>,
+    /// Parquet codec of decoded rewrites: zstd, snappy, gzip, brotli, lz4, uncompressed
+    #[arg(long)]
+    pub codec: Option<String>,
+    #[arg(long, value_name = "N")]
+    pub codec_level: Option<i32>,
+    /// Decode every row of a rewrite, even where column chunks could be moved as they are
+    #[arg(long)]
+    pub always_decode: bool,
+}
+
+impl SettingsArgs {
+    pub fn settings(&self) -> Settings {
+        let standard = Settings::default();
+        let codec_changed = self.codec.as_ref().is_some_and(|codec| *codec != standard.codec);
+        Settings {
+            mode: self.mode.map(Into::into),
+            max_parallel_tables: self.max_parallel_tables.unwrap_or(standard.max_parallel_tables),
+            max_parallel_writers: self.max_parallel_writers.unwrap_or(standard.max_parallel_writers),
+            max_commits_per_min: self.max_commits_per_min.unwrap_or(standard.max_commits_per_min),
+            target_file_bytes: self.target_file_size.unwrap_or(standard.target_file_bytes),
+            codec_level: self.codec_level.unwrap_or(if codec_changed { 6 } else { standard.codec_level }),
+            codec: self.codec.clone().unwrap_or(standard.codec),
+            move_chunks: !self.always_decode,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeArg {
+    /// The target adopts the metadata, both share the files
+    Register,
+    /// Every file is copied, the whole history is kept
+    Clone,
+    /// The rows of the current snapshot are written anew
+    Rewrite,
+}
+
+impl From<ModeArg> for CopyMode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Register => Self::Register,
+            ModeArg::Clone => Self::Clone,
+            ModeArg::Rewrite => Self::Rewrite,
+        }
+    }
+}
+
+/// `512MB` and `512MiB` are powers of 1024, as `write.target-file-size-bytes` is meant.
+fn size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err("sizes are written like 256MB or 1GB".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "sizes are written like 256MB or 1GB".to_string())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(|| "the size is out of range".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("256MB"), Ok(256 << 20));
+        assert_eq!(size("1g"), Ok(1 << 30));
+        assert_eq!(size("12345"), Ok(12345));
+        for bad in ["", "MB", "1TB", "-1", "0", "99999999999999999999GB", "18014398509481984k"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

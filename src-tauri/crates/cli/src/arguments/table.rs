@@ -1,0 +1,33 @@
+//! One table.
+
+use clap::{Args, Subcommand};
+use icebridge_model::TableIdent;
+
+#[derive(Debug, Subcommand)]
+pub enum TableCommand {
+    /// Schema, partitioning, snapshots, files, read from the catalog now
+    Facts(TableArgs),
+    /// The first rows, deletes applied
+    Rows {
+        #[command(flatten)]
+        table: TableArgs,
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Row count, typed row digest and column aggregates, over all rows
+    Digest(TableArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    pub catalog: String,
+    /// namespace.table, with backticks round a part that holds a dot
+    #[arg(value_parser = TableIdent::parse)]
+    pub table: TableIdent,
+    /// At this snapshot
+    #[arg(long, value_name = "ID", conflicts_with = "reference", allow_negative_numbers = true)]
+    pub snapshot: Option<i64>,
+    /// At this branch or tag
+    #[arg(long = "ref", value_name = "NAME")]
+    pub reference: Option<String>,
+}

@@ -1,0 +1,204 @@
+//! Databricks workspaces and their Unity Catalog.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand, ValueEnum};
+use icebridge_model::databricks::{SchemaName, TableKind};
+
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    /// Add a workspace, or change one of the same name
+    #[command(after_help = "Secrets are asked for, or read from standard input, one a line; they go to the keychain. \
+        Where there is none, set ICEBRIDGE_SECRET_WORKSPACE_<NAME>_<KEY> (capitals, `_` for anything else; keys: TOKEN, \
+        CLIENT_SECRET, PROXY); it is read each time and never stored.\n\nExamples:\n  \
+        icebridge workspace add prod --host https://dbc-a1b2345c-d6e7.cloud.databricks.com\n  \
+        icebridge workspace add ci --host https://adb-1.2.azuredatabricks.net --by machine --client-id 1234-abcd\n  \
+        icebridge workspace add dev --by profile --profile DEV")]
+    Add(WorkspaceAdd),
+    /// List the workspaces
+    List,
+    /// List the profiles of ~/.databrickscfg, without what is secret in them
+    Profiles,
+    /// Sign in through the browser
+    #[command(
+        after_help = "The address is printed too: open it in any browser on this machine. $BROWSER is heeded on Linux."
+    )]
+    SignIn {
+        name: String,
+        /// Print the address only; open it yourself
+        #[arg(long)]
+        no_browser: bool,
+        /// Keep the tokens in memory, not in the keychain: they end with this command
+        #[arg(long)]
+        for_this_session: bool,
+    },
+    /// Revoke the tokens of a sign-in at the workspace, and erase them here
+    SignOut { name: String },
+    /// Reach a workspace: who is signed in, in which groups, and to which metastore
+    Check {
+        name: String,
+        #[command(flatten)]
+        first: FirstSignIn,
+    },
+    /// Ask the governance gate: may tables of these schemas be reached from outside Databricks?
+    #[command(
+        after_help = "Closed, it prints the statement to run and who can run it, and ends with exit code 1. Each call asks \
+        the workspace anew.\n\nExample: icebridge workspace gate prod main.sales main.crm"
+    )]
+    Gate {
+        name: String,
+        /// The schemas that tables shall go to; none: external data access alone
+        #[arg(value_name = "CATALOG.SCHEMA", value_parser = schema)]
+        targets: Vec<SchemaName>,
+        #[command(flatten)]
+        first: FirstSignIn,
+    },
+    /// Sign out of a workspace and forget it, its secrets and its inventory
+    Remove { name: String },
+}
+
+#[derive(Debug, Args)]
+pub struct WorkspaceAdd {
+    pub name: String,
+    /// The workspace's address, as the browser shows it
+    #[arg(long, value_name = "URL", required_unless_present = "profile", default_value_if("by", "environment", ""))]
+    pub host: Option<String>,
+    /// How to sign in
+    #[arg(long, value_enum, default_value_t = By::Browser, default_value_if("profile", clap::builder::ArgPredicate::IsPresent, "profile"))]
+    pub by: By,
+    /// Machine: the service principal's application id. Browser: your company's own application instead of the built-in one
+    #[arg(long, value_name = "ID", required_if_eq("by", "machine"))]
+    pub client_id: Option<String>,
+    /// A profile of ~/.databrickscfg
+    #[arg(long, value_name = "NAME", required_if_eq("by", "profile"))]
+    pub profile: Option<String>,
+    /// The account's id, where the address is that of an account
+    #[arg(long, value_name = "ID")]
+    pub account_id: Option<String>,
+    /// The workspace's id, where one address serves several workspaces
+    #[arg(long, value_name = "ID")]
+    pub workspace_id: Option<String>,
+    /// A PEM file with your company's certificate authorities
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<String>,
+    /// The proxy as http://name:port; one with a password is given with --secret proxy (default: as the environment says)
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// A further secret to ask for; token and client_secret are asked for where they are needed
+    #[arg(long, value_name = "KEY", value_parser = PossibleValuesParser::new(["proxy"]))]
+    pub secret: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// A person, in the system's browser
+    Browser,
+    /// A personal access token
+    Token,
+    /// A service principal's id and secret
+    Machine,
+    /// A profile of ~/.databrickscfg
+    Profile,
+    /// The DATABRICKS_* variables
+    Environment,
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct FirstSignIn {
+    /// Sign in through the browser first, for this command alone: where there is no keychain
+    #[arg(long)]
+    pub sign_in: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UnityCommand {
+    /// Read which tables a workspace's Unity Catalog holds
+    #[command(
+        after_help = "One that was interrupted goes on where it was; the next one reads whole only what is new or changed."
+    )]
+    Refresh {
+        workspace: String,
+        /// Only this catalog. Can be repeated
+        #[arg(long, value_name = "NAME")]
+        catalog: Vec<String>,
+        /// Grants and tags of foreign Iceberg tables too: two requests more for each, and every table is read
+        #[arg(long)]
+        grants_and_tags: bool,
+        #[command(flatten)]
+        first: FirstSignIn,
+    },
+    /// List the tables of the last refresh
+    List {
+        workspace: String,
+        /// Only this kind
+        #[arg(long, value_parser = PossibleValuesParser::new(TableKind::ALL.iter().map(|kind| kind.as_str())))]
+        kind: Option<String>,
+        /// Only with this text in name, comment or owner
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Skip so many
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        offset: usize,
+        /// So many at most; 1,000 come at once
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+/// `catalog.schema`, with backticks round a part that holds a dot.
+fn schema(text: &str) -> Result<SchemaName, String> {
+    let wrong = || "a schema is named CATALOG.SCHEMA".to_string();
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '`' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            c => parts.last_mut().ok_or_else(wrong)?.push(c),
+        }
+    }
+    match <[String; 2]>::try_from(parts) {
+        Ok([catalog, schema]) if !quoted && !catalog.is_empty() && !schema.is_empty() => {
+            Ok(SchemaName { catalog, schema })
+        }
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+    use clap::Parser;
+
+    #[test]
+    fn schemas_are_named_with_their_catalog() {
+        let name = |catalog: &str, schema: &str| Ok(SchemaName { catalog: catalog.into(), schema: schema.into() });
+        assert_eq!(schema("main.sales"), name("main", "sales"));
+        assert_eq!(schema("`a.b`.c"), name("a.b", "c"));
+        for bad in ["main", "a.b.c", ".b", "a.", "`a.b", ""] {
+            assert!(schema(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_way_of_signing_in_asks_for_what_it_needs() {
+        let parse = |words: &[&str]| {
+            let line = ["icebridge", "workspace", "add", "w"].iter().chain(words);
+            Arguments::try_parse_from(line).map(|arguments| match arguments.command {
+                Command::Workspace(WorkspaceCommand::Add(add)) => (add.by, add.host),
+                other => panic!("{other:?}"),
+            })
+        };
+        let host = || Some("h".to_string());
+        assert_eq!(parse(&["--host", "h"]).ok(), Some((By::Browser, host())));
+        assert_eq!(parse(&["--host", "h", "--by", "token"]).ok(), Some((By::Token, host())));
+        assert_eq!(parse(&["--profile", "p"]).ok(), Some((By::Profile, None)));
+        assert_eq!(parse(&["--by", "profile", "--profile", "p"]).ok(), Some((By::Profile, None)));
+        assert_eq!(parse(&["--by", "environment"]).ok(), Some((By::Environment, Some(String::new()))));
+        for bad in
+            [&[][..], &["--host", "h", "--by", "machine"], &["--by", "profile", "--host", "h"], &["--by", "token"]]
+        {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

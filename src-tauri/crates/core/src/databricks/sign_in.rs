@@ -1,0 +1,107 @@
+//! A person's sign-in through the browser, and its end.
+
+use super::connect::{check, locks, reach, tokens};
+use crate::Workspace;
+use icebridge_databricks::auth::{Application, GrantKey, Method, Revocation, SignIn, TokenStore};
+use icebridge_model::databricks::{Keep, SignInMethod, SignInRequest, SignedOut, WorkspaceSpec, WorkspaceStatus};
+use icebridge_model::run::Event;
+use icebridge_model::{Error, Result};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+/// Begins a sign-in, tells the address, waits for the browser, stores the tokens. `browser` opens an address on this
+/// machine; that it cannot is no end: the address can be copied.
+pub async fn sign_in(
+    workspace: &Workspace,
+    request: &SignInRequest,
+    browser: &(dyn Fn(&str) -> Result<()> + Send + Sync),
+    cancel: &CancellationToken,
+) -> Result<WorkspaceStatus> {
+    let name = request.name.as_str();
+    let spec = workspace.store.workspace(name).await?;
+    let reached = reach(workspace, &spec).await.map_err(|e| e.about(name))?;
+    let Method::Browser { client_id } = &reached.configuration.method else { return Err(no_browser(&spec)) };
+    let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
+    let (host, account_id) = (reached.configuration.host.clone(), reached.configuration.account_id.clone());
+    let key = GrantKey::of(&host, account_id.as_deref(), &application.client_id);
+    let store = tokens(workspace, name);
+    let named = store.key(&key);
+    if request.keep == Keep::Keychain {
+        workspace.databricks.tokens.choose_memory(&named, false);
+        // Better to know now that the keychain is locked than after the person has typed their password.
+        store.get(&key).await?;
+    }
+
+    let cancel = cancel.child_token();
+    workspace.databricks.wait(name, cancel.clone());
+    let transport = &reached.conduct.transport;
+    let sign_in = tokio::select! {
+        begun = SignIn::begin(host, account_id, application, transport) => begun.map_err(|e| e.about(name))?,
+        () = cancel.cancelled() => return Err(Error::new(icebridge_model::Code::Cancelled, "the sign-in was cancelled").about(name)),
+    };
+    let address = sign_in.address()?.to_string();
+    let opened = request.open_browser
+        && match browser(&address) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "the browser could not be opened");
+                false
+            }
+        };
+    workspace.emit(Event::SignIn { workspace: name.to_string(), address, opened });
+    if request.keep == Keep::Memory {
+        workspace.databricks.tokens.choose_memory(&named, true);
+    }
+    let person = sign_in.finish(store, locks(workspace), reached.conduct.pace, &cancel).await;
+    person.map_err(|e| e.about(name))?;
+    workspace.databricks.forget(name);
+    let status = check(workspace, name).await?;
+    let keep = match request.keep {
+        Keep::Keychain => "keychain",
+        Keep::Memory => "memory",
+    };
+    let body = json!({ "workspace": name, "host": status.host, "principal": status.principal, "keep": keep });
+    workspace.store.append("", "", "workspace.signed_in", body).await?;
+    Ok(status)
+}
+
+fn no_browser(spec: &WorkspaceSpec) -> Error {
+    let how = match &spec.sign_in {
+        SignInMethod::Profile { name } => format!("the profile {name}"),
+        SignInMethod::Environment => "the DATABRICKS_* variables".to_string(),
+        SignInMethod::Token => "a personal access token".to_string(),
+        SignInMethod::Machine { .. } => "a service principal's secret".to_string(),
+        SignInMethod::Browser { .. } => "the browser".to_string(),
+    };
+    Error::invalid(format!("this workspace is signed in to with {how}, which needs no browser"))
+        .about(&spec.name)
+        .with_hint(format!("`icebridge workspace check {}` shows whether it works.", spec.name))
+}
+
+/// Ends a sign-in that waits for the browser. No error if none does.
+pub fn cancel(workspace: &Workspace, name: &str) {
+    workspace.databricks.cancel(name);
+}
+
+pub async fn sign_out(workspace: &Workspace, name: &str) -> Result<SignedOut> {
+    let spec = workspace.store.workspace(name).await?;
+    cancel(workspace, name);
+    let reached = reach(workspace, &spec).await.map_err(|e| e.about(name))?;
+    let Method::Browser { client_id } = &reached.configuration.method else { return Ok(SignedOut::NothingThere) };
+    let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
+    let configuration = &reached.configuration;
+    let key = GrantKey::of(&configuration.host, configuration.account_id.as_deref(), &application.client_id);
+    let store = tokens(workspace, name);
+    let transport = &reached.conduct.transport;
+    let revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+    workspace.databricks.forget(name);
+    let outcome = match revocation.map_err(|e| e.about(name))? {
+        Revocation::Revoked => SignedOut::Revoked,
+        Revocation::NothingThere => return Ok(SignedOut::NothingThere),
+        Revocation::NotOffered => SignedOut::NotOffered,
+        Revocation::Failed(error) => SignedOut::Failed { error: error.about(name) },
+    };
+    let body = json!({ "workspace": name, "outcome": outcome });
+    workspace.store.append("", "", "workspace.signed_out", body).await?;
+    Ok(outcome)
+}
