@@ -195,10 +195,9 @@ def add_by_token(app: Window, box: Sandbox, name: str, token: str) -> None:
 
 def page(app: Window) -> str:
     """The document and what its fields hold."""
-    values: Any = app.script(
-        "return [...document.querySelectorAll('input, textarea')].map(one => one.value).join('\\n');"
+    return app.call("GET", "source") + app.script(
+        "return [...document.querySelectorAll('input')].map(i => i.value).join();"
     )
-    return app.call("GET", "source") + values
 
 
 def holds(path: Path, text: str) -> bool:

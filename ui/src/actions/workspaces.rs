@@ -5,8 +5,8 @@ use crate::backend::{self, call};
 use crate::state::workspaces::{Change, Question, tables};
 use crate::state::{Action, Page, Work};
 use icebridge_model::databricks::{
-    GateRequest, SaveWorkspace, SchemaName, SignInMethod, SignInRequest, TableKind, UnityListRequest, UnityRequest,
-    WorkspaceSpec,
+    GateRequest, Keep, SaveWorkspace, SchemaName, SignInMethod, SignInRequest, TableKind, UnityListRequest,
+    UnityRequest, WorkspaceSpec,
 };
 use icebridge_model::ops::{Named, Nothing, op};
 use icebridge_model::secret::Secret;
@@ -110,9 +110,11 @@ pub fn sign_in(session: &Handle, name: String) {
     if session.is_busy(&work) {
         return;
     }
+    // Without a keychain the button says that it is for this session: pressing it is the person's wish.
+    let keep = if session.has_keychain() { Keep::Keychain } else { Keep::Memory };
     change(session, Change::SignInBegun(name.clone()));
     begin(session, work, async move {
-        let request = SignInRequest { name: name.clone(), open_browser: true, ..SignInRequest::default() };
+        let request = SignInRequest { name: name.clone(), open_browser: true, keep };
         let outcome = call::<op::workspace_sign_in>(request).await;
         change(&handle, Change::SignInEnded(name));
         unless_cancelled(outcome.map(|status| change(&handle, Change::Status(status))))

@@ -18,7 +18,7 @@ use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::mapping::{Mapping, MappingPreview};
-use icebridge_model::ops::{About, PlanMade, Route, SampleCreated};
+use icebridge_model::ops::{About, Keychain, PlanMade, Route, SampleCreated};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{Event, JobId, JobSummary, JobView};
 use icebridge_model::{Error, TableIdent};
@@ -138,6 +138,10 @@ pub enum Action {
 impl Session {
     pub fn is_busy(&self, work: &Work) -> bool {
         self.busy.contains(work)
+    }
+
+    pub fn has_keychain(&self) -> bool {
+        !matches!(&self.opening, Opening::Ready(about) if about.keychain != Keychain::Ready)
     }
 
     pub fn route(&self) -> &Route {

@@ -236,7 +236,7 @@ pub fn WorkspaceForm(props: &WorkspaceFormProps) -> Html {
                 </div>
             </details>
             <div class="actions">
-                <Button testid="workspace-save" kind="primary" icon={Icon::Check} label={if by_browser { "Save and sign in" } else { "Save and check" }}
+                <Button testid="workspace-save" kind="primary" icon={Icon::Check} label={if by_browser && session.has_keychain() { "Save and sign in" } else if by_browser { "Save and sign in until the app closes" } else { "Save and check" }}
                     disabled={!complete} busy={session.is_busy(&Work::SaveWorkspace)} submit=true />
                 <Button testid="workspace-cancel" label="Cancel" onclick={&props.on_close} />
             </div>

@@ -85,7 +85,7 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                         <Button testid={format!("sign-out-{name}")} kind="small" label="Sign out" busy={session.is_busy(&Work::SignOut(name.clone()))}
                             onclick={act(workspaces::sign_out)} />
                     } else if by_browser {
-                        <Button testid={format!("sign-in-{name}")} kind="primary small" icon={Icon::External} label="Sign in" busy={signing_in}
+                        <Button testid={format!("sign-in-{name}")} kind="primary small" icon={Icon::External} label={if session.has_keychain() { "Sign in" } else { "Sign in until the app closes" }} busy={signing_in}
                             onclick={act(workspaces::sign_in)} />
                     }
                     <Button testid={format!("check-workspace-{name}")} kind="quiet small" icon={Icon::Refresh} icon_only=true label={format!("Ask {name} again")}
