@@ -116,7 +116,7 @@ def gate(app: Window, desk: Desk, box: Sandbox) -> None:
     assert re.search(r"GRANT EXTERNAL USE SCHEMA ON .*main.*bronze.* TO .*pilot@sandbox", sql), sql
     app.says("gate-of-prod", "gate closed: 3 to do")
     shots(app, "workspaces", "workspaces-gate-closed")
-    # What is shown opens it: the grants by their SQL, as the admin; the metastore's switch on the sandbox's page.
+    # Whoever may opens it, on the sandbox's page; the window is not touched.
     desk.person.turn_gate(box.url)
     app.says("gate-verdict", "open")
     assert "EXTERNAL USE SCHEMA on main.bronze" in app.text("gate-met")
