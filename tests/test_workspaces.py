@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.harness.cli import Icebridge, Outcome
 from tests.harness.sandbox import SECONDS, Sandbox, sandbox, until
@@ -303,18 +304,19 @@ def rows(desk: Desk, name: str, *options: str) -> list[dict[str, Any]]:
             return found
 
 
-def told(box: Sandbox) -> dict[str, str]:
-    """Every table as the vendor's own client lists it: the kind of the API by full name."""
+def told(box: Sandbox) -> dict[str, tuple[str, str]]:
+    """Every table as the vendor's own client lists it: type and format by full name."""
     client = box.client()
-    names: dict[str, str] = {}
+    names: dict[str, tuple[str, str]] = {}
     for catalog in client.catalogs.list(include_browse=True):
         if catalog.name == "system":
             continue
         for schema in client.schemas.list(str(catalog.name)):
             if schema.name == "information_schema":
                 continue
-            for table in client.tables.list(str(catalog.name), str(schema.name), include_manifest_capabilities=True):
-                names[str(table.full_name)] = json.dumps(table.as_dict().get("securable_kind_manifest"))
+            for table in client.tables.list(str(catalog.name), str(schema.name)):
+                words = table.as_dict()
+                names[words["full_name"]] = (words.get("table_type", ""), words.get("data_source_format", ""))
     return names
 
 
@@ -345,8 +347,9 @@ def test_the_inventory_is_what_the_vendors_client_lists_and_the_second_asks_less
         assert first[kind] == kinds[kind], kind
     assert kinds["foreign_iceberg"] > 0 and kinds["managed_iceberg"] > 0
     for row in found:
-        if row["securable_kind"]:
-            assert row["securable_kind"] in expected[row["full_name"]], row
+        # Words that the vendor's client does not know yet it leaves out.
+        kind, form = expected[row["full_name"]]
+        assert kind in (row["table_type"], "") and form in (row["format"], ""), row
     iceberg = prod.run("unity", "list", "prod", "--kind", "foreign_iceberg", "--limit", "3")
     assert iceberg["total"] == kinds["foreign_iceberg"] and len(iceberg["rows"]) == 3 and iceberg["refreshed_at"]
     some = found[17]["full_name"]
@@ -416,13 +419,25 @@ def stored(database: Path) -> int:
         ("throttle", {"retry_after": 1, "count": 3, "skip": 4}),
         ("cut", {"count": 3, "skip": 2}),
         ("half", {"count": 3, "skip": 5}),
-        ("empty-pages", {}),
         ("reordered", {}),
     ],
 )
 def test_faults_change_nothing(prod: Desk, box: Sandbox, kind: str, values: dict[str, Any]) -> None:
     with box.setting(page_size=100), box.fault("/api/*/unity-catalog/*", kind, **values):
         summary = refresh(prod, "prod")
+    assert summary["failed"] == []
+    assert [row["full_name"] for row in rows(prod, "prod")] == sorted(told(box))
+
+
+def test_empty_pages_change_nothing(prod: Desk, box: Sandbox) -> None:
+    # One of each listing: the sandbox gives the same token twice for two in a row, which is a circle.
+    for path, skip in [("catalogs", 0), ("schemas", 0), ("schemas", 4), ("tables", 0), ("tables", 9), ("tables", 17)]:
+        box.turn("faults", path=f"/api/*/unity-catalog/{path}", kind="empty-pages", count=1, skip=skip)
+    try:
+        with box.setting(page_size=100):
+            summary = refresh(prod, "prod")
+    finally:
+        requests.delete(f"{box.url}/sandbox/faults", timeout=SECONDS)
     assert summary["failed"] == []
     assert [row["full_name"] for row in rows(prod, "prod")] == sorted(told(box))
 

@@ -110,6 +110,12 @@ impl Refusal {
                 "the workspace does not accept this sign-in",
                 "Sign in again. A token may have expired or been revoked.",
             ),
+            // How an unknown token is answered: with the status of somebody who may not, and no word for a code.
+            (403, _) if self.message.starts_with("Invalid access token") => (
+                Code::CredentialsRejected,
+                "the workspace does not know this token",
+                "Check that the token is of this workspace, and make a new one: it may have expired or been revoked.",
+            ),
             (403, _) if self.message.contains("required scopes") => (
                 Code::AccessDenied,
                 "the token's scopes do not reach this far",
@@ -267,6 +273,7 @@ mod tests {
             refusal(status, &body.to_string()).into_error().code
         };
         assert_eq!(of(403, "PERMISSION_DENIED", "no"), Code::AccessDenied);
+        assert_eq!(of(403, "403", "Invalid access token."), Code::CredentialsRejected);
         assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "Run 5 does not exist."), Code::ObjectNotFound);
         assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "bad"), Code::WorkspaceRefused);
         assert_eq!(of(404, "SCHEMA_DOES_NOT_EXIST", ""), Code::CatalogNotFound);

@@ -51,16 +51,23 @@ const AT_ONCE: usize = 8;
 impl Client {
     pub async fn gate_facts(&self, targets: &[Target]) -> Result<GateFacts> {
         let (me, metastore) = futures::try_join!(self.me(), self.metastore())?;
-        let targets: BTreeSet<&Target> = targets.iter().collect();
-        let names: BTreeSet<&str> = targets.iter().map(|target| target.catalog.as_str()).collect();
+        // Owned: with borrowed ones the compiler cannot tell that the future may change threads.
+        let targets: BTreeSet<Target> = targets.iter().cloned().collect();
+        let names: BTreeSet<String> = targets.iter().map(|target| target.catalog.clone()).collect();
         let me_ref = &me;
         let catalogs = futures::stream::iter(names)
-            .map(|name| async move { Ok::<_, Error>((name.to_string(), self.catalog_facts(name, me_ref).await?)) })
+            .map(|name| async move {
+                let facts = self.catalog_facts(&name, me_ref).await?;
+                Ok::<_, Error>((name, facts))
+            })
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
         let schemas = futures::stream::iter(targets)
-            .map(|target| async move { Ok::<_, Error>((target.clone(), self.schema_facts(target, me_ref).await?)) })
+            .map(|target| async move {
+                let facts = self.schema_facts(&target, me_ref).await?;
+                Ok::<_, Error>((target, facts))
+            })
             // In the order of their names, whatever answers first.
             .buffered(AT_ONCE)
             .try_collect()
