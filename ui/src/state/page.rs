@@ -50,9 +50,7 @@ impl Page {
     /// One sentence under the title: what this step is for.
     pub fn purpose(self) -> &'static str {
         match self {
-            Page::Workspaces => {
-                "The Databricks workspaces your tables are seen in and shall be managed in. Looking changes nothing there."
-            }
+            Page::Workspaces => "Where your tables are seen, and shall be managed. Looking changes nothing there.",
             Page::Connect => {
                 "Choose the catalog to read from and the catalog to move tables into. A source is only ever read."
             }

@@ -94,8 +94,12 @@ pub fn kind(kind: TableKind) -> (Tone, &'static str) {
     }
 }
 
-/// For the head of a list: the kind's words begin in lower case.
+/// Messages begin in lower case. A name keeps its own spelling.
 pub fn capital(text: &str) -> String {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if !first.chars().all(char::is_alphabetic) {
+        return text.to_string();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
@@ -147,6 +151,12 @@ mod tests {
         }
         assert_eq!(suggested_name("https://dbc-1.cloud.databricks.com"), "dbc-1");
         assert_eq!(suggested_name("http://localhost:80"), "localhost");
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_and_a_name_as_it_is_spelt() {
+        assert_eq!(capital("external data access is off"), "External data access is off");
+        assert_eq!(capital("pia@x.example lacks it"), "pia@x.example lacks it");
     }
 
     #[test]

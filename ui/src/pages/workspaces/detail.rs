@@ -19,7 +19,7 @@ pub fn UnityDetail(props: &UnityDetailProps) -> Html {
     };
     html! {
         <>
-            <p class="line">{ kind_chip(row.kind, &row.kind_text) }</p>
+            <p class="chip-line">{ kind_chip(row.kind, &row.kind_text) }</p>
             <dl class="facts">
                 { fact("Owner", row.owner.clone()) }
                 { fact("Comment", row.comment.clone()) }

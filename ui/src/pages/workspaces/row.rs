@@ -179,7 +179,7 @@ fn waiting(session: &actions::Handle, name: &str, cancel: Callback<()>) -> Html 
         }
     };
     html! {
-        <div class="waiting" role="status" data-testid={format!("waiting-{name}")}>
+        <div class="browser-wait" role="status" data-testid={format!("waiting-{name}")}>
             <div class="line">
                 <span class="grow">{ text }</span>
                 <Button testid={format!("cancel-sign-in-{name}")} kind="small" label="Cancel" onclick={cancel} />

@@ -30,12 +30,17 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
     let search = use_state_eq(|| asked.search.clone());
     let selected = use_state_eq(|| None::<String>);
     {
-        let (session, name, kind) = (session.clone(), name.clone(), asked.kind);
+        let (session, name) = (session.clone(), name.clone());
         let first = use_mut_ref(|| true);
         use_effect_with((*search).clone(), move |search| {
-            let question = Question { workspace: name, kind, search: search.trim().to_string() };
+            let search = search.trim().to_string();
             let pause = if first.replace(false) { 0 } else { PAUSE_MS };
-            let waiting = Timeout::new(pause, move || workspaces::ask(&session, question));
+            let waiting = Timeout::new(pause, move || {
+                // The kind may have been chosen while we waited.
+                let held = session.workspaces.tables.as_ref().filter(|held| held.question.workspace == name);
+                let kind = held.and_then(|held| held.question.kind);
+                workspaces::ask(&session, Question { workspace: name, kind, search });
+            });
             move || drop(waiting)
         });
     }
@@ -89,11 +94,7 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
     html! {
         <>
             if busy { <Progress workspace={props.workspace.clone()} /> }
-            <div class="toolbar">
-                <Kinds workspace={props.workspace.clone()} />
-                <span class="grow" />
-                <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
-            </div>
+            <Kinds workspace={props.workspace.clone()} />
             <div class="toolbar">
                 <div class="search">
                     { Icon::Search.draw() }
@@ -102,6 +103,7 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
                 </div>
                 <span class="quiet-text" role="status" data-testid="unity-total">{ format::tables(total) }</span>
                 <span class="quiet-text grow">{ refreshed }</span>
+                <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
             </div>
             <div class="split">
                 <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total} name={row_name} cell={draw}
