@@ -430,9 +430,9 @@ def test_faults_change_nothing(prod: Desk, box: Sandbox, kind: str, values: dict
 
 
 def test_empty_pages_change_nothing(prod: Desk, box: Sandbox) -> None:
-    # One of each listing: the sandbox gives the same token twice for two in a row, which is a circle.
-    for path, skip in [("catalogs", 0), ("schemas", 0), ("schemas", 4), ("tables", 0), ("tables", 9), ("tables", 17)]:
-        box.turn("faults", path=f"/api/*/unity-catalog/{path}", kind="empty-pages", count=1, skip=skip)
+    # The first page of one listing each: further on the sandbox gives the token back that it got, which is a circle.
+    for path in ("catalogs", "schemas", "tables"):
+        box.turn("faults", path=f"/api/*/unity-catalog/{path}", kind="empty-pages", count=1)
     try:
         with box.setting(page_size=100):
             summary = refresh(prod, "prod")

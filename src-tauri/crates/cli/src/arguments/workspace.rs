@@ -175,7 +175,27 @@ mod tests {
         let name = |catalog: &str, schema: &str| Ok(SchemaName { catalog: catalog.into(), schema: schema.into() });
         assert_eq!(schema("main.sales"), name("main", "sales"));
         assert_eq!(schema("`a.b`.c"), name("a.b", "c"));
-        for bad in [&["--host", "h", "--by", "machine"], &["--by", "profile", "--host", "h"]] {
+        for bad in ["main", "a.b.c", ".b", "a.", "`a.b", ""] {
+            assert!(schema(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_way_of_signing_in_asks_for_what_it_needs() {
+        let parse = |words: &[&str]| {
+            let line = ["icebridge", "workspace", "add", "w"].iter().chain(words);
+            Arguments::try_parse_from(line).map(|arguments| match arguments.command {
+                Command::Workspace(WorkspaceCommand::Add(add)) => (add.by, add.host),
+                other => panic!("{other:?}"),
+            })
+        };
+        let host = || Some("h".to_string());
+        assert_eq!(parse(&["--host", "h"]).ok(), Some((By::Browser, host())));
+        assert_eq!(parse(&["--host", "h", "--by", "token"]).ok(), Some((By::Token, host())));
+        assert_eq!(parse(&["--profile", "p"]).ok(), Some((By::Profile, None)));
+        assert_eq!(parse(&["--by", "profile", "--profile", "p"]).ok(), Some((By::Profile, None)));
+        assert_eq!(parse(&["--by", "environment"]).ok(), Some((By::Environment, None)));
+        for bad in [&["--host", "h", "--by", "machine"], &["--host", "h", "--by", "profile"]] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }

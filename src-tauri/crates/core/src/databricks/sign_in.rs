@@ -2,7 +2,7 @@
 
 use super::connect::{check, locks, reach, tokens};
 use crate::Workspace;
-use icebridge_databricks::auth::{Application, GrantKey, Method, Revocation, SignIn, TokenStore};
+use icebridge_databricks::auth::{Application, GrantKey, Method, Revocation, SignIn};
 use icebridge_model::databricks::{Keep, SignInMethod, SignInRequest, SignedOut, WorkspaceSpec, WorkspaceStatus};
 use icebridge_model::run::Event;
 use icebridge_model::{Error, Result};
@@ -27,9 +27,8 @@ pub async fn sign_in(
     let store = tokens(workspace, name);
     let named = store.key(&key);
     if request.keep == Keep::Keychain {
-        workspace.databricks.tokens.choose_memory(&named, false);
         // Better to know now that the keychain is locked than after the person has typed their password.
-        store.get(&key).await?;
+        workspace.databricks.tokens.keychain(&named).await.map_err(|e| e.about(name))?;
     }
 
     let cancel = cancel.child_token();
@@ -49,11 +48,14 @@ pub async fn sign_in(
             }
         };
     workspace.emit(Event::SignIn { workspace: name.to_string(), address, opened });
-    if request.keep == Keep::Memory {
-        workspace.databricks.tokens.choose_memory(&named, true);
+    let all = &workspace.databricks.tokens;
+    let before = all.is_in_memory(&named);
+    all.choose_memory(&named, request.keep == Keep::Memory);
+    if let Err(error) = sign_in.finish(store, locks(workspace), reached.conduct.pace, &cancel).await {
+        // Given up: whoever was signed in before still is.
+        all.choose_memory(&named, before);
+        return Err(error.about(name));
     }
-    let person = sign_in.finish(store, locks(workspace), reached.conduct.pace, &cancel).await;
-    person.map_err(|e| e.about(name))?;
     workspace.databricks.forget(name);
     let status = check(workspace, name).await?;
     let keep = match request.keep {
@@ -93,7 +95,17 @@ pub async fn sign_out(workspace: &Workspace, name: &str) -> Result<SignedOut> {
     let key = GrantKey::of(&configuration.host, configuration.account_id.as_deref(), &application.client_id);
     let store = tokens(workspace, name);
     let transport = &reached.conduct.transport;
-    let revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+    let all = &workspace.databricks.tokens;
+    let named = store.key(&key);
+    let mut revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+    if all.is_in_memory(&named) {
+        all.choose_memory(&named, false);
+        // An older sign-in in the keychain must not come up again. One in a locked keychain is of no use to anybody now.
+        let older = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+        if let (Ok(Revocation::NothingThere), Ok(older)) = (&revocation, older) {
+            revocation = Ok(older);
+        }
+    }
     workspace.databricks.forget(name);
     let outcome = match revocation.map_err(|e| e.about(name))? {
         Revocation::Revoked => SignedOut::Revoked,

@@ -19,6 +19,10 @@ impl SessionTokens {
         Self { kept, memory: MemoryTokens::default(), in_memory: Mutex::default() }
     }
 
+    pub fn is_in_memory(&self, key: &GrantKey) -> bool {
+        self.in_memory.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
     /// From now on, until the process ends.
     pub fn choose_memory(&self, key: &GrantKey, memory: bool) {
         let mut chosen = self.in_memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,8 +33,13 @@ impl SessionTokens {
         }
     }
 
+    /// What the keychain holds, whatever was chosen.
+    pub async fn keychain(&self, key: &GrantKey) -> Result<Option<Secret>> {
+        self.kept.get(key).await
+    }
+
     fn place(&self, key: &GrantKey) -> &dyn TokenStore {
-        match self.in_memory.lock().unwrap_or_else(PoisonError::into_inner).contains(key) {
+        match self.is_in_memory(key) {
             true => &self.memory,
             false => &*self.kept,
         }
