@@ -96,7 +96,7 @@ pub fn kind(kind: TableKind) -> (Tone, &'static str) {
 
 /// Messages begin in lower case. A name keeps its own spelling.
 pub fn capital(text: &str) -> String {
-    let first = text.split_whitespace().next().unwrap_or_default();
+    let first = text.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ':', ';']);
     if !first.chars().all(char::is_alphabetic) {
         return text.to_string();
     }
@@ -156,6 +156,7 @@ mod tests {
     #[test]
     fn a_sentence_begins_with_a_capital_and_a_name_as_it_is_spelt() {
         assert_eq!(capital("external data access is off"), "External data access is off");
+        assert_eq!(capital("foreign, not Iceberg"), "Foreign, not Iceberg");
         assert_eq!(capital("pia@x.example lacks it"), "pia@x.example lacks it");
     }
 

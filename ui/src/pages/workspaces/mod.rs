@@ -109,7 +109,7 @@ fn InSight() -> Html {
         let text = if session.is_busy(&Work::CheckWorkspace(name.clone())) {
             "Asking the workspace who you are…"
         } else {
-            "Sign in to see the governance gate and the tables of Unity Catalog."
+            "The governance gate and the tables of Unity Catalog are shown here once somebody is signed in."
         };
         return html! { <p class="quiet-text" data-testid="workspace-not-signed-in">{ text }</p> };
     }

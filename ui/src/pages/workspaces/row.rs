@@ -110,7 +110,7 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                 </p>
             } else if runs_here {
                 <div class="line">
-                    <span class="quiet-text">{ "A sandbox in this app: no passwords, no data behind its tables, gone when the app is closed. Its page opens and closes the gate." }</span>
+                    <span class="quiet-text">{ "Runs in this app until it is closed, with no passwords and no data. Its page opens and closes the gate." }</span>
                     <Button testid="sandbox-page" kind="quiet small" icon={Icon::External} label="Open its page" onclick={page} />
                 </div>
             }
