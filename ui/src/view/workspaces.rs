@@ -49,6 +49,7 @@ pub fn address(text: &str) -> Result<String, &'static str> {
         Some(("http", _)) if local => Ok(text.to_string()),
         Some(("http", _)) => Err("it must begin with https://: a token must not travel in the open"),
         Some(_) => Err("it must begin with https://"),
+        None if text.ends_with(':') => Err("the name of the host is missing"),
         None => Ok(format!("https://{text}")),
     }
 }
