@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tauri::{AppHandle, Emitter as _};
 use tokio::sync::{Mutex, Notify, broadcast};
 
-/// Operations whose future may be dropped at any await: an inventory stores each table as it is read, and keeps those.
+/// Operations whose future may be dropped at any await: an inventory stores what it has read as it goes, and keeps that.
 /// A run is not among them; it has `run.cancel`.
-const DROPPABLE: &[&str] = &["inventory.refresh"];
+const DROPPABLE: [&str; 2] = ["inventory.refresh", "unity.refresh"];
 
 /// The name of the one event channel.
 const CHANNEL: &str = "event";
@@ -22,7 +22,8 @@ pub struct Backend {
     state_dir: PathBuf,
     sample: AtomicBool,
     api: Mutex<Option<Api>>,
-    stop: Notify,
+    /// One for each of [`DROPPABLE`], in its order.
+    stops: [Notify; DROPPABLE.len()],
 }
 
 impl Backend {
@@ -32,7 +33,7 @@ impl Backend {
             state_dir: arguments.state.unwrap_or_else(icebridge_api::default_state_dir),
             sample: AtomicBool::new(arguments.sample),
             api: Mutex::new(None),
-            stop: Notify::new(),
+            stops: Default::default(),
         }
     }
 
@@ -46,18 +47,21 @@ impl Backend {
 
     /// Returns when somebody abandons the operation; never for one that must not be dropped.
     pub async fn abandoned(&self, op: &str) {
-        if DROPPABLE.contains(&op) {
-            self.stop.notified().await;
-        } else {
-            std::future::pending::<()>().await;
+        match self.stop_of(op) {
+            Some(stop) => stop.notified().await,
+            None => std::future::pending::<()>().await,
         }
     }
 
+    fn stop_of(&self, op: &str) -> Option<&Notify> {
+        DROPPABLE.iter().zip(&self.stops).find_map(|(name, stop)| (*name == op).then_some(stop))
+    }
+
     pub fn abandon(&self, op: &str) -> Result<()> {
-        if !DROPPABLE.contains(&op) {
-            return Err(Error::invalid("this operation cannot be stopped half-way").about(op));
+        match self.stop_of(op) {
+            Some(stop) => stop.notify_waiters(),
+            None => return Err(Error::invalid("this operation cannot be stopped half-way").about(op)),
         }
-        self.stop.notify_waiters();
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod backend;
 mod outside;
 mod preferences;
 mod rpc;
+mod sandbox;
 
 use arguments::Arguments;
 use backend::Backend;
@@ -33,6 +34,7 @@ pub fn run() -> ExitCode {
         .plugin(tauri_plugin_store::Builder::default().build())
         .setup(move |app| {
             app.manage(Backend::new(app.handle().clone(), arguments));
+            app.manage(sandbox::Trial::default());
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![
@@ -43,10 +45,12 @@ pub fn run() -> ExitCode {
             preferences::preferences_write,
             outside::open_link,
             outside::open_folder,
+            sandbox::sandbox_start,
+            sandbox::sandbox_end,
         ])
         .build(tauri::generate_context!());
     match built {
-        Ok(app) => match app.run_return(|_, _| {}) {
+        Ok(app) => match app.run_return(end_trial) {
             0 => ExitCode::SUCCESS,
             _ => ExitCode::from(2),
         },
@@ -55,5 +59,12 @@ pub fn run() -> ExitCode {
             eprintln!("hint: `icebridge` does the same in a terminal and needs no display");
             ExitCode::from(2)
         }
+    }
+}
+
+/// What the process holds is not dropped at its end, and the sandbox has a folder to clear away.
+fn end_trial(app: &tauri::AppHandle, event: tauri::RunEvent) {
+    if matches!(event, tauri::RunEvent::Exit) {
+        tauri::async_runtime::block_on(app.state::<sandbox::Trial>().end());
     }
 }

@@ -1,12 +1,12 @@
-//! What the window may open outside of itself: public pages, and folders that are there.
+//! What the window may open outside of itself: public pages, pages of this very machine, and folders that are there.
 
 use icebridge_model::{Code, Error, Result};
 use std::path::Path;
 
 #[tauri::command]
 pub async fn open_link(url: String) -> Result<()> {
-    if !is_public_page(&url) {
-        return Err(Error::invalid("only links to public web pages are opened").about(url));
+    if !is_public_page(&url) && !is_page_of_this_machine(&url) {
+        return Err(Error::invalid("only links to web pages are opened").about(url));
     }
     open::that_detached(&url).map_err(|e| {
         Error::new(Code::Internal, "no browser could be started")
@@ -39,9 +39,28 @@ fn is_public_page(url: &str) -> bool {
         && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '`' | '<' | '>' | '|' | '\\' | '^'))
 }
 
+/// A sandbox's page, which has no certificate: by its number and port, and nothing after them.
+fn is_page_of_this_machine(url: &str) -> bool {
+    let port = url.strip_prefix("http://127.0.0.1:").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_this_machine_only_the_front_page_is_opened() {
+        assert!(is_page_of_this_machine("http://127.0.0.1:8765/"));
+        for url in [
+            "http://127.0.0.1:8765/sandbox/gate",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1",
+            "http://127.0.0.1:80@x.org",
+        ] {
+            assert!(!is_page_of_this_machine(url), "{url}");
+        }
+    }
 
     #[test]
     fn only_public_pages_are_opened() {

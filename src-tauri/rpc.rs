@@ -1,6 +1,7 @@
 //! The one way from the page to the operations.
 
 use crate::backend::Backend;
+use crate::sandbox::Trial;
 use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -32,11 +33,17 @@ pub async fn abandon(backend: State<'_, Backend>, op: String) -> Result<()> {
 struct Launch {
     sample: bool,
     state_dir: String,
+    /// The address of the sandbox that runs in this process.
+    sandbox: Option<String>,
 }
 
 /// How the app was started. The sample is asked for once: a page that is loaded again does not make it again.
 #[tauri::command]
-pub async fn launch(backend: State<'_, Backend>) -> Result<String> {
-    let launch = Launch { sample: backend.take_sample(), state_dir: backend.state_dir().display().to_string() };
+pub async fn launch(backend: State<'_, Backend>, trial: State<'_, Trial>) -> Result<String> {
+    let launch = Launch {
+        sample: backend.take_sample(),
+        state_dir: backend.state_dir().display().to_string(),
+        sandbox: trial.url().await,
+    };
     serde_json::to_string(&launch).map_err(|e| Error::internal("launch to JSON").with_cause(e))
 }

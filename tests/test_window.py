@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("Light", "Dark")
-PAGES = ("connect", "inventory", "mapping", "preflight", "plan", "run", "validate", "audit", "history")
+PAGES = ("workspaces", "connect", "inventory", "mapping", "preflight", "plan", "run", "validate", "audit", "history")
 MOVED = [name for name in sample.tables() if name != sample.LEFT_OUT]
 # A run of the whole sample in an unoptimised build.
 RUN_SECONDS = 240.0

@@ -13,7 +13,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,13 +62,19 @@ class Driver:
 
 
 @contextmanager
-def driver(screen: str, home: Keychain) -> Iterator[Driver]:
+def driver(screen: str, home: Keychain, env: Mapping[str, str] | None = None) -> Iterator[Driver]:
     """WebKit's driver, and with it every window it opens, in a desktop session with an unlocked keyring."""
     program = need("WebKitWebDriver", "webkit2gtk-driver")
     port = free_port()
     command = home.command([program, f"--host={LOOPBACK}", f"--port={port}"])
     # Without the second variable a session never begins.
-    own = {"DISPLAY": screen, "TAURI_WEBVIEW_AUTOMATION": "true", "NO_AT_BRIDGE": "1", "GDK_BACKEND": "x11"}
+    own = {
+        "DISPLAY": screen,
+        "TAURI_WEBVIEW_AUTOMATION": "true",
+        "NO_AT_BRIDGE": "1",
+        "GDK_BACKEND": "x11",
+        **(env or {}),
+    }
     without = [f"--unset={name}" for name in (*HARMFUL, "WAYLAND_DISPLAY")]
     with running(["env", *without, *command], env=home.env(own)) as server:
         server.wait_for(lambda: accepts(port), 30)

@@ -2,6 +2,8 @@
 //!
 //! Work goes on when its page is left: it belongs to the session and not to a component.
 
+pub mod workspaces;
+
 use crate::backend::{self, call};
 use crate::state::{Action, Page, Session, Work};
 use icebridge_model::catalog::{CatalogSpec, Role};
@@ -76,6 +78,7 @@ pub fn arrive(session: &Handle, page: Page) {
     match page {
         Page::Preflight if ready && session.preflight.as_ref().is_none_or(|report| report.stale) => preflight(session),
         Page::History => read_jobs(session),
+        Page::Workspaces => workspaces::read(session),
         _ => {}
     }
 }

@@ -58,6 +58,7 @@ pub fn App() -> Html {
 
 fn page(page: Page) -> Html {
     match page {
+        Page::Workspaces => html! { <pages::workspaces::Workspaces /> },
         Page::Connect => html! { <pages::connect::Connect /> },
         Page::Inventory => html! { <pages::inventory::Inventory /> },
         Page::Mapping => html! { <pages::mapping::Mapping /> },

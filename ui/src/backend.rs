@@ -18,6 +18,14 @@ pub struct Launch {
     /// `--sample`: open with the sample lakehouse ready.
     pub sample: bool,
     pub state_dir: String,
+    /// The address of the sandbox that runs in the app.
+    pub sandbox: Option<String>,
+}
+
+/// The sandbox that runs in the app.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sandbox {
+    pub url: String,
 }
 
 pub async fn call<O: Operation>(request: O::Request) -> Result<O::Response> {
@@ -34,6 +42,15 @@ pub async fn abandon<O: Operation>() -> Result<()> {
 
 pub async fn launch() -> Result<Launch> {
     from_js(&invoke("launch", &[]).await?, "launch")
+}
+
+/// Starts it, or tells of the one that runs.
+pub async fn start_sandbox() -> Result<Sandbox> {
+    from_js(&invoke("sandbox_start", &[]).await?, "sandbox")
+}
+
+pub async fn end_sandbox() -> Result<()> {
+    invoke("sandbox_end", &[]).await.map(|_| ())
 }
 
 pub async fn read_preferences() -> Result<Prefs> {

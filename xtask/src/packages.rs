@@ -55,6 +55,8 @@ pub const TESTS: &[Need] = &[
     Need::program("Xvfb", &["xvfb"], "a display for the window"),
     Need::program("xauth", &["xauth"], "a display for the window"),
     Need::program("WebKitWebDriver", &["webkit2gtk-driver"], "drives the window"),
+    Need::program("chromium", &["chromium"], "the browser of whoever signs in to a workspace"),
+    Need::program("chromedriver", &["chromium-driver"], "drives that browser"),
     Need::program("dbus-run-session", &["dbus"], "a session for the keyring"),
     Need::program("gnome-keyring-daemon", &["gnome-keyring"], "the keychain"),
     Need::program("secret-tool", &["libsecret-tools"], "looks into the keychain"),

@@ -18,8 +18,9 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-api", &["icebridge-model", "icebridge-core"]),
     // It knows neither the client nor core: a client's bug must not cancel itself out.
     ("icebridge-sandbox", &["icebridge-model"]),
+    // These two start it for whoever has no workspace at hand.
     ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-sandbox"]),
-    ("icebridge-desktop", &["icebridge-model", "icebridge-api"]),
+    ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox"]),
     ("icebridge-ui", &["icebridge-model"]),
     ("xtask", &[]),
 ];

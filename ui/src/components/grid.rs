@@ -61,6 +61,9 @@ pub struct GridProps {
     pub sort: Option<Sort>,
     #[prop_or_default]
     pub on_sort: Callback<&'static str>,
+    /// Told which rows are drawn, for lists that are fetched as they are looked at.
+    #[prop_or_default]
+    pub on_sight: Option<Callback<std::ops::Range<usize>>>,
     /// Shown when there is no row.
     #[prop_or_default]
     pub children: Html,
@@ -107,6 +110,14 @@ pub fn Grid(props: &GridProps) -> Html {
     let columns = fitting(&props.columns, width);
     let tracks: Vec<String> = columns.iter().copied().map(track).collect();
     let in_sight = window::visible(*scroll_top, height, props.count);
+    {
+        let on_sight = props.on_sight.clone();
+        use_effect_with(in_sight.clone(), move |rows| {
+            if let Some(on_sight) = on_sight {
+                on_sight.emit(rows.clone());
+            }
+        });
+    }
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
         <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} aria-label={props.label.clone()}

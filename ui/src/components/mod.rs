@@ -2,6 +2,7 @@
 
 pub mod button;
 pub mod chip;
+pub mod code_box;
 pub mod error_card;
 pub mod field;
 pub mod grid;
@@ -13,6 +14,7 @@ pub mod status;
 
 pub use button::Button;
 pub use chip::{Chip, Tone};
+pub use code_box::CodeBox;
 pub use error_card::ErrorCard;
 pub use field::{Check, Field, Select};
 pub use grid::{Column, Grid};

@@ -4,7 +4,7 @@ use crate::components::{Icon, Select};
 use crate::hooks::use_session;
 use crate::state::prefs::Theme;
 use crate::state::{Action, Opening, Page};
-use crate::view::steps::{StepState, step};
+use crate::view::steps::{StepState, step, workspaces};
 use yew::prelude::*;
 
 #[component]
@@ -54,6 +54,15 @@ pub fn Rail() -> Html {
                 <span class="brand-mark">{ Icon::Berg.draw() }</span>
                 <span>{ "IceBridge" }</span>
             </div>
+            <button type="button" class={classes!("step", "plain", "place", (session.prefs.page == Page::Workspaces).then_some("current"))}
+                onclick={go(Page::Workspaces)} data-testid="nav-workspaces"
+                aria-current={(session.prefs.page == Page::Workspaces).then_some("page")}>
+                <span class="step-mark">{ Icon::Cloud.draw() }</span>
+                <span class="step-text">
+                    <span class="step-name">{ Page::Workspaces.title() }</span>
+                    <span class="step-words">{ workspaces(&session) }</span>
+                </span>
+            </button>
             <ol class="steps">{ for steps }</ol>
             <div class="rail-foot">
                 <button type="button" class={classes!("step", "plain", history.then_some("current"))} onclick={go(Page::History)}

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod preflight;
 pub mod run;
 pub mod validate;
+pub mod workspaces;
 
 use crate::actions::Handle;
 use crate::state::{Action, Page};

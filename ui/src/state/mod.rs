@@ -5,18 +5,20 @@ pub mod page;
 pub mod prefs;
 pub mod run;
 pub mod work;
+pub mod workspaces;
 
 pub use mapping::MappingDraft;
 pub use page::Page;
 pub use run::RunView;
 pub use work::{Notice, Work};
+pub use workspaces::Workspaces;
 
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::mapping::{Mapping, MappingPreview};
-use icebridge_model::ops::{About, PlanMade, Route, SampleCreated};
+use icebridge_model::ops::{About, Keychain, PlanMade, Route, SampleCreated};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{Event, JobId, JobSummary, JobView};
 use icebridge_model::{Error, TableIdent};
@@ -79,6 +81,7 @@ pub struct Session {
     pub jobs: Option<Rc<Vec<JobSummary>>>,
     pub bundle: Option<(JobId, Rc<AuditBundle>)>,
     pub verdict: Option<Rc<AuditVerdict>>,
+    pub workspaces: Workspaces,
 }
 
 impl PartialEq for Session {
@@ -124,11 +127,21 @@ pub enum Action {
     Jobs(Vec<JobSummary>),
     Bundle(JobId, AuditBundle),
     Verdict(AuditVerdict),
+    Workspaces(workspaces::Change),
+    /// The workspace whose gate and tables are in sight.
+    Workspace(String),
+    WorkspaceTab(prefs::WorkspaceTab),
+    /// Of the workspace in sight: where tables shall go, as it was typed.
+    GateDraft(prefs::GateDraft),
 }
 
 impl Session {
     pub fn is_busy(&self, work: &Work) -> bool {
         self.busy.contains(work)
+    }
+
+    pub fn has_keychain(&self) -> bool {
+        !matches!(&self.opening, Opening::Ready(about) if about.keychain != Keychain::Ready)
     }
 
     pub fn route(&self) -> &Route {
@@ -214,6 +227,17 @@ impl Session {
         }
         self.checks.retain(|name, _| catalogs.iter().any(|spec| spec.name == *name));
         self.catalogs = Some(Rc::new(catalogs));
+    }
+
+    /// One that is there, if any is.
+    fn keep_a_workspace_in_sight(&mut self) {
+        let Some(specs) = self.workspaces.specs.clone() else { return };
+        if !specs.iter().any(|spec| spec.name == self.prefs.workspace) {
+            let first = specs.first().map(|spec| spec.name.clone()).unwrap_or_default();
+            if first != self.prefs.workspace {
+                self.set_prefs(|prefs| prefs.workspace = first);
+            }
+        }
     }
 
     fn fail(&mut self, work: Work, error: Error) {
@@ -326,6 +350,16 @@ impl Session {
             Action::Jobs(jobs) => self.jobs = Some(Rc::new(jobs)),
             Action::Bundle(job, bundle) => self.bundle = Some((job, Rc::new(bundle))),
             Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),
+            Action::Workspaces(change) => {
+                self.workspaces.apply(change);
+                self.keep_a_workspace_in_sight();
+            }
+            Action::Workspace(name) => self.set_prefs(|prefs| prefs.workspace = name),
+            Action::WorkspaceTab(tab) => self.set_prefs(|prefs| prefs.workspace_tab = tab),
+            Action::GateDraft(draft) => {
+                let name = self.prefs.workspace.clone();
+                self.set_prefs(|prefs| drop(prefs.gates.insert(name, draft)));
+            }
         }
     }
 
@@ -336,6 +370,11 @@ impl Session {
                     self.scan = Some(Scan { done, total, table });
                 }
             }
+            Event::SignIn { ref workspace, .. } => {
+                let is_signing_in = self.is_busy(&Work::SignIn(workspace.clone()));
+                self.workspaces.hear(event, is_signing_in);
+            }
+            Event::Unity { .. } => self.workspaces.hear(event, false),
             event => {
                 if let Some(run) = &mut self.run {
                     run.apply(event);

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Page {
+    /// Beside the steps: where foreign tables are seen and managed ones will live.
+    Workspaces,
     #[default]
     Connect,
     Inventory,
@@ -32,6 +34,7 @@ impl Page {
 
     pub fn title(self) -> &'static str {
         match self {
+            Page::Workspaces => "Workspaces",
             Page::Connect => "Connect",
             Page::Inventory => "Inventory",
             Page::Mapping => "Mapping",
@@ -47,6 +50,7 @@ impl Page {
     /// One sentence under the title: what this step is for.
     pub fn purpose(self) -> &'static str {
         match self {
+            Page::Workspaces => "Where your tables are seen, and shall be managed. Looking changes nothing there.",
             Page::Connect => {
                 "Choose the catalog to read from and the catalog to move tables into. A source is only ever read."
             }
@@ -67,6 +71,7 @@ impl Page {
 
     pub fn slug(self) -> &'static str {
         match self {
+            Page::Workspaces => "workspaces",
             Page::Connect => "connect",
             Page::Inventory => "inventory",
             Page::Mapping => "mapping",

@@ -5,6 +5,7 @@ use crate::view::order::Sort;
 use icebridge_model::ops::Route;
 use icebridge_model::plan::Settings;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +19,26 @@ pub struct Prefs {
     pub inventory_sort: Option<Sort>,
     pub hidden_columns: Vec<String>,
     pub findings_by: FindingsBy,
+    pub workspace: String,
+    pub workspace_tab: WorkspaceTab,
+    /// By the workspace's name.
+    pub gates: BTreeMap<String, GateDraft>,
+}
+
+/// Where tables shall go, as it was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GateDraft {
+    pub catalog: String,
+    pub schemas: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceTab {
+    #[default]
+    Gate,
+    Tables,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,17 @@ pub enum Work {
     Verify,
     History,
     Link(Page),
+    ReadWorkspaces,
+    SaveWorkspace,
+    RemoveWorkspace(String),
+    SignIn(String),
+    SignOut(String),
+    CheckWorkspace(String),
+    Gate(String),
+    Unity(String),
+    /// Pages of the list of tables: several may be on their way, so it only names where their errors belong.
+    UnityRows,
+    Sandbox,
 }
 
 impl Work {
@@ -44,6 +55,16 @@ impl Work {
             Work::Export | Work::Verify => Page::Audit,
             Work::History => Page::History,
             Work::Link(page) => *page,
+            Work::ReadWorkspaces
+            | Work::SaveWorkspace
+            | Work::RemoveWorkspace(_)
+            | Work::SignIn(_)
+            | Work::SignOut(_)
+            | Work::CheckWorkspace(_)
+            | Work::Gate(_)
+            | Work::Unity(_)
+            | Work::UnityRows
+            | Work::Sandbox => Page::Workspaces,
         }
     }
 }

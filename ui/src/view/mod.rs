@@ -9,3 +9,4 @@ pub mod order;
 pub mod phase;
 pub mod steps;
 pub mod window;
+pub mod workspaces;

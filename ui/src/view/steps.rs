@@ -38,8 +38,25 @@ pub fn step(session: &Session, page: Page) -> (StepState, String) {
         Page::Run => run(session),
         Page::Validate => validate(session),
         Page::Audit => audit(session),
-        Page::History => (StepState::Ready, String::new()),
+        Page::Workspaces | Page::History => (StepState::Ready, String::new()),
     }
+}
+
+/// A few words on the workspaces; they are beside the steps, and never done.
+pub fn workspaces(session: &Session) -> String {
+    let all = &session.workspaces;
+    if session.busy.iter().any(|work| matches!(work, Work::SignIn(_))) {
+        return "waiting for the browser".into();
+    }
+    let Some(listing) = all.listings.values().next() else {
+        let signed_in = all.statuses.values().filter(|status| status.signed_in).count() as u64;
+        return match all.specs.as_ref().map_or(0, |specs| specs.len()) {
+            0 => "none yet".into(),
+            _ if signed_in > 0 => format!("{} signed in", format::count(signed_in)),
+            all => format::counted(all as u64, "workspace", "workspaces"),
+        };
+    };
+    format!("reading, {}", format::tables(listing.tables))
 }
 
 fn connect(session: &Session) -> (StepState, String) {

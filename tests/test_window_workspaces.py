@@ -1,0 +1,246 @@
+"""Workspaces in the real window: signing in through a browser, the gate, Unity Catalog, and the sandbox of the app."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.harness.browser import Asked, Person, asked, chromium
+from tests.harness.sandbox import Sandbox, sandbox, until
+from tests.harness.webdriver import ENTER, Driver, Window, display, driver
+from tests.services.fixtures import or_skip
+from tests.services.keychain import keychain
+from tests.services.process import accepts
+from tests.test_window import SIZES, number, shots, window
+
+TABLES = 2_500
+ADMIN = "admin@sandbox.example"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A desktop session, the program that its windows start as browser, and a browser."""
+
+    webkit: Driver
+    asked: Asked
+    person: Person
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A display, a keyring, a browser."""
+    noted = asked(tmp_path_factory.mktemp("browser"))
+    env = {"BROWSER": str(noted.script)}
+    with (
+        or_skip(display()) as screen,
+        or_skip(keychain()) as home,
+        or_skip(driver(screen, home, env)) as webkit,
+        or_skip(chromium()) as person,
+    ):
+        yield Desk(webkit, noted, person)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """A workspace with many foreign tables."""
+    with sandbox("--tables", str(TABLES)) as running:
+        yield running
+
+
+@contextmanager
+def workspaces(desk: Desk, state: Path, name: str) -> Iterator[Window]:
+    """The window with the page of workspaces open."""
+    with window(desk.webkit, state, name) as app:
+        app.click("nav-workspaces")
+        app.find("page-workspaces")
+        yield app
+
+
+def sign_in(app: Window, desk: Desk, name: str, who: str) -> None:
+    """As the person does whom the window waits for."""
+    app.find(f"address-{name}")
+    address = app.text(f"address-{name}")
+    app.wait("the browser", lambda: desk.asked.latest() == address)
+    desk.person.sign_in(address, who)
+    app.says(f"principal-{name}", re.escape(who))
+    app.gone(f"waiting-{name}")
+
+
+def test_a_workspace_from_its_address_to_its_tables(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with workspaces(desk, state, "workspace") as app:
+        app.resize(*SIZES[0])
+        app.find("workspaces-empty")
+        shots(app, "workspaces", "workspaces-empty")
+        # The address alone is enough: the name is suggested, the browser is the usual way.
+        app.click("add-workspace")
+        assert app.attribute("workspace-save", "disabled")
+        app.type("workspace-host", box.url)
+        app.type("workspace-name", "prod")
+        shots(app, "workspaces", "workspaces-form")
+        app.tab_to("workspace-save")
+        app.press(ENTER)
+        app.find("address-prod")
+        app.says("gate-of-prod", "waiting for the browser")
+        shots(app, "workspaces", "workspaces-waiting")
+        sign_in(app, desk, "prod", box.user)
+        gate(app, desk, box)
+        tables(app)
+        app.click("sign-out-prod")
+        app.says("signed-out-prod", "revoked")
+        app.says("principal-prod", "nobody is signed in")
+        app.find("sign-in-prod")
+        shots(app, "workspaces", "workspaces-signed-out")
+        app.click("remove-workspace-prod")
+        app.click("remove-workspace-confirm-prod")
+        app.find("workspaces-empty")
+
+
+def gate(app: Window, desk: Desk, box: Sandbox) -> None:
+    """Closed with the words to open it; opened elsewhere, and seen without a click."""
+    app.click("tab-gate")
+    app.find("gate-unasked")
+    app.type("gate-catalog", "main")
+    app.type("gate-schemas", "bronze, silver")
+    app.press(ENTER)
+    app.says("gate-verdict", "closed")
+    pieces = [app.text(f"unmet-{at}") for at in (1, 2, 3)]
+    assert "External data access" in pieces[0] and "EXTERNAL USE SCHEMA" in pieces[1]
+    assert app.text("unmet-2-principal") == box.user and ADMIN in app.text("unmet-2-who")
+    sql = app.text("unmet-2-sql")
+    assert re.search(r"GRANT EXTERNAL USE SCHEMA ON .*main.*bronze.* TO .*pilot@sandbox", sql), sql
+    app.says("gate-of-prod", "gate closed: 3 to do")
+    shots(app, "workspaces", "workspaces-gate-closed")
+    # Whoever may opens it, on the sandbox's page; the window is not touched.
+    desk.person.turn_gate(box.url)
+    app.says("gate-verdict", "open")
+    assert "EXTERNAL USE SCHEMA on main.bronze" in app.text("gate-met")
+    app.says("gate-of-prod", "gate open")
+    shots(app, "workspaces", "workspaces-gate-open")
+
+
+def tables(app: Window) -> None:
+    """Read, filtered, searched, scrolled to the end."""
+    app.click("tab-tables")
+    app.find("unity-empty")
+    shots(app, "workspaces", "workspaces-tables-empty")
+    app.click("unity-read")
+    app.find("unity-refresh", 60)
+    app.gone("unity-progress", 120)
+    app.says("unity-total", r"2,5\d\d tables")
+    everything = number(app, "unity-total")
+    app.says("kind-all", f"{everything:,}")
+    shots(app, "workspaces", "workspaces-tables")
+    app.click("kind-foreign_iceberg")
+    foreign = app.wait("fewer tables", lambda: fewer(app, everything))
+    assert foreign == number(app, "kind-foreign_iceberg")
+    assert {row["kind"] for row in app.rows("unity-grid").values()} == {"foreign Iceberg"}
+    app.type("unity-search", "glue_lake.sales.orders")
+    app.wait("one table", lambda: list(app.rows("unity-grid")) == ["glue_lake.sales.orders"])
+    app.click("row-glue_lake.sales.orders")
+    app.says("unity-detail", r"(?s)admin@sandbox\.example.*Grants.*Tags.*Properties")
+    shots(app, "workspaces", "workspaces-detail")
+    app.type("unity-search", "no such table")
+    app.says("unity-total", "^0 tables$")
+    app.type("unity-search", "lake.")
+    app.click("kind-all")
+    app.wait("the generated tables", lambda: number(app, "unity-total") >= TABLES)
+    last = number(app, "unity-total") - 1
+    app.script("document.querySelector('[data-testid=unity-grid]').scrollTop = 1e9;")
+    app.wait("the last rows", lambda: app.script(LAST_ROW, last))
+
+
+def fewer(app: Window, than: int) -> int | None:
+    """How many are listed now, if that is less."""
+    listed = number(app, "unity-total")
+    return listed if listed < than else None
+
+
+# The last row is drawn, and its table's name has come.
+LAST_ROW = """const row = document.getElementById(`unity-grid-${arguments[0]}`);
+    return row !== null && !row.dataset.testid.startsWith('row-#');"""
+
+
+def test_a_token_leaves_the_page_with_the_save(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
+    with workspaces(desk, tmp_path / "state", "token") as app:
+        app.resize(*SIZES[0])
+        wrong = "dapi-this-is-no-token-of-anybody"
+        add_by_token(app, box, "wrong", wrong)
+        app.find("workspace-error-wrong")
+        assert app.text("error-code") == "credentials-rejected" and "What to do: " in app.text("error-hint")
+        assert wrong not in page(app)
+        shots(app, "workspaces", "workspaces-error")
+        add_by_token(app, box, "right", box.token)
+        app.says("principal-right", re.escape(box.user))
+        assert box.token not in page(app)
+        assert [path for path in (tmp_path / "state").rglob("*") if holds(path, box.token)] == []
+
+
+def add_by_token(app: Window, box: Sandbox, name: str, token: str) -> None:
+    """By the form."""
+    app.click("add-workspace")
+    app.type("workspace-host", box.url)
+    app.type("workspace-name", name)
+    app.choose("workspace-way", "Personal access token")
+    assert app.attribute("workspace-save", "disabled")
+    app.type("workspace-secret-token", token)
+    app.click("workspace-save")
+    app.gone("workspace-form")
+
+
+def page(app: Window) -> str:
+    """The document and what its fields hold."""
+    return app.call("GET", "source") + app.script(
+        "return [...document.querySelectorAll('input')].map(i => i.value).join();"
+    )
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether a file has it in it."""
+    return path.is_file() and text.encode() in path.read_bytes()
+
+
+def test_a_sign_in_can_be_cancelled_and_refused(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
+    with workspaces(desk, tmp_path / "state", "cancelled") as app:
+        app.click("add-workspace")
+        app.type("workspace-host", box.url)
+        app.type("workspace-name", "prod")
+        app.click("workspace-save")
+        app.find("address-prod")
+        app.click("cancel-sign-in-prod")
+        app.gone("waiting-prod")
+        assert not app.has("error"), app.text("error")
+        app.click("sign-in-prod")
+        app.find("address-prod")
+        desk.person.open(app.text("address-prod"))
+        desk.person.press("deny")
+        app.find("error")
+        assert app.text("error-code") == "credentials-rejected"
+        assert app.has("sign-in-prod") and not app.has("waiting-prod")
+
+
+def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with workspaces(desk, state, "sandbox") as app:
+        app.resize(*SIZES[0])
+        app.click("try-sandbox")
+        app.find("address-sandbox")
+        port = int(re.search(r"127\.0\.0\.1:(\d+)", app.text("address-sandbox"))[1])  # type: ignore[index]
+        sign_in(app, desk, "sandbox", "pilot@sandbox.example")
+        assert app.has("sandbox-page")
+        shots(app, "workspaces", "workspaces-sandbox")
+        # Once more is the same one.
+        app.click("try-sandbox")
+        app.find("address-sandbox")
+        assert f":{port}/" in app.text("address-sandbox")
+        app.click("cancel-sign-in-sandbox")
+    until(lambda: not accepts(port))
+    with workspaces(desk, state, "sandbox-ended") as app:
+        app.find("sandbox-ended-sandbox")
+        app.click("restart-sandbox")
+        sign_in(app, desk, "sandbox", "pilot@sandbox.example")
