@@ -6,6 +6,7 @@ use crate::hooks::use_session;
 use crate::state::Work;
 use crate::view::catalogs::{self, KindWords};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use icebridge_model::databricks::WorkspaceSpec;
 use icebridge_model::secret::Secret;
 use std::collections::BTreeMap;
 use yew::prelude::*;
@@ -86,6 +87,10 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
         .iter()
         .map(|words| (words.id.into(), words.label.into()))
         .collect::<Vec<(AttrValue, AttrValue)>>();
+    let workspaces = match (draft.spec.kind, &session.workspaces.specs) {
+        (CatalogKind::Unity, Some(saved)) => known(saved, &draft.spec.uri),
+        _ => Vec::new(),
+    };
     html! {
         <form class="form" {onsubmit} data-testid={format!("{id}-form")}>
             <h3>{ if is_new { format!("New {id}") } else { format!("Change {}", draft.spec.name) } }</h3>
@@ -100,8 +105,13 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
                     invalid={if name_taken { "there is a connection of this name already" } else { "" }}
                     oninput={edit(|draft, text| draft.spec.name = text)} />
                 <div class="span-2">
-                    <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()} placeholder={words.uri_example}
-                        oninput={edit(|draft, text| draft.spec.uri = text)} />
+                    if !workspaces.is_empty() {
+                        <Select testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()} options={workspaces}
+                            onchange={edit(|draft, name| draft.spec.uri = name)} />
+                    } else {
+                        <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()} placeholder={words.uri_example}
+                            oninput={edit(|draft, text| draft.spec.uri = text)} />
+                    }
                 </div>
                 if let Some((label, hint)) = words.warehouse {
                     <div class="span-2">
@@ -125,6 +135,17 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             </div>
         </form>
     }
+}
+
+/// The saved workspaces to choose from, and first what stands there now if it is none of them. Empty if there are none.
+fn known(saved: &[WorkspaceSpec], now: &str) -> Vec<(AttrValue, AttrValue)> {
+    if saved.is_empty() {
+        return Vec::new();
+    }
+    let strange = saved.iter().all(|spec| spec.name != now);
+    let other = strange.then(|| (now.to_string(), if now.is_empty() { "Choose a workspace" } else { now }.to_string()));
+    let names = saved.iter().map(|spec| (spec.name.clone(), spec.name.clone()));
+    other.into_iter().chain(names).map(|(value, label)| (value.into(), label.into())).collect()
 }
 
 fn secrets(id: &str, words: &KindWords, draft: &UseStateHandle<Draft>) -> Html {
