@@ -4,7 +4,7 @@ use super::connect::client;
 use crate::Workspace;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::databricks::{Gate, GateRequest, SchemaName};
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -15,10 +15,13 @@ pub(crate) async fn pass(
     target: &str,
     schemas: impl IntoIterator<Item = &Vec<String>>,
 ) -> Result<()> {
-    let spec = workspace.store.catalog(target).await?;
-    if spec.kind != CatalogKind::Unity {
-        return Ok(());
-    }
+    let spec = match workspace.store.catalog(target).await {
+        Ok(spec) if spec.kind == CatalogKind::Unity => spec,
+        Ok(_) => return Ok(()),
+        // Whoever opens source and target names all that is not there.
+        Err(error) if error.code == Code::CatalogNotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
     // A namespace of several levels is no schema: a finding says so.
     let schemas: BTreeSet<&String> = schemas.into_iter().filter(|parts| parts.len() == 1).flatten().collect();
     let targets =
