@@ -126,16 +126,20 @@ async fn save_secrets(
     Ok(keys.into_iter().collect())
 }
 
-/// An empty secret is removed.
-async fn change_secrets(workspace: &Workspace, catalog: &str, changes: BTreeMap<String, Secret>) -> Result<()> {
+/// An empty secret is removed. `owner`: a catalog, or whatever else has secrets.
+pub(crate) async fn change_secrets(
+    workspace: &Workspace,
+    owner: &str,
+    changes: BTreeMap<String, Secret>,
+) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let (store, catalog) = (Arc::clone(&workspace.secrets), catalog.to_string());
+    let (store, owner) = (Arc::clone(&workspace.secrets), owner.to_string());
     blocking(move || {
         changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
-            true => store.remove(&catalog, key),
-            false => store.set(&catalog, key, secret),
+            true => store.remove(&owner, key),
+            false => store.set(&owner, key, secret),
         })
     })
     .await
@@ -148,12 +152,16 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
         .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?
 }
 
+/// What a catalog or a workspace may be called: it names things on disk and in the keychain.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 64
+}
+
 /// Refuses what cannot work and what would leak, and makes local paths absolute: a spec outlives the working directory.
 fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
-    let good_name = spec.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        && spec.name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && spec.name.len() <= 64;
-    if !good_name {
+    if !is_name(&spec.name) {
         return Err(Error::invalid("a catalog's name is made of letters, digits, - and _, at most 64")
             .with_hint("It names things on disk and in the keychain. Try `lake` or `prod-polaris`."));
     }

@@ -2,6 +2,7 @@
 
 use super::tokens::OfWorkspace;
 use crate::Workspace;
+use crate::connect::{blocking, change_secrets, is_name};
 use icebridge_databricks::auth::{Configuration, Method, Profiles, Wish, recognise, resolve};
 use icebridge_databricks::{Client, Cloud, Conduct, Host, HostKind, Proxy, Transport};
 use icebridge_model::databricks::{
@@ -73,7 +74,7 @@ pub async fn save(workspace: &Workspace, request: SaveWorkspace) -> Result<Works
             changes.insert(key.to_string(), Secret::default());
         }
     }
-    change_secrets(workspace, &spec.name, &owner, changes).await?;
+    change_secrets(workspace, &owner, changes).await.map_err(|e| e.about(&spec.name))?;
     spec.secrets = keys.into_iter().collect();
     workspace.store.save_workspace(&spec).await?;
     workspace.databricks.forget(&spec.name);
@@ -92,7 +93,7 @@ pub async fn remove(workspace: &Workspace, name: &str) -> Result<SignedOut> {
         Err(_) => SignedOut::NothingThere,
     };
     let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();
-    change_secrets(workspace, name, &owner(name), removals).await?;
+    change_secrets(workspace, &owner(name), removals).await.map_err(|e| e.about(name))?;
     workspace.store.remove_workspace(name).await?;
     workspace.databricks.forget(name);
     workspace.store.append("", "", "workspace.removed", json!({ "workspace": name })).await?;
@@ -246,35 +247,12 @@ fn needed(sign_in: &SignInMethod) -> Option<&'static str> {
 
 async fn read_secret(workspace: &Workspace, owner: &str, key: &str) -> Result<Option<Secret>> {
     let (store, owner, key) = (Arc::clone(&workspace.secrets), owner.to_string(), key.to_string());
-    crate::connect::blocking(move || store.get(&owner, &key)).await
-}
-
-/// An empty secret is removed.
-async fn change_secrets(
-    workspace: &Workspace,
-    name: &str,
-    owner: &str,
-    changes: BTreeMap<String, Secret>,
-) -> Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let (store, owner) = (Arc::clone(&workspace.secrets), owner.to_string());
-    let changed = crate::connect::blocking(move || {
-        changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
-            true => store.remove(&owner, key),
-            false => store.set(&owner, key, secret),
-        })
-    });
-    changed.await.map_err(|e| e.about(name))
+    blocking(move || store.get(&owner, &key)).await
 }
 
 /// Refuses what cannot work and what would leak, and brings addresses and paths into one form.
 fn check_spec(spec: &mut WorkspaceSpec, secrets: &BTreeMap<String, Secret>) -> Result<()> {
-    let good_name = spec.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        && spec.name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && spec.name.len() <= 64;
-    if !good_name {
+    if !is_name(&spec.name) {
         return Err(Error::invalid("a workspace's name is made of letters, digits, - and _, at most 64")
             .with_hint("It names things in the keychain. Try `prod` or `dev-eu`."));
     }
