@@ -84,7 +84,7 @@ pub struct Totals {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use icebridge_model::plan::CopyMode;
+    use icebridge_model::plan::{CopyMode, EngineKind};
 
     pub fn table(name: &str, state: TableState) -> TableRun {
         TableRun {
@@ -99,6 +99,10 @@ pub mod tests {
             error: None,
             validation: None,
             outcome: None,
+            engine: EngineKind::Embedded,
+            cluster: None,
+            documents: None,
+            after: None,
         }
     }
 

@@ -54,6 +54,7 @@ pub fn open_codes(report: &PreflightReport) -> Vec<String> {
 mod tests {
     use super::*;
     use icebridge_model::finding::TableFindings;
+    use icebridge_model::plan::EngineKind;
 
     fn table(name: &str, findings: &[(&str, Verdict, bool)]) -> TableFindings {
         let findings = findings.iter().map(|(code, verdict, accepted)| Finding {
@@ -70,6 +71,8 @@ mod tests {
             target: None,
             mode: None,
             mode_reason: String::new(),
+            engine: EngineKind::Embedded,
+            engine_reason: String::new(),
             findings: findings.collect(),
         }
     }

@@ -14,6 +14,7 @@ use icebridge_model::facts::{InventoryRow, TableFacts};
 use icebridge_model::finding::{PreflightReport, RuleInfo};
 use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
+use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{JobSummary, JobView};
 use icebridge_model::validation::Measurement;
@@ -192,6 +193,10 @@ impl Operations for Api {
         plan::read(Path::new(&request.path)).await
     }
 
+    async fn plan_cost(&self, request: PathRequest) -> Result<CostEstimate> {
+        plan::cost::estimate(&self.workspace, Path::new(&request.path)).await
+    }
+
     /// Answers as soon as the run is under way; [`Api::wait`] waits for its end.
     async fn run_start(&self, request: RunRequest) -> Result<JobView> {
         let plan = plan::read(Path::new(&request.plan)).await?;
@@ -218,6 +223,10 @@ impl Operations for Api {
 
     async fn run_list(&self, _: Nothing) -> Result<Vec<JobSummary>> {
         run::list(&self.workspace).await
+    }
+
+    async fn run_bill(&self, request: JobRequest) -> Result<Bill> {
+        plan::cost::bill(&self.workspace, &request.job, &self.stop.child_token()).await
     }
 
     async fn validate_run(&self, request: JobRequest) -> Result<JobView> {

@@ -1,6 +1,7 @@
 //! Makes the plan file: exactly what a run will do, from inventory, mapping, accepted losses and settings. It holds no
 //! time and nothing of this machine but the paths of the tables, so the same input gives the same bytes.
 
+pub mod cost;
 mod estimate;
 mod file;
 
@@ -84,6 +85,8 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
         target: target.clone(),
         mode,
         mode_reason: found.mode_reason.clone(),
+        engine_reason: found.engine_reason.clone(),
+        cluster: None,
         metadata_location: facts.metadata_location.clone(),
         table_uuid: facts.uuid.clone(),
         snapshot_id: facts.snapshot_id,

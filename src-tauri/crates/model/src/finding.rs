@@ -1,7 +1,7 @@
 //! Verdicts of the pre-flight. A finding has a stable code, the reason on this table, and what to do.
 
 use crate::TableIdent;
-use crate::plan::CopyMode;
+use crate::plan::{CopyMode, EngineKind};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +37,12 @@ pub struct TableFindings {
     /// The mode that would be used, with the reason in words.
     pub mode: Option<CopyMode>,
     pub mode_reason: String,
+    /// Who would copy it.
+    #[serde(default)]
+    pub engine: EngineKind,
+    /// Why; empty where there is no choice.
+    #[serde(default)]
+    pub engine_reason: String,
     pub findings: Vec<Finding>,
 }
 

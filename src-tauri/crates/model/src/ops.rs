@@ -13,6 +13,7 @@ use crate::databricks::{
 use crate::facts::{InventoryRow, TableFacts};
 use crate::finding::{PreflightReport, RuleInfo};
 use crate::mapping::{Mapping, MappingPreview};
+use crate::photon::{Bill, CostEstimate};
 use crate::plan::{Plan, Settings};
 use crate::run::{JobId, JobSummary, JobView};
 use crate::secret::Secret;
@@ -57,11 +58,13 @@ macro_rules! with_operations {
             preflight_accept "preflight.accept" AcceptRequest => PreflightReport;
             plan_make "plan.make" PlanRequest => PlanMade;
             plan_read "plan.read" PathRequest => Plan;
+            plan_cost "plan.cost" PathRequest => CostEstimate;
             run_start "run.start" RunRequest => JobView;
             run_resume "run.resume" JobRequest => JobView;
             run_cancel "run.cancel" JobRequest => JobView;
             run_status "run.status" JobRequest => JobView;
             run_list "run.list" Nothing => Vec<JobSummary>;
+            run_bill "run.bill" JobRequest => Bill;
             validate_run "validate.run" JobRequest => JobView;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" PathRequest => AuditVerdict;

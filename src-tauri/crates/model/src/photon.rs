@@ -1,5 +1,6 @@
 //! Copies that a Databricks cluster makes: what is asked of it, what it tells meanwhile, and what it made.
 
+use crate::validation::Check;
 use crate::{Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,6 +11,18 @@ use std::collections::BTreeMap;
 pub struct PhotonSettings {
     /// A folder on a volume, for inputs and results: `/Volumes/catalog/schema/volume/...`.
     pub volume: String,
+    /// The catalog under which the clusters see the source: a foreign catalog of Unity Catalog, or one of `spark_conf`.
+    /// None: the source's own, if it is a catalog of the same workspace.
+    pub source_catalog: Option<String>,
+    /// None: by the table, with the reason.
+    pub method: Option<ClusterMethod>,
+    /// Where the engine is chosen by the table: larger ones go to clusters.
+    pub use_above_bytes: u64,
+    /// The clusters compare source and copy with Great Expectations, too.
+    pub great_expectations: bool,
+    /// Copies of tables up to this size are compared by IceBridge's own reader; larger ones by the clusters alone, if
+    /// `great_expectations` is on.
+    pub read_here_up_to_bytes: u64,
     /// No clusters of ours: the workspace's serverless compute. Machines, policy and spot then mean nothing.
     pub serverless: bool,
     /// A key out of the workspace's list of runtimes; none: the newest with long-term support.
@@ -46,10 +59,11 @@ pub struct PhotonSettings {
     pub batch_rows: u64,
     /// A workspace folder for the scripts; none: one of who is signed in.
     pub scripts_folder: Option<String>,
-    /// A SQL warehouse for statements and the bill.
-    pub warehouse: Option<String>,
-    /// Where each table's row of metrics goes; none: `<target catalog>.icebridge.migration_iceberg_jobs`.
-    pub metrics_table: Option<String>,
+    /// Settings of the clusters' Spark, such as a catalog of its own for the source.
+    pub spark_conf: BTreeMap<String, String>,
+    /// More of them, whose values are secrets of the source: Spark's key to the secret's name. They are put into the
+    /// workspace's secret scope, and the cluster is given a reference.
+    pub secret_conf: BTreeMap<String, String>,
     /// Leave what was put in the secret scope there.
     pub keep_secrets: bool,
 }
@@ -58,6 +72,11 @@ impl Default for PhotonSettings {
     fn default() -> Self {
         Self {
             volume: String::new(),
+            source_catalog: None,
+            method: None,
+            use_above_bytes: 10 << 30,
+            great_expectations: true,
+            read_here_up_to_bytes: 10 << 30,
             serverless: false,
             runtime: None,
             node_type: None,
@@ -78,8 +97,8 @@ impl Default for PhotonSettings {
             timeout_hours: 24,
             batch_rows: 50_000_000,
             scripts_folder: None,
-            warehouse: None,
-            metrics_table: None,
+            spark_conf: BTreeMap::new(),
+            secret_conf: BTreeMap::new(),
             keep_secrets: false,
         }
     }
@@ -90,6 +109,11 @@ pub const TAG_PLAN: &str = "icebridge-plan";
 pub const TAG_JOB: &str = "icebridge-job";
 
 impl PhotonSettings {
+    /// Whether IceBridge's own reader compares a table of this size.
+    pub fn reads_here(&self, bytes: u64) -> bool {
+        !self.great_expectations || bytes <= self.read_here_up_to_bytes
+    }
+
     /// What the workspace would refuse later, or what could not work, is refused here.
     pub fn checked(&self) -> Result<()> {
         let wrong = |message: &str, about: String| Err(Error::invalid(message).about(about));
@@ -179,6 +203,9 @@ pub struct ClusterCopy {
     pub comment: Option<String>,
     /// 2 or 3.
     pub format_version: u8,
+    /// Columns that together tell rows apart: looked after in the copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
     /// At the pin: what the grouping and the estimate go by.
     pub bytes: u64,
     pub rows: u64,
@@ -225,6 +252,42 @@ pub struct ClusterResult {
     #[serde(default)]
     pub error: Option<Error>,
     /// The run of the workspace that made it, for those who look there.
+    #[serde(default)]
+    pub run_id: Option<i64>,
+    #[serde(default)]
+    pub run_page_url: Option<String>,
+    /// How Great Expectations found the copy on the cluster; none: it was not asked, or did not come to it.
+    #[serde(default)]
+    pub validation: Option<ClusterValidation>,
+}
+
+/// What Great Expectations on the cluster says of a copy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterValidation {
+    pub passed: bool,
+    pub rows: Option<u64>,
+    /// Of the copy; of the source in `expected_digest`.
+    pub digest: Option<String>,
+    pub expected_rows: Option<u64>,
+    pub expected_digest: Option<String>,
+    pub failed_columns: Vec<String>,
+    pub checks: Vec<Check>,
+    /// The Data Docs on the volume: a folder with an `index.html`.
+    pub docs: String,
+    #[serde(default)]
+    pub milliseconds: Option<u64>,
+    #[serde(default)]
+    pub error: Option<Error>,
+}
+
+/// How far a table's cluster is, for those who watch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClusterView {
+    pub step: String,
+    /// `intended`, `prepared`, `queued`, `starting`, `running`, `stopping`, `over`.
+    pub stage: String,
+    /// Why, in plain words; of trouble with the workspace, too.
+    pub words: String,
     #[serde(default)]
     pub run_id: Option<i64>,
     #[serde(default)]

@@ -1,6 +1,8 @@
 //! The plan: a file that says exactly what a run will do. The same inventory, mapping and settings give the same bytes.
 
+use crate::after::AfterSettings;
 use crate::finding::Finding;
+use crate::photon::{ClusterCopy, PhotonSettings};
 use crate::{Code, Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -26,9 +28,38 @@ impl CopyMode {
     }
 }
 
+/// Who copies a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// This process.
+    #[default]
+    Embedded,
+    /// A Databricks cluster.
+    Photon,
+}
+
+impl EngineKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Photon => "photon",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
+    /// Force one engine; none lets each table have the one that fits, with the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// Clusters may be used, in this way; none: everything is copied by this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub photon: Option<PhotonSettings>,
+    /// What is done in Unity Catalog after a table is validated; none: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<AfterSettings>,
     /// Force one mode; none lets each table have the best one that fits, with the reason.
     pub mode: Option<CopyMode>,
     /// Tables at work at the same time.
@@ -48,6 +79,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            engine: None,
+            photon: None,
+            after: None,
             mode: None,
             max_parallel_tables: 4,
             max_parallel_writers: 4,
@@ -85,6 +119,12 @@ pub struct PlannedTable {
     pub target: TableIdent,
     pub mode: CopyMode,
     pub mode_reason: String,
+    /// Why this engine; empty where there was no choice.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine_reason: String,
+    /// What a cluster is asked to copy; none: the embedded engine copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterCopy>,
     /// The pin: a run refuses when the source is no longer here.
     pub metadata_location: String,
     pub table_uuid: String,
@@ -93,6 +133,12 @@ pub struct PlannedTable {
     pub estimate: Estimate,
     /// What is lost, all of it accepted, and what is worth knowing.
     pub findings: Vec<Finding>,
+}
+
+impl PlannedTable {
+    pub fn engine(&self) -> EngineKind {
+        if self.cluster.is_some() { EngineKind::Photon } else { EngineKind::Embedded }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! A run of one plan: the states of its tables and the events it emits.
 
-use crate::plan::CopyMode;
+use crate::after::AfterReport;
+use crate::photon::{ClusterResult, ClusterView};
+use crate::plan::{CopyMode, EngineKind};
 use crate::validation::Validation;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,17 @@ pub struct TableRun {
     /// What the copy moved: files copied, decoded or moved by column chunk, commits, retries.
     #[serde(default)]
     pub outcome: Option<CopyOutcome>,
+    #[serde(default)]
+    pub engine: EngineKind,
+    /// Of a table that a cluster copies.
+    #[serde(default)]
+    pub cluster: Option<ClusterView>,
+    /// The Data Docs of its validation on the cluster, on this machine: an `index.html`.
+    #[serde(default)]
+    pub documents: Option<String>,
+    /// What was done in Unity Catalog since it is migrated.
+    #[serde(default)]
+    pub after: Option<AfterReport>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,6 +113,9 @@ pub struct CopyOutcome {
     pub commit_attempts: u32,
     /// The target already had this very table from this very plan: nothing was written.
     pub adopted: bool,
+    /// What a cluster made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Box<ClusterResult>>,
     /// SHA-256 of each file as it was read, path relative to the table: the evidence of a clone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checksums: Vec<FileSum>,

@@ -1,5 +1,6 @@
 //! What was compared between a source table at its pinned snapshot and its target, and what that proves.
 
+use crate::plan::EngineKind;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,8 @@ impl ProofLevel {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`.
+    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `great-expectations`; of a cluster also
+    /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest-of:<column>`.
     pub name: String,
     pub passed: bool,
     pub source: String,
@@ -53,6 +55,9 @@ pub struct Validation {
     pub target_snapshot_id: Option<i64>,
     pub passed: bool,
     pub proof: ProofLevel,
+    /// Who read both sides: IceBridge's own reader, or a cluster.
+    #[serde(default, skip_serializing_if = "is_embedded")]
+    pub read_by: EngineKind,
     pub rows: u64,
     /// 64 hexadecimal digits, see docs/digest.md; of the source.
     pub digest: String,
@@ -61,6 +66,10 @@ pub struct Validation {
     pub error: Option<Error>,
     pub validated_at: String,
     pub milliseconds: u64,
+}
+
+fn is_embedded(engine: &EngineKind) -> bool {
+    *engine == EngineKind::Embedded
 }
 
 /// What one side of a comparison found: the reader's measurement of one table at one snapshot.

@@ -6,6 +6,7 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::journal::GENESIS;
 use icebridge_model::mapping::{Mapping, Override};
 use icebridge_model::ops::Route;
+use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{CopyOutcome, FileSum, JobState};
 use icebridge_model::validation::{ProofLevel, Validation};
 use icebridge_model::{Code, Error, TableIdent};
@@ -186,6 +187,7 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         target_snapshot_id: Some(i64::MAX),
         passed,
         proof: ProofLevel::Count,
+        read_by: EngineKind::Embedded,
         rows: 3,
         digest: "00".into(),
         checks: vec![],

@@ -36,6 +36,9 @@ impl SettingsArgs {
         let standard = Settings::default();
         let codec_changed = self.codec.as_ref().is_some_and(|codec| *codec != standard.codec);
         Settings {
+            engine: None,
+            photon: None,
+            after: None,
             mode: self.mode.map(Into::into),
             max_parallel_tables: self.max_parallel_tables.unwrap_or(standard.max_parallel_tables),
             max_parallel_writers: self.max_parallel_writers.unwrap_or(standard.max_parallel_writers),

@@ -7,6 +7,7 @@ use icebridge_databricks::optimization::{self, Level};
 use icebridge_databricks::unity::{
     Assignment, PredictiveOptimization, Securable, quoted, quoted_principal, same_privilege,
 };
+use icebridge_model::after::NotDone;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_util::sync::CancellationToken;
@@ -148,13 +149,6 @@ impl Action {
             Self::Owner(owner) => format!("ALTER TABLE {name} SET OWNER TO {}", quoted_principal(owner)),
         }
     }
-}
-
-/// An action that was not done: its statement can be run by hand.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NotDone {
-    pub statement: String,
-    pub error: Error,
 }
 
 /// Does what it can, in order, and says what it could not. One that fails stops only a change of the owner: after that, the

@@ -80,6 +80,7 @@ mod tests {
             cluster_by: None,
             comment: None,
             format_version: 2,
+            keys: Vec::new(),
             bytes,
             rows: bytes / 100,
         }

@@ -101,6 +101,7 @@ pub(super) fn never(table: &ClusterCopy, end: CopyEnd, error: &Error) -> Cluster
         error: Some(error.clone().about(&table.target)),
         run_id: None,
         run_page_url: None,
+        validation: None,
     }
 }
 
@@ -123,6 +124,7 @@ fn bare(record: &StepRecord, table: &ClusterCopy, entry: Option<&TableEntry>) ->
         error: None,
         run_id: record.run_id,
         run_page_url: record.run_page_url.clone(),
+        validation: None,
     }
 }
 
@@ -190,6 +192,7 @@ mod tests {
             cluster_by: None,
             comment: None,
             format_version: 2,
+            keys: Vec::new(),
             bytes: 1,
             rows: 1,
         };

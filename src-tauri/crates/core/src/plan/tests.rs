@@ -3,7 +3,7 @@ use crate::preflight::tests::plain_facts;
 use icebridge_model::TableIdent;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow, TableFacts};
 use icebridge_model::finding::{Finding, TableFindings};
-use icebridge_model::plan::CopyMode;
+use icebridge_model::plan::{CopyMode, EngineKind};
 
 fn finding(code: &str, verdict: Verdict, accepted: bool) -> Finding {
     Finding {
@@ -24,6 +24,8 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
         target: Some(facts.ident.clone()),
         mode: Some(mode),
         mode_reason: "why".into(),
+        engine: EngineKind::Embedded,
+        engine_reason: String::new(),
         findings,
     };
     let row = InventoryRow {

@@ -23,7 +23,7 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
 use icebridge_model::mapping::{MappingRow, MappingState, fold};
 use icebridge_model::ops::{AcceptRequest, Route};
-use icebridge_model::plan::Settings;
+use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -153,6 +153,8 @@ fn judge_table(
         target: mapping.target.clone(),
         mode: (!excluded && facts.is_some()).then_some(chosen.mode),
         mode_reason: if excluded { mapping.because.clone() } else { chosen.reason },
+        engine: EngineKind::Embedded,
+        engine_reason: String::new(),
         findings: chosen.findings,
     }
 }

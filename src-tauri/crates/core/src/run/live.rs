@@ -159,7 +159,7 @@ impl Rate {
 mod tests {
     use super::*;
     use icebridge_model::TableIdent;
-    use icebridge_model::plan::CopyMode;
+    use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::TableState;
 
     fn run(state: TableState, done: u64, total: u64) -> TableRun {
@@ -175,6 +175,10 @@ mod tests {
             error: None,
             validation: None,
             outcome: None,
+            engine: EngineKind::Embedded,
+            cluster: None,
+            documents: None,
+            after: None,
         }
     }
 

@@ -186,5 +186,9 @@ pub(super) fn table_run(planned: &PlannedTable, progress: &Progress, validations
         error: progress.error.clone(),
         validation,
         outcome: progress.outcome.clone(),
+        engine: planned.engine(),
+        cluster: None,
+        documents: None,
+        after: None,
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use again::again_on;
 use crate::run::Ground;
 use crate::workspace::now;
 use icebridge_lakehouse::Table;
-use icebridge_model::plan::{CopyMode, PlannedTable};
+use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel, Validation};
 use icebridge_model::{Code, Error, Result};
@@ -72,6 +72,7 @@ pub async fn pair(ground: &dyn Ground, pair: &Pair<'_>, cancel: &CancellationTok
         target_snapshot_id: pair.target_snapshot(),
         passed: false,
         proof: ProofLevel::None,
+        read_by: EngineKind::Embedded,
         rows: 0,
         digest: String::new(),
         checks: Vec::new(),

@@ -102,6 +102,7 @@ pub fn table(name: &str, bytes: u64, how: &str) -> ClusterCopy {
         cluster_by: None,
         comment: (!how.is_empty()).then(|| how.to_owned()),
         format_version: 2,
+        keys: Vec::new(),
         bytes,
         rows: 10,
     }

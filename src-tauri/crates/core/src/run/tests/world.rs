@@ -207,6 +207,8 @@ fn planned(table: &TableIdent, location: &str) -> PlannedTable {
         target: TableIdent::new(["managed"], table.name.clone()),
         mode: CopyMode::Clone,
         mode_reason: "it keeps the history".into(),
+        engine_reason: String::new(),
+        cluster: None,
         metadata_location: location.into(),
         table_uuid: metadata["table-uuid"].as_str().unwrap().into(),
         snapshot_id: metadata["current-snapshot-id"].as_i64(),
