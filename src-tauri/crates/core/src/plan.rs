@@ -12,9 +12,10 @@ pub use file::{read, write};
 
 use crate::Workspace;
 use crate::preflight::{self, Judged};
+use icebridge_model::catalog::CatalogKind;
 use icebridge_model::finding::Verdict;
 use icebridge_model::ops::{PlanMade, PlanRequest, Route};
-use icebridge_model::plan::{Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
+use icebridge_model::plan::{EngineKind, Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::{Code, Error, Result};
 use std::path::PathBuf;
 
@@ -25,6 +26,12 @@ const REASONS_SHOWN: usize = 20;
 /// left out and why.
 pub async fn make(workspace: &Workspace, request: &PlanRequest) -> Result<PlanMade> {
     check_settings(&request.settings)?;
+    let target = workspace.store.catalog(&request.route.target).await?;
+    if request.settings.after.is_some() && target.kind != CatalogKind::Unity {
+        return Err(Error::invalid("what follows a copy is done in Unity Catalog, and the target is another catalog")
+            .about(&target.name)
+            .with_hint("Leave those settings out for this target."));
+    }
     let judged = preflight::judge(workspace, &request.route, &request.settings).await?;
     let plan = assemble(&request.route, &request.settings, judged)?;
     if plan.tables.is_empty() {
@@ -86,12 +93,15 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
         mode,
         mode_reason: found.mode_reason.clone(),
         engine_reason: found.engine_reason.clone(),
-        cluster: None,
+        cluster: judged.cluster.clone(),
         metadata_location: facts.metadata_location.clone(),
         table_uuid: facts.uuid.clone(),
         snapshot_id: facts.snapshot_id,
         format_version: facts.format_version,
-        estimate: estimate::of(facts, mode),
+        estimate: match judged.cluster {
+            Some(_) => estimate::on_cluster(facts),
+            None => estimate::of(facts, mode),
+        },
         findings: found.findings.clone(),
     })
 }
@@ -106,6 +116,17 @@ fn check_settings(settings: &Settings) -> Result<()> {
     if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
         return Err(Error::invalid(format!("the setting {name} must be at least 1"))
             .with_hint("Leave it out for the standard, or give a larger number."));
+    }
+    match (settings.engine, &settings.photon) {
+        (_, Some(photon)) => photon.checked()?,
+        (Some(EngineKind::Photon), None) => {
+            return Err(Error::invalid("clusters were asked for, and no volume is named for their inputs and results")
+                .with_hint("Name one: /Volumes/catalog/schema/volume."));
+        }
+        _ => {}
+    }
+    if let Some(after) = &settings.after {
+        after.checked()?;
     }
     let levels = match settings.codec.as_str() {
         "zstd" => 1..=22,

@@ -10,6 +10,9 @@ const REWRITE_RATE: u64 = 30_000_000;
 const DIGEST_RATE: u64 = 60_000_000;
 /// Opening, checking and naming one file.
 const FILE_MILLISECONDS: u64 = 3;
+/// Of one cluster of standard size: an assumption, none was measured.
+const CLUSTER_RATE: u64 = 200_000_000;
+const CLUSTER_START_MILLISECONDS: u64 = 240_000;
 /// Loading, committing and journaling one table.
 const TABLE_MILLISECONDS: u64 = 200;
 
@@ -30,6 +33,15 @@ pub fn of(facts: &TableFacts, mode: CopyMode) -> Estimate {
     // Both sides are read.
     let digest = 2 * (live_bytes.saturating_mul(1000) / DIGEST_RATE + live_files * FILE_MILLISECONDS);
     Estimate { bytes, rows: rows(facts), files: count, seconds: (TABLE_MILLISECONDS + copy + digest).div_ceil(1000) }
+}
+
+/// By a cluster that reads both sides itself; in a shared one the start counts for each of its tables.
+pub fn on_cluster(facts: &TableFacts) -> Estimate {
+    let bytes = facts.files.data_bytes;
+    let copy = bytes.saturating_mul(1000) / CLUSTER_RATE;
+    let digest = 2 * copy;
+    let milliseconds = CLUSTER_START_MILLISECONDS + copy + digest;
+    Estimate { bytes, rows: rows(facts), files: facts.files.data_files, seconds: milliseconds.div_ceil(1000) }
 }
 
 /// Position deletes and deletion vectors name one row an entry; how many rows an equality delete takes, only a read tells.

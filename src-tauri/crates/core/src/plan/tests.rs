@@ -33,7 +33,7 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
         captured_at: "2026-01-01T00:00:00Z".into(),
         outcome: InventoryOutcome::Facts(Box::new(facts)),
     };
-    Judged { row, findings }
+    Judged { row, findings, cluster: None }
 }
 
 fn route() -> Route {

@@ -4,7 +4,7 @@ use super::target::Target;
 use icebridge_model::Error;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingRow;
-use icebridge_model::plan::CopyMode;
+use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::schema::{Schema, Type};
 
 pub(super) struct Context<'a> {
@@ -14,6 +14,7 @@ pub(super) struct Context<'a> {
     pub problem: Option<&'a Error>,
     pub target: &'a Target,
     pub mode: CopyMode,
+    pub engine: EngineKind,
 }
 
 impl<'a> Context<'a> {
@@ -28,6 +29,10 @@ impl<'a> Context<'a> {
     /// The facts, if the target is Unity Catalog.
     pub fn for_unity(&self) -> Option<&'a TableFacts> {
         self.facts.filter(|_| self.target.is_unity())
+    }
+    /// The facts, if the target is Unity Catalog and the table is made through its Iceberg endpoint.
+    pub fn for_unity_over_rest(&self) -> Option<&'a TableFacts> {
+        self.for_unity().filter(|_| self.engine == EngineKind::Embedded)
     }
 }
 

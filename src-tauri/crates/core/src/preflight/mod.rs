@@ -4,12 +4,15 @@
 //! link, and a condition that gives the reason on one table. The target's rules that nobody could try on a live
 //! workspace block, and say so.
 
+pub(crate) mod clusters;
 mod conditions;
 mod context;
 mod mode;
 mod rules;
 mod target;
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -18,11 +21,13 @@ pub use target::TargetKind;
 use crate::Workspace;
 use crate::databricks::gate;
 use crate::mapping;
+use clusters::Clusters;
 use context::Context;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
 use icebridge_model::mapping::{MappingRow, MappingState, fold};
 use icebridge_model::ops::{AcceptRequest, Route};
+use icebridge_model::photon::ClusterCopy;
 use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
@@ -36,6 +41,8 @@ pub const TARGET_EXISTS: &str = "IB-F003";
 pub(crate) struct Judged {
     pub row: InventoryRow,
     pub findings: TableFindings,
+    /// What a cluster is asked to copy, if one shall.
+    pub cluster: Option<ClusterCopy>,
 }
 
 pub async fn run(workspace: &Workspace, route: &Route, settings: &Settings) -> Result<PreflightReport> {
@@ -115,7 +122,10 @@ pub(crate) async fn judge(workspace: &Workspace, route: &Route, settings: &Setti
     let target = workspace.open_target(&route.target).await?;
     let existing: HashSet<TableIdent> =
         target.tables().await.map_err(|e| e.about(&route.target))?.iter().map(fold).collect();
-    let target = Target::new(target.spec(), target.abilities());
+    // As they were saved: an open one names its endpoint in place of its workspace.
+    let saved = (workspace.store.catalog(&route.source).await?, workspace.store.catalog(&route.target).await?);
+    let clusters = Clusters::of(&saved.0, &saved.1, settings);
+    let target = Target::new(target.spec(), target.abilities(), clusters);
 
     let mapped = mapping::resolve(&wishes, &sources, &existing)?;
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
@@ -126,7 +136,12 @@ pub(crate) async fn judge(workspace: &Workspace, route: &Route, settings: &Setti
     let judged = rows.into_iter().zip(&mapped.rows).map(|(row, mapping)| {
         let accepted = accepted.get(&row.ident).unwrap_or(&none);
         let findings = judge_table(&row, mapping, &target, settings, accepted);
-        Judged { row, findings }
+        let wanted = (findings.engine == EngineKind::Photon).then_some(target.clusters.as_ref()).flatten();
+        let cluster = match (wanted, row.facts(), &findings.target) {
+            (Some(clusters), Some(facts), Some(target)) => clusters.copy(facts, target),
+            _ => None,
+        };
+        Judged { row, findings, cluster }
     });
     Ok(judged.collect())
 }
@@ -144,8 +159,8 @@ fn judge_table(
         InventoryOutcome::Problem(problem) => (None, Some(problem)),
     };
     let excluded = mapping.state == MappingState::Excluded;
-    let chosen = mode::choose(target, settings, |mode| {
-        let context = Context { mapping, facts, problem, target, mode };
+    let (chosen, engine, engine_reason) = clusters::choose(target, settings, facts, |engine, mode| {
+        let context = Context { mapping, facts, problem, target, mode, engine };
         if excluded { Vec::new() } else { findings(&context, accepted) }
     });
     TableFindings {
@@ -153,8 +168,8 @@ fn judge_table(
         target: mapping.target.clone(),
         mode: (!excluded && facts.is_some()).then_some(chosen.mode),
         mode_reason: if excluded { mapping.because.clone() } else { chosen.reason },
-        engine: EngineKind::Embedded,
-        engine_reason: String::new(),
+        engine,
+        engine_reason: if excluded { String::new() } else { engine_reason },
         findings: chosen.findings,
     }
 }

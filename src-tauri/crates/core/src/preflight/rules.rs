@@ -4,7 +4,7 @@
 //!
 //! Rules on Unity Catalog rest on its public documentation and on reports; none was tried on a live workspace. They block.
 
-use super::conditions::{losses, notes, reading, target};
+use super::conditions::{clusters, losses, notes, reading, target};
 use super::context::Context;
 use icebridge_model::finding::Verdict::{self, Blocks, Loses, Note};
 
@@ -45,6 +45,8 @@ const PROPERTIES: &str = "https://iceberg.apache.org/docs/latest/configuration/#
 const MAINTENANCE: &str = "https://iceberg.apache.org/docs/latest/maintenance/";
 const REGISTER: &str = "https://iceberg.apache.org/docs/latest/spark-procedures/#register_table";
 const UNITY: &str = "https://docs.databricks.com/aws/en/iceberg/";
+const UNITY_CLUSTERING: &str = "https://docs.databricks.com/aws/en/tables/clustering";
+const SPEC_IDENTIFIERS: &str = "https://iceberg.apache.org/spec/#identifier-field-ids";
 const UNITY_V3: &str = "https://docs.databricks.com/aws/en/iceberg/iceberg-v3";
 const UNITY_REST: &str = "https://docs.databricks.com/aws/en/external-access/iceberg";
 const UNITY_NAMES: &str = "https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-names";
@@ -87,6 +89,10 @@ pub(super) const RULES: &[Rule] = &[
         "Leave the table out; Unity Catalog lets other engines read version 3 and not write it.", target::unity_v3),
     rule("IB-F018", Blocks, "More than one sort or partition source per field", SPEC_TRANSFORMS,
         "Clone the table, or change the sort order at the source.", reading::sort_transforms),
+    rule("IB-F019", Blocks, "Deletes that clusters would not apply", UNITY,
+        "Let the embedded engine copy the table: it applies them. Or compact it at the source (rewrite_data_files).", clusters::ignored_deletes),
+    rule("IB-F020", Blocks, "No cluster can copy this table", UNITY,
+        "Let the embedded engine copy it, or give the settings a volume and the catalog under which the workspace sees the source.", clusters::out_of_reach),
 
     rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
         "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
@@ -106,6 +112,12 @@ pub(super) const RULES: &[Rule] = &[
         "Use clone for a copy of its own; otherwise accept that the source's files must stay and that its maintenance (expire_snapshots, remove_orphan_files) can destroy the target.", losses::independence),
     rule("IB-F109", Loses, "Properties that send new files to the source's folders", PROPERTIES,
         "Accept the loss: the copy must not write into the source.", losses::places),
+    rule("IB-F110", Loses, "Partition transforms on a cluster", UNITY_CLUSTERING,
+        "Accept that Databricks clusters by the columns instead; or partition the source by plain columns.", clusters::transforms_become_clustering),
+    rule("IB-F111", Loses, "Identifier fields on a cluster", SPEC_IDENTIFIERS,
+        "Accept the loss. Their values are looked after: they must be unique in the copy.", clusters::identifier_fields),
+    rule("IB-F112", Loses, "NOT NULL", UNITY,
+        "Use the method insert_select, which keeps it; otherwise accept the loss.", clusters::nullability),
 
     rule("IB-F201", Note, "Empty table", SPEC,
         "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),

@@ -1,5 +1,6 @@
 //! What the rules have to know of a target.
 
+use super::clusters::Clusters;
 use icebridge_lakehouse::catalog::Abilities;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 
@@ -17,13 +18,15 @@ pub(super) struct Target {
     pub kind: TargetKind,
     /// It can adopt metadata that is already there.
     pub adopts: bool,
+    /// How its workspace copies by clusters, where it may.
+    pub clusters: Option<Clusters>,
 }
 
 impl Target {
-    pub fn new(spec: &CatalogSpec, abilities: Abilities) -> Self {
+    pub fn new(spec: &CatalogSpec, abilities: Abilities, clusters: Option<Clusters>) -> Self {
         let kind = TargetKind::of(spec);
         // Unity Catalog makes managed tables by itself alone, whatever a server that speaks for it says.
-        Self { kind, adopts: abilities.register && kind != TargetKind::Unity }
+        Self { kind, adopts: abilities.register && kind != TargetKind::Unity, clusters }
     }
     pub fn is_unity(&self) -> bool {
         self.kind == TargetKind::Unity

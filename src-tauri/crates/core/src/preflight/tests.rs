@@ -52,7 +52,7 @@ fn spec(fields: Value) -> PartitionSpec {
 }
 
 fn target(kind: TargetKind) -> Target {
-    Target { kind, adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql) }
+    Target { kind, adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql), clusters: None }
 }
 
 fn mapped(facts: &TableFacts) -> MappingRow {
@@ -196,6 +196,8 @@ fn the_rules_about_the_mapping_and_the_inventory_speak() {
 fn every_rule_is_tried_above_and_told_in_the_docs() {
     let mut tried: HashSet<&str> = cases().iter().map(|c| c.rule).collect();
     tried.extend(["IB-F001", "IB-F002", "IB-F003", "IB-F015"]);
+    // Of clusters: in cluster_tests.
+    tried.extend(["IB-F019", "IB-F020", "IB-F110", "IB-F111", "IB-F112"]);
     let docs = include_str!("../../../../../docs/findings.md");
     let mut seen = HashSet::new();
     for rule in rules::RULES {
@@ -240,7 +242,7 @@ fn the_mode_suits_the_target_and_says_why() {
     assert!(mode(TargetKind::Unity, &facts).1.contains("Unity Catalog"));
 
     // A target of SQL tables that cannot adopt: clone is blocked, rewrite takes over and says so.
-    let bare = Target { kind: TargetKind::Sql, adopts: false };
+    let bare = Target { kind: TargetKind::Sql, adopts: false, clusters: None };
     let found = judged(&facts, &bare, None);
     assert_eq!(found.mode, Some(CopyMode::Rewrite));
     assert!(found.mode_reason.contains("IB-F010"), "{}", found.mode_reason);
@@ -249,7 +251,7 @@ fn the_mode_suits_the_target_and_says_why() {
     let mut strange = facts.clone();
     strange.partition_specs =
         vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder"}]))];
-    let adopting = Target { kind: TargetKind::Rest, adopts: true };
+    let adopting = Target { kind: TargetKind::Rest, adopts: true, clusters: None };
     let found = judged(&strange, &adopting, None);
     assert_eq!((found.mode, found.is_blocked()), (Some(CopyMode::Clone), false));
 
@@ -325,7 +327,7 @@ fn the_kind_of_a_target_follows_its_spec() {
         secrets: vec![],
     };
     let unity = spec(CatalogKind::Rest, "https://x.cloud.databricks.com/api/2.1/unity-catalog/iceberg-rest");
-    let seen = Target::new(&unity, Abilities { register: true });
+    let seen = Target::new(&unity, Abilities { register: true }, None);
     assert!(seen.is_unity() && !seen.adopts, "Unity Catalog adopts nothing, whatever a server says");
-    assert!(Target::new(&spec(CatalogKind::Embedded, "/w"), Abilities { register: true }).adopts);
+    assert!(Target::new(&spec(CatalogKind::Embedded, "/w"), Abilities { register: true }, None).adopts);
 }

@@ -87,7 +87,7 @@ pub fn required_nested(context: &Context) -> Option<String> {
 }
 
 pub fn expression_partition(context: &Context) -> Option<String> {
-    let spec = context.for_unity()?.partition_spec();
+    let spec = context.for_unity_over_rest()?.partition_spec();
     let fields = spec.fields.iter().filter(|f| !matches!(f.transform, Transform::Identity | Transform::Void));
     let words = listed(&fields.map(|f| format!("{} ({})", f.name, f.transform)).collect::<Vec<_>>())?;
     Some(format!("{words}; documented for SQL, not tried over REST, so blocked to be safe"))
@@ -101,14 +101,14 @@ pub fn nested_namespace(context: &Context) -> Option<String> {
 }
 
 pub fn identifier_fields(context: &Context) -> Option<String> {
-    let schema = &context.for_unity()?.schema;
+    let schema = &context.for_unity_over_rest()?.schema;
     let names =
         schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
     listed(&names.collect::<Vec<_>>())
 }
 
 pub fn unity_v3(context: &Context) -> Option<String> {
-    let version = context.for_unity()?.format_version;
+    let version = context.for_unity_over_rest()?.format_version;
     (version >= 3).then(|| format!("the source is version {version}"))
 }
 

@@ -1,0 +1,153 @@
+//! Who copies, and what a cluster's copy may lack.
+
+use super::tests::plain_facts;
+use super::*;
+use icebridge_lakehouse::catalog::Abilities;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use icebridge_model::facts::TableFacts;
+use icebridge_model::photon::{ClusterMethod, PhotonSettings};
+use icebridge_model::plan::CopyMode;
+use icebridge_model::schema::PartitionSpec;
+use serde_json::Value;
+
+const LARGE: u64 = 20 << 30;
+
+fn unity(role: Role, workspace: &str, catalog: &str) -> CatalogSpec {
+    CatalogSpec {
+        name: "c".into(),
+        role,
+        kind: CatalogKind::Unity,
+        uri: workspace.into(),
+        warehouse: catalog.into(),
+        properties: BTreeMap::new(),
+        secrets: Vec::new(),
+    }
+}
+
+fn settings(engine: Option<EngineKind>) -> Settings {
+    let photon = PhotonSettings { volume: "/Volumes/main/default/icebridge".into(), ..PhotonSettings::default() };
+    Settings { engine, photon: Some(photon), ..Settings::default() }
+}
+
+fn judged(facts: &TableFacts, source: &CatalogSpec, settings: &Settings) -> TableFindings {
+    let to = unity(Role::Target, "w", "main");
+    let target = Target::new(&to, Abilities { register: false }, Clusters::of(source, &to, settings));
+    let row = InventoryRow {
+        ident: facts.ident.clone(),
+        captured_at: "2026-01-01T00:00:00Z".into(),
+        outcome: InventoryOutcome::Facts(Box::new(facts.clone())),
+    };
+    let preview = mapping::resolve(
+        &icebridge_model::mapping::Mapping::standard(),
+        std::slice::from_ref(&facts.ident),
+        &HashSet::new(),
+    );
+    judge_table(&row, &preview.unwrap().rows.remove(0), &target, settings, &HashSet::new())
+}
+
+fn codes(found: &TableFindings) -> Vec<&str> {
+    found.findings.iter().filter(|f| f.verdict != Verdict::Note).map(|f| f.code.as_str()).collect()
+}
+
+fn spec(fields: Value) -> PartitionSpec {
+    serde_json::from_value(json!({"spec-id": 0, "fields": fields})).unwrap()
+}
+
+fn by_day(facts: &mut TableFacts) {
+    facts.partition_specs = vec![spec(json!([{"source-id": 2, "field-id": 1000, "name": "d", "transform": "day"}]))];
+}
+
+#[test]
+fn the_engine_suits_the_table_and_says_why() {
+    let lake = unity(Role::Source, "w", "glue");
+    let engine = |facts: &TableFacts| {
+        let found = judged(facts, &lake, &settings(None));
+        (found.engine, found.engine_reason.clone(), codes(&found).join(" "))
+    };
+    let small = plain_facts("sales.orders");
+    assert_eq!(engine(&small).0, EngineKind::Embedded);
+
+    let mut large = small.clone();
+    large.files.data_bytes = LARGE;
+    let (chosen, reason, _) = engine(&large);
+    assert_eq!(chosen, EngineKind::Photon);
+    assert!(reason.contains(&LARGE.to_string()) && reason.contains("insert_select keeps NOT NULL"), "{reason}");
+
+    // Its deletes would come back: the embedded engine applies them, however long it takes.
+    large.files.equality_delete_files = 1;
+    let (chosen, reason, found) = engine(&large);
+    assert_eq!((chosen, found.as_str()), (EngineKind::Embedded, ""));
+    assert!(reason.contains("IB-F019"), "{reason}");
+
+    // Over REST such a table cannot be made, and by a statement it can.
+    let mut daily = small.clone();
+    by_day(&mut daily);
+    let (chosen, reason, found) = engine(&daily);
+    assert_eq!((chosen, found.as_str()), (EngineKind::Photon, "IB-F110"));
+    assert!(reason.contains("IB-F014"), "{reason}");
+
+    // Blocked on both ways: told about the way that everybody has.
+    daily.files.position_delete_files = 1;
+    let (chosen, _, found) = engine(&daily);
+    assert_eq!((chosen, found.as_str()), (EngineKind::Embedded, "IB-F014"));
+}
+
+#[test]
+fn a_wish_is_followed_and_blocked_where_it_cannot_work() {
+    let mut facts = plain_facts("sales.orders");
+    let lake = unity(Role::Source, "w", "glue");
+    let forced = |facts: &TableFacts, source: &CatalogSpec, settings: &Settings| {
+        let found = judged(facts, source, settings);
+        (found.engine, codes(&found).join(" "))
+    };
+    let photon = settings(Some(EngineKind::Photon));
+    assert_eq!(forced(&facts, &lake, &photon), (EngineKind::Photon, String::new()));
+    assert_eq!(forced(&facts, &lake, &settings(Some(EngineKind::Embedded))).0, EngineKind::Embedded);
+
+    // Another workspace's catalog is not seen, unless somebody says under which name.
+    let elsewhere = unity(Role::Source, "other", "glue");
+    assert_eq!(forced(&facts, &elsewhere, &photon).1, "IB-F020");
+    let mut told = photon.clone();
+    told.photon.as_mut().unwrap().source_catalog = Some("lake".into());
+    assert_eq!(forced(&facts, &elsewhere, &told).1, "");
+
+    // NOT NULL does not survive one statement.
+    let mut ctas = photon.clone();
+    ctas.photon.as_mut().unwrap().method = Some(ClusterMethod::Ctas);
+    assert_eq!(forced(&facts, &lake, &ctas).1, "IB-F112");
+
+    facts.schema.identifier_field_ids = vec![1];
+    facts.format_version = 3;
+    assert_eq!(forced(&facts, &lake, &photon).1, "IB-F105 IB-F111");
+    facts.files.position_delete_files = 1;
+    facts.snapshot_id = None;
+    assert_eq!(forced(&facts, &lake, &photon).1, "IB-F019 IB-F020 IB-F105 IB-F111");
+}
+
+#[test]
+fn what_a_cluster_is_asked_says_all_it_needs() {
+    let mut facts = plain_facts("sales.orders");
+    by_day(&mut facts);
+    facts.schema.identifier_field_ids = vec![1];
+    facts.properties = BTreeMap::from([
+        ("comment".into(), "orders".into()),
+        ("owner.own".into(), "x".into()),
+        ("write.x".into(), "y".into()),
+    ]);
+    facts.files.deletion_vectors = 2;
+    let to = unity(Role::Target, "w", "main");
+    let clusters = Clusters::of(&unity(Role::Source, "w", "glue"), &to, &settings(None)).unwrap();
+    let copy = clusters.copy(&facts, &TableIdent::new(["bronze"], "orders")).unwrap();
+    assert_eq!(
+        (copy.source.to_string(), copy.target.to_string()),
+        ("glue.sales.orders".into(), "main.bronze.orders".into())
+    );
+    assert_eq!((copy.method, copy.keys.as_slice()), (ClusterMethod::InsertSelect, ["id".to_string()].as_slice()));
+    assert_eq!((copy.delete_files, copy.deletion_vectors, copy.format_version), (Some(0), Some(2), 2));
+    let partition = copy.partition_fields.unwrap();
+    assert_eq!((partition[0].transform.as_str(), partition[0].column.as_str()), ("day", "at"));
+    assert_eq!(copy.comment.as_deref(), Some("orders"));
+    assert!(!copy.properties.unwrap().contains_key("write.x"), "what the target would refuse is not asked for");
+    let plain = CopyMode::Rewrite;
+    assert_eq!(judged(&facts, &unity(Role::Source, "w", "glue"), &settings(None)).mode, Some(plain));
+}

@@ -1,0 +1,72 @@
+//! What keeps a table from a cluster, and what a cluster's copy lacks.
+
+use super::super::context::{Context, counted, listed};
+use icebridge_model::facts::TableFacts;
+use icebridge_model::photon::ClusterMethod;
+use icebridge_model::plan::EngineKind;
+use icebridge_model::schema::Transform;
+
+impl<'a> Context<'a> {
+    /// The facts, if a cluster is to copy.
+    fn by_cluster(&self) -> Option<&'a TableFacts> {
+        self.facts.filter(|_| self.engine == EngineKind::Photon)
+    }
+}
+
+/// Databricks' readers pass over them: deleted rows would come back.
+pub fn ignored_deletes(context: &Context) -> Option<String> {
+    let files = &context.by_cluster()?.files;
+    let ignored = files.position_delete_files + files.equality_delete_files;
+    (ignored > 0).then(|| {
+        format!(
+            "{} of format version 2, which the clusters' reader does not apply: deleted rows would come back",
+            counted(ignored, "delete file", "delete files")
+        )
+    })
+}
+
+pub fn out_of_reach(context: &Context) -> Option<String> {
+    let facts = context.by_cluster()?;
+    let Some(clusters) = &context.target.clusters else {
+        return Some("the target is not a catalog of a saved workspace that was given a volume".into());
+    };
+    if clusters.source_catalog.is_none() {
+        return Some("the settings do not say under which catalog the clusters see the source".into());
+    }
+    if facts.ident.namespace.len() != 1 {
+        return Some(format!(
+            "{} is no schema: clusters see tables as catalog.schema.table",
+            facts.ident.namespace_text()
+        ));
+    }
+    facts.snapshot_id.is_none().then(|| "it has no snapshot that a cluster could read".into())
+}
+
+pub fn transforms_become_clustering(context: &Context) -> Option<String> {
+    let facts = context.by_cluster()?;
+    let spec = facts.partition_spec();
+    let words = spec.fields.iter().filter(|field| field.transform != Transform::Void).filter_map(|field| {
+        let (column, _) = facts.schema.find(field.source_id)?;
+        match (&field.transform, column.contains('.')) {
+            (Transform::Identity, false) => None,
+            (transform, false) => Some(format!("{transform} of {column} becomes clustering by {column}")),
+            (transform, true) => Some(format!("{transform} of {column} is left out")),
+        }
+    });
+    listed(&words.collect::<Vec<_>>())
+}
+
+pub fn identifier_fields(context: &Context) -> Option<String> {
+    let schema = &context.by_cluster()?.schema;
+    let names =
+        schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
+    listed(&names.collect::<Vec<_>>())
+}
+
+pub fn nullability(context: &Context) -> Option<String> {
+    let facts = context.by_cluster()?;
+    let clusters = context.target.clusters.as_ref()?;
+    let required: Vec<String> =
+        facts.schema.fields.iter().filter(|field| field.required).map(|field| field.name.clone()).collect();
+    (clusters.method(facts).0 == ClusterMethod::Ctas).then(|| listed(&required)).flatten()
+}
