@@ -56,6 +56,8 @@ struct Screen {
     whole: Option<ProgressBar>,
     tables: HashMap<(JobId, String), ProgressBar>,
     told: HashMap<String, TableState>,
+    /// Of clusters, by table.
+    stages: HashMap<String, String>,
     line_at: Option<Instant>,
 }
 
@@ -63,7 +65,15 @@ impl Screen {
     fn new(output: Output) -> Self {
         let live = !output.json && std::io::stderr().is_terminal();
         let bars = live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Self { output, bars, whole: None, tables: HashMap::new(), told: HashMap::new(), line_at: None }
+        Self {
+            output,
+            bars,
+            whole: None,
+            tables: HashMap::new(),
+            told: HashMap::new(),
+            stages: HashMap::new(),
+            line_at: None,
+        }
     }
 
     fn tell(&mut self, event: Event) {
@@ -122,7 +132,16 @@ impl Screen {
             // In a log the begin and the end of a table are news; its steps follow each other in a moment.
             if !self.told.contains_key(&name) {
                 self.line(&format!("  {:<10} {name} ({})", run.state.as_str(), run.mode.as_str()));
-                self.told.insert(name, run.state);
+                self.told.insert(name.clone(), run.state);
+            }
+            // A cluster takes minutes, and where it is is all there is to tell.
+            if let Some(cluster) = run.cluster.as_ref().filter(|_| run.state == TableState::Copying) {
+                let words = if cluster.words.is_empty() { String::new() } else { format!(": {}", cluster.words) };
+                let stage = format!("{}{words}", cluster.stage);
+                if self.stages.get(&name) != Some(&stage) {
+                    self.line(&format!("  cluster    {name} {stage}"));
+                    self.stages.insert(name, stage);
+                }
             }
             return;
         }
@@ -135,7 +154,8 @@ impl Screen {
         let (done, all) =
             if run.bytes_total > 0 { (run.bytes_done, run.bytes_total) } else { (run.rows_done, run.rows_total) };
         bar.set_prefix(format!("{:<10}", run.state.as_str()));
-        bar.set_message(format!("{name} ({})", run.mode.as_str()));
+        let how = run.cluster.as_ref().map_or(run.mode.as_str(), |cluster| cluster.stage.as_str());
+        bar.set_message(format!("{name} ({how})"));
         bar.set_length(all.max(done));
         bar.set_position(done);
     }

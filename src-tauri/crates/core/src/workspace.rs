@@ -11,7 +11,7 @@ use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 
 pub use icebridge_store::now;
 
@@ -28,6 +28,8 @@ pub struct Workspace {
     /// The runs at work in this process.
     pub(crate) live: LiveJobs,
     pub(crate) databricks: Live,
+    /// Held by who brings documents to the state folder.
+    pub(crate) documents: Arc<Mutex<()>>,
 }
 
 impl Workspace {
@@ -36,7 +38,7 @@ impl Workspace {
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let databricks = Live::new(Arc::new(MemoryTokens::default()));
-        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default(), databricks })
+        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default(), databricks, documents: Arc::default() })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.

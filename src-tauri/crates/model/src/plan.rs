@@ -49,7 +49,7 @@ impl EngineKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Force one engine; none lets each table have the one that fits, with the reason.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod catalog;
+mod clusters;
 mod journey;
 mod map;
 mod sandbox;
@@ -94,6 +95,16 @@ pub enum Command {
     /// Run a plan, or go on with a run that was interrupted
     #[command(after_help = "Ctrl-C cancels: tables in the middle of a commit finish it, the others can be resumed.")]
     Run(RunArgs),
+    /// Tell what a plan's clusters will cost
+    Cost {
+        /// The plan file
+        plan: PathBuf,
+    },
+    /// Tell what a run's clusters did cost, as the workspace's own bill says
+    Bill {
+        /// The run's id (default: the latest)
+        job: Option<String>,
+    },
     /// List the runs, newest first
     Jobs,
     /// Show a run: its tables, their states and errors

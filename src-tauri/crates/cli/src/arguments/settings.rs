@@ -1,11 +1,20 @@
 //! Settings of a run.
 
+use super::clusters::{AfterArgs, ClusterArgs, EngineArg};
 use clap::{Args, ValueEnum};
 use icebridge_model::plan::{CopyMode, Settings};
+use icebridge_model::{Error, Result};
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
+    /// Settings as JSON, as a plan has them under `settings`; options come on top of them
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Who copies
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineArg>,
     /// Force one copy mode (default: the best that fits each table, with the reason)
     #[arg(long, value_enum)]
     pub mode: Option<ModeArg>,
@@ -29,26 +38,43 @@ pub struct SettingsArgs {
     /// Decode every row of a rewrite, even where column chunks could be moved as they are
     #[arg(long)]
     pub always_decode: bool,
+    #[command(flatten)]
+    pub clusters: ClusterArgs,
+    #[command(flatten)]
+    pub after: AfterArgs,
 }
 
 impl SettingsArgs {
-    pub fn settings(&self) -> Settings {
-        let standard = Settings::default();
+    pub fn settings(&self) -> Result<Settings> {
+        let standard = match &self.settings {
+            Some(path) => read(path)?,
+            None => Settings::default(),
+        };
         let codec_changed = self.codec.as_ref().is_some_and(|codec| *codec != standard.codec);
-        Settings {
-            engine: None,
-            photon: None,
-            after: None,
-            mode: self.mode.map(Into::into),
+        Ok(Settings {
+            engine: self.engine.map_or(standard.engine, EngineArg::kind),
+            photon: self.clusters.on(standard.photon),
+            after: self.after.on(standard.after),
+            mode: self.mode.map(Into::into).or(standard.mode),
             max_parallel_tables: self.max_parallel_tables.unwrap_or(standard.max_parallel_tables),
             max_parallel_writers: self.max_parallel_writers.unwrap_or(standard.max_parallel_writers),
             max_commits_per_min: self.max_commits_per_min.unwrap_or(standard.max_commits_per_min),
             target_file_bytes: self.target_file_size.unwrap_or(standard.target_file_bytes),
             codec_level: self.codec_level.unwrap_or(if codec_changed { 6 } else { standard.codec_level }),
             codec: self.codec.clone().unwrap_or(standard.codec),
-            move_chunks: !self.always_decode,
-        }
+            move_chunks: standard.move_chunks && !self.always_decode,
+        })
     }
+}
+
+fn read(path: &PathBuf) -> Result<Settings> {
+    let wrong = |message: &str| {
+        Error::invalid(message)
+            .about(path.display())
+            .with_hint("It is JSON with the fields of a plan's `settings`; what is left out is the standard.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong("the settings cannot be read").with_cause(e))?;
+    serde_json::from_str(&text).map_err(|e| wrong("the settings cannot be understood").with_cause(e))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -72,7 +98,7 @@ impl From<ModeArg> for CopyMode {
 }
 
 /// `512MB` and `512MiB` are powers of 1024, as `write.target-file-size-bytes` is meant.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> std::result::Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let shift = match unit.trim().to_ascii_lowercase().as_str() {

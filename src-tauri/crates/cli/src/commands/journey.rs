@@ -40,7 +40,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
         }
         None => route(api, &arguments.route).await?,
     };
-    let settings = arguments.settings.settings();
+    let settings = arguments.settings.settings()?;
     let bundle_path = arguments.out.as_deref().map(path_text).transpose()?;
 
     output.note(format!("Inventory of {}", route.source));

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod cost;
 mod inventory;
 mod journey;
 mod map;
@@ -33,6 +34,8 @@ pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> 
         Command::Preflight(arguments) => preflight::run(api, arguments, output).await,
         Command::Plan(arguments) => plan::make(api, arguments, output).await,
         Command::Run(arguments) => run::run(api, arguments, output).await,
+        Command::Cost { plan } => cost::estimate(api, &plan, output).await,
+        Command::Bill { job } => cost::bill(api, job, output).await,
         Command::Jobs => run::jobs(api, output).await,
         Command::Status { job } => run::status(api, job, output).await,
         Command::Validate { job } => run::validate(api, job, output).await,

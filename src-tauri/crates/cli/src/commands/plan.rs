@@ -1,23 +1,38 @@
 //! The plan.
 
-use super::path_text;
+use super::{cost, path_text};
 use crate::Ended;
 use crate::arguments::PlanArgs;
 use crate::output::{Grid, Output, words};
 use crate::route::route;
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
-use icebridge_model::ops::{PlanMade, PlanRequest};
+use icebridge_model::ops::{PathRequest, PlanMade, PlanRequest};
+use icebridge_model::plan::PlannedTable;
 
 pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<Ended> {
     let request = PlanRequest {
         route: route(api, &arguments.route).await?,
-        settings: arguments.settings.settings(),
+        settings: arguments.settings.settings()?,
         path: arguments.out.as_deref().map(path_text).transpose()?,
     };
     let made = api.plan_make(request).await?;
+    if made.plan.tables.iter().any(|table| table.cluster.is_some()) && !output.json {
+        match api.plan_cost(PathRequest { path: made.path.clone() }).await {
+            Ok(estimate) => output.note(format!("{}\n", cost::told(&estimate))),
+            // The plan is made all the same.
+            Err(error) => output.note(format!("what the clusters cost cannot be told: {error}\n")),
+        }
+    }
     output.result(&made, |made| format!("{}\nnext: icebridge run {}", told(made), made.path))?;
     Ok(Ended::Done)
+}
+
+fn how(table: &PlannedTable) -> String {
+    match &table.cluster {
+        Some(cluster) => format!("photon, {}", cluster.method.as_str()),
+        None => table.mode.as_str().to_string(),
+    }
 }
 
 pub fn told(made: &PlanMade) -> String {
@@ -27,7 +42,7 @@ pub fn told(made: &PlanMade) -> String {
         grid.row([
             table.source.to_string(),
             table.target.to_string(),
-            table.mode.as_str().to_string(),
+            how(table),
             words::number(table.estimate.rows),
             words::bytes(table.estimate.bytes),
             words::number(table.estimate.files),
@@ -39,8 +54,12 @@ pub fn told(made: &PlanMade) -> String {
         left.row([table.source.to_string(), table.codes.join(" "), table.reason.clone()]);
     }
     let left = if left.is_empty() { String::new() } else { format!("\n{left}") };
+    let mut reasons = String::new();
+    for table in plan.tables.iter().filter(|table| !table.engine_reason.is_empty()) {
+        reasons.push_str(&format!("{}: {}, because {}\n", table.source, table.engine().as_str(), table.engine_reason));
+    }
     format!(
-        "{grid}{left}\n{}: {} rows, {} to write, about {} one after the other\nplan {} in {}",
+        "{grid}{left}\n{reasons}{}: {} rows, {} to write, about {} one after the other\nplan {} in {}",
         words::count(plan.tables.len(), "table", "tables"),
         words::number(plan.totals.rows),
         words::bytes(plan.totals.bytes),

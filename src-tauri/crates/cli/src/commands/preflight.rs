@@ -8,11 +8,12 @@ use icebridge_api::{Api, Operations, preflight_rules};
 use icebridge_model::Result;
 use icebridge_model::finding::{Finding, PreflightReport, TableFindings, Verdict};
 use icebridge_model::ops::{AcceptRequest, PreflightRequest};
+use icebridge_model::plan::EngineKind;
 use std::collections::BTreeMap;
 
 pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<Ended> {
     let route = route(api, &arguments.route).await?;
-    let settings = arguments.settings.settings();
+    let settings = arguments.settings.settings()?;
     let mut accept = arguments.accept;
     let mut report = None;
     if arguments.accept_all_losses {
@@ -62,6 +63,7 @@ pub fn told(report: &PreflightReport) -> String {
     let mut grid = Grid::new(&["table", "mode", "verdict", "code", "what", "reason"]);
     for table in &report.tables {
         let mode = match table.mode {
+            Some(_) if table.engine == EngineKind::Photon => "photon",
             Some(mode) => mode.as_str(),
             None if table.target.is_none() && table.findings.is_empty() => "left out",
             None => "",

@@ -7,6 +7,7 @@ use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
 use icebridge_model::ops::{JobRequest, Nothing, RunRequest};
+use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{JobState, JobSummary, JobView, TableRun};
 use icebridge_model::{Error, Result};
 use std::future::Future;
@@ -108,6 +109,14 @@ fn list(jobs: &[JobSummary]) -> String {
     if grid.is_empty() { "no runs yet".into() } else { grid.to_string() }
 }
 
+fn how(table: &TableRun) -> String {
+    match table.outcome.as_ref().and_then(|outcome| outcome.cluster.as_ref()) {
+        Some(cluster) => format!("photon, {}", cluster.method.as_str()),
+        None if table.engine == EngineKind::Photon => "photon".into(),
+        None => table.mode.as_str().to_string(),
+    }
+}
+
 /// What failed comes first: it must not be lost in the scroll.
 pub fn told(view: &JobView) -> String {
     let mut grid = Grid::new(&["state", "source", "target", "mode", ">rows", ">written", "proof", ">time"]);
@@ -118,6 +127,8 @@ pub fn told(view: &JobView) -> String {
         let outcome = table.outcome.as_ref();
         let written = match outcome {
             Some(outcome) if outcome.adopted => "was there".to_string(),
+            // What a cluster writes, the cluster knows.
+            Some(outcome) if outcome.cluster.is_some() => "on a cluster".into(),
             Some(outcome) => words::bytes(outcome.bytes_written),
             None => String::new(),
         };
@@ -125,7 +136,7 @@ pub fn told(view: &JobView) -> String {
             table.state.as_str().to_string(),
             table.source.to_string(),
             table.target.to_string(),
-            table.mode.as_str().to_string(),
+            how(table),
             validation.map(|v| words::number(v.rows)).unwrap_or_default(),
             written,
             validation.map(|v| v.proof.as_str().to_string()).unwrap_or_default(),
@@ -139,6 +150,17 @@ pub fn told(view: &JobView) -> String {
             text.push_str(&format!(
                 "{}: {} differs: source {}, target {}\n",
                 table.source, check.name, check.source, check.target
+            ));
+        }
+        if let Some(page) = &table.documents {
+            text.push_str(&format!("{}: Data Docs in {page}\n", table.source));
+        }
+        for left in table.after.iter().flat_map(|after| &after.not_done) {
+            text.push_str(&format!(
+                "{}: migrated, but this was not done: {}\n{}\n",
+                table.source,
+                left.statement,
+                words::error(&left.error)
             ));
         }
         if let Some(error) = &table.error {

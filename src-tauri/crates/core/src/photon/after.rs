@@ -2,10 +2,11 @@
 //! can be shown before it is done.
 
 use super::warehouse;
+use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_databricks::optimization::{self, Level};
 use icebridge_databricks::unity::{
-    Assignment, PredictiveOptimization, Securable, quoted, quoted_principal, same_privilege,
+    Assignment, PredictiveOptimization, Securable, Tag, quoted, quoted_principal, same_privilege,
 };
 use icebridge_model::after::NotDone;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -31,6 +32,51 @@ impl Governance {
         }
         self
     }
+}
+
+/// Columns whose tags are asked for at the same time.
+const COLUMNS_AT_ONCE: usize = 8;
+
+/// As the workspace tells it today. Tags are asked for only where they are wanted: each column's is a call.
+pub async fn read(client: &Client, table: &TableIdent, with_tags: bool) -> Result<Governance> {
+    let full_name = full_name(table);
+    let found = client.table(&full_name).await?.ok_or_else(|| {
+        Error::new(Code::TableNotFound, "Unity Catalog does not have this table, or does not show it").about(table)
+    })?;
+    let text = |comment: Option<String>| comment.filter(|text| !text.is_empty());
+    let own_tags = |tags: Option<Vec<Tag>>| -> BTreeMap<String, String> {
+        tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect()
+    };
+    let mut read = Governance { owner: found.owner, comment: text(found.comment), ..Governance::default() }
+        .with_grants(&client.permissions(Securable::Table, &full_name).await?);
+    for column in &found.columns {
+        if let Some(comment) = text(column.comment.clone()) {
+            read.column_comments.insert(column.name.clone(), comment);
+        }
+    }
+    if with_tags {
+        read.tags = own_tags(client.tags(Securable::Table, &full_name).await?);
+        let columns: Vec<String> = found.columns.iter().map(|column| column.name.clone()).collect();
+        let each = columns.into_iter().map({
+            let (client, full_name) = (client.clone(), full_name.clone());
+            move |column| {
+                let (client, full_name) = (client.clone(), full_name.clone());
+                async move { Ok::<_, Error>((client.column_tags(&full_name, &column).await?, column)) }
+            }
+        });
+        let mut tags = stream::iter(each).buffered(COLUMNS_AT_ONCE);
+        while let Some((tags, column)) = tags.try_next().await? {
+            let tags = own_tags(tags);
+            if !tags.is_empty() {
+                read.column_tags.insert(column, tags);
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn full_name(table: &TableIdent) -> String {
+    table.namespace.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join(".")
 }
 
 /// One thing to do.
@@ -163,7 +209,7 @@ pub async fn apply(
     let mut not_done = Vec::new();
     let needs_sql = actions.iter().any(|action| !matches!(action, Action::Grant { .. } | Action::Owner(_)));
     let warehouse = if needs_sql { warehouse::choose(client, named_warehouse).await? } else { None };
-    let full_name = table.namespace.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join(".");
+    let full_name = full_name(table);
     for action in actions {
         if cancel.is_cancelled() {
             return Err(super::patience::cancelled());

@@ -42,6 +42,8 @@ pub struct Order {
     /// it finds what was begun, and starts nothing twice.
     pub attempt: u32,
     pub tables: Vec<ClusterCopy>,
+    /// Targets that are not there, whatever an earlier attempt made: one that is done counts for nothing.
+    pub gone: BTreeSet<TableIdent>,
 }
 
 impl Engine {
@@ -132,7 +134,7 @@ impl Engine {
             Some(record) if record.is_open() => false,
             Some(record) => {
                 let done = record.result_of(&table.target).is_some_and(|result| result.end == CopyEnd::Done);
-                !done && record.attempt < order.attempt
+                (!done || order.gone.contains(&table.target)) && record.attempt < order.attempt
             }
         };
         let tables: Vec<ClusterCopy> = order.tables.iter().filter(wanted).cloned().collect();

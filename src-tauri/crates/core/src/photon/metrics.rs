@@ -3,10 +3,11 @@
 use super::observer::{FollowPace, Unobserved};
 use super::patience::{Patience, cancelled};
 use super::warehouse;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use icebridge_databricks::Client;
 use icebridge_databricks::unity::quoted;
 use icebridge_model::ident::split_parts;
-use icebridge_model::photon::ClusterResult;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::now;
 use tokio_util::sync::CancellationToken;
@@ -23,16 +24,41 @@ pub fn table_of(named: Option<&str>, target_catalog: &str) -> Result<TableIdent>
     }
 }
 
+/// What is told of a table.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    pub source: &'a TableIdent,
+    pub target: &'a TableIdent,
+    /// Of a cluster the statement, of the embedded engine the copy mode.
+    pub method: &'a str,
+    pub state: &'a str,
+    pub rows: Option<u64>,
+    pub milliseconds: Option<u64>,
+    pub run_id: Option<i64>,
+}
+
 const COLUMNS: &str = "plan_hash STRING, job STRING, source STRING, target STRING, method STRING, state STRING, \
     row_count BIGINT, milliseconds BIGINT, run_id STRING, recorded_at STRING";
 
 /// One row for (plan, table): a second call finds the first. A lost answer is looked after before the row is written again.
-pub async fn record(
+pub fn record<'a>(
+    client: &'a Client,
+    named_warehouse: Option<&'a str>,
+    table: &'a TableIdent,
+    of: (&'a str, &'a str),
+    row: &'a Row<'a>,
+    cancel: &'a CancellationToken,
+) -> BoxFuture<'a, Result<()>> {
+    // Boxed here, where the compiler can see that it may be sent to another thread.
+    write(client, named_warehouse, table, of, row, cancel).boxed()
+}
+
+async fn write(
     client: &Client,
     named_warehouse: Option<&str>,
     table: &TableIdent,
     (plan_hash, job): (&str, &str),
-    result: &ClusterResult,
+    row: &Row<'_>,
     cancel: &CancellationToken,
 ) -> Result<()> {
     let Some(warehouse) = warehouse::choose(client, named_warehouse).await? else {
@@ -47,25 +73,24 @@ pub async fn record(
     {
         warehouse::change(client, &warehouse, &sql, &[], true, cancel).await?;
     }
-    let (source, target) = (result.source.to_string(), result.target.to_string());
-    let end = serde_json::to_value(result.end).ok().and_then(|end| end.as_str().map(str::to_owned)).unwrap_or_default();
-    let run = result.run_id.map(|id| id.to_string()).unwrap_or_default();
+    let (source, target) = (row.source.to_string(), row.target.to_string());
+    let run = row.run_id.map(|id| id.to_string()).unwrap_or_default();
     let at = now();
     let values = [
         ("plan", plan_hash),
         ("job", job),
         ("source", source.as_str()),
         ("target", target.as_str()),
-        ("method", result.method.as_str()),
-        ("state", end.as_str()),
+        ("method", row.method),
+        ("state", row.state),
         ("run", run.as_str()),
         ("at", at.as_str()),
     ];
     let number = |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
     let insert = format!(
         "INSERT INTO {name} VALUES (:plan, :job, :source, :target, :method, :state, {}, {}, :run, :at)",
-        number(result.rows_done),
-        number(result.milliseconds)
+        number(row.rows),
+        number(row.milliseconds)
     );
     let there = format!("SELECT COUNT(*) AS n FROM {name} WHERE plan_hash = :plan AND target = :target");
     let pace = FollowPace::default();

@@ -12,6 +12,8 @@ pub const JOB_STARTED: &str = "job.started";
 pub const JOB_RESUMED: &str = "job.resumed";
 pub const JOB_ENDED: &str = "job.ended";
 pub const TABLE_STATE: &str = "table.state";
+/// Its body is an `AfterReport`: what followed the migration in Unity Catalog.
+pub const TABLE_AFTER: &str = "table.after";
 pub const TABLE_VALIDATED: &str = "table.validated";
 
 /// Body of `job.started` and `job.resumed`.

@@ -1,5 +1,6 @@
 //! One run: its lock, its tables side by side, its end.
 
+use super::clusters;
 use super::entry::{JOB_ENDED, JOB_RESUMED, JOB_STARTED, JobEnded, JobStarted, TableStep, body};
 use super::ground::{Ground, Lakehouse};
 use super::journey::Run;
@@ -9,6 +10,7 @@ use crate::Workspace;
 use crate::databricks::gate;
 use crate::limiter::CommitLimiter;
 use crate::workspace::now;
+use icebridge_databricks::Client;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{JobId, JobState, JobView, TableState};
 use icebridge_model::{Error, Result};
@@ -140,13 +142,22 @@ struct Opened {
     ground: Arc<dyn Ground>,
     source: Arc<dyn icebridge_lakehouse::Catalog>,
     target: Arc<dyn icebridge_lakehouse::TargetCatalog>,
+    client: Option<Client>,
 }
 
 impl Opened {
     async fn new(workspace: &Workspace, plan: &Plan, ground: Arc<dyn Ground>) -> Result<Self> {
         let source = ground.source(workspace, &plan.source).await?;
         let target = ground.target(workspace, &plan.target).await?;
-        Ok(Self { ground, source, target })
+        let client = ground.client(workspace, &plan.target).await?;
+        if client.is_none() && plan.tables.iter().any(|table| table.cluster.is_some()) {
+            return Err(Error::invalid(
+                "the plan gives tables to clusters, and the target is no catalog of a workspace",
+            )
+            .about(&plan.target)
+            .with_hint("Make the plan again."));
+        }
+        Ok(Self { ground, source, target, client })
     }
 }
 
@@ -161,6 +172,10 @@ async fn launch(
     let cancel = CancellationToken::new();
     let waiting: Vec<usize> =
         (0..plan.tables.len()).filter(|i| progress.get(*i).is_none_or(|p| p.state != TableState::Migrated)).collect();
+    let owed = match plan.settings.after {
+        Some(_) => (0..plan.tables.len()).filter(|i| progress.get(*i).is_some_and(Progress::is_owed)).collect(),
+        None => Vec::new(),
+    };
     let begun = waiting.iter().copied().filter(|i| progress.get(*i).is_some_and(|p| p.begun)).collect();
     let validations = workspace.store.validations(&record.job).await?;
     let tables = plan
@@ -168,7 +183,7 @@ async fn launch(
         .iter()
         .zip(&progress)
         .map(|(planned, progress)| {
-            let mut run = view::table_run(planned, progress, &validations);
+            let mut run = view::table_run(workspace, planned, progress, &validations);
             if run.state != TableState::Migrated {
                 (run.state, run.error) = (TableState::Queued, None);
             }
@@ -186,12 +201,15 @@ async fn launch(
         live: Arc::clone(&live),
         namespaces: Mutex::new(HashSet::new()),
         begun,
+        client: opened.client,
+        optimized: Mutex::default(),
+        metrics_turn: Mutex::default(),
         plan,
     };
     workspace.live.insert(Arc::clone(&live));
     live.emit_state(workspace, JobState::Running);
     let tenure = Tenure { _lock: lock, workspace: workspace.clone(), job: record.job.clone() };
-    let done = tokio::spawn(supervise(Arc::new(run), waiting, tenure));
+    let done = tokio::spawn(supervise(Arc::new(run), waiting, owed, tenure));
     Ok(JobHandle { job: record.job, cancel, done })
 }
 
@@ -208,10 +226,15 @@ impl Drop for Tenure {
     }
 }
 
-async fn supervise(run: Arc<Run>, waiting: Vec<usize>, tenure: Tenure) -> Result<JobView> {
+async fn supervise(run: Arc<Run>, waiting: Vec<usize>, owed: Vec<usize>, tenure: Tenure) -> Result<JobView> {
     let mut teller = JoinSet::new();
     teller.spawn(Arc::clone(&run.live).tell(run.workspace.clone()));
-    let broken = tables_side_by_side(&run, waiting).await;
+    let of_plan = |index: &usize| run.plan.tables.get(*index);
+    let (there, here): (Vec<usize>, Vec<usize>) =
+        waiting.into_iter().partition(|index| of_plan(index).is_some_and(|table| table.cluster.is_some()));
+    let (by_clusters, by_us, after) =
+        tokio::join!(clusters::travel(&run, there), tables_side_by_side(&run, here), follow_ups(&run, owed));
+    let broken = by_clusters.and(by_us).and(after);
     // Dropping the set ends the teller.
     drop(teller);
     run.live.emit_last_progress(&run.workspace);
@@ -239,6 +262,16 @@ async fn supervise(run: Arc<Run>, waiting: Vec<usize>, tenure: Tenure) -> Result
     let workspace = run.workspace.clone();
     drop(tenure);
     view::view(&workspace, &run.live.job).await
+}
+
+/// What an earlier process had left to do for tables that are migrated.
+async fn follow_ups(run: &Run, owed: Vec<usize>) -> Result<()> {
+    for index in owed {
+        if let Some(planned) = run.plan.tables.get(index) {
+            run.follow_up(index, planned).await?;
+        }
+    }
+    Ok(())
 }
 
 /// An error means that the journal could not be written; the other tables have finished all the same.

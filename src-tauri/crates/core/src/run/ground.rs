@@ -1,10 +1,13 @@
 //! What a run stands on: catalogs, copiers and the reader. One seam, so that tests can make each of them fail or die.
 
 use crate::Workspace;
+use crate::databricks::connect;
 use async_trait::async_trait;
+use icebridge_databricks::Client;
 use icebridge_lakehouse::copy::{self, Copier};
 use icebridge_lakehouse::{Catalog, Table, TargetCatalog, digest};
 use icebridge_model::Result;
+use icebridge_model::catalog::CatalogKind;
 use icebridge_model::plan::CopyMode;
 use icebridge_model::validation::Measurement;
 use std::fmt::Debug;
@@ -15,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 pub trait Ground: Debug + Send + Sync {
     async fn source(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>>;
     async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>>;
+    /// Of the workspace that the target is a catalog of; none for other targets.
+    async fn client(&self, workspace: &Workspace, target: &str) -> Result<Option<Client>>;
     fn copier(&self, mode: CopyMode) -> Box<dyn Copier>;
     async fn measure(
         &self,
@@ -37,6 +42,14 @@ impl Ground for Lakehouse {
 
     async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         workspace.open_target(name).await
+    }
+
+    async fn client(&self, workspace: &Workspace, target: &str) -> Result<Option<Client>> {
+        let spec = workspace.store.catalog(target).await?;
+        match spec.kind {
+            CatalogKind::Unity => connect::client(workspace, &spec.uri).await.map(Some),
+            _ => Ok(None),
+        }
     }
 
     fn copier(&self, mode: CopyMode) -> Box<dyn Copier> {

@@ -11,6 +11,7 @@ use crate::limiter::CommitLimiter;
 use crate::validate::{self, Measured, Pair};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use icebridge_databricks::Client;
 use icebridge_lakehouse::copy::{Copier, CopyTask, Observer};
 use icebridge_lakehouse::{Catalog, Table, TargetCatalog};
 use icebridge_model::plan::{Plan, PlannedTable};
@@ -37,14 +38,19 @@ pub(super) struct Run {
     pub namespaces: Mutex<HashSet<Vec<String>>>,
     /// Tables whose copy began before this process did.
     pub begun: HashSet<usize>,
+    /// Of the target's workspace, where it has one.
+    pub client: Option<Client>,
+    /// Statements about more than one table that are done.
+    pub optimized: Mutex<HashSet<String>>,
+    pub metrics_turn: Mutex<()>,
 }
 
 /// A table that is in the target.
-struct Landed {
-    table: Table,
-    outcome: CopyOutcome,
-    /// Its source as it was read before the commit; none if the commit is an earlier run's.
-    measured: Option<Measured>,
+pub(super) struct Landed {
+    pub table: Table,
+    pub outcome: CopyOutcome,
+    /// Its source as it was read before the commit; none if it was not read here, or the commit is an earlier run's.
+    pub measured: Option<Measured>,
 }
 
 impl Run {
@@ -52,9 +58,15 @@ impl Run {
     pub async fn travel(&self, index: usize) -> Result<()> {
         let Some(planned) = self.plan.tables.get(index) else { return Ok(()) };
         let error = match guarded(self.attempt(index, planned).boxed()).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error.about(&planned.source).or_usual_hint(),
+            Ok(()) => return self.follow_up(index, planned).await,
+            Err(error) => error,
         };
+        self.give_up(index, planned, error).await
+    }
+
+    /// Writes down why a table did not make it.
+    pub(super) async fn give_up(&self, index: usize, planned: &PlannedTable, error: Error) -> Result<()> {
+        let error = error.about(&planned.source).or_usual_hint();
         let mut step = if error.code == Code::Cancelled && self.live.cancel.is_cancelled() {
             TableStep::new(TableState::Cancelled, &planned.target)
                 .note("what was finished is kept: a resume, or another run of the same plan, goes on from there")
@@ -158,27 +170,37 @@ impl Run {
         Ok(Landed { table, outcome, measured: None })
     }
 
-    async fn save_outcome(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<()> {
+    pub(super) async fn save_outcome(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<()> {
         self.workspace.store.save_outcome(&self.live.job, &self.plan.hash, &planned.source, outcome).await
     }
 
-    async fn landed(&self, index: usize, planned: &PlannedTable, landed: &Landed, note: &str) -> Result<()> {
+    pub(super) async fn landed(&self, index: usize, planned: &PlannedTable, landed: &Landed, note: &str) -> Result<()> {
         let mut step = TableStep::new(TableState::Committed, &planned.target).outcome(&landed.outcome).note(note);
         step.target_snapshot_id = landed.table.metadata.current_snapshot_id;
         self.step(index, planned, step).await
     }
 
     async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: Landed) -> Result<()> {
+        let validation = self.compare(index, planned, source, landed).await?;
+        self.conclude(index, planned, validation).await
+    }
+
+    pub(super) async fn compare(
+        &self,
+        index: usize,
+        planned: &PlannedTable,
+        source: &Table,
+        landed: Landed,
+    ) -> Result<Validation> {
         self.not_cancelled()?;
         self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
         let Landed { table: target, outcome, measured } = &landed;
         let pair = Pair { planned, source, target, outcome, measured: measured.as_ref() };
-        let validation = guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await?;
-        self.conclude(index, planned, validation).await
+        guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await
     }
 
     /// Writes a validation down and lets it decide.
-    async fn conclude(&self, index: usize, planned: &PlannedTable, validation: Validation) -> Result<()> {
+    pub(super) async fn conclude(&self, index: usize, planned: &PlannedTable, validation: Validation) -> Result<()> {
         record_validation(&self.workspace, &self.live.job, &validation).await?;
         if let Some(table) = self.live.tables.get(index) {
             table.change(|run| run.validation = Some(validation.clone()));
@@ -240,7 +262,7 @@ impl Run {
         }
     }
 
-    async fn ensure_namespace(&self, planned: &PlannedTable) -> Result<()> {
+    pub(super) async fn ensure_namespace(&self, planned: &PlannedTable) -> Result<()> {
         let mut known = self.namespaces.lock().await;
         if !known.contains(&planned.target.namespace) {
             self.target.ensure_namespace(&planned.target.namespace).await.map_err(|e| e.about(&planned.target))?;
@@ -249,7 +271,7 @@ impl Run {
         Ok(())
     }
 
-    fn not_cancelled(&self) -> Result<()> {
+    pub(super) fn not_cancelled(&self) -> Result<()> {
         if self.live.cancel.is_cancelled() {
             return Err(Error::new(Code::Cancelled, "the run was cancelled"));
         }
@@ -293,7 +315,7 @@ impl Observer for Unobserved {
 }
 
 /// A panic is a defect of ours in one table: it becomes that table's error.
-async fn guarded<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
+pub(super) async fn guarded<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {

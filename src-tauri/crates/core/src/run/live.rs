@@ -65,6 +65,14 @@ impl LiveTable {
         self.rows.store(0, Ordering::Relaxed);
     }
 
+    /// What a cluster tells of a copy: rows, and by them a share of the bytes.
+    pub fn reached(&self, rows: u64, of: u64) {
+        let total = u128::from(lock(&self.run).bytes_total);
+        let share = (total * u128::from(rows.min(of))).checked_div(u128::from(of)).unwrap_or(0);
+        self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     pub fn snapshot(&self) -> TableRun {
         let mut run = lock(&self.run).clone();
         run.bytes_done = self.bytes.load(Ordering::Relaxed);

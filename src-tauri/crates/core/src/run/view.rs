@@ -1,12 +1,17 @@
 //! What a job looks like: its record and plan, and the journal folded into the state of each table.
 
-use super::entry::{TABLE_STATE, TableStep};
+use super::documents;
+use super::entry::{TABLE_AFTER, TABLE_STATE, TableStep};
 use crate::Workspace;
+use icebridge_model::after::AfterReport;
+use icebridge_model::journal::Entry;
+use icebridge_model::photon::ClusterView;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, JobState, JobSummary, JobView, TableRun, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::JobRecord;
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
 /// A table's way so far, folded from its entries.
@@ -19,11 +24,12 @@ pub(crate) struct Progress {
     pub landed: bool,
     pub error: Option<Error>,
     pub outcome: Option<CopyOutcome>,
+    pub after: Option<AfterReport>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { state: TableState::Queued, begun: false, landed: false, error: None, outcome: None }
+        Self { state: TableState::Queued, begun: false, landed: false, error: None, outcome: None, after: None }
     }
 }
 
@@ -43,18 +49,32 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Migrated, and what follows was not done, or not all of it.
+    pub fn is_owed(&self) -> bool {
+        self.state == TableState::Migrated && self.after.as_ref().is_none_or(|after| !after.not_done.is_empty())
+    }
+}
+
 /// In the plan's order.
 pub(crate) async fn progress_of(workspace: &Workspace, job: &str, plan: &Plan) -> Result<Vec<Progress>> {
     let mut by_table: HashMap<String, Progress> = HashMap::new();
     for entry in workspace.store.entries(job).await? {
         if entry.kind == TABLE_STATE {
             by_table.entry(entry.table.clone()).or_default().take(step_of(&entry)?);
+        } else if entry.kind == TABLE_AFTER {
+            let report: AfterReport = read(&entry)?;
+            by_table.entry(entry.table.clone()).or_default().after = Some(report);
         }
     }
     Ok(plan.tables.iter().map(|t| by_table.remove(&t.source.to_string()).unwrap_or_default()).collect())
 }
 
-fn step_of(entry: &icebridge_model::journal::Entry) -> Result<TableStep> {
+fn step_of(entry: &Entry) -> Result<TableStep> {
+    read(entry)
+}
+
+fn read<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
     serde_json::from_value(entry.body.clone()).map_err(|e| {
         Error::new(Code::StateBroken, "a journal entry cannot be understood")
             .about(format!("journal entry {}", entry.sequence))
@@ -165,14 +185,21 @@ async fn recorded(workspace: &Workspace, record: &JobRecord) -> Result<Vec<Table
         .tables
         .iter()
         .zip(&progress)
-        .map(|(planned, progress)| table_run(planned, progress, &validations))
+        .map(|(planned, progress)| table_run(workspace, planned, progress, &validations))
         .collect())
 }
 
-pub(super) fn table_run(planned: &PlannedTable, progress: &Progress, validations: &[Validation]) -> TableRun {
+pub(super) fn table_run(
+    workspace: &Workspace,
+    planned: &PlannedTable,
+    progress: &Progress,
+    validations: &[Validation],
+) -> TableRun {
     let find = |source: &TableIdent| validations.iter().find(|v| v.source == *source).cloned();
     let validation = find(&planned.source);
     let written = progress.outcome.as_ref().map_or(0, |o| if o.adopted { 0 } else { o.bytes_written });
+    let cluster = progress.outcome.as_ref().and_then(|outcome| outcome.cluster.as_deref());
+    let documents = cluster.and_then(|cluster| cluster.validation.as_ref());
     let landed = matches!(progress.state, TableState::Committed | TableState::Validating | TableState::Migrated);
     TableRun {
         source: planned.source.clone(),
@@ -187,8 +214,13 @@ pub(super) fn table_run(planned: &PlannedTable, progress: &Progress, validations
         validation,
         outcome: progress.outcome.clone(),
         engine: planned.engine(),
-        cluster: None,
-        documents: None,
-        after: None,
+        cluster: cluster.map(|cluster| ClusterView {
+            stage: "over".into(),
+            run_id: cluster.run_id,
+            run_page_url: cluster.run_page_url.clone(),
+            ..ClusterView::default()
+        }),
+        documents: documents.and_then(|told| documents::page(&workspace.state_dir, &told.docs)),
+        after: progress.after.clone(),
     }
 }

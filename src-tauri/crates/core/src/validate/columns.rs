@@ -14,12 +14,21 @@ struct Leaf<'a> {
     kind: String,
     required: bool,
     doc: Option<&'a str>,
+    /// Of the table itself, not inside of another field.
+    is_column: bool,
 }
 
-/// `ids_kept`: whether the copy has to have the source's field ids.
-pub(super) fn check(source: &Schema, target: &Schema, ids_kept: bool) -> Check {
+/// What the copy has to have of the source's fields besides names, types and comments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub ids: bool,
+    /// Of columns; inside of them it is always kept.
+    pub nullability: bool,
+}
+
+pub(super) fn check(source: &Schema, target: &Schema, kept: Kept) -> Check {
     let (from, to) = (leaves(source), leaves(target));
-    let differences = differences(&from, &to, ids_kept);
+    let differences = differences(&from, &to, kept);
     let mut detail = differences.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if differences.len() > SHOWN {
         detail += &format!("; and {} more", differences.len() - SHOWN);
@@ -34,7 +43,7 @@ pub(super) fn check(source: &Schema, target: &Schema, ids_kept: bool) -> Check {
     }
 }
 
-fn differences(source: &[Leaf], target: &[Leaf], ids_kept: bool) -> Vec<String> {
+fn differences(source: &[Leaf], target: &[Leaf], kept: Kept) -> Vec<String> {
     let mut found = Vec::new();
     let other: std::collections::HashMap<&str, &Leaf> = target.iter().map(|l| (l.path.as_str(), l)).collect();
     for leaf in source {
@@ -46,7 +55,7 @@ fn differences(source: &[Leaf], target: &[Leaf], ids_kept: bool) -> Vec<String> 
         if there.kind != leaf.kind {
             found.push(format!("{path} is {} in the source and {} in the target", leaf.kind, there.kind));
         }
-        if there.required != leaf.required {
+        if there.required != leaf.required && (kept.nullability || !leaf.is_column) {
             let word = |required| if required { "required" } else { "optional" };
             found.push(format!(
                 "{path} is {} in the source and {} in the target",
@@ -57,7 +66,7 @@ fn differences(source: &[Leaf], target: &[Leaf], ids_kept: bool) -> Vec<String> 
         if there.doc.unwrap_or_default() != leaf.doc.unwrap_or_default() {
             found.push(format!("{path} has another comment"));
         }
-        if ids_kept && there.id != leaf.id {
+        if kept.ids && there.id != leaf.id {
             found.push(format!("{path} has field id {} in the source and {} in the target", leaf.id, there.id));
         }
     }
@@ -82,34 +91,41 @@ fn fields<'a>(parent: &str, fields: &'a [Field], out: &mut Vec<Leaf<'a>>) {
         // A dot in a name must not look like a level.
         let name = icebridge_model::ident::join_parts(std::slice::from_ref(&field.name));
         let path = if parent.is_empty() { name } else { format!("{parent}.{name}") };
-        push(path, field.id, field.required, field.doc.as_deref(), &field.field_type, out);
+        let leaf = Leaf {
+            id: field.id,
+            kind: kind(&field.field_type),
+            required: field.required,
+            doc: field.doc.as_deref(),
+            is_column: parent.is_empty(),
+            path: path.clone(),
+        };
+        out.push(leaf);
+        inside(&path, &field.field_type, out);
     }
 }
 
-fn push<'a>(
-    path: String,
-    id: i32,
-    required: bool,
-    doc: Option<&'a str>,
-    field_type: &'a Type,
-    out: &mut Vec<Leaf<'a>>,
-) {
-    let kind = match field_type {
+fn kind(field_type: &Type) -> String {
+    match field_type {
         Type::Primitive(primitive) => primitive.to_string(),
         Type::Struct(_) => "struct".into(),
         Type::List(_) => "list".into(),
         Type::Map(_) => "map".into(),
+    }
+}
+
+fn inside<'a>(path: &str, field_type: &'a Type, out: &mut Vec<Leaf<'a>>) {
+    let mut part = |name: &str, id: i32, required: bool, of: &'a Type| {
+        let path = format!("{path}.{name}");
+        out.push(Leaf { path: path.clone(), id, kind: kind(of), required, doc: None, is_column: false });
+        inside(&path, of, out);
     };
-    out.push(Leaf { path: path.clone(), id, kind, required, doc });
     match field_type {
         Type::Primitive(_) => {}
-        Type::Struct(inner) => fields(&path, inner, out),
-        Type::List(list) => {
-            push(format!("{path}.element"), list.element_id, list.element_required, None, &list.element, out)
-        }
+        Type::Struct(within) => fields(path, within, out),
+        Type::List(list) => part("element", list.element_id, list.element_required, &list.element),
         Type::Map(map) => {
-            push(format!("{path}.key"), map.key_id, true, None, &map.key, out);
-            push(format!("{path}.value"), map.value_id, map.value_required, None, &map.value, out);
+            part("key", map.key_id, true, &map.key);
+            part("value", map.value_id, map.value_required, &map.value);
         }
     }
 }
@@ -118,6 +134,8 @@ fn push<'a>(
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    const WHOLE: Kept = Kept { ids: true, nullability: true };
 
     fn schema(edit: impl FnOnce(&mut Value)) -> Schema {
         let mut json = json!({"schema-id": 0, "fields": [
@@ -131,7 +149,7 @@ mod tests {
     #[test]
     fn every_difference_at_every_depth_is_named() {
         let source = schema(|_| {});
-        assert!(check(&source, &schema(|_| {}), true).passed);
+        assert!(check(&source, &schema(|_| {}), WHOLE).passed);
         let cases: [(&str, &dyn Fn(&mut Value)); 7] = [
             ("id is long in the source and int in the target", &|s| s["fields"][0]["type"] = json!("int")),
             ("id is required in the source and optional in the target", &|s| s["fields"][0]["required"] = json!(false)),
@@ -151,7 +169,7 @@ mod tests {
             }),
         ];
         for (expected, edit) in cases {
-            let found = check(&source, &schema(edit), true);
+            let found = check(&source, &schema(edit), WHOLE);
             assert_eq!((found.passed, found.detail.as_str()), (false, expected));
         }
     }
@@ -159,7 +177,16 @@ mod tests {
     #[test]
     fn a_rewrite_may_have_field_ids_of_its_own() {
         let other = schema(|s| s["fields"][0]["id"] = json!(99));
-        assert!(check(&schema(|_| {}), &other, false).passed);
-        assert!(!check(&schema(|_| {}), &other, true).passed);
+        assert!(check(&schema(|_| {}), &other, Kept { ids: false, ..WHOLE }).passed);
+        assert!(!check(&schema(|_| {}), &other, WHOLE).passed);
+    }
+
+    #[test]
+    fn not_null_may_be_lost_by_columns_alone() {
+        let loose = Kept { nullability: false, ..WHOLE };
+        let column = schema(|s| s["fields"][0]["required"] = json!(false));
+        assert!(check(&schema(|_| {}), &column, loose).passed);
+        let element = schema(|s| s["fields"][1]["type"]["element-required"] = json!(false));
+        assert!(!check(&schema(|_| {}), &element, loose).passed);
     }
 }

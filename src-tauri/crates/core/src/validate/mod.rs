@@ -5,6 +5,7 @@
 
 mod again;
 mod bytes;
+pub(crate) mod cluster;
 mod columns;
 
 pub use again::again;
@@ -14,6 +15,7 @@ pub(crate) use again::again_on;
 use crate::run::Ground;
 use crate::workspace::now;
 use icebridge_lakehouse::Table;
+use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel, Validation};
@@ -126,8 +128,12 @@ async fn compare(
     let checks = &mut validation.checks;
     let source_schema = pair.source.metadata.read_schema(pair.planned.snapshot_id);
     let target_schema = pair.target.metadata.read_schema(validation.target_snapshot_id);
-    let ids_kept = pair.planned.mode != CopyMode::Rewrite;
-    checks.push(columns::check(source_schema, target_schema, ids_kept));
+    let kept = columns::Kept {
+        ids: pair.planned.mode != CopyMode::Rewrite,
+        // That one statement does not keep NOT NULL was accepted as a loss.
+        nullability: pair.planned.cluster.as_ref().is_none_or(|copy| copy.method != ClusterMethod::Ctas),
+    };
+    checks.push(columns::check(source_schema, target_schema, kept));
 
     let source = async {
         match pair.measured {

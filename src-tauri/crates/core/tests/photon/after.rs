@@ -106,7 +106,16 @@ async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
     ground.fault("/api/2.0/sql/statements", "lost", 3, json!({"skip": 3})).await;
     for _ in 0..2 {
         for result in &results {
-            metrics::record(&client, None, &table, (PLAN, "job-1"), result, &cancel).await.unwrap();
+            let row = metrics::Row {
+                source: &result.source,
+                target: &result.target,
+                method: result.method.as_str(),
+                state: "migrated",
+                rows: result.rows_done,
+                milliseconds: result.milliseconds,
+                run_id: result.run_id,
+            };
+            metrics::record(&client, None, &table, (PLAN, "job-1"), &row, &cancel).await.unwrap();
         }
     }
     let warehouse = client.warehouses().await.unwrap()[0].id.clone();

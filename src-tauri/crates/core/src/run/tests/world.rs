@@ -305,6 +305,9 @@ impl Ground for LakeGround {
     async fn target(&self, _workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         Ok(Arc::new(Target { lake: Arc::clone(&self.0), spec: spec(name, Role::Target) }))
     }
+    async fn client(&self, _workspace: &Workspace, _target: &str) -> Result<Option<icebridge_databricks::Client>> {
+        Ok(None)
+    }
     fn copier(&self, _mode: CopyMode) -> Box<dyn Copier> {
         Box::new(FileCopier(Arc::clone(&self.0)))
     }

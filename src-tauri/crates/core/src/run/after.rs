@@ -1,0 +1,176 @@
+//! What follows a table's migration in Unity Catalog, as the plan's settings want it: governance, upkeep, metrics.
+//!
+//! The table is migrated already, and stays so: what could not be done is told with its statement, and tried again by a
+//! resume. Each part may be repeated without harm, so that a kill in the middle costs nothing.
+
+use super::entry::{TABLE_AFTER, body};
+use super::journey::Run;
+use crate::photon::after::{self, Governance};
+use crate::photon::metrics;
+use icebridge_databricks::Client;
+use icebridge_databricks::optimization::{self, Level};
+use icebridge_databricks::unity::PredictiveOptimization;
+use icebridge_model::after::{AfterReport, AfterSettings, NotDone, OptimizationLevel, OptimizationSetting};
+use icebridge_model::catalog::{CatalogKind, CatalogSpec};
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::run::TableState;
+use icebridge_model::{Code, Error, Result, TableIdent};
+
+impl Run {
+    /// An error means that the journal cannot be written, or that the run was cancelled.
+    pub(super) async fn follow_up(&self, index: usize, planned: &PlannedTable) -> Result<()> {
+        let (Some(settings), Some(client)) = (&self.plan.settings.after, &self.client) else { return Ok(()) };
+        let report = match self.after(index, planned, settings, client).await {
+            Ok(report) => report,
+            // Left for a resume, which sees that there is no report.
+            Err(error) if error.code == Code::Cancelled => return Ok(()),
+            Err(error) => {
+                let statement = format!("-- what follows the migration of {}", planned.target);
+                AfterReport { done: Vec::new(), not_done: vec![NotDone { statement, error: error.or_usual_hint() }] }
+            }
+        };
+        let source = planned.source.to_string();
+        self.workspace.store.append(&self.live.job, &source, TABLE_AFTER, body(&report)?).await?;
+        if let Some(table) = self.live.tables.get(index) {
+            table.change(|run| run.after = Some(report));
+        }
+        self.live.emit_table(&self.workspace, index);
+        Ok(())
+    }
+
+    async fn after(
+        &self,
+        index: usize,
+        planned: &PlannedTable,
+        settings: &AfterSettings,
+        client: &Client,
+    ) -> Result<AfterReport> {
+        let spec = self.workspace.store.catalog(&self.plan.target).await?;
+        let target = within(&spec.warehouse, &planned.target);
+        let mut report = AfterReport::default();
+        // Metrics before the owner is changed: afterwards the catalog may be closed to us.
+        if settings.metrics {
+            let done = self.metrics(index, planned, settings, client, &spec).await;
+            put(&mut report, "INSERT INTO the table of metrics".into(), done)?;
+        }
+        if let Some(choice) = &settings.predictive_optimization {
+            self.optimize(choice.level, choice.setting, settings, client, &target, &mut report).await?;
+        }
+        if settings.carries()
+            && let Some(source) = self.in_unity_catalog(planned, &spec).await?
+        {
+            let warehouse = settings.warehouse.as_deref();
+            let own = after::read(client, &source, settings.tags).await?;
+            let there = after::read(client, &target, settings.tags).await?;
+            let actions = after::difference(&wanted(own, settings), &there, &settings.principals);
+            let not_done = after::apply(client, warehouse, &target, &actions, &self.live.cancel).await?;
+            let failed = |statement: &String| not_done.iter().any(|one| one.statement == *statement);
+            let statements = actions.iter().map(|action| action.statement(&target));
+            report.done.extend(statements.filter(|statement| !failed(statement)));
+            report.not_done.extend(not_done.into_iter().map(|one| NotDone { error: one.error.or_usual_hint(), ..one }));
+        }
+        Ok(report)
+    }
+
+    /// The source's table as Unity Catalog has it, if it does.
+    async fn in_unity_catalog(&self, planned: &PlannedTable, target: &CatalogSpec) -> Result<Option<TableIdent>> {
+        if let Some(cluster) = &planned.cluster {
+            return Ok(Some(cluster.source.clone()));
+        }
+        let source = self.workspace.store.catalog(&self.plan.source).await?;
+        let same = source.kind == CatalogKind::Unity && source.uri == target.uri;
+        let told = self.plan.settings.photon.as_ref().and_then(|photon| photon.source_catalog.as_ref());
+        Ok(told.or(same.then_some(&source.warehouse)).map(|catalog| within(catalog, &planned.source)))
+    }
+
+    async fn optimize(
+        &self,
+        level: OptimizationLevel,
+        setting: OptimizationSetting,
+        settings: &AfterSettings,
+        client: &Client,
+        target: &TableIdent,
+        report: &mut AfterReport,
+    ) -> Result<()> {
+        let [catalog, schema] = target.namespace.as_slice() else { return Ok(()) };
+        let (catalog, schema) = (catalog.clone(), schema.clone());
+        let level = match level {
+            OptimizationLevel::Catalog => Level::Catalog(catalog),
+            OptimizationLevel::Schema => Level::Schema { catalog, schema },
+            OptimizationLevel::Table => Level::Table { catalog, schema, table: target.name.clone() },
+        };
+        let wanted = match setting {
+            OptimizationSetting::Enable => PredictiveOptimization::Enable,
+            OptimizationSetting::Disable => PredictiveOptimization::Disable,
+            OptimizationSetting::Inherit => PredictiveOptimization::Inherit,
+        };
+        let statement = optimization::statement(&level, &wanted)?;
+        // Of a catalog or a schema, once a run is enough.
+        let mut optimized = self.optimized.lock().await;
+        if optimized.contains(&statement) {
+            return Ok(());
+        }
+        let done = after::optimize(client, settings.warehouse.as_deref(), &level, &wanted, &self.live.cancel).await;
+        if done.is_ok() {
+            optimized.insert(statement.clone());
+        }
+        put(report, statement, done)
+    }
+
+    async fn metrics(
+        &self,
+        index: usize,
+        planned: &PlannedTable,
+        settings: &AfterSettings,
+        client: &Client,
+        target: &CatalogSpec,
+    ) -> Result<()> {
+        let table = metrics::table_of(settings.metrics_table.as_deref(), &target.warehouse)?;
+        let known = self.live.tables.get(index).map(|table| table.snapshot());
+        let outcome = known.as_ref().and_then(|run| run.outcome.as_ref());
+        let cluster = outcome.and_then(|outcome| outcome.cluster.as_deref());
+        let row = metrics::Row {
+            source: &planned.source,
+            target: &planned.target,
+            method: cluster.map_or(planned.mode.as_str(), |cluster| cluster.method.as_str()),
+            state: TableState::Migrated.as_str(),
+            rows: known.as_ref().and_then(|run| run.validation.as_ref()).map(|validation| validation.rows),
+            milliseconds: cluster.and_then(|cluster| cluster.milliseconds),
+            run_id: cluster.and_then(|cluster| cluster.run_id),
+        };
+        let of = (self.plan.hash.as_str(), self.live.job.as_str());
+        // One at a time: each looks whether the schema and the table are there.
+        let _turn = self.metrics_turn.lock().await;
+        metrics::record(client, settings.warehouse.as_deref(), &table, of, &row, &self.live.cancel).await
+    }
+}
+
+fn within(catalog: &str, table: &TableIdent) -> TableIdent {
+    TableIdent::new(std::iter::once(catalog.to_string()).chain(table.namespace.iter().cloned()), table.name.clone())
+}
+
+fn wanted(own: Governance, settings: &AfterSettings) -> Governance {
+    let mut wanted = Governance::default();
+    if settings.comments {
+        (wanted.comment, wanted.column_comments) = (own.comment, own.column_comments);
+    }
+    if settings.tags {
+        (wanted.tags, wanted.column_tags) = (own.tags, own.column_tags);
+    }
+    if settings.grants {
+        wanted.grants = own.grants;
+    }
+    if settings.owner {
+        wanted.owner = own.owner;
+    }
+    wanted
+}
+
+fn put(report: &mut AfterReport, statement: String, done: Result<()>) -> Result<()> {
+    match done {
+        Ok(()) => report.done.push(statement),
+        Err(error) if error.code == Code::Cancelled => return Err(error),
+        Err(error) => report.not_done.push(NotDone { statement, error: Error::or_usual_hint(error) }),
+    }
+    Ok(())
+}
