@@ -4,7 +4,7 @@ use crate::run::FileSum;
 use crate::validation::ProofLevel;
 use serde::{Deserialize, Serialize};
 
-pub const BUNDLE_VERSION: u32 = 1;
+pub const BUNDLE_VERSION: u32 = 2;
 
 /// `manifest.json`, the last file written: it names every other file with its SHA-256.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,9 @@
 //! The files of a bundle that are not written elsewhere: one a table, and the environment.
 
 use crate::run::entry::{
-    JOB_ENDED, JOB_STARTED, JobEnded, JobStarted, SumOfSums, TABLE_STATE, TABLE_VALIDATED, TableStep,
+    JOB_ENDED, JOB_STARTED, JobEnded, JobStarted, SumOfSums, TABLE_AFTER, TABLE_STATE, TABLE_VALIDATED, TableStep,
 };
+use icebridge_model::after::AfterReport;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::journal::Entry;
 use icebridge_model::plan::{Plan, PlannedTable, Settings};
@@ -22,6 +23,9 @@ pub(crate) struct TableEvidence {
     pub error: Option<Error>,
     pub outcome: Option<CopyOutcome>,
     pub validation: Option<Validation>,
+    /// What followed in Unity Catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<AfterReport>,
 }
 
 impl TableEvidence {
@@ -65,6 +69,7 @@ pub(crate) struct TableStory {
     pub outcome: Option<CopyOutcome>,
     pub checksums: Option<SumOfSums>,
     pub validation: Option<Value>,
+    pub after: Option<AfterReport>,
     /// The validation came after the last commit.
     pub validated_since: bool,
 }
@@ -94,6 +99,10 @@ impl JobStory {
                 let table = self.tables.entry(entry.table.clone()).or_default();
                 table.validation = entry.body.get("validation").cloned();
                 table.validated_since = true;
+            }
+            TABLE_AFTER => {
+                let table = self.tables.entry(entry.table.clone()).or_default();
+                table.after = Some(read(entry)?);
             }
             _ => {}
         }

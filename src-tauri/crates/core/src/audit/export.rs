@@ -183,6 +183,7 @@ fn evidence(
         error: told.error,
         outcome,
         validation: validations.iter().find(|v| v.source == planned.source).cloned(),
+        after: told.after,
     })
 }
 

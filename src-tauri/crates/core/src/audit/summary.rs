@@ -4,7 +4,7 @@
 //! proved. So the words below belong to the bundle's version: whoever changes them raises `BUNDLE_VERSION`.
 
 use super::evidence::{JobStory, TableEvidence, losses, lowest_proof, migrated};
-use icebridge_model::plan::Plan;
+use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
 use std::fmt::Write;
@@ -135,6 +135,11 @@ fn blocks(told: &Told<'_>) -> Vec<Block> {
         blocks.push(Block::Heading("Not migrated"));
         blocks.push(Block::Grid(vec!["Source", "Code", "Why", "What to do"], failed));
     }
+    let followed: Vec<Vec<String>> = told.tables.iter().flat_map(after).collect();
+    if !followed.is_empty() {
+        blocks.push(Block::Heading("Done in Unity Catalog afterwards"));
+        blocks.push(Block::Grid(vec!["Source", "Statement", "Result"], followed));
+    }
     if !told.plan.left_out.is_empty() {
         let rows = told.plan.left_out.iter();
         let rows = rows.map(|l| vec![l.source.to_string(), l.codes.join(", "), l.reason.clone()]).collect();
@@ -194,6 +199,16 @@ fn facts(told: &Told<'_>) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Job", told.job.to_string())];
     if let Some(started) = &story.started {
         facts.push(("Started", format!("{} by {}", story.started_at, started.by)));
+        if let Some(gate) = &started.gate {
+            let open = format!(
+                "open at {} ({}) for {}: {}",
+                gate.workspace,
+                gate.host,
+                gate.principal,
+                gate.schemas.join(", ")
+            );
+            facts.push(("Governance gate", open));
+        }
         facts.push(("Program", format!("IceBridge {}", started.product_version)));
     }
     match &story.ended {
@@ -212,11 +227,27 @@ fn row(table: &TableEvidence) -> Vec<String> {
     vec![
         table.planned.source.to_string(),
         table.planned.target.to_string(),
-        table.planned.mode.as_str().to_string(),
+        match &table.planned.cluster {
+            Some(cluster) => format!("a Photon cluster, {}", cluster.method.as_str()),
+            None => table.planned.mode.as_str().to_string(),
+        },
         table.state.as_str().to_string(),
-        table.proof().as_str().to_string(),
+        match table.validation.as_ref().map(|v| v.read_by) {
+            Some(EngineKind::Photon) => format!("{} (read by a cluster)", table.proof().as_str()),
+            _ => table.proof().as_str().to_string(),
+        },
         table.validation.as_ref().map(|v| v.rows.to_string()).unwrap_or_default(),
     ]
+}
+
+fn after(table: &TableEvidence) -> Vec<Vec<String>> {
+    let Some(after) = &table.after else { return Vec::new() };
+    let source = || table.planned.source.to_string();
+    let done = after.done.iter().map(|statement| vec![source(), statement.clone(), "done".into()]);
+    let left = after.not_done.iter().map(|left| {
+        vec![source(), left.statement.clone(), format!("not done: {} {}", left.error.code, left.error.message)]
+    });
+    done.chain(left).collect()
 }
 
 fn reason(table: &TableEvidence) -> Vec<String> {

@@ -54,6 +54,7 @@ fn in_journal(_planned: &PlannedTable, told: &TableStory, evidence: &TableEviden
     let checksums = evidence.outcome.as_ref().map(|o| o.checksums.as_slice()).unwrap_or_default();
     let sums = (!checksums.is_empty()).then(|| SumOfSums::of(checksums));
     ensure(sums == told.checksums, "the checksums are not those that the journal vouches for")?;
+    ensure(evidence.after == told.after, "the journal has another account of what followed")?;
     let validation = evidence.validation.as_ref().map(body).transpose().map_err(|e| e.to_string())?;
     let agrees = match (&validation, &told.validation) {
         (None, None) => true,

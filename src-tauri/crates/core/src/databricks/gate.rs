@@ -5,8 +5,19 @@ use crate::Workspace;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::databricks::{Gate, GateRequest, SchemaName};
 use icebridge_model::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// An open gate, for the record of those who went through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatePassed {
+    pub workspace: String,
+    pub host: String,
+    /// For whom it is open.
+    pub principal: String,
+    pub schemas: Vec<String>,
+}
 
 /// Nothing goes to a catalog of Unity Catalog whose gate is not open for every schema it shall go to. Other targets have
 /// no gate.
@@ -14,12 +25,12 @@ pub(crate) async fn pass(
     workspace: &Workspace,
     target: &str,
     schemas: impl IntoIterator<Item = &Vec<String>>,
-) -> Result<()> {
+) -> Result<Option<GatePassed>> {
     let spec = match workspace.store.catalog(target).await {
         Ok(spec) if spec.kind == CatalogKind::Unity => spec,
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(None),
         // Whoever opens source and target names all that is not there.
-        Err(error) if error.code == Code::CatalogNotFound => return Ok(()),
+        Err(error) if error.code == Code::CatalogNotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     // A namespace of several levels is no schema: a finding says so.
@@ -27,7 +38,10 @@ pub(crate) async fn pass(
     let targets =
         schemas.into_iter().map(|schema| SchemaName { catalog: spec.warehouse.clone(), schema: schema.clone() });
     let request = GateRequest { workspace: spec.uri.clone(), targets: targets.collect() };
-    check(workspace, &request).await?.pass()
+    let gate = check(workspace, &request).await?;
+    gate.pass()?;
+    let schemas = request.targets.iter().map(|target| format!("{}.{}", target.catalog, target.schema)).collect();
+    Ok(Some(GatePassed { workspace: request.workspace, host: gate.host, principal: gate.principal, schemas }))
 }
 
 pub async fn check(workspace: &Workspace, request: &GateRequest) -> Result<Gate> {

@@ -1,5 +1,6 @@
 //! What a run writes into the journal. These shapes are part of the audit bundle's format: fields are added, never changed.
 
+use crate::databricks::gate::GatePassed;
 use icebridge_lakehouse::catalog::Publication;
 use icebridge_model::journal::canonical;
 use icebridge_model::run::{CopyOutcome, FileSum, JobState, TableState};
@@ -26,6 +27,9 @@ pub struct JobStarted {
     /// The operating system's name of who started it.
     pub by: String,
     pub product_version: String,
+    /// Of a target that has one: asked just before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GatePassed>,
 }
 
 /// Body of `job.ended`.

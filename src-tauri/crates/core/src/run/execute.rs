@@ -7,7 +7,7 @@ use super::journey::Run;
 use super::live::{LiveJob, LiveTable};
 use super::view::{self, Progress};
 use crate::Workspace;
-use crate::databricks::gate;
+use crate::databricks::gate::{self, GatePassed};
 use crate::limiter::CommitLimiter;
 use crate::workspace::now;
 use icebridge_databricks::Client;
@@ -55,24 +55,29 @@ impl JobHandle {
 /// Starts a run of a plan. Tables that an earlier run of the same plan migrated are found in the target, validated again
 /// and left as they are.
 pub async fn start(workspace: &Workspace, plan_text: &str) -> Result<JobHandle> {
-    pass_gate(workspace, &Plan::from_text(plan_text)?).await?;
-    start_on(workspace, plan_text, Arc::new(Lakehouse)).await
+    let gate = pass_gate(workspace, &Plan::from_text(plan_text)?).await?;
+    start_on(workspace, plan_text, Arc::new(Lakehouse), gate).await
 }
 
 /// Goes on with a job (empty: the latest): migrated tables stay, all others are tried again.
 pub async fn resume(workspace: &Workspace, job: &str) -> Result<JobHandle> {
     let record = view::find_job(workspace, job).await?;
     let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    pass_gate(workspace, &plan).await?;
-    resume_on(workspace, &record.job, Arc::new(Lakehouse)).await
+    let gate = pass_gate(workspace, &plan).await?;
+    resume_on(workspace, &record.job, Arc::new(Lakehouse), gate).await
 }
 
 /// Asked at every start: a right may have been taken back since the plan was made.
-async fn pass_gate(workspace: &Workspace, plan: &Plan) -> Result<()> {
+async fn pass_gate(workspace: &Workspace, plan: &Plan) -> Result<Option<GatePassed>> {
     gate::pass(workspace, &plan.target, plan.tables.iter().map(|table| &table.target.namespace)).await
 }
 
-pub(super) async fn start_on(workspace: &Workspace, plan_text: &str, ground: Arc<dyn Ground>) -> Result<JobHandle> {
+pub(super) async fn start_on(
+    workspace: &Workspace,
+    plan_text: &str,
+    ground: Arc<dyn Ground>,
+    gate: Option<GatePassed>,
+) -> Result<JobHandle> {
     let plan = Plan::from_text(plan_text)?;
     check(&plan)?;
     let lock = workspace.store.lock().await?;
@@ -89,19 +94,24 @@ pub(super) async fn start_on(workspace: &Workspace, plan_text: &str, ground: Arc
         ended_at: None,
     };
     workspace.store.create_job(&record).await?;
-    workspace.store.append(&record.job, "", JOB_STARTED, body(&started(&plan))?).await?;
+    workspace.store.append(&record.job, "", JOB_STARTED, body(&started(&plan, gate))?).await?;
     let progress = plan.tables.iter().map(|_| Progress::default()).collect();
     launch(workspace, lock, opened, plan, record, progress).await
 }
 
-pub(super) async fn resume_on(workspace: &Workspace, job: &str, ground: Arc<dyn Ground>) -> Result<JobHandle> {
+pub(super) async fn resume_on(
+    workspace: &Workspace,
+    job: &str,
+    ground: Arc<dyn Ground>,
+    gate: Option<GatePassed>,
+) -> Result<JobHandle> {
     let lock = workspace.store.lock().await?;
     let record = view::find_job(workspace, job).await?;
     let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
     let opened = Opened::new(workspace, &plan, ground).await?;
     workspace.store.mark_interrupted(&record.job).await?;
     let progress = view::progress_of(workspace, &record.job, &plan).await?;
-    workspace.store.append(&record.job, "", JOB_RESUMED, body(&started(&plan))?).await?;
+    workspace.store.append(&record.job, "", JOB_RESUMED, body(&started(&plan, gate))?).await?;
     workspace.store.set_job_state(&record.job, JobState::Running, None).await?;
     launch(workspace, lock, opened, plan, record, progress).await
 }
@@ -125,7 +135,7 @@ fn check(plan: &Plan) -> Result<()> {
     }
 }
 
-fn started(plan: &Plan) -> JobStarted {
+fn started(plan: &Plan, gate: Option<GatePassed>) -> JobStarted {
     let by = ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     JobStarted {
         plan_hash: plan.hash.clone(),
@@ -134,6 +144,7 @@ fn started(plan: &Plan) -> JobStarted {
         tables: plan.tables.len(),
         by: by.unwrap_or_else(|| "unknown".to_string()),
         product_version: env!("CARGO_PKG_VERSION").to_string(),
+        gate,
     }
 }
 

@@ -121,13 +121,13 @@ impl World {
     }
 
     pub async fn start(&self, plan: &Plan) -> Result<JobHandle> {
-        let handle = run::execute::start_on(&self.workspace, &plan.to_text().unwrap(), self.ground()).await?;
+        let handle = run::execute::start_on(&self.workspace, &plan.to_text().unwrap(), self.ground(), None).await?;
         *self.lake.cancel.lock().unwrap() = Some(handle.token());
         Ok(handle)
     }
 
     pub async fn resume(&self) -> Result<JobHandle> {
-        let handle = run::execute::resume_on(&self.workspace, "", self.ground()).await?;
+        let handle = run::execute::resume_on(&self.workspace, "", self.ground(), None).await?;
         *self.lake.cancel.lock().unwrap() = Some(handle.token());
         Ok(handle)
     }

@@ -71,18 +71,13 @@ pub(super) fn updates(metadata: &Value, uuid: Option<&str>) -> Result<Vec<Value>
 /// The body of a staging request: the same table without its snapshot.
 pub(super) fn staging(name: &str, draft: &Value, location: Option<&str>) -> Result<Value> {
     let schema = element(draft, "schemas", "schema-id", &draft["current-schema-id"])?;
-    let mut properties = draft["properties"].as_object().cloned().unwrap_or_default();
-    if let Some(version) = draft["format-version"].as_i64() {
-        properties.insert("format-version".into(), json!(version.to_string()));
-    }
+    // The place is all that is asked for. Properties and sort order come with the commit, as far as the target takes them; a
+    // server that manages such things itself refuses the source's. Nobody stages a table of version 1 any more.
+    let version = draft["format-version"].as_i64().unwrap_or(2).max(2);
+    let properties = json!({"format-version": version.to_string()});
     let mut body = json!({"name": name, "schema": schema, "stage-create": true, "properties": properties});
     if let Ok(spec) = element(draft, "partition-specs", "spec-id", &draft["default-spec-id"]) {
         body["partition-spec"] = spec.clone();
-    }
-    if let Ok(order) = element(draft, "sort-orders", "order-id", &draft["default-sort-order-id"])
-        && order["fields"].as_array().is_some_and(|fields| !fields.is_empty())
-    {
-        body["write-order"] = order.clone();
     }
     if let Some(location) = location {
         body["location"] = json!(location);
