@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue, ResourceDoe
 from databricks.sdk.service import compute, jobs, workspace
 from databricks.sdk.service.sql import StatementParameterListItem
 
+from tests.harness.clusters import iceberg_jar
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 pytest_plugins = ["tests.harness.sandbox"]
@@ -431,19 +431,6 @@ def test_a_sandbox_without_python_says_so() -> None:
         run = wait(client, client.jobs.submit(tasks=[task(file)]).run_id)
         assert end(run)[0] == "CLUSTER_ERROR"
         assert "--python" in ((run.tasks and run.tasks[0].state and run.tasks[0].state.state_message) or "")
-
-
-def iceberg_jar() -> Path | None:
-    """Iceberg's runtime for Spark, if the cache has it and this Python has PySpark."""
-    try:
-        import pyspark
-    except ImportError:
-        return None
-    cache = os.environ.get("ICEBRIDGE_CACHE")
-    # Each minor version of Spark has a jar of its own.
-    version = ".".join(pyspark.__version__.split(".")[:2])
-    found = sorted(Path(cache).glob(f"ivy/jars/*iceberg-spark-runtime-{version}_2.13*.jar")) if cache else []
-    return found[0] if found else None
 
 
 def test_a_spark_job_makes_a_table_that_unity_catalog_then_has() -> None:

@@ -13,7 +13,7 @@ import pytest
 from databricks.sdk.service import jobs
 
 from tests.harness.cli import Icebridge
-from tests.harness.route import Route, connect
+from tests.harness.route import Job, Route, connect
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 VOLUME = "/Volumes/main/default/icebridge"
@@ -22,14 +22,14 @@ SEED = """
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 spark.sql("CREATE NAMESPACE IF NOT EXISTS glue_lake.shop")
-spark.sql('''CREATE TABLE glue_lake.shop.orders (id BIGINT NOT NULL COMMENT 'the number', customer STRING, amount DECIMAL(12, 2),
-    at TIMESTAMP_NTZ, tags ARRAY<STRING>) USING iceberg COMMENT 'all orders' ''')
-spark.sql('''INSERT INTO glue_lake.shop.orders SELECT id, CASE WHEN id % 7 = 0 THEN NULL ELSE concat('c', id % 13) END,
-    CAST(id * 1.25 AS DECIMAL(12, 2)), timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)), array('a', concat('t', id))
-    FROM range(1000)''')
+spark.sql('''CREATE TABLE glue_lake.shop.orders (id BIGINT NOT NULL COMMENT 'the number', customer STRING,
+    amount DECIMAL(12, 2), at TIMESTAMP_NTZ, tags ARRAY<STRING>) USING iceberg COMMENT 'all orders' ''')
+spark.sql('''INSERT INTO glue_lake.shop.orders
+    SELECT id, CASE WHEN id % 7 = 0 THEN NULL ELSE concat('c', id % 13) END, CAST(id * 1.25 AS DECIMAL(12, 2)),
+    timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)), array('a', concat('t', id)) FROM range(1000)''')
 spark.sql('''CREATE TABLE glue_lake.shop.daily (id BIGINT, at TIMESTAMP_NTZ) USING iceberg PARTITIONED BY (days(at))''')
-spark.sql('''INSERT INTO glue_lake.shop.daily SELECT id, timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT))
-    FROM range(30)''')
+spark.sql('''INSERT INTO glue_lake.shop.daily
+    SELECT id, timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)) FROM range(30)''')
 spark.sql('''CREATE TABLE glue_lake.shop.corrected (id BIGINT, note STRING) USING iceberg
     TBLPROPERTIES ('format-version' = '2', 'write.delete.mode' = 'merge-on-read')''')
 spark.sql("INSERT INTO glue_lake.shop.corrected SELECT id, concat('n', id) FROM range(100)")
@@ -74,7 +74,9 @@ def seed(box: Sandbox) -> None:
     from databricks.sdk.service.workspace import ImportFormat
 
     client.workspace.upload(path, SEED.encode(), format=ImportFormat.RAW, overwrite=True)
-    task = jobs.SubmitTask(task_key="seed", spark_python_task=jobs.SparkPythonTask(python_file=path), environment_key="e")
+    task = jobs.SubmitTask(
+        task_key="seed", spark_python_task=jobs.SparkPythonTask(python_file=path), environment_key="e"
+    )
     environment = jobs.JobEnvironment(environment_key="e")
     run_id = client.jobs.submit(tasks=[task], environments=[environment]).run_id
     run = until(lambda: (lambda run: run if run.end_time else None)(client.jobs.get_run(run_id)), MINUTES)
@@ -112,3 +114,17 @@ def plan(way: Route, options: list[str]) -> dict[str, Any]:
     way.cli.run("inventory", way.source)
     way.findings(*options, "--accept-all-losses")
     return way.cli.run("plan", *way.arguments, *options)
+
+
+def run(way: Route, *arguments: str) -> Job:
+    """Run or resume; Spark starts anew for each task."""
+    return Job(way.cli.outcome("run", *arguments, seconds=MINUTES))
+
+
+def sql(box: Sandbox, statement: str) -> list[list[str]]:
+    """The admin's statement on the workspace's warehouse."""
+    client = box.client(box.admin_token)
+    warehouse = next(iter(client.warehouses.list())).id or ""
+    done = client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s")
+    assert done.status and done.status.state and done.status.state.value == "SUCCEEDED", done.status
+    return (done.result and done.result.data_array) or []
