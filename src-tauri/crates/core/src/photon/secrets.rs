@@ -1,9 +1,15 @@
 //! What jobs must know and nobody may read: put into the workspace's secret scope for as long as they run.
 
+use super::record::short;
 use icebridge_databricks::Client;
 use icebridge_databricks::secrets::SCOPE;
 use icebridge_model::Result;
 use icebridge_model::secret::Secret;
+
+/// A secret of a plan's source in the scope: plans do not see each other's.
+pub fn key(plan_hash: &str, name: &str) -> String {
+    format!("{}-{name}", short(plan_hash))
+}
 
 /// As a cluster's setting names it: the value is put in when the cluster starts, and shows nowhere.
 pub fn reference(key: &str) -> String {
