@@ -10,6 +10,7 @@ pub mod after;
 mod bill;
 mod compute;
 mod cost;
+pub mod documents;
 mod engine;
 mod follow;
 mod group;

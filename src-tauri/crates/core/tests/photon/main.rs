@@ -5,6 +5,7 @@
 mod after;
 mod cancel;
 mod crash;
+mod documents;
 mod faults;
 mod ground;
 mod outcomes;
