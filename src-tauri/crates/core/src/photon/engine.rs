@@ -7,7 +7,7 @@ use super::observer::{FollowPace, Observer};
 use super::patience::{Patience, cancelled};
 use super::record::{Lane, StepRecord, StepState, run_name, short};
 use super::scripts::Scripts;
-use super::{result_file, upload};
+use super::{checks, follow, result_file, upload};
 use futures::stream::{self, StreamExt};
 use icebridge_databricks::Client;
 use icebridge_databricks::jobs::Outcome;
@@ -42,6 +42,13 @@ pub struct Order {
     /// it finds what was begun, and starts nothing twice.
     pub attempt: u32,
     pub tables: Vec<ClusterCopy>,
+}
+
+/// What is written down of a table's last attempt.
+struct Last {
+    open: bool,
+    done: bool,
+    attempt: u32,
 }
 
 impl Engine {
@@ -84,10 +91,12 @@ impl Engine {
         checked(order)?;
         let known: Vec<StepRecord> = self.store.cluster_steps(&order.plan_hash).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());
-        let mut last: HashMap<TableIdent, StepRecord> = HashMap::new();
+        let mut last: HashMap<TableIdent, Last> = HashMap::new();
         for record in known {
             for table in record.tables() {
-                last.insert(table.target.clone(), record.clone());
+                let done = record.result_of(&table.target).is_some_and(|result| result.end == CopyEnd::Done);
+                let now = Last { open: record.is_open(), done, attempt: record.attempt };
+                last.insert(table.target.clone(), now);
             }
             // A step that is over may have left its job there.
             if record.state == StepState::Cleared { ended.push(record) } else { work.push((record, true)) }
@@ -123,17 +132,12 @@ impl Engine {
     async fn intend(
         &self,
         order: &Order,
-        last: &HashMap<TableIdent, StepRecord>,
+        last: &HashMap<TableIdent, Last>,
         observer: &dyn Observer,
         cancel: &CancellationToken,
     ) -> Result<Vec<StepRecord>> {
-        let wanted = |table: &&ClusterCopy| match last.get(&table.target) {
-            None => true,
-            Some(record) if record.is_open() => false,
-            Some(record) => {
-                let done = record.result_of(&table.target).is_some_and(|result| result.end == CopyEnd::Done);
-                !done && record.attempt < order.attempt
-            }
+        let wanted = |table: &&ClusterCopy| {
+            last.get(&table.target).is_none_or(|last| !last.open && !last.done && last.attempt < order.attempt)
         };
         let tables: Vec<ClusterCopy> = order.tables.iter().filter(wanted).cloned().collect();
         if tables.is_empty() {
@@ -161,11 +165,9 @@ impl Engine {
                 group.step,
                 order.attempt
             );
-            let lane = |(number, lane): (usize, &Vec<usize>)| Lane {
-                key: format!("lane-{}", number + 1),
-                tables: lane.iter().map(|at| tables[*at].clone()).collect(),
-                input_path: format!("{folder}/input-{}.json", number + 1),
-                result_path: format!("{folder}/result-{}.json", number + 1),
+            let lane = |(number, lane): (usize, &Vec<usize>)| {
+                let tables = lane.iter().map(|at| tables[*at].clone()).collect();
+                Lane::new(&folder, number + 1, tables, self.settings.great_expectations)
             };
             let mut record = StepRecord {
                 plan_hash: order.plan_hash.clone(),
@@ -248,12 +250,17 @@ impl Engine {
         };
         let ended = self.follow(record, run_id, patience, cancel).await?;
         let left = result_file::all(&self.client, record, patience).await?;
+        let checked = result_file::checks(&self.client, record, patience).await?;
         let output = match (&ended.end, &ended.run) {
             (RunEnd::Over(Outcome::Failed(_) | Outcome::TimedOut), Some(run)) => self.output(run).await,
             _ => judge::Output::new(),
         };
-        record.results = judge::results(record, &ended.end, &left, &output);
-        record.ended = ended.end.words();
+        let tasks = ended.run.as_ref().map(follow::task_ends).unwrap_or_default();
+        let told = judge::Told { end: ended.end, tasks, output };
+        let mut results = judge::results(record, &told, &left);
+        checks::add(&mut results, record, &told, &checked);
+        record.results = results;
+        record.ended = told.end.words();
         self.reach(record, StepState::Over, patience.observer).await
     }
 

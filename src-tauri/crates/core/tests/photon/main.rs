@@ -4,6 +4,7 @@
 
 mod after;
 mod cancel;
+mod checks;
 mod crash;
 mod documents;
 mod faults;
