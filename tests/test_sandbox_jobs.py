@@ -214,6 +214,21 @@ def test_tasks_wait_for_those_before_them(box: Sandbox) -> None:
         client.jobs.submit(tasks=[task(good, key="second", depends_on=after)])
 
 
+def test_a_task_that_runs_whatever_came_before_decides_how_the_run_ended(box: Sandbox) -> None:
+    client = box.client()
+    good, bad = script(box, "good", "print('good')\n"), script(box, "bad", "raise SystemExit('no')\n")
+    after = [jobs.TaskDependency(task_key="first")]
+
+    def then(first: str, second: str) -> tuple[str, str]:
+        last = task(second, key="second", depends_on=after)
+        last.run_if = jobs.RunIf.ALL_DONE
+        return end(wait(client, client.jobs.submit(tasks=[task(first, key="first"), last]).run_id))
+
+    assert then(bad, good) == ("SUCCESS_WITH_FAILURES", "SUCCESS")
+    assert then(good, bad)[0] == then(bad, bad)[0] == "RUN_EXECUTION_ERROR"
+    assert then(good, good) == ("SUCCESS", "SUCCESS")
+
+
 def test_a_saved_job_shares_one_cluster_among_its_tasks(box: Sandbox) -> None:
     client = box.client()
     file = script(box, "shared", "import sys\nprint('plan', sys.argv[1])\n")

@@ -26,7 +26,8 @@ spark.sql('''CREATE TABLE glue_lake.shop.orders (id BIGINT NOT NULL COMMENT 'the
     amount DECIMAL(12, 2), at TIMESTAMP_NTZ, tags ARRAY<STRING>) USING iceberg COMMENT 'all orders' ''')
 spark.sql('''INSERT INTO glue_lake.shop.orders
     SELECT id, CASE WHEN id % 7 = 0 THEN NULL ELSE concat('c', id % 13) END, CAST(id * 1.25 AS DECIMAL(12, 2)),
-    timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)), array('a', concat('t', id)) FROM range(1000)''')
+    timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)), array('a', concat('t', id))
+    FROM range(1000)''')
 spark.sql('''CREATE TABLE glue_lake.shop.daily (id BIGINT, at TIMESTAMP_NTZ) USING iceberg PARTITIONED BY (days(at))''')
 spark.sql('''INSERT INTO glue_lake.shop.daily
     SELECT id, timestamp_ntz'2026-01-01' + make_interval(0, 0, 0, CAST(id AS INT)) FROM range(30)''')

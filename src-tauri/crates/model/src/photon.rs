@@ -141,8 +141,11 @@ impl PhotonSettings {
                 return wrong("this must be at least 1", name.into());
             }
         }
-        if self.side_by_side > 100 {
-            return wrong("a job has at most 100 tasks side by side", format!("side_by_side {}", self.side_by_side));
+        // A one-time run has at most 100 tasks, and a lane that is checked has two.
+        let most = if self.serverless && self.great_expectations { 50 } else { 100 };
+        if self.side_by_side > most {
+            let words = format!("a run has at most {most} tables side by side with these settings");
+            return wrong(&words, format!("side_by_side {}", self.side_by_side));
         }
         if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_JOB].contains(&key.as_str())) {
             return wrong("this tag is set by IceBridge itself", own.clone());
@@ -153,7 +156,32 @@ impl PhotonSettings {
                 "scripts_folder".into(),
             );
         }
-        Ok(())
+        self.checked_conf()
+    }
+
+    fn checked_conf(&self) -> Result<()> {
+        let wrong = |message: &str, about: &str| Err(Error::invalid(message).about(about));
+        if self.serverless && !(self.spark_conf.is_empty() && self.secret_conf.is_empty()) {
+            return Err(Error::invalid("serverless compute takes no Spark settings of ours")
+                .about("spark_conf, secret_conf")
+                .with_hint("Use clusters, or a foreign catalog of Unity Catalog, which needs no such settings."));
+        }
+        let bad = |key: &&String| key.is_empty() || key.contains(char::is_whitespace);
+        if let Some(key) = self.spark_conf.keys().chain(self.secret_conf.keys()).find(bad) {
+            return wrong("a setting of Spark has a name without spaces", &format!("{key:?}"));
+        }
+        if let Some(key) = self.secret_conf.keys().find(|key| self.spark_conf.contains_key(*key)) {
+            return wrong("this setting of Spark is given twice, once as a secret", key);
+        }
+        // With what is put before it, the scope takes 128.
+        let fine = |name: &str| {
+            let good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-' | '@');
+            !name.is_empty() && name.len() <= 100 && name.chars().all(good)
+        };
+        match self.secret_conf.values().find(|name| !fine(name)) {
+            Some(name) => wrong("a secret is named in letters, digits and _ . - @, up to 100 of them", name),
+            None => Ok(()),
+        }
     }
 }
 
@@ -256,7 +284,7 @@ pub struct ClusterResult {
     pub run_id: Option<i64>,
     #[serde(default)]
     pub run_page_url: Option<String>,
-    /// How Great Expectations found the copy on the cluster; none: it was not asked, or did not come to it.
+    /// How Great Expectations found the copy on the cluster; none: it was not asked, or the copy is not done.
     #[serde(default)]
     pub validation: Option<ClusterValidation>,
 }
@@ -365,6 +393,10 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_refused() {
         good().checked().unwrap();
+        let conf = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        PhotonSettings { spark_conf: conf("a.b", "c d"), secret_conf: conf("a.c", "key.1"), ..good() }
+            .checked()
+            .unwrap();
         let bad = [
             PhotonSettings::default(),
             PhotonSettings { volume: "/Workspace/a/b/c".into(), ..good() },
@@ -377,6 +409,14 @@ mod tests {
             PhotonSettings { batch_rows: 0, ..good() },
             PhotonSettings { tags: BTreeMap::from([(TAG_PLAN.into(), "x".into())]), ..good() },
             PhotonSettings { scripts_folder: Some("Shared".into()), ..good() },
+            PhotonSettings { serverless: true, side_by_side: 51, ..good() },
+            PhotonSettings { serverless: true, spark_conf: conf("a.b", "c"), ..good() },
+            PhotonSettings { serverless: true, secret_conf: conf("a.b", "c"), ..good() },
+            PhotonSettings { spark_conf: conf("a b", "c"), ..good() },
+            PhotonSettings { secret_conf: conf("", "c"), ..good() },
+            PhotonSettings { secret_conf: conf("a.b", "c}}"), ..good() },
+            PhotonSettings { secret_conf: conf("a.b", ""), ..good() },
+            PhotonSettings { spark_conf: conf("a.b", "c"), secret_conf: conf("a.b", "d"), ..good() },
         ];
         for settings in bad {
             assert!(settings.checked().is_err(), "{settings:?}");

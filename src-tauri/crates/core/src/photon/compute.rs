@@ -1,6 +1,7 @@
 //! What the copies run on, out of what the workspace offers.
 
 use super::record::{Compute, short};
+use super::secrets;
 use icebridge_databricks::Client;
 use icebridge_databricks::clusters::{
     Autoscale, NodeType, PhotonCluster, RuntimeChoice, SparkVersion, choose_node, choose_runtime, photon_cluster,
@@ -78,7 +79,7 @@ pub(super) fn compute(
     tags.insert(TAG_JOB.into(), job.to_owned());
     let needs_format_3 =
         tables.iter().any(|table| table.format_version >= 3 || table.deletion_vectors.is_some_and(|count| count > 0));
-    let spec = photon_cluster(PhotonCluster {
+    let mut spec = photon_cluster(PhotonCluster {
         spark_version: offer.runtime(settings, needs_format_3)?,
         node_type: offer.node(settings)?.node_type_id.clone(),
         workers: Autoscale { min_workers: settings.min_workers, max_workers: settings.max_workers },
@@ -89,5 +90,14 @@ pub(super) fn compute(
         tags,
         logs: settings.logs.clone(),
     })?;
+    spec.spark_conf = spark_conf(settings, plan_hash);
     Ok(Compute::Cluster(Box::new(spec)))
+}
+
+/// Secrets only as references: the cluster reads them when it starts, and neither the record nor the request holds one.
+fn spark_conf(settings: &PhotonSettings, plan_hash: &str) -> BTreeMap<String, String> {
+    let mut conf = settings.spark_conf.clone();
+    let secret = |(key, name): (&String, &String)| (key.clone(), secrets::reference(&secrets::key(plan_hash, name)));
+    conf.extend(settings.secret_conf.iter().map(secret));
+    conf
 }

@@ -7,11 +7,11 @@ use super::observer::{FollowPace, Observer};
 use super::patience::{Patience, cancelled};
 use super::record::{Lane, StepRecord, StepState, run_name, short};
 use super::scripts::Scripts;
-use super::{result_file, upload};
+use super::{checks, follow, result_file, upload};
 use futures::stream::{self, StreamExt};
 use icebridge_databricks::Client;
 use icebridge_databricks::jobs::Outcome;
-use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd, PhotonSettings};
+use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::{Store, now};
 use std::collections::{BTreeSet, HashMap};
@@ -44,6 +44,13 @@ pub struct Order {
     pub tables: Vec<ClusterCopy>,
     /// Targets that are not there, whatever an earlier attempt made: one that is done counts for nothing.
     pub gone: BTreeSet<TableIdent>,
+}
+
+/// What is written down of a table's last attempt.
+struct Last {
+    open: bool,
+    done: bool,
+    attempt: u32,
 }
 
 impl Engine {
@@ -86,10 +93,12 @@ impl Engine {
         checked(order)?;
         let known: Vec<StepRecord> = self.store.cluster_steps(&order.plan_hash).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());
-        let mut last: HashMap<TableIdent, StepRecord> = HashMap::new();
+        let mut last: HashMap<TableIdent, Last> = HashMap::new();
         for record in known {
             for table in record.tables() {
-                last.insert(table.target.clone(), record.clone());
+                let done = record.result_of(&table.target).is_some_and(is_settled);
+                let now = Last { open: record.is_open(), done, attempt: record.attempt };
+                last.insert(table.target.clone(), now);
             }
             // A step that is over may have left its job there.
             if record.state == StepState::Cleared { ended.push(record) } else { work.push((record, true)) }
@@ -125,17 +134,13 @@ impl Engine {
     async fn intend(
         &self,
         order: &Order,
-        last: &HashMap<TableIdent, StepRecord>,
+        last: &HashMap<TableIdent, Last>,
         observer: &dyn Observer,
         cancel: &CancellationToken,
     ) -> Result<Vec<StepRecord>> {
-        let wanted = |table: &&ClusterCopy| match last.get(&table.target) {
-            None => true,
-            Some(record) if record.is_open() => false,
-            Some(record) => {
-                let done = record.result_of(&table.target).is_some_and(|result| result.end == CopyEnd::Done);
-                (!done || order.gone.contains(&table.target)) && record.attempt < order.attempt
-            }
+        let wanted = |table: &&ClusterCopy| {
+            let counts = |last: &Last| last.done && !order.gone.contains(&table.target);
+            last.get(&table.target).is_none_or(|last| !last.open && !counts(last) && last.attempt < order.attempt)
         };
         let tables: Vec<ClusterCopy> = order.tables.iter().filter(wanted).cloned().collect();
         if tables.is_empty() {
@@ -163,11 +168,9 @@ impl Engine {
                 group.step,
                 order.attempt
             );
-            let lane = |(number, lane): (usize, &Vec<usize>)| Lane {
-                key: format!("lane-{}", number + 1),
-                tables: lane.iter().map(|at| tables[*at].clone()).collect(),
-                input_path: format!("{folder}/input-{}.json", number + 1),
-                result_path: format!("{folder}/result-{}.json", number + 1),
+            let lane = |(number, lane): (usize, &Vec<usize>)| {
+                let tables = lane.iter().map(|at| tables[*at].clone()).collect();
+                Lane::new(&folder, number + 1, tables, self.settings.great_expectations)
             };
             let mut record = StepRecord {
                 plan_hash: order.plan_hash.clone(),
@@ -250,12 +253,17 @@ impl Engine {
         };
         let ended = self.follow(record, run_id, patience, cancel).await?;
         let left = result_file::all(&self.client, record, patience).await?;
+        let checked = result_file::checks(&self.client, record, patience).await?;
         let output = match (&ended.end, &ended.run) {
             (RunEnd::Over(Outcome::Failed(_) | Outcome::TimedOut), Some(run)) => self.output(run).await,
             _ => judge::Output::new(),
         };
-        record.results = judge::results(record, &ended.end, &left, &output);
-        record.ended = ended.end.words();
+        let tasks = ended.run.as_ref().map(follow::task_ends).unwrap_or_default();
+        let told = judge::Told { end: ended.end, tasks, output };
+        let mut results = judge::results(record, &told, &left);
+        checks::add(&mut results, record, &told, &checked);
+        record.results = results;
+        record.ended = told.end.words();
         self.reach(record, StepState::Over, patience.observer).await
     }
 
@@ -328,6 +336,13 @@ fn checked(order: &Order) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copied, and checked if a check was wanted: one that the cluster did not come to is made by another attempt, which finds
+/// the copy and keeps it.
+fn is_settled(result: &ClusterResult) -> bool {
+    let checked = |check: &ClusterValidation| check.error.as_ref().is_none_or(|e| e.code == Code::ValidationFailed);
+    result.end == CopyEnd::Done && result.validation.as_ref().is_none_or(checked)
 }
 
 /// Of this machine, or of this program: nothing that a table or the workspace could mend.

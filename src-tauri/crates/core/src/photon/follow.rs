@@ -1,11 +1,11 @@
 //! A run from its start to its end. Nothing here has a deadline: the cluster works whether anybody looks or not.
 
 use super::engine::Engine;
-use super::judge::{Output, RunEnd};
+use super::judge::{Output, RunEnd, TaskEnds};
 use super::patience::Patience;
 use super::record::StepRecord;
 use super::result_file::{self, ResultFile};
-use icebridge_databricks::jobs::{Outcome, Run, Stage};
+use icebridge_databricks::jobs::{Outcome, Run, RunTask, Stage};
 use icebridge_model::Result;
 use icebridge_model::photon::PhotonEvent;
 use std::collections::HashMap;
@@ -103,6 +103,15 @@ impl Engine {
         }
         output
     }
+}
+
+/// How each task of a run ended.
+pub(super) fn task_ends(run: &Run) -> TaskEnds {
+    let one = |task: &RunTask| match task.stage() {
+        Stage::Over(outcome) => Some((task.task_key.clone(), outcome)),
+        _ => None,
+    };
+    run.tasks.iter().filter_map(one).collect()
 }
 
 fn tail(text: &str) -> String {

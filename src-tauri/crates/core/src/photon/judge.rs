@@ -17,6 +17,33 @@ pub(super) enum RunEnd {
 /// What the workspace kept of a task that failed: its error and the end of what it printed.
 pub(super) type Output = BTreeMap<String, Vec<String>>;
 
+/// How each task ended, as far as it was told.
+pub(super) type TaskEnds = BTreeMap<String, Outcome>;
+
+/// What the workspace says of a run that is over.
+pub(super) struct Told {
+    pub end: RunEnd,
+    pub tasks: TaskEnds,
+    pub output: Output,
+}
+
+impl Told {
+    /// Of one task. A run fails with any of its tasks: a copy is not to be blamed for a check, nor one lane for another.
+    pub fn end_of(&self, task: &str) -> RunEnd {
+        match (&self.end, self.tasks.get(task)) {
+            (RunEnd::Over(Outcome::Failed(_)), Some(own)) => RunEnd::Over(own.clone()),
+            (RunEnd::Over(Outcome::TimedOut), Some(own @ (Outcome::Succeeded | Outcome::Failed(_)))) => {
+                RunEnd::Over(own.clone())
+            }
+            (end, _) => end.clone(),
+        }
+    }
+
+    pub fn printed(&self, task: &str) -> &[String] {
+        self.output.get(task).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl RunEnd {
     pub fn words(&self) -> String {
         match self {
@@ -30,25 +57,22 @@ impl RunEnd {
     }
 }
 
-pub(super) fn results(record: &StepRecord, end: &RunEnd, left: &[Left], output: &Output) -> Vec<ClusterResult> {
+pub(super) fn results(record: &StepRecord, told: &Told, left: &[Left]) -> Vec<ClusterResult> {
     let mut results = Vec::new();
     for (at, lane) in record.lanes.iter().enumerate() {
-        let left = left.get(at).unwrap_or(&Left::Missing);
-        let (file, problem) = match left {
-            Left::Result(file) => (Some(file), None),
-            Left::Missing => (None, Some("is not there".to_owned())),
-            Left::Unreadable(why) => (None, Some(why.clone())),
+        let (file, problem) = match left.get(at).unwrap_or(&Left::Missing).told() {
+            Ok(file) => (Some(file), None),
+            Err(why) => (None, Some(why)),
         };
-        let none = Vec::new();
-        let printed = output.get(&lane.key).unwrap_or(&none);
+        let (end, printed) = (&told.end_of(&lane.key), told.printed(&lane.key));
         for table in &lane.tables {
             let entry = file.and_then(|file| file.entry(&table.target));
             let mut result = bare(record, table, entry);
             (result.end, result.error) = match (entry.map(|entry| entry.state.as_str()), end) {
                 // The job says itself that it came to its end: only then is a good end of the run one of its tables.
                 (_, RunEnd::Over(Outcome::Succeeded)) if !file.is_some_and(|file| file.complete) => {
-                    let why = problem.clone().unwrap_or_else(|| "was never completed".into());
-                    (CopyEnd::Failed, Some(unproven(&lane.result_path, &why)))
+                    let why = problem.unwrap_or("was never completed");
+                    (CopyEnd::Failed, Some(unproven(&lane.result_path, why)))
                 }
                 (Some("done"), _) => (CopyEnd::Done, None),
                 (Some("failed"), _) => {
@@ -201,6 +225,7 @@ mod tests {
             tables: vec![table("a"), table("b")],
             input_path: "in".into(),
             result_path: "out".into(),
+            check: None,
         };
         StepRecord {
             plan_hash: "p".into(),
@@ -228,9 +253,13 @@ mod tests {
         read(file.to_string().as_bytes(), "p")
     }
 
+    fn over(end: RunEnd) -> Told {
+        let output = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
+        Told { end, tasks: TaskEnds::new(), output }
+    }
+
     fn told(end: RunEnd, left: Left) -> Vec<(CopyEnd, Option<Code>)> {
-        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
-        let all = results(&record(), &end, &[left], &printed);
+        let all = results(&record(), &over(end), &[left]);
         all.into_iter().map(|one| (one.end, one.error.map(|error| error.code))).collect()
     }
 
@@ -258,10 +287,34 @@ mod tests {
     #[test]
     fn a_run_that_failed_is_told_with_the_workspaces_words_and_the_tasks_own() {
         let end = RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
-        let printed = Output::from([("lane-1".to_owned(), vec!["last words".to_owned()])]);
-        let error = results(&record(), &end, &[Left::Missing], &printed)[1].error.clone().unwrap();
+        let error = results(&record(), &over(end), &[Left::Missing])[1].error.clone().unwrap();
         assert_eq!(error.causes, ["DRIVER_ERROR", "gone", "last words"]);
         assert!(error.retryable && error.hint.is_some());
         assert_eq!(error.object.as_deref(), Some("main.s.b"));
+    }
+
+    #[test]
+    fn a_lane_ended_as_its_own_task_did_and_not_as_the_check_that_failed_the_run() {
+        let failed = |code| Outcome::Failed(words_of(Some(&code), ""));
+        let error_of = |end: Outcome, lane: Outcome| {
+            let tasks = TaskEnds::from([
+                ("lane-1".to_owned(), lane),
+                ("check-1".to_owned(), failed(TerminationCode::RunExecutionError)),
+            ]);
+            let told = Told { tasks, ..over(RunEnd::Over(end)) };
+            let file = left(true, serde_json::Value::Null);
+            let all = results(&record(), &told, &[file]);
+            assert_eq!(all[0].end, CopyEnd::Done);
+            all[1].error.clone().unwrap()
+        };
+        let check = || failed(TerminationCode::RunExecutionError);
+        assert!(error_of(check(), Outcome::Succeeded).message.contains("nothing proves"));
+        assert!(error_of(Outcome::TimedOut, Outcome::Succeeded).message.contains("nothing proves"));
+        let driver = error_of(check(), failed(TerminationCode::DriverError));
+        assert!(driver.message.contains("driver stopped answering"), "{driver}");
+        let some = failed(TerminationCode::SuccessWithFailures);
+        assert!(error_of(some, failed(TerminationCode::DriverError)).message.contains("driver"));
+        assert!(error_of(Outcome::TimedOut, Outcome::Cancelled).message.contains("time limit"));
+        assert_eq!(error_of(Outcome::Cancelled, Outcome::Succeeded).code, Code::Cancelled);
     }
 }

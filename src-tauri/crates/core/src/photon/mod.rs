@@ -4,10 +4,11 @@
 //! [`Engine::run`] cuts the tables into steps ([`group`]), and takes each step from intended to cleared. Before anything is
 //! asked of the workspace the intention is in the store, and each thing that was reached is written down when it was: a
 //! process that is killed at any instruction leaves a record by which the next one finds the run, and never starts a second
-//! cluster for the same step ([`start`]). docs/photon.md tells it from outside.
+//! cluster for the same step ([`start`]). What was copied is compared on the same cluster ([`checks`]). docs/photon.md tells it from outside.
 
 pub mod after;
 mod bill;
+mod checks;
 mod compute;
 mod cost;
 pub mod documents;
@@ -33,5 +34,5 @@ pub use cost::{PRICES_FILE, Prices, estimate};
 pub use engine::{CLUSTER_STEP, Engine, Order};
 pub use group::{Group, group};
 pub use observer::{FollowPace, Observer, Unobserved};
-pub use record::{Compute, Lane, StepRecord, StepState};
-pub use scripts::Scripts;
+pub use record::{Compute, Lane, LaneCheck, StepRecord, StepState};
+pub use scripts::{GREAT_EXPECTATIONS, Scripts};

@@ -45,6 +45,38 @@ pub struct Lane {
     pub tables: Vec<ClusterCopy>,
     pub input_path: String,
     pub result_path: String,
+    /// None: the copies are not compared on the cluster.
+    #[serde(default)]
+    pub check: Option<LaneCheck>,
+}
+
+/// The task after a lane's that compares what it copied, however the lane ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneCheck {
+    pub key: String,
+    pub input_path: String,
+    pub result_path: String,
+    /// A folder for the Data Docs.
+    pub docs_path: String,
+}
+
+impl Lane {
+    /// `number`: from 1 on. All its files lie in the folder.
+    pub(super) fn new(folder: &str, number: usize, tables: Vec<ClusterCopy>, checked: bool) -> Self {
+        let check = checked.then(|| LaneCheck {
+            key: format!("check-{number}"),
+            input_path: format!("{folder}/check-{number}.json"),
+            result_path: format!("{folder}/checked-{number}.json"),
+            docs_path: format!("{folder}/docs-{number}"),
+        });
+        Self {
+            key: format!("lane-{number}"),
+            tables,
+            input_path: format!("{folder}/input-{number}.json"),
+            result_path: format!("{folder}/result-{number}.json"),
+            check,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +121,8 @@ impl StepRecord {
     /// A one-time run gives each task a cluster of its own, so tasks that share one need a job. Serverless compute has
     /// nothing to share.
     pub fn needs_job(&self) -> bool {
-        self.lanes.len() > 1 && matches!(self.compute, Compute::Cluster(_))
+        let tasks = self.lanes.len() + self.lanes.iter().filter(|lane| lane.check.is_some()).count();
+        tasks > 1 && matches!(self.compute, Compute::Cluster(_))
     }
 
     pub fn is_open(&self) -> bool {
@@ -108,8 +141,12 @@ impl StepRecord {
     /// fractions, which the journal does not take.
     pub fn journal_body(&self) -> Value {
         let told = |error: &Error| json!({"code": error.code, "message": error.message});
-        let end =
-            |one: &ClusterResult| json!({"target": one.target, "end": one.end, "error": one.error.as_ref().map(told)});
+        let end = |one: &ClusterResult| {
+            json!({
+                "target": one.target, "end": one.end, "error": one.error.as_ref().map(told),
+                "valid": one.validation.as_ref().map(|found| found.passed),
+            })
+        };
         let ends: Vec<Value> = self.results.iter().map(end).collect();
         json!({
             "plan_hash": self.plan_hash, "step": self.step, "attempt": self.attempt, "state": self.state,

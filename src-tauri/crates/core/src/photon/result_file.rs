@@ -4,8 +4,10 @@
 use super::patience::Patience;
 use super::record::{Lane, StepRecord};
 use icebridge_databricks::Client;
+use icebridge_model::validation::Check;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A result has some hundred bytes a table.
@@ -13,7 +15,7 @@ const LONGEST: usize = 64 << 20;
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub(super) struct ResultFile {
+pub(super) struct ResultFile<Entry = TableEntry> {
     #[serde(default)]
     pub result_version: u32,
     #[serde(default)]
@@ -23,7 +25,12 @@ pub(super) struct ResultFile {
     #[serde(default)]
     pub error: Option<Value>,
     #[serde(default)]
-    pub tables: Vec<TableEntry>,
+    pub tables: Vec<Entry>,
+}
+
+/// By which a table is found in a result.
+pub(super) trait Named {
+    fn target(&self) -> &str;
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -53,17 +60,64 @@ pub(super) struct TableEntry {
     pub error: Option<Value>,
 }
 
+impl Named for TableEntry {
+    fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+/// Of `gx_runner`, which writes one only when it is done with the table.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(super) struct CheckEntry {
+    pub target: String,
+    #[serde(default)]
+    pub passed: bool,
+    #[serde(default)]
+    pub rows: Option<u64>,
+    #[serde(default)]
+    pub digest: Option<String>,
+    #[serde(default)]
+    pub expected_rows: Option<u64>,
+    #[serde(default)]
+    pub expected_digest: Option<String>,
+    #[serde(default)]
+    pub failed_columns: Vec<String>,
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    #[serde(default)]
+    pub milliseconds: Option<u64>,
+    #[serde(default)]
+    pub error: Option<Value>,
+}
+
+impl Named for CheckEntry {
+    fn target(&self) -> &str {
+        &self.target
+    }
+}
+
 /// What a task left. `Unreadable` says why, in words that complete "its result file ...".
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Left {
-    Result(ResultFile),
+pub(super) enum Left<Entry = TableEntry> {
+    Result(ResultFile<Entry>),
     Missing,
     Unreadable(String),
 }
 
-impl ResultFile {
-    pub fn entry(&self, target: &TableIdent) -> Option<&TableEntry> {
-        self.tables.iter().find(|entry| is(&entry.target, target))
+impl<Entry> Left<Entry> {
+    /// The file, or why there is none.
+    pub fn told(&self) -> std::result::Result<&ResultFile<Entry>, &str> {
+        match self {
+            Self::Result(file) => Ok(file),
+            Self::Missing => Err("is not there"),
+            Self::Unreadable(why) => Err(why),
+        }
+    }
+}
+
+impl<Entry: Named> ResultFile<Entry> {
+    pub fn entry(&self, target: &TableIdent) -> Option<&Entry> {
+        self.tables.iter().find(|entry| is(entry.target(), target))
     }
 }
 
@@ -80,8 +134,8 @@ pub(super) fn error_of(value: &Value) -> Error {
     })
 }
 
-pub(super) fn read(content: &[u8], plan_hash: &str) -> Left {
-    let file: ResultFile = match serde_json::from_slice(content) {
+pub(super) fn read<Entry: DeserializeOwned + Default>(content: &[u8], plan_hash: &str) -> Left<Entry> {
+    let file: ResultFile<Entry> = match serde_json::from_slice(content) {
         Ok(file) => file,
         Err(e) => return Left::Unreadable(format!("breaks off or is not JSON: {e}")),
     };
@@ -104,22 +158,45 @@ pub(super) async fn peek(client: &Client, lane: &Lane, plan_hash: &str) -> Optio
     }
 }
 
-/// Of every task, in their order. Out of reach is waited out.
+/// Of every lane, in their order.
 pub(super) async fn all(client: &Client, record: &StepRecord, patience: &Patience<'_>) -> Result<Vec<Left>> {
     let mut left = Vec::new();
     for lane in &record.lanes {
-        let asked = patience.ask(None, || client.read_file(&lane.result_path, LONGEST)).await;
-        left.push(match asked {
-            Ok(Some(content)) => read(&content, &record.plan_hash),
-            Ok(None) => Left::Missing,
-            // The sign-in has ended: the next process reads it. Anything else is the file's.
-            Err(error) if matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing) => {
-                return Err(error);
-            }
-            Err(error) => Left::Unreadable(format!("cannot be read: {error}")),
+        left.push(one(client, &lane.result_path, &record.plan_hash, patience).await?);
+    }
+    Ok(left)
+}
+
+/// Of every lane's check, in the lanes' order; missing where there is no check.
+pub(super) async fn checks(
+    client: &Client,
+    record: &StepRecord,
+    patience: &Patience<'_>,
+) -> Result<Vec<Left<CheckEntry>>> {
+    let mut left = Vec::new();
+    for lane in &record.lanes {
+        left.push(match &lane.check {
+            Some(check) => one(client, &check.result_path, &record.plan_hash, patience).await?,
+            None => Left::Missing,
         });
     }
     Ok(left)
+}
+
+/// Out of reach is waited out.
+async fn one<Entry: DeserializeOwned + Default>(
+    client: &Client,
+    path: &str,
+    plan_hash: &str,
+    patience: &Patience<'_>,
+) -> Result<Left<Entry>> {
+    match patience.ask(None, || client.read_file(path, LONGEST)).await {
+        Ok(Some(content)) => Ok(read(&content, plan_hash)),
+        Ok(None) => Ok(Left::Missing),
+        // The sign-in has ended: the next process reads it. Anything else is the file's.
+        Err(error) if matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing) => Err(error),
+        Err(error) => Ok(Left::Unreadable(format!("cannot be read: {error}"))),
+    }
 }
 
 #[cfg(test)]
@@ -130,12 +207,12 @@ mod tests {
     fn a_result_of_another_plan_or_half_a_one_is_none() {
         let whole = br#"{"result_version": 1, "plan_hash": "p", "complete": true, "tables": [
             {"target": "Main.s.`a.b`", "state": "done", "rows_done": 3, "newer": 1}]}"#;
-        let Left::Result(file) = read(whole, "p") else { panic!("it is whole") };
+        let Left::Result(file) = read::<TableEntry>(whole, "p") else { panic!("it is whole") };
         assert_eq!(file.entry(&TableIdent::new(["main", "s"], "a.b")).unwrap().rows_done, Some(3));
         assert!(file.entry(&TableIdent::new(["main", "s"], "other")).is_none());
-        assert!(matches!(read(whole, "q"), Left::Unreadable(_)));
-        assert!(matches!(read(&whole[..40], "p"), Left::Unreadable(_)));
-        assert!(matches!(read(br#"{"result_version": 2}"#, "p"), Left::Unreadable(_)));
+        assert!(matches!(read::<TableEntry>(whole, "q"), Left::Unreadable(_)));
+        assert!(matches!(read::<TableEntry>(&whole[..40], "p"), Left::Unreadable(_)));
+        assert!(matches!(read::<TableEntry>(br#"{"result_version": 2}"#, "p"), Left::Unreadable(_)));
     }
 
     #[test]

@@ -48,6 +48,9 @@ const EMBEDDED: &[(&str, &[u8])] = spark![
 ];
 
 pub const BULK_COPY: &str = "bulk_copy.py";
+pub const GX_RUNNER: &str = "gx_runner.py";
+/// What the second installs where it runs: the version that it is tested with. A test holds the two equal.
+pub const GREAT_EXPECTATIONS: &str = "great_expectations==1.24.1";
 
 impl Scripts {
     pub fn embedded() -> Self {
@@ -99,6 +102,14 @@ mod tests {
         }
         let embedded: BTreeSet<String> = EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(embedded, there);
+    }
+
+    #[test]
+    fn a_cluster_installs_the_version_that_the_scripts_are_tested_with() {
+        let pins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/requirements.txt");
+        let pins = std::fs::read_to_string(pins).unwrap();
+        let own: Vec<_> = pins.lines().filter(|line| line.starts_with("great_expectations")).collect();
+        assert_eq!(own, [GREAT_EXPECTATIONS]);
     }
 
     #[test]

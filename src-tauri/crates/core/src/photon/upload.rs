@@ -3,7 +3,7 @@
 
 use super::input;
 use super::patience::Patience;
-use super::record::{Lane, StepRecord};
+use super::record::StepRecord;
 use super::scripts::Scripts;
 use bytes::Bytes;
 use icebridge_databricks::Client;
@@ -70,20 +70,21 @@ pub(super) async fn inputs(
     cancel: &CancellationToken,
 ) -> Result<()> {
     for lane in &record.lanes {
-        let content = Bytes::from(content(lane, record, settings)?);
-        let there = patience.ask(Some(cancel), || client.file_size(&lane.input_path)).await?;
-        if there == Some(content.len() as u64) {
-            continue;
+        let mut files = vec![(&lane.input_path, input::bulk_copy(lane, &record.plan_hash, settings)?)];
+        if let Some(check) = &lane.check {
+            files.push((&check.input_path, input::gx_runner(lane, check, &record.plan_hash)?));
         }
-        if let Some((folder, _)) = lane.input_path.rsplit_once('/') {
-            patience.ask(Some(cancel), || client.make_directory(folder)).await?;
+        for (path, content) in files {
+            let content = Bytes::from(content);
+            let there = patience.ask(Some(cancel), || client.file_size(path)).await?;
+            if there == Some(content.len() as u64) {
+                continue;
+            }
+            if let Some((folder, _)) = path.rsplit_once('/') {
+                patience.ask(Some(cancel), || client.make_directory(folder)).await?;
+            }
+            patience.ask(Some(cancel), || client.put_file(path, content.clone())).await?;
         }
-        patience.ask(Some(cancel), || client.put_file(&lane.input_path, content.clone())).await?;
     }
     Ok(())
-}
-
-fn content(lane: &Lane, record: &StepRecord, settings: &PhotonSettings) -> Result<Vec<u8>> {
-    let tables: Vec<_> = lane.tables.iter().collect();
-    input::bulk_copy(&tables, &record.plan_hash, &lane.result_path, settings)
 }

@@ -31,9 +31,21 @@ impl Observer for Fuse {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_each_step_that_was_written_down_a_new_process_goes_on_and_nothing_is_done_twice() {
+    // Intended, prepared, started, over and cleared, twice; and the job of the one that shares.
+    assert_eq!(stopped_after_each_step(false).await, 11);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_where_each_copy_is_checked() {
+    // A copy and its check share a cluster, so that each step has a job.
+    assert_eq!(stopped_after_each_step(true).await, 12);
+}
+
+async fn stopped_after_each_step(checked: bool) -> usize {
+    let (jobs, inputs) = if checked { (2, 6) } else { (1, 3) };
     let mut stops = 0;
     for at in 1.. {
-        let ground = Ground::new().await;
+        let ground = if checked { Ground::checked().await } else { Ground::new().await };
         let (order, cancel) = (order(), CancellationToken::new());
         let fuse = Fuse { left: AtomicUsize::new(at), burnt: Notify::new() };
         let engine = ground.engine();
@@ -55,9 +67,11 @@ async fn after_each_step_that_was_written_down_a_new_process_goes_on_and_nothing
         };
         assert_eq!(ends(&results), [CopyEnd::Done; 3], "{when}: {results:?}");
         ground.one_cluster_for_each_step(&when).await;
-        assert_eq!(ground.count("jobs_created").await, 1, "{when}");
-        assert_eq!(ground.asked("POST /api/2.0/workspace/import").await, 3, "{when}: two scripts and the mark");
-        assert_eq!(ground.asked("PUT /api/2.0/fs/files/*").await, 3, "{when}: an input for each task");
+        assert!(results.iter().all(|one| one.validation.as_ref().is_none_or(|found| found.passed)), "{when}");
+        assert!(results.iter().all(|one| one.validation.is_some() == checked), "{when}");
+        assert_eq!(ground.count("jobs_created").await, jobs, "{when}");
+        assert_eq!(ground.asked("POST /api/2.0/workspace/import").await, 4, "{when}: three scripts and the mark");
+        assert_eq!(ground.asked("PUT /api/2.0/fs/files/*").await, inputs, "{when}: an input for each task");
         let steps: Vec<StepRecord> = ground.store.cluster_steps(PLAN).await.unwrap();
         assert!(steps.len() == 2 && steps.iter().all(|step| step.state == StepState::Cleared), "{when}");
         for step in &steps {
@@ -72,8 +86,7 @@ async fn after_each_step_that_was_written_down_a_new_process_goes_on_and_nothing
             break;
         }
     }
-    // Intended, prepared, started, over and cleared, twice; and the job of the one that shares.
-    assert_eq!(stops, 11);
+    stops
 }
 
 /// Polls a future so many times, and then lets it go in the middle of whatever it does.
@@ -99,8 +112,8 @@ impl<F: Future + Unpin> Future for Polls<F> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ended_at_any_instruction_again_and_again_there_is_still_one_cluster_for_each_step() {
-    for stride in [1, 2, 3, 5, 8] {
-        let ground = Ground::new().await;
+    for (stride, checked) in [(1, false), (2, false), (3, true), (5, false), (8, true)] {
+        let ground = if checked { Ground::checked().await } else { Ground::new().await };
         let (order, cancel) = (order(), CancellationToken::new());
         let (mut kills, mut most) = (0, 3);
         let results = loop {

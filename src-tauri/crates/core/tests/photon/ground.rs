@@ -1,4 +1,4 @@
-//! A sandbox, a client that does not wait long, a store, and a script in the place of the real one.
+//! A sandbox, a client that does not wait long, a store, and scripts in the place of the real ones.
 
 use icebridge_core::photon::{Engine, FollowPace, Order, Scripts};
 use icebridge_databricks::auth::Auth;
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 /// Behaves as the comment of its first table says, and writes results as docs/spark-jobs.md describes them.
 const SCRIPT: &str = r#"
-import helper, json, os, sys, time
+import helper, json, os, shutil, sys, time
 
 value = json.load(open(sys.argv[1]))
 how = value["tables"][0]["target"].get("comment", "")
@@ -40,6 +40,8 @@ if how == "silent":
 if how == "boom":
     print("the last words of the driver")
     raise RuntimeError("no such luck")
+if how == "conf":
+    shutil.copyfile(os.environ["SPARK_CONF_DIR"] + "/spark-defaults.conf", "/Volumes/main/default/icebridge/conf.txt")
 write(False, [entry(table, "running", 5) for table in tables])
 if how == "half":
     pass
@@ -52,6 +54,50 @@ elif how == "one fails":
 else:
     time.sleep(0.1)
     write(True, [entry(table, "done", 10) for table in tables])
+"#;
+
+/// Behaves as the key of its first table says.
+const CHECK: &str = r#"
+import helper, json, sys, time
+
+value = json.load(open(sys.argv[1]))
+tables = value["tables"]
+how = "".join(tables[0]["keys"])
+with open("/Volumes/main/default/icebridge/ran.log", "a") as ran:
+    ran.write(value["result_path"] + "\n")
+
+def entry(table):
+    passed = table["keys"] != ["differs"]
+    check = {"name": "range:id", "passed": passed, "source": "1 to 10", "target": "1 to 10" if passed else "1 to 9",
+             "column": "id", "expectation": "expect_column_values_to_be_between", "detail": ""}
+    error = {"code": "validation-failed", "message": "1 of 1 checks failed (range:id); columns: id", "object": None,
+             "hint": "look", "causes": [], "retryable": False}
+    return {"target": table["target"], "source": table["source"]["table"], "passed": passed, "rows": 10, "digest": "d",
+            "expected_rows": 10, "expected_digest": "d", "failed_columns": [] if passed else ["id"], "checks": [check],
+            "milliseconds": 3, "error": None if passed else error}
+
+def write(complete, tables, code=0):
+    result = {"result_version": 1, "job": "gx_runner", "plan_hash": value["plan_hash"], "complete": complete,
+              "exit_code": code if complete else None, "error": None, "tables": tables}
+    helper.put(value["result_path"], json.dumps(result))
+
+if how == "silent":
+    sys.exit(0)
+if how == "breaks":
+    print("the last words of the check")
+    raise RuntimeError("no such package")
+if how == "slow":
+    time.sleep(120)
+entries = [entry(table) for table in tables]
+if how == "is killed":
+    write(False, entries[:1])
+    sys.exit(1)
+helper.put(value["docs_path"] + "/index.html", "<p>" + value["result_path"])
+helper.put(value["docs_path"] + "/validations/a b/c.html", "<p>page")
+code = 0 if all(entry["passed"] for entry in entries) else 1
+write(True, entries, code)
+if code:
+    sys.exit(code)
 "#;
 
 const HELPER: &str = r#"
@@ -71,15 +117,19 @@ pub struct Ground {
     pub sandbox: Sandbox,
     pub client: Client,
     pub store: Store,
+    pub settings: PhotonSettings,
     _folder: TempDir,
 }
 
 pub fn scripts() -> Scripts {
-    Scripts::new([("bulk_copy.py", SCRIPT), ("helper.py", HELPER)].map(|(name, text)| (name.into(), text.into())))
+    let all = [("bulk_copy.py", SCRIPT), ("gx_runner.py", CHECK), ("helper.py", HELPER)];
+    Scripts::new(all.map(|(name, text)| (name.into(), text.into())))
 }
 
+/// Copies alone; [`Ground::checked`] has them compared on the cluster as well.
 pub fn settings() -> PhotonSettings {
     PhotonSettings {
+        great_expectations: false,
         volume: "/Volumes/main/default/icebridge".into(),
         alone_above_bytes: 1000,
         side_by_side: 2,
@@ -128,6 +178,12 @@ impl Ground {
         Self::on(Spark { python: Some(python.into()), ..Spark::default() }).await
     }
 
+    pub async fn checked() -> Self {
+        let mut ground = Self::new().await;
+        ground.settings.great_expectations = true;
+        ground
+    }
+
     pub async fn on(spark: Spark) -> Self {
         let config = Config { spark, cluster_start: Duration::from_millis(50), ..Config::default() };
         let sandbox = Sandbox::start(config).await.unwrap();
@@ -136,7 +192,7 @@ impl Ground {
         let client = Client::new(host, None, auth, &quick()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("state")).await.unwrap();
-        Self { sandbox, client, store, _folder: folder }
+        Self { sandbox, client, store, settings: settings(), _folder: folder }
     }
 
     /// As a new process would have it: nothing but the store is kept.
@@ -151,7 +207,7 @@ impl Ground {
             trouble_first: Duration::from_millis(10),
             trouble_longest: Duration::from_millis(40),
         };
-        Engine::new(client, self.store.clone(), settings()).unwrap().with_scripts(scripts()).with_pace(pace)
+        Engine::new(client, self.store.clone(), self.settings.clone()).unwrap().with_scripts(scripts()).with_pace(pace)
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
@@ -203,10 +259,11 @@ impl Ground {
 
     /// Of [`order`]: two steps, and nothing twice.
     pub async fn one_cluster_for_each_step(&self, when: &str) {
-        for (name, count) in [("clusters_started", 2), ("runs_started", 2), ("processes_started", 3)] {
+        let tasks = if self.settings.great_expectations { 6 } else { 3 };
+        for (name, count) in [("clusters_started", 2), ("runs_started", 2), ("processes_started", tasks)] {
             assert_eq!(self.count(name).await, count, "{name} {when}");
         }
-        assert_eq!(self.ran(), 3, "{when}");
+        assert_eq!(self.ran() as u64, tasks, "{when}");
         let open: Vec<Value> = self.look("clusters").await["clusters"].as_array().cloned().unwrap_or_default();
         assert!(open.iter().all(|cluster| cluster["state"] != "RUNNING"), "{when}: {open:?}");
     }

@@ -4,7 +4,9 @@
 
 mod after;
 mod cancel;
+mod checks;
 mod crash;
+mod documents;
 mod faults;
 mod ground;
 mod outcomes;

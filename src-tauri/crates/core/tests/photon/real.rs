@@ -2,7 +2,7 @@
 
 use crate::ground::{Ground, PLAN, ends, order_of, settings, table};
 use async_trait::async_trait;
-use icebridge_core::photon::{Engine, Observer, Unobserved};
+use icebridge_core::photon::{Engine, Observer, Unobserved, documents};
 use icebridge_databricks::jobs::{IdempotencyToken, Queue, SparkPythonTask, Submission, Task};
 use icebridge_model::TableIdent;
 use icebridge_model::photon::{ClusterMethod, CopyEnd, PhotonEvent};
@@ -21,6 +21,13 @@ for name, rows in (("orders", 1000), ("people", 10)):
     spark.sql(f"CREATE TABLE glue_lake.made.{name} (id BIGINT, name STRING) USING iceberg")
     spark.sql(f"INSERT INTO glue_lake.made.{name} SELECT id, concat('n', id) FROM range({rows})")
 "#;
+
+fn has_great_expectations(python: &PathBuf) -> bool {
+    let found = std::process::Command::new(python)
+        .args(["-c", "import importlib.util as u, sys; sys.exit(u.find_spec('great_expectations') is None)"])
+        .status();
+    found.is_ok_and(|status| status.success())
+}
 
 fn spark() -> Option<Spark> {
     let python = PathBuf::from(std::env::var_os("ICEBRIDGE_PYTHON")?);
@@ -53,6 +60,10 @@ async fn spark_copies_two_tables_and_a_process_that_was_ended_meanwhile_finds_th
         eprintln!("left out: no PySpark or no Iceberg jar (ICEBRIDGE_PYTHON, ICEBRIDGE_CACHE)");
         return;
     };
+    let checked = spark.python.as_ref().is_some_and(has_great_expectations);
+    if !checked {
+        eprintln!("without checks: no Great Expectations");
+    }
     let ground = Ground::on(spark).await;
     let folder = "/Workspace/Users/pilot@sandbox.example/made.py";
     ground.client.import_file(folder, SOURCES.as_bytes()).await.unwrap();
@@ -79,11 +90,17 @@ async fn spark_copies_two_tables_and_a_process_that_was_ended_meanwhile_finds_th
         one.source = TableIdent::new(["glue_lake", "made"], name);
         one.target = TableIdent::new(["main", "made"], name);
         (one.snapshot_id, one.method) = (None, method);
+        one.keys = vec!["id".into()];
         one
     };
     let order = order_of(vec![of("orders", ClusterMethod::InsertSelect), of("people", ClusterMethod::Ctas)]);
     let cancel = CancellationToken::new();
-    let settings = || icebridge_model::photon::PhotonSettings { batch_rows: 400, side_by_side: 1, ..settings() };
+    let settings = || icebridge_model::photon::PhotonSettings {
+        batch_rows: 400,
+        side_by_side: 1,
+        great_expectations: checked,
+        ..settings()
+    };
     let engine = || Engine::new(ground.client.clone(), ground.store.clone(), settings()).unwrap();
     let working = Working(Notify::new());
     let first = engine();
@@ -99,4 +116,20 @@ async fn spark_copies_two_tables_and_a_process_that_was_ended_meanwhile_finds_th
     assert_eq!(ground.count("runs_started").await, 2, "one that makes the sources, one that copies");
     let table = ground.client.table("main.made.orders").await.unwrap().unwrap();
     assert_eq!(table.properties.get("icebridge.plan").map(String::as_str), Some(PLAN));
+    if !checked {
+        return;
+    }
+    for (result, rows) in results.iter().zip([1000, 10]) {
+        let found = result.validation.as_ref().unwrap();
+        assert!(found.passed && found.error.is_none(), "{found:#?}");
+        assert_eq!((found.rows, found.expected_rows), (Some(rows), Some(rows)));
+        assert!(found.digest.is_some() && found.digest == found.expected_digest);
+        let names: Vec<_> = found.checks.iter().map(|check| check.name.as_str()).collect();
+        assert!(["count", "digest", "unique:id", "aggregates:id"].iter().all(|name| names.contains(name)), "{names:?}");
+    }
+    let docs = &results[0].validation.as_ref().unwrap().docs;
+    let home = tempfile::tempdir().unwrap();
+    let index = documents::fetch(&ground.client, docs, &home.path().join("docs"), &cancel).await.unwrap();
+    let index = std::fs::read_to_string(index).unwrap();
+    assert!(index.contains("main.made.orders"), "{index}");
 }

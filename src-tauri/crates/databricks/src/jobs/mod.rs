@@ -11,7 +11,7 @@ mod tests;
 mod words;
 
 pub use request::{
-    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, SparkPythonTask,
+    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, RunIf, SparkPythonTask,
     Submission, Task, TaskDependency,
 };
 pub use run::{

@@ -47,6 +47,15 @@ pub struct TaskDependency {
     pub task_key: String,
 }
 
+/// Whether a task begins, by how those before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunIf {
+    AllSuccess,
+    /// However they ended.
+    AllDone,
+}
+
 /// On one of: a cluster of its own, a job cluster (of a job, not of a submission), or serverless with an environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Task {
@@ -55,6 +64,9 @@ pub struct Task {
     pub spark_python_task: Option<SparkPythonTask>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<TaskDependency>,
+    /// None: all of them well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_if: Option<RunIf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_cluster: Option<ClusterSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -73,6 +73,13 @@ pub struct Cluster {
     pub events: Vec<(i64, &'static str)>,
 }
 
+impl Task {
+    /// `run_if` of ALL_DONE: it begins however those before it ended.
+    pub fn whatever_came_before(&self) -> bool {
+        self.spec["run_if"] == "ALL_DONE"
+    }
+}
+
 impl Run {
     pub fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Pending | Phase::Running | Phase::Terminating)
@@ -86,8 +93,14 @@ impl Run {
         self.tasks.iter().find(|task| task.run_id == run_id)
     }
 
-    /// The run's end by those of its tasks.
+    /// The run's end by those of its tasks. Those that none comes after decide: if they ended well, the others' failures
+    /// are only mentioned.
     pub fn outcome(&self) -> Outcome {
+        let before = |one: &Task| self.tasks.iter().any(|task| task.depends_on.contains(&one.key));
+        let well = |task: &Task| task.phase.ended().is_none_or(Outcome::is_good);
+        if self.tasks.iter().filter(|task| !before(task)).all(well) && !self.tasks.iter().all(well) {
+            return Outcome::new("SUCCESS_WITH_FAILURES", "SUCCESS_WITH_FAILURES", "SUCCESS", "Some tasks failed.");
+        }
         let bad = self.tasks.iter().filter_map(|task| task.phase.ended().map(|end| (task, end)));
         let bad = bad.filter(|(_, end)| !end.is_good()).min_by_key(|(_, end)| end.code == "SKIPPED");
         match bad {

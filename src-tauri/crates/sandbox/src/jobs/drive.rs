@@ -131,7 +131,7 @@ fn ready(world: &Shared, id: u64, begun: &[usize]) -> Vec<usize> {
         };
         let before: Vec<Option<&Outcome>> =
             run.tasks.iter().filter(|one| task.depends_on.contains(&one.key)).map(|one| one.phase.ended()).collect();
-        let failed = before.iter().flatten().any(|end| !end.is_good());
+        let failed = !task.whatever_came_before() && before.iter().flatten().any(|end| !end.is_good());
         let open = before.iter().any(Option::is_none);
         if run.cancel.is_cancelled() || failed {
             let outcome = if run.cancel.is_cancelled() { Outcome::canceled() } else { Outcome::upstream() };

@@ -122,6 +122,16 @@ pub fn tasks(specs: &[Value], job_clusters: &[Value], most: usize) -> Result<Vec
             return Err(Refusal::invalid(format!("Duplicate task key: {key}")));
         }
         check_compute(&key, &fields, job_clusters)?;
+        // Of the real words only those that the sandbox does: another one would be done wrongly in silence.
+        if fields.text("run_if")?.is_some_and(|when| !["ALL_SUCCESS", "ALL_DONE"].contains(&when)) {
+            return Err(Refusal::invalid(format!(
+                "Task {key}: the sandbox knows run_if ALL_SUCCESS and ALL_DONE only."
+            )));
+        }
+        if !fields.list("libraries").is_empty() && fields.text("environment_key")?.is_some() {
+            let words = format!("Task {key}: libraries have no meaning on serverless compute; name an environment.");
+            return Err(Refusal::invalid(words));
+        }
         let Some(script) = fields.get("spark_python_task").and_then(Value::as_object) else {
             return Err(Refusal::invalid(format!("Task {key}: the sandbox runs spark_python_task only.")));
         };
