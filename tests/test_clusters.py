@@ -43,7 +43,6 @@ def govern(box: Sandbox) -> None:
     change = PermissionsChange(principal="migration-engineers", add=[Privilege.SELECT])
     admin.grants.update("TABLE", "glue_lake.shop.orders", changes=[change])
     clusters.sql(box, "ALTER TABLE glue_lake.shop.orders SET TAGS ('team' = 'shop', 'pii' = 'no')")
-    clusters.sql(box, "COMMENT ON TABLE glue_lake.shop.orders IS 'all orders, as governed'")
 
 
 AFTER = {
@@ -111,7 +110,7 @@ def governed(box: Sandbox, tables: dict[str, dict[str, Any]]) -> None:
         assert table["after"] is not None and not table["after"].get("not_done"), (name, table["after"])
     admin = box.client(box.admin_token)
     orders = admin.tables.get("main.arrived.orders")
-    assert orders.comment == "all orders, as governed"
+    assert orders.comment == "all orders"
     granted = admin.grants.get("TABLE", "main.arrived.orders").privilege_assignments or []
     assert [(one.principal, one.privileges) for one in granted] == [("account users", [Privilege.SELECT])]
     tags = box.ask("GET", "/api/2.1/unity-catalog/entity-tag-assignments/tables/main.arrived.orders/tags").json()

@@ -75,7 +75,12 @@ pub(crate) fn alone(
     };
     validation.rows = told.expected_rows.unwrap_or(0);
     validation.digest = told.expected_digest.clone().unwrap_or_default();
-    validation.checks.clone_from(&told.checks);
+    // Great Expectations counts the rows by itself, beside the measures: one answer twice is one answer.
+    for check in &told.checks {
+        if !validation.checks.contains(check) {
+            validation.checks.push(check.clone());
+        }
+    }
     validation.milliseconds = told.milliseconds.unwrap_or(0);
     // Checks that did not pass speak for themselves.
     validation.error =
@@ -88,4 +93,83 @@ pub(crate) fn alone(
         && told.digest == told.expected_digest
         && told.rows == told.expected_rows;
     validation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use icebridge_model::TableIdent;
+    use icebridge_model::plan::{CopyMode, Estimate};
+
+    fn planned() -> PlannedTable {
+        PlannedTable {
+            source: TableIdent::new(["s"], "t"),
+            target: TableIdent::new(["m"], "t"),
+            mode: CopyMode::Rewrite,
+            mode_reason: String::new(),
+            engine_reason: String::new(),
+            cluster: None,
+            metadata_location: String::new(),
+            table_uuid: String::new(),
+            snapshot_id: Some(7),
+            format_version: 2,
+            estimate: Estimate::default(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn check(name: &str, both: &str) -> Check {
+        Check { name: name.into(), passed: true, source: both.into(), target: both.into(), detail: String::new() }
+    }
+
+    fn told() -> ClusterValidation {
+        let checks = [("schema", "2 columns"), ("count", "3"), ("count", "3"), ("aggregates:id", "x"), ("digest", "d")];
+        ClusterValidation {
+            passed: true,
+            rows: Some(3),
+            digest: Some("d".into()),
+            expected_rows: Some(3),
+            expected_digest: Some("d".into()),
+            failed_columns: Vec::new(),
+            checks: checks.iter().map(|(name, both)| check(name, both)).collect(),
+            docs: String::new(),
+            milliseconds: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_cluster_alone_proves_as_much_as_its_checks() {
+        let good = alone(&planned(), Some(9), Some(&told()));
+        assert!(good.passed && good.proof == ProofLevel::Digest && good.read_by == EngineKind::Photon);
+        assert_eq!((good.rows, good.checks.iter().filter(|check| check.name == "count").count()), (3, 1));
+        let bad: [fn(&mut ClusterValidation); 5] = [
+            |told| told.passed = false,
+            |told| told.digest = Some("e".into()),
+            |told| told.rows = None,
+            |told| told.checks[4].passed = false,
+            |told| told.error = Some(Error::new(Code::RunFailed, "gone")),
+        ];
+        for change in bad {
+            let mut told = told();
+            change(&mut told);
+            assert!(!alone(&planned(), Some(9), Some(&told)).passed);
+        }
+        let silent = alone(&planned(), Some(9), None);
+        assert!(!silent.passed && silent.error.is_some());
+    }
+
+    #[test]
+    fn beside_our_reader_its_word_must_agree() {
+        let ours = || alone(&planned(), Some(9), Some(&told()));
+        let with = |told: Option<&ClusterValidation>| {
+            let mut validation = ours();
+            also(&mut validation, told);
+            (validation.passed, validation.checks.last().map(|check| check.passed))
+        };
+        assert_eq!(with(Some(&told())), (true, Some(true)));
+        assert_eq!(with(None), (false, Some(false)));
+        let other = ClusterValidation { digest: Some("e".into()), ..told() };
+        assert_eq!(with(Some(&other)), (false, Some(false)));
+    }
 }
