@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.browser import Asked, Person, asked, chromium
+from tests.harness.canary import credential
 from tests.harness.sandbox import Sandbox, sandbox, until
 from tests.harness.webdriver import ENTER, Driver, Window, display, driver
 from tests.services.fixtures import or_skip
@@ -169,7 +170,7 @@ LAST_ROW = """const row = document.getElementById(`unity-grid-${arguments[0]}`);
 def test_a_token_leaves_the_page_with_the_save(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
     with workspaces(desk, tmp_path / "state", "token") as app:
         app.resize(*SIZES[0])
-        wrong = "dapi-this-is-no-token-of-anybody"
+        wrong = credential("dapi-wrong")
         add_by_token(app, box, "wrong", wrong)
         app.find("workspace-error-wrong")
         assert app.text("error-code") == "credentials-rejected" and "What to do: " in app.text("error-hint")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +18,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
+from tests.harness.leaks import planted
 from tests.harness.sandbox import SECONDS, Sandbox, sandbox, until
 from tests.services.keychain import Keychain
 
@@ -126,7 +127,7 @@ def test_a_token_goes_to_the_keychain_and_nowhere_else(desk: Desk, box: Sandbox)
     assert status["external_access"] is False
     assert desk.run("workspace", "list")[0]["name"] == "prod"
     assert desk.leaks(box.token) == []
-    wrong = f"dapi{secrets.token_hex(16)}"
+    wrong = credential("dapi-wrong")
     desk.run("workspace", "add", "prod", "--host", box.url, "--by", "token", stdin=f"{wrong}\n")
     refused = desk.outcome("workspace", "check", "prod")
     assert refused.code == 1 and refused.json["error"]["code"] == "credentials-rejected", refused
@@ -144,7 +145,7 @@ def test_a_service_principal_signs_in(desk: Desk, box: Sandbox) -> None:
 
 
 def test_a_profile_and_the_environment_sign_in(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
-    config = tmp_path / "cfg"
+    config = planted(tmp_path / "cfg", "a person's own profiles of Databricks")
     config.write_text(
         f"[DEFAULT]\nhost = https://other.example\ntoken = nobody\n[work]\nhost = {box.url}\ntoken = {box.token}\n",
         encoding="utf-8",
