@@ -21,7 +21,7 @@ from databricks.sdk.core import Config
 
 from tests.harness.canary import credential
 from tests.harness.cli import binary
-from tests.harness.leaks import heard, look_into
+from tests.harness.leaks import heard, look_into, planted
 
 SECONDS = 30
 
@@ -148,6 +148,7 @@ def box() -> Iterator[Sandbox]:
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home: neither anybody's profiles nor cached tokens may take part."""
     folder = tmp_path_factory.mktemp("home")
+    planted(folder / ".config" / "databricks-sdk-py", "the vendor's own client keeps a person's sign-in there")
     monkeypatch.setenv("HOME", str(folder))
     for name in list(os.environ):
         if name.startswith("DATABRICKS_"):

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import groupby
 from pathlib import Path
 
 import fastavro
@@ -21,8 +22,8 @@ GZIP, ZIP, SQLITE, AVRO = b"\x1f\x8b", b"PK\x03\x04", b"SQLite format 3\0", b"Ob
 # No test makes a larger file; what claims to be more when unpacked is not what it says.
 LARGEST = 1 << 30
 DEEPEST = 4
-# A region of memory is read in pieces, and each piece begins before the end of the last one.
-PIECE, OVERLAP = 8 << 20, 1024
+# Memory is read in pieces that overlap.
+PAGE, PIECE, OVERLAP = os.sysconf("SC_PAGESIZE"), 8 << 20, 4096
 
 
 def files(place: Path) -> Iterator[Path]:
@@ -99,29 +100,35 @@ def rows(path: Path) -> bytes:
 
 
 def memory(pid: int, seeker: Seeker) -> tuple[int, list[str]]:
-    """How many bytes of a process's memory could be read, and where in them it is."""
+    """How many bytes of a process's memory were read, and where in them it is."""
     read, found = 0, []
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mapped:
-        for line in maps:
-            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+ *(.*)", line)
-            # The kernel's own pages cannot be read, and programs and fonts have nothing of ours.
-            if match is None or match[3].startswith(("[v", "/usr/", "/lib")):
-                continue
-            for piece in pieces(mapped.fileno(), int(match[1], 16), int(match[2], 16)):
-                read += len(piece)
-                found += [f"{where} at {match[1]} {match[3]}" for where in seeker.find(piece)]
+    with open(f"/proc/{pid}/mem", "rb", 0) as mapped, open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
+        for start, end, name in regions(pid):
+            for first, last in present(pages.fileno(), start, end):
+                with suppress(OSError):
+                    piece = os.pread(mapped.fileno(), last - first, first)
+                    read += len(piece)
+                    found += [f"{where} at {first:x}, {name or 'no file'}" for where in seeker.find(piece)]
     return read, found
 
 
-def pieces(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    """A region of memory; pages that went away meanwhile, or were never touched by anybody, are left out."""
-    at = start
-    while at < end:
-        try:
-            piece = os.pread(descriptor, min(PIECE + OVERLAP, end - at), at)
-        except OSError:
-            return
-        if not piece:
-            return
-        yield piece
-        at += PIECE
+def regions(pid: int) -> Iterator[tuple[int, int, str]]:
+    """The regions of memory that have something in them and may be read; programs and fonts have nothing of ours."""
+    for part in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8")):
+        match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+ *(.*)", part)
+        used = sum(int(size) for size in re.findall(r"(?m)^(?:Rss|Swap): +([0-9]+) kB", part))
+        if match and used and not match[3].startswith(("[v", "/usr/", "/lib")):
+            yield int(match[1], 16), int(match[2], 16), match[3]
+
+
+def present(pages: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The parts of a region that are there. A web view reserves gigabytes, and whoever reads them makes them real."""
+    for at in range(start, end, PIECE):
+        last = min(at + PIECE, end)
+        entries = os.pread(pages, (last - at) // PAGE * 8, at // PAGE * 8)
+        # The highest bits of an entry: in memory, or swapped out. A piece goes beyond its end, for a word on the edge.
+        there = [number for number, high in enumerate(entries[7::8]) if high & 0xC0]
+        for _, run in groupby(enumerate(there), lambda pair: pair[1] - pair[0]):
+            numbers = [number for _, number in run]
+            stop = at + (numbers[-1] + 1) * PAGE
+            yield at + numbers[0] * PAGE, stop + (OVERLAP if stop == last < end else 0)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from tests.services.keychain import Keychain
 from tests.services.process import LOOPBACK, Server, accepts, free_port, need, running
 
@@ -288,3 +290,21 @@ def desktop_binary() -> Path | None:
     given = os.environ.get("ICEBRIDGE_DESKTOP")
     found = Path(given) if given else ROOT / "target" / "debug" / "icebridge-desktop"
     return found if found.is_file() else None
+
+
+@contextmanager
+def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
+    """The app on a state folder, open for the length of the block."""
+    binary = desktop_binary()
+    if binary is None:
+        missing = "the app is not built: cargo build -p icebridge-desktop --features custom-protocol"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    opened = Window.open(webkit, binary, ["--state", str(state)], name)
+    try:
+        opened.find("nav-connect")
+        yield opened
+    except Exception:
+        opened.evidence()
+        raise
+    finally:
+        opened.close()

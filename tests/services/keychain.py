@@ -28,7 +28,7 @@ until gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \\
 done
 exec "$@"
 """
-LOCKED = 'exec "$@"\n'
+LOCKED = 'unset KEYRING_PASSWORD\nexec "$@"\n'
 
 
 @dataclass
