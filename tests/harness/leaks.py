@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Record:
 
     seeker: Seeker = field(default_factory=Seeker)
     looked: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     found: list[str] = field(default_factory=list)
     reasons: dict[Path, str] = field(default_factory=dict)
 
@@ -48,11 +50,13 @@ def expected(path: Path) -> bool:
 
 def look_into(place: Path, kind: str) -> None:
     """Every file at or below a place, now: it may be gone later."""
+    began = time.monotonic()
     for path in scan.files(place.resolve()):
         RECORD.looked[kind] += 1
         where = scan.file(path, RECORD.seeker)
         if not expected(path):
             RECORD.tell(f"{kind}: {path}", where)
+    RECORD.seconds[kind] += time.monotonic() - began
 
 
 def heard(text: str | bytes, kind: str, what: str = "") -> None:

@@ -122,5 +122,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How much was looked into, for nothing found means nothing where nothing was looked into."""
     if RECORD.looked:
-        words = ", ".join(f"{number:,} {kind}" for kind, number in sorted(RECORD.looked.items()))
-        terminalreporter.write_line(f"looked for the canary in {words}")
+        words = [f"{number:,} {kind}" for kind, number in sorted(RECORD.looked.items())]
+        spent = ", ".join(f"{kind} {took:.1f} s" for kind, took in sorted(RECORD.seconds.items()) if took > 1)
+        terminalreporter.write_line(f"looked for the canary in {', '.join(words)}" + (f" ({spent})" if spent else ""))
