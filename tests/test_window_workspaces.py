@@ -198,6 +198,8 @@ def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None
         app.click("cancel-sign-in-sandbox")
     until(lambda: not accepts(port))
     with workspaces(desk, state, "sandbox-ended") as app:
+        app.resize(*SIZES[0])
         app.find("sandbox-ended-sandbox")
+        shots(app, "workspaces", "workspaces-sandbox-ended")
         app.click("restart-sandbox")
         sign_in(app, desk, "sandbox", "pilot@sandbox.example")

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.harness.browser import signs_in
 from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
 from tests.harness.leaks import planted
@@ -28,15 +28,6 @@ pytest_plugins = ["tests.harness.sandbox"]
 
 SOON = 25.0
 LOUD = {"ICEBRIDGE_LOG": "icebridge=trace"}
-# What a browser does in which somebody presses the button of a person.
-BROWSER = """#!{python}
-import re, sys, requests
-page = requests.get(sys.argv[1], timeout=20)
-fields = dict(re.findall(r'<input type=hidden name=(\\w+) value="([^"]*)">', page.text))
-fields = {{name: value.replace("&#39;", "'").replace("&amp;", "&") for name, value in fields.items()}}
-sent = requests.post(page.url.split("?")[0], data={{**fields, "person": "{person}"}}, allow_redirects=False, timeout=20)
-requests.get(sent.headers["Location"], timeout=20)
-"""
 
 
 @dataclass
@@ -50,10 +41,7 @@ class Desk:
 
     def browser(self, person: str) -> dict[str, str]:
         """$BROWSER as a script that signs in as this person."""
-        script = self.folder / f"browser-{person.split('@')[0]}"
-        script.write_text(BROWSER.format(python=sys.executable, person=person), encoding="utf-8")
-        script.chmod(0o755)
-        return {"BROWSER": str(script)}
+        return {"BROWSER": str(signs_in(self.folder, person))}
 
     def environment(self, extra: dict[str, str] | None) -> dict[str, str]:
         """Loud, without anybody's Databricks settings."""

@@ -22,7 +22,7 @@ PRODUCT = re.compile(r"icebridge|icebridge-desktop|WebKit\w+Process")
 # The ways to hand over a secret that the product documents (docs/cli.md, docs/workspaces.md, docs/sandbox.md), and that
 # of Databricks' own programs, which it heeds.
 DOCUMENTED = re.compile(r"ICEBRIDGE_SECRET_\w+|(ICEBRIDGE_SANDBOX|DATABRICKS)_(TOKEN|CLIENT_SECRET)")
-SECONDS = 0.05
+SECONDS = 0.1
 LAST = "test_zz_canary.py"
 
 
@@ -36,6 +36,8 @@ class Watch:
     found: list[str] = field(default_factory=list)
     # What belongs to the product by descent: pid and start, for pids are used again.
     _ours: dict[int, tuple[str, str]] = field(default_factory=dict)
+    # What does not, as long as it runs the same program: nine of ten processes, at every look.
+    _others: set[int] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -61,22 +63,27 @@ class Watch:
         for pid in sorted(alive):
             # It ended while it was looked at, or it is a kernel's thread, which has no program.
             with suppress(OSError):
-                self._look_at(pid, Path(f"/proc/{pid}"))
+                self._look_at(pid, os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)"))
         for pid in self._ours.keys() - set(alive):
             del self._ours[pid]
+        self._others &= set(alive)
 
-    def _look_at(self, pid: int, process: Path) -> None:
-        program = os.path.basename(os.readlink(process / "exe")).removesuffix(" (deleted)")
+    def _look_at(self, pid: int, program: str) -> None:
+        own = PRODUCT.fullmatch(program) is not None
+        if pid in self._others and not own:
+            return
+        self._others.discard(pid)
+        process = Path(f"/proc/{pid}")
         # After the name, which may hold anything: state, parent, and the start as the twentieth.
         status = (process / "stat").read_text().rpartition(")")[2].split()
         parent, start = int(status[1]), status[19]
-        own = PRODUCT.fullmatch(program) is not None
         if own:
             self._ours[pid] = (start, "the product")
         elif parent in self._ours and pid not in self._ours:
             self._ours[pid] = (start, f"started by {parent}, {self._ours[parent][1]}")
         if self._ours.get(pid, ("", ""))[0] != start:
             self._ours.pop(pid, None)
+            self._others.add(pid)
             return
         arguments = (process / "cmdline").read_bytes()
         self.seen.add((pid, program))
