@@ -6,26 +6,21 @@ is what is left.
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
-from tests.harness.leaks import RECORD, look_into, temporary
+from tests.harness.leaks import RECORD, look_into
 from tests.harness.route import connect
 from tests.harness.watch import Watch
 from tests.harness.webdriver import EVIDENCE
 from tests.services.process import free_port
 
-# Other programs use the folder for temporary files too; these names are ours, the web view's, or nobody's.
-OURS = re.compile(r"icebridge.*|webkit.*|\.?tmp.*|com\.canonical.*|\..*", re.IGNORECASE)
-
 
 def test_no_credential_is_in_anything_left_behind(
-    watch: Watch, before: set[Path], tmp_path_factory: pytest.TempPathFactory, icebridge: Icebridge
+    watch: Watch, temporary: Path, tmp_path_factory: pytest.TempPathFactory, icebridge: Icebridge
 ) -> None:
     # Alone, this test has something to look into all the same.
     connect(icebridge, "last", "rest", f"http://127.0.0.1:{free_port()}", secrets={"token": credential("last")})
@@ -33,9 +28,7 @@ def test_no_credential_is_in_anything_left_behind(
     assert done.code == 1, done
     look_into(tmp_path_factory.getbasetemp(), "files of tests")
     look_into(EVIDENCE, "pictures of windows")
-    for path in sorted(temporary() - before):
-        if OURS.fullmatch(path.name) and os.stat(path, follow_symlinks=False).st_uid == os.getuid():
-            look_into(path, "temporary files")
+    look_into(temporary, "temporary files")
     assert RECORD.looked["files of tests"] and RECORD.looked["outputs"], RECORD.looked
     assert watch.looks and watch.seen, "no process of the product was seen"
     found = [*RECORD.found, *watch.found]

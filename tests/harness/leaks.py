@@ -6,8 +6,6 @@ outcome of every command is `heard`. What holds a credential for a reason is nam
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -64,8 +62,3 @@ def heard(text: str | bytes, kind: str, what: str = "") -> None:
     RECORD.looked[kind] += 1
     content = text.encode(errors="surrogateescape") if isinstance(text, str) else text
     RECORD.tell(f"{kind} {what}: {content[:300]!r}", RECORD.seeker.find(content))
-
-
-def temporary() -> set[Path]:
-    """What lies in the folder for temporary files."""
-    return {Path(entry.path) for entry in os.scandir(tempfile.gettempdir())}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.canary import Seeker
-from tests.harness.leaks import RECORD, temporary
+from tests.harness.leaks import RECORD
 
 PRODUCT = re.compile(r"icebridge|icebridge-desktop|WebKit\w+Process")
 # The ways to hand over a secret that the product documents (docs/cli.md, docs/workspaces.md, docs/sandbox.md), and that
@@ -115,9 +116,20 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def before() -> set[Path]:
-    """The temporary files there were before any test."""
-    return temporary()
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for temporary files that nobody else uses, so that all there are can be looked into.
+
+    Its name is short, for sockets lie below it, and their paths may not be long.
+    """
+    # Asked for now, or pytest's own folder would lie in this one and go with it.
+    tmp_path_factory.getbasetemp()
+    with (
+        tempfile.TemporaryDirectory(prefix="ib-", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)
 
 
 @pytest.hookimpl(trylast=True)

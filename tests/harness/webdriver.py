@@ -83,6 +83,8 @@ def driver(
         **(env or {}),
     }
     without = [f"--unset={name}" for name in (*HARMFUL, "WAYLAND_DISPLAY")]
+    # With a keyring the session's own script does so, once it has unlocked it.
+    without += [] if with_keyring else ["--unset=KEYRING_PASSWORD"]
     with running(["env", *without, *command], env=home.env(own)) as server:
         server.wait_for(lambda: accepts(port), 30)
         yield Driver(f"http://{LOOPBACK}:{port}", server)
