@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.lakehouse.java import Java
 
-pytest_plugins = ["tests.services.fixtures"]
+pytest_plugins = ["tests.services.fixtures", "tests.harness.watch"]
 ROOT = Path(__file__).resolve().parents[1]
 
 

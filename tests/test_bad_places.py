@@ -21,6 +21,7 @@ from tests.harness.route import Route, connect, files
 from tests.harness.written import plain, reading, sqlite_catalog
 from tests.services import full_disk
 from tests.services.fixtures import or_skip
+from tests.services.object_store import ACCESS_KEY, SECRET_KEY
 from tests.services.process import free_port
 
 
@@ -85,7 +86,7 @@ def told_as_unreachable(icebridge: Icebridge, seconds: float) -> None:
 
 
 def test_s3_out_of_reach_is_told(icebridge: Icebridge) -> None:
-    secrets = {"s3.access-key-id": "AKIAICEBRIDGETEST000", "s3.secret-access-key": "x" * 40}
+    secrets = {"s3.access-key-id": ACCESS_KEY, "s3.secret-access-key": SECRET_KEY}
     properties = {"s3.endpoint": f"http://127.0.0.1:{free_port()}", "s3.region": "us-east-1"}
     connect(icebridge, "foreign", "files", "s3://lake/tables", properties=properties, secrets=secrets)
     began = time.monotonic()

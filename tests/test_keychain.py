@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
 import threading
 import time
 import urllib.parse
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
+from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import secret_variable
@@ -28,7 +28,8 @@ from tests.services.postgres import Postgres, postgres
 from tests.services.process import need
 
 # With characters that look otherwise in a URL, in JSON and in base64.
-CANARY = f'canary/{secrets.token_hex(8)}?"+ü%'
+CANARY = f'{credential("database")}/?"+ü%'
+WRONG = credential("wr0ng-secret")
 VARIABLE = secret_variable("foreign", "password")
 LOUD = {"ICEBRIDGE_LOG": "trace", "RUST_BACKTRACE": "1"}
 # The product waits five seconds for a keychain; the rest is for a desktop session on a busy machine.
@@ -167,12 +168,12 @@ def test_a_secret_is_in_the_keychain_and_nowhere_else(desk: Desk, server: Postgr
 
 
 def test_a_secret_is_replaced_and_goes_with_its_catalog(desk: Desk, server: Postgres, table: Any) -> None:
-    desk.run(*address(server), stdin="wr0ng-secret\n")
-    assert "wr0ng-secret" in desk.keychain()
+    desk.run(*address(server), stdin=f"{WRONG}\n")
+    assert WRONG in desk.keychain()
     refused = desk.outcome("inventory", "foreign")
     assert (refused.code, refused.json["code"]) == (1, "credentials-rejected")
     desk.run(*address(server), stdin=f"{CANARY}\n")
-    assert "wr0ng-secret" not in desk.keychain()
+    assert WRONG not in desk.keychain()
     desk.run("inventory", "foreign")
     desk.run("catalog", "remove", "foreign")
     left = desk.keychain()
@@ -182,7 +183,7 @@ def test_a_secret_is_replaced_and_goes_with_its_catalog(desk: Desk, server: Post
 def test_state_folders_do_not_see_each_others_secrets(desk: Desk, server: Postgres, table: Any, tmp_path: Path) -> None:
     desk.run(*address(server), stdin=f"{CANARY}\n")
     other = Desk(desk.keyring, Icebridge(tmp_path / "other"))
-    other.run(*address(server), stdin="wr0ng-secret\n")
+    other.run(*address(server), stdin=f"{WRONG}\n")
     assert desk.run("catalog", "check", "foreign")["reachable"]
     other.run("catalog", "remove", "foreign")
     assert desk.run("catalog", "check", "foreign")["reachable"]

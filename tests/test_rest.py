@@ -17,6 +17,7 @@ import pytest
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 
 from tests.digest_reference import Digest
+from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect, files
@@ -30,6 +31,7 @@ from tests.services.object_store import ObjectStore
 from tests.services.rest_catalog import RestCatalog, rest_catalog
 from tests.services.vending import Vending
 
+WRONG = credential("wr0ng-s3cret")
 ODD = {
     ("Odd space", "Tbl v.2"): "odd_space.tbl_v2",
     ("ünï", "cødé"): "uni.code",
@@ -216,13 +218,13 @@ def test_a_revoked_token_is_renewed_once_for_all_who_wait(foreign: Foreign, iceb
 
 
 def test_wrong_credentials_are_told_at_once(guard: AuthProxy, icebridge: Icebridge) -> None:
-    connect(icebridge, "foreign", "rest", guard.uri, secrets={"credential": "icebridge:wr0ng-s3cret"})
+    connect(icebridge, "foreign", "rest", guard.uri, secrets={"credential": f"icebridge:{WRONG}"})
     began = time.monotonic()
     error = icebridge.refuse("inventory", "foreign", code="credentials-rejected")
     assert time.monotonic() - began < 10
     assert "credential" in error["hint"]
     assert error["object"]
-    assert "wr0ng-s3cret" not in str(error)
+    assert WRONG not in str(error)
     assert guard.counts()["POST /v1/oauth/tokens"] <= 2, "a refusal is not asked again and again"
 
 

@@ -27,6 +27,7 @@ from databricks.sdk.errors import (
 )
 from databricks.sdk.service import catalog, workspace
 
+from tests.harness.canary import MARK, credential
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 pytest_plugins = ["tests.harness.sandbox"]
@@ -129,7 +130,7 @@ def test_a_personal_access_token_signs_in(box: Sandbox) -> None:
 
 
 def test_a_wrong_token_is_answered_with_a_number_as_code(box: Sandbox) -> None:
-    answer = box.ask("GET", "/api/2.0/preview/scim/v2/Me", token="dapi-wrong")
+    answer = box.ask("GET", "/api/2.0/preview/scim/v2/Me", token=credential("dapi-wrong"))
     assert answer.status_code == 403
     assert answer.json()["error_code"] == 403
     assert answer.headers["x-databricks-reason-phrase"] == "Invalid access token."
@@ -142,7 +143,7 @@ def test_a_service_principal_signs_in_with_its_secret(box: Sandbox) -> None:
         host=box.url, client_id=box.client_id, client_secret=box.client_secret, auth_type="oauth-m2m"
     )
     assert robot.current_user.me().user_name == box.client_id
-    wrong = token(box, (box.client_id, "wrong"), grant_type="client_credentials", scope="all-apis")
+    wrong = token(box, (box.client_id, credential("wrong")), grant_type="client_credentials", scope="all-apis")
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
 
 
@@ -498,9 +499,9 @@ def test_secrets_are_kept_for_those_who_may(box: Sandbox) -> None:
     pilot.create_scope("icebridge")
     with pytest.raises(ResourceAlreadyExists):
         pilot.create_scope("icebridge")
-    pilot.put_secret("icebridge", "key", string_value="canary-ä")
+    pilot.put_secret("icebridge", "key", string_value=f"{credential('scope')}-ä")
     assert [one.key for one in pilot.list_secrets("icebridge")] == ["key"]
-    assert base64.b64decode(str(pilot.get_secret("icebridge", "key").value)).decode() == "canary-ä"
+    assert base64.b64decode(str(pilot.get_secret("icebridge", "key").value)).decode() == f"{credential('scope')}-ä"
     with pytest.raises(PermissionDenied):
         admin.get_secret("icebridge", "key")
     pilot.put_acl("icebridge", box.admin, workspace.AclPermission.READ)
@@ -513,7 +514,7 @@ def test_secrets_are_kept_for_those_who_may(box: Sandbox) -> None:
         pilot.get_secret("icebridge", "key")
     pilot.delete_scope("icebridge")
     assert [scope.name for scope in pilot.list_scopes()] == []
-    kept = [path for path in box.folder.rglob("*") if path.is_file() and b"canary" in path.read_bytes()]
+    kept = [path for path in box.folder.rglob("*") if path.is_file() and MARK.encode() in path.read_bytes()]
     assert kept == []
 
 
@@ -530,9 +531,10 @@ def test_it_answers_on_loopback_by_its_own_name_only(box: Sandbox) -> None:
 
 
 def test_tokens_are_taken_from_the_environment_and_the_gate_can_begin_open() -> None:
-    env = {"ICEBRIDGE_SANDBOX_TOKEN": "dapi-mine", "ICEBRIDGE_SANDBOX_CLIENT_SECRET": "s3cret"}
+    mine, secret = credential("dapi-mine"), credential("dose-mine")
+    env = {"ICEBRIDGE_SANDBOX_TOKEN": mine, "ICEBRIDGE_SANDBOX_CLIENT_SECRET": secret}
     with sandbox("--gate-open", env=env) as own:
-        assert (own.token, own.client_secret) == ("dapi-mine", "s3cret")
+        assert (own.token, own.client_secret) == (mine, secret)
         assert own.client().metastores.summary().external_access_enabled is True
         log: list[Any] = own.look("requests")["requests"]
-        assert log and "dapi-mine" not in str(log)
+        assert log and mine not in str(log)

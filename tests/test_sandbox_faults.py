@@ -10,6 +10,7 @@ import requests
 from databricks.sdk.errors import InternalError, TemporarilyUnavailable, TooManyRequests, Unauthenticated
 from databricks.sdk.errors.base import DatabricksError
 
+from tests.harness.canary import credential
 from tests.harness.sandbox import Sandbox, sandbox
 
 pytest_plugins = ["tests.harness.sandbox"]
@@ -128,11 +129,11 @@ def test_rules_are_counted_and_checked(box: Sandbox) -> None:
 def test_requests_can_be_looked_at_without_their_secrets(box: Sandbox) -> None:
     box.turn("counts/reset")
     box.client().secrets.create_scope("seen")
-    box.client().secrets.put_secret("seen", "key", string_value="canary-value")
+    box.client().secrets.put_secret("seen", "key", string_value=credential("scope"))
     seen = box.look("requests")["requests"]
     put = next(one for one in seen if one["path"] == "/api/2.0/secrets/put")
     assert put["status"] == 200 and "databricks-sdk-py" in put["user_agent"]
-    assert "canary-value" not in str(seen) and box.token not in str(seen)
+    assert credential("scope") not in str(seen) and box.token not in str(seen)
     assert box.look("counts")["requests_open"] == 0
     box.client().secrets.delete_scope("seen")
 

@@ -21,6 +21,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import DayTransform, IdentityTransform
 from pyiceberg.types import LongType, NestedField, StringType, TimestampType, UUIDType
 
+from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
 from tests.harness.route import Route, connect
 from tests.harness.sandbox import Sandbox
@@ -234,6 +235,6 @@ def test_a_sign_in_that_has_ended_is_told_and_one_that_was_renewed_goes_on(
     # Tokens end while it runs: new ones are fetched.
     with box.fault("/api/*/namespaces/bronze/tables*", "expired-token", count=2):
         robot.run(plan).succeeded()
-    icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_TOKEN"] = "dapi-of-yesterday"
+    icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_TOKEN"] = credential("dapi-of-yesterday")
     error = icebridge.refuse("preflight", *route.arguments, code="credentials-rejected")
     assert error["hint"]

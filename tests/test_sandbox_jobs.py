@@ -16,6 +16,7 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue, ResourceDoe
 from databricks.sdk.service import compute, jobs, workspace
 from databricks.sdk.service.sql import StatementParameterListItem
 
+from tests.harness.canary import MARK, credential
 from tests.harness.clusters import iceberg_jar
 from tests.harness.sandbox import Sandbox, sandbox, until
 
@@ -369,7 +370,7 @@ def test_serverless_and_existing_clusters_start_none(box: Sandbox) -> None:
 def test_a_script_sees_volumes_secrets_and_settings_and_nothing_of_the_shell(box: Sandbox) -> None:
     client = box.client()
     client.secrets.create_scope("jobs")
-    client.secrets.put_secret("jobs", "key", string_value="canary-in-a-scope")
+    client.secrets.put_secret("jobs", "key", string_value=credential("scope"))
     volume = "/Volumes/main/default/icebridge"
     client.files.upload(f"{volume}/in/plan ä.json", io.BytesIO(b'{"tables": 3}'), overwrite=True)
     text = f"""
@@ -394,11 +395,11 @@ shutil.copy("{volume}/out/deep/result.json", "{volume}/out/copy.json")
     run = wait(client, client.jobs.submit(tasks=[task(file, new_cluster=cluster)]).run_id)
     assert end(run) == ("SUCCESS", "SUCCESS"), output(client, run).logs
     told = json.loads(client.files.download(f"{volume}/out/copy.json").contents.read())
-    canary = len("canary-in-a-scope")
+    canary = len(credential("scope"))
     assert told == {
         "tables": 3, "listed": ["plan ä.json"], "exists": False, "secret": canary, "env": canary, "shell": False,
     }  # fmt: skip
-    kept = [path for path in box.folder.rglob("*") if path.is_file() and b"canary-in" in path.read_bytes()]
+    kept = [path for path in box.folder.rglob("*") if path.is_file() and MARK.encode() in path.read_bytes()]
     assert kept == []
     client.secrets.delete_scope("jobs")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -23,6 +24,7 @@ from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError
 
+from tests.harness.canary import credential
 from tests.services import faults, full_disk
 from tests.services.auth_proxy import AuthProxy, auth_proxy
 from tests.services.keychain import Keychain
@@ -229,17 +231,17 @@ def test_tokens_expire_by_time(local_catalog: RestCatalog) -> None:
 def test_token_endpoint_takes_body_basic_and_exchange(guarded_catalog: AuthProxy) -> None:
     """Every way in which Iceberg's clients ask for a token, and a wrong secret."""
     issuer = guarded_catalog.issuer
-    in_body = {"grant_type": CLIENT_CREDENTIALS, "client_id": "icebridge", "client_secret": "icebridge-secret"}
+    in_body = {"grant_type": CLIENT_CREDENTIALS, "client_id": issuer.client_id, "client_secret": issuer.client_secret}
     status, answer = issuer.token(in_body, None)
     assert (status, answer["token_type"], answer["expires_in"]) == (200, "bearer", 3600)
-    basic = "Basic aWNlYnJpZGdlOmljZWJyaWRnZS1zZWNyZXQ="
+    basic = f"Basic {base64.b64encode(guarded_catalog.credential().encode()).decode()}"
     assert issuer.token({"grant_type": CLIENT_CREDENTIALS}, basic)[0] == 200
     exchange = {"grant_type": TOKEN_EXCHANGE, "subject_token": str(answer["access_token"])}
     assert issuer.token(exchange, None)[0] == 200
     issuer.expire_all()
     assert issuer.token(exchange, None)[0] == 401
     assert issuer.token(exchange, basic)[0] == 200
-    status, refusal = issuer.token({**in_body, "client_secret": "wrong"}, None)
+    status, refusal = issuer.token({**in_body, "client_secret": credential("wrong")}, None)
     assert (status, refusal["error"]) == (401, "invalid_client")
     assert issuer.token({"grant_type": "password"}, None)[0] == 400
 
@@ -368,7 +370,7 @@ def test_sql_catalog_on_postgres(postgres_server: Postgres, tmp_path: Path) -> N
 
 def test_postgres_demands_its_password(postgres_server: Postgres) -> None:
     """A wrong password is refused; a cluster without one trusts."""
-    wrong = postgres_server.dsn.replace(postgres_server.password, "wrong")
+    wrong = postgres_server.dsn.replace(postgres_server.password, credential("wrong"))
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         psycopg2.connect(wrong)
     with postgres() as trusting:
@@ -378,11 +380,11 @@ def test_postgres_demands_its_password(postgres_server: Postgres) -> None:
 def test_keyring_roundtrip(keyring: Keychain) -> None:
     """What one session stores, the next one finds; with the keyring locked and nobody to ask there is no answer."""
     label = ["--label=test", "service", "icebridge"]
-    stored = keyring.run(["secret-tool", "store", *label], stdin="s3cret")
+    stored = keyring.run(["secret-tool", "store", *label], stdin=credential("stored"))
     assert stored.returncode == 0, stored.stderr
     found = keyring.run(["secret-tool", "lookup", "service", "icebridge"])
-    assert (found.returncode, found.stdout) == (0, "s3cret")
-    locked = keyring.run(["secret-tool", "store", *label], stdin="other", locked=True)
+    assert (found.returncode, found.stdout) == (0, credential("stored"))
+    locked = keyring.run(["secret-tool", "store", *label], stdin=credential("other"), locked=True)
     assert locked.returncode != 0
 
 

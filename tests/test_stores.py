@@ -21,6 +21,7 @@ from pyiceberg.table import StaticTable
 
 from tests.digest_reference import Digest, digest_rows
 from tests.harness import duck
+from tests.harness.canary import MARK, credential
 from tests.harness.cli import Icebridge
 from tests.harness.judged import Migrated, pyiceberg_catalog, same
 from tests.harness.route import Route, connect, files, split_secrets
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from tests.lakehouse.java import Java
 
+WRONG = credential("n0t-the-right-secret")
 ODD_PLACE = "odd place/%41+ü=&'"
 
 
@@ -128,17 +130,18 @@ def test_one_catalog_of_several_has_to_be_named(
 
 
 def test_a_wrong_password_is_told(postgres_server: Postgres, pg_tables: object, icebridge: Icebridge) -> None:
-    connect_postgres(icebridge, "foreign", postgres_server, warehouse="prod", password="wr0ng-pass")
+    connect_postgres(icebridge, "foreign", postgres_server, warehouse="prod", password=WRONG)
     began = time.monotonic()
     error = icebridge.refuse("inventory", "foreign", code="credentials-rejected")
     assert time.monotonic() - began < 10
     assert "password" in error["hint"]
-    assert "wr0ng-pass" not in json.dumps(error)
-    assert traces(icebridge.state, "wr0ng-pass") == []
+    assert WRONG not in json.dumps(error)
+    assert traces(icebridge.state, WRONG) == []
 
 
 @pytest.mark.parametrize("where", ["in the address", "in the query", "as a property"])
 def test_a_password_in_the_open_is_refused(where: str, icebridge: Icebridge) -> None:
+    # The arguments of a process hold it, so it is none of the credentials that nothing may hold.
     uri, extra = "postgresql://u@127.0.0.1/db", []
     if where == "in the address":
         uri = "postgresql://u:hunter2-pw@127.0.0.1/db"
@@ -418,14 +421,14 @@ def test_keys_that_s3_refuses_are_told(
     open_gate: S3Gate, s3_store: ObjectStore, icebridge: Icebridge, tmp_path: Path
 ) -> None:
     plain(sqlite_catalog(tmp_path / "s", s3_store.uri("refused"), **open_gate.properties()), "shop.few")
-    changed = {"s3.access-key-id": "AKIANOBODYKNOWSTHIS0", "s3.secret-access-key": "n0t-the-right-secret"}
+    changed = {"s3.access-key-id": f"AKIB{MARK.upper()}", "s3.secret-access-key": WRONG}
     connect_sql_on_s3(icebridge, "foreign", tmp_path / "s" / "catalog.db", open_gate, changed=changed)
     summary = icebridge.run("inventory", "foreign")
     assert (summary["tables"], summary["problems"]) == (1, 1)
     problem = icebridge.run("tables", "foreign")[0]["problem"]
     assert problem["code"] == "storage-denied"
     assert problem["hint"]
-    assert traces(icebridge.state, "n0t-the-right-secret") == []
+    assert traces(icebridge.state, WRONG) == []
 
 
 def test_a_folder_on_s3_is_a_catalog(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +21,9 @@ from tests.harness.webdriver import (
     SPACE,
     Driver,
     Window,
-    desktop_binary,
     display,
     driver,
+    window,
 )
 from tests.harness.written import plain, sqlite_catalog
 from tests.services.fixtures import or_skip
@@ -49,24 +47,6 @@ def webkit() -> Iterator[Driver]:
     """A display, a desktop session with a keyring, and the driver in it."""
     with or_skip(display()) as screen, or_skip(keychain()) as home, or_skip(driver(screen, home)) as started:
         yield started
-
-
-@contextmanager
-def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
-    """The app on a state folder, open for the length of the block."""
-    binary = desktop_binary()
-    if binary is None:
-        missing = "the app is not built: cargo build -p icebridge-desktop --features custom-protocol"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    opened = Window.open(webkit, binary, ["--state", str(state)], name)
-    try:
-        opened.find("nav-connect")
-        yield opened
-    except Exception:
-        opened.evidence()
-        raise
-    finally:
-        opened.close()
 
 
 # What one has to scroll sideways for, or would have to.

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.harness.browser import Asked, Person, asked, chromium
+from tests.harness.canary import credential
+from tests.harness.desk import Desk, sign_in, workspaces
 from tests.harness.sandbox import Sandbox, sandbox, until
-from tests.harness.webdriver import ENTER, Driver, Window, display, driver
-from tests.services.fixtures import or_skip
-from tests.services.keychain import keychain
+from tests.harness.webdriver import ENTER, Window
 from tests.services.process import accepts
-from tests.test_window import SIZES, number, shots, window
+from tests.test_window import SIZES, number, shots
+
+pytest_plugins = ["tests.harness.desk"]
 
 TABLES = 2_500
 ADMIN = "admin@sandbox.example"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A desktop session, the program that its windows start as browser, and a browser."""
-
-    webkit: Driver
-    asked: Asked
-    person: Person
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A display, a keyring, a browser."""
-    noted = asked(tmp_path_factory.mktemp("browser"))
-    env = {"BROWSER": str(noted.script)}
-    with (
-        or_skip(display()) as screen,
-        or_skip(keychain()) as home,
-        or_skip(driver(screen, home, env)) as webkit,
-        or_skip(chromium()) as person,
-    ):
-        yield Desk(webkit, noted, person)
 
 
 @pytest.fixture(scope="module")
@@ -50,25 +26,6 @@ def box() -> Iterator[Sandbox]:
     """A workspace with many foreign tables."""
     with sandbox("--tables", str(TABLES)) as running:
         yield running
-
-
-@contextmanager
-def workspaces(desk: Desk, state: Path, name: str) -> Iterator[Window]:
-    """The window with the page of workspaces open."""
-    with window(desk.webkit, state, name) as app:
-        app.click("nav-workspaces")
-        app.find("page-workspaces")
-        yield app
-
-
-def sign_in(app: Window, desk: Desk, name: str, who: str) -> None:
-    """As the person does whom the window waits for."""
-    app.find(f"address-{name}")
-    address = app.text(f"address-{name}")
-    app.wait("the browser", lambda: desk.asked.latest() == address)
-    desk.person.sign_in(address, who)
-    app.says(f"principal-{name}", re.escape(who))
-    app.gone(f"waiting-{name}")
 
 
 def test_a_workspace_from_its_address_to_its_tables(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
@@ -169,7 +126,7 @@ LAST_ROW = """const row = document.getElementById(`unity-grid-${arguments[0]}`);
 def test_a_token_leaves_the_page_with_the_save(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
     with workspaces(desk, tmp_path / "state", "token") as app:
         app.resize(*SIZES[0])
-        wrong = "dapi-this-is-no-token-of-anybody"
+        wrong = credential("dapi-wrong")
         add_by_token(app, box, "wrong", wrong)
         app.find("workspace-error-wrong")
         assert app.text("error-code") == "credentials-rejected" and "What to do: " in app.text("error-hint")
@@ -241,6 +198,8 @@ def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None
         app.click("cancel-sign-in-sandbox")
     until(lambda: not accepts(port))
     with workspaces(desk, state, "sandbox-ended") as app:
+        app.resize(*SIZES[0])
         app.find("sandbox-ended-sandbox")
+        shots(app, "workspaces", "workspaces-sandbox-ended")
         app.click("restart-sandbox")
         sign_in(app, desk, "sandbox", "pilot@sandbox.example")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,7 +17,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests.harness.browser import signs_in
+from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
+from tests.harness.leaks import planted
 from tests.harness.sandbox import SECONDS, Sandbox, sandbox, until
 from tests.services.keychain import Keychain
 
@@ -27,15 +28,6 @@ pytest_plugins = ["tests.harness.sandbox"]
 
 SOON = 25.0
 LOUD = {"ICEBRIDGE_LOG": "icebridge=trace"}
-# What a browser does in which somebody presses the button of a person.
-BROWSER = """#!{python}
-import re, sys, requests
-page = requests.get(sys.argv[1], timeout=20)
-fields = dict(re.findall(r'<input type=hidden name=(\\w+) value="([^"]*)">', page.text))
-fields = {{name: value.replace("&#39;", "'").replace("&amp;", "&") for name, value in fields.items()}}
-sent = requests.post(page.url.split("?")[0], data={{**fields, "person": "{person}"}}, allow_redirects=False, timeout=20)
-requests.get(sent.headers["Location"], timeout=20)
-"""
 
 
 @dataclass
@@ -49,10 +41,7 @@ class Desk:
 
     def browser(self, person: str) -> dict[str, str]:
         """$BROWSER as a script that signs in as this person."""
-        script = self.folder / f"browser-{person.split('@')[0]}"
-        script.write_text(BROWSER.format(python=sys.executable, person=person), encoding="utf-8")
-        script.chmod(0o755)
-        return {"BROWSER": str(script)}
+        return {"BROWSER": str(signs_in(self.folder, person))}
 
     def environment(self, extra: dict[str, str] | None) -> dict[str, str]:
         """Loud, without anybody's Databricks settings."""
@@ -126,7 +115,7 @@ def test_a_token_goes_to_the_keychain_and_nowhere_else(desk: Desk, box: Sandbox)
     assert status["external_access"] is False
     assert desk.run("workspace", "list")[0]["name"] == "prod"
     assert desk.leaks(box.token) == []
-    wrong = f"dapi{secrets.token_hex(16)}"
+    wrong = credential("dapi-wrong")
     desk.run("workspace", "add", "prod", "--host", box.url, "--by", "token", stdin=f"{wrong}\n")
     refused = desk.outcome("workspace", "check", "prod")
     assert refused.code == 1 and refused.json["error"]["code"] == "credentials-rejected", refused
@@ -144,7 +133,7 @@ def test_a_service_principal_signs_in(desk: Desk, box: Sandbox) -> None:
 
 
 def test_a_profile_and_the_environment_sign_in(desk: Desk, box: Sandbox, tmp_path: Path) -> None:
-    config = tmp_path / "cfg"
+    config = planted(tmp_path / "cfg", "a person's own profiles of Databricks")
     config.write_text(
         f"[DEFAULT]\nhost = https://other.example\ntoken = nobody\n[work]\nhost = {box.url}\ntoken = {box.token}\n",
         encoding="utf-8",

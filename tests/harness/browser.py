@@ -5,6 +5,7 @@ The product starts `$BROWSER` with an address; here that is a script that notes 
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,16 @@ from typing import Any
 
 from tests.harness.webdriver import ELEMENT, SECONDS, Refused, Waited, request
 from tests.services.process import LOOPBACK, accepts, free_port, need, running
+
+# What a browser does in which somebody presses the button of a person.
+BROWSER = """#!{python}
+import re, sys, requests
+page = requests.get(sys.argv[1], timeout=20)
+fields = dict(re.findall(r'<input type=hidden name=(\\w+) value="([^"]*)">', page.text))
+fields = {{name: value.replace("&#39;", "'").replace("&amp;", "&") for name, value in fields.items()}}
+sent = requests.post(page.url.split("?")[0], data={{**fields, "person": "{person}"}}, allow_redirects=False, timeout=20)
+requests.get(sent.headers["Location"], timeout=20)
+"""
 
 
 @dataclass
@@ -36,6 +47,14 @@ def asked(folder: Path) -> Asked:
     made.script.write_text(f'#!/bin/sh\necho "$1" >>"{made.noted}"\n', encoding="utf-8")
     made.script.chmod(0o755)
     return made
+
+
+def signs_in(folder: Path, person: str) -> Path:
+    """A program for `$BROWSER` that signs in as this person, and comes back, by itself."""
+    script = folder / f"browser-{person.split('@')[0]}"
+    script.write_text(BROWSER.format(python=sys.executable, person=person), encoding="utf-8")
+    script.chmod(0o755)
+    return script
 
 
 @dataclass

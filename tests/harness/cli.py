@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.harness import leaks
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
 
@@ -34,6 +36,10 @@ class Outcome:
     code: int
     stdout: str
     stderr: str
+
+    def __post_init__(self) -> None:
+        """Whatever a command said, no secret was among it."""
+        leaks.heard(f"{self.stdout}\n{self.stderr}", "outputs")
 
     @property
     def json(self) -> Any:

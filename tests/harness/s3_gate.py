@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.harness.leaks import heard
 from tests.services.object_store import ObjectStore
 from tests.services.process import LOOPBACK
 from tests.services.vending import Vending
@@ -123,6 +124,8 @@ def s3_gate(store: ObjectStore, lifetime: float | None = None, delay: float = 0.
         server.shutdown()
         server.server_close()
         thread.join(5)
+        for request in gate.seen:
+            heard(request.path, "addresses that S3 was asked for")
 
 
 class GateHandler(BaseHTTPRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import tempfile
 import time
@@ -18,7 +19,9 @@ import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 
+from tests.harness.canary import credential
 from tests.harness.cli import binary
+from tests.harness.leaks import heard, look_into, planted
 
 SECONDS = 30
 
@@ -84,6 +87,12 @@ def sandbox(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
     """`icebridge sandbox` with these arguments, on any free port."""
     with tempfile.TemporaryDirectory(prefix="icebridge-sandbox-log-") as folder:
         log = Path(folder) / "stderr"
+        # Two sandboxes at once must not take each other's.
+        number = secrets.token_hex(4)
+        own = {
+            "ICEBRIDGE_SANDBOX_TOKEN": f"{credential('dapi')}-{number}",
+            "ICEBRIDGE_SANDBOX_CLIENT_SECRET": f"{credential('dose')}-{number}",
+        }
         bare = {name: value for name, value in os.environ.items() if not name.startswith("ICEBRIDGE_SANDBOX_")}
         with log.open("wb") as sink:
             process = subprocess.Popen(
@@ -91,7 +100,7 @@ def sandbox(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=sink,
-                env={**bare, "SANDBOX_TEST_SHELL": "1", **(env or {})},
+                env={**bare, **own, "SANDBOX_TEST_SHELL": "1", **(env or {})},
                 text=True,
             )
         try:
@@ -100,8 +109,11 @@ def sandbox(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
             if not line:
                 raise RuntimeError(f"the sandbox did not start: {log.read_text(errors='replace')}")
             told = json.loads(line)
-            yield Sandbox(folder=Path(told.pop("folder")), **told)
+            running = Sandbox(folder=Path(told.pop("folder")), **told)
+            yield running
             assert process.poll() is None, f"the sandbox ended by itself: {log.read_text(errors='replace')}"
+            heard(json.dumps(running.look("requests")), "requests that a sandbox saw")
+            look_into(running.folder, "folders of sandboxes")
         finally:
             process.terminate()
             try:
@@ -109,6 +121,7 @@ def sandbox(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+            look_into(log, "logs of sandboxes")
 
 
 def until(what: Callable[[], Any], seconds: float = SECONDS) -> Any:
@@ -135,6 +148,7 @@ def box() -> Iterator[Sandbox]:
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home: neither anybody's profiles nor cached tokens may take part."""
     folder = tmp_path_factory.mktemp("home")
+    planted(folder / ".config" / "databricks-sdk-py", "the vendor's own client keeps a person's sign-in there")
     monkeypatch.setenv("HOME", str(folder))
     for name in list(os.environ):
         if name.startswith("DATABRICKS_"):

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from tests.services.keychain import Keychain
 from tests.services.process import LOOPBACK, Server, accepts, free_port, need, running
 
@@ -29,6 +31,7 @@ SECONDS = 30.0
 # Both are often advised, and both make WebKit's screenshots hang for ever.
 HARMFUL = ("WEBKIT_DISABLE_COMPOSITING_MODE", "WEBKIT_DISABLE_DMABUF_RENDERER")
 TAB, ENTER, SPACE, DOWN, UP, HOME, END = "\ue004", "\ue007", " ", "\ue015", "\ue013", "\ue011", "\ue010"
+CONTROL, RELEASED, DELETE = "\ue009", "\ue000", "\ue017"
 
 T = TypeVar("T")
 
@@ -62,20 +65,26 @@ class Driver:
 
 
 @contextmanager
-def driver(screen: str, home: Keychain, env: Mapping[str, str] | None = None) -> Iterator[Driver]:
-    """WebKit's driver, and with it every window it opens, in a desktop session with an unlocked keyring."""
+def driver(
+    screen: str, home: Keychain, env: Mapping[str, str] | None = None, *, with_keyring: bool = True
+) -> Iterator[Driver]:
+    """WebKit's driver, and with it every window it opens, in a desktop session with an unlocked keyring, or in none."""
     program = need("WebKitWebDriver", "webkit2gtk-driver")
     port = free_port()
-    command = home.command([program, f"--host={LOOPBACK}", f"--port={port}"])
+    command = [program, f"--host={LOOPBACK}", f"--port={port}"]
+    command = home.command(command) if with_keyring else command
     # Without the second variable a session never begins.
     own = {
         "DISPLAY": screen,
         "TAURI_WEBVIEW_AUTOMATION": "true",
         "NO_AT_BRIDGE": "1",
         "GDK_BACKEND": "x11",
+        **({} if with_keyring else {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={home.home / 'no-bus'}"}),
         **(env or {}),
     }
     without = [f"--unset={name}" for name in (*HARMFUL, "WAYLAND_DISPLAY")]
+    # With a keyring the session's own script does so, once it has unlocked it.
+    without += [] if with_keyring else ["--unset=KEYRING_PASSWORD"]
     with running(["env", *without, *command], env=home.env(own)) as server:
         server.wait_for(lambda: accepts(port), 30)
         yield Driver(f"http://{LOOPBACK}:{port}", server)
@@ -198,8 +207,10 @@ class Window:
     def type(self, testid: str, text: str) -> None:
         """Replace what a field holds by typing."""
         element = self.find(testid)
-        self.call("POST", f"element/{element}/clear", {})
-        self.call("POST", f"element/{element}/value", {"text": text})
+        # The driver's own way to empty a field tells the page nothing of it.
+        if text:
+            self.call("POST", f"element/{element}/clear", {})
+        self.call("POST", f"element/{element}/value", {"text": text or f"{CONTROL}a{RELEASED}{DELETE}"})
 
     def choose(self, testid: str, label: str) -> None:
         """Choose an option of a select by what it says."""
@@ -288,3 +299,21 @@ def desktop_binary() -> Path | None:
     given = os.environ.get("ICEBRIDGE_DESKTOP")
     found = Path(given) if given else ROOT / "target" / "debug" / "icebridge-desktop"
     return found if found.is_file() else None
+
+
+@contextmanager
+def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
+    """The app on a state folder, open for the length of the block."""
+    binary = desktop_binary()
+    if binary is None:
+        missing = "the app is not built: cargo build -p icebridge-desktop --features custom-protocol"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    opened = Window.open(webkit, binary, ["--state", str(state)], name)
+    try:
+        opened.find("nav-connect")
+        yield opened
+    except Exception:
+        opened.evidence()
+        raise
+    finally:
+        opened.close()

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.harness.leaks import heard
+
 from .faults import Fault, FaultPlan, error_body, fault_from_json
 from .oauth import TokenIssuer
 from .process import LOOPBACK
@@ -139,6 +141,8 @@ def auth_proxy(
         server.shutdown()
         server.server_close()
         thread.join(5)
+        for request in proxy.seen:
+            heard(f"{request.path}?{request.query}", "addresses that catalogs were asked for")
 
 
 class ProxyHandler(BaseHTTPRequestHandler):

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.harness.canary import credential
+
 from . import full_disk as disks
 from .auth_proxy import AuthProxy, auth_proxy
 from .keychain import Keychain, keychain
@@ -70,7 +72,7 @@ def vending_catalog(s3_catalog: RestCatalog, s3_store: ObjectStore) -> Iterator[
 @pytest.fixture(scope="module")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL cluster that wants a password."""
-    with or_skip(postgres("pg-secret")) as cluster:
+    with or_skip(postgres(credential("postgres"))) as cluster:
         yield cluster
 
 

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.canary import credential
+from tests.harness.leaks import look_into
+
 from .process import need
 
 # The unlocked daemon claims its bus name a moment after the command returns. A client that comes earlier makes the bus
@@ -25,7 +28,7 @@ until gdbus call --session -d org.freedesktop.DBus -o /org/freedesktop/DBus \\
 done
 exec "$@"
 """
-LOCKED = 'exec "$@"\n'
+LOCKED = 'unset KEYRING_PASSWORD\nexec "$@"\n'
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Keychain:
 
 
 @contextmanager
-def keychain(password: str = "correct horse") -> Iterator[Keychain]:
+def keychain(password: str = credential("keyring")) -> Iterator[Keychain]:
     """A fresh home with an empty keyring."""
     need("dbus-run-session", "dbus-daemon")
     need("gnome-keyring-daemon", "gnome-keyring")
@@ -95,3 +98,5 @@ def keychain(password: str = "correct horse") -> Iterator[Keychain]:
         home = Path(folder)
         (home / "run").mkdir(mode=0o700)
         yield Keychain(home, password)
+        # The keyring's own file, which is encrypted, and what the desktop's programs and the web view keep at home.
+        look_into(home, "homes of desktop sessions")

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
+from tests.harness.canary import credential
+
 CLIENT_CREDENTIALS = "client_credentials"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
@@ -24,7 +26,7 @@ class TokenIssuer:
     """Gives tokens to one client and knows which of them are still good."""
 
     client_id: str = "icebridge"
-    client_secret: str = "icebridge-secret"
+    client_secret: str = credential("oauth-client")
     lifetime: float = 3600.0
     grants: list[str] = field(default_factory=list)
     _expiry: dict[str, float] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class TokenIssuer:
             self._expiry = dict.fromkeys(self._expiry, 0.0)
 
     def _issue(self, grant: str) -> dict[str, object]:
-        token = secrets.token_urlsafe(24)
+        token = f"{credential('oauth')}-{secrets.token_urlsafe(24)}"
         with self._lock:
             self._expiry[token] = time.monotonic() + self.lifetime
             self.grants.append(grant)

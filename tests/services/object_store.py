@@ -11,12 +11,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.harness.canary import MARK
+from tests.harness.leaks import heard
+
 from .process import Server, running
 
 START_SECONDS = 60
-# moto takes any key; these look like keys so that redaction of secrets can be tested on them.
-ACCESS_KEY = "AKIAICEBRIDGETEST000"
-SECRET_KEY = "icebridge/test/secret/key/0000000000000"
+# moto takes any key; these are as long as real ones, and of the same letters.
+ACCESS_KEY = f"AKIA{MARK.upper()}"
+SECRET_KEY = f"secret/key+{MARK}".ljust(40, "0")
 
 
 @dataclass
@@ -75,3 +78,5 @@ def object_store(bucket: str = "lake") -> Iterator[ObjectStore]:
         store = ObjectStore(endpoint, bucket, server)
         store.create_bucket(bucket)
         yield store
+        for key in store.keys() if server.process.poll() is None else []:
+            heard(store.client().get_object(Bucket=bucket, Key=key)["Body"].read(), "objects in S3", key)

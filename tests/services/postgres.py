@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.leaks import look_into
+
 from .process import LOOPBACK, Server, ServiceError, ServiceUnavailable, accepts, as_user, free_port, running
 
 INIT_SECONDS = 120
@@ -56,6 +58,8 @@ def postgres(password: str | None = None) -> Iterator[Postgres]:
         init_cluster(binaries, folder, user, password)
         with started(binaries, folder, user) as (port, server):
             yield Postgres(port, "icebridge", password or "", "postgres", server)
+        # The clients' password has been hashed; what else is here is what they wrote.
+        look_into(folder, "databases of PostgreSQL")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -104,6 +108,7 @@ def init_cluster(binaries: Path, folder: Path, user: str | None, password: str |
     done = subprocess.run(
         [*launcher, *command], capture_output=True, text=True, timeout=INIT_SECONDS, cwd=folder, check=False
     )
+    (folder / "password").unlink(missing_ok=True)
     if done.returncode != 0:
         raise ServiceError(f"initdb failed:\n{done.stdout}{done.stderr}")
 

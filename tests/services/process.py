@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.leaks import look_into
+
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05
 LOG_TAIL = 4_000
@@ -126,6 +128,8 @@ def running(
             yield server
         finally:
             server.stop()
+            # A credential in an address ends in the logs of whoever was asked.
+            look_into(log, "logs of servers")
 
 
 def as_user(user: str) -> list[str]:

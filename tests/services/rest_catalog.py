@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.leaks import look_into
+
 from .object_store import ObjectStore
 from .process import LOOPBACK, Server, ServiceError, cache_dir, need, running
 
@@ -73,6 +75,7 @@ def rest_catalog(
         with running(command, env={"AWS_REGION": "us-east-1"}) as server:
             port = server.wait_for_line(r"(?m)^LISTENING (\d+)$", START_SECONDS).group(1)
             yield RestCatalog(f"http://{LOOPBACK}:{port}", warehouse, home, server)
+            look_into(home, "warehouses of REST catalogs")
     finally:
         if own:
             own.cleanup()

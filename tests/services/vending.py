@@ -7,6 +7,8 @@ import re
 import time
 from dataclasses import dataclass, field
 
+from tests.harness.canary import credential
+
 DELEGATION_HEADER = "X-Iceberg-Access-Delegation"
 VENDED = "vended-credentials"
 TABLE_ANSWER = re.compile(r"^(POST .*/namespaces/[^/]+/(tables|register)|GET .*/namespaces/[^/]+/tables/[^/?]+)(\?|$)")
@@ -37,7 +39,7 @@ class Vending:
         expires = str(int((time.time() + self.lifetime) * 1000))
         return {
             **self.properties,
-            "s3.session-token": f"vended-session-token-{self.given}",
+            "s3.session-token": f"{credential('vended-session-token')}-{self.given}",
             "s3.session-token-expires-at-ms": expires,
             "expires-at-ms": expires,
         }
