@@ -13,6 +13,7 @@ pub mod radios;
 pub mod rail;
 pub mod start_panel;
 pub mod status;
+pub mod unset;
 
 pub use button::Button;
 pub use chip::{Chip, Tone};

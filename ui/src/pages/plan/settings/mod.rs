@@ -62,7 +62,7 @@ pub fn SettingsForm() -> Html {
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
-                if unity { <Clusters /><After /> }
+                if unity { <div class="parts"><Clusters /><After /></div> }
                 <Number testid="settings-tables" label="Tables at work at once" value={settings.max_parallel_tables as u64} min=1 max=64
                     hint="More is faster until the disk or the network is full."
                     onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
