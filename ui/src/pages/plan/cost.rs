@@ -34,14 +34,17 @@ pub fn CostCard() -> Html {
         Callback::from(move |()| actions::estimate_cost(&session, plan.clone(), path.clone()))
     };
     let failed = session.notices.iter().find(|notice| notice.work == Work::Cost);
+    if let (None, Some(notice)) = (known, failed) {
+        return html! {
+            <ErrorCard error={notice.error.clone()} testid="plan-cost-error" subject="Cost of the clusters">
+                <div class="actions"><Button testid="plan-cost-again" kind="small" icon={Icon::Refresh} label="Ask again" {busy} onclick={again} /></div>
+            </ErrorCard>
+        };
+    }
     html! {
         <section class="panel cost" aria-label="Cost of the clusters" data-testid="plan-cost">
             if let Some((_, estimate)) = known {
                 { range(estimate) }
-            } else if let Some(notice) = failed {
-                <ErrorCard error={notice.error.clone()} testid="plan-cost-error">
-                    <div class="actions"><Button testid="plan-cost-again" icon={Icon::Refresh} label="Ask again" {busy} onclick={again} /></div>
-                </ErrorCard>
             } else {
                 <p class="line quiet-text" role="status"><span class="spinner" aria-hidden="true" />{ "Asking the workspace what the clusters will cost…" }</p>
             }
@@ -59,7 +62,7 @@ fn range(estimate: &CostEstimate) -> Html {
         <>
             <div class="stats inline">
                 <Stat label="clusters will cost about" value={range.dollars} testid="plan-cost-dollars" />
-                <Stat label="of which Databricks counts" value={range.dbu} testid="plan-cost-dbu" />
+                <Stat label="units that Databricks bills" value={range.dbu} testid="plan-cost-dbu" />
                 <Stat label="clusters" value={format::count(estimate.clusters as u64)} testid="plan-cost-clusters" />
             </div>
             <p class="quiet-text cost-basis" data-testid="plan-cost-basis">

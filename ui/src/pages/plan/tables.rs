@@ -62,7 +62,7 @@ fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usi
     ];
     if made.plan.tables.iter().any(has_engines) {
         columns.insert(3, Column::new("engine", "Engine", 96));
-        columns.insert(4, Column::new("method", "Method", 112).yielding(1));
+        columns.insert(4, Column::new("method", "Method", 130).yielding(1));
     }
     let name = {
         let made = made.clone();
@@ -114,11 +114,11 @@ fn detail(table: &PlannedTable) -> Html {
     let snapshot = table.snapshot_id.map_or_else(|| "no snapshot".into(), |id| format!("snapshot {id}"));
     html! {
         <section class="panel strip" aria-label="Table of the plan" data-testid="plan-detail">
-            <p class="line">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
+            <p class="line top">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
             if has_engines(table) {
-                <p class="line" data-testid="plan-engine">
+                <p class="line top" data-testid="plan-engine">
                     { chip::of::engine(table.engine(), &table.engine_reason) }
-                    if table.cluster.is_some() { <strong>{ method(table) }</strong> }
+                    if table.cluster.is_some() { <strong class="nowrap">{ method(table) }</strong> }
                     <span>{ &table.engine_reason }</span>
                 </p>
             }

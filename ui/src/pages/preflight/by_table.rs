@@ -47,11 +47,11 @@ pub fn ByTable(props: &ReportProps) -> Html {
         Column::new("verdict", "Verdict", 118),
         Column::new("source", "Source table", 160).growing(1),
         Column::new("target", "Target table", 160).growing(1),
-        Column::new("mode", "Mode", 104).yielding(1),
+        Column::new("mode", "Mode", 104).yielding(2),
         Column::new("codes", "Findings", 140).growing(1),
     ];
     if report.tables.iter().any(has_engines) {
-        columns.insert(3, Column::new("engine", "Engine", 96).yielding(2));
+        columns.insert(3, Column::new("engine", "Engine", 96).yielding(1));
     }
     html! {
         <>
@@ -117,7 +117,7 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
             </header>
             <div class="panel-body stack">
                 if let Some(mode) = table.mode {
-                    <p class="line">{ chip::of::mode(mode) }<span>{ &table.mode_reason }</span></p>
+                    <p class="line top">{ chip::of::mode(mode) }<span>{ &table.mode_reason }</span></p>
                 }
                 if has_engines(table) {
                     <p class="line top" data-testid="preflight-engine">{ chip::of::engine(table.engine, &table.engine_reason) }<span>{ &table.engine_reason }</span></p>

@@ -33,7 +33,11 @@ pub fn Preflight() -> Html {
                 <Findings report={Report(report.value.clone())} />
             </>
         },
-        None if wrong => html! {},
+        None if wrong => html! {
+            <Unset whole=true>
+                <Button testid="preflight-settings" kind="primary" label="Go to the settings" icon={Icon::Right} onclick={go(&session, Page::Plan)} />
+            </Unset>
+        },
         None if busy => html! { <Loading text="Checking every mapped table against the rules…" /> },
         None if session.awaits_inventory() => html! { <Loading text="Loading the inventory…" /> },
         None if !has_inventory => html! {
@@ -55,7 +59,7 @@ pub fn Preflight() -> Html {
                     <Button testid="preflight-next" kind="primary" icon={Icon::Right} label="Continue to plan" onclick={go(&session, Page::Plan)} />
                 }
             </PageHead>
-            if wrong {
+            if wrong && session.preflight.is_some() {
                 <Unset>
                     <Button testid="preflight-settings" label="Go to the settings" icon={Icon::Right} onclick={go(&session, Page::Plan)} />
                 </Unset>

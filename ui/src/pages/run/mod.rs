@@ -146,18 +146,21 @@ fn Tables(props: &JobProps) -> Html {
         let selected = selected.clone();
         Callback::from(move |()| selected.set(None))
     };
+    let clusters = clusters::has_clusters(&job);
+    // Beside the detail there must be room for the clusters, too.
+    let name_width = if clusters { 124 } else { 150 };
     let mut columns = vec![
         Column::new("state", "State", 120),
-        Column::new("source", "Source table", 150).growing(1),
-        Column::new("target", "Target table", 150).growing(1),
+        Column::new("source", "Source table", name_width).growing(1),
+        Column::new("target", "Target table", name_width).growing(1),
         Column::new("mode", "Mode", 104).yielding(2),
         Column::new("progress", "Progress", 120).growing(1),
         Column::new("bytes", "Size", 96).numeric().yielding(3),
-        Column::new("rows", "Rows", 110).numeric().yielding(4),
+        Column::new("rows", "Rows", if clusters { 170 } else { 110 }).numeric().yielding(4),
         Column::new("proof", "Proof", 116).yielding(1),
     ];
-    if clusters::has_clusters(&job) {
-        columns.insert(3, Column::new("cluster", "Cluster", 124));
+    if clusters {
+        columns.insert(3, Column::new("cluster", "Cluster", 118));
     }
     html! {
         <div class="split">

@@ -17,7 +17,7 @@ const SETTINGS: [(Option<OptimizationSetting>, &str, &str); 4] = [
 ];
 const LEVELS: [(OptimizationLevel, &str, &str); 3] = [
     (OptimizationLevel::Table, "table", "each migrated table"),
-    (OptimizationLevel::Schema, "schema", "each schema of theirs"),
+    (OptimizationLevel::Schema, "schema", "each of their schemas"),
     (OptimizationLevel::Catalog, "catalog", "the whole target catalog"),
 ];
 
@@ -71,14 +71,14 @@ pub fn After() -> Html {
             }
             <Select testid="after-optimization" label="Predictive optimization" value={setting} options={settings} onchange={set_setting} />
             if let Some(choice) = chosen {
-                <Select testid="after-level" label="Of" options={levels} onchange={set_level}
+                <Select testid="after-level" label="Set on" options={levels} onchange={set_level}
                     value={LEVELS.iter().find(|(level, ..)| *level == choice.level).map_or("table", |(_, id, _)| *id)} />
             }
             <Check testid="after-metrics" label="Keep metrics" checked={after.metrics} hint="A row for each table, in a table of the target."
                 onchange={change(&session, |draft, on: bool| draft.after.metrics = on)} />
             if after.metrics {
                 <Field testid="after-metrics-table" label="Table of metrics" value={after.metrics_table.clone().unwrap_or_default()}
-                    placeholder="catalog.schema.table" hint="None: icebridge.migration_iceberg_jobs in the target’s catalog."
+                    placeholder="catalog.schema.table" hint="If empty: icebridge.migration_iceberg_jobs in the target’s catalog."
                     oninput={change(&session, |draft, text| draft.after.metrics_table = Some(text))} />
             }
             <Field testid="after-warehouse" label="SQL warehouse" value={after.warehouse.clone().unwrap_or_default()} placeholder="one that runs, or any"
@@ -90,10 +90,25 @@ pub fn After() -> Html {
 
 /// In a few words, for the closed part.
 fn state(after: &AfterSettings) -> String {
-    let asked =
-        [after.comments, after.tags, after.grants, after.owner, after.metrics, after.predictive_optimization.is_some()];
-    match asked.iter().filter(|on| **on).count() {
-        0 => "nothing".into(),
-        many => format::counted(many as u64, "thing", "things"),
+    let asked = [
+        (after.comments, "comments"),
+        (after.tags, "tags"),
+        (after.grants, "grants"),
+        (after.owner, "owner"),
+        (after.predictive_optimization.is_some(), "optimization"),
+        (after.metrics, "metrics"),
+    ];
+    let words: Vec<&str> = asked.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    if words.is_empty() { "nothing".into() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_part_says_what_is_asked_for() {
+        assert_eq!(state(&AfterSettings::default()), "nothing");
+        assert_eq!(state(&AfterSettings { tags: true, metrics: true, ..AfterSettings::default() }), "tags, metrics");
     }
 }
