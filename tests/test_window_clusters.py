@@ -130,6 +130,7 @@ def test_a_plan_takes_along_who_copies_and_what_follows(webkit: Driver, box: San
         app.click("choose-lakehouse")
         app.says("route-target", "^lakehouse$")
         app.click("nav-plan")
+        app.click("settings-clusters")
         app.click("clusters-engine-automatic")
         app.find("clusters-above")
         app.wait("the preferences", lambda: '"automatic"' in (state / "window.json").read_text(encoding="utf-8"))
@@ -318,6 +319,7 @@ def over(documents: str) -> dict[str, Any]:
     }
     done = {
         "rows_done": 5_000_000,
+        "bytes_done": 12 << 30,
         "outcome": outcome,
         "validation": validation,
         "documents": documents,
@@ -439,7 +441,8 @@ def end_told(app: Window, state: Path) -> None:
     assert app.text("run-cluster-batches") == "4 of 4, 1 of them by an earlier attempt"
     assert "SET OWNER" in app.text("after-open-0") and "missing" in app.text("after-error-0")
     app.find("copy-after-open-0")
-    app.click("after-done")
+    app.tab_to("after-done")
+    app.press(ENTER)
     assert "GRANT SELECT" in app.text("after-statements")
     answer(
         app,

@@ -53,8 +53,8 @@ pub fn After() -> Html {
     html! {
         <Part testid="settings-after" title="After the copy" state={if wrong { "not complete".into() } else { state(after) }} {wrong}
             open={*after != AfterSettings::default()}>
-            <fieldset class="radios">
-                <legend class="field-label">{ "Carry over" }</legend>
+            <div class="radios" role="group" aria-label="Carry over">
+                <span class="field-label">{ "Carry over" }</span>
                 <p class="field-hint">{ "What the source’s table has in Unity Catalog, where the workspace sees it." }</p>
                 <div class="pair">
                     { carried("after-comments", "Comments", after.comments, |draft, on| draft.after.comments = on) }
@@ -62,7 +62,7 @@ pub fn After() -> Html {
                     { carried("after-grants", "Grants", after.grants, |draft, on| draft.after.grants = on) }
                     { carried("after-owner", "Owner", after.owner, |draft, on| draft.after.owner = on) }
                 </div>
-            </fieldset>
+            </div>
             if after.grants || after.owner || !draft.principals.is_empty() {
                 <Field testid="after-principals" label="Principals by other names" lines=3 value={draft.principals.clone()}
                     placeholder={"old@example.com = new@example.com\ninterns ="} {invalid}
