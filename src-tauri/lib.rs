@@ -45,6 +45,7 @@ pub fn run() -> ExitCode {
             preferences::preferences_write,
             outside::open_link,
             outside::open_folder,
+            outside::open_document,
             sandbox::sandbox_start,
             sandbox::sandbox_end,
         ])

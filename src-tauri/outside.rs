@@ -1,7 +1,10 @@
-//! What the window may open outside of itself: public pages, pages of this very machine, and folders that are there.
+//! What the window may open outside of itself: public pages, pages of this very machine, folders that are there, and
+//! documents that the product itself put into the state folder.
 
+use crate::backend::Backend;
 use icebridge_model::{Code, Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tauri::State;
 
 #[tauri::command]
 pub async fn open_link(url: String) -> Result<()> {
@@ -28,6 +31,34 @@ pub async fn open_folder(path: String) -> Result<()> {
             .with_cause(e)
             .with_hint("Open the folder by its path.")
     })
+}
+
+/// A page of Data Docs. They are the one thing that is opened as a file, and they lie in one folder.
+#[tauri::command]
+pub async fn open_document(backend: State<'_, Backend>, path: String) -> Result<()> {
+    let page = document(&backend.state_dir().join("docs"), Path::new(&path))?;
+    open::that_detached(&page).map_err(|e| {
+        Error::new(Code::Internal, "no browser could be started")
+            .about(page.display())
+            .with_cause(e)
+            .with_hint("Open the file in a browser by its path.")
+    })
+}
+
+/// The page as it really is, links followed: an `index.html` below the folder, and nothing else.
+fn document(folder: &Path, path: &Path) -> Result<PathBuf> {
+    let missing = |e: std::io::Error| {
+        Error::new(Code::FileMissing, "this document is not there")
+            .about(path.display())
+            .with_cause(e)
+            .with_hint("Validate the table again: its documents are fetched then.")
+    };
+    let page = path.canonicalize().map_err(missing)?;
+    let folder = folder.canonicalize().map_err(missing)?;
+    if !page.starts_with(&folder) || page.file_name().is_none_or(|name| name != "index.html") || !page.is_file() {
+        return Err(Error::invalid("only documents of IceBridge's own are opened").about(path.display()));
+    }
+    Ok(page)
 }
 
 /// An https address without anything a shell or a credential could hide in.
@@ -76,5 +107,30 @@ mod tests {
         ] {
             assert!(!is_public_page(url), "{url}");
         }
+    }
+
+    #[test]
+    fn only_own_documents_are_opened() {
+        let base = std::env::temp_dir().join(format!("icebridge-documents-{}", std::process::id()));
+        let docs = base.join("docs");
+        let page = docs.join("plan").join("sales.orders").join("index.html");
+        std::fs::create_dir_all(page.parent().unwrap()).unwrap();
+        for file in [&page, &base.join("index.html"), &docs.join("notes.html")] {
+            std::fs::write(file, "<p>").unwrap();
+        }
+        assert_eq!(document(&docs, &page).unwrap(), page.canonicalize().unwrap());
+        let refused = |path: PathBuf| document(&docs, &path).unwrap_err().code;
+        assert_eq!(refused(base.join("index.html")), Code::InvalidInput);
+        assert_eq!(refused(docs.join("..").join("index.html")), Code::InvalidInput);
+        assert_eq!(refused(docs.join("notes.html")), Code::InvalidInput);
+        assert_eq!(refused(docs.join("plan")), Code::InvalidInput);
+        assert_eq!(refused(docs.join("gone").join("index.html")), Code::FileMissing);
+        #[cfg(unix)]
+        {
+            let way_out = docs.join("out");
+            std::os::unix::fs::symlink(&base, &way_out).unwrap();
+            assert_eq!(refused(way_out.join("index.html")), Code::InvalidInput, "links are followed first");
+        }
+        std::fs::remove_dir_all(base).unwrap();
     }
 }

@@ -76,7 +76,14 @@ pub fn arrive(session: &Handle, page: Page) {
         read_mapping(session);
     }
     match page {
-        Page::Preflight if ready && session.preflight.as_ref().is_none_or(|report| report.stale) => preflight(session),
+        // With settings that are not complete it would only say so.
+        Page::Preflight
+            if ready
+                && session.settings_problem().is_none()
+                && session.preflight.as_ref().is_none_or(|report| report.stale) =>
+        {
+            preflight(session);
+        }
         Page::History => read_jobs(session),
         Page::Workspaces => workspaces::read(session),
         _ => {}
@@ -212,7 +219,7 @@ pub fn save_mapping(session: &Handle, mapping: Mapping) {
 pub fn preflight(session: &Handle) {
     let handle = session.clone();
     let route = session.route().clone();
-    let settings = session.prefs.settings.clone();
+    let settings = session.settings();
     let basis = session.basis;
     begin(session, Work::Preflight, async move {
         let report = call::<op::preflight_run>(PreflightRequest { route: route.clone(), settings }).await?;
@@ -225,7 +232,7 @@ pub fn preflight(session: &Handle) {
 pub fn accept(session: &Handle, codes: Vec<String>, tables: Vec<TableIdent>, accepted: bool) {
     let handle = session.clone();
     let route = session.route().clone();
-    let settings = session.prefs.settings.clone();
+    let settings = session.settings();
     let basis = session.basis;
     begin(session, Work::Accept, async move {
         let request = AcceptRequest { route: route.clone(), settings, codes, tables, accepted };
@@ -238,7 +245,7 @@ pub fn accept(session: &Handle, codes: Vec<String>, tables: Vec<TableIdent>, acc
 pub fn make_plan(session: &Handle) {
     let handle = session.clone();
     let route = session.route().clone();
-    let settings = session.prefs.settings.clone();
+    let settings = session.settings();
     let basis = session.basis;
     begin(session, Work::Plan, async move {
         let made = call::<op::plan_make>(PlanRequest { route, settings, path: None }).await?;
@@ -260,6 +267,23 @@ fn read_plan(session: &Handle) {
         if let Ok(plan) = call::<op::plan_read>(PathRequest { path: path.clone() }).await {
             handle.dispatch(Action::Plan(basis, icebridge_model::ops::PlanMade { path, plan }));
         }
+    });
+}
+
+/// What the clusters of a plan will cost. The card that shows it asks, and shows the error.
+pub fn estimate_cost(session: &Handle, plan: String, path: String) {
+    let handle = session.clone();
+    begin(session, Work::Cost, async move {
+        handle.dispatch(Action::Cost(plan, call::<op::plan_cost>(PathRequest { path }).await?));
+        Ok(())
+    });
+}
+
+pub fn ask_bill(session: &Handle, job: JobId) {
+    let handle = session.clone();
+    begin(session, Work::Bill, async move {
+        handle.dispatch(Action::Bill(job.clone(), call::<op::run_bill>(JobRequest { job }).await?));
+        Ok(())
     });
 }
 
@@ -357,4 +381,10 @@ pub fn open_link(session: &Handle, url: String) {
 pub fn open_folder(session: &Handle, path: String) {
     let page = session.prefs.page;
     begin(session, Work::Link(page), async move { backend::open_folder(&path).await });
+}
+
+/// A page of ours on this machine, such as the Data Docs of a validation.
+pub fn open_document(session: &Handle, path: String) {
+    let page = session.prefs.page;
+    begin(session, Work::Link(page), async move { backend::open_document(&path).await });
 }

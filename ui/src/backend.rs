@@ -71,6 +71,11 @@ pub async fn open_folder(path: &str) -> Result<()> {
     invoke("open_folder", &[("path", path)]).await.map(|_| ())
 }
 
+/// Opens a page that lies in the state folder in the person's own browser.
+pub async fn open_document(path: &str) -> Result<()> {
+    invoke("open_document", &[("path", path)]).await.map(|_| ())
+}
+
 /// Calls `handle` with every event until the window closes.
 pub async fn listen(handle: impl Fn(Event) + 'static) -> Result<()> {
     let handler = Closure::<dyn FnMut(JsValue)>::new(move |message: JsValue| {

@@ -49,9 +49,11 @@ pub fn Chip(props: &ChipProps) -> Html {
 pub mod of {
     use super::{Chip, Tone};
     use crate::components::Icon;
+    use crate::view::clusters;
     use icebridge_model::finding::Verdict;
     use icebridge_model::mapping::MappingState;
-    use icebridge_model::plan::CopyMode;
+    use icebridge_model::photon::ClusterView;
+    use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::{JobState, TableState};
     use icebridge_model::validation::ProofLevel;
     use yew::prelude::*;
@@ -119,6 +121,23 @@ pub mod of {
             CopyMode::Rewrite => (Icon::Pencil, "rows are written anew with deletes applied; no history"),
         };
         html! { <Chip tone={Tone::Plain} {icon} word={mode.as_str()} {title} /> }
+    }
+
+    /// With the reason, where there is one.
+    pub fn engine(engine: EngineKind, reason: &str) -> Html {
+        let (tone, icon, word, meaning) = match engine {
+            EngineKind::Embedded => (Tone::Plain, Icon::Computer, "here", "this computer copies the table"),
+            EngineKind::Photon => (Tone::Accent, Icon::Cloud, "Photon", "a Databricks cluster copies the table"),
+        };
+        let title = if reason.is_empty() { meaning.to_string() } else { reason.to_string() };
+        html! { <Chip {tone} {icon} {word} {title} /> }
+    }
+
+    /// How far its cluster is.
+    pub fn stage(view: &ClusterView) -> Html {
+        let stage = clusters::stage(&view.stage);
+        let title = Some(view.words.clone()).filter(|words| !words.is_empty()).map(AttrValue::from);
+        html! { <Chip tone={stage.tone} icon={stage.icon} word={stage.word} spinning={stage.is_at_work} {title} /> }
     }
 
     pub fn proof(proof: ProofLevel, passed: bool) -> Html {

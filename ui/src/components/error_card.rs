@@ -1,6 +1,7 @@
 //! An error as the product says it: what failed, on which object, what to do, and underneath the cause in its own words.
 
 use crate::components::{Button, Icon};
+use crate::view::format;
 use icebridge_model::Error;
 use yew::prelude::*;
 
@@ -28,7 +29,7 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
                 <div class="error-top">
                     <p class="error-message">
                         if !props.subject.is_empty() { <span class="error-subject">{ &props.subject }</span> }
-                        <span data-testid="error-message">{ sentence(&error.message) }</span>
+                        <span data-testid="error-message">{ format::sentence(&error.message) }</span>
                     </p>
                     <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
                 </div>
@@ -51,10 +52,4 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
             }
         </section>
     }
-}
-
-/// Messages begin in lower case, as they stand in the middle of the CLI's lines; here each begins a sentence.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

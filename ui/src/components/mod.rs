@@ -3,21 +3,26 @@
 pub mod button;
 pub mod chip;
 pub mod code_box;
+pub mod documents;
 pub mod error_card;
 pub mod field;
 pub mod grid;
 pub mod icon;
 pub mod page_head;
+pub mod radios;
 pub mod rail;
 pub mod start_panel;
 pub mod status;
+pub mod unset;
 
 pub use button::Button;
 pub use chip::{Chip, Tone};
 pub use code_box::CodeBox;
+pub use documents::DataDocs;
 pub use error_card::ErrorCard;
 pub use field::{Check, Field, Select};
 pub use grid::{Column, Grid};
 pub use icon::Icon;
 pub use page_head::PageHead;
+pub use radios::{Choice, Radios};
 pub use status::{Empty, Loading, Meter, Stale, Stat};

@@ -2,7 +2,7 @@
 
 use crate::components::ErrorCard;
 use crate::hooks::use_session;
-use crate::state::{Action, Page};
+use crate::state::{Action, Page, Work};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -15,7 +15,8 @@ pub struct PageHeadProps {
 #[component]
 pub fn PageHead(props: &PageHeadProps) -> Html {
     let session = use_session();
-    let notices = session.notices.iter().filter(|notice| notice.work.page() == props.page).map(|notice| {
+    let here = |work: &Work| work.page() == props.page && !work.has_its_place();
+    let notices = session.notices.iter().filter(|notice| here(&notice.work)).map(|notice| {
         let number = notice.number;
         let on_dismiss = {
             let session = session.clone();

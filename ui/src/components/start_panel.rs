@@ -4,8 +4,8 @@ use crate::actions;
 use crate::components::{Button, Icon, chip};
 use crate::hooks::use_session;
 use crate::state::Work;
-use crate::view::format;
-use icebridge_model::plan::{CopyMode, Plan};
+use crate::view::{clusters, format};
+use icebridge_model::plan::{CopyMode, EngineKind, Plan};
 use yew::prelude::*;
 
 #[component]
@@ -19,6 +19,7 @@ pub fn StartPanel() -> Html {
         let (session, path) = (session.clone(), made.value.path.clone());
         Callback::from(move |()| actions::start_run(&session, path.clone()))
     };
+    let on_clusters = clusters::on_clusters(plan);
     let why_not = if made.stale {
         "Something this plan rests on has changed: make it again first."
     } else if plan.tables.is_empty() {
@@ -48,6 +49,7 @@ pub fn StartPanel() -> Html {
                 </p>
                 <p class="line">
                     { for modes(plan).into_iter().map(|(mode, count)| html! { <span class="line">{ chip::of::mode(mode) }{ format::tables(count) }</span> }) }
+                    if on_clusters > 0 { <span class="line">{ chip::of::engine(EngineKind::Photon, "") }{ format::tables(on_clusters) }</span> }
                     if !plan.left_out.is_empty() { <span class="quiet-text">{ format!("{} left out", format::tables(plan.left_out.len())) }</span> }
                 </p>
                 if run_before && why_not.is_empty() {

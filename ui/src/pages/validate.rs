@@ -1,11 +1,13 @@
 //! Step 7: what is proved.
 
 use crate::actions;
-use crate::components::{Button, Chip, Column, Empty, ErrorCard, Grid, Icon, Meter, PageHead, Stat, Tone, chip};
+use crate::components::{
+    Button, Chip, Column, DataDocs, Empty, ErrorCard, Grid, Icon, Meter, PageHead, Stat, Tone, chip,
+};
 use crate::hooks::use_session;
 use crate::pages::{go, ident};
 use crate::state::{Page, Work};
-use crate::view::format;
+use crate::view::{clusters, format};
 use icebridge_model::TableIdent;
 use icebridge_model::run::{JobView, TableRun};
 use icebridge_model::validation::Validation;
@@ -171,6 +173,7 @@ fn detail(table: &TableRun, on_close: Callback<()>) -> Html {
             </header>
             <div class="panel-body stack">
                 if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
+                if let Some(path) = &table.documents { <div class="actions"><DataDocs path={path.clone()} /></div> }
                 { content }
             </div>
         </aside>
@@ -197,6 +200,7 @@ fn proof(validation: &Validation) -> Html {
             <p class="line">{ chip::of::proof(validation.proof, validation.passed) }<span class="quiet-text">{ format::moment(&validation.validated_at) }</span></p>
             if let Some(error) = &validation.error { <ErrorCard error={error.clone()} testid="validation-error" /> }
             <dl class="facts">
+                <dt>{ "Read by" }</dt><dd data-testid="validate-reader">{ clusters::reader(validation.read_by) }</dd>
                 <dt>{ "Source snapshot" }</dt><dd>{ snapshot(validation.source_snapshot_id) }</dd>
                 <dt>{ "Target snapshot" }</dt><dd>{ snapshot(validation.target_snapshot_id) }</dd>
                 <dt>{ "Rows" }</dt><dd>{ format::count(validation.rows) }</dd>

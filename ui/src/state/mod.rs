@@ -3,13 +3,16 @@
 pub mod mapping;
 pub mod page;
 pub mod prefs;
+mod route;
 pub mod run;
+pub mod unity;
 pub mod work;
 pub mod workspaces;
 
 pub use mapping::MappingDraft;
 pub use page::Page;
 pub use run::RunView;
+pub use unity::UnityDraft;
 pub use work::{Notice, Work};
 pub use workspaces::Workspaces;
 
@@ -19,6 +22,7 @@ use icebridge_model::facts::InventoryRow;
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::{About, Keychain, PlanMade, Route, SampleCreated};
+use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{Event, JobId, JobSummary, JobView};
 use icebridge_model::{Error, TableIdent};
@@ -45,7 +49,7 @@ pub enum Opening {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Basis {
-    /// Inventory, mapping, copy mode.
+    /// Inventory, mapping, copy mode, clusters.
     pub of_preflight: u64,
     /// Those, the other settings, and what pre-flight found and was accepted.
     pub of_plan: u64,
@@ -77,7 +81,10 @@ pub struct Session {
     pub mapping: Option<MappingDraft>,
     pub preflight: Option<Fresh<PreflightReport>>,
     pub plan: Option<Fresh<PlanMade>>,
+    /// Of the plan with this hash.
+    pub cost: Option<(String, Rc<CostEstimate>)>,
     pub run: Option<RunView>,
+    pub bill: Option<(JobId, Rc<Bill>)>,
     pub jobs: Option<Rc<Vec<JobSummary>>>,
     pub bundle: Option<(JobId, Rc<AuditBundle>)>,
     pub verdict: Option<Rc<AuditVerdict>>,
@@ -101,6 +108,8 @@ pub enum Action {
     ToggleColumn(String),
     FindingsBy(FindingsBy),
     Settings(Settings),
+    /// What only a target in Unity Catalog has.
+    Unity(UnityDraft),
     Begin(Work),
     End(Work),
     Fail(Work, Error),
@@ -122,8 +131,10 @@ pub enum Action {
     /// With the basis of the question.
     Preflight(Route, Basis, PreflightReport),
     Plan(Basis, PlanMade),
+    Cost(String, CostEstimate),
     Events(Vec<Event>),
     Job(JobView),
+    Bill(JobId, Bill),
     Jobs(Vec<JobSummary>),
     Bundle(JobId, AuditBundle),
     Verdict(AuditVerdict),
@@ -183,52 +194,6 @@ impl Session {
         }
     }
 
-    /// Another source or target: nothing read for the old pair holds.
-    fn leave_route(&mut self, source_changed: bool) {
-        if source_changed {
-            self.inventory = None;
-            self.source_is_empty = false;
-            self.scan = None;
-        }
-        self.mapping = None;
-        self.preflight = None;
-        self.plan = None;
-        self.set_prefs(|prefs| prefs.plan_path.clear());
-    }
-
-    fn choose(&mut self, role: Role, name: String) {
-        let current = match role {
-            Role::Source => &self.prefs.route.source,
-            Role::Target => &self.prefs.route.target,
-        };
-        if *current == name {
-            return;
-        }
-        self.leave_route(role == Role::Source);
-        self.set_prefs(|prefs| match role {
-            Role::Source => prefs.route.source = name,
-            Role::Target => prefs.route.target = name,
-        });
-    }
-
-    fn set_catalogs(&mut self, catalogs: Vec<CatalogSpec>) {
-        let known = |name: &str, role: Role| catalogs.iter().any(|spec| spec.name == name && spec.role == role);
-        for role in [Role::Source, Role::Target] {
-            let chosen = match role {
-                Role::Source => self.prefs.route.source.clone(),
-                Role::Target => self.prefs.route.target.clone(),
-            };
-            let mut of_role = catalogs.iter().filter(|spec| spec.role == role);
-            // A removed catalog is no longer chosen; the only one there is needs no choosing.
-            if !known(&chosen, role) {
-                let only = of_role.next().filter(|_| of_role.next().is_none());
-                self.choose(role, only.map(|spec| spec.name.clone()).unwrap_or_default());
-            }
-        }
-        self.checks.retain(|name, _| catalogs.iter().any(|spec| spec.name == *name));
-        self.catalogs = Some(Rc::new(catalogs));
-    }
-
     /// One that is there, if any is.
     fn keep_a_workspace_in_sight(&mut self) {
         let Some(specs) = self.workspaces.specs.clone() else { return };
@@ -262,14 +227,8 @@ impl Session {
                 }
             }),
             Action::FindingsBy(by) => self.set_prefs(|prefs| prefs.findings_by = by),
-            Action::Settings(settings) => {
-                if settings != self.prefs.settings {
-                    // Pre-flight chooses the mode of each table, and rests on no other setting.
-                    let of_preflight = settings.mode != self.prefs.settings.mode;
-                    self.age_from(if of_preflight { Page::Mapping } else { Page::Preflight });
-                    self.set_prefs(|prefs| prefs.settings = settings);
-                }
-            }
+            Action::Settings(settings) => self.change_settings(|prefs| prefs.settings = settings),
+            Action::Unity(draft) => self.change_settings(|prefs| prefs.unity = draft),
             Action::Begin(work) => {
                 self.notices.retain(|notice| notice.work != work);
                 if work == Work::Inventory {
@@ -336,10 +295,11 @@ impl Session {
                 if made.plan.source == self.route().source && made.plan.target == self.route().target {
                     self.set_prefs(|prefs| prefs.plan_path.clone_from(&made.path));
                     // A plan of the last session has no basis in this one; its settings tell at least.
-                    let stale = basis.of_plan != self.basis.of_plan || made.plan.settings != self.prefs.settings;
+                    let stale = basis.of_plan != self.basis.of_plan || made.plan.settings != self.settings();
                     self.plan = Some(Fresh { value: Rc::new(made), stale });
                 }
             }
+            Action::Cost(plan, cost) => self.cost = Some((plan, Rc::new(cost))),
             Action::Events(events) => events.into_iter().for_each(|event| self.hear(event)),
             Action::Job(job) => {
                 self.run = Some(match &self.run {
@@ -347,6 +307,7 @@ impl Session {
                     _ => RunView::new(job),
                 });
             }
+            Action::Bill(job, bill) => self.bill = Some((job, Rc::new(bill))),
             Action::Jobs(jobs) => self.jobs = Some(Rc::new(jobs)),
             Action::Bundle(job, bundle) => self.bundle = Some((job, Rc::new(bundle))),
             Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),

@@ -1,6 +1,6 @@
 //! What the window remembers between two starts. Nothing in it decides anything about a migration but the settings.
 
-use crate::state::Page;
+use crate::state::{Page, UnityDraft};
 use crate::view::order::Sort;
 use icebridge_model::ops::Route;
 use icebridge_model::plan::Settings;
@@ -13,7 +13,9 @@ pub struct Prefs {
     pub page: Page,
     pub theme: Theme,
     pub route: Route,
+    /// For every target; those for Unity Catalog are beside them and join them on the way out.
     pub settings: Settings,
+    pub unity: UnityDraft,
     /// The plan made last, so that it is there again after a restart.
     pub plan_path: String,
     pub inventory_sort: Option<Sort>,

@@ -1,6 +1,7 @@
 //! The job in sight, kept current by events.
 
 use icebridge_model::TableIdent;
+use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{Event, JobState, JobView, Progress, TableRun, TableState};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -61,6 +62,7 @@ impl RunView {
             totals.ended += usize::from(table.state.is_terminal());
             totals.cancelled += usize::from(table.state == TableState::Cancelled);
             totals.bytes_done += table.bytes_done;
+            totals.bytes_reached += reached(table);
             totals.bytes_total += table.bytes_total;
             totals.rows_done += table.rows_done;
             totals.rows_total += table.rows_total;
@@ -76,15 +78,28 @@ pub struct Totals {
     pub ended: usize,
     pub cancelled: usize,
     pub bytes_done: u64,
+    /// With the share of what clusters have done, which tell rows alone until they end.
+    pub bytes_reached: u64,
     pub bytes_total: u64,
     pub rows_done: u64,
     pub rows_total: u64,
 }
 
+fn reached(table: &TableRun) -> u64 {
+    match table.engine {
+        EngineKind::Photon if table.rows_total > 0 => {
+            let share = u128::from(table.bytes_total) * u128::from(table.rows_done) / u128::from(table.rows_total);
+            // No more than the whole, which fits.
+            table.bytes_done.max(u64::try_from(share).unwrap_or(u64::MAX).min(table.bytes_total))
+        }
+        _ => table.bytes_done,
+    }
+}
+
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use icebridge_model::plan::{CopyMode, EngineKind};
+    use icebridge_model::plan::CopyMode;
 
     pub fn table(name: &str, state: TableState) -> TableRun {
         TableRun {
@@ -133,5 +148,13 @@ pub mod tests {
         assert_eq!(run.totals().ended, 2);
         run.apply(Event::Job { job: "j1".into(), state: JobState::Incomplete });
         assert!(run.is_resumable() && !run.is_running());
+    }
+
+    #[test]
+    fn what_clusters_have_done_is_told_by_rows() {
+        let cluster = TableRun { engine: EngineKind::Photon, rows_done: 3, ..table("x", TableState::Copying) };
+        let here = TableRun { bytes_done: 2, ..table("y", TableState::Copying) };
+        let totals = RunView::new(job(JobState::Running, vec![cluster, here])).totals();
+        assert_eq!((totals.bytes_reached, totals.bytes_done, totals.bytes_total), (6 + 2, 2, 20));
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
+use crate::state::unity::EngineChoice;
 use icebridge_model::Code;
 use icebridge_model::catalog::CatalogKind;
+use icebridge_model::photon::PhotonSettings;
 use icebridge_model::plan::{CopyMode, Plan};
 
 fn catalog(name: &str, role: Role) -> CatalogSpec {
@@ -136,4 +138,42 @@ fn answers_for_another_route_are_dropped() {
     actions.push(Action::Inventory(Route { source: "x".into(), target: "b".into() }, Vec::new()));
     let session = after(actions);
     assert!(session.preflight.is_none() && session.inventory.is_none());
+}
+
+fn unity(name: &str) -> CatalogSpec {
+    CatalogSpec { kind: CatalogKind::Unity, ..catalog(name, Role::Target) }
+}
+
+fn with_clusters() -> UnityDraft {
+    let photon = PhotonSettings { volume: "/Volumes/main/default/icebridge".into(), ..PhotonSettings::default() };
+    UnityDraft { engine: EngineChoice::Automatic, photon, ..UnityDraft::default() }
+}
+
+#[test]
+fn clusters_are_asked_for_only_on_the_way_into_unity_catalog() {
+    let catalogs = vec![catalog("a", Role::Source), unity("b"), catalog("c", Role::Target)];
+    let session =
+        after([Action::Catalogs(catalogs), Action::Choose(Role::Target, "b".into()), Action::Unity(with_clusters())]);
+    assert!(session.settings().photon.is_some() && session.settings_problem().is_none());
+    let session = session.reduce(Action::Choose(Role::Target, "c".into()));
+    assert_eq!(session.settings(), Settings::default());
+    let session = session.reduce(Action::Unity(UnityDraft { photon: PhotonSettings::default(), ..with_clusters() }));
+    assert!(session.settings_problem().is_none(), "what is not sent need not be complete");
+    assert!(session.reduce(Action::Choose(Role::Target, "b".into())).settings_problem().is_some());
+}
+
+#[test]
+fn preflight_rests_on_the_engine_and_the_plan_on_what_follows_too() {
+    let session = after([Action::Catalogs(vec![catalog("a", Role::Source), unity("b")])]);
+    let made = |session: &Rc<Session>| plan_made(session.basis, session.settings());
+    let session = session.clone().reduce(checked("a", session.basis, 1));
+    let session = session.clone().reduce(made(&session));
+    let mut draft = UnityDraft::default();
+    draft.after.comments = true;
+    let session = session.reduce(Action::Unity(draft));
+    assert!(session.plan.as_ref().unwrap().stale && !session.preflight.as_ref().unwrap().stale);
+    let session = session.clone().reduce(made(&session));
+    assert!(!session.plan.as_ref().unwrap().stale, "its settings are the ones that were sent");
+    let session = session.reduce(Action::Unity(with_clusters()));
+    assert!(session.preflight.as_ref().unwrap().stale);
 }

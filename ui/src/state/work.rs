@@ -20,9 +20,11 @@ pub enum Work {
     Preflight,
     Accept,
     Plan,
+    Cost,
     Run,
     Cancel,
     ReadJob,
+    Bill,
     Validate,
     Export,
     Verify,
@@ -49,8 +51,8 @@ impl Work {
             Work::ReadInventory | Work::Inventory => Page::Inventory,
             Work::ReadMapping | Work::Preview | Work::SaveMapping | Work::TransferMapping => Page::Mapping,
             Work::Preflight | Work::Accept => Page::Preflight,
-            Work::Plan => Page::Plan,
-            Work::Run | Work::Cancel | Work::ReadJob => Page::Run,
+            Work::Plan | Work::Cost => Page::Plan,
+            Work::Run | Work::Cancel | Work::ReadJob | Work::Bill => Page::Run,
             Work::Validate => Page::Validate,
             Work::Export | Work::Verify => Page::Audit,
             Work::History => Page::History,
@@ -66,6 +68,11 @@ impl Work {
             | Work::UnityRows
             | Work::Sandbox => Page::Workspaces,
         }
+    }
+
+    /// Its error belongs to one card and is shown there, in place of the head of the page.
+    pub fn has_its_place(&self) -> bool {
+        matches!(self, Work::Cost | Work::Bill)
     }
 }
 

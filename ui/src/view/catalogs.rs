@@ -1,5 +1,6 @@
 //! What each kind of catalog is called and asks for.
 
+use crate::view::lines;
 use icebridge_model::catalog::{CatalogKind, Role, SECRET_KEYS};
 use std::collections::BTreeMap;
 
@@ -99,29 +100,13 @@ pub fn kinds_for(role: Role) -> Vec<&'static KindWords> {
         .collect()
 }
 
-/// `key = value` a line; lines that begin with `#` and empty lines do not count.
+/// `key = value` a line, without secrets.
 pub fn parse_properties(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let mut properties = BTreeMap::new();
-    for (i, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=') else {
-            return Err(format!("line {} has no “=”", i + 1));
-        };
-        let key = key.trim();
-        if key.is_empty() {
-            return Err(format!("line {} has no name before “=”", i + 1));
-        }
-        if SECRET_KEYS.contains(&key) {
-            return Err(format!("{key} is a secret: it has its own field and goes to the keychain"));
-        }
-        if properties.insert(key.to_string(), value.trim().to_string()).is_some() {
-            return Err(format!("{key} is there twice"));
-        }
+    let properties = lines::pairs(text)?;
+    match properties.keys().find(|key| SECRET_KEYS.contains(&key.as_str())) {
+        Some(key) => Err(format!("{key} is a secret: it has its own field and goes to the keychain")),
+        None => Ok(properties),
     }
-    Ok(properties)
 }
 
 pub fn properties_text(properties: &BTreeMap<String, String>) -> String {

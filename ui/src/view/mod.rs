@@ -1,10 +1,12 @@
 //! What the pages compute before they draw: pure, and tested on the host.
 
 pub mod catalogs;
+pub mod clusters;
 #[cfg(test)]
 mod contrast;
 pub mod findings;
 pub mod format;
+pub mod lines;
 pub mod order;
 pub mod phase;
 pub mod steps;

@@ -1,15 +1,18 @@
 //! Step 5: the plan.
 
+mod cost;
 mod settings;
 mod tables;
 
 use crate::actions;
 use crate::components::start_panel::StartPanel;
+use crate::components::unset::Unset;
 use crate::components::{Button, Empty, Icon, Loading, PageHead, Stale, Stat};
 use crate::hooks::use_session;
 use crate::pages::{act, go};
 use crate::state::{Page, Work};
 use crate::view::format;
+use cost::CostCard;
 use icebridge_model::ops::PlanMade;
 use settings::SettingsForm;
 use tables::PlanTables;
@@ -21,14 +24,16 @@ pub fn Plan() -> Html {
     let busy = session.is_busy(&Work::Plan);
     let make = act(&session, actions::make_plan);
     let has_inventory = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
+    let wrong = has_inventory && session.settings_problem().is_some();
     let body = match &session.plan {
         Some(made) => html! {
             <>
-                if made.stale {
+                if made.stale && !wrong {
                     <Stale testid="plan-stale" text="The inventory, the mapping, an acceptance or a setting changed after this plan was made." action="Make it again"
                         onclick={make.clone()} {busy} />
                 }
                 { summary(&made.value) }
+                <CostCard />
                 <PlanTables />
                 <StartPanel />
             </>
@@ -42,7 +47,7 @@ pub fn Plan() -> Html {
         },
         None => html! {
             <Empty icon={Icon::File} title="No plan yet" text="The same inventory, mapping and settings always give the same plan, byte for byte. Nothing is written but the plan file.">
-                <Button testid="plan-first" kind="primary" icon={Icon::File} label="Make the plan" onclick={make.clone()} />
+                <Button testid="plan-first" kind="primary" icon={Icon::File} label="Make the plan" disabled={wrong} onclick={make.clone()} />
             </Empty>
         },
     };
@@ -51,13 +56,16 @@ pub fn Plan() -> Html {
         <>
             <PageHead page={Page::Plan}>
                 if session.plan.is_some() {
-                    <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy} disabled={!has_inventory}
+                    <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy} disabled={!has_inventory || wrong}
                         label="Make the plan again" onclick={make} />
                 }
             </PageHead>
             <div class="plan-columns">
                 <SettingsForm />
-                <div class="plan-main">{ body }</div>
+                <div class="plan-main">
+                    if wrong { <Unset /> }
+                    { body }
+                </div>
             </div>
         </>
     }

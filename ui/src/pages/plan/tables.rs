@@ -3,7 +3,7 @@
 use crate::components::{Button, Column, Grid, chip};
 use crate::hooks::use_session;
 use crate::pages::ident;
-use crate::view::format;
+use crate::view::{clusters, format};
 use icebridge_model::ops::PlanMade;
 use icebridge_model::plan::PlannedTable;
 use std::rc::Rc;
@@ -50,16 +50,20 @@ pub fn PlanTables() -> Html {
 }
 
 fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usize>) -> Html {
-    let columns = vec![
+    let mut columns = vec![
         Column::new("source", "Source table", 130).growing(3),
         Column::new("target", "Target table", 130).growing(3),
         Column::new("mode", "Mode", 98),
-        Column::new("reason", "Because", 200).growing(4).yielding(1),
+        Column::new("reason", "Because", 200).growing(4).yielding(3),
         Column::new("rows", "Rows", 108).numeric(),
         Column::new("bytes", "Size", 76).numeric(),
-        Column::new("files", "Files", 64).numeric(),
+        Column::new("files", "Files", 64).numeric().yielding(2),
         Column::new("lost", "Losses", 64).numeric(),
     ];
+    if made.plan.tables.iter().any(has_engines) {
+        columns.insert(3, Column::new("engine", "Engine", 96));
+        columns.insert(4, Column::new("method", "Method", 130).yielding(1));
+    }
     let name = {
         let made = made.clone();
         Callback::from(move |row: usize| made.plan.tables[row].source.to_string())
@@ -75,6 +79,8 @@ fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usi
                 "reason" => {
                     html! { <span class="quiet-text" title={table.mode_reason.clone()}>{ &table.mode_reason }</span> }
                 }
+                "engine" => chip::of::engine(table.engine(), &table.engine_reason),
+                "method" => html! { <span class="quiet-text">{ method(table) }</span> },
                 "rows" => html! { { format::count(table.estimate.rows) } },
                 "bytes" => html! { { format::bytes(table.estimate.bytes) } },
                 "files" => html! { { format::count(table.estimate.files) } },
@@ -89,6 +95,15 @@ fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usi
     }
 }
 
+/// Whether there was an engine to choose.
+fn has_engines(table: &PlannedTable) -> bool {
+    table.cluster.is_some() || !table.engine_reason.is_empty()
+}
+
+fn method(table: &PlannedTable) -> &'static str {
+    table.cluster.as_ref().map_or("—", |cluster| clusters::method(cluster.method))
+}
+
 fn losses(table: &PlannedTable) -> Vec<&str> {
     let lost = table.findings.iter().filter(|finding| finding.accepted);
     lost.map(|finding| finding.code.as_str()).collect()
@@ -99,7 +114,14 @@ fn detail(table: &PlannedTable) -> Html {
     let snapshot = table.snapshot_id.map_or_else(|| "no snapshot".into(), |id| format!("snapshot {id}"));
     html! {
         <section class="panel strip" aria-label="Table of the plan" data-testid="plan-detail">
-            <p class="line">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
+            <p class="line top">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
+            if has_engines(table) {
+                <p class="line top" data-testid="plan-engine">
+                    { chip::of::engine(table.engine(), &table.engine_reason) }
+                    if table.cluster.is_some() { <strong class="nowrap">{ method(table) }</strong> }
+                    <span>{ &table.engine_reason }</span>
+                </p>
+            }
             <p class="quiet-text wrap">{ format!("Pinned to {snapshot} of format version {}, {}", table.format_version, table.metadata_location) }</p>
             { for table.findings.iter().map(|finding| html! {
                 <p class="line">{ chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code><span>{ format!("{}: {}", finding.title, finding.reason) }</span></p>

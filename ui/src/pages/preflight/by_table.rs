@@ -8,6 +8,7 @@ use crate::pages::ident;
 use crate::view::order;
 use icebridge_model::TableIdent;
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
+use icebridge_model::plan::EngineKind;
 use yew::prelude::*;
 
 #[component]
@@ -42,13 +43,16 @@ pub fn ByTable(props: &ReportProps) -> Html {
         let selected = selected.clone();
         Callback::from(move |()| selected.set(None))
     };
-    let columns = vec![
+    let mut columns = vec![
         Column::new("verdict", "Verdict", 118),
         Column::new("source", "Source table", 160).growing(1),
         Column::new("target", "Target table", 160).growing(1),
-        Column::new("mode", "Mode", 104).yielding(1),
+        Column::new("mode", "Mode", 104).yielding(2),
         Column::new("codes", "Findings", 140).growing(1),
     ];
+    if report.tables.iter().any(has_engines) {
+        columns.insert(3, Column::new("engine", "Engine", 96).yielding(1));
+    }
     html! {
         <>
             <div class="toolbar">
@@ -85,12 +89,18 @@ fn use_order(report: &super::Report, filter: &str) -> std::rc::Rc<Vec<usize>> {
     })
 }
 
+/// Whether there was an engine to choose.
+fn has_engines(table: &TableFindings) -> bool {
+    table.engine == EngineKind::Photon || !table.engine_reason.is_empty()
+}
+
 fn cell(table: &TableFindings, column: &str) -> Html {
     match column {
         "verdict" => chip::of::table_findings(table),
         "source" => ident(&table.source),
         "target" => html! { <span class="ident">{ table.target.as_ref().map(ToString::to_string) }</span> },
         "mode" => table.mode.map_or_else(|| html! { <span class="quiet-text">{ "—" }</span> }, chip::of::mode),
+        "engine" => chip::of::engine(table.engine, &table.engine_reason),
         _ => {
             let codes: Vec<&str> = table.findings.iter().map(|finding| finding.code.as_str()).collect();
             html! { <code>{ codes.join(" ") }</code> }
@@ -107,7 +117,10 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
             </header>
             <div class="panel-body stack">
                 if let Some(mode) = table.mode {
-                    <p class="line">{ chip::of::mode(mode) }<span>{ &table.mode_reason }</span></p>
+                    <p class="line top">{ chip::of::mode(mode) }<span>{ &table.mode_reason }</span></p>
+                }
+                if has_engines(table) {
+                    <p class="line top" data-testid="preflight-engine">{ chip::of::engine(table.engine, &table.engine_reason) }<span>{ &table.engine_reason }</span></p>
                 }
                 if table.findings.is_empty() { <p class="quiet-text">{ "No finding: it moves with nothing lost." }</p> }
                 { for table.findings.iter().map(|finding| card(session, &table.source, finding)) }

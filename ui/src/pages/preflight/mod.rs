@@ -4,6 +4,7 @@ mod by_code;
 mod by_table;
 
 use crate::actions;
+use crate::components::unset::Unset;
 use crate::components::{Button, Empty, Icon, Loading, PageHead, Stale, Stat};
 use crate::hooks::use_session;
 use crate::pages::{act, go};
@@ -22,14 +23,20 @@ pub fn Preflight() -> Html {
     let busy = session.is_busy(&Work::Preflight);
     let has_inventory = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
     let run = act(&session, actions::preflight);
+    let wrong = has_inventory && session.settings_problem().is_some();
     let body = match &session.preflight {
         Some(report) => html! {
             <>
-                if report.stale {
+                if report.stale && !wrong {
                     <Stale testid="preflight-stale" text="The inventory, the mapping or the settings changed after this check." action="Check again" onclick={run.clone()} {busy} />
                 }
                 <Findings report={Report(report.value.clone())} />
             </>
+        },
+        None if wrong => html! {
+            <Unset whole=true>
+                <Button testid="preflight-settings" kind="primary" label="Go to the settings" icon={Icon::Right} onclick={go(&session, Page::Plan)} />
+            </Unset>
         },
         None if busy => html! { <Loading text="Checking every mapped table against the rules…" /> },
         None if session.awaits_inventory() => html! { <Loading text="Loading the inventory…" /> },
@@ -48,10 +55,15 @@ pub fn Preflight() -> Html {
         <>
             <PageHead page={Page::Preflight}>
                 if session.preflight.is_some() {
-                    <Button testid="preflight-again" icon={Icon::Refresh} label="Check again" {busy} onclick={run} />
+                    <Button testid="preflight-again" icon={Icon::Refresh} label="Check again" {busy} disabled={wrong} onclick={run} />
                     <Button testid="preflight-next" kind="primary" icon={Icon::Right} label="Continue to plan" onclick={go(&session, Page::Plan)} />
                 }
             </PageHead>
+            if wrong && session.preflight.is_some() {
+                <Unset>
+                    <Button testid="preflight-settings" label="Go to the settings" icon={Icon::Right} onclick={go(&session, Page::Plan)} />
+                </Unset>
+            }
             { body }
         </>
     }

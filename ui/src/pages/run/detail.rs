@@ -1,7 +1,10 @@
 //! One table of the run: what was done, and the error in full.
 
-use crate::components::{Button, ErrorCard, Icon, chip};
+use super::after::AfterFacts;
+use super::cluster::ClusterFacts;
+use crate::components::{Button, DataDocs, ErrorCard, Icon, chip};
 use crate::view::format;
+use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{CopyOutcome, TableRun};
 use yew::prelude::*;
 
@@ -24,10 +27,15 @@ pub fn RunDetail(props: &RunDetailProps) -> Html {
                 <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
                 <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
                 if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
-                if let Some(outcome) = &table.outcome { { facts(outcome) } }
-                if let Some(validation) = &table.validation {
-                    <p class="line">{ "Proof " }{ chip::of::proof(validation.proof, validation.passed) }</p>
-                }
+                if table.engine == EngineKind::Photon { <ClusterFacts table={table.clone()} /> }
+                if let Some(outcome) = table.outcome.as_ref().filter(|_| table.engine == EngineKind::Embedded) { { facts(outcome) } }
+                <div class="line">
+                    if let Some(validation) = &table.validation {
+                        { "Proof " }{ chip::of::proof(validation.proof, validation.passed) }
+                    }
+                    if let Some(path) = &table.documents { <DataDocs path={path.clone()} /> }
+                </div>
+                if let Some(report) = &table.after { <AfterFacts report={report.clone()} /> }
             </div>
         </aside>
     }

@@ -1,5 +1,8 @@
 //! Step 6: the run, live.
 
+mod after;
+mod bill;
+mod cluster;
 mod detail;
 mod overview;
 
@@ -9,9 +12,11 @@ use crate::components::{Button, Column, Empty, ErrorCard, Grid, Icon, Loading, P
 use crate::hooks::use_session;
 use crate::pages::{go, ident};
 use crate::state::{Page, RunView, Work};
-use crate::view::{format, order};
+use crate::view::{clusters, format, order};
+use bill::BillLine;
 use detail::RunDetail;
 use icebridge_model::TableIdent;
+use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{JobState, JobView, TableRun, TableState};
 use overview::Overview;
 use std::rc::Rc;
@@ -29,6 +34,7 @@ pub fn Run() -> Html {
         Some(run) => html! {
             <>
                 <Overview job={Job(run.job.clone())} />
+                if clusters::has_clusters(&run.job) && !run.is_running() { <BillLine job={run.job.job.clone()} /> }
                 { failures(run) }
                 <Tables job={Job(run.job.clone())} />
                 if other_plan && !starting { <StartPanel /> }
@@ -140,16 +146,22 @@ fn Tables(props: &JobProps) -> Html {
         let selected = selected.clone();
         Callback::from(move |()| selected.set(None))
     };
-    let columns = vec![
+    let clusters = clusters::has_clusters(&job);
+    // Beside the detail there must be room for the clusters, too.
+    let name_width = if clusters { 124 } else { 150 };
+    let mut columns = vec![
         Column::new("state", "State", 120),
-        Column::new("source", "Source table", 150).growing(1),
-        Column::new("target", "Target table", 150).growing(1),
+        Column::new("source", "Source table", name_width).growing(1),
+        Column::new("target", "Target table", name_width).growing(1),
         Column::new("mode", "Mode", 104).yielding(2),
         Column::new("progress", "Progress", 120).growing(1),
         Column::new("bytes", "Size", 96).numeric().yielding(3),
-        Column::new("rows", "Rows", 110).numeric().yielding(4),
+        Column::new("rows", "Rows", if clusters { 170 } else { 110 }).numeric().yielding(4),
         Column::new("proof", "Proof", 116).yielding(1),
     ];
+    if clusters {
+        columns.insert(3, Column::new("cluster", "Cluster", 118));
+    }
     html! {
         <div class="split">
             <Grid label="Tables of the run" testid="run-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} />
@@ -166,13 +178,24 @@ fn cell(table: &TableRun, column: &str) -> Html {
         "source" => ident(&table.source),
         "target" => ident(&table.target),
         "mode" => chip::of::mode(table.mode),
+        "cluster" => cluster::cell(table),
         "progress" => progress(table),
         "bytes" => html! { { format::bytes(table.bytes_total) } },
-        "rows" => html! { { format::count(table.rows_total) } },
+        "rows" => html! { { rows(table) } },
         _ => table
             .validation
             .as_ref()
             .map_or_else(|| html! {}, |validation| chip::of::proof(validation.proof, validation.passed)),
+    }
+}
+
+/// While a cluster copies, how far it is.
+fn rows(table: &TableRun) -> String {
+    match (table.engine, table.state) {
+        (EngineKind::Photon, TableState::Copying) => {
+            format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total))
+        }
+        _ => format::count(table.rows_total),
     }
 }
 
@@ -182,6 +205,8 @@ fn progress(table: &TableRun) -> Html {
     let (done, total) = match table.state {
         TableState::Queued => (0, 1),
         TableState::Committing | TableState::Committed | TableState::Validating | TableState::Migrated => (1, 1),
+        // A cluster counts the rows.
+        _ if table.engine == EngineKind::Photon => (table.rows_done, table.rows_total.max(1)),
         _ => (table.bytes_done, table.bytes_total.max(1)),
     };
     let tone = match table.state {

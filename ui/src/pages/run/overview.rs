@@ -3,8 +3,8 @@
 use super::JobProps;
 use crate::components::{Meter, Stat, chip};
 use crate::hooks::use_session;
-use crate::view::format;
 use crate::view::phase::AtWork;
+use crate::view::{clusters, format};
 use icebridge_model::run::JobState;
 use yew::prelude::*;
 
@@ -18,6 +18,7 @@ pub fn Overview(props: &JobProps) -> Html {
     // Registered tables move no bytes, so a run without bytes is measured in tables.
     let (done, total) = match (live, totals.bytes_total) {
         (_, 0) => (totals.ended as u64, totals.tables as u64),
+        (_, bytes) if clusters::has_clusters(job) => (totals.bytes_reached, bytes),
         (Some(progress), _) => (progress.bytes_done, progress.bytes_total),
         (None, bytes) => (totals.bytes_done, bytes),
     };

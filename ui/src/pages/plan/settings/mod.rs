@@ -1,9 +1,17 @@
 //! How a run works: few settings, each with what it does.
 
+mod advanced;
+mod after;
+mod clusters;
+mod fields;
+
 use crate::actions::Handle;
-use crate::components::{Button, Check, Field, Icon, Select};
+use crate::components::{Button, Check, Icon, Select};
 use crate::hooks::use_session;
-use crate::state::Action;
+use crate::state::{Action, UnityDraft};
+use after::After;
+use clusters::Clusters;
+use fields::Number;
 use icebridge_model::plan::{CopyMode, Settings};
 use yew::prelude::*;
 
@@ -32,18 +40,29 @@ pub fn SettingsForm() -> Html {
     let set_codec = change(&session, |settings, codec: String| settings.codec = codec);
     let codecs: Vec<(AttrValue, AttrValue)> = CODECS.iter().map(|codec| ((*codec).into(), (*codec).into())).collect();
     let has_level = matches!(settings.codec.as_str(), "zstd" | "gzip");
-    let reset = change(&session, |settings, ()| *settings = Settings::default());
+    let unity = session.target_is_unity();
+    let changed = settings != Settings::default() || unity && session.prefs.unity != UnityDraft::default();
+    let reset = {
+        let session = session.clone();
+        Callback::from(move |()| {
+            session.dispatch(Action::Settings(Settings::default()));
+            if unity {
+                session.dispatch(Action::Unity(UnityDraft::default()));
+            }
+        })
+    };
     html! {
         <section class="panel settings" aria-label="Settings">
             <header class="panel-head">
                 <h2 class="grow">{ "Settings" }</h2>
-                if settings != Settings::default() {
+                if changed {
                     <Button testid="settings-reset" kind="quiet small" icon={Icon::Refresh} label="Defaults" onclick={reset} />
                 }
             </header>
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
+                if unity { <div class="parts"><Clusters /><After /></div> }
                 <Number testid="settings-tables" label="Tables at work at once" value={settings.max_parallel_tables as u64} min=1 max=64
                     hint="More is faster until the disk or the network is full."
                     onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
@@ -77,52 +96,4 @@ fn change<T: 'static>(session: &Handle, apply: fn(&mut Settings, T)) -> Callback
         apply(&mut settings, value);
         session.dispatch(Action::Settings(settings));
     })
-}
-
-#[derive(Properties, PartialEq)]
-struct NumberProps {
-    testid: AttrValue,
-    label: AttrValue,
-    value: u64,
-    min: u64,
-    max: u64,
-    onchange: Callback<u64>,
-    #[prop_or_default]
-    hint: AttrValue,
-    #[prop_or_default]
-    unit: AttrValue,
-}
-
-/// Keeps what is typed, and passes on only a number within the bounds.
-#[component]
-fn Number(props: &NumberProps) -> Html {
-    let text = use_state_eq(|| props.value.to_string());
-    {
-        let text = text.clone();
-        use_effect_with(props.value, move |value| {
-            if text.trim().parse() != Ok(*value) {
-                text.set(value.to_string());
-            }
-        });
-    }
-    let (min, max) = (props.min, props.max);
-    let valid = |text: &str| text.trim().parse::<u64>().ok().filter(|number| (min..=max).contains(number));
-    let invalid = if valid(&text).is_none() {
-        format!("a number from {min} to {max}; {} stays in force", props.value)
-    } else {
-        String::new()
-    };
-    let oninput = {
-        let (text, onchange) = (text.clone(), props.onchange.clone());
-        Callback::from(move |value: String| {
-            if let Some(number) = value.trim().parse::<u64>().ok().filter(|number| (min..=max).contains(number)) {
-                onchange.emit(number);
-            }
-            text.set(value);
-        })
-    };
-    html! {
-        <Field testid={props.testid.clone()} kind="number" label={props.label.clone()} value={(*text).clone()} {oninput} {invalid}
-            hint={props.hint.clone()} unit={props.unit.clone()} min={Some(AttrValue::from(min.to_string()))} max={Some(AttrValue::from(max.to_string()))} />
-    }
 }

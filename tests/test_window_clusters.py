@@ -1,0 +1,466 @@
+"""Plans into Unity Catalog in the real window: the target, who copies and what follows, and what clusters tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import sample
+from tests.harness.sandbox import Sandbox, sandbox
+from tests.harness.webdriver import DOWN, ENTER, SPACE, Driver, Window, display, driver
+from tests.services.fixtures import or_skip
+from tests.services.keychain import keychain
+from tests.test_window import SIZES, shots, window
+
+VOLUME = "/Volumes/main/default/icebridge"
+
+
+@pytest.fixture(scope="module")
+def webkit() -> Iterator[Driver]:
+    """A display, a desktop session with a keyring, and the driver in it."""
+    with or_skip(display()) as screen, or_skip(keychain()) as home, or_skip(driver(screen, home)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """A workspace whose gate is open for everybody."""
+    with sandbox("--tables", "10") as running:
+        running.turn("gate", open=True)
+        yield running
+
+
+def add_workspace(app: Window, box: Sandbox, name: str) -> None:
+    """Signed in to by token: no browser has a part here."""
+    app.click("nav-workspaces")
+    app.click("add-workspace")
+    app.type("workspace-host", box.url)
+    app.type("workspace-name", name)
+    app.choose("workspace-way", "Personal access token")
+    app.type("workspace-secret-token", box.token)
+    app.click("workspace-save")
+    app.says(f"principal-{name}", box.user)
+
+
+def add_target(app: Window, picture: str = "") -> None:
+    """A catalog of Unity Catalog as target, of one of the workspaces that are saved."""
+    app.click("nav-connect")
+    app.click("connect-sample")
+    app.says("check-result-managed", "reachable", 60)
+    app.click("add-target")
+    app.choose("target-kind", "Unity Catalog")
+    app.type("target-name", "lakehouse")
+    offered = [app.call("GET", f"element/{o}/text").strip() for o in app.elements("[data-testid=target-uri] option")]
+    assert offered == ["Choose a workspace", "prod", "staging"]
+    assert app.attribute("target-save", "disabled"), "no workspace is chosen yet"
+    app.choose("target-uri", "prod")
+    app.type("target-warehouse", "main")
+    if picture:
+        shots(app, "connect", picture)
+    app.click("target-save")
+    app.says("check-result-lakehouse", "reachable")
+    assert app.text("route-target") == "lakehouse"
+
+
+def read_inventory(app: Window) -> None:
+    """The sample's tables, as far as the plan needs them."""
+    app.click("nav-inventory")
+    app.click("inventory-read")
+    app.says("inventory-tables", rf"^{len(sample.tables())}$", 60)
+    app.click("nav-plan")
+
+
+def toggle(app: Window, testid: str) -> None:
+    """By keyboard."""
+    app.tab_to(testid)
+    app.press(SPACE)
+
+
+def planned(app: Window) -> dict[str, Any]:
+    """The plan file that is in sight."""
+    return json.loads(Path(app.text("plan-path")).read_text(encoding="utf-8"))
+
+
+def test_a_plan_takes_along_who_copies_and_what_follows(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with window(webkit, state, "clusters") as app:
+        app.resize(*SIZES[0])
+        add_workspace(app, box, "prod")
+        add_workspace(app, box, "staging")
+        add_target(app, "connect-unity")
+        read_inventory(app)
+        app.says("settings-clusters-state", "this computer")
+        app.says("settings-after-state", "nothing")
+        shots(app, "plan", "plan-unity")
+        clusters(app)
+        after(app)
+        app.click("plan-first")
+        app.find("plan-path", 60)
+        settings = planned(app)["settings"]
+        photon, then = settings["photon"], settings["after"]
+        assert settings["engine"] == "photon" and photon["volume"] == VOLUME
+        assert (photon["source_catalog"], photon["method"], photon["serverless"]) == ("glue_lake", "ctas", False)
+        assert (photon["min_workers"], photon["max_workers"], photon["spot"]) == (2, 4, False)
+        assert photon["spark_conf"] == {"spark.sql.shuffle.partitions": "400"}
+        assert (then["comments"], then["tags"], then["grants"], then["owner"]) == (True, False, True, False)
+        assert then["principals"] == {"old@example.com": "new@example.com", "interns": None}
+        assert then["predictive_optimization"] == {"level": "schema", "setting": "enable"}
+        assert (then["metrics"], then["metrics_table"], then["warehouse"]) == (True, "main.ops.jobs", "abc123")
+        # Another engine is another plan; what was typed for the clusters waits.
+        app.tab_to("clusters-engine-photon")
+        app.click("clusters-engine-here")
+        app.find("plan-stale")
+        app.click("plan-make")
+        app.gone("plan-stale")
+        assert "photon" not in planned(app)["settings"] and planned(app)["settings"]["after"] == then
+        # A target that is no Unity Catalog is asked for none of it.
+        app.click("nav-connect")
+        app.click("choose-managed")
+        app.says("route-target", "^managed$")
+        app.click("nav-plan")
+        assert not app.has("settings-clusters") and not app.has("settings-after")
+        app.click("plan-first")
+        app.find("plan-path", 60)
+        assert not {"engine", "photon", "after"} & set(planned(app)["settings"])
+        app.click("nav-connect")
+        app.click("choose-lakehouse")
+        app.says("route-target", "^lakehouse$")
+        app.click("nav-plan")
+        app.click("settings-clusters")
+        app.click("clusters-engine-automatic")
+        app.find("clusters-above")
+        app.wait("the preferences", lambda: '"automatic"' in (state / "window.json").read_text(encoding="utf-8"))
+    with window(webkit, state, "clusters-again") as app:
+        app.find("clusters-above")
+        assert app.attribute("clusters-volume", "value") == VOLUME
+        assert app.attribute("after-principals", "value") == "old@example.com = new@example.com\ninterns ="
+
+
+def clusters(app: Window) -> None:
+    """By keyboard where a person would: the radios, the boxes, the numbers. No plan is made before it is complete."""
+    app.tab_to("settings-clusters")
+    app.press(ENTER)
+    app.tab_to("clusters-engine-here")
+    app.press(DOWN)
+    app.says("settings-clusters-state", "not complete")
+    app.says("settings-incomplete", "folder on a volume")
+    assert app.attribute("plan-first", "disabled")
+    app.type("clusters-volume", "/tmp/elsewhere")
+    assert app.attribute("clusters-volume", "aria-invalid") == "true"
+    shots(app, "plan", "plan-unity-error")
+    app.click("nav-preflight")
+    app.says("settings-incomplete", "folder on a volume")
+    shots(app, "preflight", "preflight-incomplete")
+    app.click("preflight-settings")
+    app.type("clusters-volume", VOLUME)
+    app.gone("settings-incomplete")
+    app.says("settings-clusters-state", "photon clusters")
+    app.type("clusters-source-catalog", "glue_lake")
+    app.choose("clusters-method", "CTAS")
+    app.tab_to("clusters-advanced")
+    app.press(ENTER)
+    app.type("clusters-min-workers", "9")
+    app.says("clusters-workers-wrong", "worker")
+    app.type("clusters-min-workers", "2")
+    app.type("clusters-max-workers", "4")
+    app.gone("clusters-workers-wrong")
+    toggle(app, "clusters-spot")
+    app.type("clusters-spark-conf", "spark.sql.catalog.src.token = hunter2")
+    app.says("settings-incomplete", "is a secret")
+    app.type("clusters-spark-conf", "spark.sql.shuffle.partitions = 400")
+    app.gone("settings-incomplete")
+
+
+def after(app: Window) -> None:
+    """What is asked for, and the names that principals have in the target."""
+    app.tab_to("settings-after")
+    app.press(ENTER)
+    toggle(app, "after-comments")
+    toggle(app, "after-grants")
+    app.type("after-principals", "nobody")
+    app.says("settings-incomplete", "After the copy: line 1")
+    app.type("after-principals", f"old@example.com = new@example.com{ENTER}interns =")
+    app.gone("settings-incomplete")
+    app.choose("after-optimization", "Enable")
+    app.choose("after-level", "each of their schemas")
+    toggle(app, "after-metrics")
+    app.type("after-metrics-table", "main.ops.jobs")
+    app.type("after-warehouse", "abc123")
+    app.says("settings-after-state", "comments, grants, optimization")
+    shots(app, "plan", "plan-unity-open")
+
+
+# What the backend would answer with clusters at work, laid over what it does answer.
+ANSWERS = """
+const [answers] = arguments;
+const core = window.__TAURI__.core;
+const real = core.invoke;
+const bytes = value => new TextEncoder().encode(JSON.stringify(value));
+const read = answer => JSON.parse(new TextDecoder().decode(answer));
+window.answers = answers;
+const invoke = async (command, given) => {
+  const answer = command === 'rpc' ? window.answers[given.op] : window.answers[command];
+  if (answer === undefined) return real(command, given);
+  if (answer.fails) throw answer.fails;
+  if (answer.tables === undefined) return bytes(answer.is);
+  const whole = read(await real(command, given));
+  const tables = (whole.plan ?? whole).tables;
+  for (const table of tables) Object.assign(table, answer.tables[table.source] ?? answer.tables['*']);
+  return bytes(whole);
+};
+window.__TAURI__.core = {...core, invoke};
+"""
+ORDERS, LINES, EVENTS = "sales.products", "sales.order_lines", "web.legacy_events"
+FITS = (
+    "Photon, because it is larger than 10 GiB; DEEP CLONE, because the source is seen as glue_lake and has no deletes"
+)
+HERE = "this computer, because Databricks would not apply its 3 equality deletes"
+RUN_PAGE = "https://sandbox.example.com/jobs/runs/4711"
+
+
+def cluster_copy(name: str, method: str) -> dict[str, Any]:
+    """What a plan says of a table that a cluster copies."""
+    return {
+        "source": f"glue_lake.{name}",
+        "target": f"main.{name}",
+        "method": method,
+        "snapshot_id": 1,
+        "table_uuid": None,
+        "delete_files": 0,
+        "deletion_vectors": 0,
+        "partition_fields": None,
+        "properties": None,
+        "partition_by": None,
+        "cluster_by": None,
+        "comment": None,
+        "format_version": 2,
+        "bytes": 12 << 30,
+        "rows": 5_000_000,
+    }
+
+
+def table_run(name: str, state: str, **more: Any) -> dict[str, Any]:
+    """A table of a run."""
+    run = {"source": name, "target": name, "mode": "rewrite", "state": state, "engine": "photon"}
+    sizes = {"bytes_done": 0, "bytes_total": 12 << 30, "rows_done": 0, "rows_total": 5_000_000}
+    return {**run, **sizes, **more}
+
+
+def job(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
+    """A run."""
+    ended = None if state == "running" else "2026-03-01T11:40:00Z"
+    bare = {"job": "job-1", "plan_hash": "0" * 64, "source": "sample", "target": "lakehouse", "state": state}
+    migrated = sum(table["state"] == "migrated" for table in tables)
+    times = {"started_at": "2026-03-01T10:00:00Z", "ended_at": ended}
+    return {**bare, **times, "tables": tables, "migrated": migrated, "failed": 0}
+
+
+def at_work() -> dict[str, Any]:
+    """A run in the middle."""
+    view = {"step": "step-1", "run_id": 4711}
+    running = {**view, "stage": "running", "words": "batch 2 of 4", "run_page_url": RUN_PAGE}
+    starting = {**view, "stage": "starting", "words": "the cluster is being made", "run_page_url": RUN_PAGE}
+    queued = {**view, "stage": "queued", "words": "the workspace has no room for another run", "run_page_url": None}
+    return job(
+        "running",
+        [
+            table_run(ORDERS, "copying", rows_done=2_500_000, cluster=running),
+            table_run(LINES, "copying", cluster={**starting, "run_page_url": "http://127.0.0.1:8765/jobs/runs/4712"}),
+            table_run("crm.customers", "queued", cluster=queued),
+            table_run(EVENTS, "copying", engine="embedded", bytes_done=3 << 30),
+        ],
+    )
+
+
+def over(documents: str) -> dict[str, Any]:
+    """The same run at its end."""
+    result = {
+        "source": f"glue_lake.{ORDERS}",
+        "target": f"main.{ORDERS}",
+        "method": "insert_select",
+        "end": "done",
+        "rows_total": 5_000_000,
+        "rows_done": 5_000_000,
+        "batches_total": 4,
+        "batches_done": 4,
+        "batches_found": 1,
+        "lost": ["identifier fields: order_id", "the sort order by order_time"],
+        "milliseconds": 754_000,
+        "run_id": 4711,
+        "run_page_url": RUN_PAGE,
+    }
+    outcome = {
+        **dict.fromkeys(("files_copied", "files_decoded", "files_chunk_moved", "bytes_written", "commit_attempts"), 0),
+        "target_metadata_location": "",
+        "target_location": "",
+        "rows_written": None,
+        "adopted": False,
+        "cluster": result,
+    }
+    validation = {
+        **{"source": ORDERS, "target": ORDERS, "source_snapshot_id": 1, "target_snapshot_id": 2, "passed": True},
+        **{"proof": "digest", "read_by": "photon", "rows": 5_000_000, "digest": "5e" * 32, "milliseconds": 61_000},
+        "checks": [{"name": "great-expectations", "passed": True, "source": "41 expectations", "target": "41 met"}],
+        "validated_at": "2026-03-01T11:39:00Z",
+    }
+    denied = {
+        "code": "access-denied",
+        "message": "the right to change the owner is missing",
+        "object": f"main.{ORDERS}",
+        "hint": "Ask the owner of main.sales to run the statement.",
+    }
+    report = {
+        "done": [f"COMMENT ON TABLE main.{ORDERS} IS 'Orders'", f"GRANT SELECT ON TABLE main.{ORDERS} TO `analysts`"],
+        "not_done": [{"statement": f"ALTER TABLE main.{ORDERS} SET OWNER TO `lake-admins`", "error": denied}],
+    }
+    done = {
+        "rows_done": 5_000_000,
+        "bytes_done": 12 << 30,
+        "outcome": outcome,
+        "validation": validation,
+        "documents": documents,
+        "after": report,
+    }
+    ended = {"step": "step-1", "stage": "over", "words": "", "run_id": 4711, "run_page_url": RUN_PAGE}
+    return job("succeeded", [table_run(ORDERS, "migrated", cluster=ended, **done)])
+
+
+def test_what_clusters_tell_is_shown(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with window(webkit, state, "clusters-told") as app:
+        app.resize(*SIZES[0])
+        add_workspace(app, box, "prod")
+        add_workspace(app, box, "staging")
+        add_target(app)
+        read_inventory(app)
+        app.click("settings-clusters")
+        app.click("clusters-engine-automatic")
+        app.type("clusters-volume", VOLUME)
+        app.script(ANSWERS, told(state))
+        preflight_told(app)
+        plan_told(app)
+        run_told(app)
+        end_told(app, state)
+
+
+def told(state: Path) -> dict[str, Any]:
+    """The answers, by operation."""
+    embedded = {"engine": "embedded", "engine_reason": HERE}
+    chosen = {"engine": "photon", "engine_reason": FITS}
+    return {
+        "preflight.run": {"tables": {"*": embedded, ORDERS: chosen, LINES: chosen}},
+        "plan.make": {
+            "tables": {
+                "*": {"engine_reason": HERE},
+                ORDERS: {"engine_reason": FITS, "cluster": cluster_copy(ORDERS, "deep_clone")},
+                LINES: {"engine_reason": FITS, "cluster": cluster_copy(LINES, "insert_select")},
+            }
+        },
+        "plan.cost": {
+            "fails": {
+                "code": "workspace-unreachable",
+                "message": "the workspace does not answer",
+                "object": "prod",
+                "hint": "Check the network, and ask again.",
+                "causes": ["connection refused"],
+                "retryable": True,
+            }
+        },
+        "run.list": {"is": [{**at_work(), "tables": 4}]},
+        "run.status": {"is": at_work()},
+    }
+
+
+def answer(app: Window, operation: str, value: Any) -> None:
+    """From now on, this."""
+    app.script("window.answers[arguments[0]] = {is: arguments[1]};", operation, value)
+
+
+def preflight_told(app: Window) -> None:
+    """The engine of each table, and why."""
+    app.click("nav-preflight")
+    app.find("preflight-by-table", 60)
+    app.click("preflight-accept-all")
+    app.find("preflight-nothing-open", 60)
+    app.click("preflight-again")
+    app.click("preflight-by-table")
+    app.wait("the engines", lambda: app.rows("preflight-grid").get(ORDERS, {}).get("engine") == "Photon")
+    app.click(f"row-{ORDERS}")
+    app.says("preflight-engine", "larger than 10 GiB")
+    shots(app, "preflight", "preflight-engines")
+
+
+def plan_told(app: Window) -> None:
+    """Engine, method, and the cost: first it cannot be told, then it can."""
+    app.click("nav-plan")
+    app.click("plan-first")
+    app.says("plan-cost-error", "does not answer", 60)
+    shots(app, "plan", "plan-cost-error")
+    low, high = {"milli_dbu": 4200, "cents": 315}, {"milli_dbu": 16_800, "cents": 1260}
+    basis = "prices of 2026-02-01 (the public price list); without the cloud's own bill for machines and storage"
+    answer(app, "plan.cost", {"least": low, "most": high, "clusters": 2, "basis": basis, "guessed": True})
+    app.click("plan-cost-again")
+    app.says("plan-cost-dollars", r"^\$3\.15 to \$12\.60$")
+    assert app.text("plan-cost-dbu") == "4.20 to 16.80 DBU" and app.text("plan-cost-clusters") == "2"
+    assert "public price list" in app.text("plan-cost-basis") and app.has("plan-cost-guessed")
+    assert app.rows("plan-grid")[ORDERS]["engine"] == "Photon"
+    app.click(f"row-{ORDERS}")
+    app.says("plan-engine", r"(?s)DEEP CLONE.*larger than 10 GiB")
+    shots(app, "plan", "plan-clusters")
+
+
+def run_told(app: Window) -> None:
+    """How far each cluster is, and where to look."""
+    app.click("nav-history")
+    app.click("open-job-job-1")
+    app.says("run-state", "running")
+    rows = app.rows("run-grid")
+    assert [rows[name]["cluster"] for name in (ORDERS, LINES, EVENTS)] == ["running", "starting", "here"]
+    assert rows[ORDERS]["progress"] == "50 %"
+    app.click(f"row-{LINES}")
+    app.says("run-cluster-words", "The cluster is being made")
+    assert app.text("run-page-address") == "http://127.0.0.1:8765/jobs/runs/4712", (
+        "no page without a certificate is opened"
+    )
+    app.click(f"row-{ORDERS}")
+    app.says("run-cluster", "2,500,000 of 5,000,000")
+    app.find("run-page")
+    shots(app, "run", "run-clusters")
+
+
+def end_told(app: Window, state: Path) -> None:
+    """What is lost, what is left to do by hand, the documents, and the bill."""
+    documents = str(state / "docs" / "gone" / "index.html")
+    answer(app, "run.status", over(documents))
+    app.says("run-state", "succeeded")
+    app.says("run-cluster-lost", "identifier fields")
+    assert app.text("run-cluster-batches") == "4 of 4, 1 of them by an earlier attempt"
+    assert "SET OWNER" in app.text("after-open-0") and "missing" in app.text("after-error-0")
+    app.find("copy-after-open-0")
+    app.tab_to("after-done")
+    app.press(ENTER)
+    assert "GRANT SELECT" in app.text("after-statements")
+    answer(
+        app,
+        "run.bill",
+        {"bill": "not_yet", "words": "the bill has nothing of this plan yet: it is written some hours after a run"},
+    )
+    app.click("run-bill-ask")
+    app.says("run-bill-words", "some hours after")
+    shots(app, "run", "run-clusters-over")
+    cost = {"milli_dbu": 9000, "cents": 675}
+    runs = [{"run_id": "4711", "cost": cost}]
+    answer(app, "run.bill", {"bill": "known", "cost": cost, "runs": runs, "against_estimate": "within the estimate"})
+    app.click("run-bill-ask")
+    app.says("run-bill-words", r"\$6\.75, 9\.00 DBU; within the estimate")
+    app.click("nav-validate")
+    app.click(f"row-{ORDERS}")
+    app.says("validate-reader", "a cluster, with Great Expectations")
+    shots(app, "validate", "validate-clusters")
+    # The shell itself refuses what is not there.
+    app.click("documents-open")
+    app.says("error-code", "file-missing")

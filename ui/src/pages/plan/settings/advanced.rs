@@ -1,0 +1,81 @@
+//! Machines and limits of the clusters: right for most as they are.
+
+use super::fields::{GIB, Number, change};
+use crate::components::{Check, Field};
+use crate::hooks::use_session;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct AdvancedProps {
+    /// What is wrong with the numbers of workers.
+    pub workers: AttrValue,
+    pub spark_conf: AttrValue,
+}
+
+#[component]
+pub fn Advanced(props: &AdvancedProps) -> Html {
+    let session = use_session();
+    let draft = &session.prefs.unity;
+    let photon = &draft.photon;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let wrong = !props.workers.is_empty() || !props.spark_conf.is_empty();
+    // What is wrong is in sight when the page is opened.
+    let open = *use_state_eq(|| wrong);
+    html! {
+        <details class="part inner" {open}>
+            <summary data-testid="clusters-advanced"><span class="part-title">{ "Advanced" }</span>
+                if wrong { <span class="part-state bad-text">{ "not complete" }</span> }
+            </summary>
+            <div class="stack part-body">
+                if !photon.serverless {
+                    <Field testid="clusters-runtime" label="Runtime" value={text(&photon.runtime)} placeholder="newest long-term one"
+                        hint="A key of the workspace’s list, such as 16.4.x-scala2.12."
+                        oninput={change(&session, |draft, text| draft.photon.runtime = Some(text))} />
+                    <Field testid="clusters-node-type" label="Node type" value={text(&photon.node_type)}
+                        placeholder={format!("smallest with {} cores, {} GB", photon.node_cores, photon.node_memory_gb)}
+                        oninput={change(&session, |draft, text| draft.photon.node_type = Some(text))} />
+                    <div class="pair">
+                        <Number testid="clusters-min-workers" label="Workers, least" value={u64::from(photon.min_workers)} min=0 max=1000
+                            onchange={change(&session, |draft, n: u64| draft.photon.min_workers = small(n))} />
+                        <Number testid="clusters-max-workers" label="most" value={u64::from(photon.max_workers)} min=1 max=1000
+                            onchange={change(&session, |draft, n: u64| draft.photon.max_workers = small(n))} />
+                        if !props.workers.is_empty() { <p class="field-invalid" role="alert" data-testid="clusters-workers-wrong">{ &props.workers }</p> }
+                    </div>
+                    <Check testid="clusters-spot" label="Spot machines" checked={photon.spot}
+                        hint="Cheaper, and may be taken away; others step in. Never the driver."
+                        onchange={change(&session, |draft, on: bool| draft.photon.spot = on)} />
+                    <Field testid="clusters-policy" label="Cluster policy" value={text(&photon.policy)} placeholder="none" hint="Its id."
+                        oninput={change(&session, |draft, text| draft.photon.policy = Some(text))} />
+                }
+                <div class="pair">
+                    <Number testid="clusters-most" label="Clusters at once" value={photon.max_clusters as u64} min=1 max=100
+                        onchange={change(&session, |draft, n: u64| draft.photon.max_clusters = n as usize)} />
+                    <Number testid="clusters-tables" label="Tables on each" value={photon.tables_per_cluster as u64} min=1 max=10_000
+                        onchange={change(&session, |draft, n: u64| draft.photon.tables_per_cluster = n as usize)} />
+                </div>
+                <Number testid="clusters-alone" label="A cluster of its own above" unit="GiB" value={photon.alone_above_bytes / GIB} min=0 max=1_000_000
+                    onchange={change(&session, |draft, n: u64| draft.photon.alone_above_bytes = n * GIB)} />
+                if photon.great_expectations {
+                    <Number testid="clusters-read-here" label="Read here, too, up to" unit="GiB" value={photon.read_here_up_to_bytes / GIB} min=0 max=1_000_000
+                        hint="Larger copies are compared by the clusters alone."
+                        onchange={change(&session, |draft, n: u64| draft.photon.read_here_up_to_bytes = n * GIB)} />
+                }
+                <Number testid="clusters-batch" label="Rows of one INSERT SELECT" value={photon.batch_rows} min=1 max=100_000_000_000
+                    onchange={change(&session, |draft, n: u64| draft.photon.batch_rows = n)} />
+                <Number testid="clusters-timeout" label="A run ends after" unit="hours" value={u64::from(photon.timeout_hours)} min=0 max=1000
+                    hint="The workspace ends it; 0: never." onchange={change(&session, |draft, n: u64| draft.photon.timeout_hours = small(n))} />
+                if !photon.serverless {
+                    <Field testid="clusters-logs" label="Folder for logs" value={text(&photon.logs)} placeholder="none" hint="On a volume, for the drivers’ logs."
+                        oninput={change(&session, |draft, text| draft.photon.logs = Some(text))} />
+                }
+                <Field testid="clusters-spark-conf" label="Spark settings, one a line" lines=3 value={draft.spark_conf.clone()}
+                    placeholder="spark.sql.shuffle.partitions = 400" hint="Such as a catalog of its own for the source."
+                    invalid={props.spark_conf.clone()} oninput={change(&session, |draft, text| draft.spark_conf = text)} />
+            </div>
+        </details>
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,88 @@
+//! Who copies, and how clusters are used for it.
+
+use super::advanced::Advanced;
+use super::fields::{GIB, Number, Part, change};
+use crate::components::{Check, Choice, Field, Radios, Select};
+use crate::hooks::use_session;
+use crate::state::unity::{EngineChoice, Place};
+use crate::view::format;
+use icebridge_model::photon::ClusterMethod;
+use yew::prelude::*;
+
+/// Choice, value, label, and what it means.
+const ENGINES: [(EngineChoice, &str, &str, &str); 3] = [
+    (
+        EngineChoice::Automatic,
+        "automatic",
+        "Automatic",
+        "Large tables by clusters, the others here. The plan says why.",
+    ),
+    (EngineChoice::Here, "here", "This computer", "IceBridge reads and writes the files itself."),
+    (EngineChoice::Photon, "photon", "Photon clusters", "Databricks copies whatever it reads correctly."),
+];
+
+const METHODS: [(Option<ClusterMethod>, &str, &str, &str); 4] = [
+    (None, "auto", "Automatic", "By the table; the plan says why."),
+    (Some(ClusterMethod::DeepClone), "deep_clone", "DEEP CLONE", "Databricks copies the files."),
+    (Some(ClusterMethod::Ctas), "ctas", "CTAS", "The table is made of the rows, in one statement."),
+    (Some(ClusterMethod::InsertSelect), "insert_select", "INSERT SELECT", "The rows in batches, which can be resumed."),
+];
+
+#[component]
+pub fn Clusters() -> Html {
+    let session = use_session();
+    let draft = &session.prefs.unity;
+    let photon = &draft.photon;
+    let problem = session.settings_problem().filter(|(place, _)| place.is_of_clusters());
+    let invalid = |at: Place| match &problem {
+        Some((place, error)) if *place == at => format::problem(error),
+        _ => String::new(),
+    };
+    let (_, engine, label, _) = *ENGINES.iter().find(|(choice, ..)| *choice == draft.engine).unwrap_or(&ENGINES[1]);
+    let engines: Vec<Choice> = ENGINES
+        .iter()
+        .map(|(_, value, label, hint)| Choice { value: (*value).into(), label: (*label).into(), hint: (*hint).into() })
+        .collect();
+    let set_engine = change(&session, |draft, id: String| {
+        if let Some((choice, ..)) = ENGINES.iter().find(|(_, known, ..)| *known == id) {
+            draft.engine = *choice;
+        }
+    });
+    let (_, method, _, meaning) = *METHODS.iter().find(|(method, ..)| *method == photon.method).unwrap_or(&METHODS[0]);
+    let methods: Vec<(AttrValue, AttrValue)> =
+        METHODS.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
+    let set_method = change(&session, |draft, id: String| {
+        if let Some((method, ..)) = METHODS.iter().find(|(_, known, ..)| *known == id) {
+            draft.photon.method = *method;
+        }
+    });
+    let state = if problem.is_some() { "not complete".to_string() } else { label.to_lowercase() };
+    html! {
+        <Part testid="settings-clusters" title="Clusters" {state} wrong={problem.is_some()} open={draft.uses_clusters()}>
+            <Radios testid="clusters-engine" label="Who copies" value={engine} choices={engines} onchange={set_engine} />
+            if draft.uses_clusters() {
+                <Field testid="clusters-volume" label="Volume" value={photon.volume.clone()} placeholder="/Volumes/catalog/schema/volume"
+                    hint="A folder on a volume, for what the clusters are given and what they tell." invalid={invalid(Place::Volume)}
+                    oninput={change(&session, |draft, text| draft.photon.volume = text)} />
+                <Field testid="clusters-source-catalog" label="Source’s catalog in the workspace" value={photon.source_catalog.clone().unwrap_or_default()}
+                    placeholder="the source’s own" hint="The foreign catalog under which the clusters see the source."
+                    oninput={change(&session, |draft, text| draft.photon.source_catalog = Some(text))} />
+                <Select testid="clusters-method" label="Method" value={method} options={methods} hint={meaning} onchange={set_method} />
+                if draft.engine == EngineChoice::Automatic {
+                    <Number testid="clusters-above" label="Use clusters above" unit="GiB" value={photon.use_above_bytes / GIB} min=0 max=1_000_000
+                        onchange={change(&session, |draft, n: u64| draft.photon.use_above_bytes = n * GIB)} />
+                }
+                <Check testid="clusters-expectations" label="Compare with Great Expectations" checked={photon.great_expectations}
+                    hint="The clusters compare both sides; what they find is kept as pages."
+                    onchange={change(&session, |draft, on: bool| draft.photon.great_expectations = on)} />
+                <Check testid="clusters-serverless" label="Serverless compute" checked={photon.serverless}
+                    hint="No machines to choose; the workspace has its own."
+                    onchange={change(&session, |draft, on: bool| draft.photon.serverless = on)} />
+                <Advanced workers={invalid(Place::Workers)} spark_conf={invalid(Place::SparkConf)} />
+                if problem.as_ref().is_some_and(|(place, _)| *place == Place::Clusters) {
+                    <p class="field-invalid" role="alert">{ invalid(Place::Clusters) }</p>
+                }
+            }
+        </Part>
+    }
+}
