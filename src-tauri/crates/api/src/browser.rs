@@ -19,6 +19,9 @@ fn failed() -> Error {
         .with_hint("Copy the address into a browser on this machine.")
 }
 
+#[cfg(all(unix, not(target_os = "macos")))]
+const SECRETS: &str = "ICEBRIDGE_SECRET_";
+
 /// Each in turn until one can be started.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn named_browser(named: &str, address: &str) -> Result<()> {
@@ -26,12 +29,12 @@ fn named_browser(named: &str, address: &str) -> Result<()> {
     let mut error = failed();
     for command in named.split(':').filter(|command| !command.trim().is_empty()) {
         let (program, arguments) = words(command, address);
-        let started = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+        let mut starting = Command::new(program);
+        // What our secrets may be given by is no business of a browser.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(SECRETS)) {
+            starting.env_remove(name);
+        }
+        let started = starting.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         match started {
             Ok(mut child) => {
                 // Nobody waits for a browser, but somebody has to take its end.

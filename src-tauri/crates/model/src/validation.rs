@@ -38,7 +38,7 @@ impl ProofLevel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `great-expectations`; of a cluster also
-    /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest-of:<column>`.
+    /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest:<column>`.
     pub name: String,
     pub passed: bool,
     pub source: String,

@@ -108,7 +108,7 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
             <div class="split">
                 <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total} name={row_name} cell={draw}
                     selected={row_selected} {on_select} on_sight={Some(on_sight)}>
-                    <p class="quiet-text">{ "No table fits." }</p>
+                    <p class="quiet-text">{ if busy { "The first tables appear when the reading has ended." } else { "No table fits." } }</p>
                 </Grid>
                 if let Some(row) = row_selected.and_then(|at| held.row(at)) {
                     <aside class="detail panel" aria-label="Table" data-testid="unity-detail">

@@ -109,11 +109,13 @@ pub fn estimate(
     for group in &groups {
         let bytes: u64 = group.lanes.iter().flatten().map(|at| tables[*at].bytes).sum();
         let longest = group.lanes.iter().map(Vec::len).max().unwrap_or(0) as f64;
+        // A check reads both sides once more, after the copy.
+        let passes = if settings.great_expectations { 3.0 } else { 1.0 };
         let dbu = |workers: u32, side: usize| {
             let slow = 1 - side;
             let start = if settings.serverless { 0.0 } else { prices.start_seconds[side] };
             let speed = prices.megabytes_per_core_second[slow] * 1e6 * cores * f64::from(workers.max(1));
-            let seconds = start + longest * prices.table_seconds[side] + bytes as f64 / speed;
+            let seconds = start + longest * prices.table_seconds[side] * passes + bytes as f64 * passes / speed;
             seconds / 3600.0 * f64::from(workers + 1) * node_dbu[side] * prices.photon_factor[side]
         };
         let (few, many) = (settings.min_workers, settings.max_workers);

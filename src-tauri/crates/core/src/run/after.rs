@@ -50,8 +50,9 @@ impl Run {
         let mut report = AfterReport::default();
         // Metrics before the owner is changed: afterwards the catalog may be closed to us.
         if settings.metrics {
-            let done = self.metrics(index, planned, settings, client, &spec).await;
-            put(&mut report, "INSERT INTO the table of metrics".into(), done)?;
+            let table = metrics::table_of(settings.metrics_table.as_deref(), &spec.warehouse)?;
+            let done = self.metrics(index, planned, settings, client, &table).await;
+            put(&mut report, format!("-- one row in {table}"), done)?;
         }
         if let Some(choice) = &settings.predictive_optimization {
             self.optimize(choice.level, choice.setting, settings, client, &target, &mut report).await?;
@@ -123,9 +124,8 @@ impl Run {
         planned: &PlannedTable,
         settings: &AfterSettings,
         client: &Client,
-        target: &CatalogSpec,
+        table: &TableIdent,
     ) -> Result<()> {
-        let table = metrics::table_of(settings.metrics_table.as_deref(), &target.warehouse)?;
         let known = self.live.tables.get(index).map(|table| table.snapshot());
         let outcome = known.as_ref().and_then(|run| run.outcome.as_ref());
         let cluster = outcome.and_then(|outcome| outcome.cluster.as_deref());
@@ -141,7 +141,7 @@ impl Run {
         let of = (self.plan.hash.as_str(), self.live.job.as_str());
         // One at a time: each looks whether the schema and the table are there.
         let _turn = self.metrics_turn.lock().await;
-        metrics::record(client, settings.warehouse.as_deref(), &table, of, &row, &self.live.cancel).await
+        metrics::record(client, settings.warehouse.as_deref(), table, of, &row, &self.live.cancel).await
     }
 }
 
