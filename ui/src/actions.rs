@@ -44,7 +44,7 @@ pub fn open(session: &Handle) {
     begin(session, Work::Open, async move {
         // A window without its preferences is still a window.
         match backend::read_preferences().await {
-            Ok(prefs) => handle.dispatch(Action::Prefs(prefs)),
+            Ok(prefs) => handle.dispatch(Action::Prefs(Box::new(prefs))),
             Err(error) => web_sys::console::warn_1(&error.to_string().into()),
         }
         let about = match call::<op::about>(Nothing {}).await {

@@ -101,7 +101,7 @@ impl PartialEq for Session {
 pub enum Action {
     Opened(About),
     OpenFailed(Error),
-    Prefs(Prefs),
+    Prefs(Box<Prefs>),
     Go(Page),
     Theme(Theme),
     InventorySort(crate::view::order::Sort),
@@ -215,7 +215,7 @@ impl Session {
         match action {
             Action::Opened(about) => self.opening = Opening::Ready(Rc::new(about)),
             Action::OpenFailed(error) => self.opening = Opening::Failed(Rc::new(error)),
-            Action::Prefs(prefs) => self.prefs = Rc::new(prefs),
+            Action::Prefs(prefs) => self.prefs = Rc::new(*prefs),
             Action::Go(page) => self.set_prefs(|prefs| prefs.page = page),
             Action::Theme(theme) => self.set_prefs(|prefs| prefs.theme = theme),
             Action::InventorySort(sort) => self.set_prefs(|prefs| prefs.inventory_sort = Some(sort)),

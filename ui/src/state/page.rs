@@ -61,9 +61,7 @@ impl Page {
                 "Exactly what a run will do: a file with a hash, made from the inventory, the mapping and these settings."
             }
             Page::Run => "One plan, carried out table by table. A failed table does not stop the others.",
-            Page::Validate => {
-                "Both sides read by IceBridge’s own reader and compared. Only a proved table counts as migrated."
-            }
+            Page::Validate => "Both sides read and compared, row by row. Only a proved table counts as migrated.",
             Page::Audit => "The evidence as a folder that a third party can check without this app’s state.",
             Page::History => "Every run of this state folder, the latest first.",
         }

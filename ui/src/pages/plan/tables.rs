@@ -114,7 +114,7 @@ fn detail(table: &PlannedTable) -> Html {
     let snapshot = table.snapshot_id.map_or_else(|| "no snapshot".into(), |id| format!("snapshot {id}"));
     html! {
         <section class="panel strip" aria-label="Table of the plan" data-testid="plan-detail">
-            <p class="line top">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
+            <p class="line">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
             if has_engines(table) {
                 <p class="line top" data-testid="plan-engine">
                     { chip::of::engine(table.engine(), &table.engine_reason) }
