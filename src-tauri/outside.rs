@@ -37,12 +37,7 @@ pub async fn open_folder(path: String) -> Result<()> {
 #[tauri::command]
 pub async fn open_document(backend: State<'_, Backend>, path: String) -> Result<()> {
     let page = document(&backend.state_dir().join("docs"), Path::new(&path))?;
-    open::that_detached(&page).map_err(|e| {
-        Error::new(Code::Internal, "no browser could be started")
-            .about(page.display())
-            .with_cause(e)
-            .with_hint("Open the file in a browser by its path.")
-    })
+    icebridge_api::open_page(&page).map_err(|e| e.with_hint("Open the file in a browser by its path."))
 }
 
 /// The page as it really is, links followed: an `index.html` below the folder, and nothing else.

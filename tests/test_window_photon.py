@@ -15,7 +15,7 @@ from tests.harness import clusters
 from tests.harness.cli import Icebridge
 from tests.harness.desk import Desk, sign_in, workspaces
 from tests.harness.sandbox import Sandbox
-from tests.harness.webdriver import ENTER, SPACE, Window
+from tests.harness.webdriver import ENTER, Window
 from tests.harness.written import reading
 from tests.test_window import SIZES, ended, shots
 
@@ -94,9 +94,8 @@ def settings(app: Window) -> None:
     app.type("clusters-volume", clusters.VOLUME)
     app.type("clusters-above", "0")
     app.click("settings-after")
-    for box in ("after-comments", "after-metrics"):
-        app.tab_to(box)
-        app.press(SPACE)
+    app.click("after-comments")
+    app.click("after-metrics")
     app.click("nav-preflight")
     app.find("preflight-accept-all", 60)
     app.click("preflight-accept-all")

@@ -1,6 +1,7 @@
 //! The system's browser. On Linux $BROWSER goes first, as everywhere there: a list of commands, `%s` for the address.
 
 use icebridge_model::{Code, Error, Result};
+use std::path::Path;
 
 pub(crate) fn open(address: &str) -> Result<()> {
     // An address that a server names is opened by a program of the person's: a page, and nothing else.
@@ -8,10 +9,24 @@ pub(crate) fn open(address: &str) -> Result<()> {
         return Err(Error::new(Code::Unsupported, "only web pages are opened in the browser").about(address));
     }
     #[cfg(all(unix, not(target_os = "macos")))]
-    if let Some(named) = std::env::var("BROWSER").ok().filter(|named| !named.trim().is_empty()) {
+    if let Some(named) = browser_of_environment() {
         return named_browser(&named, address);
     }
     open::that_detached(address).map_err(|e| failed().with_cause(e))
+}
+
+/// A page of ours on this machine's disk. Whoever calls has made sure that it is one.
+pub fn open_page(page: &Path) -> Result<()> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if let (Some(named), Some(path)) = (browser_of_environment(), page.to_str()) {
+        return named_browser(&named, path);
+    }
+    open::that_detached(page).map_err(|e| failed().about(page.display()).with_cause(e))
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn browser_of_environment() -> Option<String> {
+    std::env::var("BROWSER").ok().filter(|named| !named.trim().is_empty())
 }
 
 fn failed() -> Error {

@@ -98,10 +98,9 @@ async fn order(
         }
     }
     // A cluster that still runs may be about to start another task that needs them.
-    if !goes_on && !settings.keep_secrets && !lent.is_empty() {
-        if let Err(error) = secrets::remove(client, &lent).await {
-            tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope");
-        }
+    let over = !goes_on && !settings.keep_secrets && !lent.is_empty();
+    if over && let Err(error) = secrets::remove(client, &lent).await {
+        tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope");
     }
     Ok(())
 }
@@ -211,6 +210,9 @@ impl Run {
             .about(&planned.target)
             .with_hint("Resume the job: the table is copied again.")
         })?;
+        if let (Some(live), Some(rows)) = (self.live.tables.get(index), result.rows_done) {
+            live.reached(rows, rows);
+        }
         let told = result.validation.clone();
         if let (Some(told), Some(client)) = (&told, &self.client) {
             documents::bring(&self.workspace, client, &told.docs, &self.live.cancel).await;

@@ -197,7 +197,12 @@ pub(super) fn table_run(
 ) -> TableRun {
     let find = |source: &TableIdent| validations.iter().find(|v| v.source == *source).cloned();
     let validation = find(&planned.source);
-    let written = progress.outcome.as_ref().map_or(0, |o| if o.adopted { 0 } else { o.bytes_written });
+    let written = progress.outcome.as_ref().map_or(0, |outcome| match &outcome.cluster {
+        _ if outcome.adopted => 0,
+        // What its files came to, the cluster does not tell.
+        Some(_) => planned.estimate.bytes,
+        None => outcome.bytes_written,
+    });
     let cluster = progress.outcome.as_ref().and_then(|outcome| outcome.cluster.as_deref());
     let documents = cluster.and_then(|cluster| cluster.validation.as_ref());
     let landed = matches!(progress.state, TableState::Committed | TableState::Validating | TableState::Migrated);
