@@ -1,5 +1,6 @@
 //! Settings that are typed as lines of `name = value`.
 
+use icebridge_model::secret::names_a_secret;
 use std::collections::BTreeMap;
 
 /// Name and value of each line; lines that begin with `#` and empty lines do not count.
@@ -41,13 +42,6 @@ pub fn spark_conf(text: &str) -> Result<BTreeMap<String, String>, String> {
         }
     }
     Ok(settings)
-}
-
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let last = name.rsplit('.').next().unwrap_or_default();
-    matches!(last, "token" | "credential" | "secret-access-key" | "session-token")
-        || ["password", "secret.key", "account.key"].iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::Workspace;
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
 use icebridge_model::ops::SaveCatalog;
-use icebridge_model::secret::Secret;
+use icebridge_model::secret::{Secret, names_a_secret};
 use icebridge_model::{Code, Error, Result};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,7 +166,7 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
             .with_hint("It names things on disk and in the keychain. Try `lake` or `prod-polaris`."));
     }
     for key in spec.properties.keys() {
-        if looks_secret(key) {
+        if names_a_secret(key) {
             return Err(Error::invalid(format!("the property `{key}` is a secret")).with_hint(
                 "Secrets go to the keychain: use `--secret` (or the window's field for it), never a property.",
             ));
@@ -232,7 +232,7 @@ fn checked_sql(uri: &str) -> Result<String> {
 }
 
 fn refuse_password(url: &url::Url) -> Result<()> {
-    let in_query = url.query_pairs().any(|(key, _)| looks_secret(&key));
+    let in_query = url.query_pairs().any(|(key, _)| names_a_secret(&key));
     if url.password().is_some() || in_query {
         return Err(Error::invalid("the address holds a password")
             .with_hint("Leave it out of the address and give it with `--secret password`."));
@@ -249,24 +249,6 @@ fn absolute(path: &str) -> Result<String> {
         std::path::absolute(path).map_err(|e| Error::invalid("the path cannot be used").about(path).with_cause(e))?;
     let text = absolute.to_str().ok_or_else(|| Error::invalid("the path is not UTF-8").about(path))?;
     Ok(text.trim_end_matches('/').to_string())
-}
-
-fn looks_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    SECRET_KEYS.contains(&key.as_str())
-        || [
-            "password",
-            "secret",
-            "access-key",
-            "access-key-id",
-            "session-token",
-            "authorization",
-            "credential",
-            "private-key",
-            ".token",
-        ]
-        .iter()
-        .any(|end| key.ends_with(end))
 }
 
 #[cfg(test)]

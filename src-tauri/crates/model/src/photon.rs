@@ -1,5 +1,6 @@
 //! Copies that a Databricks cluster makes: what is asked of it, what it tells meanwhile, and what it made.
 
+use crate::secret::names_a_secret;
 use crate::validation::Check;
 use crate::{Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,15 @@ impl PhotonSettings {
         let bad = |key: &&String| key.is_empty() || key.contains(char::is_whitespace);
         if let Some(key) = self.spark_conf.keys().chain(self.secret_conf.keys()).find(bad) {
             return wrong("a setting of Spark has a name without spaces", &format!("{key:?}"));
+        }
+        // A plan is for everybody to read.
+        let plain = |(key, value): &(&String, &String)| names_a_secret(key) && !value.starts_with("{{secrets/");
+        if let Some((key, _)) = self.spark_conf.iter().find(plain) {
+            return Err(Error::invalid("this setting of Spark is a secret, and would stand in the plan")
+                .about(key)
+                .with_hint(
+                    "Put it under secret_conf with the name of the source's secret, or refer to {{secrets/scope/key}}.",
+                ));
         }
         if let Some(key) = self.secret_conf.keys().find(|key| self.spark_conf.contains_key(*key)) {
             return wrong("this setting of Spark is given twice, once as a secret", key);
@@ -414,6 +424,7 @@ mod tests {
             PhotonSettings { serverless: true, secret_conf: conf("a.b", "c"), ..good() },
             PhotonSettings { spark_conf: conf("a b", "c"), ..good() },
             PhotonSettings { secret_conf: conf("", "c"), ..good() },
+            PhotonSettings { spark_conf: conf("spark.sql.catalog.lake.token", "dapi"), ..good() },
             PhotonSettings { secret_conf: conf("a.b", "c}}"), ..good() },
             PhotonSettings { secret_conf: conf("a.b", ""), ..good() },
             PhotonSettings { spark_conf: conf("a.b", "c"), secret_conf: conf("a.b", "d"), ..good() },
