@@ -46,7 +46,7 @@ fn document(folder: &Path, path: &Path) -> Result<PathBuf> {
         Error::new(Code::FileMissing, "this document is not there")
             .about(path.display())
             .with_cause(e)
-            .with_hint("Validate the table again: its documents are fetched then.")
+            .with_hint("Run the plan again: it changes nothing, and fetches what is not here.")
     };
     let page = path.canonicalize().map_err(missing)?;
     let folder = folder.canonicalize().map_err(missing)?;

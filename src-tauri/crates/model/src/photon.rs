@@ -172,7 +172,9 @@ impl PhotonSettings {
             return wrong("a setting of Spark has a name without spaces", &format!("{key:?}"));
         }
         // A plan is for everybody to read.
-        let plain = |(key, value): &(&String, &String)| names_a_secret(key) && !value.starts_with("{{secrets/");
+        let plain = |(key, value): &(&String, &String)| {
+            names_a_secret(key) && !(value.starts_with("{{secrets/") && value.ends_with("}}"))
+        };
         if let Some((key, _)) = self.spark_conf.iter().find(plain) {
             return Err(Error::invalid("this setting of Spark is a secret, and would stand in the plan")
                 .about(key)

@@ -36,7 +36,8 @@ impl Drop for Secret {
 
 const ENDS: &[&str] =
     &["secret", "access-key", "access-key-id", "session-token", "authorization", "credential", "private-key", ".token"];
-const PARTS: &[&str] = &["password", "secret.key", "account.key"];
+const PARTS: &[&str] =
+    &["password", "passwd", "secret.key", "account.key", "private.key", "sas.fixed.token", "api-key", "apikey"];
 
 /// Whether a property or setting of this name holds a secret, and so may stand in no file.
 pub fn names_a_secret(name: &str) -> bool {

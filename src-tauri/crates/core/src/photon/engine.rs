@@ -3,7 +3,7 @@
 use super::compute::{Offer, compute};
 use super::group::group;
 use super::judge::{self, RunEnd};
-use super::observer::{FollowPace, Observer};
+use super::observer::{FollowPace, Observer, Unobserved};
 use super::patience::{Patience, cancelled};
 use super::record::{Lane, StepRecord, StepState, run_name, short};
 use super::scripts::Scripts;
@@ -91,7 +91,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<Vec<ClusterResult>> {
         checked(order)?;
-        let known: Vec<StepRecord> = self.store.cluster_steps(&order.plan_hash).await?;
+        let known = self.without_unwanted(order, self.store.cluster_steps(&order.plan_hash).await?).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());
         let mut last: HashMap<TableIdent, Last> = HashMap::new();
         for record in known {
@@ -104,13 +104,13 @@ impl Engine {
             if record.state == StepState::Cleared { ended.push(record) } else { work.push((record, true)) }
         }
         let new = self.intend(order, &last, observer, cancel).await;
-        let refused = match new {
-            Ok(new) => {
+        let (refused, without) = match new {
+            Ok((new, without)) => {
                 work.extend(new.into_iter().map(|record| (record, false)));
-                None
+                (None, without)
             }
             // What runs already is looked after all the same.
-            Err(error) if !is_ours(&error) => Some(error),
+            Err(error) if !is_ours(&error) => (Some(error), Vec::new()),
             Err(error) => return Err(error),
         };
         let at_once = self.settings.max_clusters.max(1);
@@ -126,8 +126,23 @@ impl Engine {
         }
         match stopped {
             Some(error) => Err(error),
-            None => Ok(results(order, &mut ended, refused.as_ref())),
+            None => Ok(results(order, &mut ended, refused.as_ref(), &without)),
         }
+    }
+
+    /// A step for which nothing was asked yet, and with a table that is not ordered any more, is over: what is left of it is cut
+    /// anew. Of the others the workspace may already have a run.
+    async fn without_unwanted(&self, order: &Order, mut known: Vec<StepRecord>) -> Result<Vec<StepRecord>> {
+        let ordered: BTreeSet<&TableIdent> = order.tables.iter().map(|table| &table.target).collect();
+        for record in &mut known {
+            let wanted = record.tables().all(|table| ordered.contains(&table.target));
+            if record.state == StepState::Intended && !wanted {
+                record.results = judge::all_of(record, CopyEnd::Cancelled, &cancelled());
+                record.ended = "it was never started, and is not wanted any more".into();
+                self.reach(record, StepState::Over, &Unobserved).await?;
+            }
+        }
+        Ok(known)
     }
 
     /// New records for the tables that have nothing open and nothing done. They are written down before anything is asked for.
@@ -137,14 +152,14 @@ impl Engine {
         last: &HashMap<TableIdent, Last>,
         observer: &dyn Observer,
         cancel: &CancellationToken,
-    ) -> Result<Vec<StepRecord>> {
+    ) -> Result<(Vec<StepRecord>, Vec<ClusterResult>)> {
         let wanted = |table: &&ClusterCopy| {
             let counts = |last: &Last| last.done && !order.gone.contains(&table.target);
             last.get(&table.target).is_none_or(|last| !last.open && !counts(last) && last.attempt < order.attempt)
         };
         let tables: Vec<ClusterCopy> = order.tables.iter().filter(wanted).cloned().collect();
         if tables.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         if cancel.is_cancelled() {
             return Err(cancelled());
@@ -157,10 +172,19 @@ impl Engine {
                 patience.ask(Some(cancel), || self.client.me()).await?.user_name,
             ),
         };
-        let mut records = Vec::new();
+        let (mut records, mut refused) = (Vec::new(), Vec::new());
         for group in group(&tables, &self.settings) {
             let all: Vec<&ClusterCopy> = group.lanes.iter().flatten().map(|at| &tables[*at]).collect();
             let about = (order.plan_hash.as_str(), order.job.as_str(), whose.as_str());
+            let compute = match compute(&offer, &self.client, &self.settings, &all, about) {
+                Ok(compute) => compute,
+                // What these tables need is not to be had. The other groups are no worse for it.
+                Err(error) if !is_ours(&error) => {
+                    refused.extend(all.iter().map(|table| judge::never(table, CopyEnd::Failed, &error)));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let folder = format!(
                 "{}/{}/{}-{}",
                 self.settings.volume.trim_end_matches('/'),
@@ -180,7 +204,7 @@ impl Engine {
                 intended_at: now(),
                 run_name: run_name(&order.plan_hash, &group.step, order.attempt),
                 lanes: group.lanes.iter().enumerate().map(lane).collect(),
-                compute: compute(&offer, &self.client, &self.settings, &all, about)?,
+                compute,
                 timeout_seconds: (self.settings.timeout_hours > 0)
                     .then(|| self.settings.timeout_hours.saturating_mul(3600)),
                 scripts: String::new(),
@@ -194,7 +218,7 @@ impl Engine {
             self.reach(&mut record, StepState::Intended, observer).await?;
             records.push(record);
         }
-        Ok(records)
+        Ok((records, refused))
     }
 
     /// The journal first, then the record, then everybody else.
@@ -271,7 +295,12 @@ impl Engine {
     /// over. A cancel before the start leaves it open as well: a resume begins there.
     async fn give_up(&self, mut record: StepRecord, error: Error, patience: &Patience<'_>) -> Result<StepRecord> {
         let signed_out = matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing);
-        let stays = record.run_id.is_some() || error.code == Code::Cancelled || signed_out;
+        let mut stays = record.run_id.is_some() || error.code == Code::Cancelled || signed_out;
+        // Once scripts and inputs are there, a run may exist that nobody has told us of: only the workspace's own word that
+        // there is none ends the step.
+        if !stays && record.state >= StepState::Prepared {
+            stays = !matches!(self.find(&mut record, patience).await, Ok(None));
+        }
         if !stays {
             record.results = judge::all_of(&record, CopyEnd::Failed, &error);
             record.ended = "it was never started".into();
@@ -354,12 +383,19 @@ fn is_ours(error: &Error) -> bool {
     )
 }
 
-fn results(order: &Order, ended: &mut [StepRecord], refused: Option<&Error>) -> Vec<ClusterResult> {
+fn results(
+    order: &Order,
+    ended: &mut [StepRecord],
+    refused: Option<&Error>,
+    without: &[ClusterResult],
+) -> Vec<ClusterResult> {
     ended.sort_by(|a, b| (a.attempt, &a.step).cmp(&(b.attempt, &b.step)));
     let mut last: HashMap<&TableIdent, (u32, &ClusterResult)> = HashMap::new();
     for record in ended.iter() {
         last.extend(record.results.iter().map(|result| (&result.target, (record.attempt, result))));
     }
+    // Newer than all that is written down: these were refused by this very order.
+    last.extend(without.iter().map(|result| (&result.target, (order.attempt, result))));
     let one = |table: &ClusterCopy| match (last.get(&table.target), refused) {
         (Some((_, result)), None) => (*result).clone(),
         // Not among those that were to be tried anew.

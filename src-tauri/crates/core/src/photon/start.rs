@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// The run of this record, if the workspace has one.
-    async fn find(&self, record: &mut StepRecord, patience: &Patience<'_>) -> Result<Option<i64>> {
+    pub(super) async fn find(&self, record: &mut StepRecord, patience: &Patience<'_>) -> Result<Option<i64>> {
         let filter = if record.needs_job() {
             if record.job_id.is_none() {
                 let found = patience.ask(None, || self.client.job_named(&record.run_name)).await?;

@@ -10,6 +10,7 @@ use icebridge_model::photon::{ClusterCopy, ClusterMethod, PartitionColumn, Photo
 use icebridge_model::plan::{CopyMode, EngineKind, Settings};
 use icebridge_model::properties::{Fate, fate};
 use icebridge_model::schema::Transform;
+use icebridge_model::secret::names_a_secret;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Clusters {
@@ -66,7 +67,11 @@ impl Clusters {
             .iter()
             .map(|id| facts.schema.fields.iter().find(|field| field.id == *id).map(|field| field.name.clone()))
             .collect();
-        let carried = facts.properties.iter().filter(|(key, value)| fate(key, value, true) == Fate::Carried);
+        // A plan is for everybody to read, and so is what a cluster is given.
+        let carried = facts
+            .properties
+            .iter()
+            .filter(|(key, value)| fate(key, value, true) == Fate::Carried && !names_a_secret(key));
         Some(ClusterCopy {
             source: place(self.source_catalog.as_ref()?, &facts.ident),
             target: place(&self.target_catalog, target),

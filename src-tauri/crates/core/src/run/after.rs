@@ -3,10 +3,12 @@
 //! The table is migrated already, and stays so: what could not be done is told with its statement, and tried again by a
 //! resume. Each part may be repeated without harm, so that a kill in the middle costs nothing.
 
+use super::adoption;
 use super::entry::{TABLE_AFTER, body};
-use super::journey::Run;
-use crate::photon::after::{self, Governance};
+use super::journey::{Run, guarded};
+use crate::photon::after::{self, Action, Governance};
 use crate::photon::metrics;
+use futures::FutureExt;
 use icebridge_databricks::Client;
 use icebridge_databricks::optimization::{self, Level};
 use icebridge_databricks::unity::PredictiveOptimization;
@@ -20,15 +22,19 @@ impl Run {
     /// An error means that the journal cannot be written, or that the run was cancelled.
     pub(super) async fn follow_up(&self, index: usize, planned: &PlannedTable) -> Result<()> {
         let (Some(settings), Some(client)) = (&self.plan.settings.after, &self.client) else { return Ok(()) };
-        let report = match self.after(index, planned, settings, client).await {
-            Ok(report) => report,
-            // Left for a resume, which sees that there is no report.
-            Err(error) if error.code == Code::Cancelled => return Ok(()),
-            Err(error) => {
-                let statement = format!("-- what follows the migration of {}", planned.target);
-                AfterReport { done: Vec::new(), not_done: vec![NotDone { statement, error: error.or_usual_hint() }] }
+        // What an earlier process had done stays told.
+        let before = self.live.tables.get(index).and_then(|table| table.snapshot().after);
+        let mut report =
+            AfterReport { done: before.map(|before| before.done).unwrap_or_default(), not_done: Vec::new() };
+        let all = guarded(self.after(index, planned, settings, client, &mut report).boxed()).await;
+        if let Err(error) = all {
+            if self.is_cancelled(&error) {
+                // Left for a resume, which sees that there is no report.
+                return Ok(());
             }
-        };
+            let statement = format!("-- what follows the migration of {}", planned.target);
+            report.not_done.push(NotDone { statement, error: error.or_usual_hint() });
+        }
         let source = planned.source.to_string();
         self.workspace.store.append(&self.live.job, &source, TABLE_AFTER, body(&report)?).await?;
         if let Some(table) = self.live.tables.get(index) {
@@ -44,18 +50,22 @@ impl Run {
         planned: &PlannedTable,
         settings: &AfterSettings,
         client: &Client,
-    ) -> Result<AfterReport> {
+        report: &mut AfterReport,
+    ) -> Result<()> {
+        // It may be somebody else's by now.
+        if adoption::find(self.target.as_ref(), planned, &self.plan.hash).await?.is_none() {
+            return Err(Error::new(Code::TableNotFound, "the target no longer has the table").about(&planned.target));
+        }
         let spec = self.workspace.store.catalog(&self.plan.target).await?;
         let target = within(&spec.warehouse, &planned.target);
-        let mut report = AfterReport::default();
         // Metrics before the owner is changed: afterwards the catalog may be closed to us.
         if settings.metrics {
             let table = metrics::table_of(settings.metrics_table.as_deref(), &spec.warehouse)?;
             let done = self.metrics(index, planned, settings, client, &table).await;
-            put(&mut report, format!("-- one row in {table}"), done)?;
+            self.put(report, format!("-- one row in {table}"), done)?;
         }
         if let Some(choice) = &settings.predictive_optimization {
-            self.optimize(choice.level, choice.setting, settings, client, &target, &mut report).await?;
+            self.optimize(choice.level, choice.setting, settings, client, &target, report).await?;
         }
         if settings.carries()
             && let Some(source) = self.in_unity_catalog(planned, &spec).await?
@@ -63,14 +73,37 @@ impl Run {
             let warehouse = settings.warehouse.as_deref();
             let own = after::read(client, &source, settings.tags).await?;
             let there = after::read(client, &target, settings.tags).await?;
-            let actions = after::difference(&wanted(own, settings), &there, &settings.principals);
+            let mut actions = after::difference(&wanted(own, settings), &there, &settings.principals);
+            // Who gives a table away can mend nothing any more.
+            if !report.not_done.is_empty() {
+                for action in actions.extract_if(.., |action| matches!(action, Action::Owner(_))) {
+                    let words = "the owner stays as it is, because something before it could not be done";
+                    let error = Error::new(Code::WorkspaceRefused, words).about(&target);
+                    let error = error.with_hint("Resume the job once the rest can be done.");
+                    report.not_done.push(NotDone { statement: action.statement(&target), error });
+                }
+            }
             let not_done = after::apply(client, warehouse, &target, &actions, &self.live.cancel).await?;
             let failed = |statement: &String| not_done.iter().any(|one| one.statement == *statement);
-            let statements = actions.iter().map(|action| action.statement(&target));
-            report.done.extend(statements.filter(|statement| !failed(statement)));
+            for statement in actions.iter().map(|action| action.statement(&target)).filter(|one| !failed(one)) {
+                told(report, statement);
+            }
             report.not_done.extend(not_done.into_iter().map(|one| NotDone { error: one.error.or_usual_hint(), ..one }));
         }
-        Ok(report)
+        Ok(())
+    }
+
+    fn is_cancelled(&self, error: &Error) -> bool {
+        error.code == Code::Cancelled && self.live.cancel.is_cancelled()
+    }
+
+    fn put(&self, report: &mut AfterReport, statement: String, done: Result<()>) -> Result<()> {
+        match done {
+            Ok(()) => told(report, statement),
+            Err(error) if self.is_cancelled(&error) => return Err(error),
+            Err(error) => report.not_done.push(NotDone { statement, error: Error::or_usual_hint(error) }),
+        }
+        Ok(())
     }
 
     /// The source's table as Unity Catalog has it, if it does.
@@ -115,7 +148,7 @@ impl Run {
         if done.is_ok() {
             optimized.insert(statement.clone());
         }
-        put(report, statement, done)
+        self.put(report, statement, done)
     }
 
     async fn metrics(
@@ -166,11 +199,8 @@ fn wanted(own: Governance, settings: &AfterSettings) -> Governance {
     wanted
 }
 
-fn put(report: &mut AfterReport, statement: String, done: Result<()>) -> Result<()> {
-    match done {
-        Ok(()) => report.done.push(statement),
-        Err(error) if error.code == Code::Cancelled => return Err(error),
-        Err(error) => report.not_done.push(NotDone { statement, error: Error::or_usual_hint(error) }),
+fn told(report: &mut AfterReport, statement: String) {
+    if !report.done.contains(&statement) {
+        report.done.push(statement);
     }
-    Ok(())
 }

@@ -37,9 +37,16 @@ struct Arrival {
 /// An error means that the journal cannot be written.
 pub(super) async fn travel(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
     let (Some(settings), Some(client)) = (&run.plan.settings.photon, &run.client) else { return Ok(()) };
+    let steps = steps_of(run).await?;
+    let open: BTreeSet<TableIdent> = steps
+        .iter()
+        .filter(|step| step.is_open())
+        .flat_map(StepRecord::tables)
+        .map(|copy| copy.target.clone())
+        .collect();
     let mut ready = Vec::new();
     let mut gone = BTreeSet::new();
-    let mut looking = stream::iter(waiting).map(|index| run.look(index)).buffered(LOOKED_AT_ONCE);
+    let mut looking = stream::iter(waiting).map(|index| run.look(index, &open)).buffered(LOOKED_AT_ONCE);
     while let Some(looked) = looking.next().await {
         if let Some((index, there)) = looked? {
             if !there && let Some(copy) = run.copy(index) {
@@ -49,12 +56,19 @@ pub(super) async fn travel(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
         }
     }
     drop(looking);
-    if ready.is_empty() {
+    // Without a table to order there may be something to follow to its end, or to take away.
+    let left = steps.iter().any(|step| step.state != StepState::Cleared);
+    let lent = !steps.is_empty() && !settings.secret_conf.is_empty() && !settings.keep_secrets;
+    if ready.is_empty() && !left && !lent {
         return Ok(());
     }
     let (sender, arrivals) = unbounded_channel();
     let (ordered, landed) = tokio::join!(order(run, settings, client, ready, gone, sender), land_all(run, arrivals));
     landed.and(ordered)
+}
+
+async fn steps_of(run: &Run) -> Result<Vec<StepRecord>> {
+    run.workspace.store.cluster_steps(&run.plan.hash).await
 }
 
 /// Dropping the sender at its end is what ends the landing.
@@ -68,11 +82,16 @@ async fn order(
 ) -> Result<()> {
     let places: HashMap<TableIdent, usize> =
         ready.iter().filter_map(|index| Some((run.copy(*index)?.target.clone(), *index))).collect();
-    let lent = match lend(run, settings, client).await {
-        Ok(lent) => lent,
+    let engine = match Engine::new(client.clone(), run.workspace.store.clone(), settings.clone()) {
+        Ok(engine) => engine,
         Err(error) => return refuse(run, &ready, &error).await,
     };
-    let engine = Engine::new(client.clone(), run.workspace.store.clone(), settings.clone())?;
+    if !ready.is_empty()
+        && let Err(error) = lend(run, settings, client).await
+    {
+        take_back(run, settings, client).await?;
+        return refuse(run, &ready, &error).await;
+    }
     let order = Order {
         plan_hash: run.plan.hash.clone(),
         job: run.live.job.clone(),
@@ -89,26 +108,32 @@ async fn order(
     };
     let results = engine.run(&order, &watcher, &run.live.cancel).await;
     let told = std::mem::take(&mut *watcher.told.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut goes_on = results.is_err();
     for result in results? {
-        goes_on |= result.end == CopyEnd::Unfinished;
         if let Some(index) = watcher.places.get(&result.target).filter(|index| !told.contains(index)) {
             // Nobody is left to hear it only after the landing broke off, which is told there.
             let _ = sender.send(Arrival { index: *index, result, anew: false });
         }
     }
-    // A cluster that still runs may be about to start another task that needs them.
-    let over = !goes_on && !settings.keep_secrets && !lent.is_empty();
-    if over && let Err(error) = secrets::remove(client, &lent).await {
-        tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope");
+    take_back(run, settings, client).await
+}
+
+/// Takes away what was lent, by whichever process: a resume of a run that is over does it, too. A cluster that still runs may
+/// be about to start another task that needs it.
+async fn take_back(run: &Run, settings: &PhotonSettings, client: &Client) -> Result<()> {
+    let keys: Vec<String> = settings.secret_conf.values().map(|name| secrets::key(&run.plan.hash, name)).collect();
+    if keys.is_empty() || settings.keep_secrets || steps_of(run).await?.iter().any(StepRecord::is_open) {
+        return Ok(());
+    }
+    if let Err(error) = secrets::remove(client, &keys).await {
+        tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope; a resume takes them away");
     }
     Ok(())
 }
 
-/// Puts into the workspace's scope what the clusters need to reach the source, and returns the keys.
-async fn lend(run: &Run, settings: &PhotonSettings, client: &Client) -> Result<Vec<String>> {
+/// Puts into the workspace's scope what the clusters need to reach the source.
+async fn lend(run: &Run, settings: &PhotonSettings, client: &Client) -> Result<()> {
     if settings.secret_conf.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let spec = run.workspace.store.catalog(&run.plan.source).await?;
     let own = run.workspace.secrets_of(&spec).await?;
@@ -121,8 +146,7 @@ async fn lend(run: &Run, settings: &PhotonSettings, client: &Client) -> Result<V
         })?;
         lent.push((secrets::key(&run.plan.hash, name), secret));
     }
-    secrets::put(client, &lent, settings.single_user.as_deref()).await?;
-    Ok(lent.into_iter().map(|(key, _)| key).collect())
+    secrets::put(client, &lent, settings.single_user.as_deref()).await
 }
 
 async fn refuse(run: &Arc<Run>, ready: &[usize], error: &Error) -> Result<()> {
@@ -166,18 +190,20 @@ impl Run {
     }
 
     /// Whether the table may be ordered; if so, whether the target has something of it already.
-    async fn look(&self, index: usize) -> Result<Option<(usize, bool)>> {
+    async fn look(&self, index: usize, open: &BTreeSet<TableIdent>) -> Result<Option<(usize, bool)>> {
         let Some(planned) = self.plan.tables.get(index) else { return Ok(None) };
-        match guarded(self.make_ready(index, planned).boxed()).await {
+        match guarded(self.make_ready(index, planned, open).boxed()).await {
             Ok(there) => Ok(Some((index, there))),
             Err(error) => self.give_up(index, planned, error).await.map(|()| None),
         }
     }
 
-    async fn make_ready(&self, index: usize, planned: &PlannedTable) -> Result<bool> {
+    async fn make_ready(&self, index: usize, planned: &PlannedTable, open: &BTreeSet<TableIdent>) -> Result<bool> {
         self.not_cancelled()?;
         let there = adoption::find(self.target.as_ref(), planned, &self.plan.hash).await?.is_some();
-        let begun = there || self.begun.contains(&index);
+        // A cluster may be at it although this side gave up.
+        let at_work = self.copy(index).is_some_and(|copy| open.contains(&copy.target));
+        let begun = there || at_work || self.begun.contains(&index);
         let strictness = if begun { Strictness::Readable } else { Strictness::Current };
         pin::check(self.source.as_ref(), planned, strictness).await?;
         self.step(index, planned, TableStep::new(TableState::Copying, &planned.target)).await?;
@@ -214,10 +240,22 @@ impl Run {
             live.reached(rows, rows);
         }
         let told = result.validation.clone();
+        let compared = self.workspace.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
+        let compared = compared.and_then(|outcome| outcome.cluster).and_then(|cluster| cluster.target_snapshot_id);
         if let (Some(told), Some(client)) = (&told, &self.client) {
             documents::bring(&self.workspace, client, &told.docs, &self.live.cancel).await;
+            if let Some(live) = self.live.tables.get(index) {
+                live.change(|run| run.documents = documents::page(&self.workspace.state_dir, &told.docs));
+            }
         }
-        let landed = Landed { outcome: outcome(result, &table, anew), table, measured: None };
+        let snapshot = table.metadata.current_snapshot_id;
+        let mut outcome = outcome(result, &table, anew);
+        if let Some(cluster) = &mut outcome.cluster {
+            // The one at which it was found first: that is what the cluster compared.
+            cluster.target_snapshot_id = compared.filter(|_| !anew).or(cluster.target_snapshot_id).or(snapshot);
+        }
+        let then = outcome.cluster.as_ref().and_then(|cluster| cluster.target_snapshot_id);
+        let landed = Landed { outcome, table, measured: None };
         self.save_outcome(planned, &landed.outcome).await?;
         let note = if anew { "" } else { "a cluster had copied this table for this plan before" };
         self.landed(index, planned, &landed, note).await?;
@@ -228,7 +266,11 @@ impl Run {
         let wanted = self.plan.settings.photon.as_ref().is_some_and(|settings| settings.great_expectations);
         if !reads_here {
             self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
-            let snapshot = landed.table.metadata.current_snapshot_id;
+            if snapshot != then {
+                return Err(Error::new(Code::ValidationFailed, "the target has changed since the cluster compared it")
+                    .about(&planned.target)
+                    .with_hint("`icebridge validate` compares it as it is now, by IceBridge's own reader."));
+            }
             return self.conclude(index, planned, validate::cluster::alone(planned, snapshot, told.as_ref())).await;
         }
         let source = pin::pinned(self.source.as_ref(), planned).await?;

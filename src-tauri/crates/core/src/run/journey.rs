@@ -195,7 +195,8 @@ impl Run {
         self.not_cancelled()?;
         self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
         let Landed { table: target, outcome, measured } = &landed;
-        let pair = Pair { planned, source, target, outcome, measured: measured.as_ref() };
+        let comments_carried = self.plan.settings.after.as_ref().is_some_and(|after| after.comments);
+        let pair = Pair { planned, source, target, outcome, measured: measured.as_ref(), comments_carried };
         guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await
     }
 

@@ -1,6 +1,6 @@
 //! Validates the tables of a finished job once more: weeks later, or after something was mended.
 
-use super::cluster::{self, GREAT_EXPECTATIONS};
+use super::cluster;
 use super::{Pair, failure, pair};
 use crate::Workspace;
 use crate::run::entry::{TABLE_STATE, TableStep};
@@ -29,6 +29,7 @@ pub(crate) async fn again_on(
     let source = ground.source(workspace, &plan.source).await?;
     let target = ground.target(workspace, &plan.target).await?;
     let validations = workspace.store.validations(&record.job).await?;
+    let comments_carried = plan.settings.after.as_ref().is_some_and(|after| after.comments);
     let mut migrated = 0;
     for (planned, progress) in plan.tables.iter().zip(&progress) {
         // A table that never landed has nothing to compare; one that landed and then failed has.
@@ -39,14 +40,13 @@ pub(crate) async fn again_on(
         let compared = async {
             let from = run::pinned(source.as_ref(), planned).await?;
             let to = target.load(&planned.target).await?;
-            let sides = Pair { planned, source: &from, target: &to, outcome: &outcome, measured: None };
+            let sides =
+                Pair { planned, source: &from, target: &to, outcome: &outcome, measured: None, comments_carried };
             let mut validation = pair(ground, &sides, cancel).await?;
             // What a cluster had said of the copy is not asked again, and still counts.
             let before = validations.iter().find(|one| one.source == planned.source);
-            let word = before.and_then(|one| one.checks.iter().find(|check| check.name == GREAT_EXPECTATIONS));
-            if let Some(word) = word {
-                cluster::add(&mut validation, word.clone());
-            }
+            let told = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
+            cluster::as_before(&mut validation, before, told);
             Ok(validation)
         };
         let error = match compared.await {

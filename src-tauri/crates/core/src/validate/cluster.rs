@@ -7,30 +7,48 @@ use icebridge_model::validation::{Check, ProofLevel, Validation};
 use icebridge_model::{Code, Error};
 
 /// The name of its one check in a validation of ours.
-pub(super) const GREAT_EXPECTATIONS: &str = "great-expectations";
+const GREAT_EXPECTATIONS: &str = "great-expectations";
 
-/// Its word on a copy that our own reader compared: one more check, which has to pass as well.
+/// Its word on a copy that our own reader compared: one more check, which has to pass as well. Where it never came to it,
+/// nothing differs: the validation is not at its end, and a resume asks again.
 pub(crate) fn also(validation: &mut Validation, told: Option<&ClusterValidation>) {
-    let check = match told {
-        Some(told) => word(validation, told),
-        None => Check {
-            name: GREAT_EXPECTATIONS.into(),
-            passed: false,
-            source: "wanted".into(),
-            target: "not there".into(),
-            detail: "the cluster did not come to it".into(),
-        },
-    };
-    add(validation, check);
+    match told {
+        Some(told) if came(told) => {
+            let check = word(validation, told);
+            add(validation, check);
+        }
+        told => {
+            let silent = || Error::new(Code::RunFailed, "the cluster did not come to the check of its copy");
+            validation.error = Some(told.and_then(|told| told.error.clone()).unwrap_or_else(silent));
+            validation.passed = false;
+        }
+    }
 }
 
-pub(super) fn add(validation: &mut Validation, check: Check) {
+/// What it had said of the copy, beside a comparison made later by our own reader alone.
+pub(super) fn as_before(validation: &mut Validation, before: Option<&Validation>, told: Option<&ClusterValidation>) {
+    let kept = before.and_then(|one| one.checks.iter().find(|check| check.name == GREAT_EXPECTATIONS)).cloned();
+    // Where it compared alone there is no such check yet.
+    let check = kept.or_else(|| told.filter(|told| came(told)).map(|told| word(validation, told)));
+    if let Some(check) = check {
+        add(validation, check);
+    }
+}
+
+/// Whether it looked at the copy at all.
+fn came(told: &ClusterValidation) -> bool {
+    told.error.as_ref().is_none_or(|error| error.code == Code::ValidationFailed)
+}
+
+fn add(validation: &mut Validation, check: Check) {
     validation.passed &= check.passed;
     validation.checks.push(check);
 }
 
 fn word(validation: &Validation, told: &ClusterValidation) -> Check {
     let passed = told.checks.iter().filter(|check| check.passed).count();
+    // What is kept of a copy has no list of checks.
+    let target = if told.checks.is_empty() { "its checks".into() } else { format!("{passed} passed") };
     // Two engines that read the same rows have the same digest; if not, one of them reads something else.
     let agrees = |theirs: &Option<String>| theirs.as_ref().is_none_or(|theirs| *theirs == validation.digest);
     let same = agrees(&told.digest) && agrees(&told.expected_digest);
@@ -43,7 +61,7 @@ fn word(validation: &Validation, told: &ClusterValidation) -> Check {
         name: GREAT_EXPECTATIONS.into(),
         passed: told.passed && same,
         source: format!("{} checks", told.checks.len()),
-        target: format!("{passed} passed"),
+        target,
         detail,
     }
 }
@@ -77,8 +95,10 @@ pub(crate) fn alone(
     validation.digest = told.expected_digest.clone().unwrap_or_default();
     // Great Expectations counts the rows by itself, beside the measures: one answer twice is one answer.
     for check in &told.checks {
-        if !validation.checks.contains(check) {
-            validation.checks.push(check.clone());
+        // Examples of values stay in the documents: a bundle goes to people who may not see the rows.
+        let check = Check { detail: String::new(), ..check.clone() };
+        if !validation.checks.contains(&check) {
+            validation.checks.push(check);
         }
     }
     validation.milliseconds = told.milliseconds.unwrap_or(0);
@@ -160,6 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cluster_had_found_is_not_forgotten_by_a_later_look() {
+        let ours = || Validation { read_by: EngineKind::Embedded, ..alone(&planned(), Some(9), Some(&told())) };
+        let failed = ClusterValidation {
+            passed: false,
+            checks: Vec::new(),
+            error: Some(Error::new(Code::ValidationFailed, "unique:id")),
+            ..told()
+        };
+        let gone = ClusterValidation { error: Some(Error::new(Code::RunFailed, "gone")), ..failed.clone() };
+        for (told, passes) in [(&failed, false), (&gone, true), (&told(), true)] {
+            let mut validation = ours();
+            as_before(&mut validation, None, Some(told));
+            assert_eq!(validation.passed, passes);
+        }
+    }
+
+    #[test]
     fn beside_our_reader_its_word_must_agree() {
         let ours = || alone(&planned(), Some(9), Some(&told()));
         let with = |told: Option<&ClusterValidation>| {
@@ -168,7 +205,14 @@ mod tests {
             (validation.passed, validation.checks.last().map(|check| check.passed))
         };
         assert_eq!(with(Some(&told())), (true, Some(true)));
-        assert_eq!(with(None), (false, Some(false)));
+        // It never came: nothing differs, and nothing is proved.
+        let gone = ClusterValidation { error: Some(Error::new(Code::RunFailed, "no such package")), ..told() };
+        for silent in [None, Some(&gone)] {
+            let mut validation = ours();
+            also(&mut validation, silent);
+            assert!(!validation.passed && validation.error.is_some());
+            assert!(validation.checks.iter().all(|check| check.name != GREAT_EXPECTATIONS));
+        }
         let other = ClusterValidation { digest: Some("e".into()), ..told() };
         assert_eq!(with(Some(&other)), (false, Some(false)));
     }

@@ -33,6 +33,8 @@ pub struct Pair<'a> {
     pub outcome: &'a CopyOutcome,
     /// The source, where the run has read it already.
     pub measured: Option<&'a Measured>,
+    /// Comments come from Unity Catalog afterwards, and may then be others than those of the source's metadata.
+    pub comments_carried: bool,
 }
 
 /// One side, read to its end.
@@ -130,6 +132,7 @@ async fn compare(
     let target_schema = pair.target.metadata.read_schema(validation.target_snapshot_id);
     let kept = columns::Kept {
         ids: pair.planned.mode != CopyMode::Rewrite,
+        comments: !pair.comments_carried,
         // That one statement does not keep NOT NULL was accepted as a loss.
         nullability: pair.planned.cluster.as_ref().is_none_or(|copy| copy.method != ClusterMethod::Ctas),
     };

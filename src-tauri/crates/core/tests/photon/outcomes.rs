@@ -87,6 +87,25 @@ async fn a_refusal_is_the_failure_of_its_tables_and_starts_nothing() {
     assert_eq!(ground.count("clusters_started").await, 1);
 }
 
+/// Behind a wall that lets requests in and no answers out, a run may be there: a second one would copy the same tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_proves_nothing_leaves_the_step_open() {
+    let ground = Ground::new().await;
+    let order = order_of(vec![table("large", 5000, "")]);
+    let wall = json!({"status": 403, "code": "PERMISSION_DENIED", "message": "Source IP address is blocked."});
+    ground.fault("/api/*/jobs/runs/submit", "lost", 1, json!({})).await;
+    ground.fault("/api/*/jobs/runs/submit", "error", 1000, wall.clone()).await;
+    ground.fault("/api/*/jobs/runs/list", "error", 1000, wall).await;
+    let results = copied(&ground, &order).await;
+    assert_eq!(ends(&results), [CopyEnd::Unfinished], "{:?}", results[0].error);
+    ground.delete("faults").await;
+    let again = Order { attempt: 2, ..order };
+    assert_eq!(ends(&copied(&ground, &again).await), [CopyEnd::Done]);
+    for name in ["clusters_started", "runs_started", "processes_started"] {
+        assert_eq!(ground.count(name).await, 1, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stages_and_rows_are_told_while_it_works() {
     let ground = Ground::new().await;

@@ -1,9 +1,10 @@
 //! What the migrated table lacks that the source has. Named one by one: a loss is accepted with open eyes.
 
 use super::super::context::{Context, counted, listed};
-use icebridge_model::plan::CopyMode;
+use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Fate, PLACES, fate};
 use icebridge_model::schema::Transform;
+use icebridge_model::secret::names_a_secret;
 
 pub fn refs(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
@@ -51,8 +52,16 @@ pub fn row_lineage(context: &Context) -> Option<String> {
 pub fn properties(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     let unity = context.target.is_unity();
-    let lost = facts.properties.iter().filter(|(key, value)| fate(key, value, unity) == Fate::Lost);
-    listed(&lost.map(|(key, value)| format!("{key}={}", shortened(value))).collect::<Vec<_>>())
+    let by_cluster = context.engine == EngineKind::Photon;
+    let lost = facts.properties.iter().filter(|(key, value)| {
+        fate(key, value, unity) == Fate::Lost
+            || by_cluster && names_a_secret(key) && fate(key, value, unity) == Fate::Carried
+    });
+    let told = |(key, value): (&String, &String)| match names_a_secret(key) {
+        true => format!("{key} (a secret)"),
+        false => format!("{key}={}", shortened(value)),
+    };
+    listed(&lost.map(told).collect::<Vec<_>>())
 }
 
 /// A clone keeps all properties but these; a rewrite lists them with the others.
