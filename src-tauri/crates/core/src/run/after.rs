@@ -19,7 +19,7 @@ use icebridge_model::run::TableState;
 use icebridge_model::{Code, Error, Result, TableIdent};
 
 impl Run {
-    /// An error means that the journal cannot be written, or that the run was cancelled.
+    /// An error means that the journal cannot be written.
     pub(super) async fn follow_up(&self, index: usize, planned: &PlannedTable) -> Result<()> {
         let (Some(settings), Some(client)) = (&self.plan.settings.after, &self.client) else { return Ok(()) };
         // What an earlier process had done stays told.
