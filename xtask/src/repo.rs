@@ -9,8 +9,10 @@ pub struct Repo {
 
 impl Repo {
     pub fn here() -> Self {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self { root: own.parent().unwrap_or(own).to_path_buf() }
+        // As cargo says now, where it is asked by cargo: a target folder that clones share may hold a program that was compiled
+        // for another one.
+        let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        Self { root: own.parent().map_or_else(|| own.clone(), Path::to_path_buf) }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {
