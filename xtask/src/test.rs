@@ -93,7 +93,7 @@ fn announce(only: Option<Part>) {
         );
         eprintln!("      fetch Python packages into .icebridge and jars into the cache folder: about 1.3 GB, once");
     }
-    eprintln!("      take about 70 minutes from clean on two cores, most of it compiling; then a few minutes");
+    eprintln!("      take about 70 minutes from clean on two cores, and about 40 once everything is compiled");
 }
 
 fn ready_for_the_window(repo: &Repo) -> bool {
