@@ -74,6 +74,15 @@ def read_inventory(app: Window) -> None:
     app.click("nav-plan")
 
 
+def begin(app: Window, box: Sandbox, picture: str = "") -> None:
+    """Two workspaces, the sample, and a catalog of the first as target."""
+    app.resize(*SIZES[0])
+    add_workspace(app, box, "prod")
+    add_workspace(app, box, "staging")
+    add_target(app, picture)
+    read_inventory(app)
+
+
 def toggle(app: Window, testid: str) -> None:
     """By keyboard."""
     app.tab_to(testid)
@@ -88,11 +97,7 @@ def planned(app: Window) -> dict[str, Any]:
 def test_a_plan_takes_along_who_copies_and_what_follows(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with window(webkit, state, "clusters") as app:
-        app.resize(*SIZES[0])
-        add_workspace(app, box, "prod")
-        add_workspace(app, box, "staging")
-        add_target(app, "connect-unity")
-        read_inventory(app)
+        begin(app, box, "connect-unity")
         app.says("settings-clusters-state", "this computer")
         app.says("settings-after-state", "nothing")
         shots(app, "plan", "plan-unity")
@@ -332,11 +337,7 @@ def over(documents: str) -> dict[str, Any]:
 def test_what_clusters_tell_is_shown(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with window(webkit, state, "clusters-told") as app:
-        app.resize(*SIZES[0])
-        add_workspace(app, box, "prod")
-        add_workspace(app, box, "staging")
-        add_target(app)
-        read_inventory(app)
+        begin(app, box)
         app.click("settings-clusters")
         app.click("clusters-engine-automatic")
         app.type("clusters-volume", VOLUME)

@@ -77,7 +77,7 @@ fn never_came(check: &LaneCheck, told: &Told, left: &Left<CheckEntry>) -> Error 
 mod tests {
     use super::*;
     use crate::photon::judge::{Output, RunEnd, TaskEnds, never};
-    use crate::photon::record::{Compute, Lane, StepState};
+    use crate::photon::record::{Lane, started};
     use crate::photon::result_file::read;
     use icebridge_databricks::jobs::{Outcome, TerminationCode, words_of};
     use icebridge_model::photon::{ClusterCopy, ClusterMethod};
@@ -92,24 +92,7 @@ mod tests {
     }
 
     fn record(checked: bool) -> StepRecord {
-        StepRecord {
-            plan_hash: "p".into(),
-            step: "shared-1".into(),
-            attempt: 1,
-            job: "j".into(),
-            state: StepState::Started,
-            intended_at: String::new(),
-            run_name: String::new(),
-            lanes: vec![Lane::new("/Volumes/m/d/v/s", 1, vec![copy("a"), copy("b"), copy("c")], checked)],
-            compute: Compute::Serverless { budget_policy: None },
-            timeout_seconds: None,
-            scripts: String::new(),
-            job_id: None,
-            run_id: Some(9),
-            run_page_url: None,
-            results: Vec::new(),
-            ended: String::new(),
-        }
+        started(vec![Lane::new("/Volumes/m/d/v/s", 1, vec![copy("a"), copy("b"), copy("c")], checked)])
     }
 
     /// `a` and `b` are done, `c` is not.

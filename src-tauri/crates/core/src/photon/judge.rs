@@ -194,7 +194,7 @@ fn run_failed(end: &RunEnd, printed: &[String]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photon::record::{Compute, Lane, StepState};
+    use crate::photon::record::{Lane, started};
     use crate::photon::result_file::read;
     use icebridge_databricks::jobs::{TerminationCode, words_of};
     use icebridge_model::TableIdent;
@@ -227,24 +227,7 @@ mod tests {
             result_path: "out".into(),
             check: None,
         };
-        StepRecord {
-            plan_hash: "p".into(),
-            step: "shared-1".into(),
-            attempt: 1,
-            job: "j".into(),
-            state: StepState::Started,
-            intended_at: String::new(),
-            run_name: String::new(),
-            lanes: vec![lane],
-            compute: Compute::Serverless { budget_policy: None },
-            timeout_seconds: None,
-            scripts: String::new(),
-            job_id: None,
-            run_id: Some(9),
-            run_page_url: None,
-            results: Vec::new(),
-            ended: String::new(),
-        }
+        started(vec![lane])
     }
 
     fn left(complete: bool, error: serde_json::Value) -> Left {

@@ -164,3 +164,26 @@ pub(super) fn run_name(plan_hash: &str, step: &str, attempt: u32) -> String {
 pub(super) fn short(plan_hash: &str) -> &str {
     plan_hash.get(..12).unwrap_or(plan_hash)
 }
+
+/// Of a run that was started, for the tests of what comes of it.
+#[cfg(test)]
+pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
+    StepRecord {
+        plan_hash: "p".into(),
+        step: "shared-1".into(),
+        attempt: 1,
+        job: "j".into(),
+        state: StepState::Started,
+        intended_at: String::new(),
+        run_name: String::new(),
+        lanes,
+        compute: Compute::Serverless { budget_policy: None },
+        timeout_seconds: None,
+        scripts: String::new(),
+        job_id: None,
+        run_id: Some(9),
+        run_page_url: None,
+        results: Vec::new(),
+        ended: String::new(),
+    }
+}

@@ -123,7 +123,8 @@ pub(super) fn choose(
     let there = by(EngineKind::Photon);
     let (bytes, limit) = (facts.files.data_bytes, clusters.settings.use_above_bytes);
     let large = bytes > limit;
-    let size = format!("its {} bytes are {} than {limit}", bytes, if large { "more" } else { "no more" });
+    let size =
+        format!("its {} are {} than {}", words_of(bytes), if large { "more" } else { "no more" }, words_of(limit));
     match (large, blockers(&here.findings), blockers(&there.findings)) {
         (true, _, None) => (there, EngineKind::Photon, words(&size)),
         (true, None, Some(codes)) => {
@@ -133,6 +134,15 @@ pub(super) fn choose(
             (there, EngineKind::Photon, words(&format!("the embedded engine's copy is blocked by {codes}")))
         }
         (_, _, _) => (here, EngineKind::Embedded, size),
+    }
+}
+
+/// As people say it, to a tenth.
+fn words_of(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.iter().find(|(shift, _)| bytes >> shift > 0) {
+        Some((shift, unit)) => format!("{}.{} {unit}", bytes >> shift, ((u128::from(bytes) * 10) >> shift) % 10),
+        None => format!("{bytes} bytes"),
     }
 }
 

@@ -1,6 +1,5 @@
 //! What Great Expectations on a cluster says of a copy: beside our own reader, or, for what outgrows a laptop, in its place.
 
-use crate::workspace::now;
 use icebridge_model::photon::ClusterValidation;
 use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::validation::{Check, ProofLevel, Validation};
@@ -72,21 +71,7 @@ pub(crate) fn alone(
     target_snapshot_id: Option<i64>,
     told: Option<&ClusterValidation>,
 ) -> Validation {
-    let mut validation = Validation {
-        source: planned.source.clone(),
-        target: planned.target.clone(),
-        source_snapshot_id: planned.snapshot_id,
-        target_snapshot_id,
-        passed: false,
-        proof: ProofLevel::None,
-        read_by: EngineKind::Photon,
-        rows: 0,
-        digest: String::new(),
-        checks: Vec::new(),
-        error: None,
-        validated_at: now(),
-        milliseconds: 0,
-    };
+    let mut validation = super::nothing_yet(planned, target_snapshot_id, EngineKind::Photon);
     let Some(told) = told else {
         validation.error = Some(Error::new(Code::ValidationFailed, "the cluster did not come to the validation"));
         return validation;

@@ -66,24 +66,29 @@ impl Pair<'_> {
     }
 }
 
-/// Validates one table. An error means cancelled; everything else that goes wrong is a validation that did not pass.
-pub async fn pair(ground: &dyn Ground, pair: &Pair<'_>, cancel: &CancellationToken) -> Result<Validation> {
-    let began = Instant::now();
-    let mut validation = Validation {
-        source: pair.planned.source.clone(),
-        target: pair.planned.target.clone(),
-        source_snapshot_id: pair.planned.snapshot_id,
-        target_snapshot_id: pair.target_snapshot(),
+/// A validation that has compared nothing, and so did not pass.
+fn nothing_yet(planned: &PlannedTable, target_snapshot_id: Option<i64>, read_by: EngineKind) -> Validation {
+    Validation {
+        source: planned.source.clone(),
+        target: planned.target.clone(),
+        source_snapshot_id: planned.snapshot_id,
+        target_snapshot_id,
         passed: false,
         proof: ProofLevel::None,
-        read_by: EngineKind::Embedded,
+        read_by,
         rows: 0,
         digest: String::new(),
         checks: Vec::new(),
         error: None,
         validated_at: now(),
         milliseconds: 0,
-    };
+    }
+}
+
+/// Validates one table. An error means cancelled; everything else that goes wrong is a validation that did not pass.
+pub async fn pair(ground: &dyn Ground, pair: &Pair<'_>, cancel: &CancellationToken) -> Result<Validation> {
+    let began = Instant::now();
+    let mut validation = nothing_yet(pair.planned, pair.target_snapshot(), EngineKind::Embedded);
     if let Err(error) = compare(ground, pair, cancel, &mut validation).await {
         if error.code == Code::Cancelled && cancel.is_cancelled() {
             return Err(error);
