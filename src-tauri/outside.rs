@@ -11,12 +11,7 @@ pub async fn open_link(url: String) -> Result<()> {
     if !is_public_page(&url) && !is_page_of_this_machine(&url) {
         return Err(Error::invalid("only links to web pages are opened").about(url));
     }
-    open::that_detached(&url).map_err(|e| {
-        Error::new(Code::Internal, "no browser could be started")
-            .about(&url)
-            .with_cause(e)
-            .with_hint("Copy the address into a browser.")
-    })
+    icebridge_api::open_address(&url)
 }
 
 #[tauri::command]
@@ -25,12 +20,7 @@ pub async fn open_folder(path: String) -> Result<()> {
     if !Path::new(&path).is_dir() {
         return Err(Error::new(Code::FileMissing, "this folder is not there").about(path));
     }
-    open::that_detached(&path).map_err(|e| {
-        Error::new(Code::Internal, "no file manager could be started")
-            .about(&path)
-            .with_cause(e)
-            .with_hint("Open the folder by its path.")
-    })
+    icebridge_api::open_folder(Path::new(&path)).map_err(|e| e.with_hint("Open the folder by its path."))
 }
 
 /// A page of Data Docs. They are the one thing that is opened as a file, and they lie in one folder.

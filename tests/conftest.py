@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.harness.cli import Icebridge, fresh
-from tests.lakehouse.spark import cache_dir
+from tests.lakehouse import kept
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,7 +19,6 @@ if TYPE_CHECKING:
     from tests.lakehouse.java import Java
 
 pytest_plugins = ["tests.services.fixtures", "tests.harness.watch"]
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -40,21 +34,10 @@ class Lakehouse:
         return self.folder / "catalog.db"
 
 
-def fingerprint() -> str:
-    """Changes with everything that decides what is generated."""
-    sources = sorted([*(ROOT / "tests" / "lakehouse").glob("*.*"), ROOT / "tests" / "digest_reference.py"])
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:16]
-
-
 @pytest.fixture(scope="session")
 def lakehouse() -> Lakehouse:
-    """Every table shape; kept in the cache, for it takes minutes to make."""
-    folder = cache_dir().resolve() / f"lakehouse-{fingerprint()}"
-    if not (folder / "expected.json").is_file():
-        for stale in folder.parent.glob("lakehouse-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        command = [sys.executable, "-m", "tests.lakehouse.generate", "--out", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True, timeout=1800, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    """Every table shape."""
+    folder = kept.lakehouse()
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     return Lakehouse(folder, expected["tables"])
 

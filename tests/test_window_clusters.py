@@ -178,6 +178,15 @@ def clusters(app: Window) -> None:
     app.says("settings-incomplete", "is a secret")
     app.type("clusters-spark-conf", "spark.sql.shuffle.partitions = 400")
     app.gone("settings-incomplete")
+    app.type("clusters-secret-conf", "spark.sql.catalog.src.token")
+    app.says("settings-incomplete", "no “=”")
+    app.type("clusters-secret-conf", "spark.sql.catalog.src.token = token")
+    app.gone("settings-incomplete")
+    toggle(app, "clusters-keep-secrets")
+    app.type("clusters-tags", "team = lakehouse")
+    app.type("clusters-single-user", "lake-admins")
+    app.type("clusters-side-by-side", "2")
+    app.type("clusters-scripts", "/Shared/icebridge")
 
 
 def after(app: Window) -> None:

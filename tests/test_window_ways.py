@@ -254,6 +254,7 @@ def test_a_missing_keychain_is_told_and_a_session_needs_none(
         assert "ICEBRIDGE_SECRET_LAKE_TOKEN" in app.text("error-hint")
 
         app.click("nav-workspaces")
+        app.says("keychain-unavailable", "lasts until the app closes")
         fill(app, "prod", "token", box.url, secret_token=box.token)
         began = time.monotonic()
         app.click("workspace-save")

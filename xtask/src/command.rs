@@ -4,7 +4,7 @@ use crate::{Failure, Result};
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -55,31 +55,38 @@ pub fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
+/// Runs without input until it ends, or is ended because it need not go on: then there is no status.
+pub fn run_while(command: &mut Command, mut goes_on: impl FnMut() -> bool) -> Result<Option<ExitStatus>> {
+    let failed = |command: &Command, e| Failure::new(format!("`{}` could not start: {e}", line(command)));
+    let mut child = command.stdin(Stdio::null()).spawn().map_err(|e| failed(command, e))?;
+    loop {
+        if let Some(status) = child.try_wait().map_err(|e| failed(command, e))? {
+            return Ok(Some(status));
+        }
+        if !goes_on() {
+            // It may have ended by itself in this moment: both calls then only say so.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Ok(None);
+        }
+        sleep(Duration::from_millis(200));
+    }
+}
+
 /// Runs until it ends or until `seconds` pass in which `activity` does not change. A download on a slow line goes on;
 /// one that hangs is ended.
 pub fn run_while_active(command: &mut Command, seconds: u64, activity: impl Fn() -> u64) -> bool {
-    let Ok(mut child) = command.stdin(Stdio::null()).spawn() else { return false };
     let mut seen = activity();
     let mut quiet_since = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) => {}
-            Err(_) => return false,
-        }
+    let ended = run_while(command, || {
         let now = activity();
         if now != seen {
             seen = now;
             quiet_since = Instant::now();
         }
-        if quiet_since.elapsed() > Duration::from_secs(seconds) {
-            // It may have ended by itself in this moment: both calls then only say so.
-            let _ = child.kill();
-            let _ = child.wait();
-            return false;
-        }
-        sleep(Duration::from_millis(200));
-    }
+        quiet_since.elapsed() <= Duration::from_secs(seconds)
+    });
+    matches!(ended, Ok(Some(status)) if status.success())
 }
 
 /// Where a program is on PATH.

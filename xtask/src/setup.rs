@@ -15,11 +15,17 @@ pub fn window(repo: &Repo) -> Result {
 
 /// What the tests need besides.
 pub fn tests(repo: &Repo) -> Result {
-    packages::ensure(packages::WINDOW, "`cargo xtask test --only rust` and `--only python` do without.")?;
+    system(repo)?;
     servers(repo)?;
-    wasm::Compiler::find(repo)?;
     say("Ready to run the tests");
     Ok(())
+}
+
+/// What all tests need of the operating system, and the compiler of the window's content.
+pub fn system(repo: &Repo) -> Result {
+    packages::ensure(packages::WINDOW, "`cargo xtask test --only rust` and `--only python` do without.")?;
+    packages::ensure(packages::TESTS, "`cargo xtask test --only rust` does without.")?;
+    wasm::Compiler::find(repo).map(drop)
 }
 
 /// Python, Java and the servers that the tests start.

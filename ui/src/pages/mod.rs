@@ -12,6 +12,7 @@ pub mod validate;
 pub mod workspaces;
 
 use crate::actions::Handle;
+use crate::components::Icon;
 use crate::state::{Action, Page};
 use icebridge_model::TableIdent;
 use yew::prelude::*;
@@ -26,6 +27,17 @@ fn go(session: &Handle, page: Page) -> Callback<()> {
 fn act(session: &Handle, action: fn(&Handle)) -> Callback<()> {
     let session = session.clone();
     Callback::from(move |()| action(&session))
+}
+
+/// Where there is no keychain: why, and what that means on this page.
+fn no_keychain(session: &Handle, consequence: &str) -> Html {
+    let Some(reason) = session.keychain_missing() else { return html! {} };
+    html! {
+        <div class="banner warn" data-testid="keychain-unavailable">
+            { Icon::Warning.draw() }
+            <span>{ format!("The system keychain cannot be used ({reason}). {consequence}") }</span>
+        </div>
+    }
 }
 
 /// A table's name in a cell, whole in its tooltip.

@@ -151,8 +151,19 @@ impl Session {
         self.busy.contains(work)
     }
 
+    /// Why no secret can be stored.
+    pub fn keychain_missing(&self) -> Option<&str> {
+        match &self.opening {
+            Opening::Ready(about) => match &about.keychain {
+                Keychain::Unavailable(reason) => Some(reason),
+                Keychain::Ready => None,
+            },
+            _ => None,
+        }
+    }
+
     pub fn has_keychain(&self) -> bool {
-        !matches!(&self.opening, Opening::Ready(about) if about.keychain != Keychain::Ready)
+        self.keychain_missing().is_none()
     }
 
     pub fn route(&self) -> &Route {

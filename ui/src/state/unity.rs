@@ -30,6 +30,10 @@ pub struct UnityDraft {
     pub photon: PhotonSettings,
     /// `key = value` a line.
     pub spark_conf: String,
+    /// `key = name of one of the source's secrets` a line.
+    pub secret_conf: String,
+    /// `key = value` a line.
+    pub tags: String,
     #[serde(deserialize_with = "or_default")]
     pub after: AfterSettings,
     /// `old = new` a line.
@@ -48,6 +52,8 @@ pub enum Place {
     Volume,
     Workers,
     SparkConf,
+    SecretConf,
+    Tags,
     Clusters,
     Principals,
 }
@@ -89,6 +95,11 @@ impl UnityDraft {
         if let Err(words) = lines::spark_conf(&self.spark_conf) {
             return Some((Place::SparkConf, Error::invalid(words)));
         }
+        for (place, typed) in [(Place::SecretConf, &self.secret_conf), (Place::Tags, &self.tags)] {
+            if let Err(words) = lines::filled_pairs(typed) {
+                return Some((place, Error::invalid(words)));
+            }
+        }
         photon.checked().err().map(|error| (Place::Clusters, error))
     }
 
@@ -100,11 +111,19 @@ impl UnityDraft {
             &mut photon.runtime,
             &mut photon.node_type,
             &mut photon.policy,
+            &mut photon.single_user,
+            &mut photon.budget_policy,
+            &mut photon.scripts_folder,
             &mut photon.logs,
         ] {
             tidy(text);
         }
-        photon.spark_conf = lines::spark_conf(&self.spark_conf).unwrap_or_default();
+        // Serverless compute takes none.
+        if !photon.serverless {
+            photon.spark_conf = lines::spark_conf(&self.spark_conf).unwrap_or_default();
+            photon.secret_conf = lines::filled_pairs(&self.secret_conf).unwrap_or_default();
+        }
+        photon.tags = lines::filled_pairs(&self.tags).unwrap_or_default();
         photon
     }
 
@@ -200,6 +219,9 @@ mod tests {
         draft.photon.source_catalog = Some("  ".into());
         draft.photon.policy = Some(" 0A1B ".into());
         draft.spark_conf = "spark.sql.catalog.src = org.apache.iceberg.spark.SparkCatalog".into();
+        draft.secret_conf = "spark.sql.catalog.src.token = token".into();
+        draft.tags = "team = lake\ncost-centre = 4711".into();
+        draft.photon.scripts_folder = Some(" /Shared/icebridge ".into());
         draft.principals = "a@old.org = a@new.org\ninterns =".into();
         draft.after.warehouse = Some(String::new());
         assert_eq!(draft.problem(), None);
@@ -207,6 +229,10 @@ mod tests {
         let (photon, after) = (settings.photon.unwrap(), settings.after.unwrap());
         assert_eq!((photon.source_catalog, photon.policy.as_deref()), (None, Some("0A1B")));
         assert_eq!(photon.spark_conf.len(), 1);
+        assert_eq!(photon.secret_conf["spark.sql.catalog.src.token"], "token");
+        assert_eq!((photon.tags.len(), photon.scripts_folder.as_deref()), (2, Some("/Shared/icebridge")));
+        draft.photon.serverless = true;
+        assert!(joined(&draft).photon.unwrap().secret_conf.is_empty(), "serverless compute takes none");
         assert_eq!(after.principals["a@old.org"].as_deref(), Some("a@new.org"));
         assert_eq!(after.principals["interns"], None);
         assert_eq!(after.warehouse, None);
@@ -223,6 +249,8 @@ mod tests {
         assert_eq!(place(|draft| draft.photon.volume = "/tmp".into()), Some(Place::Volume));
         assert_eq!(place(|draft| draft.photon.min_workers = 9), Some(Place::Workers));
         assert_eq!(place(|draft| draft.spark_conf = "spark.x".into()), Some(Place::SparkConf));
+        assert_eq!(place(|draft| draft.secret_conf = "spark.x =".into()), Some(Place::SecretConf));
+        assert_eq!(place(|draft| draft.tags = "team".into()), Some(Place::Tags));
         assert_eq!(place(|draft| draft.photon.side_by_side = 0), Some(Place::Clusters));
         assert_eq!(place(|draft| draft.principals = "nobody".into()), Some(Place::Principals));
         let unused = UnityDraft { engine: EngineChoice::Here, ..UnityDraft::default() };

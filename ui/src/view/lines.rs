@@ -25,6 +25,15 @@ pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(pairs)
 }
 
+/// Names that all have a value.
+pub fn filled_pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let pairs = pairs(text)?;
+    match pairs.iter().find(|(_, value)| value.is_empty()) {
+        Some((name, _)) => Err(format!("{name} has no value")),
+        None => Ok(pairs),
+    }
+}
+
 /// Principals by other names. One that is given none is left out.
 pub fn principals(text: &str) -> Result<BTreeMap<String, Option<String>>, String> {
     Ok(pairs(text)?.into_iter().map(|(old, new)| (old, Some(new).filter(|new| !new.is_empty()))).collect())
@@ -32,13 +41,12 @@ pub fn principals(text: &str) -> Result<BTreeMap<String, Option<String>>, String
 
 /// Spark's settings. A plan is a file for everybody to read, so no secret may stand in it but by reference.
 pub fn spark_conf(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let settings = pairs(text)?;
+    let settings = filled_pairs(text)?;
     for (name, value) in &settings {
-        if value.is_empty() {
-            return Err(format!("{name} has no value"));
-        }
         if names_a_secret(name) && !value.starts_with("{{secrets/") {
-            return Err(format!("{name} is a secret: refer to it as {{{{secrets/scope/key}}}}"));
+            return Err(format!(
+                "{name} is a secret: name one of the source’s below, or refer to {{{{secrets/scope/key}}}}"
+            ));
         }
     }
     Ok(settings)

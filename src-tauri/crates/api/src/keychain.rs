@@ -112,6 +112,10 @@ impl SecretStore for Keychain {
         self.with_entry(catalog, key, |entry| entry.get_password().map(Secret::new))
     }
 
+    fn stand_in(&self, catalog: &str, key: &str) -> Option<String> {
+        from_environment(catalog, key).map(|_| environment_name(catalog, key))
+    }
+
     fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()> {
         let secret = secret.clone();
         self.with_entry(catalog, key, move |entry| entry.set_password(secret.expose())).map(drop)

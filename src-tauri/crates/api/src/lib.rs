@@ -10,7 +10,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use browser::open_page;
+pub use browser::{open_address, open_folder, open_page};
 pub use keychain::environment_name;
 pub use operations::Operations;
 pub use place::default_state_dir;

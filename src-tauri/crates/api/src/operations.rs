@@ -101,7 +101,7 @@ impl Operations for Api {
     }
 
     async fn workspace_sign_in(&self, request: SignInRequest) -> Result<WorkspaceStatus> {
-        sign_in::sign_in(&self.workspace, &request, &browser::open, &self.stop).await
+        sign_in::sign_in(&self.workspace, &request, &browser::open_address, &self.stop).await
     }
 
     async fn workspace_sign_in_cancel(&self, request: Named) -> Result<Nothing> {

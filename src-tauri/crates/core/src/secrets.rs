@@ -9,6 +9,10 @@ use std::sync::{Mutex, PoisonError};
 /// Secrets by catalog and key (`icebridge_model::catalog::SECRET_KEYS`). Calls may block: the callers here wrap them.
 pub trait SecretStore: Debug + Send + Sync {
     fn get(&self, catalog: &str, key: &str) -> Result<Option<Secret>>;
+    /// Where it is taken from instead, if it is not out of the keychain: the name of a variable.
+    fn stand_in(&self, _catalog: &str, _key: &str) -> Option<String> {
+        None
+    }
     fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()>;
     /// No error if there was none.
     fn remove(&self, catalog: &str, key: &str) -> Result<()>;

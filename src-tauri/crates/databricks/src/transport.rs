@@ -50,6 +50,14 @@ impl Transport {
     }
 
     pub(crate) fn open(&self) -> Result<reqwest::Client> {
+        self.builder()?.build().map_err(|e| {
+            Error::invalid("the connection to workspaces cannot be set up")
+                .with_cause(e)
+                .with_hint("Check the certificates of the system and those in the settings.")
+        })
+    }
+
+    pub(crate) fn builder(&self) -> Result<reqwest::ClientBuilder> {
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(self.connect)
@@ -73,7 +81,7 @@ impl Transport {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        builder = match &self.proxy {
+        Ok(match &self.proxy {
             Proxy::Environment => builder,
             Proxy::Direct => builder.no_proxy(),
             Proxy::At(address) => builder.proxy(reqwest::Proxy::all(address.expose()).map_err(|_| {
@@ -82,11 +90,6 @@ impl Transport {
                     "A proxy is given as http://name:port, with user:password@ before the name if it asks for them.",
                 )
             })?),
-        };
-        builder.build().map_err(|e| {
-            Error::invalid("the connection to workspaces cannot be set up")
-                .with_cause(e)
-                .with_hint("Check the certificates of the system and those in the settings.")
         })
     }
 }

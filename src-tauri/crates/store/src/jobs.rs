@@ -3,7 +3,8 @@
 use crate::{Store, failure};
 use icebridge_model::run::{JobId, JobState};
 use icebridge_model::{Code, Error, Result};
-use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRecord {
@@ -17,7 +18,6 @@ pub struct JobRecord {
     pub ended_at: Option<String>,
 }
 
-#[derive(FromRow)]
 struct Row {
     job: String,
     plan_hash: String,
@@ -27,6 +27,21 @@ struct Row {
     state: String,
     started_at: String,
     ended_at: Option<String>,
+}
+
+impl FromRow<'_, SqliteRow> for Row {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            job: row.try_get("job")?,
+            plan_hash: row.try_get("plan_hash")?,
+            plan_text: row.try_get("plan_text")?,
+            source: row.try_get("source")?,
+            target: row.try_get("target")?,
+            state: row.try_get("state")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+        })
+    }
 }
 
 impl TryFrom<Row> for JobRecord {

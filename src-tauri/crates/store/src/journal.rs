@@ -4,12 +4,12 @@ use crate::{Store, failure, from_json, now};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
-use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 
 /// Entries read at a time, so that a long journal does not fill the memory.
 const PAGE: i64 = 500;
 
-#[derive(FromRow)]
 struct Row {
     sequence: i64,
     at: String,
@@ -19,6 +19,21 @@ struct Row {
     body: String,
     previous_hash: String,
     hash: String,
+}
+
+impl FromRow<'_, SqliteRow> for Row {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            sequence: row.try_get("sequence")?,
+            at: row.try_get("at")?,
+            job: row.try_get("job")?,
+            ident: row.try_get("ident")?,
+            kind: row.try_get("kind")?,
+            body: row.try_get("body")?,
+            previous_hash: row.try_get("previous_hash")?,
+            hash: row.try_get("hash")?,
+        })
+    }
 }
 
 impl TryFrom<Row> for Entry {

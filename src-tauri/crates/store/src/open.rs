@@ -2,14 +2,21 @@
 
 use crate::{STATE_FILE, Store, failure, lock};
 use icebridge_model::{Code, Error, Result};
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// Each step of the schema: version, words, statements. What was once released is never changed, for its hash is in the state.
+///
+/// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "first state", include_str!("../migrations/0001_first_state.sql")),
+    (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
+    (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
+];
 
 /// `PRAGMA application_id` of our file, "ICBR".
 const APPLICATION_ID: i64 = 0x4943_4252;
@@ -40,10 +47,17 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|e| failure::of(e, "open the local state").about(file.display()))?;
-        MIGRATIONS.run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
+        migrations().run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
         drop(opening);
         Ok(Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default() })
     }
+}
+
+fn migrations() -> Migrator {
+    let one = |(version, words, sql): (i64, &'static str, &'static str)| {
+        Migration::new(version, words.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.map(one).to_vec())
 }
 
 /// Looks before anything is written: somebody's own database must not be turned into ours.

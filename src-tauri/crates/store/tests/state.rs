@@ -273,6 +273,26 @@ async fn the_last_state_of_each_table_wins() {
 }
 
 #[tokio::test]
+async fn steps_of_the_schema_that_are_out_stay_as_they_are() {
+    let (dir, store) = fresh().await;
+    drop(store);
+    let done: Vec<(i64, String, String)> = sqlx::query_as(
+        "SELECT version, description, substr(hex(checksum), 1, 24) FROM _sqlx_migrations ORDER BY version",
+    )
+    .fetch_all(&mut raw(&dir).await)
+    .await
+    .unwrap();
+    let expected = [
+        (1, "first state", "BA29FCB85FBABF4D457DF944"),
+        (2, "workspaces", "7B30F92D65B5D43897D4A3CC"),
+        (3, "cluster steps", "216D16410F82CF87B92D6AC8"),
+    ];
+    assert_eq!(done, expected.map(|(version, words, hash)| (version, words.to_string(), hash.to_string())));
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();
+    assert_eq!(files, expected.len(), "each file is a step");
+}
+
+#[tokio::test]
 async fn the_lock_has_one_holder_and_names_it() {
     let (dir, store) = fresh().await;
     let other = Store::open(dir.path()).await.unwrap();

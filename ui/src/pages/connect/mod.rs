@@ -6,12 +6,11 @@ mod form;
 use crate::actions;
 use crate::components::{Button, Empty, Icon, Loading, PageHead};
 use crate::hooks::use_session;
-use crate::pages::{act, go};
-use crate::state::{Opening, Page, Work};
+use crate::pages::{act, go, no_keychain};
+use crate::state::{Page, Work};
 use card::CatalogCard;
 use form::CatalogForm;
 use icebridge_model::catalog::{CatalogSpec, Role};
-use icebridge_model::ops::Keychain;
 use yew::prelude::*;
 
 #[component]
@@ -24,13 +23,6 @@ pub fn Connect() -> Html {
         <Button testid="connect-sample" kind={if nothing_yet { "primary" } else { "" }} icon={Icon::Spark} label={if sample_busy { "Making the sample lakehouse…" } else { "Try it with the sample lakehouse" }}
             busy={sample_busy} onclick={act(&session, actions::sample)} />
     };
-    let keychain = match &session.opening {
-        Opening::Ready(about) => match &about.keychain {
-            Keychain::Unavailable(reason) => Some(reason.clone()),
-            Keychain::Ready => None,
-        },
-        _ => None,
-    };
     html! {
         <>
             <PageHead page={Page::Connect}>
@@ -39,12 +31,7 @@ pub fn Connect() -> Html {
                     <Button testid="connect-next" kind="primary" icon={Icon::Right} label="Continue to inventory" onclick={go(&session, Page::Inventory)} />
                 }
             </PageHead>
-            if let Some(reason) = keychain {
-                <div class="banner warn" data-testid="keychain-unavailable">
-                    { Icon::Warning.draw() }
-                    <span>{ format!("The system keychain cannot be used ({reason}). Catalogs without secrets work; secrets cannot be stored.") }</span>
-                </div>
-            }
+            { no_keychain(&session, "Catalogs without secrets work; secrets cannot be stored.") }
             <div class="route-line">
                 <span class={classes!("route-end", route.source.is_empty().then_some("missing"))} data-testid="route-source">
                     { if route.source.is_empty() { "no source chosen" } else { &route.source } }

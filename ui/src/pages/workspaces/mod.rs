@@ -11,7 +11,7 @@ mod unmet;
 use crate::actions::workspaces;
 use crate::components::{Button, Empty, Icon, Loading, PageHead};
 use crate::hooks::use_session;
-use crate::pages::act;
+use crate::pages::{act, no_keychain};
 use crate::state::prefs::WorkspaceTab;
 use crate::state::{Action, Page, Work};
 use form::WorkspaceForm;
@@ -63,6 +63,7 @@ pub fn Workspaces() -> Html {
                     if *editing == Editing::Nothing { { add.clone() } }
                 }
             </PageHead>
+            { no_keychain(&session, "A sign-in through the browser lasts until the app closes; tokens and client secrets cannot be stored.") }
             { form }
             {
                 match specs {

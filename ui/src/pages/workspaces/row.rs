@@ -73,7 +73,7 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                         <span class="ellipsis" title={principal.clone()}>{ principal }</span>
                         <span class="quiet-text ellipsis">{ metastore(status.as_deref()) }</span>
                     } else {
-                        <span class="quiet-text">{ if session.is_busy(&Work::CheckWorkspace(name.clone())) { "asking…" } else { "nobody is signed in" } }</span>
+                        <span class="quiet-text">{ if ended { "not there any more" } else if session.is_busy(&Work::CheckWorkspace(name.clone())) { "asking…" } else { "nobody is signed in" } }</span>
                     }
                 </span>
                 <span class="workspace-state" data-testid={format!("gate-of-{name}")}>{ state(&session, &name, status.as_deref(), signing_in, ended) }</span>

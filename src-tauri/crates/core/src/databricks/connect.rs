@@ -205,10 +205,14 @@ pub(super) async fn reach(workspace: &Workspace, spec: &WorkspaceSpec) -> Result
         }
         SignInMethod::Profile { .. } | SignInMethod::Environment => return found(spec, conduct),
     };
+    let place = |key: &str| match workspace.secrets.stand_in(&owner, key) {
+        Some(variable) => format!("in {variable}"),
+        None => "in the keychain".to_string(),
+    };
     let from = match &spec.sign_in {
-        SignInMethod::Browser { .. } => "signed in through the browser",
-        SignInMethod::Token => "a personal access token in the keychain",
-        _ => "a service principal whose secret is in the keychain",
+        SignInMethod::Browser { .. } => "signed in through the browser".to_string(),
+        SignInMethod::Token => format!("a personal access token {}", place("token")),
+        _ => format!("a service principal whose secret is {}", place("client_secret")),
     };
     let mut host = Host::parse(&spec.host)?;
     if spec.workspace_id.is_some() && spec.account_id.is_some() && host.kind() == HostKind::Workspace {
@@ -217,7 +221,7 @@ pub(super) async fn reach(workspace: &Workspace, spec: &WorkspaceSpec) -> Result
     }
     let (account_id, workspace_id) = (spec.account_id.clone(), spec.workspace_id.clone());
     let configuration = Configuration { host, account_id, workspace_id, method };
-    Ok(Reached { configuration, from: from.to_string(), conduct })
+    Ok(Reached { configuration, from, conduct })
 }
 
 /// As the vendor's tools find it.

@@ -3,8 +3,8 @@
 use super::connect::client;
 use crate::Workspace;
 use async_trait::async_trait;
-use icebridge_databricks::auth::Auth;
-use icebridge_lakehouse::catalog::Bearer;
+use icebridge_databricks::Client;
+use icebridge_lakehouse::catalog::{Bearer, WayOut};
 use icebridge_model::Result;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
@@ -14,16 +14,20 @@ use std::sync::Arc;
 const PATH: &str = "/api/2.1/unity-catalog/iceberg-rest";
 
 #[derive(Debug)]
-struct SignedIn(Auth);
+struct SignedIn(Client);
 
 #[async_trait]
 impl Bearer for SignedIn {
     async fn token(&self) -> Result<Secret> {
-        self.0.token().await
+        self.0.auth().token().await
     }
 
     async fn renew(&self, stale: &Secret) -> Result<bool> {
-        self.0.renew(stale).await
+        self.0.auth().renew(stale).await
+    }
+
+    fn way_out(&self) -> Result<WayOut> {
+        self.0.way_out()
     }
 }
 
@@ -31,5 +35,5 @@ impl Bearer for SignedIn {
 pub(crate) async fn reach(workspace: &Workspace, mut spec: CatalogSpec) -> Result<(CatalogSpec, Arc<dyn Bearer>)> {
     let client = client(workspace, &spec.uri).await.map_err(|e| e.about(&spec.name))?;
     spec.uri = format!("{}{PATH}", client.host().origin());
-    Ok((spec, Arc::new(SignedIn(client.auth().clone()))))
+    Ok((spec, Arc::new(SignedIn(client))))
 }

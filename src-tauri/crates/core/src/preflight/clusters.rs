@@ -117,9 +117,10 @@ pub(super) fn choose(
         (None, Some(_)) => {}
     }
     let here = by(EngineKind::Embedded);
-    let (Some(clusters), Some(facts)) = (&target.clusters, facts) else {
-        return (here, EngineKind::Embedded, String::new());
+    let Some(clusters) = &target.clusters else {
+        return (here, EngineKind::Embedded, "only Unity Catalog has clusters".into());
     };
+    let Some(facts) = facts else { return (here, EngineKind::Embedded, String::new()) };
     let there = by(EngineKind::Photon);
     let (bytes, limit) = (facts.files.data_bytes, clusters.settings.use_above_bytes);
     let large = bytes > limit;

@@ -7,6 +7,7 @@ use super::adoption;
 use super::documents;
 use super::entry::TableStep;
 use super::journey::{Landed, Run, guarded};
+use super::past::Past;
 use super::pin::{self, Strictness};
 use crate::photon::{Engine, Observer, Order, StepRecord, StepState, secrets};
 use crate::validate;
@@ -38,15 +39,10 @@ struct Arrival {
 pub(super) async fn travel(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
     let (Some(settings), Some(client)) = (&run.plan.settings.photon, &run.client) else { return Ok(()) };
     let steps = steps_of(run).await?;
-    let open: BTreeSet<TableIdent> = steps
-        .iter()
-        .filter(|step| step.is_open())
-        .flat_map(StepRecord::tables)
-        .map(|copy| copy.target.clone())
-        .collect();
+    let past = Past::of(&steps);
     let mut ready = Vec::new();
     let mut gone = BTreeSet::new();
-    let mut looking = stream::iter(waiting).map(|index| run.look(index, &open)).buffered(LOOKED_AT_ONCE);
+    let mut looking = stream::iter(waiting).map(|index| run.look(index, &past)).buffered(LOOKED_AT_ONCE);
     while let Some(looked) = looking.next().await {
         if let Some((index, there)) = looked? {
             if !there && let Some(copy) = run.copy(index) {
@@ -190,19 +186,24 @@ impl Run {
     }
 
     /// Whether the table may be ordered; if so, whether the target has something of it already.
-    async fn look(&self, index: usize, open: &BTreeSet<TableIdent>) -> Result<Option<(usize, bool)>> {
+    async fn look(&self, index: usize, past: &Past) -> Result<Option<(usize, bool)>> {
         let Some(planned) = self.plan.tables.get(index) else { return Ok(None) };
-        match guarded(self.make_ready(index, planned, open).boxed()).await {
+        match guarded(self.make_ready(index, planned, past).boxed()).await {
             Ok(there) => Ok(Some((index, there))),
             Err(error) => self.give_up(index, planned, error).await.map(|()| None),
         }
     }
 
-    async fn make_ready(&self, index: usize, planned: &PlannedTable, open: &BTreeSet<TableIdent>) -> Result<bool> {
+    async fn make_ready(&self, index: usize, planned: &PlannedTable, past: &Past) -> Result<bool> {
         self.not_cancelled()?;
-        let there = adoption::find(self.target.as_ref(), planned, &self.plan.hash).await?.is_some();
+        let copy = self.copy(index);
+        let there = match adoption::find(self.target.as_ref(), planned, &self.plan.hash).await {
+            Ok(found) => found.is_some(),
+            Err(error) if copy.is_some_and(|copy| past.may_have_left(copy.method, &copy.target, &error)) => true,
+            Err(error) => return Err(error),
+        };
         // A cluster may be at it although this side gave up.
-        let at_work = self.copy(index).is_some_and(|copy| open.contains(&copy.target));
+        let at_work = copy.is_some_and(|copy| past.open.contains(&copy.target));
         let begun = there || at_work || self.begun.contains(&index);
         let strictness = if begun { Strictness::Readable } else { Strictness::Current };
         pin::check(self.source.as_ref(), planned, strictness).await?;

@@ -19,6 +19,7 @@ mod execute;
 mod ground;
 mod journey;
 mod live;
+mod past;
 mod pin;
 mod view;
 

@@ -2,10 +2,13 @@ use super::*;
 use crate::loopback::{Reply, Server, conduct, direct, ok, page, refused};
 use crate::transport::Proxy;
 use futures::{StreamExt, TryStreamExt};
+use icebridge_model::Code;
+use icebridge_model::secret::Secret;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
+use tokio::time::Instant;
 
 const PATH: &str = "/api/2.0/thing";
 

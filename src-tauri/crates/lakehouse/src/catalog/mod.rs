@@ -20,12 +20,17 @@ use std::sync::Arc;
 
 pub type Secrets = BTreeMap<String, Secret>;
 
+/// A client about to be made: certificates, proxy and the name that we go by are said, limits of time are not.
+pub type WayOut = reqwest::ClientBuilder;
+
 /// A sign-in that somebody else looks after, such as a workspace's: it gives a token for each request.
 #[async_trait]
 pub trait Bearer: Debug + Send + Sync {
     async fn token(&self) -> Result<Secret>;
     /// Told that the catalog refused `stale`. True if there is another one to try.
     async fn renew(&self, stale: &Secret) -> Result<bool>;
+    /// With the certificates and the proxy by which whoever is signed in gets out.
+    fn way_out(&self) -> Result<WayOut>;
 }
 
 /// Reading. Nothing here writes, so a source cannot be harmed by construction.
@@ -112,7 +117,7 @@ pub async fn open_target(
     refuse_secrets(spec)?;
     let opened: Result<Arc<dyn TargetCatalog>> = match spec.kind {
         CatalogKind::Rest | CatalogKind::Unity => {
-            rest::RestCatalog::open(spec, secrets, bearer).await.map(|c| Arc::new(c) as _)
+            rest::RestCatalog::open_target(spec, secrets, bearer).await.map(|c| Arc::new(c) as _)
         }
         CatalogKind::Sql => sql::SqlCatalog::target(spec, secrets).await.map(|c| Arc::new(c) as _),
         CatalogKind::Embedded => embedded::target(spec, secrets).await.map(|c| Arc::new(c) as _),

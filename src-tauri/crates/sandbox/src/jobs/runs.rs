@@ -36,12 +36,12 @@ pub async fn get(State(world): State<Shared>, Query(asked): Query<Asked>, page: 
     let book = locked(&world.jobs);
     let run = find(&book, id, world.clock.now())?;
     let mut told = match run.task(id) {
-        Some(task) => of_task(run, task),
-        None => show::bare(run),
+        Some(task) => of_task(&world, run, task),
+        None => show::bare(&world, run),
     };
     let tasks: Vec<Value> = match run.task(id) {
-        Some(task) => vec![show::task(run, task)],
-        None => run.tasks.iter().map(|task| show::task(run, task)).collect(),
+        Some(task) => vec![show::task(&world, run, task)],
+        None => run.tasks.iter().map(|task| show::task(&world, run, task)).collect(),
     };
     let cut = page.of("tasks", &tasks, 100);
     told["tasks"] = cut.get("tasks").cloned().unwrap_or_else(|| json!([]));
@@ -52,9 +52,9 @@ pub async fn get(State(world): State<Shared>, Query(asked): Query<Asked>, page: 
     Ok(Json(told))
 }
 
-fn of_task(run: &Run, task: &Task) -> Value {
-    let mut told = show::bare(run);
-    let own = show::task(run, task);
+fn of_task(world: &World, run: &Run, task: &Task) -> Value {
+    let mut told = show::bare(world, run);
+    let own = show::task(world, run, task);
     for name in ["run_id", "state", "status", "start_time", "end_time", "setup_duration", "execution_duration"] {
         told[name] = own[name].clone();
     }
@@ -90,9 +90,10 @@ pub async fn list(State(world): State<Shared>, Query(asked): Query<Asked>, page:
     // Newest first.
     let runs = book.order.iter().rev().filter_map(|id| book.runs.get(id)).filter(wanted);
     let told = |run: &Run| {
-        let mut told = show::bare(run);
+        let mut told = show::bare(&world, run);
         if says("expand_tasks") {
-            told["tasks"] = run.tasks.iter().take(100).map(|task| show::task(run, task)).collect::<Vec<_>>().into();
+            told["tasks"] =
+                run.tasks.iter().take(100).map(|task| show::task(&world, run, task)).collect::<Vec<_>>().into();
         }
         told
     };
@@ -116,7 +117,7 @@ pub async fn output(State(world): State<Shared>, Query(asked): Query<Asked>) -> 
                 ));
             }
         };
-        (of_task(run, task), task.clone())
+        (of_task(&world, run, task), task.clone())
     };
     let (logs, truncated) = tail(&world, task.run_id);
     let mut told = json!({"metadata": metadata, "logs": logs, "logs_truncated": truncated});

@@ -1,14 +1,16 @@
 //! Runs and tasks as the API tells them.
 
 use super::book::{Run, Task};
+use crate::world::World;
 use serde_json::{Value, json};
 
-fn page_url(job: u64, run: u64) -> String {
-    format!("http://127.0.0.1/#job/{job}/run/{run}")
+fn page_url(world: &World, job: u64, run: u64) -> String {
+    let url = world.url.get().map_or("http://127.0.0.1", String::as_str);
+    format!("{url}/#job/{job}/run/{run}")
 }
 
 /// A task as part of its run.
-pub fn task(run: &Run, task: &Task) -> Value {
+pub fn task(world: &World, run: &Run, task: &Task) -> Value {
     let mut told = task.spec.clone();
     let running = if task.running > 0 { task.running } else { task.ended };
     told["run_id"] = task.run_id.into();
@@ -21,7 +23,7 @@ pub fn task(run: &Run, task: &Task) -> Value {
     told["setup_duration"] = (running - task.started).max(0).into();
     told["execution_duration"] = if task.ended > 0 { (task.ended - running).max(0) } else { 0 }.into();
     told["cleanup_duration"] = 0.into();
-    told["run_page_url"] = page_url(run.job_id, task.run_id).into();
+    told["run_page_url"] = page_url(world, run.job_id, task.run_id).into();
     if let Some(cluster) = &task.cluster {
         told["cluster_instance"] = json!({"cluster_id": cluster, "spark_context_id": task.run_id.to_string()});
     }
@@ -29,7 +31,7 @@ pub fn task(run: &Run, task: &Task) -> Value {
 }
 
 /// A run without its tasks.
-pub fn bare(run: &Run) -> Value {
+pub fn bare(world: &World, run: &Run) -> Value {
     let ended = if run.ended > 0 { run.ended } else { run.started };
     let mut told = json!({
         "job_id": run.job_id, "run_id": run.id, "job_run_id": run.id, "number_in_job": run.id, "run_name": run.name,
@@ -39,7 +41,7 @@ pub fn bare(run: &Run) -> Value {
         // Of runs with several tasks these are 0 in the real API as well; look at the tasks.
         "setup_duration": 0, "execution_duration": 0, "cleanup_duration": 0,
         "run_duration": ended - run.started, "queue_duration": run.started - run.queued_at,
-        "run_page_url": page_url(run.job_id, run.id),
+        "run_page_url": page_url(world, run.job_id, run.id),
     });
     if !run.job_clusters.is_empty() {
         told["job_clusters"] = run.job_clusters.clone().into();

@@ -7,9 +7,11 @@ use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct AdvancedProps {
-    /// What is wrong with the numbers of workers.
+    /// What is wrong with the numbers of workers, and with what is typed in lines.
     pub workers: AttrValue,
+    pub tags: AttrValue,
     pub spark_conf: AttrValue,
+    pub secret_conf: AttrValue,
 }
 
 #[component]
@@ -18,7 +20,8 @@ pub fn Advanced(props: &AdvancedProps) -> Html {
     let draft = &session.prefs.unity;
     let photon = &draft.photon;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let wrong = !props.workers.is_empty() || !props.spark_conf.is_empty();
+    let wrong =
+        [&props.workers, &props.tags, &props.spark_conf, &props.secret_conf].iter().any(|words| !words.is_empty());
     // What is wrong is in sight when the page is opened.
     let open = *use_state_eq(|| wrong);
     html! {
@@ -46,13 +49,24 @@ pub fn Advanced(props: &AdvancedProps) -> Html {
                         onchange={change(&session, |draft, on: bool| draft.photon.spot = on)} />
                     <Field testid="clusters-policy" label="Cluster policy" value={text(&photon.policy)} placeholder="none" hint="Its id."
                         oninput={change(&session, |draft, text| draft.photon.policy = Some(text))} />
+                    <Field testid="clusters-single-user" label="Whose the clusters are" value={text(&photon.single_user)}
+                        placeholder="whoever is signed in" hint="A person, a group or a service principal’s id."
+                        oninput={change(&session, |draft, text| draft.photon.single_user = Some(text))} />
+                } else {
+                    <Field testid="clusters-budget-policy" label="Budget policy" value={text(&photon.budget_policy)} placeholder="none" hint="Its id."
+                        oninput={change(&session, |draft, text| draft.photon.budget_policy = Some(text))} />
                 }
+                <Field testid="clusters-tags" label="Tags, one a line" lines=2 value={draft.tags.clone()} placeholder="team = lakehouse"
+                    hint="On the clusters, and so on the bill." invalid={props.tags.clone()}
+                    oninput={change(&session, |draft, text| draft.tags = text)} />
                 <div class="pair">
                     <Number testid="clusters-most" label="Clusters at once" value={photon.max_clusters as u64} min=1 max=100
                         onchange={change(&session, |draft, n: u64| draft.photon.max_clusters = n as usize)} />
                     <Number testid="clusters-tables" label="Tables on each" value={photon.tables_per_cluster as u64} min=1 max=10_000
                         onchange={change(&session, |draft, n: u64| draft.photon.tables_per_cluster = n as usize)} />
                 </div>
+                <Number testid="clusters-side-by-side" label="Tables side by side on each" value={photon.side_by_side as u64} min=1 max=100
+                    onchange={change(&session, |draft, n: u64| draft.photon.side_by_side = n as usize)} />
                 <Number testid="clusters-alone" label="A cluster of its own above" unit="GiB" value={photon.alone_above_bytes / GIB} min=0 max=1_000_000
                     onchange={change(&session, |draft, n: u64| draft.photon.alone_above_bytes = n * GIB)} />
                 if photon.great_expectations {
@@ -68,9 +82,23 @@ pub fn Advanced(props: &AdvancedProps) -> Html {
                     <Field testid="clusters-logs" label="Folder for logs" value={text(&photon.logs)} placeholder="none" hint="On a volume, for the drivers’ logs."
                         oninput={change(&session, |draft, text| draft.photon.logs = Some(text))} />
                 }
-                <Field testid="clusters-spark-conf" label="Spark settings, one a line" lines=3 value={draft.spark_conf.clone()}
-                    placeholder="spark.sql.shuffle.partitions = 400" hint="Such as a catalog of its own for the source."
-                    invalid={props.spark_conf.clone()} oninput={change(&session, |draft, text| draft.spark_conf = text)} />
+                <Field testid="clusters-scripts" label="Folder for the scripts" value={text(&photon.scripts_folder)}
+                    placeholder="one of whoever is signed in" hint="In the workspace, such as /Shared/icebridge."
+                    oninput={change(&session, |draft, text| draft.photon.scripts_folder = Some(text))} />
+                if !photon.serverless {
+                    <Field testid="clusters-spark-conf" label="Spark settings, one a line" lines=3 value={draft.spark_conf.clone()}
+                        placeholder="spark.sql.shuffle.partitions = 400" hint="Such as a catalog of its own for the source."
+                        invalid={props.spark_conf.clone()} oninput={change(&session, |draft, text| draft.spark_conf = text)} />
+                    <Field testid="clusters-secret-conf" label="Secrets for Spark, one a line" lines=2 value={draft.secret_conf.clone()}
+                        placeholder="spark.sql.catalog.src.token = token" invalid={props.secret_conf.clone()}
+                        hint="Spark’s setting = which of the source’s secrets. It goes into the workspace’s secret scope icebridge, never into the plan."
+                        oninput={change(&session, |draft, text| draft.secret_conf = text)} />
+                    if !draft.secret_conf.trim().is_empty() {
+                        <Check testid="clusters-keep-secrets" label="Leave them in the scope" checked={photon.keep_secrets}
+                            hint="Otherwise they are taken away when the run is over."
+                            onchange={change(&session, |draft, on: bool| draft.photon.keep_secrets = on)} />
+                    }
+                }
             </div>
         </details>
     }

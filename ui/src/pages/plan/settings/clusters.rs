@@ -78,7 +78,8 @@ pub fn Clusters() -> Html {
                 <Check testid="clusters-serverless" label="Serverless compute" checked={photon.serverless}
                     hint="No machines to choose; the workspace has its own."
                     onchange={change(&session, |draft, on: bool| draft.photon.serverless = on)} />
-                <Advanced workers={invalid(Place::Workers)} spark_conf={invalid(Place::SparkConf)} />
+                <Advanced workers={invalid(Place::Workers)} tags={invalid(Place::Tags)} spark_conf={invalid(Place::SparkConf)}
+                    secret_conf={invalid(Place::SecretConf)} />
                 if problem.as_ref().is_some_and(|(place, _)| *place == Place::Clusters) {
                     <p class="field-invalid" role="alert">{ invalid(Place::Clusters) }</p>
                 }

@@ -90,8 +90,11 @@ impl Client {
                 .about(&spec.uri)
                 .with_hint("Use a catalog with OAuth2 or a token, or give the tables' folder on S3 as kind `files`."));
         }
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("IceBridge/", env!("CARGO_PKG_VERSION")))
+        let way_out = match &bearer {
+            Some(bearer) => bearer.way_out()?,
+            None => reqwest::Client::builder().user_agent(concat!("IceBridge/", env!("CARGO_PKG_VERSION"))),
+        };
+        let http = way_out
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
             .redirect(reqwest::redirect::Policy::limited(3))

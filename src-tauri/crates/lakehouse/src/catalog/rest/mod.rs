@@ -88,6 +88,17 @@ impl RestCatalog {
         Self::open_at_pace(spec, secrets, bearer, Pace::USUAL).await
     }
 
+    /// One that takes new tables, as far as its server says what it offers.
+    pub(super) async fn open_target(
+        spec: &CatalogSpec,
+        secrets: &Secrets,
+        bearer: Option<Arc<dyn Bearer>>,
+    ) -> Result<Self> {
+        let catalog = Self::open(spec, secrets, bearer).await?;
+        catalog.refuse_read_only()?;
+        Ok(catalog)
+    }
+
     async fn open_at_pace(
         spec: &CatalogSpec,
         secrets: &Secrets,

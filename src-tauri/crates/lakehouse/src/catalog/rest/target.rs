@@ -102,6 +102,17 @@ impl RestCatalog {
         if ours { Ok(Some(existing)) } else { Err(table_exists(table)) }
     }
 
+    pub(super) fn refuse_read_only(&self) -> Result<()> {
+        if self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/tables", true) {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unsupported, "this catalog's server lets tables be read, and none be made")
+            .with_hint(
+                "Name an endpoint that takes tables: Unity Catalog's on Databricks ends in /iceberg-rest, the one that ends in \
+                 /iceberg is for reading.",
+            ))
+    }
+
     fn request(&self, table: &TableIdent, publication: &Publication) -> Result<(String, Value)> {
         match publication {
             Publication::Register { metadata_location } => {

@@ -465,3 +465,18 @@ async fn namespaces_are_made_level_by_level_and_only_if_missing() {
     assert_eq!(server.count("POST", "/v1/namespaces"), 1);
     assert_eq!(server.last("POST", "/v1/namespaces").json()["namespace"], json!(["a", "b"]));
 }
+
+#[tokio::test]
+async fn a_server_that_says_it_takes_no_tables_is_no_target() {
+    const READ: &str = "GET /v1/{prefix}/namespaces/{namespace}/tables";
+    for (offered, taken) in [
+        (json!({"endpoints": [READ]}), false),
+        (json!({"endpoints": [READ, READ.replace("GET", "POST")]}), true),
+        // Servers from before there was such a list.
+        (json!({}), true),
+    ] {
+        let server = Server::start(move |_| ok(offered.clone())).await;
+        let opened = RestCatalog::open_target(&spec(&server.uri), &Secrets::new(), None).await;
+        assert_eq!(opened.map(drop).map_err(|e| e.code), if taken { Ok(()) } else { Err(Code::Unsupported) });
+    }
+}

@@ -1,0 +1,72 @@
+"""Behind a company's proxy, with the company's own authority: everything that asks the workspace goes that way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.harness.cli import Icebridge
+from tests.harness.route import Route, connect
+from tests.harness.sandbox import Sandbox, sandbox
+from tests.harness.written import plain, sqlite_catalog
+from tests.services.company import Company, company
+
+ENDPOINT = "/api/2.1/unity-catalog/iceberg-rest/v1/"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """A sandbox."""
+    with sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def behind(box: Sandbox, tmp_path: Path) -> Iterator[Company]:
+    """Its only way in."""
+    at = urlsplit(box.url)
+    assert at.hostname and at.port
+    with company((at.hostname, at.port), tmp_path) as running:
+        yield running
+
+
+def add(icebridge: Icebridge, box: Sandbox, behind: Company, *, authority: bool = True, proxy: str = "") -> None:
+    """The workspace, known by the name that only the proxy knows."""
+    proxy = proxy or behind.proxy
+    icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_TOKEN"] = box.token
+    icebridge.environment["ICEBRIDGE_SECRET_WORKSPACE_HERE_PROXY"] = proxy
+    way = ["--secret", "proxy", *(["--ca-file", str(behind.authority)] if authority else [])]
+    add = ["workspace", "add", "here", "--host", behind.host, "--by", "token"]
+    icebridge.run(*add, *way, stdin=f"{box.token}\n{proxy}\n")
+
+
+def test_tables_arrive_through_the_proxy(box: Sandbox, behind: Company, icebridge: Icebridge, tmp_path: Path) -> None:
+    catalog = sqlite_catalog(tmp_path / "source")
+    catalog.create_namespace("shop")
+    plain(catalog, "shop.orders", rows=20)
+    add(icebridge, box, behind)
+    assert icebridge.run("workspace", "check", "here")["principal"] == box.user
+    connect(icebridge, "foreign", "sql", f"sqlite:{tmp_path / 'source' / 'catalog.db'}")
+    connect(icebridge, "managed", "unity", "here", target=True, warehouse="main")
+    box.turn("gate", open=True, on=["main"])
+    route = Route(icebridge)
+    route.rename("shop.*", "by_proxy")
+    route.run(route.plan()).succeeded()
+    asked = {line.split("?")[0] for line in behind.requests}
+    assert f"GET {ENDPOINT}config" in asked
+    assert any(line.startswith("POST ") and line.endswith("/by_proxy/tables/orders") for line in asked), asked
+    assert any("/unity-catalog/" in line and ENDPOINT not in line for line in asked), asked
+    assert behind.opened and not behind.refused
+
+
+def test_who_is_not_let_out_is_told_so(box: Sandbox, behind: Company, icebridge: Icebridge) -> None:
+    add(icebridge, box, behind, authority=False)
+    error = icebridge.refuse("workspace", "check", "here", code="workspace-unreachable")
+    assert "certificate" in " ".join([error["message"], *error["causes"], error.get("hint") or ""]).lower()
+    assert behind.requests == []
+    add(icebridge, box, behind, proxy=f"http://{behind.address}")
+    icebridge.refuse("workspace", "check", "here", code="workspace-unreachable")
+    assert behind.refused and behind.requests == []
