@@ -28,8 +28,8 @@ pub fn everything(repo: &Repo) -> Result {
     let (products_are_built, products) = channel();
     let aside = Aside { repo, given_up: AtomicBool::new(false) };
     let lanes = thread::scope(|scope| {
-        let beside = scope.spawn(|| aside.lane(servers_are_there, &products));
-        let own = own_lane(repo, products_are_built, &servers, &aside.given_up);
+        let beside = scope.spawn(|| aside.lane(servers_are_there, products));
+        let own = own_lane(repo, products_are_built, servers, &aside.given_up);
         let beside = beside.join().unwrap_or_else(|_| Err(Failure::new("The lane aside broke off.")));
         [own, beside]
     });
@@ -38,7 +38,7 @@ pub fn everything(repo: &Repo) -> Result {
 }
 
 /// Ends at once where the products cannot be built; a test that fails hides no other.
-fn own_lane(repo: &Repo, built: Sender<()>, servers: &Receiver<()>, give_up: &AtomicBool) -> Result {
+fn own_lane(repo: &Repo, built: Sender<()>, servers: Receiver<()>, give_up: &AtomicBool) -> Result {
     let started = Instant::now();
     if let Err(failure) = ui::build(repo).and_then(|()| test::build_products(repo, true)) {
         give_up.store(true, Ordering::Relaxed);
@@ -74,7 +74,7 @@ struct Aside<'r> {
 }
 
 impl Aside<'_> {
-    fn lane(&self, servers_are_there: Sender<()>, products: &Receiver<()>) -> Result {
+    fn lane(&self, servers_are_there: Sender<()>, products: Receiver<()>) -> Result {
         let started = Instant::now();
         setup::servers(self.repo)?;
         clock("Python and jars", started);

@@ -6,6 +6,7 @@ mod bundle;
 mod command;
 mod demo;
 mod java;
+mod lanes;
 mod lint;
 mod packages;
 mod python;
