@@ -22,7 +22,7 @@ fn run_in_window(repo: &Repo) -> Result {
         let names: Vec<&str> = lacking.iter().map(|need| need.apt[0]).collect();
         eprintln!("      0. installs by apt-get: {}", names.join(", "));
     }
-    eprintln!("      1. builds the window's content (Rust's WebAssembly target, wasm-bindgen: fetched where missing)");
+    eprintln!("      1. builds the window's content (Rust's WebAssembly target: fetched where missing)");
     eprintln!("      2. builds the desktop app (the first time 10 to 20 minutes)");
     eprintln!("      3. opens it on the sample lakehouse, with everything it writes in {}", folder.display());
     eprintln!("      `cargo xtask demo --headless` shows the same journey in this terminal and needs only Rust.");

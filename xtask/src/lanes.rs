@@ -80,7 +80,7 @@ impl Aside<'_> {
         clock("Python and jars", started);
         let lakehouse = self.part("the foreign lakehouse", vec![python::module(self.repo, "tests.lakehouse.kept")]);
         let _ = servers_are_there.send(());
-        let jobs = self.part("the jobs' tests", test::spark_jobs(self.repo, &[]));
+        let jobs = self.part("the tests of jobs on Spark", test::spark_jobs(self.repo, &[]));
         if products.recv().is_err() {
             return all([lakehouse, jobs]);
         }
@@ -94,7 +94,7 @@ impl Aside<'_> {
     fn part(&self, name: &str, commands: Vec<Command>) -> Result {
         let started = Instant::now();
         let folder = self.repo.state().join("logs");
-        let path = folder.join(format!("{}.txt", name.replace([' ', '/'], "-")));
+        let path = folder.join(format!("{}.txt", name.replace(' ', "-")));
         let failed = |e: io::Error| Failure::new(format!("{}: {e}", path.display()));
         fs::create_dir_all(&folder).map_err(failed)?;
         let log = File::create(&path).map_err(failed)?;

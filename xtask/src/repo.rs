@@ -32,14 +32,6 @@ impl Repo {
         }
     }
 
-    /// Programs built for the set-up; they move with the cache if that is shared.
-    pub fn tools(&self) -> PathBuf {
-        match env::var_os("ICEBRIDGE_CACHE") {
-            Some(chosen) if !chosen.is_empty() => self.cache().join("tools"),
-            _ => self.state().join("tools"),
-        }
-    }
-
     pub fn target(&self) -> PathBuf {
         match env::var_os("CARGO_TARGET_DIR") {
             Some(chosen) if !chosen.is_empty() => self.root.join(chosen),

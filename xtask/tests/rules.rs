@@ -23,6 +23,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox"]),
     ("icebridge-ui", &["icebridge-model"]),
     ("xtask", &[]),
+    ("icebridge-bindgen", &[]),
 ];
 
 /// Besides, for tests alone: what is tested against it and may not be built on it.
@@ -35,7 +36,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("keyring*", &["icebridge-api"]),
     ("yew*", &["icebridge-ui"]),
     ("web-sys", &["icebridge-ui"]),
-    ("wasm-bindgen*", &["icebridge-ui"]),
+    ("wasm-bindgen*", &["icebridge-ui", "icebridge-bindgen"]),
     ("reqwest", &["icebridge-lakehouse", "icebridge-databricks"]),
     ("object_store", &["icebridge-lakehouse"]),
     ("parquet", &["icebridge-lakehouse"]),
