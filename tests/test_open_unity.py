@@ -22,6 +22,7 @@ from pyiceberg.table import Table
 
 from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
+from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect
 from tests.harness.written import orders, plain, reading, rest_client, sqlite_catalog
 
@@ -53,7 +54,7 @@ class Open:
         url = f"{SERVER}/api/2.1/unity-catalog/{path}"
         answer = requests.request(method, url, timeout=SECONDS, **settings)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
+        return None if method == "DELETE" else answer.json()
 
     def listed(self) -> dict[str, dict[str, Any]]:
         """Every table of the catalog as the server itself lists it, by full name."""
@@ -151,7 +152,7 @@ def test_its_tables_are_migrated(unity: Open, icebridge: Icebridge, tmp_path: Pa
     connect(icebridge, "managed", "embedded", tmp_path / "managed", target=True)
     route = Route(icebridge)
     route.run(route.plan()).succeeded()
-    target = SqlCatalog("managed", uri=f"sqlite:///{tmp_path / 'managed' / 'catalog.db'}", warehouse="")
+    target = pyiceberg_catalog(tmp_path / "managed")
     source = rest_client(unity.iceberg, warehouse=unity.name)
     assert sorted(unity.tables) == sorted(".".join(name) for name in target.list_tables("sales"))
     for name in unity.tables:
@@ -163,6 +164,7 @@ def test_what_takes_no_tables_is_no_target(unity: Open, icebridge: Icebridge, tm
     plain(catalog, "sales.one")
     connect(icebridge, "foreign", "sql", f"sqlite:{tmp_path / 'source' / 'catalog.db'}")
     connect(icebridge, "managed", "rest", unity.iceberg, target=True, warehouse=unity.name)
-    route = Route(icebridge)
-    error = icebridge.refuse("preflight", *route.arguments, code="unsupported")
-    assert "managed" in str(error["object"]) and error["hint"]
+    icebridge.run("inventory", "foreign")
+    error = icebridge.refuse("preflight", *Route(icebridge).arguments, code="unsupported")
+    assert error["object"] == "managed" and "/iceberg-rest" in error["hint"]
+    assert icebridge.outcome("catalog", "check", "managed").code == 1
