@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,6 +44,13 @@ def add(icebridge: Icebridge, box: Sandbox, behind: Company, *, authority: bool 
     icebridge.run(*add, *way, stdin=f"{box.token}\n{proxy}\n")
 
 
+def refused(icebridge: Icebridge) -> dict[str, Any]:
+    """Why the workspace cannot be asked."""
+    done = icebridge.outcome("workspace", "check", "here")
+    assert done.code == 1 and done.json["error"]["code"] == "workspace-unreachable", done
+    return dict(done.json["error"])
+
+
 def test_tables_arrive_through_the_proxy(box: Sandbox, behind: Company, icebridge: Icebridge, tmp_path: Path) -> None:
     catalog = sqlite_catalog(tmp_path / "source")
     catalog.create_namespace("shop")
@@ -64,9 +72,9 @@ def test_tables_arrive_through_the_proxy(box: Sandbox, behind: Company, icebridg
 
 def test_who_is_not_let_out_is_told_so(box: Sandbox, behind: Company, icebridge: Icebridge) -> None:
     add(icebridge, box, behind, authority=False)
-    error = icebridge.refuse("workspace", "check", "here", code="workspace-unreachable")
+    error = refused(icebridge)
     assert "certificate" in " ".join([error["message"], *error["causes"], error.get("hint") or ""]).lower()
     assert behind.requests == []
     add(icebridge, box, behind, proxy=f"http://{behind.address}")
-    icebridge.refuse("workspace", "check", "here", code="workspace-unreachable")
+    refused(icebridge)
     assert behind.refused and behind.requests == []

@@ -99,6 +99,7 @@ def company(upstream: tuple[str, int], folder: Path) -> Iterator[Company]:
 
 def between(inner: ssl.SSLSocket, running: Company) -> None:
     """Carry bytes both ways until either side has enough, and note the requests on the way."""
+    host, port = running.upstream
     with closing(socket.create_connection(running.upstream, SECONDS)) as outer:
         while True:
             ready = [inner] if inner.pending() else select.select([inner, outer], [], [], SECONDS)[0]
@@ -109,6 +110,8 @@ def between(inner: ssl.SSLSocket, running: Company) -> None:
                         return
                     if side is inner and b" HTTP/1.1\r\n" in content:
                         running.requests.append(content.split(b" HTTP/1.1\r\n")[0].decode("latin-1"))
+                        # What answers there knows itself by another name.
+                        content = content.replace(f"host: {NAME}".encode(), b"host: %s:%d" % (host.encode(), port), 1)
                     other.sendall(content)
             if not ready:
                 return
