@@ -183,7 +183,10 @@ impl Client {
             Ok(answer) => answer,
             // Never sent: it may be sent again, whatever it is.
             Err(e) if e.is_connect() => {
-                return Tried::Again { failure: Failure::Failed(unreachable(asked, e)), wait: None };
+                let error = unreachable(asked, e);
+                let again = error.retryable;
+                let failure = Failure::Failed(error);
+                return if again { Tried::Again { failure, wait: None } } else { Tried::Over(failure) };
             }
             Err(e) if e.is_builder() => return Tried::Over(Failure::Failed(unreachable(asked, e))),
             Err(e) => return maybe_again(call, unreachable(asked, e)),
