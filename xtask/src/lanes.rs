@@ -55,7 +55,7 @@ fn own_lane(repo: &Repo, built: Sender<()>, servers: Receiver<()>, give_up: &Ato
     clock("Rust's tests", started);
     let started = Instant::now();
     let ignored = files_aside(repo)?.into_iter().map(|path| format!("--ignore={path}"));
-    let python = test::pytest(repo, &iter::once("tests".into()).chain(ignored).collect::<Vec<_>>(), &[]);
+    let python = test::pytest(repo, &iter::once("tests".into()).chain(ignored).collect::<Vec<_>>(), &["--durations=10".into()]);
     clock("Python's tests", started);
     all([rust, python])
 }
@@ -86,7 +86,7 @@ impl Aside<'_> {
         }
         let mut pytest = python::module(self.repo, "pytest");
         // Each pytest looks for its own canary at its end.
-        pytest.args(files_aside(self.repo)?).arg("tests/test_zz_canary.py");
+        pytest.args(files_aside(self.repo)?).args(["tests/test_zz_canary.py", "--durations=10"]);
         all([lakehouse, jobs, self.part("the tests of the window and of clusters", vec![pytest])])
     }
 
