@@ -213,7 +213,8 @@ class Window:
         self.call("POST", f"element/{element}/value", {"text": text or f"{CONTROL}a{RELEASED}{DELETE}"})
 
     def choose(self, testid: str, label: str) -> None:
-        """Choose an option of a select by what it says."""
+        """Choose an option of a select by what it says. The driver does not scroll to one that is half in sight."""
+        self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'});", by(testid))
         for option in self.elements(f"{by(testid)} option"):
             if self.call("GET", f"element/{option}/text").strip() == label:
                 self.call("POST", f"element/{option}/click", {})
