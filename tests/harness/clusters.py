@@ -17,7 +17,8 @@ from tests.harness.route import Job, Route, connect
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 VOLUME = "/Volumes/main/default/icebridge"
-MINUTES = 300.0
+# With all other tests beside it, on two cores.
+MINUTES = 900.0
 SEED = """
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()

@@ -22,8 +22,6 @@ PACKAGES = (
     f"org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:{ICEBERG_VERSION}",
     f"org.xerial:sqlite-jdbc:{SQLITE_VERSION}",
 )
-# Few rows and many statements: a compiler that optimises for hours to come costs more than it brings.
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 CATALOG = "foreign"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,7 +82,7 @@ def start(out: Path) -> SparkSession:
         "spark.driver.memory": "2g",
         "spark.driver.extraClassPath": ":".join(map(str, jars())),
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {SHORT_LIVED}",
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.log.level": "ERROR",
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",

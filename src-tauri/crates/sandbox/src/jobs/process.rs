@@ -224,8 +224,6 @@ fn defaults(world: &World, creator: &Person, cluster: &Value, folder: &Path) -> 
     set("spark.master", "local[2]");
     set("spark.ui.enabled", "false");
     set("spark.ui.showConsoleProgress", "false");
-    // Little data: what starts soon is worth more here than what would be fast in an hour.
-    set("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
     set("spark.driver.host", "127.0.0.1");
     set("spark.driver.bindAddress", "127.0.0.1");
     set("spark.sql.session.timeZone", "UTC");
