@@ -1,7 +1,8 @@
-"""The open-source Unity Catalog server: our inventory reads it, its Iceberg endpoint is a source, and as a target it is refused.
+"""The open-source Unity Catalog server: our inventory reads it, its Iceberg endpoint is a source, and it is no target.
 
-It is on no registry of packages as a server, so these tests are for whoever has one on this machine:
-ICEBRIDGE_OPEN_UNITY=http://127.0.0.1:8080 says where it listens. They make a catalog of their own in it, and take it away.
+As a server it is on no registry of packages, so these tests are for whoever has one on this machine:
+ICEBRIDGE_OPEN_UNITY=http://127.0.0.1:8080 says where it listens. They make a catalog of their own in it, and take it
+away.
 """
 
 from __future__ import annotations

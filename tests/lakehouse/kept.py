@@ -29,7 +29,8 @@ def lakehouse() -> Path:
         if made.returncode:
             # What was made of it says where it failed; without this file it is not taken for whole.
             (folder / "expected.json").unlink(missing_ok=True)
-            raise RuntimeError(f"the foreign lakehouse was not made: `{' '.join(command)}` ended with {made.returncode}")
+            told = " ".join(command)
+            raise RuntimeError(f"the foreign lakehouse was not made: `{told}` ended with {made.returncode}")
     return folder
 
 

@@ -24,6 +24,7 @@ from .process import LOOPBACK
 
 NAME = "workspace.company.example"
 SECONDS = 60
+WANTED = b'Proxy-Authenticate: Basic realm="x"'
 
 
 @dataclass
@@ -69,7 +70,7 @@ def company(upstream: tuple[str, int], folder: Path) -> Iterator[Company]:
             asked, *headers = lines or [""]
             if not running.lets(headers):
                 running.refused.append(asked)
-                self.wfile.write(b'HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+                self.wfile.write(b"HTTP/1.1 407 Who?\r\n" + WANTED + b"\r\nContent-Length: 0\r\n\r\n")
             elif asked != f"CONNECT {NAME}:443 HTTP/1.1":
                 running.refused.append(asked)
                 self.wfile.write(b"HTTP/1.1 403 Unknown\r\nContent-Length: 0\r\n\r\n")

@@ -55,7 +55,8 @@ fn own_lane(repo: &Repo, built: Sender<()>, servers: Receiver<()>, give_up: &Ato
     clock("Rust's tests", started);
     let started = Instant::now();
     let ignored = files_aside(repo)?.into_iter().map(|path| format!("--ignore={path}"));
-    let python = test::pytest(repo, &iter::once("tests".into()).chain(ignored).collect::<Vec<_>>(), &["--durations=10".into()]);
+    let python =
+        test::pytest(repo, &iter::once("tests".into()).chain(ignored).collect::<Vec<_>>(), &["--durations=10".into()]);
     clock("Python's tests", started);
     all([rust, python])
 }
