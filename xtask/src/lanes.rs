@@ -10,7 +10,7 @@
 use crate::command::{line, run_while};
 use crate::repo::Repo;
 use crate::test::{self, clock};
-use crate::{Failure, Result, python, say, setup, ui};
+use crate::{Failure, Result, all, python, say, setup, ui};
 use std::fs::{self, File};
 use std::io;
 use std::iter;
@@ -21,6 +21,7 @@ use std::thread;
 use std::time::Instant;
 
 pub fn everything(repo: &Repo) -> Result {
+    test::announce(None);
     let started = Instant::now();
     setup::system(repo)?;
     clock("what the system must have", started);
@@ -117,10 +118,4 @@ impl Aside<'_> {
             None => Err(Failure::new(format!("`{}` was broken off", line(&command)))),
         }
     }
-}
-
-/// Every failure, so that none hides another.
-pub fn all(done: impl IntoIterator<Item = Result>) -> Result {
-    let failures: Vec<String> = done.into_iter().filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
 }

@@ -55,6 +55,12 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Every failure, so that none hides another.
+pub fn all(done: impl IntoIterator<Item = Result>) -> Result {
+    let failures: Vec<String> = done.into_iter().filter_map(Result::err).map(|failure| failure.to_string()).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
+}
+
 /// Prints a line about what is going on, apart from the output of the tools themselves.
 pub fn say(text: impl fmt::Display) {
     eprintln!("==> {text}");
@@ -78,6 +84,7 @@ fn main() -> ExitCode {
         ["ui"] => ui::build(&repo),
         ["setup"] => setup::window(&repo),
         ["setup", "--tests"] => setup::tests(&repo),
+        ["test"] if passed_on.is_empty() => lanes::everything(&repo),
         ["test"] => test::run_part(&repo, None, &passed_on),
         ["test", "--only", part] => {
             test::Part::parse(part).and_then(|part| test::run_part(&repo, Some(part), &passed_on))

@@ -3,7 +3,7 @@
 
 use crate::command::{cargo, run};
 use crate::repo::Repo;
-use crate::{Failure, Result, lanes, packages, python, say, setup, ui};
+use crate::{Failure, Result, all, packages, python, say, setup, ui};
 use std::fs;
 use std::iter;
 use std::process::Command;
@@ -33,7 +33,6 @@ impl Part {
 pub fn run_part(repo: &Repo, only: Option<Part>, passed_on: &[String]) -> Result {
     announce(only);
     match only {
-        None if passed_on.is_empty() => lanes::everything(repo),
         None => {
             // The arguments are pytest's: the jobs' own tests, of another pytest, would all be deselected by most of them.
             setup::tests(repo)?;
@@ -44,7 +43,7 @@ pub fn run_part(repo: &Repo, only: Option<Part>, passed_on: &[String]) -> Result
         Some(Part::Rust) => cargo_test(repo, ready_for_the_window(repo), passed_on),
         Some(Part::Spark) => {
             setup::servers(repo)?;
-            lanes::all(spark_jobs(repo, passed_on).iter_mut().map(run))
+            all(spark_jobs(repo, passed_on).iter_mut().map(run))
         }
         Some(Part::Python) => {
             setup::servers(repo)?;
@@ -74,7 +73,7 @@ pub fn spark_jobs(repo: &Repo, passed_on: &[String]) -> Vec<Command> {
     vec![newer, older]
 }
 
-fn announce(only: Option<Part>) {
+pub fn announce(only: Option<Part>) {
     say("The tests:");
     if only.is_none_or(|part| part != Part::Rust) {
         eprintln!(

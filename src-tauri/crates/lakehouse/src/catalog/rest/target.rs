@@ -106,7 +106,7 @@ impl RestCatalog {
         if self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/tables", true) {
             return Ok(());
         }
-        Err(Error::new(Code::Unsupported, "this catalog's server lets tables be read, and none be made")
+        Err(Error::new(Code::Unsupported, "this catalog's server can be read from, and takes no new tables")
             .with_hint(
                 "Name an endpoint that takes tables: Unity Catalog's on Databricks ends in /iceberg-rest, the one that ends in \
                  /iceberg is for reading.",
