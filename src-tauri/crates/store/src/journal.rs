@@ -1,6 +1,6 @@
 //! The journal: entries are appended, never changed, and each carries the hash of the one before.
 
-use crate::{Store, failure, from_json, now};
+use crate::{Store, Write, failure, from_json, now};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
@@ -63,46 +63,52 @@ fn has_fraction(value: &Value) -> bool {
     }
 }
 
+/// An entry that stands or falls with what else the transaction writes.
+pub(crate) async fn append_in(write: &mut Write<'_>, job: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
+    if has_fraction(&body) {
+        return Err(Error::internal("a journal entry holds a fraction").about(kind));
+    }
+    let doing = |e| failure::of(e, "append to the journal");
+    let last: Option<(i64, String)> =
+        sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
+            .fetch_optional(&mut *write.transaction)
+            .await
+            .map_err(doing)?;
+    let (sequence, previous_hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
+    let mut entry = Entry {
+        sequence: u64::try_from(sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
+        at: now(),
+        job: job.to_string(),
+        table: table.to_string(),
+        kind: kind.to_string(),
+        body,
+        previous_hash,
+        hash: String::new(),
+    };
+    entry.hash = entry_hash(&entry);
+    sqlx::query(
+        "INSERT INTO journal (sequence, at, job, ident, kind, body, previous_hash, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(sequence + 1)
+    .bind(&entry.at)
+    .bind(&entry.job)
+    .bind(&entry.table)
+    .bind(&entry.kind)
+    .bind(canonical(&entry.body))
+    .bind(&entry.previous_hash)
+    .bind(&entry.hash)
+    .execute(&mut *write.transaction)
+    .await
+    .map_err(doing)?;
+    Ok(entry)
+}
+
 impl Store {
     /// `job` and `table` may be empty: see [`Entry`]. Durable against the death of the process when it returns.
     pub async fn append(&self, job: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
-        if has_fraction(&body) {
-            return Err(Error::internal("a journal entry holds a fraction").about(kind));
-        }
-        let doing = |e| failure::of(e, "append to the journal");
         let mut write = self.write().await?;
-        let last: Option<(i64, String)> =
-            sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
-                .fetch_optional(&mut *write.transaction)
-                .await
-                .map_err(doing)?;
-        let (sequence, previous_hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
-        let mut entry = Entry {
-            sequence: u64::try_from(sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
-            at: now(),
-            job: job.to_string(),
-            table: table.to_string(),
-            kind: kind.to_string(),
-            body,
-            previous_hash,
-            hash: String::new(),
-        };
-        entry.hash = entry_hash(&entry);
-        sqlx::query(
-            "INSERT INTO journal (sequence, at, job, ident, kind, body, previous_hash, hash)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(sequence + 1)
-        .bind(&entry.at)
-        .bind(&entry.job)
-        .bind(&entry.table)
-        .bind(&entry.kind)
-        .bind(canonical(&entry.body))
-        .bind(&entry.previous_hash)
-        .bind(&entry.hash)
-        .execute(&mut *write.transaction)
-        .await
-        .map_err(doing)?;
+        let entry = append_in(&mut write, job, table, kind, body).await?;
         write.commit().await?;
         Ok(entry)
     }

@@ -1,11 +1,17 @@
 //! Validations: all of them are kept, the last one of a table counts.
 
+use crate::journal::append_in;
 use crate::{Store, failure, from_json, to_json};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
+use serde_json::json;
 
 impl Store {
+    /// Together with its entry in the journal, `table.validated`: a death between the two would leave evidence that does not
+    /// agree with itself.
     pub async fn save_validation(&self, job: &str, validation: &Validation) -> Result<()> {
+        let value = serde_json::to_value(validation)
+            .map_err(|e| Error::internal("a record cannot be written as JSON").with_cause(e))?;
         let mut write = self.write().await?;
         sqlx::query("INSERT INTO validations (job, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)")
             .bind(job)
@@ -24,6 +30,8 @@ impl Store {
                     failure::of(e, "save the validation").about(&validation.source)
                 }
             })?;
+        let table = validation.source.to_string();
+        append_in(&mut write, job, &table, "table.validated", json!({ "validation": value })).await?;
         write.commit().await
     }
 

@@ -199,7 +199,13 @@ async fn checkpoints_outcomes_and_validations_come_back() {
     store.save_validation("j", &validation(false)).await.unwrap();
     let last = validation(true);
     store.save_validation("j", &last).await.unwrap();
-    assert_eq!(store.validations("j").await.unwrap(), vec![last]);
+    assert_eq!(store.validations("j").await.unwrap(), vec![last.clone()]);
+    // Its entry in the journal stands or falls with it.
+    let entries = store.entries("j").await.unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!((entries[1].kind.as_str(), entries[1].table.as_str()), ("table.validated", "a.b"));
+    assert_eq!(entries[1].body, json!({ "validation": last }));
+    assert!(store.entries("none").await.unwrap().is_empty());
 }
 
 #[tokio::test]

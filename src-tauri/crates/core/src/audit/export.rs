@@ -10,9 +10,8 @@ use crate::run::entry::SumOfSums;
 use crate::workspace::now;
 use icebridge_model::audit::{AuditBundle, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::journal::{GENESIS, canonical};
-use icebridge_model::plan::Plan;
+use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, FileSum, JobState, TableState};
-use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::JobRecord;
 use serde_json::json;
@@ -80,11 +79,10 @@ async fn write_bundle(workspace: &Workspace, record: &JobRecord, folder: &Path) 
     let (journal_entries, journal_head) = journal.end;
     files.push(journal.sum);
 
-    let validations = workspace.store.validations(&record.job).await?;
     let mut tables = Vec::with_capacity(plan.tables.len());
     for (index, planned) in plan.tables.iter().enumerate() {
         let kept = workspace.store.outcome(&record.job, &planned.source).await?;
-        let evidence = evidence(planned, &story, kept, &validations)?;
+        let evidence = evidence(planned, &story, kept)?;
         let text = pretty(&evidence)?;
         files.push(write(folder, &format!("{TABLES}/{}", file_name(index, planned)), text.as_bytes())?);
         // Checksums are many, and nothing below needs them.
@@ -154,12 +152,9 @@ async fn write_journal(workspace: &Workspace, record: &JobRecord, folder: &Path)
     Ok((story, JournalFile { sum: file.finish().map_err(failed)?, end }))
 }
 
-fn evidence(
-    planned: &icebridge_model::plan::PlannedTable,
-    story: &JobStory,
-    kept: Option<CopyOutcome>,
-    validations: &[Validation],
-) -> Result<TableEvidence> {
+/// All that the journal of the bundle tells of a table, and not the latest of the state: that may have gone on meanwhile, with
+/// a table that is validated once more, say.
+fn evidence(planned: &PlannedTable, story: &JobStory, kept: Option<CopyOutcome>) -> Result<TableEvidence> {
     let told = story.tables.get(&planned.source.to_string()).cloned().unwrap_or_default();
     let outcome = match (told.outcome, &told.checksums) {
         (Some(outcome), None) => Some(outcome),
@@ -177,12 +172,18 @@ fn evidence(
         }
         (None, _) => None,
     };
+    let validation = told.validation.map(serde_json::from_value).transpose().map_err(|e| {
+        Error::new(Code::StateBroken, "the journal has a validation that cannot be understood")
+            .about(&planned.source)
+            .with_cause(e)
+            .with_hint("A newer IceBridge may have made it: export with that one.")
+    })?;
     Ok(TableEvidence {
         planned: planned.clone(),
         state: told.state.unwrap_or(TableState::Queued),
         error: told.error,
         outcome,
-        validation: validations.iter().find(|v| v.source == planned.source).cloned(),
+        validation,
         after: told.after,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::adoption;
 use super::checkpoint::StoreCheckpoint;
-use super::entry::{TABLE_STATE, TABLE_VALIDATED, TableStep, body};
+use super::entry::{TABLE_STATE, TableStep};
 use super::ground::Ground;
 use super::live::LiveJob;
 use super::pin::{self, Strictness};
@@ -18,7 +18,6 @@ use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
-use serde_json::json;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -202,7 +201,7 @@ impl Run {
 
     /// Writes a validation down and lets it decide.
     pub(super) async fn conclude(&self, index: usize, planned: &PlannedTable, validation: Validation) -> Result<()> {
-        record_validation(&self.workspace, &self.live.job, &validation).await?;
+        self.workspace.store.save_validation(&self.live.job, &validation).await?;
         if let Some(table) = self.live.tables.get(index) {
             table.change(|run| run.validation = Some(validation.clone()));
         }
@@ -299,13 +298,6 @@ impl Run {
         self.live.emit_table(&self.workspace, index);
         Ok(())
     }
-}
-
-/// In the table of validations for queries, and in the journal as evidence.
-pub(crate) async fn record_validation(workspace: &Workspace, job: &str, validation: &Validation) -> Result<()> {
-    workspace.store.save_validation(job, validation).await?;
-    let entry = json!({ "validation": body(validation)? });
-    workspace.store.append(job, &validation.source.to_string(), TABLE_VALIDATED, entry).await.map(drop)
 }
 
 struct Unobserved;

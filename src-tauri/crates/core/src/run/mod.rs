@@ -31,6 +31,5 @@ pub use ground::{Ground, Lakehouse};
 pub use live::LiveJobs;
 pub use view::{cancel, list, view};
 
-pub(crate) use journey::record_validation;
 pub(crate) use pin::pinned;
 pub(crate) use view::{find_job, progress_of};

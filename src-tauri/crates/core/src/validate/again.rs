@@ -49,16 +49,26 @@ pub(crate) async fn again_on(
             cluster::as_before(&mut validation, before, told);
             Ok(validation)
         };
-        let error = match compared.await {
+        let (validation, error) = match compared.await {
             Ok(validation) => {
-                run::record_validation(workspace, &record.job, &validation).await?;
-                failure(&validation)
+                let error = failure(&validation);
+                (Some(validation), error)
             }
             Err(error) if cancel.is_cancelled() => return Err(error),
-            Err(error) => Some(error.about(&planned.source).or_usual_hint()),
+            Err(error) => (None, Some(error.about(&planned.source).or_usual_hint())),
         };
-        migrated += usize::from(error.is_none());
-        record_state(workspace, &record.job, planned, progress.state, error).await?;
+        let holds = error.is_none();
+        migrated += usize::from(holds);
+        // In this order, so that a death in between leaves no table migrated whose last validation failed.
+        if !holds {
+            record_state(workspace, &record.job, planned, progress.state, error).await?;
+        }
+        if let Some(validation) = validation {
+            workspace.store.save_validation(&record.job, &validation).await?;
+        }
+        if holds {
+            record_state(workspace, &record.job, planned, progress.state, None).await?;
+        }
     }
     let state = match record.state {
         JobState::Succeeded | JobState::Incomplete if migrated == plan.tables.len() => JobState::Succeeded,
