@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.harness.cli import Icebridge
+from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect
 from tests.harness.sandbox import Sandbox, sandbox
-from tests.harness.written import plain, sqlite_catalog
-from tests.services.company import Company, company
+from tests.harness.written import plain, reading, rest_client, sqlite_catalog
+from tests.services.auth_proxy import auth_proxy
+from tests.services.company import NAME, STORE, Company, company
+from tests.services.object_store import ObjectStore
+from tests.services.rest_catalog import RestCatalog
+from tests.services.vending import Vending
 
 ENDPOINT = "/api/2.1/unity-catalog/iceberg-rest/v1/"
 
@@ -28,9 +32,7 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture
 def behind(box: Sandbox, tmp_path: Path) -> Iterator[Company]:
     """Its only way in."""
-    at = urlsplit(box.url)
-    assert at.hostname and at.port
-    with company((at.hostname, at.port), tmp_path) as running:
+    with company(tmp_path, {NAME: box.url}) as running:
         yield running
 
 
@@ -68,6 +70,27 @@ def test_tables_arrive_through_the_proxy(box: Sandbox, behind: Company, icebridg
     assert any(line.startswith("POST ") and line.endswith("/by_proxy/tables/orders") for line in asked), asked
     assert any("/unity-catalog/" in line and ENDPOINT not in line for line in asked), asked
     assert behind.opened and not behind.refused
+
+
+def test_lent_storage_is_reached_through_the_proxy(
+    box: Sandbox, s3_catalog: RestCatalog, s3_store: ObjectStore, icebridge: Icebridge, tmp_path: Path
+) -> None:
+    written = plain(rest_client(s3_catalog.uri, **s3_store.iceberg_properties()), "by_proxy.orders", rows=20)
+    elsewhere = {**s3_store.iceberg_properties(), "s3.endpoint": f"https://{STORE}"}
+    with auth_proxy(s3_catalog.uri, vending=Vending(elsewhere)) as catalog:
+        catalog.issuer.accept(box.token)
+        upstreams = {NAME: box.url, f"{NAME}{ENDPOINT.removesuffix('/v1/')}": catalog.uri, STORE: s3_store.endpoint}
+        with company(tmp_path, upstreams) as behind:
+            add(icebridge, box, behind)
+            connect(icebridge, "lent", "unity", "here", warehouse="main")
+            connect(icebridge, "managed", "embedded", tmp_path / "managed", target=True)
+            route = Route(icebridge, source="lent")
+            icebridge.run("inventory", "lent", "--only", "by_proxy.*")
+            route.run(route.plan()).succeeded()
+            assert any(line.startswith(f"GET /{s3_store.bucket}/") and ".parquet" in line for line in behind.requests)
+            assert not behind.refused
+    managed = pyiceberg_catalog(tmp_path / "managed").load_table("by_proxy.orders")
+    assert reading(managed) == reading(written)
 
 
 def test_who_is_not_let_out_is_told_so(box: Sandbox, behind: Company, icebridge: Icebridge) -> None:

@@ -64,6 +64,11 @@ class TokenIssuer:
         """A good token without a request, for clients that are handed one."""
         return str(self._issue("mint")["access_token"])
 
+    def accept(self, token: str) -> None:
+        """Take a token that somebody else gave."""
+        with self._lock:
+            self._expiry[token] = time.monotonic() + self.lifetime
+
     def expire_all(self) -> None:
         """Make every token given so far stale at once, instead of sleeping until it is."""
         with self._lock:

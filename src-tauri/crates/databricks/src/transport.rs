@@ -2,7 +2,7 @@
 
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Names the product to the workspace, whose audit log shows it.
@@ -57,27 +57,18 @@ impl Transport {
         })
     }
 
-    pub(crate) fn builder(&self) -> Result<reqwest::ClientBuilder> {
+    /// Certificates, proxy and our name, and no limit of time for a whole answer.
+    pub fn builder(&self) -> Result<reqwest::ClientBuilder> {
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(self.connect)
             // A workspace that sends us elsewhere means a sign-in page. Followed, it would look like a broken answer.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(path) = &self.ca_file {
-            let hint = "Give a file with certificates in PEM form, as your company's administrators hand it out.";
-            let pem = std::fs::read(path).map_err(|e| {
-                Error::invalid("the file of certificates cannot be read")
-                    .about(path.display())
-                    .with_hint(hint)
-                    .with_cause(e)
-            })?;
-            let broken = |why: &str| {
-                Error::invalid(format!("the file of certificates {why}")).about(path.display()).with_hint(hint)
-            };
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|e| broken("cannot be understood").with_cause(e))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem(path)?)
+                .map_err(|e| broken(path, "cannot be understood").with_cause(e))?;
             if certificates.is_empty() {
-                return Err(broken("holds no certificate"));
+                return Err(broken(path, "holds no certificate"));
             }
             builder = builder.tls_certs_merge(certificates);
         }
@@ -92,6 +83,21 @@ impl Transport {
             })?),
         })
     }
+
+    /// The certificates that are trusted besides those of the system, in PEM form.
+    pub fn certificates(&self) -> Result<Option<Vec<u8>>> {
+        self.ca_file.as_deref().map(pem).transpose()
+    }
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| broken(path, "cannot be read").with_cause(e))
+}
+
+fn broken(path: &Path, why: &str) -> Error {
+    Error::invalid(format!("the file of certificates {why}"))
+        .about(path.display())
+        .with_hint("Give a file with certificates in PEM form, as your company's administrators hand it out.")
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod run;
 pub mod schema;
 pub mod secret;
 pub mod validation;
+pub mod way_out;
 
 pub use error::{Code, Error, Result};
 pub use ident::TableIdent;

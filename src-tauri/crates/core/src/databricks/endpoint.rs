@@ -3,8 +3,9 @@
 use super::connect::client;
 use crate::Workspace;
 use async_trait::async_trait;
-use icebridge_databricks::Client;
+use icebridge_databricks::{Client, Proxy};
 use icebridge_lakehouse::catalog::{Bearer, WayOut};
+use icebridge_lakehouse::storage::Network;
 use icebridge_model::Result;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
@@ -27,7 +28,12 @@ impl Bearer for SignedIn {
     }
 
     fn way_out(&self) -> Result<WayOut> {
-        self.0.way_out()
+        let transport = self.0.transport();
+        let proxy = match &transport.proxy {
+            Proxy::At(address) => Some(address.clone()),
+            Proxy::Environment | Proxy::Direct => None,
+        };
+        Ok(WayOut { http: transport.builder()?, storage: Network::new(transport.certificates()?.as_deref(), proxy)? })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the refusals of a workspace mean.
 
+use icebridge_model::way_out::Lacking;
 use icebridge_model::{Code, Error};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -208,22 +209,23 @@ impl Failure {
 
 /// Not to be tried again if somebody has to change a setting first.
 pub(crate) fn unreachable(asked: &str, cause: reqwest::Error) -> Error {
-    // The libraries below have no common type for it.
-    let says = |words: &str| {
-        let causes = std::iter::successors(Some(&cause as &dyn std::error::Error), |error| error.source());
-        causes.into_iter().any(|error| error.to_string().to_ascii_lowercase().contains(words))
-    };
-    let (message, hint, passing) = if says("invalid peer certificate") {
-        let hint = "If your company opens TLS connections with an authority of its own, give its certificates: --ca-file, or the \
-                    field of the workspace.";
-        ("the certificate that came is not trusted here", hint, false)
-    } else if says("proxy auth") {
-        let hint = "Give the proxy's address with user:password@ before its name, as the workspace's secret `proxy`.";
-        ("the proxy asks for a name and a password", hint, false)
-    } else {
-        let hint = "Check the address, the network, the proxy, and whether your company uses certificates of its own.";
-        let late = "the workspace did not answer in time";
-        (if cause.is_timeout() { late } else { "the workspace cannot be reached" }, hint, true)
+    let (message, hint, passing) = match Lacking::of(&cause) {
+        Some(lacking @ Lacking::Authority) => {
+            let hint = "If your company opens TLS connections with an authority of its own, give its certificates: --ca-file, \
+                        or the field of the workspace.";
+            (lacking.message(), hint, false)
+        }
+        Some(lacking @ Lacking::ProxyPassword) => {
+            let hint =
+                "Give the proxy's address with user:password@ before its name, as the workspace's secret `proxy`.";
+            (lacking.message(), hint, false)
+        }
+        None => {
+            let hint =
+                "Check the address, the network, the proxy, and whether your company uses certificates of its own.";
+            let late = "the workspace did not answer in time";
+            (if cause.is_timeout() { late } else { "the workspace cannot be reached" }, hint, true)
+        }
     };
     // The address may carry a query; it is in the object already, without.
     let error =

@@ -108,9 +108,9 @@ impl Client {
         &self.inner.auth
     }
 
-    /// For others that ask the same workspace: its certificates, its proxy and our name, and no limit of time.
-    pub fn way_out(&self) -> Result<reqwest::ClientBuilder> {
-        self.inner.transport.builder()
+    /// The way out to the workspace: others that ask it, or its storage, go the same.
+    pub fn transport(&self) -> &Transport {
+        &self.inner.transport
     }
 
     /// What the limiters of this client's host, and of others that share them, leave.

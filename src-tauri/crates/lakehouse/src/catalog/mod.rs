@@ -7,7 +7,7 @@ mod places;
 mod rest;
 mod sql;
 
-use crate::storage::Storage;
+use crate::storage::{Network, Storage};
 use crate::table::Table;
 use async_trait::async_trait;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, SECRET_KEYS};
@@ -20,8 +20,14 @@ use std::sync::Arc;
 
 pub type Secrets = BTreeMap<String, Secret>;
 
-/// A client about to be made: certificates, proxy and the name that we go by are said, limits of time are not.
-pub type WayOut = reqwest::ClientBuilder;
+/// By which certificates and proxy to get out.
+#[derive(Debug)]
+pub struct WayOut {
+    /// A client about to be made: the name that we go by is said too, limits of time are not.
+    pub http: reqwest::ClientBuilder,
+    /// To the files that the catalog names.
+    pub storage: Network,
+}
 
 /// A sign-in that somebody else looks after, such as a workspace's: it gives a token for each request.
 #[async_trait]
@@ -29,7 +35,7 @@ pub trait Bearer: Debug + Send + Sync {
     async fn token(&self) -> Result<Secret>;
     /// Told that the catalog refused `stale`. True if there is another one to try.
     async fn renew(&self, stale: &Secret) -> Result<bool>;
-    /// With the certificates and the proxy by which whoever is signed in gets out.
+    /// As whoever is signed in gets out.
     fn way_out(&self) -> Result<WayOut>;
 }
 

@@ -8,6 +8,7 @@ mod copy;
 mod errors;
 mod local;
 mod location;
+mod network;
 pub mod parquet;
 mod s3;
 mod writer;
@@ -15,6 +16,7 @@ mod writer;
 pub use claim::Claim;
 pub use copy::{Copied, OnBytes};
 pub use location::Location;
+pub use network::Network;
 pub use parquet::ObjectReader;
 pub use s3::{S3KeySource, S3Keys};
 pub use writer::Writer;
@@ -66,8 +68,7 @@ enum Opened {
 impl Storage {
     /// `properties` and `secrets` by PyIceberg's names (`s3.endpoint`, `s3.access-key-id` …).
     pub fn new(properties: &BTreeMap<String, String>, secrets: &BTreeMap<String, Secret>) -> Result<Self> {
-        let s3 = s3::Account::new(properties, secrets, None)?;
-        Ok(Self { scopes: Arc::new([Scope { prefix: String::new(), s3 }]) })
+        Self::scoped(&Network::default(), properties, secrets, Vec::new())
     }
 
     /// Local files, and S3 by the environment's own credentials.
@@ -75,25 +76,21 @@ impl Storage {
         Self::new(&BTreeMap::new(), &BTreeMap::new())
     }
 
-    /// As [`Storage::new`], with keys asked for again before they expire.
-    pub fn with_key_source(properties: &BTreeMap<String, String>, keys: Arc<dyn S3KeySource>) -> Result<Self> {
-        let s3 = s3::Account::new(properties, &BTreeMap::new(), Some(keys))?;
-        Ok(Self { scopes: Arc::new([Scope { prefix: String::new(), s3 }]) })
-    }
-
-    /// This storage, except that paths below a prefix use the storage given for it; the longest prefix wins.
+    /// As [`Storage::new`], except that paths below a prefix use what is given for it, with keys asked for again before they
+    /// expire; the longest prefix wins.
     pub fn scoped(
+        network: &Network,
         properties: &BTreeMap<String, String>,
         secrets: &BTreeMap<String, Secret>,
         vended: Vec<(String, BTreeMap<String, String>, Arc<dyn S3KeySource>)>,
     ) -> Result<Self> {
         let mut scopes = Vec::with_capacity(vended.len() + 1);
         for (prefix, properties, keys) in vended {
-            scopes.push(Scope { prefix, s3: s3::Account::new(&properties, &BTreeMap::new(), Some(keys))? });
+            scopes.push(Scope { prefix, s3: s3::Account::new(network, &properties, &BTreeMap::new(), Some(keys))? });
         }
         scopes.sort_by_key(|s| std::cmp::Reverse(s.prefix.len()));
         if scopes.last().is_none_or(|s| !s.prefix.is_empty()) {
-            scopes.push(Scope { prefix: String::new(), s3: s3::Account::new(properties, secrets, None)? });
+            scopes.push(Scope { prefix: String::new(), s3: s3::Account::new(network, properties, secrets, None)? });
         }
         Ok(Self { scopes: scopes.into() })
     }

@@ -1,7 +1,7 @@
 //! S3 and what speaks its language.
 
 use super::errors::from_s3;
-use super::{Child, Entry};
+use super::{Child, Entry, Network};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -42,6 +42,7 @@ pub(super) struct Account {
     path_style: Option<bool>,
     anonymous: bool,
     keys: Keys,
+    network: Network,
     /// Opened once each: a bucket's client holds its connections.
     buckets: Mutex<HashMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
 }
@@ -64,6 +65,7 @@ impl fmt::Debug for Account {
 
 impl Account {
     pub(super) fn new(
+        network: &Network,
         properties: &BTreeMap<String, String>,
         secrets: &BTreeMap<String, Secret>,
         source: Option<Arc<dyn S3KeySource>>,
@@ -97,6 +99,7 @@ impl Account {
             path_style: flag("s3.path-style-access").or_else(|| flag("s3.force-virtual-addressing").map(|v| !v)),
             anonymous: flag("s3.anonymous").unwrap_or(false),
             keys,
+            network: network.clone(),
             buckets: Mutex::default(),
         })
     }
@@ -123,11 +126,12 @@ impl Account {
             Keys::Lent(lent) => AmazonS3Builder::new().with_credentials(lent.clone()),
         };
         // No limit on a whole request, which may be a large body on a slow line; one on silence.
-        let client = ClientOptions::new()
+        let usual = ClientOptions::new()
             .with_allow_http(true)
             .with_connect_timeout(Duration::from_secs(10))
             .with_timeout_disabled()
             .with_read_timeout(Duration::from_secs(120));
+        let client = self.network.of(usual);
         let region = match &self.region {
             Some(region) => region.clone(),
             None => self.find_region(name, &client).await,

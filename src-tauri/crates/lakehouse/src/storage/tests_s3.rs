@@ -1,7 +1,7 @@
 //! S3 over a bucket in memory.
 
 use super::loopback::{Asked, Reply, Server};
-use super::{Child, OnBytes, Storage};
+use super::{Child, Network, OnBytes, Storage};
 use futures::TryStreamExt;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error};
@@ -266,4 +266,27 @@ async fn copies_go_every_way() {
     }
     let refused = storage.server_copy_from(&storage, "s3://lake/up", "s3://lake/c").await.unwrap();
     assert!(!refused, "without the right to read the source, the bytes are copied instead");
+}
+
+/// A store that only the proxy knows the way to.
+fn behind(proxy: &Server) -> Storage {
+    let properties = [("s3.endpoint", "http://store.company.example"), ("s3.region", "eu-central-1")];
+    let properties = properties.map(|(k, v)| (k.to_string(), v.to_string())).into();
+    let keys = [("s3.access-key-id", "id"), ("s3.secret-access-key", "topsecret")];
+    let keys = keys.map(|(k, v)| (k.to_string(), Secret::new(v))).into();
+    let network = Network::new(None, Some(Secret::new(proxy.uri.as_str()))).unwrap();
+    Storage::scoped(&network, &properties, &keys, Vec::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_named_proxy_is_the_way_out() {
+    let proxy = Server::start(|_| Reply::Bytes(200, meta(), b"hello".to_vec())).await;
+    assert_eq!(behind(&proxy).read("s3://lake/f").await.unwrap(), "hello");
+    assert_eq!(proxy.count("GET", "http://store.company.example/lake/f"), 1);
+}
+
+#[test]
+fn what_is_no_certificate_is_refused() {
+    let broken = b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n";
+    assert_eq!(Network::new(Some(broken), None).unwrap_err().code, Code::InvalidInput);
 }

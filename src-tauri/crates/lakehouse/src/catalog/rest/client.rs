@@ -2,8 +2,10 @@
 
 use super::auth::Auth;
 use super::failures::{Failure, Refusal, no_catalog, unreachable};
-use crate::catalog::{Bearer, Secrets};
+use crate::catalog::{Bearer, Secrets, WayOut};
+use crate::storage::Network;
 use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::way_out::Lacking;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -17,6 +19,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
+    pub(super) network: Network,
     /// Without a slash at its end and without `/v1`.
     base: String,
     /// With a slash at its end, unless it is empty.
@@ -92,9 +95,13 @@ impl Client {
         }
         let way_out = match &bearer {
             Some(bearer) => bearer.way_out()?,
-            None => reqwest::Client::builder().user_agent(concat!("IceBridge/", env!("CARGO_PKG_VERSION"))),
+            None => WayOut {
+                http: reqwest::Client::builder().user_agent(concat!("IceBridge/", env!("CARGO_PKG_VERSION"))),
+                storage: Network::default(),
+            },
         };
         let http = way_out
+            .http
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
             .redirect(reqwest::redirect::Policy::limited(3))
@@ -104,6 +111,7 @@ impl Client {
             auth: Auth::new(&base, &spec.properties, secrets, bearer, pace)?,
             headers: headers(&spec.properties)?,
             http,
+            network: way_out.storage,
             base,
             prefix: String::new(),
             separator: "%1F".into(),
@@ -269,9 +277,10 @@ impl Client {
     }
 }
 
-/// Waiting in silence once is enough; what is refused at once may be a server that is just being restarted.
+/// Waiting in silence once is enough, as is asking where a setting is missing; what is refused at once may be a server that is
+/// just being restarted.
 pub(super) fn attempts_to_open(failure: &reqwest::Error) -> u32 {
-    if failure.is_timeout() { 1 } else { OPENING_ATTEMPTS }
+    if failure.is_timeout() || Lacking::of(failure).is_some() { 1 } else { OPENING_ATTEMPTS }
 }
 
 /// `header.X` properties.

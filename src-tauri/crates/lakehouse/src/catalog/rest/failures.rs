@@ -1,5 +1,6 @@
 //! What a REST catalog's refusals mean.
 
+use icebridge_model::way_out::Lacking;
 use icebridge_model::{Code, Error};
 use serde::Deserialize;
 
@@ -128,15 +129,20 @@ impl From<Failure> for Error {
     }
 }
 
+/// Not to be tried again if somebody has to change a setting first.
 pub(super) fn unreachable(address: &str, cause: reqwest::Error) -> Error {
-    let message =
-        if cause.is_timeout() { "the catalog did not answer in time" } else { "the catalog cannot be reached" };
-    Error::new(Code::CatalogUnreachable, message)
-        .about(address)
-        .with_hint("Check the address, the network, the proxy settings and that the catalog runs.")
-        // The address may carry a query; it is in the object already.
-        .with_cause(cause.without_url())
-        .retryable()
+    let (message, hint, passing) = match Lacking::of(&cause) {
+        Some(lacking) => (lacking.message(), lacking.hint(), false),
+        None => {
+            let late = "the catalog did not answer in time";
+            let hint = "Check the address, the network, the proxy settings and that the catalog runs.";
+            (if cause.is_timeout() { late } else { "the catalog cannot be reached" }, hint, true)
+        }
+    };
+    // The address may carry a query; it is in the object already.
+    let error =
+        Error::new(Code::CatalogUnreachable, message).about(address).with_hint(hint).with_cause(cause.without_url());
+    if passing { error.retryable() } else { error }
 }
 
 pub(super) fn no_catalog(address: &str, cause: serde_json::Error) -> Error {

@@ -106,7 +106,7 @@ impl RestCatalog {
         pace: Pace,
     ) -> Result<Self> {
         let client = Arc::new(Client::connect(spec, secrets, bearer, pace).await?);
-        let shared = Storage::new(&client.properties, secrets)?;
+        let shared = Storage::scoped(&client.network, &client.properties, secrets, Vec::new())?;
         let vending =
             Vending { client: client.clone(), said: spec.properties.clone(), secrets: secrets.clone(), shared };
         Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default(), staged_places: Mutex::default() })

@@ -67,6 +67,7 @@ impl Vending {
     }
 
     pub(super) fn storage(&self, loaded: &Loaded, origin: &Origin) -> Result<Storage> {
+        let network = &self.client.network;
         let config = loaded.config.as_ref().map(strings).unwrap_or_default();
         let mut properties = self.client.properties.clone();
         properties.extend(config.clone());
@@ -94,11 +95,11 @@ impl Vending {
                 scopes.push((String::new(), properties.clone(), source("", keys)));
             }
             if !scopes.is_empty() {
-                return Storage::scoped(&without_keys(&properties), &self.secrets, scopes);
+                return Storage::scoped(network, &without_keys(&properties), &self.secrets, scopes);
             }
         }
         if config.keys().any(|key| key.starts_with("s3.") || key == "client.region") {
-            return Storage::new(&without_keys(&properties), &self.secrets);
+            return Storage::scoped(network, &without_keys(&properties), &self.secrets, Vec::new());
         }
         Ok(self.shared.clone())
     }
