@@ -154,7 +154,7 @@ fn Tables(props: &JobProps) -> Html {
         Column::new("source", "Source table", name_width).growing(1),
         Column::new("target", "Target table", name_width).growing(1),
         Column::new("mode", "Mode", 104).yielding(2),
-        Column::new("progress", "Progress", 120).growing(1),
+        Column::new("progress", "Progress", 142),
         Column::new("bytes", "Size", 96).numeric().yielding(3),
         Column::new("rows", "Rows", if clusters { 170 } else { 110 }).numeric().yielding(4),
         Column::new("proof", "Proof", 116).yielding(1),
