@@ -335,7 +335,7 @@ def test_the_window_opens_where_it_was_closed(webkit: Driver, travelled: Travell
         app.click("nav-plan")
         app.says("plan-tables", rf"^{len(MOVED)}$")
         app.choose("theme", "Light")
-        wait_until_saved(travelled.state, '"plan"')
+        wait_until_saved(travelled.state, '"light"')
     with window(webkit, travelled.state, "reopened-2") as app:
         app.wait("the page of last time", lambda: app.attribute("nav-plan", "aria-current"))
         assert app.script("return document.documentElement.dataset.theme;") == "light"

@@ -205,12 +205,13 @@ class Window:
         self.wait(f"“{testid}” to take a click", clicked)
 
     def type(self, testid: str, text: str) -> None:
-        """Replace what a field holds by typing."""
-        element = self.find(testid)
-        # The driver's own way to empty a field tells the page nothing of it.
-        if text:
-            self.call("POST", f"element/{element}/clear", {})
-        self.call("POST", f"element/{element}/value", {"text": text or f"{CONTROL}a{RELEASED}{DELETE}"})
+        """Replace what a field holds by typing, as a person does.
+
+        The driver's own way to empty a field tells the page nothing of it, and the next drawing fills the field again.
+        """
+        for keys in (f"{CONTROL}a{RELEASED}{DELETE}", text):
+            if keys:
+                self.call("POST", f"element/{self.find(testid)}/value", {"text": keys})
 
     def choose(self, testid: str, label: str) -> None:
         """Choose an option of a select by what it says. The driver does not scroll to one that is half in sight."""
