@@ -50,9 +50,9 @@ class Ran:
 class Jobs:
     """Starts jobs on inputs: in this process, or as a script in its own."""
 
-    def __init__(self, folder: Path, defaults: Path) -> None:
+    def __init__(self, folder: Path, submit_arguments: str) -> None:
         self.folder = folder
-        self.defaults = defaults
+        self.submit_arguments = submit_arguments
         self.result_path = folder / "volume" / "result.json"
         self.started: list[subprocess.Popen[str]] = []
 
@@ -76,7 +76,7 @@ class Jobs:
         process = subprocess.Popen(
             [sys.executable, str(SPARK / f"{script}.py"), *arguments],
             cwd=self.folder,
-            env={**os.environ, "SPARK_CONF_DIR": str(self.defaults), **environment},
+            env={**os.environ, "PYSPARK_SUBMIT_ARGS": self.submit_arguments, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -121,9 +121,7 @@ def spark(warehouse: Path) -> Iterator[SparkSession]:
 @pytest.fixture
 def jobs(tmp_path: Path, warehouse: Path) -> Iterator[Jobs]:
     """Jobs with a result file of their own; no process outlives its test."""
-    defaults = tmp_path / "conf"
-    local_spark.write_defaults(defaults, warehouse)
-    made = Jobs(tmp_path, defaults)
+    made = Jobs(tmp_path, local_spark.submit_arguments(tmp_path, warehouse))
     yield made
     for process in made.started:
         if process.poll() is None:

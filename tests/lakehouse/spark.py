@@ -89,6 +89,9 @@ def start(out: Path) -> SparkSession:
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
+        # For tables this small, compiling a query takes longer than interpreting it.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.warehouse.dir": str(out / "spark-warehouse"),
         name: "org.apache.iceberg.spark.SparkCatalog",
         f"{name}.type": "jdbc",

@@ -3,7 +3,8 @@
 use crate::command::{command, output, run, succeeds};
 use crate::packages::install;
 use crate::repo::Repo;
-use crate::{Failure, Result, say, stamp};
+use crate::{Failure, Result, java, say, stamp};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -89,13 +90,15 @@ pub fn module(repo: &Repo, name: &str) -> Command {
     TESTS.module(repo, name)
 }
 
-/// What tests in any language are told: where the products are, and the Python that can start their servers.
-pub fn variables(repo: &Repo) -> [(&'static str, PathBuf); 4] {
+/// What tests in any language are told: where the products are, the Python that can start their servers, and how Spark starts
+/// fast.
+pub fn variables(repo: &Repo) -> [(&'static str, OsString); 5] {
     [
-        ("ICEBRIDGE_BIN", repo.built("debug", "icebridge")),
-        ("ICEBRIDGE_DESKTOP", repo.built("debug", "icebridge-desktop")),
-        ("ICEBRIDGE_CACHE", repo.cache()),
-        ("ICEBRIDGE_PYTHON", TESTS.program(repo, "python")),
+        ("ICEBRIDGE_BIN", repo.built("debug", "icebridge").into()),
+        ("ICEBRIDGE_DESKTOP", repo.built("debug", "icebridge-desktop").into()),
+        ("ICEBRIDGE_CACHE", repo.cache().into()),
+        ("ICEBRIDGE_PYTHON", TESTS.program(repo, "python").into()),
+        ("SPARK_SUBMIT_OPTS", java::options(repo).into()),
     ]
 }
 

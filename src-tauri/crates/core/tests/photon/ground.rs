@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 /// Behaves as the comment of its first table says, and writes results as docs/spark-jobs.md describes them.
 const SCRIPT: &str = r#"
-import helper, json, os, shutil, sys, time
+import helper, json, os, shlex, shutil, sys, time
 
 value = json.load(open(sys.argv[1]))
 how = value["tables"][0]["target"].get("comment", "")
@@ -41,7 +41,8 @@ if how == "boom":
     print("the last words of the driver")
     raise RuntimeError("no such luck")
 if how == "conf":
-    shutil.copyfile(os.environ["SPARK_CONF_DIR"] + "/spark-defaults.conf", "/Volumes/main/default/icebridge/conf.txt")
+    properties = shlex.split(os.environ["PYSPARK_SUBMIT_ARGS"])[1]
+    shutil.copyfile(properties, "/Volumes/main/default/icebridge/conf.txt")
 write(False, [entry(table, "running", 5) for table in tables])
 if how == "half":
     pass
