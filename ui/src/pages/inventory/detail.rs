@@ -21,16 +21,17 @@ pub fn TableDetail(props: &TableDetailProps) -> Html {
         format::count(files.equality_delete_files),
         format::count(files.deletion_vectors),
     );
-    let formats =
-        files.formats.iter().map(|(name, count)| format!("{} {}", format::count(*count), name)).collect::<Vec<_>>();
+    let of_format = |(name, count): (&String, &u64)| format!("{} {}", format::count(*count), name.to_lowercase());
+    let formats: Vec<String> = files.formats.iter().map(of_format).collect();
     html! {
         <>
             <dl class="facts">
                 { fact("Format", format!("version {}", facts.format_version)) }
                 { fact("Pinned to snapshot", snapshot) }
                 { fact("Rows before deletes", format::count(files.data_records)) }
-                { fact("Data files", format!("{} · {} {}", format::count(files.data_files), format::bytes(files.data_bytes), formats.join(", "))) }
+                { fact("Data files", format!("{} · {}", format::count(files.data_files), format::bytes(files.data_bytes))) }
                 { fact("Delete files", deletes) }
+                { fact("Formats of both", formats.join(", ")) }
                 { fact("With all history", format!("{} files · {}", format::count(files.history_files), format::bytes(files.history_bytes))) }
                 { fact("Snapshots", format::count(facts.snapshot_count as u64)) }
                 { fact("Updated", format::epoch_ms(facts.last_updated_ms)) }
