@@ -200,6 +200,7 @@ def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None
     with workspaces(desk, state, "sandbox-ended") as app:
         app.resize(*SIZES[0])
         app.find("sandbox-ended-sandbox")
+        app.gone("workspace-not-signed-in")
         shots(app, "workspaces", "workspaces-sandbox-ended")
         app.click("restart-sandbox")
         sign_in(app, desk, "sandbox", "pilot@sandbox.example")

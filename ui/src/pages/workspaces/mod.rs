@@ -14,6 +14,7 @@ use crate::hooks::use_session;
 use crate::pages::{act, no_keychain};
 use crate::state::prefs::WorkspaceTab;
 use crate::state::{Action, Page, Work};
+use crate::view::workspaces as words;
 use form::WorkspaceForm;
 use gate::GatePanel;
 use icebridge_model::databricks::WorkspaceSpec;
@@ -107,6 +108,11 @@ fn InSight() -> Html {
         return html! {};
     }
     if !session.workspaces.is_signed_in(&name) {
+        let all = &session.workspaces;
+        let spec = all.specs.iter().flat_map(|specs| specs.iter()).find(|spec| spec.name == name);
+        if spec.is_some_and(|spec| words::is_ended_sandbox(spec, all.sandbox.as_deref())) {
+            return html! {};
+        }
         let text = if session.is_busy(&Work::CheckWorkspace(name.clone())) {
             "Asking the workspace who you are…"
         } else {
