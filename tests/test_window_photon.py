@@ -122,7 +122,7 @@ def plan(app: Window) -> None:
 def run(app: Window) -> None:
     """Seen while the cluster works, and at its end."""
     app.says("run-state", "running", 60)
-    app.click("row-shop.orders")
+    app.pick("row-shop.orders")
     app.says("run-cluster", "running", clusters.MINUTES)
     app.find("run-page-address")
     shots(app, "run", "photon-run")

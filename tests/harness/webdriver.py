@@ -204,6 +204,15 @@ class Window:
 
         self.wait(f"“{testid}” to take a click", clicked)
 
+    def pick(self, testid: str) -> None:
+        """Click a row until it is the chosen one: while a run works, rows change places under the mouse."""
+
+        def chosen() -> bool:
+            self.click(testid)
+            return self.attribute(testid, "aria-selected") == "true"
+
+        self.wait(f"“{testid}” to be chosen", chosen)
+
     def type(self, testid: str, text: str) -> None:
         """Replace what a field holds by typing, as a person does.
 
