@@ -81,7 +81,7 @@ pub fn announce(only: Option<Part>) {
         );
         eprintln!("      fetch Python packages into .icebridge and jars into the cache folder: about 1.3 GB, once");
     }
-    eprintln!("      take about an hour from clean on two cores, and about 35 minutes once everything is compiled");
+    eprintln!("      take about 50 minutes from clean on two cores, and about 30 minutes once everything is compiled");
 }
 
 fn ready_for_the_window(repo: &Repo) -> bool {

@@ -148,13 +148,13 @@ fn Tables(props: &JobProps) -> Html {
     };
     let clusters = clusters::has_clusters(&job);
     // Beside the detail there must be room for the clusters, too.
-    let name_width = if clusters { 124 } else { 150 };
+    let (name_width, progress_width) = if clusters { (124, 120) } else { (150, 142) };
     let mut columns = vec![
         Column::new("state", "State", 120),
         Column::new("source", "Source table", name_width).growing(1),
         Column::new("target", "Target table", name_width).growing(1),
         Column::new("mode", "Mode", 104).yielding(2),
-        Column::new("progress", "Progress", 142),
+        Column::new("progress", "Progress", progress_width),
         Column::new("bytes", "Size", 96).numeric().yielding(3),
         Column::new("rows", "Rows", if clusters { 170 } else { 110 }).numeric().yielding(4),
         Column::new("proof", "Proof", 116).yielding(1),
