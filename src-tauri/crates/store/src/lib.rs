@@ -25,6 +25,7 @@ pub use clock::now;
 pub use jobs::JobRecord;
 pub use lock::StateLock;
 pub use unity::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};
+pub use validations::TABLE_VALIDATED;
 
 use icebridge_model::{Error, Result};
 use serde::Serialize;

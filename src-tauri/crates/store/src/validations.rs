@@ -6,8 +6,11 @@ use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use serde_json::json;
 
+/// The kind of a validation's entry in the journal.
+pub const TABLE_VALIDATED: &str = "table.validated";
+
 impl Store {
-    /// Together with its entry in the journal, `table.validated`: a death between the two would leave evidence that does not
+    /// Together with its entry in the journal: a death between the two would leave evidence that does not
     /// agree with itself.
     pub async fn save_validation(&self, job: &str, validation: &Validation) -> Result<()> {
         let value = serde_json::to_value(validation)
@@ -31,7 +34,7 @@ impl Store {
                 }
             })?;
         let table = validation.source.to_string();
-        append_in(&mut write, job, &table, "table.validated", json!({ "validation": value })).await?;
+        append_in(&mut write, job, &table, TABLE_VALIDATED, json!({ "validation": value })).await?;
         write.commit().await
     }
 

@@ -15,8 +15,8 @@ pub const JOB_ENDED: &str = "job.ended";
 pub const TABLE_STATE: &str = "table.state";
 /// Its body is an `AfterReport`: what followed the migration in Unity Catalog.
 pub const TABLE_AFTER: &str = "table.after";
-/// The store appends it with the validation itself.
-pub const TABLE_VALIDATED: &str = "table.validated";
+// Appended by the store, with the validation itself.
+pub use icebridge_store::TABLE_VALIDATED;
 
 /// Body of `job.started` and `job.resumed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -152,11 +152,15 @@ async fn bucket() -> (Shared, Storage) {
     let shared = Shared::default();
     let bucket = shared.clone();
     let server = Server::start(move |asked| bucket.lock().unwrap().answer(asked)).await;
-    let properties = [("s3.endpoint", server.uri.as_str()), ("s3.region", "eu-central-1")];
+    (shared, storage_at(&server.uri, &Network::default()))
+}
+
+fn storage_at(endpoint: &str, network: &Network) -> Storage {
+    let properties = [("s3.endpoint", endpoint), ("s3.region", "eu-central-1")];
     let properties = properties.map(|(k, v)| (k.to_string(), v.to_string())).into();
     let keys = [("s3.access-key-id", "id"), ("s3.secret-access-key", "topsecret")];
     let keys = keys.map(|(k, v)| (k.to_string(), Secret::new(v))).into();
-    (shared, Storage::new(&properties, &keys).unwrap())
+    Storage::scoped(network, &properties, &keys, Vec::new()).unwrap()
 }
 
 #[tokio::test]
@@ -268,20 +272,13 @@ async fn copies_go_every_way() {
     assert!(!refused, "without the right to read the source, the bytes are copied instead");
 }
 
-/// A store that only the proxy knows the way to.
-fn behind(proxy: &Server) -> Storage {
-    let properties = [("s3.endpoint", "http://store.company.example"), ("s3.region", "eu-central-1")];
-    let properties = properties.map(|(k, v)| (k.to_string(), v.to_string())).into();
-    let keys = [("s3.access-key-id", "id"), ("s3.secret-access-key", "topsecret")];
-    let keys = keys.map(|(k, v)| (k.to_string(), Secret::new(v))).into();
-    let network = Network::new(None, Some(Secret::new(proxy.uri.as_str()))).unwrap();
-    Storage::scoped(&network, &properties, &keys, Vec::new()).unwrap()
-}
-
 #[tokio::test]
 async fn a_named_proxy_is_the_way_out() {
     let proxy = Server::start(|_| Reply::Bytes(200, meta(), b"hello".to_vec())).await;
-    assert_eq!(behind(&proxy).read("s3://lake/f").await.unwrap(), "hello");
+    let network = Network::new(None, Some(Secret::new(proxy.uri.as_str()))).unwrap();
+    // A store that only the proxy knows the way to.
+    let storage = storage_at("http://store.company.example", &network);
+    assert_eq!(storage.read("s3://lake/f").await.unwrap(), "hello");
     assert_eq!(proxy.count("GET", "http://store.company.example/lake/f"), 1);
 }
 
