@@ -57,6 +57,9 @@ pub struct GridProps {
     pub selected: Option<usize>,
     #[prop_or_default]
     pub on_select: Callback<usize>,
+    /// Told that the mouse moves over the rows.
+    #[prop_or_default]
+    pub on_reach: Option<Callback<()>>,
     #[prop_or_default]
     pub sort: Option<Sort>,
     #[prop_or_default]
@@ -106,6 +109,7 @@ pub fn Grid(props: &GridProps) -> Html {
             }
         })
     };
+    let onmousemove = props.on_reach.clone().map(|on_reach| on_reach.reform(|_: MouseEvent| ()));
     // Every row is a grid of its own: with one fixed least width they all resolve the same tracks.
     let columns = fitting(&props.columns, width);
     let tracks: Vec<String> = columns.iter().copied().map(track).collect();
@@ -120,7 +124,7 @@ pub fn Grid(props: &GridProps) -> Html {
     }
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
-        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} aria-label={props.label.clone()}
+        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} {onmousemove} aria-label={props.label.clone()}
             data-testid={props.testid.clone()} aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
             style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least(&columns))}>
             <div class="grid-head" role="row" aria-rowindex="1">{ for columns.iter().map(|column| head_cell(props, column)) }</div>

@@ -2,8 +2,10 @@
 
 mod events;
 mod session;
+mod steady;
 mod upkeep;
 
 pub use events::use_events;
 pub use session::use_session;
+pub use steady::use_steady_order;
 pub use upkeep::{use_arrival, use_job_polling, use_saved_preferences, use_theme};

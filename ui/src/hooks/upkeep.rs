@@ -2,8 +2,9 @@
 
 use crate::actions::{self, Handle};
 use crate::backend;
+use crate::state::prefs::{Prefs, Theme};
 use crate::state::{Opening, Page};
-use gloo_timers::callback::{Interval, Timeout};
+use gloo_timers::callback::Interval;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -42,30 +43,35 @@ pub fn use_job_polling(session: &Handle) {
     });
 }
 
-/// Writes the preferences a moment after they change.
+/// Writes the preferences whenever they change, one after the other: what changes during a write goes with the next.
 #[hook]
 pub fn use_saved_preferences(session: &Handle) {
     let ready = matches!(session.opening, Opening::Ready(_));
-    let prefs = session.prefs.clone();
-    use_effect_with((ready, prefs), |(ready, prefs)| {
-        let (ready, prefs) = (*ready, Rc::clone(prefs));
-        let waiting = ready.then(|| {
-            Timeout::new(300, move || {
-                spawn_local(async move {
-                    if let Err(error) = backend::write_preferences(&prefs).await {
-                        web_sys::console::warn_1(&error.to_string().into());
-                    }
-                });
-            })
+    let unsaved = use_mut_ref(|| None::<Rc<Prefs>>);
+    let writing = use_mut_ref(|| false);
+    use_effect_with((ready, session.prefs.clone()), move |(ready, prefs)| {
+        if !*ready {
+            return;
+        }
+        *unsaved.borrow_mut() = Some(prefs.clone());
+        if writing.replace(true) {
+            return;
+        }
+        spawn_local(async move {
+            while let Some(prefs) = unsaved.take() {
+                if let Err(error) = backend::write_preferences(&prefs).await {
+                    web_sys::console::warn_1(&error.to_string().into());
+                }
+            }
+            writing.replace(false);
         });
-        move || drop(waiting)
     });
 }
 
 /// Sets the colours and the document's title.
 #[hook]
 pub fn use_theme(session: &Handle) {
-    let seen: (crate::state::prefs::Theme, Page) = (session.prefs.theme, session.prefs.page);
+    let seen: (Theme, Page) = (session.prefs.theme, session.prefs.page);
     use_effect_with(seen, |(theme, page)| {
         let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
         document.set_title(&format!("{} · IceBridge", page.title()));

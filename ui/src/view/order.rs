@@ -1,7 +1,7 @@
 //! Filtering and sorting of the grids: which rows, in which order, as indexes into the list they come from.
 
 use icebridge_model::facts::InventoryRow;
-use icebridge_model::run::TableState;
+use icebridge_model::run::{TableRun, TableState};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -80,8 +80,15 @@ pub fn partition_field(
     }
 }
 
+/// The tables of a run, the most urgent first.
+pub fn by_urgency(tables: &[TableRun]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..tables.len()).collect();
+    order.sort_by_key(|at| urgency(tables[*at].state));
+    order
+}
+
 /// Failed first: what needs a person must not be lost in the scroll. Then what moves, what waits, what is done.
-pub fn urgency(state: TableState) -> u8 {
+fn urgency(state: TableState) -> u8 {
     match state {
         TableState::Failed => 0,
         TableState::Copying | TableState::Committing | TableState::Validating => 1,

@@ -9,7 +9,7 @@ mod overview;
 use crate::actions;
 use crate::components::start_panel::StartPanel;
 use crate::components::{Button, Column, Empty, ErrorCard, Grid, Icon, Loading, PageHead, chip};
-use crate::hooks::use_session;
+use crate::hooks::{use_session, use_steady_order};
 use crate::pages::{go, ident};
 use crate::state::{Page, RunView, Work};
 use crate::view::{clusters, format, order};
@@ -36,7 +36,7 @@ pub fn Run() -> Html {
                 <Overview job={Job(run.job.clone())} />
                 if clusters::has_clusters(&run.job) && !run.is_running() { <BillLine job={run.job.job.clone()} /> }
                 { failures(run) }
-                <Tables job={Job(run.job.clone())} />
+                <Tables key={run.job.job.clone()} job={Job(run.job.clone())} />
                 if other_plan && !starting { <StartPanel /> }
             </>
         },
@@ -125,9 +125,7 @@ fn failures(run: &RunView) -> Html {
 fn Tables(props: &JobProps) -> Html {
     let selected = use_state_eq(|| None::<TableIdent>);
     let job = props.job.0.clone();
-    let mut sorted: Vec<usize> = (0..job.tables.len()).collect();
-    sorted.sort_by_key(|at| order::urgency(job.tables[*at].state));
-    let sorted = Rc::new(sorted);
+    let (sorted, on_reach) = use_steady_order(order::by_urgency(&job.tables));
     let row_selected =
         selected.as_ref().and_then(|ident| sorted.iter().position(|at| job.tables[*at].source == *ident));
     let name = {
@@ -164,7 +162,7 @@ fn Tables(props: &JobProps) -> Html {
     }
     html! {
         <div class="split">
-            <Grid label="Tables of the run" testid="run-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} />
+            <Grid label="Tables of the run" testid="run-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} {on_reach} />
             if let Some(row) = row_selected {
                 <RunDetail table={job.tables[sorted[row]].clone()} on_close={close} />
             }

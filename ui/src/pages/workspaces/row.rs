@@ -88,8 +88,10 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                         <Button testid={format!("sign-in-{name}")} kind="primary small" icon={Icon::External} label={if session.has_keychain() { "Sign in" } else { "Sign in until the app closes" }} busy={signing_in}
                             onclick={act(workspaces::sign_in)} />
                     }
-                    <Button testid={format!("check-workspace-{name}")} kind="quiet small" icon={Icon::Refresh} icon_only=true label={format!("Ask {name} again")}
-                        busy={session.is_busy(&Work::CheckWorkspace(name.clone()))} onclick={act(workspaces::check)} />
+                    if !ended {
+                        <Button testid={format!("check-workspace-{name}")} kind="quiet small" icon={Icon::Refresh} icon_only=true label={format!("Ask {name} again")}
+                            busy={session.is_busy(&Work::CheckWorkspace(name.clone()))} onclick={act(workspaces::check)} />
+                    }
                     <Button testid={format!("edit-workspace-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
                     <Button testid={format!("remove-workspace-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
                 </span>
