@@ -100,7 +100,7 @@ def test_a_program_a_profile_and_the_environment_sign_in(webkit: Driver, box: Sa
     state = tmp_path / "state"
     with workspaces(webkit, state, "ways") as app:
         fill(app, "robot", "machine", box.url, principal=box.client_id)
-        assert app.attribute("workspace-save", "disabled"), "the secret is missing"
+        app.disabled("workspace-save")
         app.type("workspace-secret-client_secret", box.client_secret)
         app.click("workspace-save")
         app.says("principal-robot", re.escape(box.client_id))
@@ -108,10 +108,10 @@ def test_a_program_a_profile_and_the_environment_sign_in(webkit: Driver, box: Sa
         app.click("add-workspace")
         app.choose("workspace-way", WAYS["profile"])
         app.type("workspace-name", "byfile")
-        assert app.attribute("workspace-save", "disabled"), "no profile is chosen"
         app.find("workspace-profile")
+        app.disabled("workspace-save")
         app.choose("workspace-profile", f"work · {box.url} (pat)")
-        assert not app.has("workspace-host"), "a profile brings its own address"
+        app.gone("workspace-host")  # a profile brings its own address
         app.click("workspace-save")
         app.says("principal-byfile", re.escape(box.user))
 
@@ -134,7 +134,8 @@ def test_advanced_fields_are_saved_and_shown_again(webkit: Driver, box: Sandbox,
         fill(app, "prod", "token", box.url, secret_token=box.token)
         app.click("workspace-advanced")
         app.type("workspace-proxy", "http://user:pw@proxy.example:3128")
-        assert app.attribute("workspace-save", "disabled"), "a proxy with a password is a secret"
+        # A proxy with a password is a secret, and has a field of its own.
+        app.disabled("workspace-save")
         app.type("workspace-proxy", "")
         app.type("workspace-secret-proxy", proxy)
         app.type("workspace-account-id", "acc-1")
@@ -142,11 +143,10 @@ def test_advanced_fields_are_saved_and_shown_again(webkit: Driver, box: Sandbox,
         app.type("workspace-ca-file", missing)
         shots(app, "workspaces", "workspaces-advanced")
         app.click("workspace-save")
-        app.find("workspace-error-prod")
-        assert missing in app.text("workspace-error-prod")
+        app.says("workspace-error-prod", re.escape(missing))
         # Once more without the file: then it is the proxy that does not answer, and nobody reads its password.
         app.click("edit-workspace-prod")
-        shown = {field: app.call("GET", f"element/{app.find(f'workspace-{field}')}/property/value") for field in FIELDS}
+        shown = {field: app.value(f"workspace-{field}") for field in FIELDS}
         assert shown == {"account-id": "acc-1", "workspace-id": "42", "ca-file": missing, "secret-proxy": ""}
         app.type("workspace-ca-file", "")
         app.click("workspace-save")
@@ -198,8 +198,7 @@ def test_what_opens_the_gate_is_copied(webkit: Driver, box: Sandbox, tmp_path: P
         # What lies in the clipboard comes out of it in any field.
         app.type("gate-schemas", "")
         app.call("POST", f"element/{app.find('gate-schemas')}/value", {"text": f"{CONTROL}v{RELEASED}"})
-        pasted = app.call("GET", f"element/{app.find('gate-schemas')}/property/value")
-        assert " ".join(pasted.split()) == " ".join(sql.split())
+        app.wait("what was copied", lambda: app.value("gate-schemas").split() == sql.split())
 
 
 def copied(app: Window, text: str) -> str:
@@ -251,7 +250,7 @@ def test_a_missing_keychain_is_told_and_a_session_needs_none(
         app.click("source-save")
         app.says("error-code", "keychain-unavailable")
         assert time.monotonic() - began < SOON
-        assert "ICEBRIDGE_SECRET_LAKE_TOKEN" in app.text("error-hint")
+        app.says("error-hint", "ICEBRIDGE_SECRET_LAKE_TOKEN")
 
         app.click("nav-workspaces")
         app.says("keychain-unavailable", "lasts until the app closes")
@@ -260,7 +259,7 @@ def test_a_missing_keychain_is_told_and_a_session_needs_none(
         app.click("workspace-save")
         app.says("error-code", "keychain-unavailable")
         assert time.monotonic() - began < SOON
-        assert "ICEBRIDGE_SECRET_WORKSPACE_PROD_TOKEN" in app.text("error-hint")
+        app.says("error-hint", "ICEBRIDGE_SECRET_WORKSPACE_PROD_TOKEN")
         shots(app, "workspaces", "workspaces-no-keychain")
         assert Icebridge(state).run("workspace", "list") == [], "nothing is half-saved"
         assert Icebridge(state).run("catalog", "list") == []
@@ -268,9 +267,9 @@ def test_a_missing_keychain_is_told_and_a_session_needs_none(
 
         # A person's sign-in lasts until the window closes, and the button says so.
         fill(app, "session", host=box.url)
-        assert "until the app closes" in app.text("workspace-save")
+        app.says("workspace-save", "until the app closes")
         app.click("workspace-save")
         app.says("principal-session", re.escape(box.user))
     with workspaces(bare[0], state, "no-keychain-again") as app:
         app.says("principal-session", "nobody is signed in")
-        assert "until the app closes" in app.text("sign-in-session")
+        app.says("sign-in-session", "until the app closes")

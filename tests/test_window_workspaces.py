@@ -36,7 +36,7 @@ def test_a_workspace_from_its_address_to_its_tables(desk: Desk, box: Sandbox, tm
         shots(app, "workspaces", "workspaces-empty")
         # The address alone is enough: the name is suggested, the browser is the usual way.
         app.click("add-workspace")
-        assert app.attribute("workspace-save", "disabled")
+        app.disabled("workspace-save")
         app.type("workspace-host", box.url)
         app.type("workspace-name", "prod")
         shots(app, "workspaces", "workspaces-form")
@@ -66,9 +66,11 @@ def gate(app: Window, desk: Desk, box: Sandbox) -> None:
     app.type("gate-schemas", "bronze, silver")
     app.press(ENTER)
     app.says("gate-verdict", "closed")
-    pieces = [app.text(f"unmet-{at}") for at in (1, 2, 3)]
-    assert "External data access" in pieces[0] and "EXTERNAL USE SCHEMA" in pieces[1]
-    assert app.text("unmet-2-principal") == box.user and ADMIN in app.text("unmet-2-who")
+    app.says("unmet-1", "External data access")
+    app.says("unmet-2", "EXTERNAL USE SCHEMA")
+    app.find("unmet-3")
+    app.shows("unmet-2-principal", box.user)
+    app.says("unmet-2-who", ADMIN)
     sql = app.text("unmet-2-sql")
     assert re.search(r"GRANT EXTERNAL USE SCHEMA ON .*main.*bronze.* TO .*pilot@sandbox", sql), sql
     app.says("gate-of-prod", "gate closed: 3 to do")
@@ -76,7 +78,7 @@ def gate(app: Window, desk: Desk, box: Sandbox) -> None:
     # Whoever may opens it, on the sandbox's page; the window is not touched.
     desk.person.turn_gate(box.url)
     app.says("gate-verdict", "open")
-    assert "EXTERNAL USE SCHEMA on main.bronze" in app.text("gate-met")
+    app.says("gate-met", "EXTERNAL USE SCHEMA on main.bronze")
     app.says("gate-of-prod", "gate open")
     shots(app, "workspaces", "workspaces-gate-open")
 
@@ -96,7 +98,7 @@ def tables(app: Window) -> None:
     app.click("kind-foreign_iceberg")
     foreign = app.wait("fewer tables", lambda: fewer(app, everything))
     assert foreign == number(app, "kind-foreign_iceberg")
-    assert {row["kind"] for row in app.rows("unity-grid").values()} == {"foreign Iceberg"}
+    app.wait("one kind", lambda: {row["kind"] for row in app.rows("unity-grid").values()} == {"foreign Iceberg"})
     app.type("unity-search", "glue_lake.sales.orders")
     app.wait("one table", lambda: list(app.rows("unity-grid")) == ["glue_lake.sales.orders"])
     app.click("row-glue_lake.sales.orders")
@@ -144,7 +146,7 @@ def add_by_token(app: Window, box: Sandbox, name: str, token: str) -> None:
     app.type("workspace-host", box.url)
     app.type("workspace-name", name)
     app.choose("workspace-way", "Personal access token")
-    assert app.attribute("workspace-save", "disabled")
+    app.disabled("workspace-save")
     app.type("workspace-secret-token", token)
     app.click("workspace-save")
     app.gone("workspace-form")
@@ -178,7 +180,8 @@ def test_a_sign_in_can_be_cancelled_and_refused(desk: Desk, box: Sandbox, tmp_pa
         desk.person.press("deny")
         app.find("error")
         assert app.text("error-code") == "credentials-rejected"
-        assert app.has("sign-in-prod") and not app.has("waiting-prod")
+        app.find("sign-in-prod")
+        app.gone("waiting-prod")
 
 
 def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None:
@@ -189,12 +192,12 @@ def test_it_can_be_tried_without_a_workspace(desk: Desk, tmp_path: Path) -> None
         app.find("address-sandbox")
         port = int(re.search(r"127\.0\.0\.1:(\d+)", app.text("address-sandbox"))[1])  # type: ignore[index]
         sign_in(app, desk, "sandbox", "pilot@sandbox.example")
-        assert app.has("sandbox-page")
+        app.find("sandbox-page")
         shots(app, "workspaces", "workspaces-sandbox")
         # Once more is the same one.
         app.click("try-sandbox")
         app.find("address-sandbox")
-        assert f":{port}/" in app.text("address-sandbox")
+        app.says("address-sandbox", f":{port}/")
         app.click("cancel-sign-in-sandbox")
     until(lambda: not accepts(port))
     with workspaces(desk, state, "sandbox-ended") as app:

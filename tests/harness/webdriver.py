@@ -172,9 +172,29 @@ class Window:
         """Wait until its text matches."""
         return self.wait(f"{pattern!r} in “{testid}”", lambda: re.search(pattern, self.text(testid)), seconds)
 
+    def shows(self, testid: str, text: str, seconds: float = SECONDS) -> None:
+        """Wait until this is all that its text says."""
+        self.wait(f"“{text}” as the text of “{testid}”", lambda: self.text(testid) == text, seconds)
+
     def attribute(self, testid: str, name: str) -> str | None:
-        """An attribute of the element."""
-        return self.call("GET", f"element/{self.find(testid)}/attribute/{name}")
+        """An attribute of the element, as it is now."""
+        return self.of(testid, f"attribute/{name}")
+
+    def value(self, testid: str) -> str:
+        """What a field holds."""
+        return self.of(testid, "property/value")
+
+    def of(self, testid: str, what: str) -> Any:
+        """Something that the driver tells of an element, once it is there."""
+        return self.wait(f"{what} of “{testid}”", lambda: (self.call("GET", f"element/{self.find(testid)}/{what}"),))[0]
+
+    def disabled(self, testid: str) -> None:
+        """Wait until it cannot be used."""
+        self.wait(f"“{testid}”, disabled", lambda: self.attribute(testid, "disabled"))
+
+    def enabled(self, testid: str) -> None:
+        """Wait until it can be used."""
+        self.wait(f"“{testid}”, enabled", lambda: not self.attribute(testid, "disabled"))
 
     def rows(self, grid: str) -> dict[str, dict[str, str]]:
         """The rows that a grid has drawn: name to column to text."""
@@ -194,18 +214,23 @@ class Window:
     def click(self, testid: str) -> None:
         """Click with the mouse, once it can be clicked."""
         selector = by(testid) + ":not([disabled]):not([aria-busy])"
-        element = self.wait(f"“{testid}”, enabled", lambda: next(iter(self.elements(selector)), None))
 
         def clicked() -> bool:
-            nonlocal element
-            element = next(iter(self.elements(selector)), element)
-            self.call("POST", f"element/{element}/click", {})
-            return True
+            element = next(iter(self.elements(selector)), None)
+            if element is not None:
+                self.call("POST", f"element/{element}/click", {})
+            return element is not None
 
         self.wait(f"“{testid}” to take a click", clicked)
 
+    def hover(self, testid: str) -> None:
+        """Move the mouse to its middle, and a little on."""
+        origin = {ELEMENT: self.find(testid)}
+        moves = [{"type": "pointerMove", "duration": 20, "origin": origin, "x": x, "y": 0} for x in (0, 3)]
+        self.call("POST", "actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": moves}]})
+
     def pick(self, testid: str) -> None:
-        """Click a row until it is the chosen one: while a run works, rows change places under the mouse."""
+        """Click a row until it is the chosen one: rows of a run change places before the driver's mouse gets there."""
 
         def chosen() -> bool:
             self.click(testid)
@@ -218,18 +243,27 @@ class Window:
 
         The driver's own way to empty a field tells the page nothing of it, and the next drawing fills the field again.
         """
-        for keys in (f"{CONTROL}a{RELEASED}{DELETE}", text):
-            if keys:
-                self.call("POST", f"element/{self.find(testid)}/value", {"text": keys})
+
+        def typed() -> bool:
+            for keys in (f"{CONTROL}a{RELEASED}{DELETE}", text):
+                if keys:
+                    self.call("POST", f"element/{self.find(testid)}/value", {"text": keys})
+            return True
+
+        self.wait(f"“{testid}” to take keys", typed)
 
     def choose(self, testid: str, label: str) -> None:
         """Choose an option of a select by what it says. The driver does not scroll to one that is half in sight."""
-        self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'});", by(testid))
-        for option in self.elements(f"{by(testid)} option"):
-            if self.call("GET", f"element/{option}/text").strip() == label:
-                self.call("POST", f"element/{option}/click", {})
-                return
-        raise Waited(f"“{testid}” has no option {label!r}; see {self.evidence()}")
+
+        def chosen() -> bool:
+            self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'});", by(testid))
+            for option in self.elements(f"{by(testid)} option"):
+                if self.call("GET", f"element/{option}/text").strip() == label:
+                    self.call("POST", f"element/{option}/click", {})
+                    return True
+            return False
+
+        self.wait(f"the option {label!r} of “{testid}”", chosen)
 
     def press(self, *keys: str) -> None:
         """Keys to whatever has the focus."""
