@@ -1,8 +1,10 @@
 //! What a finished copy made, with the checksum of every file, by job and source table.
 
+use crate::journal::append_in;
 use crate::{Store, failure, from_json, to_json};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::{Result, TableIdent};
+use serde_json::Value;
 
 impl Store {
     pub async fn outcome(&self, job: &str, table: &TableIdent) -> Result<Option<CopyOutcome>> {
@@ -25,12 +27,15 @@ impl Store {
         outcome.map(|o| from_json(&o, "what the copy made")).transpose()
     }
 
+    /// Together with the entry that tells of it, which vouches for its checksums: a death between the two would leave
+    /// checksums that nothing vouches for.
     pub async fn save_outcome(
         &self,
         job: &str,
         plan_hash: &str,
         table: &TableIdent,
         outcome: &CopyOutcome,
+        (kind, body): (&str, Value),
     ) -> Result<()> {
         let mut write = self.write().await?;
         // Replaced rather than updated, so that the latest has the highest id.
@@ -42,6 +47,7 @@ impl Store {
             .execute(&mut *write.transaction)
             .await
             .map_err(|e| failure::of(e, "save what the copy made").about(table))?;
+        append_in(&mut write, job, &table.to_string(), kind, body).await?;
         write.commit().await
     }
 }

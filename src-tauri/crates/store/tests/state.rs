@@ -172,11 +172,17 @@ async fn checkpoints_outcomes_and_validations_come_back() {
     };
     store.create_job(&job("j", "p")).await.unwrap();
     store.create_job(&job("k", "p")).await.unwrap();
-    store.save_outcome("j", "p", &table, &outcome).await.unwrap();
-    store.save_outcome("k", "p", &table, &CopyOutcome::default()).await.unwrap();
+    let entry = || ("table.state", json!({ "state": "committed" }));
+    store.save_outcome("j", "p", &table, &outcome, entry()).await.unwrap();
+    store.save_outcome("k", "p", &table, &CopyOutcome::default(), entry()).await.unwrap();
     assert_eq!(store.outcome("j", &table).await.unwrap(), Some(outcome.clone()));
     assert_eq!(store.outcome_of_plan("p", &table).await.unwrap(), Some(CopyOutcome::default()));
-    store.save_outcome("j", "p", &table, &outcome).await.unwrap();
+    store.save_outcome("j", "p", &table, &outcome, entry()).await.unwrap();
+    assert_eq!(store.entries("j").await.unwrap().len(), 2, "each with its entry");
+    // An entry that cannot be written takes its outcome with it.
+    let refused = ("table.state", json!({ "share": 0.5 }));
+    assert!(store.save_outcome("j", "p", &table, &CopyOutcome::default(), refused).await.is_err());
+    assert_eq!(store.outcome("j", &table).await.unwrap(), Some(outcome.clone()));
     assert_eq!(store.outcome_of_plan("p", &table).await.unwrap(), Some(outcome));
     assert_eq!(store.outcome_of_plan("q", &table).await.unwrap(), None);
 
@@ -202,9 +208,9 @@ async fn checkpoints_outcomes_and_validations_come_back() {
     assert_eq!(store.validations("j").await.unwrap(), vec![last.clone()]);
     // Its entry in the journal stands or falls with it.
     let entries = store.entries("j").await.unwrap();
-    assert_eq!(entries.len(), 2);
-    assert_eq!((entries[1].kind.as_str(), entries[1].table.as_str()), ("table.validated", "a.b"));
-    assert_eq!(entries[1].body, json!({ "validation": last }));
+    assert_eq!(entries.len(), 4);
+    assert_eq!((entries[3].kind.as_str(), entries[3].table.as_str()), ("table.validated", "a.b"));
+    assert_eq!(entries[3].body, json!({ "validation": last }));
     assert!(store.entries("none").await.unwrap().is_empty());
 }
 

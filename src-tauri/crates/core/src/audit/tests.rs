@@ -306,7 +306,9 @@ async fn a_bundle_is_never_written_over_and_never_half_there() {
     let job = &one.manifest.job;
     let mut outcome = world.workspace.store.outcome(job, &ident("b.three")).await.unwrap().unwrap();
     outcome.checksums.pop();
-    world.workspace.store.save_outcome(job, &one.manifest.plan_hash, &ident("b.three"), &outcome).await.unwrap();
+    let entry = ("test.changed", json!({}));
+    let (store, plan) = (&world.workspace.store, &one.manifest.plan_hash);
+    store.save_outcome(job, plan, &ident("b.three"), &outcome, entry).await.unwrap();
     let path = world.dir.path().join("third");
     assert_eq!(export(&world.workspace, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
     let left = std::fs::read_dir(world.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());

@@ -257,7 +257,6 @@ impl Run {
         }
         let then = outcome.cluster.as_ref().and_then(|cluster| cluster.target_snapshot_id);
         let landed = Landed { outcome, table, measured: None };
-        self.save_outcome(planned, &landed.outcome).await?;
         let note = if anew { "" } else { "a cluster had copied this table for this plan before" };
         self.landed(index, planned, &landed, note).await?;
 

@@ -118,10 +118,9 @@ impl Run {
             Err(error) => return Err(self.undo(copier.as_ref(), &task, error).await),
         };
         let mut landed = prepared.outcome;
-        self.save_outcome(planned, &landed).await?;
-        let mut step = TableStep::new(TableState::Committing, &planned.target).outcome(&landed);
+        let mut step = TableStep::new(TableState::Committing, &planned.target);
         step.publication = Some((&prepared.publication).into());
-        self.step(index, planned, step).await?;
+        self.made(index, planned, step, &landed).await?;
 
         let mut turns = self.commits.acquire(&self.live.cancel).await?;
         // From here to the answer nothing is cancelled: a commit is made or it is not.
@@ -133,7 +132,6 @@ impl Run {
         landed.commit_attempts = turns.taken();
         landed.target_metadata_location.clone_from(&table.metadata_location);
         landed.target_location.clone_from(&table.metadata.location);
-        self.save_outcome(planned, &landed).await?;
         let landed = Landed { table, outcome: landed, measured: Some(measured) };
         self.landed(index, planned, &landed, "").await?;
         Ok((source, landed))
@@ -165,18 +163,13 @@ impl Run {
             target_location: table.metadata.location.clone(),
             ..recorded.unwrap_or_default()
         };
-        self.save_outcome(planned, &outcome).await?;
         Ok(Landed { table, outcome, measured: None })
     }
 
-    pub(super) async fn save_outcome(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<()> {
-        self.workspace.store.save_outcome(&self.live.job, &self.plan.hash, &planned.source, outcome).await
-    }
-
     pub(super) async fn landed(&self, index: usize, planned: &PlannedTable, landed: &Landed, note: &str) -> Result<()> {
-        let mut step = TableStep::new(TableState::Committed, &planned.target).outcome(&landed.outcome).note(note);
+        let mut step = TableStep::new(TableState::Committed, &planned.target).note(note);
         step.target_snapshot_id = landed.table.metadata.current_snapshot_id;
-        self.step(index, planned, step).await
+        self.made(index, planned, step, &landed.outcome).await
     }
 
     async fn prove(&self, index: usize, planned: &PlannedTable, source: &Table, landed: Landed) -> Result<()> {
@@ -282,6 +275,20 @@ impl Run {
     pub async fn step(&self, index: usize, planned: &PlannedTable, step: TableStep) -> Result<()> {
         let source = planned.source.to_string();
         self.workspace.store.append(&self.live.job, &source, TABLE_STATE, step.to_body()?).await?;
+        self.tell(index, step);
+        Ok(())
+    }
+
+    /// A step that made something, which is kept with its checksums.
+    async fn made(&self, index: usize, planned: &PlannedTable, step: TableStep, outcome: &CopyOutcome) -> Result<()> {
+        let step = step.outcome(outcome);
+        let entry = (TABLE_STATE, step.to_body()?);
+        self.workspace.store.save_outcome(&self.live.job, &self.plan.hash, &planned.source, outcome, entry).await?;
+        self.tell(index, step);
+        Ok(())
+    }
+
+    fn tell(&self, index: usize, step: TableStep) {
         if let Some(table) = self.live.tables.get(index) {
             let counted = table.snapshot().bytes_done;
             table.change(|run| {
@@ -296,7 +303,6 @@ impl Run {
             });
         }
         self.live.emit_table(&self.workspace, index);
-        Ok(())
     }
 }
 
