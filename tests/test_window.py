@@ -419,6 +419,24 @@ def test_a_run_that_waits_for_its_commits_says_so(webkit: Driver, tmp_path: Path
         assert number(app, "run-failed") == 0
 
 
+def test_a_window_that_stopped_says_so_and_can_be_loaded_again(webkit: Driver, tmp_path: Path) -> None:
+    with window(webkit, tmp_path / "state", "stopped") as app:
+        app.click("nav-plan")
+        app.find("page-plan")
+        assert app.script("return document.getElementById('stopped').hidden;")
+        # What the pages put off never comes, as after a defect.
+        app.script("window.queueMicrotask = () => {};")
+        app.click("nav-run")
+        app.wait("the words", lambda: app.script("return !document.getElementById('stopped').hidden;"))
+        assert "not drawn any more" in app.script("return document.getElementById('stopped').innerText;")
+        place = EVIDENCE / "screenshots" / "window-stopped.png"
+        app.screenshot(place)
+        app.script("document.getElementById('reload').click();")
+        app.wait("the page anew", lambda: app.script("return document.getElementById('stopped').hidden;"))
+        app.click("nav-mapping")
+        app.find("page-mapping")
+
+
 def test_a_wrong_form_cannot_be_sent(webkit: Driver, tmp_path: Path) -> None:
     with window(webkit, tmp_path / "state", "form") as app:
         app.click("add-source")

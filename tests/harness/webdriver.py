@@ -33,6 +33,15 @@ HARMFUL = ("WEBKIT_DISABLE_COMPOSITING_MODE", "WEBKIT_DISABLE_DMABUF_RENDERER")
 TAB, ENTER, SPACE, DOWN, UP, HOME, END = "\ue004", "\ue007", " ", "\ue015", "\ue013", "\ue011", "\ue010"
 CONTROL, RELEASED, DELETE = "\ue009", "\ue000", "\ue017"
 
+# Whether the page still gets to what it put off, and what it says of itself if not.
+PROBE = """const [done] = arguments;
+const stopped = document.getElementById('stopped');
+const found = {stopped: stopped && !stopped.hidden && stopped.innerText, visibility: document.visibilityState};
+queueMicrotask(() => { found.microtask = true; });
+setTimeout(() => { found.timer = true; done(found); }, 0);
+requestAnimationFrame(() => { found.frame = true; });
+setTimeout(() => done(found), 2000);"""
+
 T = TypeVar("T")
 
 
@@ -315,6 +324,8 @@ class Window:
         (folder / "driver.log").write_text(self.driver.server.output(), encoding="utf-8")
         try:
             (folder / "page.html").write_text(self.call("GET", "source"), encoding="utf-8")
+            probed = self.call("POST", "execute/async", {"script": PROBE, "args": []})
+            (folder / "page.json").write_text(json.dumps(probed), encoding="utf-8")
             self.screenshot(folder / "page.png")
         except (Refused, OSError) as cause:
             (folder / "no-evidence.txt").write_text(str(cause), encoding="utf-8")

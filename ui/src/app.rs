@@ -6,6 +6,7 @@ use crate::components::{Button, ErrorCard, Icon, Loading};
 use crate::hooks::{use_arrival, use_events, use_job_polling, use_saved_preferences, use_theme};
 use crate::pages;
 use crate::state::{Opening, Page, Session, Work};
+use crate::stopped::Pulse;
 use yew::prelude::*;
 
 #[component]
@@ -50,9 +51,12 @@ pub fn App() -> Html {
         },
     };
     html! {
-        <ContextProvider<actions::Handle> context={session.clone()}>
-            <div class="app">{ content }</div>
-        </ContextProvider<actions::Handle>>
+        <>
+            <Pulse />
+            <ContextProvider<actions::Handle> context={session.clone()}>
+                <div class="app">{ content }</div>
+            </ContextProvider<actions::Handle>>
+        </>
     }
 }
 
