@@ -14,7 +14,7 @@ from tests.harness.sandbox import Sandbox, sandbox
 from tests.harness.webdriver import DOWN, ENTER, SPACE, Driver, Window, display, driver
 from tests.services.fixtures import or_skip
 from tests.services.keychain import keychain
-from tests.test_window import SIZES, shots, window
+from tests.test_window import SIZES, shots, wait_until_saved, window
 
 VOLUME = "/Volumes/main/default/icebridge"
 
@@ -143,7 +143,7 @@ def test_a_plan_takes_along_who_copies_and_what_follows(webkit: Driver, box: San
         app.click("settings-clusters")
         app.click("clusters-engine-automatic")
         app.find("clusters-above")
-        app.wait("the preferences", lambda: '"automatic"' in (state / "window.json").read_text(encoding="utf-8"))
+        wait_until_saved(state, '"automatic"')
     with window(webkit, state, "clusters-again") as app:
         app.find("clusters-above")
         app.wait("the volume", lambda: app.value("clusters-volume") == VOLUME)

@@ -3,6 +3,8 @@
 use gloo_timers::callback::Interval;
 use std::cell::Cell;
 use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 use yew::prelude::*;
 
 /// How often it is looked whether the page is still drawn.
@@ -22,9 +24,12 @@ fn show(at: &str) {
     if let Some(place) = element("stopped-at").filter(|place| place.text_content().unwrap_or_default().is_empty()) {
         place.set_text_content(Some(at));
     }
-    if let Some(element) = element("stopped") {
-        // Without the element there is nothing left to say it with.
-        let _ = element.remove_attribute("hidden");
+    // Without the elements there is nothing left to say it with.
+    if let Some(words) = element("stopped") {
+        let _ = words.remove_attribute("hidden");
+    }
+    if let Some(button) = element("reload").and_then(|button| button.dyn_into::<HtmlElement>().ok()) {
+        let _ = button.focus();
     }
 }
 
