@@ -18,7 +18,7 @@ import pytest
 
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.lake import Lake, connected, small_lake
-from tests.harness.route import Job, Route, files, meanwhile, wait_until
+from tests.harness.route import Run, Route, files, meanwhile, wait_until
 from tests.harness.written import plain, sqlite_catalog
 
 
@@ -53,7 +53,7 @@ def test_an_edited_plan_is_refused(edit: str, small: Lake, icebridge: Icebridge,
     error = icebridge.refuse("run", path, code="plan-broken")
     assert str(path) in error["object"]
     assert error["hint"]
-    assert icebridge.run("jobs") == []
+    assert icebridge.run("runs") == []
     assert files(tmp_path / "managed") == {}
 
 
@@ -205,7 +205,7 @@ def many(tmp_path: Path, icebridge: Icebridge) -> Iterator[tuple[Route, dict[str
 
 
 def at_work(route: Route, process: meanwhile, target: Path) -> bool:
-    """The run has the lock, and has begun to copy: by then its job is on record."""
+    """The run has the lock, and has begun to copy: by then its run is on record."""
     holder = route.cli.state / "state.lock.holder"
     return holder.is_file() and holder.read_text() == str(process.pid) and any(target.rglob("*.parquet"))
 
@@ -224,12 +224,12 @@ def test_two_processes_do_not_work_on_one_state(many: tuple[Route, dict[str, Any
             assert error["hint"]
             assert cli.refuse("run", "--resume", code="state-locked")
             # Looking is allowed.
-            assert [job["state"] for job in cli.run("jobs")] == ["running"]
+            assert [run["state"] for run in cli.run("runs")] == ["running"]
             assert len(cli.run("catalog", "list")) == 2
         finally:
             first.send_signal(signal.SIGCONT)
     assert first.outcome.code == 0, first.outcome.stdout
-    Job(first.outcome).succeeded()
+    Run(first.outcome).succeeded()
     assert len(first.outcome.json["tables"]) == 40
 
 
@@ -238,7 +238,7 @@ def test_a_lock_does_not_outlive_its_process(many: tuple[Route, dict[str, Any]],
     with meanwhile(route.cli, "run", plan["path"]) as first:
         wait_until(lambda: at_work(route, first, tmp_path / "managed"))
         first.send_signal(signal.SIGKILL)
-    assert [job["state"] for job in route.cli.run("jobs")] == ["interrupted"]
+    assert [run["state"] for run in route.cli.run("runs")] == ["interrupted"]
     route.resume().succeeded()
 
 
@@ -271,7 +271,7 @@ def test_a_state_that_was_damaged_is_told(small: Lake, icebridge: Icebridge, tmp
     data = bytearray(database.read_bytes())
     data[4096:] = b"\xa5" * (len(data) - 4096)
     database.write_bytes(data)
-    for command in (["jobs"], ["catalog", "list"], ["audit", "export", "--out", str(tmp_path / "b")]):
+    for command in (["runs"], ["catalog", "list"], ["audit", "export", "--out", str(tmp_path / "b")]):
         done = icebridge.outcome(*command)
         assert (done.code, done.json["code"]) == (1, "state-broken"), done.stdout
         assert done.json["hint"]
@@ -310,7 +310,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Icebridge:
 ROUTE = ["--source", "foreign", "--target", "managed"]
 NONSENSE: dict[str, tuple[list[str], str]] = {
     "no such command": (["migrate-all"], "invalid-input"),
-    "no such option": (["jobs", "--sideways"], "invalid-input"),
+    "no such option": (["runs", "--sideways"], "invalid-input"),
     "no command": ([], "invalid-input"),
     "no such kind": (["catalog", "add", "x", "--kind", "glue", "--uri", "y"], "invalid-input"),
     "no address": (["catalog", "add", "x", "--kind", "rest", "--uri", " "], "invalid-input"),
@@ -349,11 +349,11 @@ NONSENSE: dict[str, tuple[list[str], str]] = {
     "broken rule": (["map", "rule", *ROUTE, "[", "a"], "invalid-input"),
     "rule with an unknown placeholder": (["map", "rule", *ROUTE, "*", "{nope}"], "invalid-input"),
     "no plan": (["run"], "invalid-input"),
-    "no such job": (["run", "--resume", "0000"], "job-not-found"),
-    "no job to resume": (["run", "--resume"], "job-not-found"),
-    "no job to show": (["status"], "job-not-found"),
-    "no job to export": (["audit", "export"], "job-not-found"),
-    "no job to validate": (["validate"], "job-not-found"),
+    "no such run": (["run", "--resume", "0000"], "run-not-found"),
+    "no run to resume": (["run", "--resume"], "run-not-found"),
+    "no run to show": (["status"], "run-not-found"),
+    "no run to export": (["audit", "export"], "run-not-found"),
+    "no run to validate": (["validate"], "run-not-found"),
 }
 
 

@@ -116,12 +116,12 @@ def test_a_full_disk_fails_the_tables_it_has_no_room_for(
 ) -> None:
     route = connected(icebridge, heavy, tiny_disk / "managed")
     plan = route.plan(mode)
-    job = route.run(plan)
-    error = job.failed("shop.heavy", "storage-full")
+    run = route.run(plan)
+    error = run.failed("shop.heavy", "storage-full")
     assert str(tiny_disk) in json.dumps(error)
     for name in ("heavy", *GOOD):
-        if job.tables[f"shop.{name}"]["state"] != "migrated":
-            job.failed(f"shop.{name}", "storage-full")
+        if run.tables[f"shop.{name}"]["state"] != "migrated":
+            run.failed(f"shop.{name}", "storage-full")
             nothing_left(tiny_disk / "managed", name)
     subprocess.run(["mount", "-o", "remount,size=64m", str(tiny_disk)], check=True, timeout=20)
     route.resume().succeeded()

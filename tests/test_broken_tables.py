@@ -14,7 +14,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.lake import GOOD, Lake, connected, make_lake, nothing_left, small_lake
-from tests.harness.route import Job, Route
+from tests.harness.route import Run, Route
 from tests.harness.written import plain, reading
 from tests.lakehouse.broken import WAYS
 
@@ -47,7 +47,7 @@ class Broken:
     route: Route
     rows: dict[str, dict[str, Any]]
     plan: dict[str, Any]
-    job: Job
+    run: Run
     at: dict[str, Path]
     kept: dict[Path, bytes]
 
@@ -70,7 +70,7 @@ def test_what_is_broken_is_told_before_or_in_the_run(how: str, known: Broken) ->
     left_out = {entry["source"]: entry for entry in known.plan["left_out"]}
     if where == "run":
         assert "facts" in known.rows[how]
-        error = known.job.failed(f"shop.{how}", code)
+        error = known.run.failed(f"shop.{how}", code)
         assert known.at[how].name in json.dumps(error)
     elif where == "plan":
         assert code in left_out[f"shop.{how}"]["codes"]
@@ -85,10 +85,10 @@ def test_what_is_broken_is_told_before_or_in_the_run(how: str, known: Broken) ->
 
 def test_the_sound_tables_arrive_beside_the_broken(known: Broken) -> None:
     for name in GOOD:
-        assert known.job.tables[f"shop.{name}"]["state"] == "migrated"
+        assert known.run.tables[f"shop.{name}"]["state"] == "migrated"
         assert reading(pyiceberg_catalog(known.target).load_table(f"shop.{name}")) == known.lake.readings[name]
     assert {name for _, name in pyiceberg_catalog(known.target).list_tables("shop")} == set(GOOD)
-    assert known.job.outcome.code == 1
+    assert known.run.outcome.code == 1
 
 
 def test_findings_tell_of_the_broken_tables(known: Broken) -> None:
@@ -122,14 +122,14 @@ def surprised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize("how", DURING)
 def test_what_breaks_after_the_plan_fails_alone(how: str, surprised: Broken) -> None:
-    error = surprised.job.failed(f"shop.{how}", DURING[how])
+    error = surprised.run.failed(f"shop.{how}", DURING[how])
     assert surprised.at[how].name in json.dumps(error) or how.startswith("unknown"), error
     nothing_left(surprised.target, how)
 
 
 def test_what_was_sound_arrived_all_the_same(surprised: Broken) -> None:
     for name in GOOD:
-        assert surprised.job.tables[f"shop.{name}"]["state"] == "migrated"
+        assert surprised.run.tables[f"shop.{name}"]["state"] == "migrated"
         assert reading(pyiceberg_catalog(surprised.target).load_table(f"shop.{name}")) == surprised.lake.readings[name]
 
 
@@ -170,10 +170,10 @@ def test_a_table_that_moved_on_is_not_migrated_by_an_old_plan(
     route = connected(icebridge, small, tmp_path / "managed")
     plan = route.plan("clone")
     MOVES[move](small.catalog)
-    job = route.run(plan)
-    job.failed("shop.moved", "plan-stale")
+    run = route.run(plan)
+    run.failed("shop.moved", "plan-stale")
     nothing_left(tmp_path / "managed", "moved")
-    assert {name for name, table in job.tables.items() if table["state"] == "migrated"} == {f"shop.{n}" for n in GOOD}
+    assert {name for name, table in run.tables.items() if table["state"] == "migrated"} == {f"shop.{n}" for n in GOOD}
     if move == "was dropped":
         return
     icebridge.run("inventory", "foreign")

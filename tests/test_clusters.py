@@ -67,8 +67,8 @@ def test_clusters_copy_what_suits_them_and_all_of_it_is_proved(
     assert 0 < estimate["least"]["cents"] <= estimate["most"]["cents"]
 
     box.turn("counts/reset")
-    job = clusters.run(route, plan["path"])
-    job.succeeded()
+    run = clusters.run(route, plan["path"])
+    run.succeeded()
     counts = box.look("counts")
     assert (counts["clusters_started"], counts["runs_started"]) == (1, 1), counts
     source, target = catalog(box, "glue_lake"), catalog(box, "main")
@@ -77,8 +77,8 @@ def test_clusters_copy_what_suits_them_and_all_of_it_is_proved(
         assert reading(there) == reading(source.load_table(("shop", name))), name
     assert target.load_table(("arrived", "orders")).schema().find_field("id").required
     assert target.load_table(("arrived", "corrected")).scan().to_arrow().num_rows == 90
-    proved(job.tables)
-    governed(box, job.tables)
+    proved(run.tables)
+    governed(box, run.tables)
     bundled(icebridge, tmp_path / "bundle")
 
     bill = icebridge.run("bill")
@@ -135,9 +135,9 @@ def test_a_table_that_outgrows_this_machine_is_compared_by_the_cluster(
     route = clusters.route(icebridge, box, "large")
     icebridge.run("map", "set", *route.arguments, "shop.corrected", "--exclude")
     plan = clusters.plan(route, clusters.settings(tmp_path, read_here_up_to_bytes=0))
-    job = clusters.run(route, plan["path"])
-    job.succeeded()
-    for table in job.tables.values():
+    run = clusters.run(route, plan["path"])
+    run.succeeded()
+    for table in run.tables.values():
         assert (table["validation"]["read_by"], table["validation"]["proof"]) == ("photon", "digest")
     icebridge.run("audit", "export", "--out", tmp_path / "bundle")
     assert icebridge.run("audit", "verify", tmp_path / "bundle")["intact"]

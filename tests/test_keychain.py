@@ -152,8 +152,8 @@ def test_a_secret_is_in_the_keychain_and_nowhere_else(desk: Desk, server: Postgr
     desk.run("inventory", "foreign")
     desk.run("preflight", "--accept-all-losses")
     desk.run("plan", "--out", tmp_path / "plan.json")
-    job = desk.run("run", tmp_path / "plan.json")
-    assert [run["state"] for run in job["tables"]] == ["migrated"]
+    run = desk.run("run", tmp_path / "plan.json")
+    assert [run["state"] for run in run["tables"]] == ["migrated"]
     desk.run("validate")
     desk.run("audit", "export", "--out", tmp_path / "bundle")
     assert reading(pyiceberg_catalog(tmp_path / "managed").load_table("shop.orders")) == reading(table)

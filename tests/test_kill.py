@@ -192,7 +192,7 @@ class Process:
 
 def begin_or_resume(way: Way) -> list[str]:
     """What a person types after a crash."""
-    return ["run", "--resume"] if way.cli.run("jobs") else ["run", way.plan]
+    return ["run", "--resume"] if way.cli.run("runs") else ["run", way.plan]
 
 
 @dataclass(frozen=True)
@@ -253,14 +253,14 @@ def test_killed_at_twenty_instants(
 
 def left_behind(way: Way) -> set[str]:
     """The tables' states after a kill, which is seen for what it is."""
-    jobs = way.cli.run("jobs")
-    if not jobs:
-        return {"no job yet"}
+    runs = way.cli.run("runs")
+    if not runs:
+        return {"no run yet"}
     states = {table["state"] for table in way.cli.run("status")["tables"]}
-    [job] = jobs
+    [run] = runs
     # A kill may hit a run that has written down its end and has yet to print it.
-    ended = job["state"] == "succeeded" and states == {"migrated"}
-    assert ended or job["state"] == "interrupted", (job, states)
+    ended = run["state"] == "succeeded" and states == {"migrated"}
+    assert ended or run["state"] == "interrupted", (run, states)
     return states
 
 
@@ -268,7 +268,7 @@ def finish(way: Way) -> None:
     """Let the last resume come to its end; a run that has ended already may be asked once more."""
     view = way.cli.run(*begin_or_resume(way))
     assert view["state"] == "succeeded", view
-    assert len(way.cli.run("jobs")) == 1, "a resume goes on with the job and makes no other"
+    assert len(way.cli.run("runs")) == 1, "a resume goes on with the run and makes no other"
 
 
 def judge(way: Way, source: Source, mode: str) -> None:
@@ -359,7 +359,7 @@ def test_two_runs_at_once(source: Source, tmp_path: Path) -> None:
     way = prepared(tmp_path, source, "rewrite")
     with Process(way.cli, "run", way.plan) as first:
         limit = time.monotonic() + 20
-        while not any(job["state"] == "running" for job in way.cli.run("jobs")):
+        while not any(run["state"] == "running" for run in way.cli.run("runs")):
             assert time.monotonic() < limit and first.popen.poll() is None, "the first run was not seen at work"
         began = time.monotonic()
         for arguments in (["run", way.plan], ["run", "--resume"]):
@@ -368,7 +368,7 @@ def test_two_runs_at_once(source: Source, tmp_path: Path) -> None:
         assert time.monotonic() - began < 10
         assert first.popen.poll() is None, "too fast to be met: make the tables larger"
         assert first.wait().code == 0
-    assert len(way.cli.run("jobs")) == 1
+    assert len(way.cli.run("runs")) == 1
     judge(way, source, "rewrite")
 
 

@@ -35,12 +35,12 @@ class Journey:
     cli: Icebridge
     target: Path
     plan: dict[str, Any]
-    job: dict[str, Any]
+    run: dict[str, Any]
 
     @property
     def migrated(self) -> dict[str, dict[str, Any]]:
         """Runs of the tables that arrived, by source name."""
-        return {run["source"]: run for run in self.job["tables"] if run["state"] == "migrated"}
+        return {run["source"]: run for run in self.run["tables"] if run["state"] == "migrated"}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def journey(request: pytest.FixtureRequest, journeys: Callable[[str], Journey]) 
 
 
 def test_everything_readable_is_migrated(journey: Journey, lakehouse: Lakehouse) -> None:
-    failed = {run["source"]: run.get("error") for run in journey.job["tables"] if run["state"] != "migrated"}
+    failed = {run["source"]: run.get("error") for run in journey.run["tables"] if run["state"] != "migrated"}
     assert not failed
     left_out = {entry["source"]: entry["codes"] for entry in journey.plan["left_out"]}
     assert all(codes for codes in left_out.values()), left_out

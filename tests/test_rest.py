@@ -141,9 +141,9 @@ def test_everything_moves_to_the_embedded_catalog(
         icebridge.run("map", "set", *route.arguments, text(name), target)
     plan = route.plan(mode)
     assert not plan["plan"]["left_out"]
-    job = route.run(plan)
-    job.succeeded()
-    assert len(job.tables) == len(foreign.tables)
+    run = route.run(plan)
+    run.succeeded()
+    assert len(run.tables) == len(foreign.tables)
     managed = pyiceberg_catalog(tmp_path / "managed")
     for name, readings in foreign.tables.items():
         target = ODD.get(name, f"{'_'.join(name[:-1])}.{name[-1]}")
@@ -262,9 +262,9 @@ def test_a_token_revoked_in_the_run_fails_the_rest_and_resume_does_them(
     plan = route.replan("clone")
     guard.forget()
     revoke_at(guard, PAGED - 2)
-    job = route.run(plan)
-    assert job.outcome.code == 1
-    rejected = [table for table in job.tables.values() if table["state"] == "failed"]
+    run = route.run(plan)
+    assert run.outcome.code == 1
+    rejected = [table for table in run.tables.values() if table["state"] == "failed"]
     assert rejected
     assert {table["error"]["code"] for table in rejected} == {"credentials-rejected"}
     assert all(table["error"]["hint"] for table in rejected)

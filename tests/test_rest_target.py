@@ -192,8 +192,8 @@ def test_one_table_and_one_snapshot_on_a_bad_day(day: str, mode: str, target: Ta
     plan = planned(target, mode)
     target.guard.faults.add(BAD_DAYS[day](PUBLISHES[mode]))
     began = time.monotonic()
-    job = target.route.run(plan)
-    job.succeeded()
+    run = target.route.run(plan)
+    run.succeeded()
     if day in ("busy", "too many requests"):
         assert time.monotonic() - began >= 1, "Retry-After says a second"
     forwarded = "after the commit" in day
@@ -267,9 +267,9 @@ def test_a_table_of_somebody_else_is_left_alone(mode: str, target: Target, shop:
     plan = planned(target, mode, "small.*")
     theirs = plain(target.judge, (target.namespace, "two"), rows=2)
     there = target.files()
-    job = target.route.run(plan)
-    job.failed("small.two", "table-exists")
-    assert {name: table["state"] for name, table in job.tables.items()} == {
+    run = target.route.run(plan)
+    run.failed("small.two", "table-exists")
+    assert {name: table["state"] for name, table in run.tables.items()} == {
         "small.one": "migrated",
         "small.two": "failed",
         "small.three": "migrated",

@@ -214,7 +214,7 @@ def test_behind_a_closed_gate_nothing_runs_and_the_way_to_open_it_is_told(
     error = route.run(plan).outcome.json
     assert (error["code"], error["object"]) == ("gate-closed", "main.silver")
     assert f"GRANT EXTERNAL USE SCHEMA ON SCHEMA `main`.`silver` TO `{box.user}`" in error["hint"]
-    assert icebridge.run("jobs") == []
+    assert icebridge.run("runs") == []
     box.turn("gate", open=True, on=["main.silver"])
     route.run(plan).succeeded()
     assert ("silver", "one") in client(box).list_tables(("silver",))

@@ -107,12 +107,12 @@ def test_tables_leave_postgresql_and_the_password_stays_nowhere(
     assert {row["ident"] for row in icebridge.run("tables", "foreign")} == {".".join(name) for name in pg_tables}
     route = Route(icebridge)
     plan = route.plan("clone", "--out", str(tmp_path / "plan.json"))
-    job = route.run(plan)
-    job.succeeded()
+    run = route.run(plan)
+    run.succeeded()
     for name, readings in pg_tables.items():
         table = pyiceberg_catalog(managed).load_table((*("_".join(name[:-1]),), name[-1]))
         assert history(table) == readings
-    said += [job.outcome, icebridge.outcome("audit", "export", "--out", str(tmp_path / "bundle"))]
+    said += [run.outcome, icebridge.outcome("audit", "export", "--out", str(tmp_path / "bundle"))]
     assert said[-1].code == 0, said[-1].stdout + said[-1].stderr
     assert not any(postgres_server.password in done.stdout + done.stderr for done in said)
     # State, log, plan, bundle and target: all of it lies below this folder.

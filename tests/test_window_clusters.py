@@ -271,10 +271,10 @@ def table_run(name: str, state: str, **more: Any) -> dict[str, Any]:
     return {**run, **sizes, **more}
 
 
-def job(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
+def run(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
     """A run."""
     ended = None if state == "running" else "2026-03-01T11:40:00Z"
-    bare = {"job": "job-1", "plan_hash": "0" * 64, "source": "sample", "target": "lakehouse", "state": state}
+    bare = {"run_id": "run-1", "plan_hash": "0" * 64, "source": "sample", "target": "lakehouse", "state": state}
     migrated = sum(table["state"] == "migrated" for table in tables)
     times = {"started_at": "2026-03-01T10:00:00Z", "ended_at": ended}
     return {**bare, **times, "tables": tables, "migrated": migrated, "failed": 0}
@@ -282,11 +282,11 @@ def job(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
 
 def at_work() -> dict[str, Any]:
     """A run in the middle."""
-    view = {"step": "step-1", "run_id": 4711}
+    view = {"step": "step-1", "job_run_id": 4711}
     running = {**view, "stage": "running", "words": "batch 2 of 4", "run_page_url": RUN_PAGE}
     starting = {**view, "stage": "starting", "words": "the cluster is being made", "run_page_url": RUN_PAGE}
     queued = {**view, "stage": "queued", "words": "the workspace has no room for another run", "run_page_url": None}
-    return job(
+    return run(
         "running",
         [
             table_run(ORDERS, "copying", rows_done=2_500_000, cluster=running),
@@ -311,7 +311,7 @@ def over(documents: str) -> dict[str, Any]:
         "batches_found": 1,
         "lost": ["identifier fields: order_id", "the sort order by order_time"],
         "milliseconds": 754_000,
-        "run_id": 4711,
+        "job_run_id": 4711,
         "run_page_url": RUN_PAGE,
     }
     outcome = {
@@ -346,8 +346,8 @@ def over(documents: str) -> dict[str, Any]:
         "documents": documents,
         "after": report,
     }
-    ended = {"step": "step-1", "stage": "over", "words": "", "run_id": 4711, "run_page_url": RUN_PAGE}
-    return job("succeeded", [table_run(ORDERS, "migrated", cluster=ended, **done)])
+    ended = {"step": "step-1", "stage": "over", "words": "", "job_run_id": 4711, "run_page_url": RUN_PAGE}
+    return run("succeeded", [table_run(ORDERS, "migrated", cluster=ended, **done)])
 
 
 def test_what_clusters_tell_is_shown(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
@@ -435,7 +435,7 @@ def plan_told(app: Window) -> None:
 def run_told(app: Window) -> None:
     """How far each cluster is, and where to look."""
     app.click("nav-history")
-    app.click("open-job-job-1")
+    app.click("open-run-run-1")
     app.says("run-state", "running")
     rows = app.rows("run-grid")
     assert [rows[name]["cluster"] for name in (ORDERS, LINES, EVENTS)] == ["running", "starting", "here"]
@@ -496,7 +496,7 @@ def end_told(app: Window, state: Path) -> None:
     app.says("run-bill-words", "some hours after")
     shots(app, "run", "run-clusters-over")
     cost = {"milli_dbu": 9000, "cents": 675}
-    runs = [{"run_id": "4711", "cost": cost}]
+    runs = [{"job_run_id": "4711", "cost": cost}]
     answer(app, "run.bill", {"bill": "known", "cost": cost, "runs": runs, "against_estimate": "within the estimate"})
     app.click("run-bill-ask")
     app.says("run-bill-words", r"\$6\.75, 9\.00 DBU; within the estimate")

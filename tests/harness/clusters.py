@@ -13,7 +13,7 @@ import pytest
 from databricks.sdk.service import jobs
 
 from tests.harness.cli import Icebridge
-from tests.harness.route import Job, Route, connect
+from tests.harness.route import Run, Route, connect
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 VOLUME = "/Volumes/main/default/icebridge"
@@ -69,7 +69,7 @@ def spark_workspace(*arguments: str | Path) -> Iterator[Sandbox]:
 
 
 def seed(box: Sandbox) -> None:
-    """Have a job on a cluster write the foreign tables."""
+    """Have a run on a cluster write the foreign tables."""
     client = box.client(box.admin_token)
     path = "/Workspace/Shared/seed.py"
     client.workspace.mkdirs("/Workspace/Shared")
@@ -118,9 +118,9 @@ def plan(way: Route, options: list[str]) -> dict[str, Any]:
     return way.cli.run("plan", *way.arguments, *options)
 
 
-def run(way: Route, *arguments: str) -> Job:
+def run(way: Route, *arguments: str) -> Run:
     """Run or resume; Spark starts anew for each task."""
-    return Job(way.cli.outcome("run", *arguments, seconds=MINUTES))
+    return Run(way.cli.outcome("run", *arguments, seconds=MINUTES))
 
 
 def sql(box: Sandbox, statement: str) -> list[list[str]]:

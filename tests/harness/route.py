@@ -86,31 +86,31 @@ class Route:
         assert done.code == (1 if report["blocked"] or report["needs_acceptance"] else 0)
         return {table["source"]: table["findings"] for table in report["tables"]}
 
-    def run(self, plan: dict[str, Any]) -> Job:
+    def run(self, plan: dict[str, Any]) -> Run:
         """Run a plan, whatever comes of it."""
-        return Job(self.cli.outcome("run", plan["path"]))
+        return Run(self.cli.outcome("run", plan["path"]))
 
-    def resume(self) -> Job:
-        """Go on with the latest job."""
-        return Job(self.cli.outcome("run", "--resume"))
+    def resume(self) -> Run:
+        """Go on with the latest run."""
+        return Run(self.cli.outcome("run", "--resume"))
 
-    def migrate(self, mode: str | None = None, *extra: str) -> Job:
+    def migrate(self, mode: str | None = None, *extra: str) -> Run:
         """The whole way; every planned table must arrive."""
         plan = self.plan(mode, *extra)
-        job = self.run(plan)
-        job.succeeded()
-        return job
+        run = self.run(plan)
+        run.succeeded()
+        return run
 
 
 @dataclass(frozen=True)
-class Job:
+class Run:
     """How a run ended."""
 
     outcome: Outcome
 
     @property
     def view(self) -> dict[str, Any]:
-        """The job as the command line shows it."""
+        """The run as the command line shows it."""
         return self.outcome.json
 
     @property

@@ -9,10 +9,10 @@ use crate::state::{Action, Page, Session, Work};
 use icebridge_model::catalog::{CatalogSpec, Role};
 use icebridge_model::mapping::Mapping;
 use icebridge_model::ops::{
-    AcceptRequest, AuditRequest, InventoryRequest, JobRequest, MappingRequest, Named, Nothing, PathRequest,
-    PlanRequest, PreflightRequest, RunRequest, SampleRequest, SaveCatalog, op,
+    AcceptRequest, AuditRequest, InventoryRequest, MappingRequest, Named, Nothing, PathRequest, PlanRequest,
+    PreflightRequest, RunRequest, SampleRequest, SaveCatalog, StartRunRequest, op,
 };
-use icebridge_model::run::JobId;
+use icebridge_model::run::RunId;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Result, TableIdent};
 use std::collections::BTreeMap;
@@ -24,14 +24,14 @@ use yew::UseReducerHandle;
 pub type Handle = UseReducerHandle<Session>;
 
 /// Runs one piece of work unless it is under way already; its error becomes a notice.
-fn begin(session: &Handle, work: Work, job: impl Future<Output = Result<()>> + 'static) {
+fn begin(session: &Handle, work: Work, future: impl Future<Output = Result<()>> + 'static) {
     if session.is_busy(&work) {
         return;
     }
     session.dispatch(Action::Begin(work.clone()));
     let session = session.clone();
     spawn_local(async move {
-        session.dispatch(match job.await {
+        session.dispatch(match future.await {
             Ok(()) => Action::End(work),
             Err(error) => Action::Fail(work, error),
         });
@@ -60,7 +60,7 @@ pub fn open(session: &Handle) {
         if backend::launch().await?.sample {
             sample(&handle);
         }
-        read_latest_job(&handle);
+        read_latest_run(&handle);
         read_plan(&handle);
         Ok(())
     });
@@ -84,7 +84,7 @@ pub fn arrive(session: &Handle, page: Page) {
         {
             preflight(session);
         }
-        Page::History => read_jobs(session),
+        Page::History => read_runs(session),
         Page::Workspaces => workspaces::read(session),
         _ => {}
     }
@@ -279,10 +279,10 @@ pub fn estimate_cost(session: &Handle, plan: String, path: String) {
     });
 }
 
-pub fn ask_bill(session: &Handle, job: JobId) {
+pub fn ask_bill(session: &Handle, run: RunId) {
     let handle = session.clone();
     begin(session, Work::Bill, async move {
-        handle.dispatch(Action::Bill(job.clone(), call::<op::run_bill>(JobRequest { job }).await?));
+        handle.dispatch(Action::Bill(run.clone(), call::<op::run_bill>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
@@ -291,76 +291,76 @@ pub fn start_run(session: &Handle, plan: String) {
     let handle = session.clone();
     session.dispatch(Action::Go(Page::Run));
     begin(session, Work::Run, async move {
-        handle.dispatch(Action::Job(call::<op::run_start>(RunRequest { plan }).await?));
+        handle.dispatch(Action::Run(call::<op::run_start>(StartRunRequest { plan }).await?));
         Ok(())
     });
 }
 
-pub fn resume_run(session: &Handle, job: JobId) {
+pub fn resume_run(session: &Handle, run: RunId) {
     let handle = session.clone();
     begin(session, Work::Run, async move {
-        handle.dispatch(Action::Job(call::<op::run_resume>(JobRequest { job }).await?));
+        handle.dispatch(Action::Run(call::<op::run_resume>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
 
-pub fn cancel_run(session: &Handle, job: JobId) {
+pub fn cancel_run(session: &Handle, run: RunId) {
     let handle = session.clone();
     begin(session, Work::Cancel, async move {
-        handle.dispatch(Action::Job(call::<op::run_cancel>(JobRequest { job }).await?));
+        handle.dispatch(Action::Run(call::<op::run_cancel>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
 
-pub fn read_job(session: &Handle, job: JobId) {
+pub fn read_run(session: &Handle, run: RunId) {
     let handle = session.clone();
-    begin(session, Work::ReadJob, async move {
-        handle.dispatch(Action::Job(call::<op::run_status>(JobRequest { job }).await?));
+    begin(session, Work::ReadRun, async move {
+        handle.dispatch(Action::Run(call::<op::run_status>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
 
-/// Opens an older job and shows it.
-pub fn show_job(session: &Handle, job: JobId) {
-    read_job(session, job);
+/// Opens an older run and shows it.
+pub fn show_run(session: &Handle, run: RunId) {
+    read_run(session, run);
     session.dispatch(Action::Go(Page::Run));
 }
 
-fn read_latest_job(session: &Handle) {
+fn read_latest_run(session: &Handle) {
     let handle = session.clone();
-    begin(session, Work::ReadJob, async move {
-        let jobs = call::<op::run_list>(Nothing {}).await?;
-        let latest = jobs.iter().max_by(|a, b| a.started_at.cmp(&b.started_at)).map(|job| job.job.clone());
-        handle.dispatch(Action::Jobs(jobs));
-        if let Some(job) = latest {
-            handle.dispatch(Action::Job(call::<op::run_status>(JobRequest { job }).await?));
+    begin(session, Work::ReadRun, async move {
+        let runs = call::<op::run_list>(Nothing {}).await?;
+        let latest = runs.iter().max_by(|a, b| a.started_at.cmp(&b.started_at)).map(|run| run.run_id.clone());
+        handle.dispatch(Action::Runs(runs));
+        if let Some(run) = latest {
+            handle.dispatch(Action::Run(call::<op::run_status>(RunRequest { run_id: run }).await?));
         }
         Ok(())
     });
 }
 
-pub fn read_jobs(session: &Handle) {
+pub fn read_runs(session: &Handle) {
     let handle = session.clone();
     begin(session, Work::History, async move {
-        handle.dispatch(Action::Jobs(call::<op::run_list>(Nothing {}).await?));
+        handle.dispatch(Action::Runs(call::<op::run_list>(Nothing {}).await?));
         Ok(())
     });
 }
 
-pub fn validate(session: &Handle, job: JobId) {
+pub fn validate(session: &Handle, run: RunId) {
     let handle = session.clone();
     begin(session, Work::Validate, async move {
-        handle.dispatch(Action::Job(call::<op::validate_run>(JobRequest { job }).await?));
+        handle.dispatch(Action::Run(call::<op::validate_run>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
 
-pub fn export_bundle(session: &Handle, job: JobId, folder: String) {
+pub fn export_bundle(session: &Handle, run: RunId, folder: String) {
     let handle = session.clone();
     begin(session, Work::Export, async move {
         let path = Some(folder).filter(|folder| !folder.is_empty());
-        let bundle = call::<op::audit_export>(AuditRequest { job: job.clone(), path }).await?;
-        handle.dispatch(Action::Bundle(job, bundle));
+        let bundle = call::<op::audit_export>(AuditRequest { run_id: run.clone(), path }).await?;
+        handle.dispatch(Action::Bundle(run, bundle));
         Ok(())
     });
 }

@@ -54,7 +54,7 @@ pub mod of {
     use icebridge_model::mapping::MappingState;
     use icebridge_model::photon::ClusterView;
     use icebridge_model::plan::{CopyMode, EngineKind};
-    use icebridge_model::run::{JobState, TableState};
+    use icebridge_model::run::{RunState, TableState};
     use icebridge_model::validation::ProofLevel;
     use yew::prelude::*;
 
@@ -103,13 +103,13 @@ pub mod of {
         html! { <Chip {tone} {icon} {spinning} word={state.as_str()} /> }
     }
 
-    pub fn job(state: JobState) -> Html {
+    pub fn run(state: RunState) -> Html {
         let (tone, icon, spinning) = match state {
-            JobState::Running => (Tone::Accent, Icon::Refresh, true),
-            JobState::Succeeded => (Tone::Good, Icon::CheckCircle, false),
-            JobState::Incomplete => (Tone::Bad, Icon::Warning, false),
-            JobState::Cancelled => (Tone::Warn, Icon::Stop, false),
-            JobState::Interrupted => (Tone::Warn, Icon::Warning, false),
+            RunState::Running => (Tone::Accent, Icon::Refresh, true),
+            RunState::Succeeded => (Tone::Good, Icon::CheckCircle, false),
+            RunState::Incomplete => (Tone::Bad, Icon::Warning, false),
+            RunState::Cancelled => (Tone::Warn, Icon::Stop, false),
+            RunState::Interrupted => (Tone::Warn, Icon::Warning, false),
         };
         html! { <Chip {tone} {icon} {spinning} word={state.as_str()} /> }
     }

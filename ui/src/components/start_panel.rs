@@ -14,7 +14,7 @@ pub fn StartPanel() -> Html {
     let Some(made) = session.plan.clone() else { return html! {} };
     let plan = &made.value.plan;
     let running = session.is_busy(&Work::Run) || session.run.as_ref().is_some_and(|run| run.is_running());
-    let run_before = session.run.as_ref().is_some_and(|run| run.job.plan_hash == plan.hash && !run.is_running());
+    let run_before = session.run.as_ref().is_some_and(|run| run.view.plan_hash == plan.hash && !run.is_running());
     let start = {
         let (session, path) = (session.clone(), made.value.path.clone());
         Callback::from(move |()| actions::start_run(&session, path.clone()))

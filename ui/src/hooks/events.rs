@@ -35,23 +35,23 @@ pub fn use_events(session: &Handle) {
 }
 
 fn flush(session: &Handle, events: Vec<Event>) {
-    let shown = session.run.as_ref().map(|run| run.job.job.clone());
-    // A run that answers only at its end makes itself known by its events; a job that ended has more to tell than its state.
+    let shown = session.run.as_ref().map(|run| run.view.run_id.clone());
+    // A run that answers only at its end makes itself known by its events; a run that ended has more to tell than its state.
     let unread = events.iter().find_map(|event| match event {
-        Event::Job { job, state } => {
-            let ended = *state != icebridge_model::run::JobState::Running;
-            (ended || session.is_busy(&Work::Run)).then_some(job)
+        Event::Run { run_id, state } => {
+            let ended = *state != icebridge_model::run::RunState::Running;
+            (ended || session.is_busy(&Work::Run)).then_some(run_id)
         }
-        Event::Table { job, .. } => {
-            session.is_busy(&Work::Run).then_some(job).filter(|job| shown.as_ref() != Some(*job))
+        Event::Table { run_id, .. } => {
+            session.is_busy(&Work::Run).then_some(run_id).filter(|id| shown.as_ref() != Some(*id))
         }
         Event::Progress(progress) => {
-            session.is_busy(&Work::Run).then_some(&progress.job).filter(|job| shown.as_ref() != Some(*job))
+            session.is_busy(&Work::Run).then_some(&progress.run_id).filter(|id| shown.as_ref() != Some(*id))
         }
         Event::Inventory { .. } | Event::SignIn { .. } | Event::Unity { .. } => None,
     });
-    if let Some(job) = unread {
-        actions::read_job(session, job.clone());
+    if let Some(run) = unread {
+        actions::read_run(session, run.clone());
     }
     session.dispatch(Action::Events(events));
 }

@@ -8,4 +8,4 @@ mod upkeep;
 pub use events::use_events;
 pub use session::use_session;
 pub use steady::use_steady_order;
-pub use upkeep::{use_arrival, use_job_polling, use_saved_preferences, use_theme};
+pub use upkeep::{use_arrival, use_run_polling, use_saved_preferences, use_theme};

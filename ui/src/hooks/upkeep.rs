@@ -33,12 +33,12 @@ pub fn use_arrival(session: &Handle) {
 }
 
 #[hook]
-pub fn use_job_polling(session: &Handle) {
-    let running = session.run.as_ref().filter(|run| run.is_running()).map(|run| run.job.job.clone());
+pub fn use_run_polling(session: &Handle) {
+    let running = session.run.as_ref().filter(|run| run.is_running()).map(|run| run.view.run_id.clone());
     let handle = session.clone();
     use_effect_with(running, move |running| {
         let polling =
-            running.clone().map(|job| Interval::new(POLL_MS, move || actions::read_job(&handle, job.clone())));
+            running.clone().map(|run| Interval::new(POLL_MS, move || actions::read_run(&handle, run.clone())));
         move || drop(polling)
     });
 }

@@ -41,18 +41,19 @@ fn Export() -> Html {
         Callback::from(move |text| folder.set(text))
     };
     let export = {
-        let (session, folder, job) = (session.clone(), folder.clone(), run.job.job.clone());
-        Callback::from(move |()| actions::export_bundle(&session, job.clone(), folder.trim().to_string()))
+        let (session, folder, run) = (session.clone(), folder.clone(), run.view.run_id.clone());
+        Callback::from(move |()| actions::export_bundle(&session, run.clone(), folder.trim().to_string()))
     };
-    let bundle = session.bundle.as_ref().filter(|(job, _)| *job == run.job.job).map(|(_, bundle)| bundle.clone());
+    let bundle =
+        session.bundle.as_ref().filter(|(run_id, _)| *run_id == run.view.run_id).map(|(_, bundle)| bundle.clone());
     html! {
         <section class="panel" aria-label="Export">
-            <header class="panel-head"><h2 class="grow">{ "Export a bundle" }</h2><code class="quiet-text">{ &run.job.job }</code></header>
+            <header class="panel-head"><h2 class="grow">{ "Export a bundle" }</h2><code class="quiet-text">{ &run.view.run_id }</code></header>
             <div class="panel-body stack">
                 <p>{ "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret and no row." }</p>
-                if run.job.failed > 0 || run.is_running() {
+                if run.view.failed > 0 || run.is_running() {
                     <div class="banner warn">{ Icon::Warning.draw() }
-                        <span>{ if run.is_running() { "The run is still going on.".to_string() } else { format!("{} of {} tables are not migrated; the bundle says so.", run.job.tables.len() - run.job.migrated, run.job.tables.len()) } }</span>
+                        <span>{ if run.is_running() { "The run is still going on.".to_string() } else { format!("{} of {} tables are not migrated; the bundle says so.", run.view.tables.len() - run.view.migrated, run.view.tables.len()) } }</span>
                     </div>
                 }
                 <Field testid="audit-folder" label="Folder to make" value={(*folder).clone()} {oninput} placeholder="inside the state folder"

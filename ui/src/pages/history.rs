@@ -18,7 +18,7 @@ fn columns() -> Vec<Column> {
         Column::new("migrated", "Migrated", 84).numeric(),
         Column::new("failed", "Failed", 70).numeric(),
         Column::new("plan", "Plan", 116).yielding(1),
-        Column::new("job", "Job", 110).growing(1).yielding(2),
+        Column::new("run_id", "Run", 110).growing(1).yielding(2),
         Column::new("open", "", 84),
     ]
 }
@@ -26,52 +26,52 @@ fn columns() -> Vec<Column> {
 #[component]
 pub fn History() -> Html {
     let session = use_session();
-    let body = match &session.jobs {
-        None if session.is_busy(&Work::History) => html! { <Loading text="Reading the jobs…" /> },
-        Some(jobs) if !jobs.is_empty() => {
-            let mut jobs = (**jobs).clone();
-            jobs.sort_by(|a, b| b.started_at.cmp(&a.started_at));
-            let jobs = Rc::new(jobs);
+    let body = match &session.runs {
+        None if session.is_busy(&Work::History) => html! { <Loading text="Reading the runs…" /> },
+        Some(runs) if !runs.is_empty() => {
+            let mut runs = (**runs).clone();
+            runs.sort_by(|a, b| b.started_at.cmp(&a.started_at));
+            let runs = Rc::new(runs);
             let name = {
-                let jobs = jobs.clone();
-                Callback::from(move |row: usize| jobs[row].job.clone())
+                let runs = runs.clone();
+                Callback::from(move |row: usize| runs[row].run_id.clone())
             };
             let open = {
-                let (session, jobs) = (session.clone(), jobs.clone());
-                Callback::from(move |row: usize| actions::show_job(&session, jobs[row].job.clone()))
+                let (session, runs) = (session.clone(), runs.clone());
+                Callback::from(move |row: usize| actions::show_run(&session, runs[row].run_id.clone()))
             };
-            let current = session.run.as_ref().map(|run| run.job.job.clone());
-            let selected = current.and_then(|id| jobs.iter().position(|job| job.job == id));
+            let current = session.run.as_ref().map(|run| run.view.run_id.clone());
+            let selected = current.and_then(|id| runs.iter().position(|run| run.run_id == id));
             let cell = {
-                let (jobs, open) = (jobs.clone(), open.clone());
+                let (runs, open) = (runs.clone(), open.clone());
                 Callback::from(move |(row, column): (usize, &'static str)| {
-                    let job = &jobs[row];
+                    let run = &runs[row];
                     match column {
-                        "started" => html! { { format::moment(&job.started_at) } },
-                        "state" => chip::of::job(job.state),
-                        "route" => html! { { format!("{} → {}", job.source, job.target) } },
-                        "tables" => html! { { format::count(job.tables as u64) } },
-                        "migrated" => html! { { format::count(job.migrated as u64) } },
-                        "failed" => html! { { format::count(job.failed as u64) } },
+                        "started" => html! { { format::moment(&run.started_at) } },
+                        "state" => chip::of::run(run.state),
+                        "route" => html! { { format!("{} → {}", run.source, run.target) } },
+                        "tables" => html! { { format::count(run.tables as u64) } },
+                        "migrated" => html! { { format::count(run.migrated as u64) } },
+                        "failed" => html! { { format::count(run.failed as u64) } },
                         "plan" => {
-                            html! { <code title={job.plan_hash.clone()}>{ format::short_hash(&job.plan_hash) }</code> }
+                            html! { <code title={run.plan_hash.clone()}>{ format::short_hash(&run.plan_hash) }</code> }
                         }
-                        "job" => html! { <code>{ &job.job }</code> },
+                        "run_id" => html! { <code>{ &run.run_id }</code> },
                         _ => {
                             let onclick = {
                                 let open = open.clone();
                                 Callback::from(move |()| open.emit(row))
                             };
-                            html! { <Button testid={format!("open-job-{}", job.job)} kind="small" label="Open" {onclick} /> }
+                            html! { <Button testid={format!("open-run-{}", run.run_id)} kind="small" label="Open" {onclick} /> }
                         }
                     }
                 })
             };
-            html! { <Grid label="Jobs" testid="history-grid" columns={columns()} count={jobs.len()} {name} {cell} {selected} /> }
+            html! { <Grid label="Runs" testid="history-grid" columns={columns()} count={runs.len()} {name} {cell} {selected} /> }
         }
         None => html! {
             <Empty icon={Icon::History} title="The runs could not be read" text="The error above says why; what they did is safe in the journal.">
-                <Button testid="history-reload" kind="primary" icon={Icon::Refresh} label="Read them again" onclick={act(&session, actions::read_jobs)} />
+                <Button testid="history-reload" kind="primary" icon={Icon::Refresh} label="Read them again" onclick={act(&session, actions::read_runs)} />
             </Empty>
         },
         Some(_) => html! {
@@ -84,7 +84,7 @@ pub fn History() -> Html {
         <>
             <PageHead page={Page::History}>
                 <Button testid="history-refresh" icon={Icon::Refresh} label="Refresh" busy={session.is_busy(&Work::History)}
-                    onclick={act(&session, actions::read_jobs)} />
+                    onclick={act(&session, actions::read_runs)} />
             </PageHead>
             { body }
         </>

@@ -9,7 +9,7 @@ use crate::pages::{go, ident};
 use crate::state::{Page, Work};
 use crate::view::{clusters, format};
 use icebridge_model::TableIdent;
-use icebridge_model::run::{JobView, TableRun};
+use icebridge_model::run::{RunView, TableMigration};
 use icebridge_model::validation::Validation;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -23,7 +23,7 @@ pub fn Validate() -> Html {
         let session = session.clone();
         Callback::from(move |()| {
             if let Some(run) = &session.run {
-                actions::validate(&session, run.job.job.clone());
+                actions::validate(&session, run.view.run_id.clone());
             }
         })
     };
@@ -33,7 +33,9 @@ pub fn Validate() -> Html {
                 <Button testid="validate-run-page" kind="primary" label="Go to Run" onclick={go(&session, Page::Run)} />
             </Empty>
         },
-        Some(run) => html! { <Proofs job={Job(run.job.clone())} busy={busy || run.is_running()} again={busy} /> },
+        Some(run) => {
+            html! { <Proofs run={SharedRun(run.view.clone())} busy={busy || run.is_running()} again={busy} /> }
+        }
     };
     let ended = run.as_ref().is_some_and(|run| !run.is_running());
     html! {
@@ -53,9 +55,9 @@ pub fn Validate() -> Html {
 }
 
 #[derive(Clone)]
-struct Job(Rc<JobView>);
+struct SharedRun(Rc<RunView>);
 
-impl PartialEq for Job {
+impl PartialEq for SharedRun {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -63,7 +65,7 @@ impl PartialEq for Job {
 
 #[derive(Properties, PartialEq)]
 struct ProofsProps {
-    job: Job,
+    run: SharedRun,
     busy: bool,
     /// Both sides are being compared once more.
     again: bool,
@@ -72,31 +74,31 @@ struct ProofsProps {
 #[component]
 fn Proofs(props: &ProofsProps) -> Html {
     let selected = use_state_eq(|| None::<TableIdent>);
-    let job = props.job.0.clone();
-    let mut sorted: Vec<usize> = (0..job.tables.len()).collect();
+    let run = props.run.0.clone();
+    let mut sorted: Vec<usize> = (0..run.tables.len()).collect();
     // What differs first, then what has not been compared.
     sorted.sort_by_key(|at| {
-        job.tables[*at].validation.as_ref().map_or(1, |validation| if validation.passed { 2 } else { 0 })
+        run.tables[*at].validation.as_ref().map_or(1, |validation| if validation.passed { 2 } else { 0 })
     });
     let sorted = Rc::new(sorted);
-    let compared: Vec<&Validation> = job.tables.iter().filter_map(|table| table.validation.as_ref()).collect();
+    let compared: Vec<&Validation> = run.tables.iter().filter_map(|table| table.validation.as_ref()).collect();
     let passed = compared.iter().filter(|validation| validation.passed).count();
     let lowest = compared.iter().map(|validation| validation.proof).min();
     let rows: u64 = compared.iter().map(|validation| validation.rows).sum();
     let complete = !props.busy && !compared.is_empty();
     let row_selected =
-        selected.as_ref().and_then(|ident| sorted.iter().position(|at| job.tables[*at].source == *ident));
+        selected.as_ref().and_then(|ident| sorted.iter().position(|at| run.tables[*at].source == *ident));
     let name = {
-        let (job, sorted) = (job.clone(), sorted.clone());
-        Callback::from(move |row: usize| job.tables[sorted[row]].source.to_string())
+        let (run, sorted) = (run.clone(), sorted.clone());
+        Callback::from(move |row: usize| run.tables[sorted[row]].source.to_string())
     };
     let cell = {
-        let (job, sorted) = (job.clone(), sorted.clone());
-        Callback::from(move |(row, column): (usize, &'static str)| cell(&job.tables[sorted[row]], column))
+        let (run, sorted) = (run.clone(), sorted.clone());
+        Callback::from(move |(row, column): (usize, &'static str)| cell(&run.tables[sorted[row]], column))
     };
     let on_select = {
-        let (job, sorted, selected) = (job.clone(), sorted.clone(), selected.clone());
-        Callback::from(move |row: usize| selected.set(Some(job.tables[sorted[row]].source.clone())))
+        let (run, sorted, selected) = (run.clone(), sorted.clone(), selected.clone());
+        Callback::from(move |row: usize| selected.set(Some(run.tables[sorted[row]].source.clone())))
     };
     let close = {
         let selected = selected.clone();
@@ -115,8 +117,8 @@ fn Proofs(props: &ProofsProps) -> Html {
     html! {
         <>
             <div class="stats" data-testid={if complete { "validate-done" } else { "validate-running" }}>
-                <Stat label="tables proved" value={format!("{} of {}", format::count(passed as u64), format::count(job.tables.len() as u64))}
-                    tone={if passed == job.tables.len() { "good" } else { "" }} testid="validate-passed" />
+                <Stat label="tables proved" value={format!("{} of {}", format::count(passed as u64), format::count(run.tables.len() as u64))}
+                    tone={if passed == run.tables.len() { "good" } else { "" }} testid="validate-passed" />
                 <Stat label="differ" value={format::count((compared.len() - passed) as u64)} tone={if passed < compared.len() { "bad" } else { "" }} testid="validate-differ" />
                 <Stat label="lowest proof" value={lowest.map_or("—", |proof| proof.as_str())} testid="validate-lowest" />
                 <Stat label="rows compared" value={format::count(rows)} />
@@ -128,16 +130,16 @@ fn Proofs(props: &ProofsProps) -> Html {
                 </div>
             }
             <div class="split">
-                <Grid label="Tables and their proof" testid="validate-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} />
+                <Grid label="Tables and their proof" testid="validate-grid" {columns} count={run.tables.len()} {name} {cell} selected={row_selected} {on_select} />
                 if let Some(row) = row_selected {
-                    { detail(&job.tables[sorted[row]], close) }
+                    { detail(&run.tables[sorted[row]], close) }
                 }
             </div>
         </>
     }
 }
 
-fn cell(table: &TableRun, column: &str) -> Html {
+fn cell(table: &TableMigration, column: &str) -> Html {
     match (column, &table.validation) {
         ("source", _) => ident(&table.source),
         ("target", _) => ident(&table.target),
@@ -160,7 +162,7 @@ fn cell(table: &TableRun, column: &str) -> Html {
     }
 }
 
-fn detail(table: &TableRun, on_close: Callback<()>) -> Html {
+fn detail(table: &TableMigration, on_close: Callback<()>) -> Html {
     let content = match &table.validation {
         None => html! { <p class="quiet-text">{ "Not compared: only a committed table can be." }</p> },
         Some(validation) => proof(validation),

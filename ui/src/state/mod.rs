@@ -11,7 +11,7 @@ pub mod workspaces;
 
 pub use mapping::MappingDraft;
 pub use page::Page;
-pub use run::RunView;
+pub use run::ShownRun;
 pub use unity::UnityDraft;
 pub use work::{Notice, Work};
 pub use workspaces::Workspaces;
@@ -24,7 +24,7 @@ use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::{About, Keychain, PlanMade, Route, SampleCreated};
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Settings;
-use icebridge_model::run::{Event, JobId, JobSummary, JobView};
+use icebridge_model::run::{Event, RunId, RunSummary, RunView};
 use icebridge_model::{Error, TableIdent};
 use prefs::{FindingsBy, Prefs, Theme};
 use std::collections::BTreeMap;
@@ -83,10 +83,10 @@ pub struct Session {
     pub plan: Option<Fresh<PlanMade>>,
     /// Of the plan with this hash.
     pub cost: Option<(String, Rc<CostEstimate>)>,
-    pub run: Option<RunView>,
-    pub bill: Option<(JobId, Rc<Bill>)>,
-    pub jobs: Option<Rc<Vec<JobSummary>>>,
-    pub bundle: Option<(JobId, Rc<AuditBundle>)>,
+    pub run: Option<ShownRun>,
+    pub bill: Option<(RunId, Rc<Bill>)>,
+    pub runs: Option<Rc<Vec<RunSummary>>>,
+    pub bundle: Option<(RunId, Rc<AuditBundle>)>,
     pub verdict: Option<Rc<AuditVerdict>>,
     pub workspaces: Workspaces,
 }
@@ -133,10 +133,10 @@ pub enum Action {
     Plan(Basis, PlanMade),
     Cost(String, CostEstimate),
     Events(Vec<Event>),
-    Job(JobView),
-    Bill(JobId, Bill),
-    Jobs(Vec<JobSummary>),
-    Bundle(JobId, AuditBundle),
+    Run(RunView),
+    Bill(RunId, Bill),
+    Runs(Vec<RunSummary>),
+    Bundle(RunId, AuditBundle),
     Verdict(AuditVerdict),
     Workspaces(workspaces::Change),
     /// The workspace whose gate and tables are in sight.
@@ -312,15 +312,15 @@ impl Session {
             }
             Action::Cost(plan, cost) => self.cost = Some((plan, Rc::new(cost))),
             Action::Events(events) => events.into_iter().for_each(|event| self.hear(event)),
-            Action::Job(job) => {
+            Action::Run(run) => {
                 self.run = Some(match &self.run {
-                    Some(run) if run.job.job == job.job => run.replaced_by(job),
-                    _ => RunView::new(job),
+                    Some(shown) if shown.view.run_id == run.run_id => shown.replaced_by(run),
+                    _ => ShownRun::new(run),
                 });
             }
-            Action::Bill(job, bill) => self.bill = Some((job, Rc::new(bill))),
-            Action::Jobs(jobs) => self.jobs = Some(Rc::new(jobs)),
-            Action::Bundle(job, bundle) => self.bundle = Some((job, Rc::new(bundle))),
+            Action::Bill(run, bill) => self.bill = Some((run, Rc::new(bill))),
+            Action::Runs(runs) => self.runs = Some(Rc::new(runs)),
+            Action::Bundle(run, bundle) => self.bundle = Some((run, Rc::new(bundle))),
             Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),
             Action::Workspaces(change) => {
                 self.workspaces.apply(change);

@@ -43,7 +43,7 @@ impl Page {
             Page::Run => "Run",
             Page::Validate => "Validate",
             Page::Audit => "Audit",
-            Page::History => "Job history",
+            Page::History => "Run history",
         }
     }
 

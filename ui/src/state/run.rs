@@ -1,64 +1,64 @@
-//! The job in sight, kept current by events.
+//! The run in sight, kept current by events.
 
 use icebridge_model::TableIdent;
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{Event, JobState, JobView, Progress, TableRun, TableState};
+use icebridge_model::run::{Event, Progress, RunState, RunView, TableMigration, TableState};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
-pub struct RunView {
-    pub job: Rc<JobView>,
+pub struct ShownRun {
+    pub view: Rc<RunView>,
     pub progress: Option<Progress>,
     index: Rc<HashMap<TableIdent, usize>>,
 }
 
-impl RunView {
-    pub fn new(job: JobView) -> Self {
-        let index = job.tables.iter().enumerate().map(|(i, table)| (table.source.clone(), i)).collect();
-        Self { job: Rc::new(job), progress: None, index: Rc::new(index) }
+impl ShownRun {
+    pub fn new(view: RunView) -> Self {
+        let index = view.tables.iter().enumerate().map(|(i, table)| (table.source.clone(), i)).collect();
+        Self { view: Rc::new(view), progress: None, index: Rc::new(index) }
     }
 
-    /// The same job read again: its progress still holds.
-    pub fn replaced_by(&self, job: JobView) -> Self {
-        let progress = self.progress.clone().filter(|progress| progress.job == job.job);
-        Self { progress, ..Self::new(job) }
+    /// The same run read again: its progress still holds.
+    pub fn replaced_by(&self, view: RunView) -> Self {
+        let progress = self.progress.clone().filter(|progress| progress.run_id == view.run_id);
+        Self { progress, ..Self::new(view) }
     }
 
     pub fn is_running(&self) -> bool {
-        self.job.state == JobState::Running
+        self.view.state == RunState::Running
     }
 
     /// Can `run.resume` do something for it?
     pub fn is_resumable(&self) -> bool {
-        matches!(self.job.state, JobState::Interrupted | JobState::Incomplete | JobState::Cancelled)
+        matches!(self.view.state, RunState::Interrupted | RunState::Incomplete | RunState::Cancelled)
     }
 
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Table { job, run } if job == self.job.job => self.set_table(*run),
-            Event::Progress(progress) if progress.job == self.job.job => self.progress = Some(progress),
-            Event::Job { job, state } if job == self.job.job => Rc::make_mut(&mut self.job).state = state,
+            Event::Table { run_id, table } if run_id == self.view.run_id => self.set_table(*table),
+            Event::Progress(progress) if progress.run_id == self.view.run_id => self.progress = Some(progress),
+            Event::Run { run_id, state } if run_id == self.view.run_id => Rc::make_mut(&mut self.view).state = state,
             _ => {}
         }
     }
 
-    fn set_table(&mut self, run: TableRun) {
-        let job = Rc::make_mut(&mut self.job);
-        match self.index.get(&run.source) {
-            Some(at) => job.tables[*at] = run,
+    fn set_table(&mut self, table: TableMigration) {
+        let view = Rc::make_mut(&mut self.view);
+        match self.index.get(&table.source) {
+            Some(at) => view.tables[*at] = table,
             None => {
-                Rc::make_mut(&mut self.index).insert(run.source.clone(), job.tables.len());
-                job.tables.push(run);
+                Rc::make_mut(&mut self.index).insert(table.source.clone(), view.tables.len());
+                view.tables.push(table);
             }
         }
-        job.migrated = job.tables.iter().filter(|table| table.state == TableState::Migrated).count();
-        job.failed = job.tables.iter().filter(|table| table.state == TableState::Failed).count();
+        view.migrated = view.tables.iter().filter(|table| table.state == TableState::Migrated).count();
+        view.failed = view.tables.iter().filter(|table| table.state == TableState::Failed).count();
     }
 
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals { tables: self.job.tables.len(), ..Totals::default() };
-        for table in &self.job.tables {
+        let mut totals = Totals { tables: self.view.tables.len(), ..Totals::default() };
+        for table in &self.view.tables {
             totals.ended += usize::from(table.state.is_terminal());
             totals.cancelled += usize::from(table.state == TableState::Cancelled);
             totals.bytes_done += table.bytes_done;
@@ -85,7 +85,7 @@ pub struct Totals {
     pub rows_total: u64,
 }
 
-fn reached(table: &TableRun) -> u64 {
+fn reached(table: &TableMigration) -> u64 {
     match table.engine {
         EngineKind::Photon if table.rows_total > 0 => {
             let share = u128::from(table.bytes_total) * u128::from(table.rows_done) / u128::from(table.rows_total);
@@ -101,8 +101,8 @@ pub mod tests {
     use super::*;
     use icebridge_model::plan::CopyMode;
 
-    pub fn table(name: &str, state: TableState) -> TableRun {
-        TableRun {
+    pub fn table(name: &str, state: TableState) -> TableMigration {
+        TableMigration {
             source: TableIdent::new(["s"], name),
             target: TableIdent::new(["t"], name),
             mode: CopyMode::Clone,
@@ -121,9 +121,9 @@ pub mod tests {
         }
     }
 
-    pub fn job(state: JobState, tables: Vec<TableRun>) -> JobView {
-        JobView {
-            job: "j1".into(),
+    pub fn run(state: RunState, tables: Vec<TableMigration>) -> RunView {
+        RunView {
+            run_id: "j1".into(),
             plan_hash: "h".into(),
             source: "a".into(),
             target: "b".into(),
@@ -139,22 +139,22 @@ pub mod tests {
     #[test]
     fn events_move_tables_and_only_of_their_own_job() {
         let mut run =
-            RunView::new(job(JobState::Running, vec![table("x", TableState::Queued), table("y", TableState::Queued)]));
-        run.apply(Event::Table { job: "j1".into(), run: Box::new(table("y", TableState::Migrated)) });
-        run.apply(Event::Table { job: "j2".into(), run: Box::new(table("x", TableState::Failed)) });
-        assert_eq!((run.job.migrated, run.job.failed), (1, 0));
-        run.apply(Event::Table { job: "j1".into(), run: Box::new(table("z", TableState::Failed)) });
-        assert_eq!((run.job.tables.len(), run.job.failed), (3, 1));
+            ShownRun::new(run(RunState::Running, vec![table("x", TableState::Queued), table("y", TableState::Queued)]));
+        run.apply(Event::Table { run_id: "j1".into(), table: Box::new(table("y", TableState::Migrated)) });
+        run.apply(Event::Table { run_id: "j2".into(), table: Box::new(table("x", TableState::Failed)) });
+        assert_eq!((run.view.migrated, run.view.failed), (1, 0));
+        run.apply(Event::Table { run_id: "j1".into(), table: Box::new(table("z", TableState::Failed)) });
+        assert_eq!((run.view.tables.len(), run.view.failed), (3, 1));
         assert_eq!(run.totals().ended, 2);
-        run.apply(Event::Job { job: "j1".into(), state: JobState::Incomplete });
+        run.apply(Event::Run { run_id: "j1".into(), state: RunState::Incomplete });
         assert!(run.is_resumable() && !run.is_running());
     }
 
     #[test]
     fn what_clusters_have_done_is_told_by_rows() {
-        let cluster = TableRun { engine: EngineKind::Photon, rows_done: 3, ..table("x", TableState::Copying) };
-        let here = TableRun { bytes_done: 2, ..table("y", TableState::Copying) };
-        let totals = RunView::new(job(JobState::Running, vec![cluster, here])).totals();
+        let cluster = TableMigration { engine: EngineKind::Photon, rows_done: 3, ..table("x", TableState::Copying) };
+        let here = TableMigration { bytes_done: 2, ..table("y", TableState::Copying) };
+        let totals = ShownRun::new(run(RunState::Running, vec![cluster, here])).totals();
         assert_eq!((totals.bytes_reached, totals.bytes_done, totals.bytes_total), (6 + 2, 2, 20));
     }
 }

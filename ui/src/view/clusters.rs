@@ -4,7 +4,7 @@ use crate::components::{Icon, Tone};
 use crate::view::format;
 use icebridge_model::photon::{Bill, ClusterMethod, Cost, CostEstimate};
 use icebridge_model::plan::{EngineKind, Plan};
-use icebridge_model::run::JobView;
+use icebridge_model::run::RunView;
 
 pub fn method(method: ClusterMethod) -> &'static str {
     match method {
@@ -90,8 +90,8 @@ pub fn on_clusters(plan: &Plan) -> usize {
 }
 
 /// Whether a cluster has a part in the run.
-pub fn has_clusters(job: &JobView) -> bool {
-    job.tables.iter().any(|table| table.engine == EngineKind::Photon)
+pub fn has_clusters(run: &RunView) -> bool {
+    run.tables.iter().any(|table| table.engine == EngineKind::Photon)
 }
 
 #[cfg(test)]

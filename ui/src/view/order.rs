@@ -1,7 +1,7 @@
 //! Filtering and sorting of the grids: which rows, in which order, as indexes into the list they come from.
 
 use icebridge_model::facts::InventoryRow;
-use icebridge_model::run::{TableRun, TableState};
+use icebridge_model::run::{TableMigration, TableState};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -81,7 +81,7 @@ pub fn partition_field(
 }
 
 /// The tables of a run, the most urgent first.
-pub fn by_urgency(tables: &[TableRun]) -> Vec<usize> {
+pub fn by_urgency(tables: &[TableMigration]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by_key(|at| urgency(tables[*at].state));
     order

@@ -1,7 +1,7 @@
 //! What a run is doing at this moment, in words: a rate of nothing says neither that it waits nor for what.
 
 use crate::view::format;
-use icebridge_model::run::{TableRun, TableState};
+use icebridge_model::run::{TableMigration, TableState};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AtWork {
@@ -12,7 +12,7 @@ pub struct AtWork {
 }
 
 impl AtWork {
-    pub fn of(tables: &[TableRun]) -> Self {
+    pub fn of(tables: &[TableMigration]) -> Self {
         let mut now = Self::default();
         for table in tables {
             match table.state {

@@ -2,7 +2,7 @@
 
 use crate::state::{Page, Session, Work};
 use crate::view::format;
-use icebridge_model::run::{JobState, TableState};
+use icebridge_model::run::{RunState, TableState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
@@ -136,12 +136,12 @@ fn run(session: &Session) -> (StepState, String) {
     }
     if let Some(run) = &session.run {
         let totals = run.totals();
-        return match run.job.state {
-            JobState::Running => (StepState::Working, format!("{} of {}", totals.ended, totals.tables)),
-            JobState::Succeeded => (StepState::Done, format!("{} migrated", run.job.migrated)),
-            JobState::Incomplete => (StepState::Attention, format!("{} failed", run.job.failed)),
-            JobState::Cancelled => (StepState::Attention, "cancelled".into()),
-            JobState::Interrupted => (StepState::Attention, "interrupted".into()),
+        return match run.view.state {
+            RunState::Running => (StepState::Working, format!("{} of {}", totals.ended, totals.tables)),
+            RunState::Succeeded => (StepState::Done, format!("{} migrated", run.view.migrated)),
+            RunState::Incomplete => (StepState::Attention, format!("{} failed", run.view.failed)),
+            RunState::Cancelled => (StepState::Attention, "cancelled".into()),
+            RunState::Interrupted => (StepState::Attention, "interrupted".into()),
         };
     }
     match &session.plan {
@@ -152,10 +152,10 @@ fn run(session: &Session) -> (StepState, String) {
 
 fn validate(session: &Session) -> (StepState, String) {
     let Some(run) = &session.run else { return (StepState::Waiting, String::new()) };
-    if session.is_busy(&Work::Validate) || run.job.tables.iter().any(|table| table.state == TableState::Validating) {
+    if session.is_busy(&Work::Validate) || run.view.tables.iter().any(|table| table.state == TableState::Validating) {
         return (StepState::Working, "comparing".into());
     }
-    let compared = run.job.tables.iter().filter_map(|table| table.validation.as_ref());
+    let compared = run.view.tables.iter().filter_map(|table| table.validation.as_ref());
     let (passed, all) = compared.fold((0, 0), |(passed, all), v| (passed + u64::from(v.passed), all + 1));
     match (passed, all) {
         (_, 0) => (StepState::Waiting, String::new()),
@@ -168,7 +168,7 @@ fn validate(session: &Session) -> (StepState, String) {
 fn audit(session: &Session) -> (StepState, String) {
     match (&session.run, &session.bundle) {
         _ if session.is_busy(&Work::Export) => (StepState::Working, "exporting".into()),
-        (Some(run), Some((job, _))) if run.job.job == *job => (StepState::Done, "exported".into()),
+        (Some(run), Some((run_id, _))) if run.view.run_id == *run_id => (StepState::Done, "exported".into()),
         (Some(run), _) if !run.is_running() => (StepState::Ready, "not exported".into()),
         _ => (StepState::Waiting, String::new()),
     }
@@ -177,8 +177,8 @@ fn audit(session: &Session) -> (StepState, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::RunView;
-    use crate::state::run::tests::{job, table};
+    use crate::state::ShownRun;
+    use crate::state::run::tests::{run, table};
 
     #[test]
     fn nothing_is_ready_but_connecting_at_first() {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_failed_table_asks_for_attention() {
         let failed = vec![table("x", TableState::Failed), table("y", TableState::Migrated)];
-        let run = RunView::new(job(JobState::Incomplete, failed));
+        let run = ShownRun::new(run(RunState::Incomplete, failed));
         let mut session = Session::default();
         session.run = Some(run);
         assert_eq!(step(&session, Page::Run).0, StepState::Attention);

@@ -15,10 +15,10 @@ pub use keychain::environment_name;
 pub use operations::Operations;
 pub use place::default_state_dir;
 
-use icebridge_core::{SecretStore, Workspace, run};
+use icebridge_core::{LocalState, SecretStore, run};
 use icebridge_model::Result;
 use icebridge_model::ops::Keychain as KeychainState;
-use icebridge_model::run::{Event, JobId, JobState, JobView};
+use icebridge_model::run::{Event, RunId, RunState, RunView};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,12 +35,12 @@ pub struct Options {
 /// Cheap to clone; every clone is the same.
 #[derive(Clone, Debug)]
 pub struct Api {
-    workspace: Workspace,
+    local: LocalState,
     keychain: Option<keychain::Keychain>,
     /// Ends inventories and measurements; a run has its own, asked for by `run.cancel`.
     stop: CancellationToken,
     /// The runs this process began, and how they ended.
-    runs: Arc<Mutex<HashMap<JobId, watch::Receiver<Option<Result<()>>>>>>,
+    runs: Arc<Mutex<HashMap<RunId, watch::Receiver<Option<Result<()>>>>>>,
 }
 
 /// Nobody waits longer for an end.
@@ -52,46 +52,46 @@ impl Api {
     /// With the secrets in this machine's keychain, or in environment variables ([`environment_name`]).
     pub async fn open(options: Options) -> Result<Self> {
         let keychain = keychain::Keychain::new(&options.state_dir);
-        let workspace = Workspace::open(&options.state_dir, Arc::new(keychain.clone())).await?;
-        let workspace = workspace.with_tokens(Arc::new(grants::Grants::new(keychain.clone())));
-        Ok(Self { workspace, keychain: Some(keychain), stop: CancellationToken::new(), runs: Arc::default() })
+        let local = LocalState::open(&options.state_dir, Arc::new(keychain.clone())).await?;
+        let local = local.with_tokens(Arc::new(grants::Grants::new(keychain.clone())));
+        Ok(Self { local, keychain: Some(keychain), stop: CancellationToken::new(), runs: Arc::default() })
     }
 
     /// With secrets kept elsewhere: for tests.
     pub async fn open_with(options: Options, secrets: Arc<dyn SecretStore>) -> Result<Self> {
-        let workspace = Workspace::open(&options.state_dir, secrets).await?;
-        Ok(Self { workspace, keychain: None, stop: CancellationToken::new(), runs: Arc::default() })
+        let local = LocalState::open(&options.state_dir, secrets).await?;
+        Ok(Self { local, keychain: None, stop: CancellationToken::new(), runs: Arc::default() })
     }
 
     /// What happens from now on. A slow listener loses old progress, never a state.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.workspace.events.subscribe()
+        self.local.events.subscribe()
     }
 
-    /// Until the job (empty: the latest) is no longer at work. An error says why the run itself broke off; what happened
+    /// Until the run (empty: the latest) is no longer at work. An error says why the run itself broke off; what happened
     /// to its tables is in the view.
-    pub async fn wait(&self, job: &str) -> Result<JobView> {
-        let mut view = run::view(&self.workspace, job).await?;
-        let ours = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&view.job).cloned();
+    pub async fn wait(&self, run_id: &str) -> Result<RunView> {
+        let mut view = run::view(&self.local, run_id).await?;
+        let ours = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&view.run_id).cloned();
         if let Some(mut ours) = ours {
             // A sender that is gone has ended too.
             let end = ours.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
             return match end {
                 Some(Err(error)) => Err(error),
-                _ => run::view(&self.workspace, &view.job).await,
+                _ => run::view(&self.local, &view.run_id).await,
             };
         }
-        while view.state == JobState::Running {
+        while view.state == RunState::Running {
             tokio::time::sleep(LOOK_EVERY).await;
-            view = run::view(&self.workspace, &view.job).await?;
+            view = run::view(&self.local, &view.run_id).await?;
         }
         Ok(view)
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.
-    fn follow(&self, handle: run::JobHandle) {
+    fn follow(&self, handle: run::RunHandle) {
         let (sender, receiver) = watch::channel(None);
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.job.clone(), receiver);
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.run_id.clone(), receiver);
         tokio::spawn(async move {
             let end = handle.wait().await.map(drop);
             // Nobody may be waiting.
@@ -107,7 +107,7 @@ impl Api {
     /// Puts the state away: all of it is in its one file afterwards, with no log beside it that a copy could leave behind.
     /// A state that is still at work is left as a killed process leaves it, which does no harm.
     pub async fn close(&self) {
-        let _ = tokio::time::timeout(CLOSING, self.workspace.store.close()).await;
+        let _ = tokio::time::timeout(CLOSING, self.local.store.close()).await;
     }
 
     async fn keychain_state(&self) -> KeychainState {

@@ -16,7 +16,7 @@ use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{JobSummary, JobView};
+use icebridge_model::run::{RunSummary, RunView};
 use icebridge_model::validation::Measurement;
 use icebridge_model::{Error, Result};
 use serde::Serialize;
@@ -63,29 +63,29 @@ impl Operations for Api {
     async fn about(&self, _: Nothing) -> Result<About> {
         Ok(About {
             version: env!("CARGO_PKG_VERSION").into(),
-            state_dir: self.workspace.state_dir.display().to_string(),
+            state_dir: self.local.state_dir.display().to_string(),
             keychain: self.keychain_state().await,
         })
     }
 
     async fn catalog_list(&self, _: Nothing) -> Result<Vec<CatalogSpec>> {
-        connect::list(&self.workspace).await
+        connect::list(&self.local).await
     }
 
     async fn catalog_save(&self, request: SaveCatalog) -> Result<CatalogSpec> {
-        connect::save(&self.workspace, request).await
+        connect::save(&self.local, request).await
     }
 
     async fn catalog_check(&self, request: Named) -> Result<CatalogCheck> {
-        connect::check(&self.workspace, &request.name).await
+        connect::check(&self.local, &request.name).await
     }
 
     async fn catalog_remove(&self, request: Named) -> Result<Nothing> {
-        connect::remove(&self.workspace, &request.name).await.map(|()| Nothing {})
+        connect::remove(&self.local, &request.name).await.map(|()| Nothing {})
     }
 
     async fn workspace_list(&self, _: Nothing) -> Result<Vec<WorkspaceSpec>> {
-        workspaces::list(&self.workspace).await
+        workspaces::list(&self.local).await
     }
 
     async fn workspace_profiles(&self, _: Nothing) -> Result<Vec<ProfileName>> {
@@ -93,84 +93,84 @@ impl Operations for Api {
     }
 
     async fn workspace_save(&self, request: SaveWorkspace) -> Result<WorkspaceSpec> {
-        workspaces::save(&self.workspace, request).await
+        workspaces::save(&self.local, request).await
     }
 
     async fn workspace_remove(&self, request: Named) -> Result<SignedOut> {
-        workspaces::remove(&self.workspace, &request.name).await
+        workspaces::remove(&self.local, &request.name).await
     }
 
     async fn workspace_sign_in(&self, request: SignInRequest) -> Result<WorkspaceStatus> {
-        sign_in::sign_in(&self.workspace, &request, &browser::open_address, &self.stop).await
+        sign_in::sign_in(&self.local, &request, &browser::open_address, &self.stop).await
     }
 
     async fn workspace_sign_in_cancel(&self, request: Named) -> Result<Nothing> {
-        sign_in::cancel(&self.workspace, &request.name);
+        sign_in::cancel(&self.local, &request.name);
         Ok(Nothing {})
     }
 
     async fn workspace_sign_out(&self, request: Named) -> Result<SignedOut> {
-        sign_in::sign_out(&self.workspace, &request.name).await
+        sign_in::sign_out(&self.local, &request.name).await
     }
 
     async fn workspace_check(&self, request: Named) -> Result<WorkspaceStatus> {
-        workspaces::check(&self.workspace, &request.name).await
+        workspaces::check(&self.local, &request.name).await
     }
 
     async fn workspace_gate(&self, request: GateRequest) -> Result<Gate> {
-        gate::check(&self.workspace, &request).await
+        gate::check(&self.local, &request).await
     }
 
     async fn unity_refresh(&self, request: UnityRequest) -> Result<UnitySummary> {
-        unity::refresh(&self.workspace, &request, &self.stop).await
+        unity::refresh(&self.local, &request, &self.stop).await
     }
 
     async fn unity_list(&self, request: UnityListRequest) -> Result<UnityPage> {
-        unity::list(&self.workspace, &request).await
+        unity::list(&self.local, &request).await
     }
 
     async fn sample_create(&self, request: SampleRequest) -> Result<SampleCreated> {
-        sample::create(&self.workspace, request.folder.as_deref().map(Path::new)).await
+        sample::create(&self.local, request.folder.as_deref().map(Path::new)).await
     }
 
     async fn inventory_refresh(&self, request: InventoryRequest) -> Result<InventorySummary> {
-        inventory::refresh(&self.workspace, &request, &self.stop.child_token()).await
+        inventory::refresh(&self.local, &request, &self.stop.child_token()).await
     }
 
     async fn inventory_list(&self, request: Named) -> Result<Vec<InventoryRow>> {
-        inventory::list(&self.workspace, &request.name).await
+        inventory::list(&self.local, &request.name).await
     }
 
     async fn table_facts(&self, request: TableRequest) -> Result<TableFacts> {
-        table::facts(&self.workspace, &request).await
+        table::facts(&self.local, &request).await
     }
 
     async fn table_measure(&self, request: TableRequest) -> Result<Measurement> {
-        table::measure(&self.workspace, &request, &self.stop.child_token()).await
+        table::measure(&self.local, &request, &self.stop.child_token()).await
     }
 
     async fn table_rows(&self, request: RowsRequest) -> Result<Rows> {
-        table::rows(&self.workspace, &request.table, request.limit).await
+        table::rows(&self.local, &request.table, request.limit).await
     }
 
     async fn mapping_get(&self, route: Route) -> Result<Mapping> {
-        mapping::get(&self.workspace, &route).await
+        mapping::get(&self.local, &route).await
     }
 
     async fn mapping_preview(&self, request: MappingRequest) -> Result<MappingPreview> {
-        mapping::preview(&self.workspace, &request.route, &request.mapping).await
+        mapping::preview(&self.local, &request.route, &request.mapping).await
     }
 
     async fn mapping_save(&self, request: MappingRequest) -> Result<MappingPreview> {
-        mapping::save(&self.workspace, &request.route, &request.mapping).await
+        mapping::save(&self.local, &request.route, &request.mapping).await
     }
 
     async fn mapping_export(&self, route: Route) -> Result<Text> {
-        mapping::export(&self.workspace, &route).await.map(|text| Text { text })
+        mapping::export(&self.local, &route).await.map(|text| Text { text })
     }
 
     async fn mapping_import(&self, request: MappingImport) -> Result<MappingPreview> {
-        mapping::import(&self.workspace, &request.route, &request.csv).await
+        mapping::import(&self.local, &request.route, &request.csv).await
     }
 
     async fn preflight_rules(&self, _: Nothing) -> Result<Vec<RuleInfo>> {
@@ -178,15 +178,15 @@ impl Operations for Api {
     }
 
     async fn preflight_run(&self, request: PreflightRequest) -> Result<PreflightReport> {
-        preflight::run(&self.workspace, &request.route, &request.settings).await
+        preflight::run(&self.local, &request.route, &request.settings).await
     }
 
     async fn preflight_accept(&self, request: AcceptRequest) -> Result<PreflightReport> {
-        preflight::accept(&self.workspace, &request).await
+        preflight::accept(&self.local, &request).await
     }
 
     async fn plan_make(&self, request: PlanRequest) -> Result<PlanMade> {
-        plan::make(&self.workspace, &request).await
+        plan::make(&self.local, &request).await
     }
 
     async fn plan_read(&self, request: PathRequest) -> Result<Plan> {
@@ -194,47 +194,47 @@ impl Operations for Api {
     }
 
     async fn plan_cost(&self, request: PathRequest) -> Result<CostEstimate> {
-        plan::cost::estimate(&self.workspace, Path::new(&request.path)).await
+        plan::cost::estimate(&self.local, Path::new(&request.path)).await
     }
 
     /// Answers as soon as the run is under way; [`Api::wait`] waits for its end.
-    async fn run_start(&self, request: RunRequest) -> Result<JobView> {
+    async fn run_start(&self, request: StartRunRequest) -> Result<RunView> {
         let plan = plan::read(Path::new(&request.plan)).await?;
-        let handle = run::start(&self.workspace, &plan.to_text()?).await?;
-        let job = handle.job.clone();
+        let handle = run::start(&self.local, &plan.to_text()?).await?;
+        let run_id = handle.run_id.clone();
         self.follow(handle);
-        run::view(&self.workspace, &job).await
+        run::view(&self.local, &run_id).await
     }
 
-    async fn run_resume(&self, request: JobRequest) -> Result<JobView> {
-        let handle = run::resume(&self.workspace, &request.job).await?;
-        let job = handle.job.clone();
+    async fn run_resume(&self, request: RunRequest) -> Result<RunView> {
+        let handle = run::resume(&self.local, &request.run_id).await?;
+        let run_id = handle.run_id.clone();
         self.follow(handle);
-        run::view(&self.workspace, &job).await
+        run::view(&self.local, &run_id).await
     }
 
-    async fn run_cancel(&self, request: JobRequest) -> Result<JobView> {
-        run::cancel(&self.workspace, &request.job).await
+    async fn run_cancel(&self, request: RunRequest) -> Result<RunView> {
+        run::cancel(&self.local, &request.run_id).await
     }
 
-    async fn run_status(&self, request: JobRequest) -> Result<JobView> {
-        run::view(&self.workspace, &request.job).await
+    async fn run_status(&self, request: RunRequest) -> Result<RunView> {
+        run::view(&self.local, &request.run_id).await
     }
 
-    async fn run_list(&self, _: Nothing) -> Result<Vec<JobSummary>> {
-        run::list(&self.workspace).await
+    async fn run_list(&self, _: Nothing) -> Result<Vec<RunSummary>> {
+        run::list(&self.local).await
     }
 
-    async fn run_bill(&self, request: JobRequest) -> Result<Bill> {
-        plan::cost::bill(&self.workspace, &request.job, &self.stop.child_token()).await
+    async fn run_bill(&self, request: RunRequest) -> Result<Bill> {
+        plan::cost::bill(&self.local, &request.run_id, &self.stop.child_token()).await
     }
 
-    async fn validate_run(&self, request: JobRequest) -> Result<JobView> {
-        validate::again(&self.workspace, &request.job, &self.stop.child_token()).await
+    async fn validate_run(&self, request: RunRequest) -> Result<RunView> {
+        validate::again(&self.local, &request.run_id, &self.stop.child_token()).await
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {
-        audit::export(&self.workspace, &request.job, request.path.as_deref().map(Path::new)).await
+        audit::export(&self.local, &request.run_id, request.path.as_deref().map(Path::new)).await
     }
 
     async fn audit_verify(&self, request: PathRequest) -> Result<AuditVerdict> {

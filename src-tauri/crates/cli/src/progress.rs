@@ -1,7 +1,7 @@
 //! Live progress on standard error: bars on a terminal, plain lines elsewhere.
 
 use crate::output::{Output, words};
-use icebridge_model::run::{Event, JobId, Progress, TableRun, TableState};
+use icebridge_model::run::{Event, Progress, RunId, TableMigration, TableState};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
@@ -54,7 +54,7 @@ struct Screen {
     output: Output,
     bars: Option<MultiProgress>,
     whole: Option<ProgressBar>,
-    tables: HashMap<(JobId, String), ProgressBar>,
+    tables: HashMap<(RunId, String), ProgressBar>,
     told: HashMap<String, TableState>,
     /// Of clusters, by table.
     stages: HashMap<String, String>,
@@ -91,7 +91,7 @@ impl Screen {
                     self.line(&format!("  {done} of {total} tables read"));
                 }
             }
-            Event::Table { job, run } => self.table(job, &run),
+            Event::Table { run_id, table } => self.table(run_id, &table),
             Event::Progress(progress) => self.progress(&progress),
             Event::Unity { tables, last, .. } => {
                 self.whole(tables as u64, tables as u64, &format!("tables listed, last {last}"));
@@ -99,7 +99,7 @@ impl Screen {
                     self.line(&format!("  {tables} tables listed"));
                 }
             }
-            Event::Job { .. } | Event::SignIn { .. } => {}
+            Event::Run { .. } | Event::SignIn { .. } => {}
         }
     }
 
@@ -113,9 +113,9 @@ impl Screen {
         let _ = writeln!(std::io::stderr(), "{how} {address}");
     }
 
-    fn table(&mut self, job: JobId, run: &TableRun) {
+    fn table(&mut self, run_id: RunId, run: &TableMigration) {
         let name = run.source.to_string();
-        let key = (job, name.clone());
+        let key = (run_id, name.clone());
         if run.state.is_terminal() {
             if let Some(bar) = self.tables.remove(&key) {
                 bar.finish_and_clear();
@@ -215,7 +215,7 @@ impl Screen {
     }
 }
 
-fn ended(run: &TableRun) -> String {
+fn ended(run: &TableMigration) -> String {
     let mut text = format!("  {:<10} {} -> {}", run.state.as_str(), run.source, run.target);
     if let Some(error) = &run.error {
         text.push_str(&format!(": {} [{}]", error.message, error.code));

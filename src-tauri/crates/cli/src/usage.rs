@@ -49,12 +49,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_and_what_would_be_right() {
-        let option = of(&["jobs", "--sideways"]);
+        let option = of(&["runs", "--sideways"]);
         assert_eq!(
             (option.code, option.message.as_str()),
             (Code::InvalidInput, "unexpected argument '--sideways' found")
         );
-        assert!(option.hint.unwrap().contains("Usage: icebridge jobs"));
+        assert!(option.hint.unwrap().contains("Usage: icebridge runs"));
         let missing = of(&["catalog", "add", "x", "--kind", "rest"]);
         assert_eq!(missing.message, "the following required arguments were not provided: --uri <URI>");
         for words in [&[][..], &["catalog"], &["--json"]] {

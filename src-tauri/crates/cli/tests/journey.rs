@@ -105,9 +105,9 @@ fn step_by_step_with_losses_decided_by_code() {
 
     let run = bridge.json(&["run", &plan]);
     assert_eq!(run["state"], "succeeded");
-    let job = run["job"].as_str().unwrap();
-    assert_eq!(bridge.json(&["status", job])["migrated"], run["migrated"]);
-    assert_eq!(bridge.json(&["jobs"]).as_array().unwrap().len(), 1);
+    let run_id = run["run_id"].as_str().unwrap();
+    assert_eq!(bridge.json(&["status", run_id])["migrated"], run["migrated"]);
+    assert_eq!(bridge.json(&["runs"]).as_array().unwrap().len(), 1);
     assert_eq!(bridge.json(&["validate"])["state"], "succeeded");
 
     let digest = |catalog: &str, table: &str| bridge.json(&["table", "digest", catalog, table])["digest"].clone();
@@ -126,8 +126,8 @@ fn mistakes_end_in_coded_errors_and_exit_1() {
         (vec!["inventory", "nowhere"], "catalog-not-found"),
         (vec!["preflight"], "invalid-input"),
         (vec!["run", "/no/such/plan.json"], "plan-broken"),
-        (vec!["status"], "job-not-found"),
-        (vec!["run", "--resume"], "job-not-found"),
+        (vec!["status"], "run-not-found"),
+        (vec!["run", "--resume"], "run-not-found"),
         (vec!["audit", "verify", "/no/such/bundle"], "bundle-broken"),
         (vec!["catalog", "add", "a b", "--kind", "files", "--uri", "/x"], "invalid-input"),
         (vec!["catalog", "add", "t", "--target", "--kind", "files", "--uri", "/x"], "invalid-input"),

@@ -1,7 +1,7 @@
 //! Catalogs as the person names them: save, check, remove. Secrets go to the [`SecretStore`](crate::SecretStore) and
 //! nowhere else; everything in a spec may be shown, logged and bundled.
 
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
 use icebridge_model::ops::SaveCatalog;
 use icebridge_model::secret::{Secret, names_a_secret};
@@ -10,17 +10,17 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub async fn list(workspace: &Workspace) -> Result<Vec<CatalogSpec>> {
-    workspace.store.catalogs().await
+pub async fn list(local: &LocalState) -> Result<Vec<CatalogSpec>> {
+    local.store.catalogs().await
 }
 
-pub async fn save(workspace: &Workspace, request: SaveCatalog) -> Result<CatalogSpec> {
+pub async fn save(local: &LocalState, request: SaveCatalog) -> Result<CatalogSpec> {
     let SaveCatalog { mut spec, secrets } = request;
     check_spec(&mut spec).map_err(|e| e.about(&spec.name))?;
     if spec.kind == CatalogKind::Unity {
-        workspace.store.workspace(&spec.uri).await?;
+        local.store.workspace(&spec.uri).await?;
     }
-    let known = workspace.store.catalogs().await?.into_iter().find(|c| c.name == spec.name);
+    let known = local.store.catalogs().await?.into_iter().find(|c| c.name == spec.name);
     if let Some(known) = &known
         && known.role != spec.role
     {
@@ -29,15 +29,15 @@ pub async fn save(workspace: &Workspace, request: SaveCatalog) -> Result<Catalog
             .with_hint("Remove it first, or choose another name."));
     }
     let kept_before = known.map(|c| c.secrets).unwrap_or_default();
-    spec.secrets = save_secrets(workspace, &spec, kept_before, secrets).await?;
-    workspace.store.save_catalog(&spec).await?;
-    workspace.store.append("", "", "catalog.saved", json!({ "catalog": spec })).await?;
+    spec.secrets = save_secrets(local, &spec, kept_before, secrets).await?;
+    local.store.save_catalog(&spec).await?;
+    local.store.append("", "", "catalog.saved", json!({ "catalog": spec })).await?;
     Ok(spec)
 }
 
 /// Opens and lists. What goes wrong is part of the answer, because a list of catalogs shows it beside each.
-pub async fn check(workspace: &Workspace, name: &str) -> Result<CatalogCheck> {
-    let spec = workspace.store.catalog(name).await?;
+pub async fn check(local: &LocalState, name: &str) -> Result<CatalogCheck> {
+    let spec = local.store.catalog(name).await?;
     let mut check = CatalogCheck {
         name: spec.name.clone(),
         reachable: false,
@@ -47,11 +47,11 @@ pub async fn check(workspace: &Workspace, name: &str) -> Result<CatalogCheck> {
         error: None,
     };
     let counted = match spec.role {
-        Role::Source => match workspace.open_source(name).await {
+        Role::Source => match local.open_source(name).await {
             Ok(source) => count(source.namespaces().await, source.tables().await),
             Err(error) => Err(error),
         },
-        Role::Target => match workspace.open_target(name).await {
+        Role::Target => match local.open_target(name).await {
             Ok(target) => {
                 check.abilities.push("create".into());
                 if target.abilities().register {
@@ -81,18 +81,18 @@ fn count<N, T>(namespaces: Result<Vec<N>>, tables: Result<Vec<T>>) -> Result<(us
 }
 
 /// Its secrets go first: if the keychain refuses, the catalog stays, so that nobody forgets a secret that still exists.
-pub async fn remove(workspace: &Workspace, name: &str) -> Result<()> {
-    let spec = workspace.store.catalog(name).await?;
+pub async fn remove(local: &LocalState, name: &str) -> Result<()> {
+    let spec = local.store.catalog(name).await?;
     let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();
-    change_secrets(workspace, name, removals).await?;
-    workspace.store.remove_catalog(name).await?;
-    workspace.store.append("", "", "catalog.removed", json!({ "catalog": name })).await?;
+    change_secrets(local, name, removals).await?;
+    local.store.remove_catalog(name).await?;
+    local.store.append("", "", "catalog.removed", json!({ "catalog": name })).await?;
     Ok(())
 }
 
 /// Returns the keys the catalog has from now on.
 async fn save_secrets(
-    workspace: &Workspace,
+    local: &LocalState,
     spec: &CatalogSpec,
     kept_before: Vec<String>,
     secrets: BTreeMap<String, Secret>,
@@ -108,7 +108,7 @@ async fn save_secrets(
     let mut keys: BTreeSet<String> = kept_before.into_iter().collect();
     // A secret named but not given must be there already: from an earlier save, or from the environment.
     for key in spec.secrets.iter().filter(|key| !secrets.contains_key(*key) && !keys.contains(*key)) {
-        let (store, name, key) = (Arc::clone(&workspace.secrets), spec.name.clone(), key.clone());
+        let (store, name, key) = (Arc::clone(&local.secrets), spec.name.clone(), key.clone());
         let found = blocking(move || store.get(&name, &key)).await?;
         if found.is_none() {
             return Err(Error::new(Code::CredentialsMissing, "a secret was named but not given").about(&spec.name));
@@ -122,20 +122,16 @@ async fn save_secrets(
             keys.insert(key.clone());
         }
     }
-    change_secrets(workspace, &spec.name, secrets).await?;
+    change_secrets(local, &spec.name, secrets).await?;
     Ok(keys.into_iter().collect())
 }
 
 /// An empty secret is removed. `owner`: a catalog, or whatever else has secrets.
-pub(crate) async fn change_secrets(
-    workspace: &Workspace,
-    owner: &str,
-    changes: BTreeMap<String, Secret>,
-) -> Result<()> {
+pub(crate) async fn change_secrets(local: &LocalState, owner: &str, changes: BTreeMap<String, Secret>) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let (store, owner) = (Arc::clone(&workspace.secrets), owner.to_string());
+    let (store, owner) = (Arc::clone(&local.secrets), owner.to_string());
     blocking(move || {
         changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
             true => store.remove(&owner, key),

@@ -1,7 +1,7 @@
 //! What a source holds, captured table by table. One table that cannot be read is a row with its problem, not the end.
 
-use crate::Workspace;
-use crate::workspace::now;
+use crate::LocalState;
+use crate::state::now;
 use futures::StreamExt;
 use icebridge_lakehouse::{Catalog, facts};
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
@@ -20,14 +20,14 @@ const EVENT_EVERY: Duration = Duration::from_millis(100);
 
 /// Rows are stored as they come, so that a cancelled or killed refresh keeps what it had.
 pub async fn refresh(
-    workspace: &Workspace,
+    local: &LocalState,
     request: &InventoryRequest,
     cancel: &CancellationToken,
 ) -> Result<InventorySummary> {
     let only = request.only.iter().map(|glob| Pattern::glob(glob)).collect::<Result<Vec<_>>>()?;
     let cancelled = || Error::new(Code::Cancelled, "the inventory was cancelled").about(&request.source);
     let listing = async {
-        let source = workspace.open_source(&request.source).await?;
+        let source = local.open_source(&request.source).await?;
         let listed = source.tables().await.map_err(|e| e.about(&request.source))?;
         Ok::<_, Error>((source, listed))
     };
@@ -35,7 +35,7 @@ pub async fn refresh(
         found = listing => found?,
         () = cancel.cancelled() => return Err(cancelled()),
     };
-    workspace.store.retain_inventory(&request.source, &listed).await?;
+    local.store.retain_inventory(&request.source, &listed).await?;
     let wanted: Vec<TableIdent> =
         listed.iter().filter(|table| only.is_empty() || only.iter().any(|glob| glob.matches(table))).cloned().collect();
     if wanted.is_empty() && !listed.is_empty() {
@@ -58,7 +58,7 @@ pub async fn refresh(
             () = cancel.cancelled() => return Err(cancelled()),
         };
         let Some(row) = row else { break };
-        workspace.store.save_inventory_row(&request.source, &row).await?;
+        local.store.save_inventory_row(&request.source, &row).await?;
         summary.tables += 1;
         match &row.outcome {
             InventoryOutcome::Facts(facts) => {
@@ -69,7 +69,7 @@ pub async fn refresh(
         }
         if summary.tables == total || told.elapsed() >= EVENT_EVERY {
             told = Instant::now();
-            workspace.emit(Event::Inventory {
+            local.emit(Event::Inventory {
                 source: request.source.clone(),
                 done: summary.tables,
                 total,
@@ -80,9 +80,9 @@ pub async fn refresh(
     Ok(summary)
 }
 
-pub async fn list(workspace: &Workspace, source: &str) -> Result<Vec<InventoryRow>> {
-    workspace.store.catalog(source).await?;
-    workspace.store.inventory(source).await
+pub async fn list(local: &LocalState, source: &str) -> Result<Vec<InventoryRow>> {
+    local.store.catalog(source).await?;
+    local.store.inventory(source).await
 }
 
 /// In a task of its own, so that a defect in reading one strange table costs that table alone.

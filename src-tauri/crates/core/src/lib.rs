@@ -2,7 +2,7 @@
 //!
 //! connect -> inventory -> (map) -> preflight -> plan -> run -> validate -> audit
 //!
-//! Everything works on a [`Workspace`]: the local state, the secrets and the channel for events.
+//! Everything works on a [`LocalState`]: the store, the secrets and the channel for events.
 
 pub mod audit;
 pub mod connect;
@@ -16,9 +16,9 @@ pub mod preflight;
 pub mod run;
 pub mod sample;
 pub mod secrets;
+pub mod state;
 pub mod table;
 pub mod validate;
-pub mod workspace;
 
 pub use secrets::SecretStore;
-pub use workspace::Workspace;
+pub use state::LocalState;

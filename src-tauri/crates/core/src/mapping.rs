@@ -1,6 +1,6 @@
 //! The mapping of a route, applied to what the inventory and the target really hold.
 
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_model::mapping::{self, Mapping, MappingPreview, fold};
 use icebridge_model::ops::Route;
 use icebridge_model::{Result, TableIdent};
@@ -8,32 +8,32 @@ use serde_json::json;
 use std::collections::HashSet;
 
 /// The saved mapping, or the standard one until somebody saves another.
-pub async fn get(workspace: &Workspace, route: &Route) -> Result<Mapping> {
-    let saved = workspace.store.mapping(route).await?;
+pub async fn get(local: &LocalState, route: &Route) -> Result<Mapping> {
+    let saved = local.store.mapping(route).await?;
     Ok(if saved == Mapping::default() { Mapping::standard() } else { saved })
 }
 
-pub async fn preview(workspace: &Workspace, route: &Route, mapping: &Mapping) -> Result<MappingPreview> {
-    let existing = existing_targets(workspace, route).await?;
-    resolve(mapping, &sources(workspace, route).await?, &existing)
+pub async fn preview(local: &LocalState, route: &Route, mapping: &Mapping) -> Result<MappingPreview> {
+    let existing = existing_targets(local, route).await?;
+    resolve(mapping, &sources(local, route).await?, &existing)
 }
 
 /// Refuses a mapping that cannot be understood; one with conflicts is saved, because a person mends them one by one.
-pub async fn save(workspace: &Workspace, route: &Route, mapping: &Mapping) -> Result<MappingPreview> {
-    let preview = preview(workspace, route, mapping).await?;
-    workspace.store.save_mapping(route, mapping).await?;
-    workspace.store.append("", "", "mapping.saved", json!({ "route": route, "mapping": mapping })).await?;
+pub async fn save(local: &LocalState, route: &Route, mapping: &Mapping) -> Result<MappingPreview> {
+    let preview = preview(local, route, mapping).await?;
+    local.store.save_mapping(route, mapping).await?;
+    local.store.append("", "", "mapping.saved", json!({ "route": route, "mapping": mapping })).await?;
     Ok(preview)
 }
 
-pub async fn export(workspace: &Workspace, route: &Route) -> Result<String> {
-    mapping::to_csv(&preview(workspace, route, &get(workspace, route).await?).await?)
+pub async fn export(local: &LocalState, route: &Route) -> Result<String> {
+    mapping::to_csv(&preview(local, route, &get(local, route).await?).await?)
 }
 
-pub async fn import(workspace: &Workspace, route: &Route, csv: &str) -> Result<MappingPreview> {
-    let known = sources(workspace, route).await?;
-    let mapping = mapping::from_csv(&get(workspace, route).await?, &known, csv)?;
-    save(workspace, route, &mapping).await
+pub async fn import(local: &LocalState, route: &Route, csv: &str) -> Result<MappingPreview> {
+    let known = sources(local, route).await?;
+    let mapping = mapping::from_csv(&get(local, route).await?, &known, csv)?;
+    save(local, route, &mapping).await
 }
 
 pub(crate) fn resolve(
@@ -44,13 +44,13 @@ pub(crate) fn resolve(
     mapping::resolve(mapping, sources, &|target| existing.contains(&fold(target)))
 }
 
-async fn sources(workspace: &Workspace, route: &Route) -> Result<Vec<TableIdent>> {
-    Ok(crate::inventory::list(workspace, &route.source).await?.into_iter().map(|row| row.ident).collect())
+async fn sources(local: &LocalState, route: &Route) -> Result<Vec<TableIdent>> {
+    Ok(crate::inventory::list(local, &route.source).await?.into_iter().map(|row| row.ident).collect())
 }
 
 /// The target's tables, folded: a name that differs in case alone is taken too.
-async fn existing_targets(workspace: &Workspace, route: &Route) -> Result<HashSet<TableIdent>> {
-    let target = workspace.open_target(&route.target).await?;
+async fn existing_targets(local: &LocalState, route: &Route) -> Result<HashSet<TableIdent>> {
+    let target = local.open_target(&route.target).await?;
     let tables = target.tables().await.map_err(|e| e.about(&route.target))?;
     Ok(tables.iter().map(fold).collect())
 }

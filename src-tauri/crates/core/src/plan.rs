@@ -10,7 +10,7 @@ mod tests;
 
 pub use file::{read, write};
 
-use crate::Workspace;
+use crate::LocalState;
 use crate::preflight::{self, Judged};
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::finding::Verdict;
@@ -24,22 +24,22 @@ const REASONS_SHOWN: usize = 20;
 
 /// Only tables that are ready: nothing blocks them, and what they lose was accepted. The others are in the plan too, as
 /// left out and why.
-pub async fn make(workspace: &Workspace, request: &PlanRequest) -> Result<PlanMade> {
+pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade> {
     check_settings(&request.settings)?;
-    let target = workspace.store.catalog(&request.route.target).await?;
+    let target = local.store.catalog(&request.route.target).await?;
     if request.settings.after.is_some() && target.kind != CatalogKind::Unity {
         return Err(Error::invalid("what follows a copy is done in Unity Catalog, and the target is another catalog")
             .about(&target.name)
             .with_hint("Leave those settings out for this target."));
     }
-    let judged = preflight::judge(workspace, &request.route, &request.settings).await?;
+    let judged = preflight::judge(local, &request.route, &request.settings).await?;
     let plan = assemble(&request.route, &request.settings, judged)?;
     if plan.tables.is_empty() {
         return Err(nothing_to_do(&plan));
     }
     let path = match &request.path {
         Some(path) => PathBuf::from(path),
-        None => workspace.state_dir.join("plans").join(format!("{}.json", plan.short_hash())),
+        None => local.state_dir.join("plans").join(format!("{}.json", plan.short_hash())),
     };
     let path = file::write(&plan, &path).await?;
     Ok(PlanMade { path, plan })

@@ -2,7 +2,7 @@
 //! program and laid out where a person wants them. Iceberg keeps absolute paths, so the tables are moved to their new
 //! place for good: any engine reads them there.
 
-use crate::{Workspace, connect};
+use crate::{LocalState, connect};
 use flate2::read::GzDecoder;
 use icebridge_lakehouse::moved;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
@@ -21,10 +21,10 @@ pub const TARGET: &str = "managed";
 
 /// Lays out `lakehouse` and `managed` in a folder (none: `sample` in the state folder), and saves them as the source
 /// `sample` and the target `managed`. A sample that is there already is kept as it is.
-pub async fn create(workspace: &Workspace, folder: Option<&Path>) -> Result<SampleCreated> {
+pub async fn create(local: &LocalState, folder: Option<&Path>) -> Result<SampleCreated> {
     let folder = match folder {
         Some(folder) => folder.to_path_buf(),
-        None => workspace.state_dir.join("sample"),
+        None => local.state_dir.join("sample"),
     };
     let folder = std::path::absolute(&folder).map_err(|e| failed(&folder, e))?;
     let lakehouse = folder.join("lakehouse");
@@ -34,9 +34,9 @@ pub async fn create(workspace: &Workspace, folder: Option<&Path>) -> Result<Samp
     let source =
         spec(SOURCE, Role::Source, CatalogKind::Sql, format!("sqlite:{}", text(&lakehouse.join("catalog.db"))?));
     let target = spec(TARGET, Role::Target, CatalogKind::Embedded, text(&folder.join("managed"))?.to_string());
-    let save = |spec| connect::save(workspace, SaveCatalog { spec, secrets: BTreeMap::new() });
+    let save = |spec| connect::save(local, SaveCatalog { spec, secrets: BTreeMap::new() });
     let (source, target) = (save(source).await?, save(target).await?);
-    let tables = workspace.open_source(SOURCE).await?.tables().await?.len();
+    let tables = local.open_source(SOURCE).await?.tables().await?.len();
     Ok(SampleCreated { source, target, tables })
 }
 

@@ -1,6 +1,6 @@
 //! A look at one table of a catalog: its facts, its measure, its first rows.
 
-use crate::Workspace;
+use crate::LocalState;
 use futures::TryStreamExt;
 use icebridge_lakehouse::reader::Reader;
 use icebridge_lakehouse::{Table, digest, facts, scan};
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 const MOST_ROWS: usize = 10_000;
 
 /// As the catalog has it now, not as the inventory remembers it.
-pub async fn facts(workspace: &Workspace, request: &TableRequest) -> Result<TableFacts> {
-    let table = open(workspace, request).await?;
+pub async fn facts(local: &LocalState, request: &TableRequest) -> Result<TableFacts> {
+    let table = open(local, request).await?;
     if let Some(snapshot) = snapshot(&table, request)?
         && Some(snapshot) != table.metadata.current_snapshot_id
     {
@@ -30,8 +30,8 @@ pub async fn facts(workspace: &Workspace, request: &TableRequest) -> Result<Tabl
 }
 
 /// Reads the whole table, deletes applied, in bounded memory.
-pub async fn measure(workspace: &Workspace, request: &TableRequest, cancel: &CancellationToken) -> Result<Measurement> {
-    let table = open(workspace, request).await?;
+pub async fn measure(local: &LocalState, request: &TableRequest, cancel: &CancellationToken) -> Result<Measurement> {
+    let table = open(local, request).await?;
     let snapshot = snapshot(&table, request)?;
     digest::measure_as(&table, snapshot, schema(&table, request, snapshot), cancel, &|_| {})
         .await
@@ -39,8 +39,8 @@ pub async fn measure(workspace: &Workspace, request: &TableRequest, cancel: &Can
 }
 
 /// The first rows in the order of the files, deletes applied.
-pub async fn rows(workspace: &Workspace, request: &TableRequest, limit: usize) -> Result<Rows> {
-    let table = open(workspace, request).await?;
+pub async fn rows(local: &LocalState, request: &TableRequest, limit: usize) -> Result<Rows> {
+    let table = open(local, request).await?;
     let snapshot = snapshot(&table, request)?;
     let about = |e: Error| e.about(&request.table);
     let schema = schema(&table, request, snapshot).clone();
@@ -64,11 +64,11 @@ pub async fn rows(workspace: &Workspace, request: &TableRequest, limit: usize) -
     Ok(Rows { columns: schema.fields.iter().map(|f| f.name.clone()).collect(), rows })
 }
 
-async fn open(workspace: &Workspace, request: &TableRequest) -> Result<Table> {
-    let spec = workspace.store.catalog(&request.catalog).await?;
+async fn open(local: &LocalState, request: &TableRequest) -> Result<Table> {
+    let spec = local.store.catalog(&request.catalog).await?;
     let table = match spec.role {
-        Role::Source => workspace.open_source(&spec.name).await?.load(&request.table).await,
-        Role::Target => workspace.open_target(&spec.name).await?.load(&request.table).await,
+        Role::Source => local.open_source(&spec.name).await?.load(&request.table).await,
+        Role::Target => local.open_target(&spec.name).await?.load(&request.table).await,
     };
     table.map_err(|e| e.about(&request.table))
 }

@@ -4,14 +4,15 @@ use crate::run::FileSum;
 use crate::validation::ProofLevel;
 use serde::{Deserialize, Serialize};
 
-pub const BUNDLE_VERSION: u32 = 2;
+pub const BUNDLE_VERSION: u32 = 3;
 
 /// `manifest.json`, the last file written: it names every other file with its SHA-256.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BundleManifest {
     pub bundle_version: u32,
     pub product_version: String,
-    pub job: String,
+    #[serde(alias = "job")]
+    pub run_id: String,
     pub plan_hash: String,
     pub exported_at: String,
     pub journal_entries: u64,

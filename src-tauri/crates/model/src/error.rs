@@ -63,7 +63,7 @@ codes! {
     RateLimited = "rate-limited", User;
     ValidationFailed = "validation-failed", User;
     BundleBroken = "bundle-broken", User;
-    JobNotFound = "job-not-found", User;
+    RunNotFound = "run-not-found", User;
     Cancelled = "cancelled", User;
     StateLocked = "state-locked", User;
     StateBroken = "state-broken", User;
@@ -73,7 +73,7 @@ codes! {
     WorkspaceRefused = "workspace-refused", User;
     /// The one who is signed in lacks the right.
     AccessDenied = "access-denied", User;
-    /// A job, run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
+    /// A job, job run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
     ObjectNotFound = "object-not-found", User;
     /// A request that changes something was sent and its answer was lost: look before asking again.
     OutcomeUnknown = "outcome-unknown", User;
@@ -123,7 +123,7 @@ impl Code {
             Self::RateLimited => "Wait a little, and resume.",
             Self::ValidationFailed => "Look at what differs, and drop the table in the target before a new run.",
             Self::BundleBroken => "Ask for the bundle again where it was made.",
-            Self::JobNotFound => "List the jobs, and name one of them.",
+            Self::RunNotFound => "List the runs, and name one of them.",
             Self::Cancelled => "Resume whenever you like: what is finished is kept.",
             Self::StateLocked => "Wait for the other IceBridge to finish.",
             Self::StateBroken => "Move the state folder away and start with a fresh one.",

@@ -10,11 +10,12 @@ pub struct Entry {
     pub sequence: u64,
     /// RFC 3339, UTC.
     pub at: String,
-    /// The job it belongs to; empty for what happens outside a run.
-    pub job: String,
-    /// The source table it is about; empty for a whole job.
+    /// The run it belongs to; empty for what happens outside a run.
+    #[serde(alias = "job")]
+    pub run_id: String,
+    /// The source table it is about; empty for a whole run.
     pub table: String,
-    /// `job.started`, `table.state`, `table.unit`, `table.commit`, `table.validated`, `mapping.saved` …
+    /// `run.started`, `table.state`, `table.unit`, `table.commit`, `table.validated`, `mapping.saved` …
     pub kind: String,
     pub body: Value,
     pub previous_hash: String,
@@ -29,7 +30,7 @@ pub fn entry_hash(entry: &Entry) -> String {
     let mut hasher = Sha256::new();
     let sequence = entry.sequence.to_string();
     let body = canonical(&entry.body);
-    for part in [&entry.previous_hash, &sequence, &entry.at, &entry.job, &entry.table, &entry.kind, &body] {
+    for part in [&entry.previous_hash, &sequence, &entry.at, &entry.run_id, &entry.table, &entry.kind, &body] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
@@ -86,7 +87,7 @@ mod tests {
                 let mut entry = Entry {
                     sequence,
                     at: "2026-01-01T00:00:00Z".into(),
-                    job: "j".into(),
+                    run_id: "j".into(),
                     table: "t".into(),
                     kind: "k".into(),
                     body: serde_json::json!({"n": sequence}),

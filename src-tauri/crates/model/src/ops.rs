@@ -15,7 +15,7 @@ use crate::finding::{PreflightReport, RuleInfo};
 use crate::mapping::{Mapping, MappingPreview};
 use crate::photon::{Bill, CostEstimate};
 use crate::plan::{Plan, Settings};
-use crate::run::{JobId, JobSummary, JobView};
+use crate::run::{RunId, RunSummary, RunView};
 use crate::secret::Secret;
 use crate::validation::Measurement;
 use serde::{Deserialize, Serialize};
@@ -59,13 +59,13 @@ macro_rules! with_operations {
             plan_make "plan.make" PlanRequest => PlanMade;
             plan_read "plan.read" PathRequest => Plan;
             plan_cost "plan.cost" PathRequest => CostEstimate;
-            run_start "run.start" RunRequest => JobView;
-            run_resume "run.resume" JobRequest => JobView;
-            run_cancel "run.cancel" JobRequest => JobView;
-            run_status "run.status" JobRequest => JobView;
-            run_list "run.list" Nothing => Vec<JobSummary>;
-            run_bill "run.bill" JobRequest => Bill;
-            validate_run "validate.run" JobRequest => JobView;
+            run_start "run.start" StartRunRequest => RunView;
+            run_resume "run.resume" RunRequest => RunView;
+            run_cancel "run.cancel" RunRequest => RunView;
+            run_status "run.status" RunRequest => RunView;
+            run_list "run.list" Nothing => Vec<RunSummary>;
+            run_bill "run.bill" RunRequest => Bill;
+            validate_run "validate.run" RunRequest => RunView;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" PathRequest => AuditVerdict;
         }
@@ -256,22 +256,22 @@ pub struct PathRequest {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunRequest {
+pub struct StartRunRequest {
     /// The plan file.
     pub plan: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobRequest {
+pub struct RunRequest {
     /// Empty: the latest.
     #[serde(default)]
-    pub job: JobId,
+    pub run_id: RunId,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRequest {
     #[serde(default)]
-    pub job: JobId,
+    pub run_id: RunId,
     /// The folder to make; none: in the state folder.
     #[serde(default)]
     pub path: Option<String>,

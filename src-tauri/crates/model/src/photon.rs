@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 mod settings;
 
-pub use settings::{PhotonSettings, TAG_JOB, TAG_PLAN};
+pub use settings::{PhotonSettings, TAG_PLAN, TAG_RUN};
 
 /// How a cluster copies a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,8 +104,8 @@ pub struct ClusterResult {
     #[serde(default)]
     pub error: Option<Error>,
     /// The run of the workspace that made it, for those who look there.
-    #[serde(default)]
-    pub run_id: Option<i64>,
+    #[serde(default, alias = "run_id")]
+    pub job_run_id: Option<i64>,
     #[serde(default)]
     pub run_page_url: Option<String>,
     /// How Great Expectations found the copy on the cluster; none: it was not asked, or the copy is not done.
@@ -141,7 +141,7 @@ pub struct ClusterView {
     /// Why, in plain words; of trouble with the workspace, too.
     pub words: String,
     #[serde(default)]
-    pub run_id: Option<i64>,
+    pub job_run_id: Option<i64>,
     #[serde(default)]
     pub run_page_url: Option<String>,
 }
@@ -151,7 +151,7 @@ pub struct ClusterView {
 #[serde(tag = "told", rename_all = "snake_case")]
 pub enum PhotonEvent {
     /// A step's run came to another stage: queued, starting, running, stopping, over. `words` says why.
-    Run { step: String, stage: String, words: String, run_id: i64, run_page_url: Option<String> },
+    Run { step: String, stage: String, words: String, job_run_id: i64, run_page_url: Option<String> },
     /// A table on its cluster, as its result file says.
     Table {
         step: String,
@@ -202,6 +202,6 @@ pub enum Bill {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunCost {
-    pub run_id: String,
+    pub job_run_id: String,
     pub cost: Cost,
 }

@@ -7,7 +7,7 @@ use crate::validation::Validation;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 
-pub type JobId = String;
+pub type RunId = String;
 
 /// The states of a table in a run. Kept as journal entries; the last one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl TableState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum JobState {
+pub enum RunState {
     Running,
     /// Every table is migrated.
     Succeeded,
@@ -58,7 +58,7 @@ pub enum JobState {
     Interrupted,
 }
 
-impl JobState {
+impl RunState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -71,7 +71,7 @@ impl JobState {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TableRun {
+pub struct TableMigration {
     pub source: TableIdent,
     pub target: TableIdent,
     pub mode: CopyMode,
@@ -129,27 +129,27 @@ pub struct FileSum {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JobView {
-    pub job: JobId,
+pub struct RunView {
+    pub run_id: RunId,
     pub plan_hash: String,
     pub source: String,
     pub target: String,
-    pub state: JobState,
+    pub state: RunState,
     pub started_at: String,
     #[serde(default)]
     pub ended_at: Option<String>,
-    pub tables: Vec<TableRun>,
+    pub tables: Vec<TableMigration>,
     pub migrated: usize,
     pub failed: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JobSummary {
-    pub job: JobId,
+pub struct RunSummary {
+    pub run_id: RunId,
     pub plan_hash: String,
     pub source: String,
     pub target: String,
-    pub state: JobState,
+    pub state: RunState,
     pub started_at: String,
     #[serde(default)]
     pub ended_at: Option<String>,
@@ -182,19 +182,19 @@ pub enum Event {
         last: String,
     },
     Table {
-        job: JobId,
-        run: Box<TableRun>,
+        run_id: RunId,
+        table: Box<TableMigration>,
     },
     Progress(Progress),
-    Job {
-        job: JobId,
-        state: JobState,
+    Run {
+        run_id: RunId,
+        state: RunState,
     },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    pub job: JobId,
+    pub run_id: RunId,
     pub tables_done: usize,
     pub tables_total: usize,
     pub bytes_done: u64,

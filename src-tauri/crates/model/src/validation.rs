@@ -4,7 +4,7 @@ use crate::plan::EngineKind;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 
-/// How much is proved, weakest first. A job's level is the lowest of its tables.
+/// How much is proved, weakest first. A run's level is the lowest of its tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProofLevel {

@@ -46,7 +46,7 @@ impl Store {
         }
     }
 
-    /// Its inventory goes with it; jobs and their evidence stay.
+    /// Its inventory goes with it; runs and their evidence stay.
     pub async fn remove_catalog(&self, name: &str) -> Result<()> {
         let mut write = self.write().await?;
         let gone = sqlx::query("DELETE FROM catalogs WHERE name = ?")

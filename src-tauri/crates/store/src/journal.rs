@@ -13,7 +13,7 @@ const PAGE: i64 = 500;
 struct Row {
     sequence: i64,
     at: String,
-    job: String,
+    run_id: String,
     ident: String,
     kind: String,
     body: String,
@@ -26,7 +26,7 @@ impl FromRow<'_, SqliteRow> for Row {
         Ok(Self {
             sequence: row.try_get("sequence")?,
             at: row.try_get("at")?,
-            job: row.try_get("job")?,
+            run_id: row.try_get("run_id")?,
             ident: row.try_get("ident")?,
             kind: row.try_get("kind")?,
             body: row.try_get("body")?,
@@ -43,7 +43,7 @@ impl TryFrom<Row> for Entry {
         Ok(Self {
             sequence: u64::try_from(row.sequence).map_err(|_| failure::unreadable("a journal entry"))?,
             at: row.at,
-            job: row.job,
+            run_id: row.run_id,
             table: row.ident,
             kind: row.kind,
             body: from_json(&row.body, "a journal entry")?,
@@ -64,7 +64,13 @@ fn has_fraction(value: &Value) -> bool {
 }
 
 /// An entry that stands or falls with what else the transaction writes.
-pub(crate) async fn append_in(write: &mut Write<'_>, job: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
+pub(crate) async fn append_in(
+    write: &mut Write<'_>,
+    run_id: &str,
+    table: &str,
+    kind: &str,
+    body: Value,
+) -> Result<Entry> {
     if has_fraction(&body) {
         return Err(Error::internal("a journal entry holds a fraction").about(kind));
     }
@@ -78,7 +84,7 @@ pub(crate) async fn append_in(write: &mut Write<'_>, job: &str, table: &str, kin
     let mut entry = Entry {
         sequence: u64::try_from(sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
         at: now(),
-        job: job.to_string(),
+        run_id: run_id.to_string(),
         table: table.to_string(),
         kind: kind.to_string(),
         body,
@@ -87,12 +93,12 @@ pub(crate) async fn append_in(write: &mut Write<'_>, job: &str, table: &str, kin
     };
     entry.hash = entry_hash(&entry);
     sqlx::query(
-        "INSERT INTO journal (sequence, at, job, ident, kind, body, previous_hash, hash)
+        "INSERT INTO journal (sequence, at, run_id, ident, kind, body, previous_hash, hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(sequence + 1)
     .bind(&entry.at)
-    .bind(&entry.job)
+    .bind(&entry.run_id)
     .bind(&entry.table)
     .bind(&entry.kind)
     .bind(canonical(&entry.body))
@@ -105,18 +111,18 @@ pub(crate) async fn append_in(write: &mut Write<'_>, job: &str, table: &str, kin
 }
 
 impl Store {
-    /// `job` and `table` may be empty: see [`Entry`]. Durable against the death of the process when it returns.
-    pub async fn append(&self, job: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
+    /// `run` and `table` may be empty: see [`Entry`]. Durable against the death of the process when it returns.
+    pub async fn append(&self, run_id: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
         let mut write = self.write().await?;
-        let entry = append_in(&mut write, job, table, kind, body).await?;
+        let entry = append_in(&mut write, run_id, table, kind, body).await?;
         write.commit().await?;
         Ok(entry)
     }
 
-    /// The entries of one job, in order.
-    pub async fn entries(&self, job: &str) -> Result<Vec<Entry>> {
-        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM journal WHERE job = ? ORDER BY sequence")
-            .bind(job)
+    /// The entries of one run, in order.
+    pub async fn entries(&self, run_id: &str) -> Result<Vec<Entry>> {
+        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM journal WHERE run_id = ? ORDER BY sequence")
+            .bind(run_id)
             .fetch_all(&self.pool)
             .await
             .map_err(|e| failure::of(e, "read the journal"))?;
@@ -164,17 +170,17 @@ impl Store {
         }
     }
 
-    /// The last `table.state` entry of each table of a job: where every table is.
-    pub async fn table_states(&self, job: &str) -> Result<Vec<(TableIdent, Entry)>> {
+    /// The last `table.state` entry of each table of a run: where every table is.
+    pub async fn table_states(&self, run_id: &str) -> Result<Vec<(TableIdent, Entry)>> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT * FROM journal WHERE sequence IN
-                (SELECT max(sequence) FROM journal WHERE job = ? AND kind = 'table.state' GROUP BY ident)
+                (SELECT max(sequence) FROM journal WHERE run_id = ? AND kind = 'table.state' GROUP BY ident)
              ORDER BY ident",
         )
-        .bind(job)
+        .bind(run_id)
         .fetch_all(&self.pool)
         .await
-        .map_err(|e| failure::of(e, "read the states of the job's tables").about(job))?;
+        .map_err(|e| failure::of(e, "read the states of the run's tables").about(run_id))?;
         rows.into_iter()
             .map(|row| {
                 let entry = Entry::try_from(row)?;

@@ -8,12 +8,12 @@ mod catalogs;
 mod clock;
 mod cluster_steps;
 mod failure;
-mod jobs;
 mod journal;
 mod lock;
 mod mappings;
 mod open;
 mod outcomes;
+mod runs;
 mod tables;
 mod units;
 mod unity;
@@ -22,8 +22,8 @@ mod workspaces;
 
 pub use acceptances::Acceptance;
 pub use clock::now;
-pub use jobs::JobRecord;
 pub use lock::StateLock;
+pub use runs::RunRecord;
 pub use unity::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};
 pub use validations::TABLE_VALIDATED;
 

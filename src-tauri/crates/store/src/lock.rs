@@ -30,7 +30,7 @@ impl Drop for StateLock {
 }
 
 impl Store {
-    /// For what must be alone: a run, a validation, whatever writes the journal of a job. Fails within a second if another
+    /// For what must be alone: a run, a validation, whatever writes the journal of a run. Fails within a second if another
     /// process, or another task of this one, has it.
     pub async fn lock(&self) -> Result<StateLock> {
         let path = self.state_dir.join(LOCK_FILE);
@@ -55,7 +55,7 @@ impl Store {
         Ok(StateLock { _file: file, holder })
     }
 
-    /// Whether some process is at work. A job that says `running` while nobody is has been interrupted.
+    /// Whether some process is at work. A run that says `running` while nobody is has been interrupted.
     pub async fn is_locked(&self) -> Result<bool> {
         let path = self.state_dir.join(LOCK_FILE);
         let file = open(&path)?;

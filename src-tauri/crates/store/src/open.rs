@@ -12,10 +12,11 @@ use std::time::Duration;
 /// Each step of the schema: version, words, statements. What was once released is never changed, for its hash is in the state.
 ///
 /// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first state", include_str!("../migrations/0001_first_state.sql")),
     (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
     (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
+    (4, "runs", include_str!("../migrations/0004_runs.sql")),
 ];
 
 /// `PRAGMA application_id` of our file, "ICBR".

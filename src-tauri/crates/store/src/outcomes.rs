@@ -1,4 +1,4 @@
-//! What a finished copy made, with the checksum of every file, by job and source table.
+//! What a finished copy made, with the checksum of every file, by run and source table.
 
 use crate::journal::append_in;
 use crate::{Store, failure, from_json, to_json};
@@ -7,11 +7,11 @@ use icebridge_model::{Result, TableIdent};
 use serde_json::Value;
 
 impl Store {
-    pub async fn outcome(&self, job: &str, table: &TableIdent) -> Result<Option<CopyOutcome>> {
-        self.read_outcome("SELECT outcome FROM outcomes WHERE job = ? AND ident = ?", job, table).await
+    pub async fn outcome(&self, run_id: &str, table: &TableIdent) -> Result<Option<CopyOutcome>> {
+        self.read_outcome("SELECT outcome FROM outcomes WHERE run_id = ? AND ident = ?", run_id, table).await
     }
 
-    /// The latest of any job that ran this plan: what a job that adopts the table goes by.
+    /// The latest of any run that ran this plan: what a run that adopts the table goes by.
     pub async fn outcome_of_plan(&self, plan_hash: &str, table: &TableIdent) -> Result<Option<CopyOutcome>> {
         let query = "SELECT outcome FROM outcomes WHERE plan_hash = ? AND ident = ? ORDER BY id DESC LIMIT 1";
         self.read_outcome(query, plan_hash, table).await
@@ -31,7 +31,7 @@ impl Store {
     /// checksums that nothing vouches for.
     pub async fn save_outcome(
         &self,
-        job: &str,
+        run_id: &str,
         plan_hash: &str,
         table: &TableIdent,
         outcome: &CopyOutcome,
@@ -39,15 +39,15 @@ impl Store {
     ) -> Result<()> {
         let mut write = self.write().await?;
         // Replaced rather than updated, so that the latest has the highest id.
-        sqlx::query("INSERT OR REPLACE INTO outcomes (job, plan_hash, ident, outcome) VALUES (?, ?, ?, ?)")
-            .bind(job)
+        sqlx::query("INSERT OR REPLACE INTO outcomes (run_id, plan_hash, ident, outcome) VALUES (?, ?, ?, ?)")
+            .bind(run_id)
             .bind(plan_hash)
             .bind(table.to_string())
             .bind(to_json(outcome)?)
             .execute(&mut *write.transaction)
             .await
             .map_err(|e| failure::of(e, "save what the copy made").about(table))?;
-        append_in(&mut write, job, &table.to_string(), kind, body).await?;
+        append_in(&mut write, run_id, &table.to_string(), kind, body).await?;
         write.commit().await
     }
 }

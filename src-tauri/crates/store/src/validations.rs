@@ -12,12 +12,12 @@ pub const TABLE_VALIDATED: &str = "table.validated";
 impl Store {
     /// Together with its entry in the journal: a death between the two would leave evidence that does not
     /// agree with itself.
-    pub async fn save_validation(&self, job: &str, validation: &Validation) -> Result<()> {
+    pub async fn save_validation(&self, run_id: &str, validation: &Validation) -> Result<()> {
         let value = serde_json::to_value(validation)
             .map_err(|e| Error::internal("a record cannot be written as JSON").with_cause(e))?;
         let mut write = self.write().await?;
-        sqlx::query("INSERT INTO validations (job, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(job)
+        sqlx::query("INSERT INTO validations (run_id, ident, passed, validation, validated_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(run_id)
             .bind(validation.source.to_string())
             .bind(validation.passed)
             .bind(to_json(validation)?)
@@ -26,28 +26,28 @@ impl Store {
             .await
             .map_err(|e| {
                 if failure::is_foreign_key(&e) {
-                    Error::new(Code::JobNotFound, "there is no such job")
-                        .about(job)
-                        .with_hint("`icebridge jobs` lists them.")
+                    Error::new(Code::RunNotFound, "there is no such run")
+                        .about(run_id)
+                        .with_hint("`icebridge runs` lists them.")
                 } else {
                     failure::of(e, "save the validation").about(&validation.source)
                 }
             })?;
         let table = validation.source.to_string();
-        append_in(&mut write, job, &table, TABLE_VALIDATED, json!({ "validation": value })).await?;
+        append_in(&mut write, run_id, &table, TABLE_VALIDATED, json!({ "validation": value })).await?;
         write.commit().await
     }
 
     /// The last one of each table, sorted by the source's name.
-    pub async fn validations(&self, job: &str) -> Result<Vec<Validation>> {
+    pub async fn validations(&self, run_id: &str) -> Result<Vec<Validation>> {
         let rows: Vec<String> = sqlx::query_scalar(
             "SELECT validation FROM validations WHERE id IN
-                (SELECT max(id) FROM validations WHERE job = ? GROUP BY ident) ORDER BY ident",
+                (SELECT max(id) FROM validations WHERE run_id = ? GROUP BY ident) ORDER BY ident",
         )
-        .bind(job)
+        .bind(run_id)
         .fetch_all(&self.pool)
         .await
-        .map_err(|e| failure::of(e, "read the validations").about(job))?;
+        .map_err(|e| failure::of(e, "read the validations").about(run_id))?;
         rows.iter().map(|v| from_json(v, "a validation")).collect()
     }
 }

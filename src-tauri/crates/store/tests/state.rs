@@ -7,10 +7,10 @@ use icebridge_model::journal::GENESIS;
 use icebridge_model::mapping::{Mapping, Override};
 use icebridge_model::ops::Route;
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{CopyOutcome, FileSum, JobState};
+use icebridge_model::run::{CopyOutcome, FileSum, RunState};
 use icebridge_model::validation::{ProofLevel, Validation};
 use icebridge_model::{Code, Error, TableIdent};
-use icebridge_store::{JobRecord, Store};
+use icebridge_store::{RunRecord, Store};
 use serde_json::json;
 use sqlx::Connection;
 use tempfile::TempDir;
@@ -31,14 +31,14 @@ fn catalog(name: &str) -> CatalogSpec {
     }
 }
 
-fn job(id: &str, plan: &str) -> JobRecord {
-    JobRecord {
-        job: id.into(),
+fn run(id: &str, plan: &str) -> RunRecord {
+    RunRecord {
+        run_id: id.into(),
         plan_hash: plan.into(),
         plan_text: "{}\n".into(),
         source: "lake".into(),
         target: "managed".into(),
-        state: JobState::Running,
+        state: RunState::Running,
         started_at: icebridge_store::now(),
         ended_at: None,
     }
@@ -130,26 +130,26 @@ async fn mapping_and_acceptances_belong_to_a_route() {
 #[tokio::test]
 async fn jobs_keep_their_order_and_a_dead_one_is_marked() {
     let (_dir, store) = fresh().await;
-    assert!(store.latest_job().await.unwrap().is_none());
+    assert!(store.latest_run().await.unwrap().is_none());
     for (id, plan) in [("one", "p"), ("two", "q"), ("three", "p")] {
-        store.create_job(&job(id, plan)).await.unwrap();
+        store.create_run(&run(id, plan)).await.unwrap();
     }
-    assert_eq!(store.create_job(&job("one", "p")).await.unwrap_err().code, Code::Internal);
-    assert_eq!(store.latest_job().await.unwrap().unwrap().job, "three");
-    assert_eq!(store.job_of_plan("p").await.unwrap().unwrap().job, "three");
-    assert_eq!(store.job_of_plan("q").await.unwrap().unwrap().job, "two");
-    assert!(store.job_of_plan("r").await.unwrap().is_none());
-    store.set_job_state("two", JobState::Succeeded, Some("2026-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(store.create_run(&run("one", "p")).await.unwrap_err().code, Code::Internal);
+    assert_eq!(store.latest_run().await.unwrap().unwrap().run_id, "three");
+    assert_eq!(store.run_of_plan("p").await.unwrap().unwrap().run_id, "three");
+    assert_eq!(store.run_of_plan("q").await.unwrap().unwrap().run_id, "two");
+    assert!(store.run_of_plan("r").await.unwrap().is_none());
+    store.set_run_state("two", RunState::Succeeded, Some("2026-01-01T00:00:00Z")).await.unwrap();
     assert_eq!(store.mark_interrupted("three").await.unwrap(), 1);
-    let states: Vec<_> = store.jobs().await.unwrap().iter().map(|j| (j.job.clone(), j.state)).collect();
+    let states: Vec<_> = store.runs().await.unwrap().iter().map(|j| (j.run_id.clone(), j.state)).collect();
     let expected = [
-        ("three".to_string(), JobState::Running),
-        ("two".to_string(), JobState::Succeeded),
-        ("one".to_string(), JobState::Interrupted),
+        ("three".to_string(), RunState::Running),
+        ("two".to_string(), RunState::Succeeded),
+        ("one".to_string(), RunState::Interrupted),
     ];
     assert_eq!(states, expected);
-    assert_eq!(store.job("four").await.unwrap_err().code, Code::JobNotFound);
-    assert_eq!(store.set_job_state("four", JobState::Cancelled, None).await.unwrap_err().code, Code::JobNotFound);
+    assert_eq!(store.run("four").await.unwrap_err().code, Code::RunNotFound);
+    assert_eq!(store.set_run_state("four", RunState::Cancelled, None).await.unwrap_err().code, Code::RunNotFound);
 }
 
 #[tokio::test]
@@ -170,8 +170,8 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         checksums: vec![FileSum { path: "data/1".into(), bytes: 1, sha256: "ab".into() }],
         ..CopyOutcome::default()
     };
-    store.create_job(&job("j", "p")).await.unwrap();
-    store.create_job(&job("k", "p")).await.unwrap();
+    store.create_run(&run("j", "p")).await.unwrap();
+    store.create_run(&run("k", "p")).await.unwrap();
     let entry = || ("table.state", json!({ "state": "committed" }));
     store.save_outcome("j", "p", &table, &outcome, entry()).await.unwrap();
     store.save_outcome("k", "p", &table, &CopyOutcome::default(), entry()).await.unwrap();
@@ -201,7 +201,7 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         validated_at: icebridge_store::now(),
         milliseconds: 1,
     };
-    assert_eq!(store.save_validation("none", &validation(true)).await.unwrap_err().code, Code::JobNotFound);
+    assert_eq!(store.save_validation("none", &validation(true)).await.unwrap_err().code, Code::RunNotFound);
     store.save_validation("j", &validation(false)).await.unwrap();
     let last = validation(true);
     store.save_validation("j", &last).await.unwrap();
@@ -238,7 +238,7 @@ async fn a_journal_longer_than_a_page_is_followed_to_its_end_and_tampering_is_fo
     let (dir, store) = fresh().await;
     for n in 0..620 {
         store
-            .append("j", "", "job.note", json!({"n": n, "b": {"z": 1, "a": [i64::MIN, u64::MAX, null, "ü"]}}))
+            .append("j", "", "run.note", json!({"n": n, "b": {"z": 1, "a": [i64::MIN, u64::MAX, null, "ü"]}}))
             .await
             .unwrap();
     }
@@ -270,14 +270,14 @@ async fn a_fraction_is_refused_before_it_could_break_the_chain() {
 #[tokio::test]
 async fn the_last_state_of_each_table_wins() {
     let (_dir, store) = fresh().await;
-    for (job, table, kind, state) in [
+    for (run_id, table, kind, state) in [
         ("j", "b.t", "table.state", "copying"),
         ("j", "a.t", "table.state", "copying"),
         ("j", "b.t", "table.state", "failed"),
         ("j", "b.t", "table.unit", "x"),
         ("k", "a.t", "table.state", "migrated"),
     ] {
-        store.append(job, table, kind, json!({"state": state})).await.unwrap();
+        store.append(run_id, table, kind, json!({"state": state})).await.unwrap();
     }
     let states: Vec<String> =
         store.table_states("j").await.unwrap().iter().map(|(t, e)| format!("{t} {}", e.body["state"])).collect();

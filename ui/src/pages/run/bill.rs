@@ -6,23 +6,23 @@ use crate::hooks::use_session;
 use crate::state::Work;
 use crate::view::clusters;
 use icebridge_model::photon::Bill;
-use icebridge_model::run::JobId;
+use icebridge_model::run::RunId;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct BillLineProps {
-    pub job: JobId,
+    pub run_id: RunId,
 }
 
 #[component]
 pub fn BillLine(props: &BillLineProps) -> Html {
     let session = use_session();
     let busy = session.is_busy(&Work::Bill);
-    let known = session.bill.as_ref().filter(|(job, _)| *job == props.job).map(|(_, bill)| bill.clone());
+    let known = session.bill.as_ref().filter(|(run_id, _)| *run_id == props.run_id).map(|(_, bill)| bill.clone());
     let failed = session.notices.iter().find(|notice| notice.work == Work::Bill);
     let ask = {
-        let (session, job) = (session.clone(), props.job.clone());
-        Callback::from(move |()| actions::ask_bill(&session, job.clone()))
+        let (session, run_id) = (session.clone(), props.run_id.clone());
+        Callback::from(move |()| actions::ask_bill(&session, run_id.clone()))
     };
     let label = if known.is_some() || failed.is_some() { "Ask again" } else { "Ask for the bill" };
     html! {
@@ -40,7 +40,7 @@ pub fn BillLine(props: &BillLineProps) -> Html {
                     <details>
                         <summary>{ "By run" }</summary>
                         <dl class="facts">{ for runs.iter().map(|run| html! {
-                            <><dt><code>{ &run.run_id }</code></dt><dd>{ format!("{}, {}", clusters::dollars(run.cost.cents), clusters::dbu(run.cost.milli_dbu)) }</dd></>
+                            <><dt><code>{ &run.job_run_id }</code></dt><dd>{ format!("{}, {}", clusters::dollars(run.cost.cents), clusters::dbu(run.cost.milli_dbu)) }</dd></>
                         }) }</dl>
                     </details>
                 }

@@ -5,11 +5,11 @@ use crate::components::{Button, CodeBox, Icon, chip};
 use crate::hooks::use_session;
 use crate::view::{clusters, format};
 use icebridge_model::photon::ClusterResult;
-use icebridge_model::run::TableRun;
+use icebridge_model::run::TableMigration;
 use yew::prelude::*;
 
 /// In the grid: the stage, and why on hover; the detail says it in full.
-pub fn cell(table: &TableRun) -> Html {
+pub fn cell(table: &TableMigration) -> Html {
     match &table.cluster {
         Some(view) => chip::of::stage(view),
         None => chip::of::engine(table.engine, ""),
@@ -18,7 +18,7 @@ pub fn cell(table: &TableRun) -> Html {
 
 #[derive(Properties, PartialEq)]
 pub struct ClusterFactsProps {
-    pub table: TableRun,
+    pub table: TableMigration,
 }
 
 #[component]
@@ -45,7 +45,7 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
             <dl class="facts">
                 <dt>{ "Rows" }</dt><dd>{ format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total)) }</dd>
                 if let Some(result) = result { { facts(result) } }
-                if let Some(run) = view.and_then(|view| view.run_id).or_else(|| result.and_then(|result| result.run_id)) {
+                if let Some(run) = view.and_then(|view| view.job_run_id).or_else(|| result.and_then(|result| result.job_run_id)) {
                     <dt>{ "Run" }</dt><dd><code>{ run }</code></dd>
                 }
             </dl>
@@ -109,7 +109,7 @@ mod tests {
             lost: Vec::new(),
             milliseconds: None,
             error: None,
-            run_id: None,
+            job_run_id: None,
             run_page_url: None,
             validation: None,
         }

@@ -5,12 +5,12 @@ use super::cluster::ClusterFacts;
 use crate::components::{Button, DataDocs, ErrorCard, Icon, chip};
 use crate::view::format;
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{CopyOutcome, TableRun};
+use icebridge_model::run::{CopyOutcome, TableMigration};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct RunDetailProps {
-    pub table: TableRun,
+    pub table: TableMigration,
     pub on_close: Callback<()>,
 }
 

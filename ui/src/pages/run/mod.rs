@@ -11,13 +11,13 @@ use crate::components::start_panel::StartPanel;
 use crate::components::{Button, Column, Empty, ErrorCard, Grid, Icon, Loading, PageHead, chip};
 use crate::hooks::{use_session, use_steady_order};
 use crate::pages::{go, ident};
-use crate::state::{Page, RunView, Work};
+use crate::state::{Page, ShownRun, Work};
 use crate::view::{clusters, format, order};
 use bill::BillLine;
 use detail::RunDetail;
 use icebridge_model::TableIdent;
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{JobState, JobView, TableRun, TableState};
+use icebridge_model::run::{RunState, RunView, TableMigration, TableState};
 use overview::Overview;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -27,16 +27,16 @@ pub fn Run() -> Html {
     let session = use_session();
     let starting = session.is_busy(&Work::Run);
     let plan_hash = session.plan.as_ref().map(|plan| plan.value.plan.hash.clone());
-    // The plan in hand is another one than the job in sight: it may be started from here as well.
+    // The plan in hand is another one than the run in sight: it may be started from here as well.
     let other_plan = plan_hash
-        .is_some_and(|hash| session.run.as_ref().is_none_or(|run| run.job.plan_hash != hash && !run.is_running()));
+        .is_some_and(|hash| session.run.as_ref().is_none_or(|run| run.view.plan_hash != hash && !run.is_running()));
     let body = match &session.run {
         Some(run) => html! {
             <>
-                <Overview job={Job(run.job.clone())} />
-                if clusters::has_clusters(&run.job) && !run.is_running() { <BillLine job={run.job.job.clone()} /> }
+                <Overview run={SharedRun(run.view.clone())} />
+                if clusters::has_clusters(&run.view) && !run.is_running() { <BillLine run_id={run.view.run_id.clone()} /> }
                 { failures(run) }
-                <Tables key={run.job.job.clone()} job={Job(run.job.clone())} />
+                <Tables key={run.view.run_id.clone()} run={SharedRun(run.view.clone())} />
                 if other_plan && !starting { <StartPanel /> }
             </>
         },
@@ -55,17 +55,17 @@ pub fn Run() -> Html {
 fn Actions() -> Html {
     let session = use_session();
     let Some(run) = session.run.clone() else { return html! {} };
-    let job = run.job.job.clone();
+    let run_id = run.view.run_id.clone();
     let cancel = {
-        let (session, job) = (session.clone(), job.clone());
-        Callback::from(move |()| actions::cancel_run(&session, job.clone()))
+        let (session, run_id) = (session.clone(), run_id.clone());
+        Callback::from(move |()| actions::cancel_run(&session, run_id.clone()))
     };
     let resume = {
         let session = session.clone();
-        Callback::from(move |()| actions::resume_run(&session, job.clone()))
+        Callback::from(move |()| actions::resume_run(&session, run_id.clone()))
     };
-    let words = match run.job.state {
-        JobState::Incomplete => "Try the failed tables again",
+    let words = match run.view.state {
+        RunState::Incomplete => "Try the failed tables again",
         _ => "Resume",
     };
     html! {
@@ -77,7 +77,7 @@ fn Actions() -> Html {
                 if run.is_resumable() {
                     <Button testid="run-resume" kind="primary" icon={Icon::Play} label={words} busy={session.is_busy(&Work::Run)} onclick={resume} />
                 }
-                if run.job.migrated > 0 {
+                if run.view.migrated > 0 {
                     <Button testid="run-next" kind={if run.is_resumable() { "" } else { "primary" }} icon={Icon::Right} label="Continue to validation"
                         onclick={go(&session, Page::Validate)} />
                 }
@@ -87,23 +87,24 @@ fn Actions() -> Html {
 }
 
 #[derive(Clone)]
-pub struct Job(pub Rc<JobView>);
+pub struct SharedRun(pub Rc<RunView>);
 
-impl PartialEq for Job {
+impl PartialEq for SharedRun {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
 #[derive(Properties, PartialEq)]
-pub struct JobProps {
-    pub job: Job,
+pub struct RunProps {
+    pub run: SharedRun,
 }
 
 /// What went wrong, above the list, where it cannot scroll away.
-fn failures(run: &RunView) -> Html {
+fn failures(run: &ShownRun) -> Html {
     const SHOWN: usize = 3;
-    let failed: Vec<&TableRun> = run.job.tables.iter().filter(|table| table.state == TableState::Failed).collect();
+    let failed: Vec<&TableMigration> =
+        run.view.tables.iter().filter(|table| table.state == TableState::Failed).collect();
     if failed.is_empty() {
         return html! {};
     }
@@ -122,29 +123,29 @@ fn failures(run: &RunView) -> Html {
 }
 
 #[component]
-fn Tables(props: &JobProps) -> Html {
+fn Tables(props: &RunProps) -> Html {
     let selected = use_state_eq(|| None::<TableIdent>);
-    let job = props.job.0.clone();
-    let (sorted, on_reach) = use_steady_order(order::by_urgency(&job.tables));
+    let run = props.run.0.clone();
+    let (sorted, on_reach) = use_steady_order(order::by_urgency(&run.tables));
     let row_selected =
-        selected.as_ref().and_then(|ident| sorted.iter().position(|at| job.tables[*at].source == *ident));
+        selected.as_ref().and_then(|ident| sorted.iter().position(|at| run.tables[*at].source == *ident));
     let name = {
-        let (job, sorted) = (job.clone(), sorted.clone());
-        Callback::from(move |row: usize| job.tables[sorted[row]].source.to_string())
+        let (run, sorted) = (run.clone(), sorted.clone());
+        Callback::from(move |row: usize| run.tables[sorted[row]].source.to_string())
     };
     let cell = {
-        let (job, sorted) = (job.clone(), sorted.clone());
-        Callback::from(move |(row, column): (usize, &'static str)| cell(&job.tables[sorted[row]], column))
+        let (run, sorted) = (run.clone(), sorted.clone());
+        Callback::from(move |(row, column): (usize, &'static str)| cell(&run.tables[sorted[row]], column))
     };
     let on_select = {
-        let (job, sorted, selected) = (job.clone(), sorted.clone(), selected.clone());
-        Callback::from(move |row: usize| selected.set(Some(job.tables[sorted[row]].source.clone())))
+        let (run, sorted, selected) = (run.clone(), sorted.clone(), selected.clone());
+        Callback::from(move |row: usize| selected.set(Some(run.tables[sorted[row]].source.clone())))
     };
     let close = {
         let selected = selected.clone();
         Callback::from(move |()| selected.set(None))
     };
-    let clusters = clusters::has_clusters(&job);
+    let clusters = clusters::has_clusters(&run);
     // Beside the detail there must be room for the clusters, too.
     let (name_width, progress_width) = if clusters { (124, 120) } else { (150, 142) };
     let mut columns = vec![
@@ -162,15 +163,15 @@ fn Tables(props: &JobProps) -> Html {
     }
     html! {
         <div class="split">
-            <Grid label="Tables of the run" testid="run-grid" {columns} count={job.tables.len()} {name} {cell} selected={row_selected} {on_select} {on_reach} />
+            <Grid label="Tables of the run" testid="run-grid" {columns} count={run.tables.len()} {name} {cell} selected={row_selected} {on_select} {on_reach} />
             if let Some(row) = row_selected {
-                <RunDetail table={job.tables[sorted[row]].clone()} on_close={close} />
+                <RunDetail table={run.tables[sorted[row]].clone()} on_close={close} />
             }
         </div>
     }
 }
 
-fn cell(table: &TableRun, column: &str) -> Html {
+fn cell(table: &TableMigration, column: &str) -> Html {
     match column {
         "state" => chip::of::table(table.state),
         "source" => ident(&table.source),
@@ -188,7 +189,7 @@ fn cell(table: &TableRun, column: &str) -> Html {
 }
 
 /// While a cluster copies, how far it is.
-fn rows(table: &TableRun) -> String {
+fn rows(table: &TableMigration) -> String {
     match (table.engine, table.state) {
         (EngineKind::Photon, TableState::Copying) => {
             format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total))
@@ -197,7 +198,7 @@ fn rows(table: &TableRun) -> String {
     }
 }
 
-fn progress(table: &TableRun) -> Html {
+fn progress(table: &TableMigration) -> Html {
     use crate::components::Meter;
     // A table without bytes (registered, or empty) is copied when its state says so; the total is an estimate until then.
     let (done, total) = match table.state {

@@ -57,7 +57,7 @@ pub enum AuditCommand {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// The run's id (default: the latest)
-        job: Option<String>,
+        run_id: Option<String>,
     },
     /// Check a bundle with nothing but the bundle
     Verify { folder: PathBuf },

@@ -103,19 +103,19 @@ pub enum Command {
     /// Tell what a run's clusters did cost, as the workspace's own bill says
     Bill {
         /// The run's id (default: the latest)
-        job: Option<String>,
+        run_id: Option<String>,
     },
     /// List the runs, newest first
-    Jobs,
+    Runs,
     /// Show a run: its tables, their states and errors
     Status {
         /// The run's id (default: the latest)
-        job: Option<String>,
+        run_id: Option<String>,
     },
     /// Compare source and target of a finished run once more
     Validate {
         /// The run's id (default: the latest)
-        job: Option<String>,
+        run_id: Option<String>,
     },
     /// Export the proof of a run, or verify one that somebody hands over
     #[command(subcommand, arg_required_else_help = true)]
@@ -185,10 +185,10 @@ mod tests {
         let parse = |words: &[&str]| Arguments::try_parse_from(["icebridge"].iter().chain(words)).map(|a| a.command);
         assert!(matches!(parse(&["run", "p.json"]), Ok(Command::Run(RunArgs { plan: Some(_), resume: None }))));
         assert!(
-            matches!(parse(&["run", "--resume"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job.is_empty())
+            matches!(parse(&["run", "--resume"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(run_id) })) if run_id.is_empty())
         );
         assert!(
-            matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(job) })) if job == "j")
+            matches!(parse(&["run", "--resume", "j"]), Ok(Command::Run(RunArgs { plan: None, resume: Some(run_id) })) if run_id == "j")
         );
         assert!(parse(&["run"]).is_err() && parse(&["run", "p", "--resume"]).is_err());
         let sample = |words: &[&str]| match parse(words) {

@@ -11,9 +11,9 @@ use icebridge_model::ops::{AuditRequest, PathRequest};
 
 pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<Ended> {
     match command {
-        AuditCommand::Export { out, job } => {
+        AuditCommand::Export { out, run_id } => {
             let path = out.as_deref().map(path_text).transpose()?;
-            let bundle = api.audit_export(AuditRequest { job: job.unwrap_or_default(), path }).await?;
+            let bundle = api.audit_export(AuditRequest { run_id: run_id.unwrap_or_default(), path }).await?;
             output.result(&bundle, exported)?;
             Ok(Ended::Done)
         }

@@ -4,7 +4,7 @@ use crate::Ended;
 use crate::output::{Grid, Output};
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
-use icebridge_model::ops::{JobRequest, PathRequest};
+use icebridge_model::ops::{PathRequest, RunRequest};
 use icebridge_model::photon::{Bill, Cost, CostEstimate};
 use std::path::Path;
 
@@ -14,14 +14,14 @@ pub async fn estimate(api: &Api, plan: &Path, output: &Output) -> Result<Ended> 
     Ok(Ended::Done)
 }
 
-pub async fn bill(api: &Api, job: Option<String>, output: &Output) -> Result<Ended> {
-    let bill = api.run_bill(JobRequest { job: job.unwrap_or_default() }).await?;
+pub async fn bill(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
+    let bill = api.run_bill(RunRequest { run_id: run_id.unwrap_or_default() }).await?;
     output.result(&bill, |bill| match bill {
         Bill::NotYet { words } | Bill::Unknown { words } => words.clone(),
         Bill::Known { cost, runs, against_estimate } => {
             let mut grid = Grid::new(&["run", ">DBU", ">dollars"]);
             for run in runs {
-                grid.row([run.run_id.clone(), dbu(run.cost), dollars(run.cost)]);
+                grid.row([run.job_run_id.clone(), dbu(run.cost), dollars(run.cost)]);
             }
             format!("{grid}\n{} DBU, {} dollars: {against_estimate}", dbu(*cost), dollars(*cost))
         }

@@ -10,10 +10,10 @@ use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::ops::{
     AcceptRequest, AuditRequest, InventoryRequest, InventorySummary, Nothing, PathRequest, PlanMade, PlanRequest,
-    PreflightRequest, Route, RunRequest, SampleRequest,
+    PreflightRequest, Route, SampleRequest, StartRunRequest,
 };
 use icebridge_model::plan::Settings;
-use icebridge_model::run::{JobState, JobView};
+use icebridge_model::run::{RunState, RunView};
 use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ struct Told {
     preflight: PreflightReport,
     /// None if an earlier plan was run again.
     plan: Option<PlanMade>,
-    run: JobView,
+    run: RunView,
     bundle: AuditBundle,
     verdict: AuditVerdict,
 }
@@ -65,19 +65,19 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
     };
 
     output.note(format!("Run from {} to {}", route.source, route.target));
-    let run = runs::watch(api, output, api.run_start(RunRequest { plan: path })).await?;
+    let run = runs::watch(api, output, api.run_start(StartRunRequest { plan: path })).await?;
     output.note(format!("\n{}\n", runs::told(&run)));
-    if run.state == JobState::Cancelled {
-        return Err(Error::new(Code::Cancelled, "the run was cancelled").about(&run.job));
+    if run.state == RunState::Cancelled {
+        return Err(Error::new(Code::Cancelled, "the run was cancelled").about(&run.run_id));
     }
 
     output.note("Audit");
-    let bundle = api.audit_export(AuditRequest { job: run.job.clone(), path: bundle_path }).await?;
+    let bundle = api.audit_export(AuditRequest { run_id: run.run_id.clone(), path: bundle_path }).await?;
     let verdict = api.audit_verify(PathRequest { path: bundle.path.clone() }).await?;
     output.note(audit::verified(&verdict));
     output.note("");
 
-    let good = verdict.intact && run.state == JobState::Succeeded;
+    let good = verdict.intact && run.state == RunState::Succeeded;
     let told = Told { inventory, preflight, plan, run, bundle, verdict };
     output.result(&told, |told| audit::exported(&told.bundle))?;
     Ok(Ended::done_if(good))
@@ -106,16 +106,16 @@ async fn accept_losses(api: &Api, route: &Route, settings: &Settings, output: &O
 /// proves everything anew.
 async fn earlier_plan(api: &Api, route: &Route, output: &Output) -> Result<Option<String>> {
     let about = api.about(Nothing {}).await?;
-    for job in api.run_list(Nothing {}).await? {
-        if job.source != route.source || job.target != route.target || job.migrated == 0 {
+    for run_id in api.run_list(Nothing {}).await? {
+        if run_id.source != route.source || run_id.target != route.target || run_id.migrated == 0 {
             continue;
         }
-        let name = format!("{}.json", job.plan_hash.get(..12).unwrap_or(&job.plan_hash));
+        let name = format!("{}.json", run_id.plan_hash.get(..12).unwrap_or(&run_id.plan_hash));
         let path = std::path::Path::new(&about.state_dir).join("plans").join(name);
         if path.is_file() {
             output.note(format!(
-                "  nothing is left to migrate: running the plan of job {} again, which changes nothing\n",
-                job.job
+                "  nothing is left to migrate: running the plan of run {} again, which changes nothing\n",
+                run_id.run_id
             ));
             return path_text(&path).map(Some);
         }

@@ -6,31 +6,31 @@ use crate::arguments::RunArgs;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
-use icebridge_model::ops::{JobRequest, Nothing, RunRequest};
+use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{JobState, JobSummary, JobView, TableRun};
+use icebridge_model::run::{RunState, RunSummary, RunView, TableMigration};
 use icebridge_model::{Error, Result};
 use std::future::Future;
 
 pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended> {
     let view = match (arguments.plan, arguments.resume) {
-        (_, Some(job)) => watch(api, output, api.run_resume(JobRequest { job })).await?,
-        (Some(plan), None) => watch(api, output, api.run_start(RunRequest { plan: path_text(&plan)? })).await?,
+        (_, Some(run_id)) => watch(api, output, api.run_resume(RunRequest { run_id })).await?,
+        (Some(plan), None) => watch(api, output, api.run_start(StartRunRequest { plan: path_text(&plan)? })).await?,
         (None, None) => {
             return Err(Error::invalid("name a plan file, or say --resume")
                 .with_hint("`icebridge plan` makes the file and tells its path."));
         }
     };
     output.result(&view, told)?;
-    Ok(Ended::done_if(view.state == JobState::Succeeded))
+    Ok(Ended::done_if(view.state == RunState::Succeeded))
 }
 
 /// Begins a run and stays until it ends. Ctrl-C cancels it; a second one leaves at once.
-pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<JobView>>) -> Result<JobView> {
+pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<RunView>>) -> Result<RunView> {
     let live = Live::show(*output, api.events());
     let ended = async {
         let begun = begin.await?;
-        let waiting = api.wait(&begun.job);
+        let waiting = api.wait(&begun.run_id);
         tokio::pin!(waiting);
         let interrupted = tokio::signal::ctrl_c();
         tokio::select! {
@@ -41,7 +41,7 @@ pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Resul
         output.note("cancelling; tables in the middle of a commit finish it. Ctrl-C again leaves at once.");
         leave_on_next_interrupt();
         // It may have ended in this moment: then there is nothing left to cancel.
-        let _ = api.run_cancel(JobRequest { job: begun.job.clone() }).await;
+        let _ = api.run_cancel(RunRequest { run_id: begun.run_id.clone() }).await;
         waiting.await
     }
     .await;
@@ -69,21 +69,21 @@ fn leave_on_next_interrupt() {
     });
 }
 
-pub async fn jobs(api: &Api, output: &Output) -> Result<Ended> {
-    let jobs = api.run_list(Nothing {}).await?;
-    output.result(&jobs, |jobs| list(jobs))?;
+pub async fn runs(api: &Api, output: &Output) -> Result<Ended> {
+    let runs = api.run_list(Nothing {}).await?;
+    output.result(&runs, |runs| list(runs))?;
     Ok(Ended::Done)
 }
 
-pub async fn status(api: &Api, job: Option<String>, output: &Output) -> Result<Ended> {
-    let view = api.run_status(JobRequest { job: job.unwrap_or_default() }).await?;
+pub async fn status(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
+    let view = api.run_status(RunRequest { run_id: run_id.unwrap_or_default() }).await?;
     output.result(&view, told)?;
     Ok(Ended::Done)
 }
 
-pub async fn validate(api: &Api, job: Option<String>, output: &Output) -> Result<Ended> {
+pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
     let live = Live::show(*output, api.events());
-    let view = stop_on_interrupt(api, api.validate_run(JobRequest { job: job.unwrap_or_default() })).await;
+    let view = stop_on_interrupt(api, api.validate_run(RunRequest { run_id: run_id.unwrap_or_default() })).await;
     live.end().await;
     let view = view?;
     output.result(&view, told)?;
@@ -91,25 +91,25 @@ pub async fn validate(api: &Api, job: Option<String>, output: &Output) -> Result
     Ok(Ended::done_if(passed))
 }
 
-fn list(jobs: &[JobSummary]) -> String {
-    let mut grid = Grid::new(&["job", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
-    for job in jobs {
+fn list(runs: &[RunSummary]) -> String {
+    let mut grid = Grid::new(&["run_id", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
+    for run_id in runs {
         grid.row([
-            job.job.clone(),
-            job.state.as_str().to_string(),
-            job.source.clone(),
-            job.target.clone(),
-            job.tables.to_string(),
-            job.migrated.to_string(),
-            job.failed.to_string(),
-            words::moment(&job.started_at),
-            job.plan_hash.get(..12).unwrap_or_default().to_string(),
+            run_id.run_id.clone(),
+            run_id.state.as_str().to_string(),
+            run_id.source.clone(),
+            run_id.target.clone(),
+            run_id.tables.to_string(),
+            run_id.migrated.to_string(),
+            run_id.failed.to_string(),
+            words::moment(&run_id.started_at),
+            run_id.plan_hash.get(..12).unwrap_or_default().to_string(),
         ]);
     }
     if grid.is_empty() { "no runs yet".into() } else { grid.to_string() }
 }
 
-fn how(table: &TableRun) -> String {
+fn how(table: &TableMigration) -> String {
     match table.outcome.as_ref().and_then(|outcome| outcome.cluster.as_ref()) {
         Some(cluster) => format!("photon, {}", cluster.method.as_str()),
         None if table.engine == EngineKind::Photon => "photon".into(),
@@ -118,9 +118,9 @@ fn how(table: &TableRun) -> String {
 }
 
 /// What failed comes first: it must not be lost in the scroll.
-pub fn told(view: &JobView) -> String {
+pub fn told(view: &RunView) -> String {
     let mut grid = Grid::new(&["state", "source", "target", "mode", ">rows", ">written", "proof", ">time"]);
-    let mut tables: Vec<&TableRun> = view.tables.iter().collect();
+    let mut tables: Vec<&TableMigration> = view.tables.iter().collect();
     tables.sort_by_key(|t| t.error.is_none());
     for table in &tables {
         let validation = table.validation.as_ref();
@@ -168,12 +168,12 @@ pub fn told(view: &JobView) -> String {
         }
     }
     let resume = match view.state {
-        JobState::Succeeded | JobState::Running => String::new(),
-        _ => format!("; go on with: icebridge run --resume {}", view.job),
+        RunState::Succeeded | RunState::Running => String::new(),
+        _ => format!("; go on with: icebridge run --resume {}", view.run_id),
     };
     text.push_str(&format!(
-        "job {} {}: {} of {} migrated, {} failed{resume}",
-        view.job,
+        "run {} {}: {} of {} migrated, {} failed{resume}",
+        view.run_id,
         view.state.as_str(),
         view.migrated,
         words::count(view.tables.len(), "table", "tables"),

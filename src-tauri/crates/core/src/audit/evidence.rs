@@ -1,7 +1,8 @@
 //! The files of a bundle that are not written elsewhere: one a table, and the environment.
 
 use crate::run::entry::{
-    JOB_ENDED, JOB_STARTED, JobEnded, JobStarted, SumOfSums, TABLE_AFTER, TABLE_STATE, TABLE_VALIDATED, TableStep,
+    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted,
+    SumOfSums, TABLE_AFTER, TABLE_STATE, TABLE_VALIDATED, TableStep,
 };
 use icebridge_model::after::AfterReport;
 use icebridge_model::catalog::CatalogSpec;
@@ -49,14 +50,14 @@ pub(crate) struct Environment {
     pub catalogs: Vec<CatalogSpec>,
 }
 
-/// What the journal says about one job, folded from its entries one at a time.
+/// What the journal says about one run, folded from its entries one at a time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct JobStory {
-    pub started: Option<JobStarted>,
+pub(crate) struct RunHistory {
+    pub started: Option<RunStarted>,
     pub started_at: String,
     /// How often it was started or resumed.
     pub starts: usize,
-    pub ended: Option<JobEnded>,
+    pub ended: Option<RunEnded>,
     pub ended_at: String,
     /// By source table.
     pub tables: HashMap<String, TableStory>,
@@ -74,23 +75,23 @@ pub(crate) struct TableStory {
     pub validated_since: bool,
 }
 
-impl JobStory {
-    /// Entries of other jobs are passed over.
-    pub fn take(&mut self, job: &str, entry: &Entry) -> Result<()> {
-        if entry.job != job {
+impl RunHistory {
+    /// Entries of other runs are passed over.
+    pub fn take(&mut self, run_id: &str, entry: &Entry) -> Result<()> {
+        if entry.run_id != run_id {
             return Ok(());
         }
         match entry.kind.as_str() {
-            JOB_STARTED => {
+            RUN_STARTED | OLD_RUN_STARTED => {
                 self.starts += 1;
                 self.started_at.clone_from(&entry.at);
                 self.started = Some(read(entry)?);
             }
-            crate::run::entry::JOB_RESUMED => {
+            RUN_RESUMED | OLD_RUN_RESUMED => {
                 self.starts += 1;
                 self.ended = None;
             }
-            JOB_ENDED => {
+            RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);
             }

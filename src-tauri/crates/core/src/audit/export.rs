@@ -1,35 +1,35 @@
-//! Writes the bundle of a job. The folder appears under its name when it is whole, never before.
+//! Writes the bundle of a run. The folder appears under its name when it is whole, never before.
 
-use super::evidence::{Environment, JobStory, TableEvidence, file_name, lowest_proof, migrated};
+use super::evidence::{Environment, RunHistory, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, write_failure};
 use super::summary::{self, Told};
 use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
-use crate::Workspace;
+use crate::LocalState;
 use crate::run;
 use crate::run::entry::SumOfSums;
-use crate::workspace::now;
+use crate::state::now;
 use icebridge_model::audit::{AuditBundle, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::journal::{GENESIS, canonical};
 use icebridge_model::plan::{Plan, PlannedTable};
-use icebridge_model::run::{CopyOutcome, FileSum, JobState, TableState};
+use icebridge_model::run::{CopyOutcome, FileSum, RunState, TableState};
 use icebridge_model::{Code, Error, Result};
-use icebridge_store::JobRecord;
+use icebridge_store::RunRecord;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Exports a job (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
-pub async fn export(workspace: &Workspace, job: &str, path: Option<&Path>) -> Result<AuditBundle> {
-    let view = run::view(workspace, job).await?;
-    if view.state == JobState::Running {
-        return Err(Error::invalid("the job is still running, so that there is nothing final to export")
-            .about(&view.job)
+/// Exports a run (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
+pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Result<AuditBundle> {
+    let view = run::view(local, run_id).await?;
+    if view.state == RunState::Running {
+        return Err(Error::invalid("the run is still running, so that there is nothing final to export")
+            .about(&view.run_id)
             .with_hint("Wait for its end, or cancel it."));
     }
-    let record = workspace.store.job(&view.job).await?;
+    let record = local.store.run(&view.run_id).await?;
     let path = match path {
         Some(path) => path.to_path_buf(),
-        None => free_place(&workspace.state_dir.join("audit"), &record.job),
+        None => free_place(&local.state_dir.join("audit"), &record.run_id),
     };
     if path.exists() {
         return Err(Error::invalid("something is there already, and a bundle is never written over")
@@ -41,15 +41,15 @@ pub async fn export(workspace: &Workspace, job: &str, path: Option<&Path>) -> Re
     std::fs::create_dir_all(parent).map_err(|e| write_failure(parent, e))?;
     let unfinished = parent.join(format!(".{}.{}.unfinished", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
 
-    let made = write_bundle(workspace, &record, &unfinished).await.and_then(|(manifest, sha256)| {
+    let made = write_bundle(local, &record, &unfinished).await.and_then(|(manifest, sha256)| {
         std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
         Ok(AuditBundle { path: path.display().to_string(), manifest, sha256 })
     });
     match made {
         Ok(bundle) => {
-            // Outside the job: its own entries, which later bundles hold too, must not change by being looked at.
-            let note = json!({ "job": record.job, "manifest_sha256": bundle.sha256 });
-            workspace.store.append("", "", "audit.exported", note).await?;
+            // Outside the run: its own entries, which later bundles hold too, must not change by being looked at.
+            let note = json!({ "run_id": record.run_id, "manifest_sha256": bundle.sha256 });
+            local.store.append("", "", "audit.exported", note).await?;
             Ok(bundle)
         }
         Err(error) => {
@@ -60,38 +60,38 @@ pub async fn export(workspace: &Workspace, job: &str, path: Option<&Path>) -> Re
     }
 }
 
-fn free_place(folder: &Path, job: &str) -> PathBuf {
-    let first = folder.join(job);
+fn free_place(folder: &Path, run_id: &str) -> PathBuf {
+    let first = folder.join(run_id);
     if !first.exists() {
         return first;
     }
     // Exported before, and perhaps validated again since: both bundles stay.
-    (2u32..).map(|n| folder.join(format!("{job}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
+    (2u32..).map(|n| folder.join(format!("{run_id}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
 }
 
-async fn write_bundle(workspace: &Workspace, record: &JobRecord, folder: &Path) -> Result<(BundleManifest, String)> {
+async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<(BundleManifest, String)> {
     let failed = |e| write_failure(folder, e);
     std::fs::create_dir_all(folder.join(TABLES)).map_err(failed)?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
     let mut files = vec![write(folder, PLAN, record.plan_text.as_bytes())?];
 
-    let (story, journal) = write_journal(workspace, record, folder).await?;
+    let (story, journal) = write_journal(local, record, folder).await?;
     let (journal_entries, journal_head) = journal.end;
     files.push(journal.sum);
 
     let mut tables = Vec::with_capacity(plan.tables.len());
     for (index, planned) in plan.tables.iter().enumerate() {
-        let kept = workspace.store.outcome(&record.job, &planned.source).await?;
+        let kept = local.store.outcome(&record.run_id, &planned.source).await?;
         let evidence = evidence(planned, &story, kept)?;
         let text = pretty(&evidence)?;
         files.push(write(folder, &format!("{TABLES}/{}", file_name(index, planned)), text.as_bytes())?);
         // Checksums are many, and nothing below needs them.
         tables.push(TableEvidence { outcome: None, ..evidence });
     }
-    files.push(write(folder, ENVIRONMENT, pretty(&environment(workspace, &plan).await?)?.as_bytes())?);
+    files.push(write(folder, ENVIRONMENT, pretty(&environment(local, &plan).await?)?.as_bytes())?);
 
     let told = Told {
-        job: &record.job,
+        run_id: &record.run_id,
         plan: &plan,
         story: &story,
         tables: &tables,
@@ -105,7 +105,7 @@ async fn write_bundle(workspace: &Workspace, record: &JobRecord, folder: &Path) 
     let manifest = BundleManifest {
         bundle_version: BUNDLE_VERSION,
         product_version: env!("CARGO_PKG_VERSION").to_string(),
-        job: record.job.clone(),
+        run_id: record.run_id.clone(),
         plan_hash: plan.hash.clone(),
         exported_at: now(),
         journal_entries,
@@ -125,16 +125,16 @@ struct JournalFile {
     end: (u64, String),
 }
 
-/// The chain from its beginning to the job's last entry. Entries of other jobs are in it: without them it could not be
+/// The chain from its beginning to the run's last entry. Entries of other runs are in it: without them it could not be
 /// followed.
-async fn write_journal(workspace: &Workspace, record: &JobRecord, folder: &Path) -> Result<(JobStory, JournalFile)> {
+async fn write_journal(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<(RunHistory, JournalFile)> {
     let failed = |e| write_failure(folder, e);
-    let last = workspace.store.entries(&record.job).await?.last().map_or(0, |e| e.sequence);
-    let mut story = JobStory::default();
+    let last = local.store.entries(&record.run_id).await?.last().map_or(0, |e| e.sequence);
+    let mut story = RunHistory::default();
     let mut file = Summed::create(folder, JOURNAL).map_err(failed)?;
     let mut end = (0, GENESIS.to_string());
     'pages: loop {
-        let page = workspace.store.entries_after(end.0).await?;
+        let page = local.store.entries_after(end.0).await?;
         if page.is_empty() {
             break;
         }
@@ -142,7 +142,7 @@ async fn write_journal(workspace: &Workspace, record: &JobRecord, folder: &Path)
             if entry.sequence > last {
                 break 'pages;
             }
-            story.take(&record.job, &entry)?;
+            story.take(&record.run_id, &entry)?;
             let line = serde_json::to_value(&entry)
                 .map_err(|e| Error::internal("a journal entry cannot be written as JSON").with_cause(e))?;
             writeln!(file, "{}", canonical(&line)).map_err(failed)?;
@@ -154,7 +154,7 @@ async fn write_journal(workspace: &Workspace, record: &JobRecord, folder: &Path)
 
 /// All that the journal of the bundle tells of a table, and not the latest of the state: that may have gone on meanwhile, with
 /// a table that is validated once more, say.
-fn evidence(planned: &PlannedTable, story: &JobStory, kept: Option<CopyOutcome>) -> Result<TableEvidence> {
+fn evidence(planned: &PlannedTable, story: &RunHistory, kept: Option<CopyOutcome>) -> Result<TableEvidence> {
     let told = story.tables.get(&planned.source.to_string()).cloned().unwrap_or_default();
     let outcome = match (told.outcome, &told.checksums) {
         (Some(outcome), None) => Some(outcome),
@@ -166,7 +166,7 @@ fn evidence(planned: &PlannedTable, story: &JobStory, kept: Option<CopyOutcome>)
                     "the checksums kept for this table are not those of its copy",
                 )
                 .about(&planned.source)
-                .with_hint("The state file was changed. Validate the job again, or migrate the table again."));
+                .with_hint("The state file was changed. Validate the run again, or migrate the table again."));
             }
             Some(CopyOutcome { checksums, ..outcome })
         }
@@ -188,8 +188,8 @@ fn evidence(planned: &PlannedTable, story: &JobStory, kept: Option<CopyOutcome>)
     })
 }
 
-async fn environment(workspace: &Workspace, plan: &Plan) -> Result<Environment> {
-    let mut catalogs = workspace.store.catalogs().await?;
+async fn environment(local: &LocalState, plan: &Plan) -> Result<Environment> {
+    let mut catalogs = local.store.catalogs().await?;
     catalogs.retain(|c| c.name == plan.source || c.name == plan.target);
     Ok(Environment {
         product: "IceBridge".into(),

@@ -1,12 +1,12 @@
-//! The journal of a bundle: an unbroken chain from its beginning, and the story of one job in it.
+//! The journal of a bundle: an unbroken chain from its beginning, and the story of one run in it.
 
-use super::evidence::JobStory;
+use super::evidence::RunHistory;
 use super::folder;
 use super::verify::Found;
 use icebridge_model::audit::BundleManifest;
 use icebridge_model::journal::{Entry, GENESIS, first_break};
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{JobState, TableState};
+use icebridge_model::run::{RunState, TableState};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use std::path::Path;
 const LONGEST_LINE: u64 = 64 << 20;
 
 /// Follows the chain one line at a time, however long it is.
-pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<JobStory> {
+pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory> {
     let mut lines = BufReader::new(folder::open(path)?);
-    let mut story = JobStory::default();
+    let mut story = RunHistory::default();
     let (mut sequence, mut previous) = (0, GENESIS.to_string());
     let mut line = Vec::new();
     loop {
@@ -33,7 +33,7 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<JobStory> 
         if let Some((broken, why)) = first_break(previous, sequence, [&entry]) {
             return Err(format!("entry {broken}: {why}"));
         }
-        story.take(&manifest.job, &entry).map_err(|e| e.to_string())?;
+        story.take(&manifest.run_id, &entry).map_err(|e| e.to_string())?;
         (sequence, previous) = (entry.sequence, entry.hash);
     }
     if sequence != manifest.journal_entries || previous != manifest.journal_head {
@@ -42,11 +42,11 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<JobStory> 
     Ok((story, format!("{sequence} entries in one chain, the last with hash {previous}")))
 }
 
-/// The job is the one of this plan, and its end says what its tables say.
-pub(super) fn job(manifest: &BundleManifest, plan: &Plan, story: &JobStory) -> Found<()> {
-    let started = story.started.as_ref().ok_or("the journal does not know the job")?;
+/// The run is the one of this plan, and its end says what its tables say.
+pub(super) fn run_id(manifest: &BundleManifest, plan: &Plan, story: &RunHistory) -> Found<()> {
+    let started = story.started.as_ref().ok_or("the journal does not know the run")?;
     if started.plan_hash != manifest.plan_hash || started.source != plan.source || started.target != plan.target {
-        return Err("the job ran another plan".into());
+        return Err("the run ran another plan".into());
     }
     let Some(ended) = &story.ended else {
         return Ok(((), "the run was interrupted and has not been resumed".into()));
@@ -56,8 +56,8 @@ pub(super) fn job(manifest: &BundleManifest, plan: &Plan, story: &JobStory) -> F
         .tables
         .iter()
         .filter(|t| story.tables.get(&t.source.to_string()).is_some_and(|s| s.state == Some(TableState::Migrated)));
-    if ended.state == JobState::Succeeded && ended.migrated != plan.tables.len() {
-        return Err("the job says that it succeeded, but not for all tables".into());
+    if ended.state == RunState::Succeeded && ended.migrated != plan.tables.len() {
+        return Err("the run says that it succeeded, but not for all tables".into());
     }
     Ok(((), format!("{}, {} tables migrated", ended.state.as_str(), migrated.count())))
 }

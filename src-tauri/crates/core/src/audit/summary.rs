@@ -3,7 +3,7 @@
 //! Verification writes it again from the evidence and compares: what people read cannot say anything else than what is
 //! proved. So the words below belong to the bundle's version: whoever changes them raises `BUNDLE_VERSION`.
 
-use super::evidence::{JobStory, TableEvidence, losses, lowest_proof, migrated};
+use super::evidence::{RunHistory, TableEvidence, losses, lowest_proof, migrated};
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
@@ -11,9 +11,9 @@ use std::fmt::Write;
 
 /// What a summary is made from; all of it is in the bundle.
 pub(crate) struct Told<'a> {
-    pub job: &'a str,
+    pub run_id: &'a str,
     pub plan: &'a Plan,
-    pub story: &'a JobStory,
+    pub story: &'a RunHistory,
     pub tables: &'a [TableEvidence],
     pub journal_entries: u64,
     pub journal_head: &'a str,
@@ -87,7 +87,7 @@ pub(crate) fn html(told: &Told<'_>) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>Migration report {}</title>\n<style>{STYLE}</style></head><body>\n",
-        plain_html(told.job)
+        plain_html(told.run_id)
     );
     for block in blocks(told) {
         let _ = match block {
@@ -196,7 +196,7 @@ fn verdict(told: &Told<'_>) -> String {
 
 fn facts(told: &Told<'_>) -> Vec<(&'static str, String)> {
     let story = told.story;
-    let mut facts = vec![("Job", told.job.to_string())];
+    let mut facts = vec![("Run", told.run_id.to_string())];
     if let Some(started) = &story.started {
         facts.push(("Started", format!("{} by {}", story.started_at, started.by)));
         if let Some(gate) = &started.gate {
@@ -260,6 +260,6 @@ fn reason(table: &TableEvidence) -> Vec<String> {
             }
             vec![source, error.code.to_string(), why, error.hint.clone().unwrap_or_default()]
         }
-        None => vec![source, String::new(), format!("it is {}", table.state.as_str()), "Resume the job.".into()],
+        None => vec![source, String::new(), format!("it is {}", table.state.as_str()), "Resume the run.".into()],
     }
 }

@@ -1,6 +1,6 @@
 //! Each table's evidence against the plan, the journal and itself.
 
-use super::evidence::{JobStory, TableEvidence, TableStory};
+use super::evidence::{RunHistory, TableEvidence, TableStory};
 use super::verify::{Found, some_of};
 use crate::run::entry::{SumOfSums, body, same};
 use crate::validate::proof;
@@ -19,7 +19,7 @@ const RULES: &[(&str, &str, Rule)] = &[
 /// One verdict a rule, over all tables.
 pub(super) fn all<'a>(
     plan: &'a Plan,
-    story: &'a JobStory,
+    story: &'a RunHistory,
     tables: &'a [TableEvidence],
 ) -> impl Iterator<Item = (&'static str, Found<()>)> + 'a {
     RULES.iter().map(move |(name, holds, rule)| {

@@ -6,7 +6,7 @@ use crate::run::tests::world::{Fault, World, ident};
 use icebridge_model::Code;
 use icebridge_model::audit::{AuditVerdict, BundleManifest};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash};
-use icebridge_model::run::JobState;
+use icebridge_model::run::RunState;
 use icebridge_model::validation::ProofLevel;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 async fn bundle_of(world: &World) -> PathBuf {
     let path = world.dir.path().join("bundle");
-    let bundle = export(&world.workspace, "", Some(&path)).await.unwrap();
+    let bundle = export(&world.local, "", Some(&path)).await.unwrap();
     let sha256 = hex::encode(Sha256::digest(std::fs::read(path.join("manifest.json")).unwrap()));
     assert_eq!(bundle.sha256, sha256);
     path
@@ -22,7 +22,7 @@ async fn bundle_of(world: &World) -> PathBuf {
 
 async fn good() -> (World, PathBuf) {
     let world = World::new().await;
-    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    assert_eq!(world.run(&world.plan()).await.state, RunState::Succeeded);
     let path = bundle_of(&world).await;
     (world, path)
 }
@@ -97,7 +97,7 @@ async fn a_bundle_of_a_run_with_failures_is_intact_and_says_so() {
     let world = World::new().await;
     world.strike("copy-end", "managed.two", Fault::Fail(Code::StorageFull));
     world.strike("measure-target", "managed.three", Fault::Fail(Code::FileBroken));
-    assert_eq!(world.run(&world.plan()).await.state, JobState::Incomplete);
+    assert_eq!(world.run(&world.plan()).await.state, RunState::Incomplete);
     let bundle = bundle_of(&world).await;
     let verdict = verify(&bundle).await.unwrap();
     assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 1), "{verdict:#?}");
@@ -121,15 +121,15 @@ async fn a_bundle_of_an_interrupted_run_can_be_made() {
 async fn the_same_job_gives_the_same_evidence_after_more_has_happened() {
     let (world, first) = good().await;
     world.run(&world.plan()).await;
-    let jobs = crate::run::list(&world.workspace).await.unwrap();
+    let runs = crate::run::list(&world.local).await.unwrap();
     let second = world.dir.path().join("second");
-    export(&world.workspace, &jobs[1].job, Some(&second)).await.unwrap();
+    export(&world.local, &runs[1].run_id, Some(&second)).await.unwrap();
     for file in ["plan.json", "journal.jsonl", "summary.md", "summary.html", "environment.json"] {
         assert_eq!(std::fs::read(first.join(file)).unwrap(), std::fs::read(second.join(file)).unwrap(), "{file}");
     }
-    // The second job adopted everything, and its bundle holds the first one's entries too.
+    // The second run adopted everything, and its bundle holds the first one's entries too.
     let third = world.dir.path().join("third");
-    export(&world.workspace, &jobs[0].job, Some(&third)).await.unwrap();
+    export(&world.local, &runs[0].run_id, Some(&third)).await.unwrap();
     let verdict = verify(&third).await.unwrap();
     assert_eq!((verdict.intact, verdict.migrated, verdict.lowest_proof), (true, 3, ProofLevel::Bytes), "{verdict:#?}");
 }
@@ -186,7 +186,7 @@ async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
         ("plan", Box::new(|b| change(&b.join("plan.json"), |p| p["tables"][0]["target"] = json!("x.y")))),
         ("environment", Box::new(|b| change(&b.join("environment.json"), |e| e["settings"]["codec"] = json!("none")))),
         ("totals", Box::new(|b| change(&b.join("manifest.json"), |m| m["migrated"] = json!(2)))),
-        ("job", Box::new(|b| change(&b.join("manifest.json"), |m| m["job"] = json!("another")))),
+        ("run_id", Box::new(|b| change(&b.join("manifest.json"), |m| m["run_id"] = json!("another")))),
     ];
     for (expected, forge) in forgeries {
         let (_world, bundle) = good().await;
@@ -295,22 +295,22 @@ async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
 #[tokio::test]
 async fn a_bundle_is_never_written_over_and_never_half_there() {
     let (world, bundle) = good().await;
-    let error = export(&world.workspace, "", Some(&bundle)).await.unwrap_err();
+    let error = export(&world.local, "", Some(&bundle)).await.unwrap_err();
     assert_eq!(error.code, Code::InvalidInput);
     // Without a path each export has a place of its own.
-    let one = export(&world.workspace, "", None).await.unwrap();
-    let two = export(&world.workspace, "", None).await.unwrap();
+    let one = export(&world.local, "", None).await.unwrap();
+    let two = export(&world.local, "", None).await.unwrap();
     assert_ne!(one.path, two.path);
     assert!(verify(Path::new(&two.path)).await.unwrap().intact);
     // Checksums that are not those of the copy stop the export in the middle.
-    let job = &one.manifest.job;
-    let mut outcome = world.workspace.store.outcome(job, &ident("b.three")).await.unwrap().unwrap();
+    let run_id = &one.manifest.run_id;
+    let mut outcome = world.local.store.outcome(run_id, &ident("b.three")).await.unwrap().unwrap();
     outcome.checksums.pop();
     let entry = ("test.changed", json!({}));
-    let (store, plan) = (&world.workspace.store, &one.manifest.plan_hash);
-    store.save_outcome(job, plan, &ident("b.three"), &outcome, entry).await.unwrap();
+    let (store, plan) = (&world.local.store, &one.manifest.plan_hash);
+    store.save_outcome(run_id, plan, &ident("b.three"), &outcome, entry).await.unwrap();
     let path = world.dir.path().join("third");
-    assert_eq!(export(&world.workspace, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
+    assert_eq!(export(&world.local, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
     let left = std::fs::read_dir(world.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| name != "third" && !name.ends_with(".unfinished")));
 }
@@ -320,7 +320,7 @@ async fn names_from_the_lake_do_no_harm_in_a_report() {
     let world = World::new().await;
     world.lake.write_source(&ident("a.`<script>|x`"), 1, "x");
     let view = world.run(&world.plan()).await;
-    assert_eq!(view.state, JobState::Succeeded, "{view:#?}");
+    assert_eq!(view.state, RunState::Succeeded, "{view:#?}");
     let bundle = bundle_of(&world).await;
     assert!(verify(&bundle).await.unwrap().intact);
     for file in ["summary.md", "summary.html"] {

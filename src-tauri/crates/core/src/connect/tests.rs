@@ -18,11 +18,11 @@ fn secrets(pairs: &[(&str, &str)]) -> BTreeMap<String, Secret> {
     pairs.iter().map(|(k, v)| (k.to_string(), Secret::new(*v))).collect()
 }
 
-async fn workspace() -> (tempfile::TempDir, Workspace, Arc<MemorySecrets>) {
+async fn workspace() -> (tempfile::TempDir, LocalState, Arc<MemorySecrets>) {
     let folder = tempfile::tempdir().unwrap();
     let kept = Arc::new(MemorySecrets::default());
-    let workspace = Workspace::open(folder.path(), kept.clone()).await.unwrap();
-    (folder, workspace, kept)
+    let local = LocalState::open(folder.path(), kept.clone()).await.unwrap();
+    (folder, local, kept)
 }
 
 #[test]
@@ -80,24 +80,24 @@ fn local_paths_become_absolute() {
 
 #[tokio::test]
 async fn secrets_go_to_the_store_alone_and_leave_with_the_catalog() {
-    let (folder, workspace, kept) = workspace().await;
+    let (folder, local, kept) = workspace().await;
     let rest = || spec(CatalogKind::Rest, Role::Source, "https://lake.example.com");
     let request = SaveCatalog { spec: rest(), secrets: secrets(&[("token", "s3cr3t-t0ken")]) };
-    let saved = save(&workspace, request).await.unwrap();
+    let saved = save(&local, request).await.unwrap();
     assert_eq!(saved.secrets, ["token"]);
     assert_eq!(kept.get("lake", "token").unwrap().unwrap().expose(), "s3cr3t-t0ken");
 
     // Saved again without it: kept. With empty text: removed.
-    let again = save(&workspace, SaveCatalog { spec: rest(), secrets: secrets(&[("password", "p")]) }).await.unwrap();
+    let again = save(&local, SaveCatalog { spec: rest(), secrets: secrets(&[("password", "p")]) }).await.unwrap();
     assert_eq!(again.secrets, ["password", "token"]);
-    let less = save(&workspace, SaveCatalog { spec: rest(), secrets: secrets(&[("token", "")]) }).await.unwrap();
+    let less = save(&local, SaveCatalog { spec: rest(), secrets: secrets(&[("token", "")]) }).await.unwrap();
     assert_eq!(less.secrets, ["password"]);
     assert!(kept.get("lake", "token").unwrap().is_none());
 
-    remove(&workspace, "lake").await.unwrap();
+    remove(&local, "lake").await.unwrap();
     assert!(kept.get("lake", "password").unwrap().is_none());
-    assert_eq!(workspace.store.catalog("lake").await.unwrap_err().code, Code::CatalogNotFound);
-    workspace.store.close().await;
+    assert_eq!(local.store.catalog("lake").await.unwrap_err().code, Code::CatalogNotFound);
+    local.store.close().await;
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
         assert!(!bytes.windows(12).any(|w| w == b"s3cr3t-t0ken"), "a secret is in the state folder");
@@ -106,21 +106,21 @@ async fn secrets_go_to_the_store_alone_and_leave_with_the_catalog() {
 
 #[tokio::test]
 async fn unknown_and_missing_secrets_are_refused_before_anything_is_saved() {
-    let (_folder, workspace, _) = workspace().await;
+    let (_folder, local, _) = workspace().await;
     let rest = || spec(CatalogKind::Rest, Role::Source, "https://lake.example.com");
     let odd = SaveCatalog { spec: rest(), secrets: secrets(&[("tokn", "x")]) };
-    assert_eq!(save(&workspace, odd).await.unwrap_err().code, Code::InvalidInput);
+    assert_eq!(save(&local, odd).await.unwrap_err().code, Code::InvalidInput);
     let mut named = rest();
     named.secrets = vec!["token".into()];
     let missing = SaveCatalog { spec: named, secrets: BTreeMap::new() };
-    assert_eq!(save(&workspace, missing).await.unwrap_err().code, Code::CredentialsMissing);
-    assert!(list(&workspace).await.unwrap().is_empty());
+    assert_eq!(save(&local, missing).await.unwrap_err().code, Code::CredentialsMissing);
+    assert!(list(&local).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_catalog_does_not_change_sides() {
-    let (_folder, workspace, _) = workspace().await;
+    let (_folder, local, _) = workspace().await;
     let request = |role| SaveCatalog { spec: spec(CatalogKind::Sql, role, "sqlite:/x.db"), secrets: BTreeMap::new() };
-    save(&workspace, request(Role::Source)).await.unwrap();
-    assert_eq!(save(&workspace, request(Role::Target)).await.unwrap_err().code, Code::InvalidInput);
+    save(&local, request(Role::Source)).await.unwrap();
+    assert_eq!(save(&local, request(Role::Target)).await.unwrap_err().code, Code::InvalidInput);
 }

@@ -1,7 +1,7 @@
 //! Workspaces as the person names them: save, check, remove, and the client that each command speaks through.
 
 use super::tokens::OfWorkspace;
-use crate::Workspace;
+use crate::LocalState;
 use crate::connect::{blocking, change_secrets, is_name};
 use icebridge_databricks::auth::{Configuration, Method, Profiles, Wish, recognise, resolve};
 use icebridge_databricks::{Client, Cloud, Conduct, Host, HostKind, Proxy, Transport};
@@ -20,8 +20,8 @@ fn owner(name: &str) -> String {
     format!("workspace/{name}")
 }
 
-pub async fn list(workspace: &Workspace) -> Result<Vec<WorkspaceSpec>> {
-    workspace.store.workspaces().await
+pub async fn list(local: &LocalState) -> Result<Vec<WorkspaceSpec>> {
+    local.store.workspaces().await
 }
 
 pub fn profiles() -> Result<Vec<ProfileName>> {
@@ -43,17 +43,17 @@ pub fn profiles() -> Result<Vec<ProfileName>> {
     Ok(profiles.all.iter().map(told).collect())
 }
 
-pub async fn save(workspace: &Workspace, request: SaveWorkspace) -> Result<WorkspaceSpec> {
+pub async fn save(local: &LocalState, request: SaveWorkspace) -> Result<WorkspaceSpec> {
     let SaveWorkspace { mut spec, secrets } = request;
     check_spec(&mut spec, &secrets).map_err(|e| e.about(&spec.name))?;
-    let known = workspace.store.workspaces().await?.into_iter().find(|known| known.name == spec.name);
+    let known = local.store.workspaces().await?.into_iter().find(|known| known.name == spec.name);
     let mut keys: BTreeSet<String> = known.iter().flat_map(|known| known.secrets.iter().cloned()).collect();
     let wanted = needed(&spec.sign_in);
     let named: BTreeSet<String> = spec.secrets.iter().cloned().chain(wanted.map(str::to_string)).collect();
     let owner = owner(&spec.name);
     for key in named.iter().filter(|key| !secrets.contains_key(*key) && !keys.contains(*key)) {
         // It must be there already: from the environment.
-        if read_secret(workspace, &owner, key).await?.is_none() {
+        if read_secret(local, &owner, key).await?.is_none() {
             return Err(Error::new(Code::CredentialsMissing, format!("the secret {key} was not given"))
                 .about(&spec.name)
                 .with_hint(format!("Give the {key} of this workspace; it goes to the keychain.")));
@@ -74,29 +74,29 @@ pub async fn save(workspace: &Workspace, request: SaveWorkspace) -> Result<Works
             changes.insert(key.to_string(), Secret::default());
         }
     }
-    change_secrets(workspace, &owner, changes).await.map_err(|e| e.about(&spec.name))?;
+    change_secrets(local, &owner, changes).await.map_err(|e| e.about(&spec.name))?;
     spec.secrets = keys.into_iter().collect();
-    workspace.store.save_workspace(&spec).await?;
-    workspace.databricks.forget(&spec.name);
-    workspace.store.append("", "", "workspace.saved", json!({ "workspace": spec })).await?;
+    local.store.save_workspace(&spec).await?;
+    local.databricks.forget(&spec.name);
+    local.store.append("", "", "workspace.saved", json!({ "workspace": spec })).await?;
     Ok(spec)
 }
 
 /// Signs out, erases the secrets, and forgets. If the keychain refuses, the workspace stays: nobody shall forget a secret
 /// that still exists.
-pub async fn remove(workspace: &Workspace, name: &str) -> Result<SignedOut> {
-    let spec = workspace.store.workspace(name).await?;
-    let outcome = match super::sign_in::sign_out(workspace, name).await {
+pub async fn remove(local: &LocalState, name: &str) -> Result<SignedOut> {
+    let spec = local.store.workspace(name).await?;
+    let outcome = match super::sign_in::sign_out(local, name).await {
         Ok(outcome) => outcome,
         Err(error) if error.code == Code::KeychainUnavailable && needs_keychain(&spec) => return Err(error),
         // Its profile is gone, say: then there is nothing of ours to revoke.
         Err(_) => SignedOut::NothingThere,
     };
     let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();
-    change_secrets(workspace, &owner(name), removals).await.map_err(|e| e.about(name))?;
-    workspace.store.remove_workspace(name).await?;
-    workspace.databricks.forget(name);
-    workspace.store.append("", "", "workspace.removed", json!({ "workspace": name })).await?;
+    change_secrets(local, &owner(name), removals).await.map_err(|e| e.about(name))?;
+    local.store.remove_workspace(name).await?;
+    local.databricks.forget(name);
+    local.store.append("", "", "workspace.removed", json!({ "workspace": name })).await?;
     Ok(outcome)
 }
 
@@ -105,17 +105,17 @@ fn needs_keychain(spec: &WorkspaceSpec) -> bool {
 }
 
 /// Who is signed in, and to what. What goes wrong is part of the answer, because a list of workspaces shows it beside each.
-pub async fn check(workspace: &Workspace, name: &str) -> Result<WorkspaceStatus> {
-    let spec = workspace.store.workspace(name).await?;
+pub async fn check(local: &LocalState, name: &str) -> Result<WorkspaceStatus> {
+    let spec = local.store.workspace(name).await?;
     let mut status = WorkspaceStatus { name: name.to_string(), host: spec.host.clone(), ..WorkspaceStatus::default() };
-    if let Err(error) = ask(workspace, &spec, &mut status).await {
+    if let Err(error) = ask(local, &spec, &mut status).await {
         status.error = Some(error.about(name).or_usual_hint());
     }
     Ok(status)
 }
 
-async fn ask(workspace: &Workspace, spec: &WorkspaceSpec, status: &mut WorkspaceStatus) -> Result<()> {
-    let reached = reach(workspace, spec).await?;
+async fn ask(local: &LocalState, spec: &WorkspaceSpec, status: &mut WorkspaceStatus) -> Result<()> {
+    let reached = reach(local, spec).await?;
     status.from.clone_from(&reached.from);
     let host = reached.configuration.host.clone();
     status.host = host.origin().to_string();
@@ -127,7 +127,7 @@ async fn ask(workspace: &Workspace, spec: &WorkspaceSpec, status: &mut Workspace
         }
         .to_string()
     });
-    let client = reached.client(workspace, spec)?;
+    let client = reached.client(local, spec)?;
     let me = client.me().await?;
     status.signed_in = true;
     status.principal = Some(me.user_name.clone());
@@ -140,9 +140,9 @@ async fn ask(workspace: &Workspace, spec: &WorkspaceSpec, status: &mut Workspace
 }
 
 /// The client of a saved workspace.
-pub async fn client(workspace: &Workspace, name: &str) -> Result<Client> {
-    let spec = workspace.store.workspace(name).await?;
-    reach(workspace, &spec).await.and_then(|reached| reached.client(workspace, &spec)).map_err(|e| e.about(name))
+pub async fn client(local: &LocalState, name: &str) -> Result<Client> {
+    let spec = local.store.workspace(name).await?;
+    reach(local, &spec).await.and_then(|reached| reached.client(local, &spec)).map_err(|e| e.about(name))
 }
 
 /// A spec with what was found out for it.
@@ -153,35 +153,35 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    fn client(&self, workspace: &Workspace, spec: &WorkspaceSpec) -> Result<Client> {
+    fn client(&self, local: &LocalState, spec: &WorkspaceSpec) -> Result<Client> {
         let by_person = matches!(self.configuration.method, Method::Browser { .. });
         let same_host = |client: &Client| client.host() == &self.configuration.host;
-        if by_person && let Some(client) = workspace.databricks.client(spec).filter(same_host) {
+        if by_person && let Some(client) = local.databricks.client(spec).filter(same_host) {
             return Ok(client);
         }
-        let auth = self.configuration.auth(tokens(workspace, &spec.name), locks(workspace), &self.conduct)?;
+        let auth = self.configuration.auth(tokens(local, &spec.name), locks(local), &self.conduct)?;
         let id = self.configuration.workspace_id.as_deref();
         let client = Client::new(self.configuration.host.clone(), id, auth, &self.conduct)?;
         if by_person {
-            workspace.databricks.keep(spec, &client);
+            local.databricks.keep(spec, &client);
         }
         Ok(client)
     }
 }
 
-pub(super) fn tokens(workspace: &Workspace, name: &str) -> Arc<OfWorkspace> {
-    Arc::new(OfWorkspace { name: name.to_string(), all: workspace.databricks.tokens.clone() })
+pub(super) fn tokens(local: &LocalState, name: &str) -> Arc<OfWorkspace> {
+    Arc::new(OfWorkspace { name: name.to_string(), all: local.databricks.tokens.clone() })
 }
 
 /// The same folder for all processes that share the state.
-pub(super) fn locks(workspace: &Workspace) -> PathBuf {
-    workspace.state_dir.join("locks")
+pub(super) fn locks(local: &LocalState) -> PathBuf {
+    local.state_dir.join("locks")
 }
 
-pub(super) async fn reach(workspace: &Workspace, spec: &WorkspaceSpec) -> Result<Reached> {
+pub(super) async fn reach(local: &LocalState, spec: &WorkspaceSpec) -> Result<Reached> {
     let owner = owner(&spec.name);
     let secret = async |key: &str| -> Result<Secret> {
-        read_secret(workspace, &owner, key).await?.ok_or_else(|| {
+        read_secret(local, &owner, key).await?.ok_or_else(|| {
             Error::new(Code::CredentialsMissing, format!("the keychain has no {key} for this workspace"))
                 .about(&spec.name)
                 .with_hint("Save the workspace again with its credentials.")
@@ -205,7 +205,7 @@ pub(super) async fn reach(workspace: &Workspace, spec: &WorkspaceSpec) -> Result
         }
         SignInMethod::Profile { .. } | SignInMethod::Environment => return found(spec, conduct),
     };
-    let place = |key: &str| match workspace.secrets.stand_in(&owner, key) {
+    let place = |key: &str| match local.secrets.stand_in(&owner, key) {
         Some(variable) => format!("in {variable}"),
         None => "in the keychain".to_string(),
     };
@@ -249,8 +249,8 @@ fn needed(sign_in: &SignInMethod) -> Option<&'static str> {
     }
 }
 
-async fn read_secret(workspace: &Workspace, owner: &str, key: &str) -> Result<Option<Secret>> {
-    let (store, owner, key) = (Arc::clone(&workspace.secrets), owner.to_string(), key.to_string());
+async fn read_secret(local: &LocalState, owner: &str, key: &str) -> Result<Option<Secret>> {
+    let (store, owner, key) = (Arc::clone(&local.secrets), owner.to_string(), key.to_string());
     blocking(move || store.get(&owner, &key)).await
 }
 

@@ -1,7 +1,7 @@
 //! Unity Catalog's Iceberg REST endpoint with the sign-in of a saved workspace.
 
 use super::connect::client;
-use crate::Workspace;
+use crate::LocalState;
 use async_trait::async_trait;
 use icebridge_databricks::{Client, Proxy};
 use icebridge_lakehouse::catalog::{Bearer, WayOut};
@@ -38,8 +38,8 @@ impl Bearer for SignedIn {
 }
 
 /// The spec with the endpoint's address in place of the workspace's name, and who asks there.
-pub(crate) async fn reach(workspace: &Workspace, mut spec: CatalogSpec) -> Result<(CatalogSpec, Arc<dyn Bearer>)> {
-    let client = client(workspace, &spec.uri).await.map_err(|e| e.about(&spec.name))?;
+pub(crate) async fn reach(local: &LocalState, mut spec: CatalogSpec) -> Result<(CatalogSpec, Arc<dyn Bearer>)> {
+    let client = client(local, &spec.uri).await.map_err(|e| e.about(&spec.name))?;
     spec.uri = format!("{}{PATH}", client.host().origin());
     Ok((spec, Arc::new(SignedIn(client))))
 }

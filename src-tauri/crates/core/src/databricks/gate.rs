@@ -1,7 +1,7 @@
 //! The governance gate of a workspace, asked anew each time and put on record.
 
 use super::connect::client;
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::databricks::{Gate, GateRequest, SchemaName};
 use icebridge_model::{Code, Error, Result};
@@ -22,11 +22,11 @@ pub struct GatePassed {
 /// Nothing goes to a catalog of Unity Catalog whose gate is not open for every schema it shall go to. Other targets have
 /// no gate.
 pub(crate) async fn pass(
-    workspace: &Workspace,
+    local: &LocalState,
     target: &str,
     schemas: impl IntoIterator<Item = &Vec<String>>,
 ) -> Result<Option<GatePassed>> {
-    let spec = match workspace.store.catalog(target).await {
+    let spec = match local.store.catalog(target).await {
         Ok(spec) if spec.kind == CatalogKind::Unity => spec,
         Ok(_) => return Ok(None),
         // Whoever opens source and target names all that is not there.
@@ -38,13 +38,13 @@ pub(crate) async fn pass(
     let targets =
         schemas.into_iter().map(|schema| SchemaName { catalog: spec.warehouse.clone(), schema: schema.clone() });
     let request = GateRequest { workspace: spec.uri.clone(), targets: targets.collect() };
-    let gate = check(workspace, &request).await?;
+    let gate = check(local, &request).await?;
     gate.pass()?;
     let schemas = request.targets.iter().map(|target| format!("{}.{}", target.catalog, target.schema)).collect();
     Ok(Some(GatePassed { workspace: request.workspace, host: gate.host, principal: gate.principal, schemas }))
 }
 
-pub async fn check(workspace: &Workspace, request: &GateRequest) -> Result<Gate> {
+pub async fn check(local: &LocalState, request: &GateRequest) -> Result<Gate> {
     for target in &request.targets {
         if target.catalog.trim().is_empty() || target.schema.trim().is_empty() {
             return Err(Error::invalid("a target is a catalog and a schema")
@@ -52,7 +52,7 @@ pub async fn check(workspace: &Workspace, request: &GateRequest) -> Result<Gate>
                 .with_hint("Name targets as catalog.schema."));
         }
     }
-    let client = client(workspace, &request.workspace).await?;
+    let client = client(local, &request.workspace).await?;
     let gate = client.gate(&request.targets).await.map_err(|e| e.about(&request.workspace))?;
     let body = json!({
         "workspace": request.workspace,
@@ -60,6 +60,6 @@ pub async fn check(workspace: &Workspace, request: &GateRequest) -> Result<Gate>
         "open": gate.is_open(),
         "gate": gate,
     });
-    workspace.store.append("", "", "gate.checked", body).await?;
+    local.store.append("", "", "gate.checked", body).await?;
     Ok(gate)
 }

@@ -1,7 +1,7 @@
 //! A person's sign-in through the browser, and its end.
 
 use super::connect::{check, locks, reach, tokens};
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_databricks::auth::{Application, GrantKey, Method, Revocation, SignIn};
 use icebridge_model::databricks::{Keep, SignInMethod, SignInRequest, SignedOut, WorkspaceSpec, WorkspaceStatus};
 use icebridge_model::run::Event;
@@ -12,27 +12,27 @@ use tokio_util::sync::CancellationToken;
 /// Begins a sign-in, tells the address, waits for the browser, stores the tokens. `browser` opens an address on this
 /// machine; that it cannot is no end: the address can be copied.
 pub async fn sign_in(
-    workspace: &Workspace,
+    local: &LocalState,
     request: &SignInRequest,
     browser: &(dyn Fn(&str) -> Result<()> + Send + Sync),
     cancel: &CancellationToken,
 ) -> Result<WorkspaceStatus> {
     let name = request.name.as_str();
-    let spec = workspace.store.workspace(name).await?;
-    let reached = reach(workspace, &spec).await.map_err(|e| e.about(name))?;
+    let spec = local.store.workspace(name).await?;
+    let reached = reach(local, &spec).await.map_err(|e| e.about(name))?;
     let Method::Browser { client_id } = &reached.configuration.method else { return Err(no_browser(&spec)) };
     let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
     let (host, account_id) = (reached.configuration.host.clone(), reached.configuration.account_id.clone());
     let key = GrantKey::of(&host, account_id.as_deref(), &application.client_id);
-    let store = tokens(workspace, name);
+    let store = tokens(local, name);
     let named = store.key(&key);
     if request.keep == Keep::Keychain {
         // Better to know now that the keychain is locked than after the person has typed their password.
-        workspace.databricks.tokens.keychain(&named).await.map_err(|e| e.about(name))?;
+        local.databricks.tokens.keychain(&named).await.map_err(|e| e.about(name))?;
     }
 
     let cancel = cancel.child_token();
-    workspace.databricks.wait(name, cancel.clone());
+    local.databricks.wait(name, cancel.clone());
     let transport = &reached.conduct.transport;
     let sign_in = tokio::select! {
         begun = SignIn::begin(host, account_id, application, transport) => begun.map_err(|e| e.about(name))?,
@@ -47,23 +47,23 @@ pub async fn sign_in(
                 false
             }
         };
-    workspace.emit(Event::SignIn { workspace: name.to_string(), address, opened });
-    let all = &workspace.databricks.tokens;
+    local.emit(Event::SignIn { workspace: name.to_string(), address, opened });
+    let all = &local.databricks.tokens;
     let before = all.is_in_memory(&named);
     all.choose_memory(&named, request.keep == Keep::Memory);
-    if let Err(error) = sign_in.finish(store, locks(workspace), reached.conduct.pace, &cancel).await {
+    if let Err(error) = sign_in.finish(store, locks(local), reached.conduct.pace, &cancel).await {
         // Given up: whoever was signed in before still is.
         all.choose_memory(&named, before);
         return Err(error.about(name));
     }
-    workspace.databricks.forget(name);
-    let status = check(workspace, name).await?;
+    local.databricks.forget(name);
+    let status = check(local, name).await?;
     let keep = match request.keep {
         Keep::Keychain => "keychain",
         Keep::Memory => "memory",
     };
     let body = json!({ "workspace": name, "host": status.host, "principal": status.principal, "keep": keep });
-    workspace.store.append("", "", "workspace.signed_in", body).await?;
+    local.store.append("", "", "workspace.signed_in", body).await?;
     Ok(status)
 }
 
@@ -81,32 +81,32 @@ fn no_browser(spec: &WorkspaceSpec) -> Error {
 }
 
 /// Ends a sign-in that waits for the browser. No error if none does.
-pub fn cancel(workspace: &Workspace, name: &str) {
-    workspace.databricks.cancel(name);
+pub fn cancel(local: &LocalState, name: &str) {
+    local.databricks.cancel(name);
 }
 
-pub async fn sign_out(workspace: &Workspace, name: &str) -> Result<SignedOut> {
-    let spec = workspace.store.workspace(name).await?;
-    cancel(workspace, name);
-    let reached = reach(workspace, &spec).await.map_err(|e| e.about(name))?;
+pub async fn sign_out(local: &LocalState, name: &str) -> Result<SignedOut> {
+    let spec = local.store.workspace(name).await?;
+    cancel(local, name);
+    let reached = reach(local, &spec).await.map_err(|e| e.about(name))?;
     let Method::Browser { client_id } = &reached.configuration.method else { return Ok(SignedOut::NothingThere) };
     let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
     let configuration = &reached.configuration;
     let key = GrantKey::of(&configuration.host, configuration.account_id.as_deref(), &application.client_id);
-    let store = tokens(workspace, name);
+    let store = tokens(local, name);
     let transport = &reached.conduct.transport;
-    let all = &workspace.databricks.tokens;
+    let all = &local.databricks.tokens;
     let named = store.key(&key);
-    let mut revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+    let mut revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(local), transport).await;
     if all.is_in_memory(&named) {
         all.choose_memory(&named, false);
         // An older sign-in in the keychain must not come up again. One in a locked keychain is of no use to anybody now.
-        let older = icebridge_databricks::auth::sign_out(&*store, &key, &locks(workspace), transport).await;
+        let older = icebridge_databricks::auth::sign_out(&*store, &key, &locks(local), transport).await;
         if let (Ok(Revocation::NothingThere), Ok(older)) = (&revocation, older) {
             revocation = Ok(older);
         }
     }
-    workspace.databricks.forget(name);
+    local.databricks.forget(name);
     let outcome = match revocation.map_err(|e| e.about(name))? {
         Revocation::Revoked => SignedOut::Revoked,
         Revocation::NothingThere => return Ok(SignedOut::NothingThere),
@@ -114,6 +114,6 @@ pub async fn sign_out(workspace: &Workspace, name: &str) -> Result<SignedOut> {
         Revocation::Failed(error) => SignedOut::Failed { error: error.about(name) },
     };
     let body = json!({ "workspace": name, "outcome": outcome });
-    workspace.store.append("", "", "workspace.signed_out", body).await?;
+    local.store.append("", "", "workspace.signed_out", body).await?;
     Ok(outcome)
 }

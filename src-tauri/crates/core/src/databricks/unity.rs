@@ -2,7 +2,7 @@
 //! that was ended in the middle goes on where its rows end; the next one reads whole only what is new or changed.
 
 use super::connect::client;
-use crate::Workspace;
+use crate::LocalState;
 use futures::StreamExt;
 use icebridge_databricks::inventory::{Cursor, Found, Place, Progress, Row, Scope};
 use icebridge_model::databricks::{
@@ -23,31 +23,27 @@ const EVENT_EVERY: Duration = Duration::from_millis(100);
 /// Failures told by name. A workspace that refuses every table would fill the answer.
 const FAILURES: usize = 1000;
 
-pub async fn list(workspace: &Workspace, request: &UnityListRequest) -> Result<UnityPage> {
-    workspace.store.workspace(&request.workspace).await?;
-    workspace.store.unity_page(request).await
+pub async fn list(local: &LocalState, request: &UnityListRequest) -> Result<UnityPage> {
+    local.store.workspace(&request.workspace).await?;
+    local.store.unity_page(request).await
 }
 
-pub async fn refresh(
-    workspace: &Workspace,
-    request: &UnityRequest,
-    cancel: &CancellationToken,
-) -> Result<UnitySummary> {
+pub async fn refresh(local: &LocalState, request: &UnityRequest, cancel: &CancellationToken) -> Result<UnitySummary> {
     let begun = Instant::now();
     let name = request.workspace.as_str();
-    let client = client(workspace, name).await?;
+    let client = client(local, name).await?;
     let wanted: BTreeSet<String> = request.catalogs.iter().map(|name| name.trim().to_string()).collect();
     let scope = json!({ "catalogs": wanted, "grants_and_tags": request.grants_and_tags }).to_string();
     // Grants and tags change without the table's time telling: then every table is read.
-    let walk = workspace.store.unity_begin(name, client.host().origin(), &scope, !request.grants_and_tags).await?;
-    let known = if walk.incremental { Some(Arc::new(workspace.store.unity_known(name).await?)) } else { None };
+    let walk = local.store.unity_begin(name, client.host().origin(), &scope, !request.grants_and_tags).await?;
+    let known = if walk.incremental { Some(Arc::new(local.store.unity_known(name).await?)) } else { None };
     let scope = Scope {
         catalogs: Some(wanted.clone()).filter(|names| !names.is_empty()),
         grants_and_tags: request.grants_and_tags,
         known,
         ..Scope::default()
     };
-    let mut taking = Taking::new(workspace, &walk);
+    let mut taking = Taking::new(local, &walk);
     let mut found = client.inventory(scope, cursor(&walk)?);
     loop {
         let next = tokio::select! {
@@ -77,7 +73,7 @@ fn cursor(walk: &UnityWalk) -> Result<Cursor> {
 }
 
 struct Taking<'a> {
-    workspace: &'a Workspace,
+    local: &'a LocalState,
     walk: &'a UnityWalk,
     batch: UnityBatch,
     catalogs: BTreeSet<String>,
@@ -87,11 +83,11 @@ struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    fn new(workspace: &'a Workspace, walk: &'a UnityWalk) -> Self {
+    fn new(local: &'a LocalState, walk: &'a UnityWalk) -> Self {
         let summary =
             UnitySummary { workspace: walk.workspace.clone(), resumed: walk.resumed, ..UnitySummary::default() };
         Self {
-            workspace,
+            local,
             walk,
             batch: UnityBatch::default(),
             catalogs: BTreeSet::new(),
@@ -146,7 +142,7 @@ impl<'a> Taking<'a> {
     /// Rows and the place that they reach, in one step.
     async fn save(&mut self, place: Option<UnityPlace>) -> Result<()> {
         let batch = UnityBatch { place, ..std::mem::take(&mut self.batch) };
-        self.summary.removed += self.workspace.store.unity_save(self.walk, batch).await?;
+        self.summary.removed += self.local.store.unity_save(self.walk, batch).await?;
         Ok(())
     }
 
@@ -155,7 +151,7 @@ impl<'a> Taking<'a> {
             return;
         }
         self.told = Instant::now();
-        self.workspace.emit(Event::Unity {
+        self.local.emit(Event::Unity {
             workspace: self.walk.workspace.clone(),
             schemas: self.schemas.len(),
             tables: self.summary.read + self.summary.unchanged,
@@ -164,7 +160,7 @@ impl<'a> Taking<'a> {
     }
 
     async fn end(mut self, wanted: &BTreeSet<String>, begun: Instant) -> Result<UnitySummary> {
-        let store = &self.workspace.store;
+        let store = &self.local.store;
         let name = self.walk.workspace.as_str();
         for missing in wanted.difference(&self.catalogs) {
             let error =

@@ -52,13 +52,13 @@ pub async fn bill(
         let cost = cost(dbu, each);
         sum.milli_dbu += cost.milli_dbu;
         sum.cents += cost.cents;
-        runs.push(RunCost { run_id: row.first().cloned().flatten().unwrap_or_default(), cost });
+        runs.push(RunCost { job_run_id: row.first().cloned().flatten().unwrap_or_default(), cost });
     }
     if runs.is_empty() {
         let words = "the bill has nothing of this plan yet: it is written some hours after a run".to_owned();
         return Ok(Bill::NotYet { words });
     }
-    runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+    runs.sort_by(|a, b| a.job_run_id.cmp(&b.job_run_id));
     Ok(Bill::Known { cost: sum, runs, against_estimate: against(sum, estimate) })
 }
 

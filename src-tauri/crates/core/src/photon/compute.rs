@@ -6,7 +6,7 @@ use icebridge_databricks::Client;
 use icebridge_databricks::clusters::{
     Autoscale, NodeType, PhotonCluster, RuntimeChoice, SparkVersion, choose_node, choose_runtime, photon_cluster,
 };
-use icebridge_model::photon::{ClusterCopy, PhotonSettings, TAG_JOB, TAG_PLAN};
+use icebridge_model::photon::{ClusterCopy, PhotonSettings, TAG_PLAN, TAG_RUN};
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ pub(super) fn compute(
     }
     let mut tags: BTreeMap<String, String> = settings.tags.clone();
     tags.insert(TAG_PLAN.into(), short(plan_hash).to_owned());
-    tags.insert(TAG_JOB.into(), job.to_owned());
+    tags.insert(TAG_RUN.into(), job.to_owned());
     let needs_format_3 =
         tables.iter().any(|table| table.format_version >= 3 || table.deletion_vectors.is_some_and(|count| count > 0));
     let mut spec = photon_cluster(PhotonCluster {

@@ -162,7 +162,7 @@ impl Engine {
         let (mut records, mut refused) = (Vec::new(), Vec::new());
         for group in group(&tables, &self.settings) {
             let all: Vec<&ClusterCopy> = group.lanes.iter().flatten().map(|at| &tables[*at]).collect();
-            let about = (order.plan_hash.as_str(), order.job.as_str(), whose.as_str());
+            let about = (order.plan_hash.as_str(), order.run_id.as_str(), whose.as_str());
             let compute = match compute(&offer, &self.client, &self.settings, &all, about) {
                 Ok(compute) => compute,
                 // What these tables need is not to be had. The other groups are no worse for it.
@@ -186,7 +186,7 @@ impl Engine {
             let mut record = StepRecord {
                 plan_hash: order.plan_hash.clone(),
                 attempt: order.attempt,
-                job: order.job.clone(),
+                run_id: order.run_id.clone(),
                 state: StepState::Intended,
                 intended_at: now(),
                 run_name: run_name(&order.plan_hash, &group.step, order.attempt),
@@ -196,7 +196,7 @@ impl Engine {
                     .then(|| self.settings.timeout_hours.saturating_mul(3600)),
                 scripts: String::new(),
                 job_id: None,
-                run_id: None,
+                job_run_id: None,
                 run_page_url: None,
                 results: Vec::new(),
                 ended: String::new(),
@@ -211,7 +211,7 @@ impl Engine {
     /// The journal first, then the record, then everybody else.
     pub(super) async fn reach(&self, record: &mut StepRecord, state: StepState, observer: &dyn Observer) -> Result<()> {
         record.state = state;
-        self.store.append(&record.job, "", CLUSTER_STEP, record.journal_body()).await?;
+        self.store.append(&record.run_id, "", CLUSTER_STEP, record.journal_body()).await?;
         self.store.save_cluster_step(&record.plan_hash, &record.step, record.attempt, record).await?;
         observer.step(record).await
     }
@@ -255,14 +255,16 @@ impl Engine {
             upload::inputs(&self.client, record, &self.settings, patience, cancel).await?;
             self.reach(record, StepState::Prepared, patience.observer).await?;
         }
-        let run_id = match record.run_id {
-            Some(run_id) => run_id,
+        let job_run_id = match record.job_run_id {
+            Some(job_run_id) => job_run_id,
             None => {
                 self.start(record, met, patience, cancel).await?;
-                record.run_id.ok_or_else(|| Error::internal("a run was started and has no id").about(&record.step))?
+                record
+                    .job_run_id
+                    .ok_or_else(|| Error::internal("a run was started and has no id").about(&record.step))?
             }
         };
-        let ended = self.follow(record, run_id, patience, cancel).await?;
+        let ended = self.follow(record, job_run_id, patience, cancel).await?;
         let left = result_file::all(&self.client, record, patience).await?;
         let checked = result_file::checks(&self.client, record, patience).await?;
         let output = match (&ended.end, &ended.run) {
@@ -282,7 +284,7 @@ impl Engine {
     /// over. A cancel before the start leaves it open as well: a resume begins there.
     async fn give_up(&self, mut record: StepRecord, error: Error, patience: &Patience<'_>) -> Result<StepRecord> {
         let signed_out = matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing);
-        let mut stays = record.run_id.is_some() || error.code == Code::Cancelled || signed_out;
+        let mut stays = record.job_run_id.is_some() || error.code == Code::Cancelled || signed_out;
         // Once scripts and inputs are there, a run may exist that nobody has told us of: only the workspace's own word that
         // there is none ends the step.
         if !stays && record.state >= StepState::Prepared {
@@ -296,7 +298,7 @@ impl Engine {
             return Ok(record);
         }
         // Not written down: the record says what is true of the workspace, and that has not changed.
-        let (end, error) = match (error.code, record.run_id) {
+        let (end, error) = match (error.code, record.job_run_id) {
             (Code::Cancelled, None) => (CopyEnd::Cancelled, error),
             (_, Some(_)) => (
                 CopyEnd::Unfinished,

@@ -27,7 +27,7 @@ impl Engine {
     pub(super) async fn follow(
         &self,
         record: &mut StepRecord,
-        run_id: i64,
+        job_run_id: i64,
         patience: &Patience<'_>,
         cancel: &CancellationToken,
     ) -> Result<Ended> {
@@ -35,18 +35,18 @@ impl Engine {
         let mut progress = Progress::default();
         loop {
             if cancel.is_cancelled() && !told_to_stop {
-                let asked = patience.ask(None, || self.client.cancel_run(run_id)).await;
+                let asked = patience.ask(None, || self.client.cancel_run(job_run_id)).await;
                 if let Err(error) = asked {
                     // It may have ended by itself in this moment; the next look says so.
                     tracing::warn!(step = record.step, %error, "the run could not be cancelled");
-                    if self.is_open(run_id, patience).await? {
+                    if self.is_open(job_run_id, patience).await? {
                         return Err(error);
                     }
                 }
                 told_to_stop = true;
                 pause = self.pace.first;
             }
-            let Some(run) = patience.ask(None, || self.client.run(run_id)).await? else {
+            let Some(run) = patience.ask(None, || self.client.run(job_run_id)).await? else {
                 return Ok(Ended { end: RunEnd::Vanished, run: None });
             };
             if run.run_page_url.is_some() {
@@ -55,7 +55,7 @@ impl Engine {
             let stages: Vec<Stage> = std::iter::once(run.stage()).chain(run.tasks.iter().map(|t| t.stage())).collect();
             let mut moved = last.as_ref() != Some(&stages);
             if moved {
-                patience.observer.told(event(record, run_id, &run));
+                patience.observer.told(event(record, job_run_id, &run));
                 last = Some(stages);
             }
             if let Stage::Over(outcome) = run.stage() {
@@ -77,8 +77,8 @@ impl Engine {
         }
     }
 
-    async fn is_open(&self, run_id: i64, patience: &Patience<'_>) -> Result<bool> {
-        let run = patience.ask(None, || self.client.run(run_id)).await?;
+    async fn is_open(&self, job_run_id: i64, patience: &Patience<'_>) -> Result<bool> {
+        let run = patience.ask(None, || self.client.run(job_run_id)).await?;
         Ok(run.is_some_and(|run| !matches!(run.stage(), Stage::Over(_))))
     }
 
@@ -121,7 +121,7 @@ fn tail(text: &str) -> String {
     text.get(from..).unwrap_or_default().to_owned()
 }
 
-fn event(record: &StepRecord, run_id: i64, run: &Run) -> PhotonEvent {
+fn event(record: &StepRecord, job_run_id: i64, run: &Run) -> PhotonEvent {
     let (stage, words) = match run.stage() {
         Stage::Queued(why) => ("queued", why),
         Stage::Waiting => ("waiting", String::new()),
@@ -135,7 +135,7 @@ fn event(record: &StepRecord, run_id: i64, run: &Run) -> PhotonEvent {
         step: record.step.clone(),
         stage: stage.into(),
         words,
-        run_id,
+        job_run_id,
         run_page_url: run.run_page_url.clone(),
     }
 }

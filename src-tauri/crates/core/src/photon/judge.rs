@@ -123,7 +123,7 @@ pub(super) fn never(table: &ClusterCopy, end: CopyEnd, error: &Error) -> Cluster
         lost: Vec::new(),
         milliseconds: None,
         error: Some(error.clone().about(&table.target)),
-        run_id: None,
+        job_run_id: None,
         run_page_url: None,
         validation: None,
     }
@@ -146,7 +146,7 @@ fn bare(record: &StepRecord, table: &ClusterCopy, entry: Option<&TableEntry>) ->
         lost: entry.lost,
         milliseconds: entry.milliseconds,
         error: None,
-        run_id: record.run_id,
+        job_run_id: record.job_run_id,
         run_page_url: record.run_page_url.clone(),
         validation: None,
     }

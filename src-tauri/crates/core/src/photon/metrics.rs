@@ -34,11 +34,11 @@ pub struct Row<'a> {
     pub state: &'a str,
     pub rows: Option<u64>,
     pub milliseconds: Option<u64>,
-    pub run_id: Option<i64>,
+    pub job_run_id: Option<i64>,
 }
 
 const COLUMNS: &str = "plan_hash STRING, job STRING, source STRING, target STRING, method STRING, state STRING, \
-    row_count BIGINT, milliseconds BIGINT, run_id STRING, recorded_at STRING";
+    row_count BIGINT, milliseconds BIGINT, job_run_id STRING, recorded_at STRING";
 
 /// One row for (plan, table): a second call finds the first. A lost answer is looked after before the row is written again.
 pub fn record<'a>(
@@ -74,7 +74,7 @@ async fn write(
         warehouse::change(client, &warehouse, &sql, &[], true, cancel).await?;
     }
     let (source, target) = (row.source.to_string(), row.target.to_string());
-    let run = row.run_id.map(|id| id.to_string()).unwrap_or_default();
+    let run = row.job_run_id.map(|id| id.to_string()).unwrap_or_default();
     let at = now();
     let values = [
         ("plan", plan_hash),

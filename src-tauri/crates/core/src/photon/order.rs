@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Order {
     pub plan_hash: String,
     /// The product's job: whose journal tells of it, and a tag on the clusters.
-    pub job: String,
+    pub run_id: String,
     /// A table whose last attempt has a smaller number and did not succeed is tried anew. The same number again is a resume:
     /// it finds what was begun, and starts nothing twice.
     pub attempt: u32,

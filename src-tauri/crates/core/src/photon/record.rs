@@ -92,8 +92,8 @@ pub struct StepRecord {
     pub plan_hash: String,
     pub step: String,
     pub attempt: u32,
-    /// The product's job, whose journal tells of it.
-    pub job: String,
+    /// The run of a plan, whose journal has the step.
+    pub run_id: String,
     pub state: StepState,
     pub intended_at: String,
     pub run_name: String,
@@ -103,7 +103,7 @@ pub struct StepRecord {
     /// The folder of the scripts; empty before they are there.
     pub scripts: String,
     pub job_id: Option<i64>,
-    pub run_id: Option<i64>,
+    pub job_run_id: Option<i64>,
     pub run_page_url: Option<String>,
     #[serde(default)]
     pub results: Vec<ClusterResult>,
@@ -150,7 +150,7 @@ impl StepRecord {
         let ends: Vec<Value> = self.results.iter().map(end).collect();
         json!({
             "plan_hash": self.plan_hash, "step": self.step, "attempt": self.attempt, "state": self.state,
-            "token": self.token().as_str(), "run_name": self.run_name, "job_id": self.job_id, "run_id": self.run_id,
+            "token": self.token().as_str(), "run_name": self.run_name, "job_id": self.job_id, "job_run_id": self.job_run_id,
             "run_page_url": self.run_page_url, "ended": self.ended, "tables": self.tables().count(), "results": ends,
         })
     }
@@ -172,7 +172,7 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         plan_hash: "p".into(),
         step: "shared-1".into(),
         attempt: 1,
-        job: "j".into(),
+        run_id: "r".into(),
         state: StepState::Started,
         intended_at: String::new(),
         run_name: String::new(),
@@ -181,7 +181,7 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         timeout_seconds: None,
         scripts: String::new(),
         job_id: None,
-        run_id: Some(9),
+        job_run_id: Some(9),
         run_page_url: None,
         results: Vec::new(),
         ended: String::new(),

@@ -13,7 +13,7 @@ use icebridge_databricks::jobs::{
     Environment, EnvironmentSpec, JobCluster, JobSettings, Library, Queue, Run, RunFilter, RunIf, SparkPythonTask,
     Submission, Task, TaskDependency,
 };
-use icebridge_model::photon::{TAG_JOB, TAG_PLAN};
+use icebridge_model::photon::{TAG_PLAN, TAG_RUN};
 use icebridge_model::{Code, Result};
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ impl Engine {
             return Err(cancelled());
         }
         match self.ask(record, patience, cancel).await {
-            Ok(run_id) => self.started(record, run_id, patience).await,
+            Ok(job_run_id) => self.started(record, job_run_id, patience).await,
             // Whatever the reason: an earlier request of this very asking may have been taken.
             Err(error) => match self.find(record, patience).await {
                 Ok(Some(run)) => self.started(record, run, patience).await,
@@ -50,8 +50,8 @@ impl Engine {
         }
     }
 
-    async fn started(&self, record: &mut StepRecord, run_id: i64, patience: &Patience<'_>) -> Result<()> {
-        record.run_id = Some(run_id);
+    async fn started(&self, record: &mut StepRecord, job_run_id: i64, patience: &Patience<'_>) -> Result<()> {
+        record.job_run_id = Some(job_run_id);
         self.reach(record, StepState::Started, patience.observer).await
     }
 
@@ -216,7 +216,7 @@ fn job(record: &StepRecord) -> JobSettings {
         environments: environments(record),
         tags: BTreeMap::from([
             (TAG_PLAN.to_owned(), super::record::short(&record.plan_hash).to_owned()),
-            (TAG_JOB.to_owned(), record.job.clone()),
+            (TAG_RUN.to_owned(), record.run_id.clone()),
         ]),
         timeout_seconds: record.timeout_seconds,
         queue: Queue { enabled: true },
@@ -236,7 +236,7 @@ mod tests {
             plan_hash: "p".into(),
             step: "alone-1".into(),
             attempt: 1,
-            job: "j".into(),
+            run_id: "r".into(),
             state: StepState::Prepared,
             intended_at: String::new(),
             run_name: "r".into(),
@@ -245,7 +245,7 @@ mod tests {
             timeout_seconds: None,
             scripts: "/Workspace/s".into(),
             job_id: None,
-            run_id: None,
+            job_run_id: None,
             run_page_url: None,
             results: Vec::new(),
             ended: String::new(),

@@ -1,7 +1,7 @@
 //! What a plan's clusters will cost, and what they did cost. Prices change and the plan does not: the estimate is no part of it.
 
 use super::file;
-use crate::Workspace;
+use crate::LocalState;
 use crate::databricks::connect::client;
 use crate::photon::{self, Offer, Prices};
 use crate::run;
@@ -23,24 +23,24 @@ struct Told {
     estimate: CostEstimate,
 }
 
-pub async fn estimate(workspace: &Workspace, path: &Path) -> Result<CostEstimate> {
+pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let plan = file::read(path).await?;
-    let (settings, client) = clusters_of(workspace, &plan).await?;
+    let (settings, client) = clusters_of(local, &plan).await?;
     let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.clone()).collect();
     let offer = if settings.serverless { Offer::default() } else { Offer::of(&client).await? };
-    let estimate = photon::estimate(&Prices::of(&workspace.state_dir)?, &offer, &client, settings, &tables)?;
+    let estimate = photon::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
     let told = Told { plan_hash: plan.hash.clone(), estimate };
-    workspace.store.append("", "", COST_ESTIMATED, run::entry::body(&told)?).await?;
+    local.store.append("", "", COST_ESTIMATED, run::entry::body(&told)?).await?;
     Ok(told.estimate)
 }
 
-/// Of all runs of the job's plan (empty: the latest job), as the workspace's own bill has them.
-pub async fn bill(workspace: &Workspace, job: &str, cancel: &CancellationToken) -> Result<Bill> {
-    let record = run::find_job(workspace, job).await?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    let (_, client) = clusters_of(workspace, &plan).await?;
+/// Of all runs of the run's plan (empty: the latest run), as the workspace's own bill has them.
+pub async fn bill(local: &LocalState, run_id: &str, cancel: &CancellationToken) -> Result<Bill> {
+    let record = run::find_run(local, run_id).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let (_, client) = clusters_of(local, &plan).await?;
     let mut estimate = None;
-    for entry in workspace.store.entries("").await?.into_iter().rev().filter(|entry| entry.kind == COST_ESTIMATED) {
+    for entry in local.store.entries("").await?.into_iter().rev().filter(|entry| entry.kind == COST_ESTIMATED) {
         let told: Told = serde_json::from_value(entry.body)
             .map_err(|e| Error::internal("an estimate in the journal cannot be understood").with_cause(e))?;
         if told.plan_hash == plan.hash {
@@ -52,11 +52,11 @@ pub async fn bill(workspace: &Workspace, job: &str, cancel: &CancellationToken) 
     photon::bill(&client, warehouse, &plan.hash, estimate.as_ref(), cancel).await
 }
 
-async fn clusters_of<'a>(workspace: &Workspace, plan: &'a Plan) -> Result<(&'a PhotonSettings, Client)> {
-    let spec = workspace.store.catalog(&plan.target).await?;
+async fn clusters_of<'a>(local: &LocalState, plan: &'a Plan) -> Result<(&'a PhotonSettings, Client)> {
+    let spec = local.store.catalog(&plan.target).await?;
     match &plan.settings.photon {
         Some(settings) if spec.kind == CatalogKind::Unity && plan.tables.iter().any(|t| t.cluster.is_some()) => {
-            Ok((settings, client(workspace, &spec.uri).await?))
+            Ok((settings, client(local, &spec.uri).await?))
         }
         _ => Err(Error::invalid("the plan gives no table to a cluster, so that there is no cost to tell")
             .about(plan.short_hash())),

@@ -18,7 +18,7 @@ pub(crate) mod tests;
 
 pub use target::TargetKind;
 
-use crate::Workspace;
+use crate::LocalState;
 use crate::databricks::gate;
 use crate::mapping;
 use clusters::Clusters;
@@ -45,13 +45,13 @@ pub(crate) struct Judged {
     pub cluster: Option<ClusterCopy>,
 }
 
-pub async fn run(workspace: &Workspace, route: &Route, settings: &Settings) -> Result<PreflightReport> {
-    Ok(report(judge(workspace, route, settings).await?.into_iter().map(|j| j.findings).collect()))
+pub async fn run(local: &LocalState, route: &Route, settings: &Settings) -> Result<PreflightReport> {
+    Ok(report(judge(local, route, settings).await?.into_iter().map(|j| j.findings).collect()))
 }
 
 /// Accepts losses by their codes (or takes that back), and says how it stands then. Only what a table really loses today
 /// is accepted: a loss that turns up later is asked about anew.
-pub async fn accept(workspace: &Workspace, request: &AcceptRequest) -> Result<PreflightReport> {
+pub async fn accept(local: &LocalState, request: &AcceptRequest) -> Result<PreflightReport> {
     let AcceptRequest { route, settings, codes, tables, accepted } = request;
     for code in codes {
         match rules::RULES.iter().find(|rule| rule.code == code) {
@@ -70,7 +70,7 @@ pub async fn accept(workspace: &Workspace, request: &AcceptRequest) -> Result<Pr
             }
         }
     }
-    let judged = judge(workspace, route, settings).await?;
+    let judged = judge(local, route, settings).await?;
     if let Some(unknown) = tables.iter().find(|t| !judged.iter().any(|j| j.row.ident == **t)) {
         return Err(Error::new(Code::TableNotFound, "the inventory has no such table")
             .about(unknown)
@@ -86,12 +86,12 @@ pub async fn accept(workspace: &Workspace, request: &AcceptRequest) -> Result<Pr
         if affected.is_empty() {
             continue;
         }
-        workspace.store.set_acceptances(route, &affected, std::slice::from_ref(code), *accepted).await?;
+        local.store.set_acceptances(route, &affected, std::slice::from_ref(code), *accepted).await?;
         let kind = if *accepted { "loss.accepted" } else { "loss.refused" };
         let body = json!({ "route": route, "code": code, "tables": affected });
-        workspace.store.append("", "", kind, body).await?;
+        local.store.append("", "", kind, body).await?;
     }
-    run(workspace, route, settings).await
+    run(local, route, settings).await
 }
 
 /// The rule table, for people to read.
@@ -106,30 +106,30 @@ pub fn rule_infos() -> Vec<RuleInfo> {
 }
 
 /// Every table of the inventory, sorted by name, with its findings and the mode it would be copied in.
-pub(crate) async fn judge(workspace: &Workspace, route: &Route, settings: &Settings) -> Result<Vec<Judged>> {
-    let rows = crate::inventory::list(workspace, &route.source).await?;
+pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings) -> Result<Vec<Judged>> {
+    let rows = crate::inventory::list(local, &route.source).await?;
     if rows.is_empty() {
         return Err(Error::invalid("the inventory of this source is empty")
             .about(&route.source)
             .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
     }
     let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
-    let wishes = mapping::get(workspace, route).await?;
+    let wishes = mapping::get(local, route).await?;
     // First of all: behind a closed gate the target does not even say what it has.
     let wanted = mapping::resolve(&wishes, &sources, &HashSet::new())?;
     let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
-    gate::pass(workspace, &route.target, wanted).await?;
-    let target = workspace.open_target(&route.target).await?;
+    gate::pass(local, &route.target, wanted).await?;
+    let target = local.open_target(&route.target).await?;
     let existing: HashSet<TableIdent> =
         target.tables().await.map_err(|e| e.about(&route.target))?.iter().map(fold).collect();
     // As they were saved: an open one names its endpoint in place of its workspace.
-    let saved = (workspace.store.catalog(&route.source).await?, workspace.store.catalog(&route.target).await?);
+    let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
     let clusters = Clusters::of(&saved.0, &saved.1, settings);
     let target = Target::new(target.spec(), target.abilities(), clusters);
 
     let mapped = mapping::resolve(&wishes, &sources, &existing)?;
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
-    for acceptance in workspace.store.acceptances(route).await? {
+    for acceptance in local.store.acceptances(route).await? {
         accepted.entry(acceptance.table).or_default().insert(acceptance.code);
     }
     let none = HashSet::new();

@@ -36,11 +36,11 @@ impl Run {
             report.not_done.push(NotDone { statement, error: error.or_usual_hint() });
         }
         let source = planned.source.to_string();
-        self.workspace.store.append(&self.live.job, &source, TABLE_AFTER, body(&report)?).await?;
+        self.local.store.append(&self.live.run_id, &source, TABLE_AFTER, body(&report)?).await?;
         if let Some(table) = self.live.tables.get(index) {
             table.change(|run| run.after = Some(report));
         }
-        self.live.emit_table(&self.workspace, index);
+        self.live.emit_table(&self.local, index);
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Run {
         if adoption::find(self.target.as_ref(), planned, &self.plan.hash).await?.is_none() {
             return Err(Error::new(Code::TableNotFound, "the target no longer has the table").about(&planned.target));
         }
-        let spec = self.workspace.store.catalog(&self.plan.target).await?;
+        let spec = self.local.store.catalog(&self.plan.target).await?;
         let target = within(&spec.warehouse, &planned.target);
         // Metrics before the owner is changed: afterwards the catalog may be closed to us.
         if settings.metrics {
@@ -79,7 +79,7 @@ impl Run {
                 for action in actions.extract_if(.., |action| matches!(action, Action::Owner(_))) {
                     let words = "the owner stays as it is, because something before it could not be done";
                     let error = Error::new(Code::WorkspaceRefused, words).about(&target);
-                    let error = error.with_hint("Resume the job once the rest can be done.");
+                    let error = error.with_hint("Resume the run once the rest can be done.");
                     report.not_done.push(NotDone { statement: action.statement(&target), error });
                 }
             }
@@ -111,7 +111,7 @@ impl Run {
         if let Some(cluster) = &planned.cluster {
             return Ok(Some(cluster.source.clone()));
         }
-        let source = self.workspace.store.catalog(&self.plan.source).await?;
+        let source = self.local.store.catalog(&self.plan.source).await?;
         let same = source.kind == CatalogKind::Unity && source.uri == target.uri;
         let told = self.plan.settings.photon.as_ref().and_then(|photon| photon.source_catalog.as_ref());
         Ok(told.or(same.then_some(&source.warehouse)).map(|catalog| within(catalog, &planned.source)))
@@ -169,9 +169,9 @@ impl Run {
             state: TableState::Migrated.as_str(),
             rows: known.as_ref().and_then(|run| run.validation.as_ref()).map(|validation| validation.rows),
             milliseconds: cluster.and_then(|cluster| cluster.milliseconds),
-            run_id: cluster.and_then(|cluster| cluster.run_id),
+            job_run_id: cluster.and_then(|cluster| cluster.job_run_id),
         };
-        let of = (self.plan.hash.as_str(), self.live.job.as_str());
+        let of = (self.plan.hash.as_str(), self.live.run_id.as_str());
         // One at a time: each looks whether the schema and the table are there.
         let _turn = self.metrics_turn.lock().await;
         metrics::record(client, settings.warehouse.as_deref(), table, of, &row, &self.live.cancel).await

@@ -6,7 +6,7 @@ use icebridge_model::{Result, TableIdent};
 use icebridge_store::Store;
 use serde_json::Value;
 
-/// Kept by plan, not by job: a second run of the same plan stages into the same place and finds the same files.
+/// Kept by plan, not by run: a second run of the same plan stages into the same place and finds the same files.
 pub(super) struct StoreCheckpoint {
     pub store: Store,
     pub plan_hash: String,

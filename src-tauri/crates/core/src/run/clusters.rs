@@ -64,7 +64,7 @@ pub(super) async fn travel(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
 }
 
 async fn steps_of(run: &Run) -> Result<Vec<StepRecord>> {
-    run.workspace.store.cluster_steps(&run.plan.hash).await
+    run.local.store.cluster_steps(&run.plan.hash).await
 }
 
 /// Dropping the sender at its end is what ends the landing.
@@ -78,7 +78,7 @@ async fn order(
 ) -> Result<()> {
     let places: HashMap<TableIdent, usize> =
         ready.iter().filter_map(|index| Some((run.copy(*index)?.target.clone(), *index))).collect();
-    let engine = match Engine::new(client.clone(), run.workspace.store.clone(), settings.clone()) {
+    let engine = match Engine::new(client.clone(), run.local.store.clone(), settings.clone()) {
         Ok(engine) => engine,
         Err(error) => return refuse(run, &ready, &error).await,
     };
@@ -90,7 +90,7 @@ async fn order(
     }
     let order = Order {
         plan_hash: run.plan.hash.clone(),
-        job: run.live.job.clone(),
+        run_id: run.live.run_id.clone(),
         attempt: engine.next_attempt(&run.plan.hash).await?,
         tables: ready.iter().filter_map(|index| run.copy(*index).cloned()).collect(),
         gone,
@@ -131,8 +131,8 @@ async fn lend(run: &Run, settings: &PhotonSettings, client: &Client) -> Result<(
     if settings.secret_conf.is_empty() {
         return Ok(());
     }
-    let spec = run.workspace.store.catalog(&run.plan.source).await?;
-    let own = run.workspace.secrets_of(&spec).await?;
+    let spec = run.local.store.catalog(&run.plan.source).await?;
+    let own = run.local.secrets_of(&spec).await?;
     let mut lent: Vec<(String, Secret)> = Vec::new();
     for name in settings.secret_conf.values().collect::<BTreeSet<_>>() {
         let secret = own.get(name).cloned().ok_or_else(|| {
@@ -235,18 +235,18 @@ impl Run {
                 "the cluster says that it copied the table, and the target does not have it",
             )
             .about(&planned.target)
-            .with_hint("Resume the job: the table is copied again.")
+            .with_hint("Resume the run: the table is copied again.")
         })?;
         if let (Some(live), Some(rows)) = (self.live.tables.get(index), result.rows_done) {
             live.reached(rows, rows);
         }
         let told = result.validation.clone();
-        let compared = self.workspace.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
+        let compared = self.local.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
         let compared = compared.and_then(|outcome| outcome.cluster).and_then(|cluster| cluster.target_snapshot_id);
         if let (Some(told), Some(client)) = (&told, &self.client) {
-            documents::bring(&self.workspace, client, &told.docs, &self.live.cancel).await;
+            documents::bring(&self.local, client, &told.docs, &self.live.cancel).await;
             if let Some(live) = self.live.tables.get(index) {
-                live.change(|run| run.documents = documents::page(&self.workspace.state_dir, &told.docs));
+                live.change(|run| run.documents = documents::page(&self.local.state_dir, &told.docs));
             }
         }
         let snapshot = table.metadata.current_snapshot_id;
@@ -320,7 +320,7 @@ impl Watcher {
                 view.step = step.to_string();
                 change(view);
             });
-            self.run.live.emit_table(&self.run.workspace, *index);
+            self.run.live.emit_table(&self.run.local, *index);
         }
     }
 }
@@ -334,7 +334,7 @@ impl Observer for Watcher {
             self.show(&record.step, |view| {
                 view.stage = record.state.as_str().into();
                 view.words.clear();
-                view.run_id = record.run_id;
+                view.job_run_id = record.job_run_id;
                 view.run_page_url.clone_from(&record.run_page_url);
             });
         }
@@ -351,10 +351,10 @@ impl Observer for Watcher {
 
     fn told(&self, event: PhotonEvent) {
         match event {
-            PhotonEvent::Run { step, stage, words, run_id, run_page_url } => self.show(&step, |view| {
+            PhotonEvent::Run { step, stage, words, job_run_id, run_page_url } => self.show(&step, |view| {
                 view.stage.clone_from(&stage);
                 view.words.clone_from(&words);
-                view.run_id = Some(run_id);
+                view.job_run_id = Some(job_run_id);
                 view.run_page_url.clone_from(&run_page_url);
             }),
             PhotonEvent::Table { target, rows_done, rows_total, .. } => {

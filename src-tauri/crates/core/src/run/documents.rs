@@ -1,6 +1,6 @@
 //! The Data Docs of a validation on a cluster, brought from the volume to this machine so that they can be looked at.
 
-use crate::Workspace;
+use crate::LocalState;
 use crate::photon;
 use icebridge_databricks::Client;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ fn place(state_dir: &Path, docs: &str) -> Option<PathBuf> {
 }
 
 /// They are a convenience: the checks themselves are in the validation. What keeps them away is told in the log.
-pub(super) async fn bring(workspace: &Workspace, client: &Client, docs: &str, cancel: &CancellationToken) {
-    let Some(into) = place(&workspace.state_dir, docs) else { return };
+pub(super) async fn bring(local: &LocalState, client: &Client, docs: &str, cancel: &CancellationToken) {
+    let Some(into) = place(&local.state_dir, docs) else { return };
     // The tables of a task share them.
-    let _one_at_a_time = workspace.documents.lock().await;
+    let _one_at_a_time = local.documents.lock().await;
     if into.join("index.html").is_file() {
         return;
     }

@@ -3,24 +3,28 @@
 use crate::databricks::gate::GatePassed;
 use icebridge_lakehouse::catalog::Publication;
 use icebridge_model::journal::canonical;
-use icebridge_model::run::{CopyOutcome, FileSum, JobState, TableState};
+use icebridge_model::run::{CopyOutcome, FileSum, RunState, TableState};
 use icebridge_model::{Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-pub const JOB_STARTED: &str = "job.started";
-pub const JOB_RESUMED: &str = "job.resumed";
-pub const JOB_ENDED: &str = "job.ended";
+pub const RUN_STARTED: &str = "run.started";
+pub const RUN_RESUMED: &str = "run.resumed";
+pub const RUN_ENDED: &str = "run.ended";
+/// What these three were called before runs were: the journal keeps its entries as they were written.
+pub const OLD_RUN_STARTED: &str = "job.started";
+pub const OLD_RUN_RESUMED: &str = "job.resumed";
+pub const OLD_RUN_ENDED: &str = "job.ended";
 pub const TABLE_STATE: &str = "table.state";
 /// Its body is an `AfterReport`: what followed the migration in Unity Catalog.
 pub const TABLE_AFTER: &str = "table.after";
 // Appended by the store, with the validation itself.
 pub use icebridge_store::TABLE_VALIDATED;
 
-/// Body of `job.started` and `job.resumed`.
+/// Body of `run.started` and `run.resumed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JobStarted {
+pub struct RunStarted {
     pub plan_hash: String,
     pub source: String,
     pub target: String,
@@ -33,10 +37,10 @@ pub struct JobStarted {
     pub gate: Option<GatePassed>,
 }
 
-/// Body of `job.ended`.
+/// Body of `run.ended`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JobEnded {
-    pub state: JobState,
+pub struct RunEnded {
+    pub state: RunState,
     pub migrated: usize,
     pub failed: usize,
     pub cancelled: usize,

@@ -1,20 +1,20 @@
 //! One run: its lock, its tables side by side, its end.
 
 use super::clusters;
-use super::entry::{JOB_ENDED, JOB_RESUMED, JOB_STARTED, JobEnded, JobStarted, TableStep, body};
+use super::entry::{RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TableStep, body};
 use super::ground::{Ground, Lakehouse};
 use super::journey::Run;
-use super::live::{LiveJob, LiveTable};
+use super::live::{ActiveRun, LiveTable};
 use super::view::{self, Progress};
-use crate::Workspace;
+use crate::LocalState;
 use crate::databricks::gate::{self, GatePassed};
 use crate::limiter::CommitLimiter;
-use crate::workspace::now;
+use crate::state::now;
 use icebridge_databricks::Client;
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{JobId, JobState, JobView, TableState};
+use icebridge_model::run::{RunId, RunState, RunView, TableState};
 use icebridge_model::{Error, Result};
-use icebridge_store::{JobRecord, StateLock};
+use icebridge_store::{RunRecord, StateLock};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore};
@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 /// A run at work. It goes on when this is dropped.
 #[derive(Debug)]
-pub struct JobHandle {
-    pub job: JobId,
+pub struct RunHandle {
+    pub run_id: RunId,
     cancel: CancellationToken,
-    done: JoinHandle<Result<JobView>>,
+    done: JoinHandle<Result<RunView>>,
 }
 
-impl JobHandle {
+impl RunHandle {
     /// Tables at work stop at the next safe point; those in the middle of a commit finish it.
     pub fn cancel(&self) {
         self.cancel.cancel();
@@ -46,74 +46,74 @@ impl JobHandle {
         self.done.abort_handle()
     }
 
-    /// The job as it ended. An error means that the run itself broke off: what its tables did is in the view.
-    pub async fn wait(self) -> Result<JobView> {
-        self.done.await.map_err(|e| Error::internal("the run broke off").about(&self.job).with_cause(e))?
+    /// The run as it ended. An error means that the run itself broke off: what its tables did is in the view.
+    pub async fn wait(self) -> Result<RunView> {
+        self.done.await.map_err(|e| Error::internal("the run broke off").about(&self.run_id).with_cause(e))?
     }
 }
 
 /// Starts a run of a plan. Tables that an earlier run of the same plan migrated are found in the target, validated again
 /// and left as they are.
-pub async fn start(workspace: &Workspace, plan_text: &str) -> Result<JobHandle> {
-    let gate = pass_gate(workspace, &Plan::from_text(plan_text)?).await?;
-    start_on(workspace, plan_text, Arc::new(Lakehouse), gate).await
+pub async fn start(local: &LocalState, plan_text: &str) -> Result<RunHandle> {
+    let gate = pass_gate(local, &Plan::from_text(plan_text)?).await?;
+    start_on(local, plan_text, Arc::new(Lakehouse), gate).await
 }
 
-/// Goes on with a job (empty: the latest): migrated tables stay, all others are tried again.
-pub async fn resume(workspace: &Workspace, job: &str) -> Result<JobHandle> {
-    let record = view::find_job(workspace, job).await?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    let gate = pass_gate(workspace, &plan).await?;
-    resume_on(workspace, &record.job, Arc::new(Lakehouse), gate).await
+/// Goes on with a run (empty: the latest): migrated tables stay, all others are tried again.
+pub async fn resume(local: &LocalState, run_id: &str) -> Result<RunHandle> {
+    let record = view::find_run(local, run_id).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let gate = pass_gate(local, &plan).await?;
+    resume_on(local, &record.run_id, Arc::new(Lakehouse), gate).await
 }
 
 /// Asked at every start: a right may have been taken back since the plan was made.
-async fn pass_gate(workspace: &Workspace, plan: &Plan) -> Result<Option<GatePassed>> {
-    gate::pass(workspace, &plan.target, plan.tables.iter().map(|table| &table.target.namespace)).await
+async fn pass_gate(local: &LocalState, plan: &Plan) -> Result<Option<GatePassed>> {
+    gate::pass(local, &plan.target, plan.tables.iter().map(|table| &table.target.namespace)).await
 }
 
 pub(super) async fn start_on(
-    workspace: &Workspace,
+    local: &LocalState,
     plan_text: &str,
     ground: Arc<dyn Ground>,
     gate: Option<GatePassed>,
-) -> Result<JobHandle> {
+) -> Result<RunHandle> {
     let plan = Plan::from_text(plan_text)?;
     check(&plan)?;
-    let lock = workspace.store.lock().await?;
-    let opened = Opened::new(workspace, &plan, ground).await?;
-    workspace.store.mark_interrupted("").await?;
-    let record = JobRecord {
-        job: uuid::Uuid::now_v7().to_string(),
+    let lock = local.store.lock().await?;
+    let opened = Opened::new(local, &plan, ground).await?;
+    local.store.mark_interrupted("").await?;
+    let record = RunRecord {
+        run_id: uuid::Uuid::now_v7().to_string(),
         plan_hash: plan.hash.clone(),
         plan_text: plan_text.to_string(),
         source: plan.source.clone(),
         target: plan.target.clone(),
-        state: JobState::Running,
+        state: RunState::Running,
         started_at: now(),
         ended_at: None,
     };
-    workspace.store.create_job(&record).await?;
-    workspace.store.append(&record.job, "", JOB_STARTED, body(&started(&plan, gate))?).await?;
+    local.store.create_run(&record).await?;
+    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(&plan, gate))?).await?;
     let progress = plan.tables.iter().map(|_| Progress::default()).collect();
-    launch(workspace, lock, opened, plan, record, progress).await
+    launch(local, lock, opened, plan, record, progress).await
 }
 
 pub(super) async fn resume_on(
-    workspace: &Workspace,
-    job: &str,
+    local: &LocalState,
+    run_id: &str,
     ground: Arc<dyn Ground>,
     gate: Option<GatePassed>,
-) -> Result<JobHandle> {
-    let lock = workspace.store.lock().await?;
-    let record = view::find_job(workspace, job).await?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    let opened = Opened::new(workspace, &plan, ground).await?;
-    workspace.store.mark_interrupted(&record.job).await?;
-    let progress = view::progress_of(workspace, &record.job, &plan).await?;
-    workspace.store.append(&record.job, "", JOB_RESUMED, body(&started(&plan, gate))?).await?;
-    workspace.store.set_job_state(&record.job, JobState::Running, None).await?;
-    launch(workspace, lock, opened, plan, record, progress).await
+) -> Result<RunHandle> {
+    let lock = local.store.lock().await?;
+    let record = view::find_run(local, run_id).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let opened = Opened::new(local, &plan, ground).await?;
+    local.store.mark_interrupted(&record.run_id).await?;
+    let progress = view::progress_of(local, &record.run_id, &plan).await?;
+    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(&plan, gate))?).await?;
+    local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
+    launch(local, lock, opened, plan, record, progress).await
 }
 
 /// What a plan file may say and a run cannot do.
@@ -135,9 +135,9 @@ fn check(plan: &Plan) -> Result<()> {
     }
 }
 
-fn started(plan: &Plan, gate: Option<GatePassed>) -> JobStarted {
+fn started(plan: &Plan, gate: Option<GatePassed>) -> RunStarted {
     let by = ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    JobStarted {
+    RunStarted {
         plan_hash: plan.hash.clone(),
         source: plan.source.clone(),
         target: plan.target.clone(),
@@ -148,7 +148,7 @@ fn started(plan: &Plan, gate: Option<GatePassed>) -> JobStarted {
     }
 }
 
-/// Both ends, open before a job is made: a run that cannot begin leaves no trace.
+/// Both ends, open before a run is made: a run that cannot begin leaves no trace.
 struct Opened {
     ground: Arc<dyn Ground>,
     source: Arc<dyn icebridge_lakehouse::Catalog>,
@@ -157,10 +157,10 @@ struct Opened {
 }
 
 impl Opened {
-    async fn new(workspace: &Workspace, plan: &Plan, ground: Arc<dyn Ground>) -> Result<Self> {
-        let source = ground.source(workspace, &plan.source).await?;
-        let target = ground.target(workspace, &plan.target).await?;
-        let client = ground.client(workspace, &plan.target).await?;
+    async fn new(local: &LocalState, plan: &Plan, ground: Arc<dyn Ground>) -> Result<Self> {
+        let source = ground.source(local, &plan.source).await?;
+        let target = ground.target(local, &plan.target).await?;
+        let client = ground.client(local, &plan.target).await?;
         if client.is_none() && plan.tables.iter().any(|table| table.cluster.is_some()) {
             return Err(Error::invalid(
                 "the plan gives tables to clusters, and the target is no catalog of a workspace",
@@ -173,13 +173,13 @@ impl Opened {
 }
 
 async fn launch(
-    workspace: &Workspace,
+    local: &LocalState,
     lock: StateLock,
     opened: Opened,
     plan: Plan,
-    record: JobRecord,
+    record: RunRecord,
     progress: Vec<Progress>,
-) -> Result<JobHandle> {
+) -> Result<RunHandle> {
     let cancel = CancellationToken::new();
     let waiting: Vec<usize> =
         (0..plan.tables.len()).filter(|i| progress.get(*i).is_none_or(|p| p.state != TableState::Migrated)).collect();
@@ -188,22 +188,22 @@ async fn launch(
         None => Vec::new(),
     };
     let begun = waiting.iter().copied().filter(|i| progress.get(*i).is_some_and(|p| p.begun)).collect();
-    let validations = workspace.store.validations(&record.job).await?;
+    let validations = local.store.validations(&record.run_id).await?;
     let tables = plan
         .tables
         .iter()
         .zip(&progress)
         .map(|(planned, progress)| {
-            let mut run = view::table_run(workspace, planned, progress, &validations);
+            let mut run = view::table_run(local, planned, progress, &validations);
             if run.state != TableState::Migrated {
                 (run.state, run.error) = (TableState::Queued, None);
             }
             Arc::new(LiveTable::new(run))
         })
         .collect();
-    let live = Arc::new(LiveJob { job: record.job.clone(), cancel: cancel.clone(), tables });
+    let live = Arc::new(ActiveRun { run_id: record.run_id.clone(), cancel: cancel.clone(), tables });
     let run = Run {
-        workspace: workspace.clone(),
+        local: local.clone(),
         ground: opened.ground,
         source: opened.source,
         target: opened.target,
@@ -217,29 +217,29 @@ async fn launch(
         metrics_turn: Mutex::default(),
         plan,
     };
-    workspace.live.insert(Arc::clone(&live));
-    live.emit_state(workspace, JobState::Running);
-    let tenure = Tenure { _lock: lock, workspace: workspace.clone(), job: record.job.clone() };
+    local.live.insert(Arc::clone(&live));
+    live.emit_state(local, RunState::Running);
+    let tenure = Tenure { _lock: lock, local: local.clone(), run_id: record.run_id.clone() };
     let done = tokio::spawn(supervise(Arc::new(run), waiting, owed, tenure));
-    Ok(JobHandle { job: record.job, cancel, done })
+    Ok(RunHandle { run_id: record.run_id, cancel, done })
 }
 
-/// The state folder's lock and the place among the live jobs: given up however the run ends.
+/// The state folder's lock and the place among the live runs: given up however the run ends.
 struct Tenure {
     _lock: StateLock,
-    workspace: Workspace,
-    job: JobId,
+    local: LocalState,
+    run_id: RunId,
 }
 
 impl Drop for Tenure {
     fn drop(&mut self) {
-        self.workspace.live.remove(&self.job);
+        self.local.live.remove(&self.run_id);
     }
 }
 
-async fn supervise(run: Arc<Run>, waiting: Vec<usize>, owed: Vec<usize>, tenure: Tenure) -> Result<JobView> {
+async fn supervise(run: Arc<Run>, waiting: Vec<usize>, owed: Vec<usize>, tenure: Tenure) -> Result<RunView> {
     let mut teller = JoinSet::new();
-    teller.spawn(Arc::clone(&run.live).tell(run.workspace.clone()));
+    teller.spawn(Arc::clone(&run.live).tell(run.local.clone()));
     let of_plan = |index: &usize| run.plan.tables.get(*index);
     let (there, here): (Vec<usize>, Vec<usize>) =
         waiting.into_iter().partition(|index| of_plan(index).is_some_and(|table| table.cluster.is_some()));
@@ -248,31 +248,31 @@ async fn supervise(run: Arc<Run>, waiting: Vec<usize>, owed: Vec<usize>, tenure:
     let broken = by_clusters.and(by_us).and(after);
     // Dropping the set ends the teller.
     drop(teller);
-    run.live.emit_last_progress(&run.workspace);
+    run.live.emit_last_progress(&run.local);
 
     let states: Vec<TableState> = run.live.tables.iter().map(|t| t.snapshot().state).collect();
     let count = |wanted: TableState| states.iter().filter(|s| **s == wanted).count();
-    let ended = JobEnded {
+    let ended = RunEnded {
         state: if count(TableState::Migrated) == states.len() {
-            JobState::Succeeded
+            RunState::Succeeded
         } else if run.live.cancel.is_cancelled() {
-            JobState::Cancelled
+            RunState::Cancelled
         } else {
-            JobState::Incomplete
+            RunState::Incomplete
         },
         migrated: count(TableState::Migrated),
         failed: count(TableState::Failed),
         cancelled: count(TableState::Cancelled),
     };
-    let (store, job) = (&run.workspace.store, &run.live.job);
-    // A journal that takes no more entries leaves the job `running` with nobody at work: interrupted, to be resumed.
+    let (store, run_id) = (&run.local.store, &run.live.run_id);
+    // A journal that takes no more entries leaves the run `running` with nobody at work: interrupted, to be resumed.
     broken?;
-    store.append(job, "", JOB_ENDED, body(&ended)?).await?;
-    store.set_job_state(job, ended.state, Some(&now())).await?;
-    run.live.emit_state(&run.workspace, ended.state);
-    let workspace = run.workspace.clone();
+    store.append(run_id, "", RUN_ENDED, body(&ended)?).await?;
+    store.set_run_state(run_id, ended.state, Some(&now())).await?;
+    run.live.emit_state(&run.local, ended.state);
+    let local = run.local.clone();
     drop(tenure);
-    view::view(&workspace, &run.live.job).await
+    view::view(&local, &run.live.run_id).await
 }
 
 /// What an earlier process had left to do for tables that are migrated.

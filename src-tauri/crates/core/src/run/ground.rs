@@ -1,6 +1,6 @@
 //! What a run stands on: catalogs, copiers and the reader. One seam, so that tests can make each of them fail or die.
 
-use crate::Workspace;
+use crate::LocalState;
 use crate::databricks::connect;
 use async_trait::async_trait;
 use icebridge_databricks::Client;
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 #[async_trait]
 pub trait Ground: Debug + Send + Sync {
-    async fn source(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>>;
-    async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>>;
+    async fn source(&self, local: &LocalState, name: &str) -> Result<Arc<dyn Catalog>>;
+    async fn target(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>>;
     /// Of the workspace that the target is a catalog of; none for other targets.
-    async fn client(&self, workspace: &Workspace, target: &str) -> Result<Option<Client>>;
+    async fn client(&self, local: &LocalState, target: &str) -> Result<Option<Client>>;
     fn copier(&self, mode: CopyMode) -> Box<dyn Copier>;
     async fn measure(
         &self,
@@ -36,18 +36,18 @@ pub struct Lakehouse;
 
 #[async_trait]
 impl Ground for Lakehouse {
-    async fn source(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>> {
-        workspace.open_source(name).await
+    async fn source(&self, local: &LocalState, name: &str) -> Result<Arc<dyn Catalog>> {
+        local.open_source(name).await
     }
 
-    async fn target(&self, workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>> {
-        workspace.open_target(name).await
+    async fn target(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+        local.open_target(name).await
     }
 
-    async fn client(&self, workspace: &Workspace, target: &str) -> Result<Option<Client>> {
-        let spec = workspace.store.catalog(target).await?;
+    async fn client(&self, local: &LocalState, target: &str) -> Result<Option<Client>> {
+        let spec = local.store.catalog(target).await?;
         match spec.kind {
-            CatalogKind::Unity => connect::client(workspace, &spec.uri).await.map(Some),
+            CatalogKind::Unity => connect::client(local, &spec.uri).await.map(Some),
             _ => Ok(None),
         }
     }

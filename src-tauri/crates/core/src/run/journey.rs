@@ -4,9 +4,9 @@ use super::adoption;
 use super::checkpoint::StoreCheckpoint;
 use super::entry::{TABLE_STATE, TableStep};
 use super::ground::Ground;
-use super::live::LiveJob;
+use super::live::ActiveRun;
 use super::pin::{self, Strictness};
-use crate::Workspace;
+use crate::LocalState;
 use crate::limiter::CommitLimiter;
 use crate::validate::{self, Measured, Pair};
 use futures::FutureExt;
@@ -25,14 +25,14 @@ use tokio::sync::{Mutex, Semaphore};
 
 /// Everything the tables of one run share.
 pub(super) struct Run {
-    pub workspace: Workspace,
+    pub local: LocalState,
     pub ground: Arc<dyn Ground>,
     pub plan: Plan,
     pub source: Arc<dyn Catalog>,
     pub target: Arc<dyn TargetCatalog>,
     pub writers: Arc<Semaphore>,
     pub commits: CommitLimiter,
-    pub live: Arc<LiveJob>,
+    pub live: Arc<ActiveRun>,
     /// Namespaces known to be there; one table at a time makes a new one.
     pub namespaces: Mutex<HashSet<Vec<String>>>,
     /// Tables whose copy began before this process did.
@@ -88,7 +88,7 @@ impl Run {
             None => self.migrate(index, planned).await?,
         };
         // The files they speak of belong to a visible table now.
-        self.workspace.store.clear_units(&self.plan.hash, &planned.source).await?;
+        self.local.store.clear_units(&self.plan.hash, &planned.source).await?;
         self.prove(index, planned, &source, landed).await
     }
 
@@ -156,7 +156,7 @@ impl Run {
     }
 
     async fn adopt(&self, planned: &PlannedTable, table: Table) -> Result<Landed> {
-        let recorded = self.workspace.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
+        let recorded = self.local.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
         let outcome = CopyOutcome {
             adopted: true,
             target_metadata_location: table.metadata_location.clone(),
@@ -194,7 +194,7 @@ impl Run {
 
     /// Writes a validation down and lets it decide.
     pub(super) async fn conclude(&self, index: usize, planned: &PlannedTable, validation: Validation) -> Result<()> {
-        self.workspace.store.save_validation(&self.live.job, &validation).await?;
+        self.local.store.save_validation(&self.live.run_id, &validation).await?;
         if let Some(table) = self.live.tables.get(index) {
             table.change(|run| run.validation = Some(validation.clone()));
         }
@@ -211,7 +211,7 @@ impl Run {
         }
         let swept = async {
             guarded(copier.discard(task)).await?;
-            self.workspace.store.clear_units(&self.plan.hash, &task.source.ident).await
+            self.local.store.clear_units(&self.plan.hash, &task.source.ident).await
         };
         match swept.await {
             Ok(()) => error,
@@ -221,7 +221,7 @@ impl Run {
 
     /// A table that went stale may have files from an earlier, cancelled run of this plan. They will never be needed.
     async fn sweep_stale(&self, index: usize, planned: &PlannedTable, copier: &dyn Copier, error: Error) -> Error {
-        let left = self.workspace.store.count_units(&self.plan.hash, &planned.source).await.unwrap_or(0);
+        let left = self.local.store.count_units(&self.plan.hash, &planned.source).await.unwrap_or(0);
         if error.code != Code::PlanStale || left == 0 {
             return error;
         }
@@ -247,7 +247,7 @@ impl Run {
             writers: Arc::clone(&self.writers),
             observer,
             checkpoint: Arc::new(StoreCheckpoint {
-                store: self.workspace.store.clone(),
+                store: self.local.store.clone(),
                 plan_hash: self.plan.hash.clone(),
                 table: planned.source.clone(),
             }),
@@ -274,7 +274,7 @@ impl Run {
     /// The journal first, then everybody else.
     pub async fn step(&self, index: usize, planned: &PlannedTable, step: TableStep) -> Result<()> {
         let source = planned.source.to_string();
-        self.workspace.store.append(&self.live.job, &source, TABLE_STATE, step.to_body()?).await?;
+        self.local.store.append(&self.live.run_id, &source, TABLE_STATE, step.to_body()?).await?;
         self.tell(index, step);
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Run {
     async fn made(&self, index: usize, planned: &PlannedTable, step: TableStep, outcome: &CopyOutcome) -> Result<()> {
         let step = step.outcome(outcome);
         let entry = (TABLE_STATE, step.to_body()?);
-        self.workspace.store.save_outcome(&self.live.job, &self.plan.hash, &planned.source, outcome, entry).await?;
+        self.local.store.save_outcome(&self.live.run_id, &self.plan.hash, &planned.source, outcome, entry).await?;
         self.tell(index, step);
         Ok(())
     }
@@ -302,7 +302,7 @@ impl Run {
                 }
             });
         }
-        self.live.emit_table(&self.workspace, index);
+        self.live.emit_table(&self.local, index);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Runs at work in this process: their counters, and the way to cancel them.
 
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_lakehouse::copy::Observer;
-use icebridge_model::run::{Event, JobId, JobState, Progress, TableRun};
+use icebridge_model::run::{Event, Progress, RunId, RunState, TableMigration};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,19 +14,19 @@ const TICK: Duration = Duration::from_millis(100);
 /// The rate is that of the last seconds: a copy that has stalled must not show yesterday's speed.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-/// By job.
+/// By run.
 #[derive(Clone, Debug, Default)]
-pub struct LiveJobs(Arc<Mutex<HashMap<JobId, Arc<LiveJob>>>>);
+pub struct ActiveRuns(Arc<Mutex<HashMap<RunId, Arc<ActiveRun>>>>);
 
-impl LiveJobs {
-    pub(super) fn insert(&self, job: Arc<LiveJob>) {
-        lock(&self.0).insert(job.job.clone(), job);
+impl ActiveRuns {
+    pub(super) fn insert(&self, run_id: Arc<ActiveRun>) {
+        lock(&self.0).insert(run_id.run_id.clone(), run_id);
     }
-    pub(super) fn remove(&self, job: &str) {
-        lock(&self.0).remove(job);
+    pub(super) fn remove(&self, run_id: &str) {
+        lock(&self.0).remove(run_id);
     }
-    pub(super) fn get(&self, job: &str) -> Option<Arc<LiveJob>> {
-        lock(&self.0).get(job).cloned()
+    pub(super) fn get(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
+        lock(&self.0).get(run_id).cloned()
     }
 }
 
@@ -36,8 +36,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[derive(Debug)]
-pub(super) struct LiveJob {
-    pub job: JobId,
+pub(super) struct ActiveRun {
+    pub run_id: RunId,
     pub cancel: CancellationToken,
     /// In the plan's order.
     pub tables: Vec<Arc<LiveTable>>,
@@ -45,17 +45,17 @@ pub(super) struct LiveJob {
 
 #[derive(Debug)]
 pub(super) struct LiveTable {
-    run: Mutex<TableRun>,
+    run: Mutex<TableMigration>,
     bytes: AtomicU64,
     rows: AtomicU64,
 }
 
 impl LiveTable {
-    pub fn new(run: TableRun) -> Self {
+    pub fn new(run: TableMigration) -> Self {
         Self { bytes: AtomicU64::new(run.bytes_done), rows: AtomicU64::new(run.rows_done), run: Mutex::new(run) }
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut TableRun)) {
+    pub fn change(&self, change: impl FnOnce(&mut TableMigration)) {
         change(&mut lock(&self.run));
     }
 
@@ -73,7 +73,7 @@ impl LiveTable {
         self.bytes.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub fn snapshot(&self) -> TableRun {
+    pub fn snapshot(&self) -> TableMigration {
         let mut run = lock(&self.run).clone();
         run.bytes_done = self.bytes.load(Ordering::Relaxed);
         run.rows_done = self.rows.load(Ordering::Relaxed);
@@ -90,41 +90,41 @@ impl Observer for LiveTable {
     }
 }
 
-impl LiveJob {
-    pub fn emit_table(&self, workspace: &Workspace, index: usize) {
+impl ActiveRun {
+    pub fn emit_table(&self, local: &LocalState, index: usize) {
         if let Some(table) = self.tables.get(index) {
-            workspace.emit(Event::Table { job: self.job.clone(), run: Box::new(table.snapshot()) });
+            local.emit(Event::Table { run_id: self.run_id.clone(), table: Box::new(table.snapshot()) });
         }
     }
 
-    /// Tells of progress until it is dropped or the job ends.
-    pub async fn tell(self: Arc<Self>, workspace: Workspace) {
+    /// Tells of progress until it is dropped or the run ends.
+    pub async fn tell(self: Arc<Self>, local: LocalState) {
         let mut rate = Rate::default();
         let mut told: Vec<(u64, u64)> = vec![(0, 0); self.tables.len()];
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             tick.tick().await;
-            let runs: Vec<TableRun> = self.tables.iter().map(|t| t.snapshot()).collect();
+            let runs: Vec<TableMigration> = self.tables.iter().map(|t| t.snapshot()).collect();
             for (run, told) in runs.iter().zip(&mut told) {
                 let counts = (run.bytes_done, run.rows_done);
                 if !run.state.is_terminal() && *told != counts {
                     *told = counts;
-                    workspace.emit(Event::Table { job: self.job.clone(), run: Box::new(run.clone()) });
+                    local.emit(Event::Table { run_id: self.run_id.clone(), table: Box::new(run.clone()) });
                 }
             }
-            workspace.emit(Event::Progress(rate.progress(&self.job, &runs, Instant::now())));
+            local.emit(Event::Progress(rate.progress(&self.run_id, &runs, Instant::now())));
         }
     }
 
     /// So that nobody is left looking at the last but one.
-    pub fn emit_last_progress(&self, workspace: &Workspace) {
-        let runs: Vec<TableRun> = self.tables.iter().map(|t| t.snapshot()).collect();
-        workspace.emit(Event::Progress(Rate::default().progress(&self.job, &runs, Instant::now())));
+    pub fn emit_last_progress(&self, local: &LocalState) {
+        let runs: Vec<TableMigration> = self.tables.iter().map(|t| t.snapshot()).collect();
+        local.emit(Event::Progress(Rate::default().progress(&self.run_id, &runs, Instant::now())));
     }
 
-    pub fn emit_state(&self, workspace: &Workspace, state: JobState) {
-        workspace.emit(Event::Job { job: self.job.clone(), state });
+    pub fn emit_state(&self, local: &LocalState, state: RunState) {
+        local.emit(Event::Run { run_id: self.run_id.clone(), state });
     }
 }
 
@@ -134,7 +134,7 @@ struct Rate {
 }
 
 impl Rate {
-    fn progress(&mut self, job: &str, runs: &[TableRun], now: Instant) -> Progress {
+    fn progress(&mut self, run_id: &str, runs: &[TableMigration], now: Instant) -> Progress {
         let bytes_done: u64 = runs.iter().map(|r| r.bytes_done).sum();
         // A table that is done needs no more, whatever was estimated; one that turned out larger is as large as it is.
         let bytes_total: u64 = runs
@@ -151,7 +151,7 @@ impl Rate {
             u64::try_from((more * 1000).checked_div(milliseconds).unwrap_or(0)).unwrap_or(u64::MAX)
         });
         Progress {
-            job: job.to_string(),
+            run_id: run_id.to_string(),
             tables_done: runs.iter().filter(|r| r.state.is_terminal()).count(),
             tables_total: runs.len(),
             bytes_done,
@@ -170,8 +170,8 @@ mod tests {
     use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::TableState;
 
-    fn run(state: TableState, done: u64, total: u64) -> TableRun {
-        TableRun {
+    fn run(state: TableState, done: u64, total: u64) -> TableMigration {
+        TableMigration {
             source: TableIdent::new(["a"], "b"),
             target: TableIdent::new(["a"], "b"),
             mode: CopyMode::Clone,

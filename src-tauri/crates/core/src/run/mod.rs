@@ -26,10 +26,10 @@ mod view;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use execute::{JobHandle, resume, start};
+pub use execute::{RunHandle, resume, start};
 pub use ground::{Ground, Lakehouse};
-pub use live::LiveJobs;
+pub use live::ActiveRuns;
 pub use view::{cancel, list, view};
 
 pub(crate) use pin::pinned;
-pub(crate) use view::{find_job, progress_of};
+pub(crate) use view::{find_run, progress_of};

@@ -5,7 +5,7 @@ use icebridge_model::photon::ClusterMethod;
 use icebridge_model::{Code, Error, TableIdent};
 use std::collections::BTreeSet;
 
-/// The targets of this plan's steps on clusters so far, of this job and of others.
+/// The targets of this plan's steps on clusters so far, of this run and of others.
 pub(super) struct Past {
     ordered: BTreeSet<TableIdent>,
     pub open: BTreeSet<TableIdent>,

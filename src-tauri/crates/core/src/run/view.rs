@@ -1,16 +1,16 @@
-//! What a job looks like: its record and plan, and the journal folded into the state of each table.
+//! What a run looks like: its record and plan, and the journal folded into the state of each table.
 
 use super::documents;
 use super::entry::{TABLE_AFTER, TABLE_STATE, TableStep};
-use crate::Workspace;
+use crate::LocalState;
 use icebridge_model::after::AfterReport;
 use icebridge_model::journal::Entry;
 use icebridge_model::photon::ClusterView;
 use icebridge_model::plan::{Plan, PlannedTable};
-use icebridge_model::run::{CopyOutcome, JobState, JobSummary, JobView, TableRun, TableState};
+use icebridge_model::run::{CopyOutcome, RunState, RunSummary, RunView, TableMigration, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
-use icebridge_store::JobRecord;
+use icebridge_store::RunRecord;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
@@ -57,9 +57,9 @@ impl Progress {
 }
 
 /// In the plan's order.
-pub(crate) async fn progress_of(workspace: &Workspace, job: &str, plan: &Plan) -> Result<Vec<Progress>> {
+pub(crate) async fn progress_of(local: &LocalState, run_id: &str, plan: &Plan) -> Result<Vec<Progress>> {
     let mut by_table: HashMap<String, Progress> = HashMap::new();
-    for entry in workspace.store.entries(job).await? {
+    for entry in local.store.entries(run_id).await? {
         if entry.kind == TABLE_STATE {
             by_table.entry(entry.table.clone()).or_default().take(step_of(&entry)?);
         } else if entry.kind == TABLE_AFTER {
@@ -78,34 +78,34 @@ fn read<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
     serde_json::from_value(entry.body.clone()).map_err(|e| {
         Error::new(Code::StateBroken, "a journal entry cannot be understood")
             .about(format!("journal entry {}", entry.sequence))
-            .with_hint("The state was written by another version of IceBridge: use that one for this job.")
+            .with_hint("The state was written by another version of IceBridge: use that one for this run.")
             .with_cause(e)
     })
 }
 
 /// Empty: the latest.
-pub(crate) async fn find_job(workspace: &Workspace, job: &str) -> Result<JobRecord> {
-    if !job.is_empty() {
-        return workspace.store.job(job).await;
+pub(crate) async fn find_run(local: &LocalState, run_id: &str) -> Result<RunRecord> {
+    if !run_id.is_empty() {
+        return local.store.run(run_id).await;
     }
-    workspace.store.latest_job().await?.ok_or_else(|| {
-        Error::new(Code::JobNotFound, "there is no job yet").with_hint("Start one with `icebridge run PLAN`.")
+    local.store.latest_run().await?.ok_or_else(|| {
+        Error::new(Code::RunNotFound, "there is no run yet").with_hint("Start one with `icebridge run PLAN`.")
     })
 }
 
-/// A job as it is now (empty: the latest), live if it runs in this process.
-pub async fn view(workspace: &Workspace, job: &str) -> Result<JobView> {
-    let record = as_of_now(workspace, find_job(workspace, job).await?).await?;
-    let tables = match workspace.live.get(&record.job) {
+/// A run as it is now (empty: the latest), live if it runs in this process.
+pub async fn view(local: &LocalState, run_id: &str) -> Result<RunView> {
+    let record = as_of_now(local, find_run(local, run_id).await?).await?;
+    let tables = match local.live.get(&record.run_id) {
         Some(live) => live.tables.iter().map(|t| t.snapshot()).collect(),
-        None => recorded(workspace, &record).await?,
+        None => recorded(local, &record).await?,
     };
-    let count = |wanted: TableState| tables.iter().filter(|t: &&TableRun| t.state == wanted).count();
-    Ok(JobView {
+    let count = |wanted: TableState| tables.iter().filter(|t: &&TableMigration| t.state == wanted).count();
+    Ok(RunView {
         migrated: count(TableState::Migrated),
         failed: count(TableState::Failed),
         state: record.state,
-        job: record.job,
+        run_id: record.run_id,
         plan_hash: record.plan_hash,
         source: record.source,
         target: record.target,
@@ -115,21 +115,21 @@ pub async fn view(workspace: &Workspace, job: &str) -> Result<JobView> {
     })
 }
 
-/// All jobs, newest first.
-pub async fn list(workspace: &Workspace) -> Result<Vec<JobSummary>> {
+/// All runs, newest first.
+pub async fn list(local: &LocalState) -> Result<Vec<RunSummary>> {
     let mut summaries = Vec::new();
-    for record in workspace.store.jobs().await? {
-        let record = as_of_now(workspace, record).await?;
-        let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-        let states = workspace.store.table_states(&record.job).await?;
+    for record in local.store.runs().await? {
+        let record = as_of_now(local, record).await?;
+        let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+        let states = local.store.table_states(&record.run_id).await?;
         let states = states.iter().map(|(_, entry)| Ok(step_of(entry)?.state)).collect::<Result<Vec<_>>>()?;
         let count = |wanted: TableState| states.iter().filter(|s| **s == wanted).count();
-        summaries.push(JobSummary {
+        summaries.push(RunSummary {
             state: record.state,
             tables: plan.tables.len(),
             migrated: count(TableState::Migrated),
             failed: count(TableState::Failed),
-            job: record.job,
+            run_id: record.run_id,
             plan_hash: record.plan_hash,
             source: record.source,
             target: record.target,
@@ -141,60 +141,60 @@ pub async fn list(workspace: &Workspace) -> Result<Vec<JobSummary>> {
 }
 
 /// Asks a run of this process to stop, and returns at once.
-pub async fn cancel(workspace: &Workspace, job: &str) -> Result<JobView> {
-    let record = find_job(workspace, job).await?;
-    match workspace.live.get(&record.job) {
+pub async fn cancel(local: &LocalState, run_id: &str) -> Result<RunView> {
+    let record = find_run(local, run_id).await?;
+    match local.live.get(&record.run_id) {
         Some(live) => live.cancel.cancel(),
-        None => match as_of_now(workspace, record.clone()).await?.state {
-            JobState::Running => {
-                return Err(Error::new(Code::StateLocked, "the job runs in another process")
-                    .about(&record.job)
-                    .with_hint("Cancel it there, or end that process: the job can be resumed."));
+        None => match as_of_now(local, record.clone()).await?.state {
+            RunState::Running => {
+                return Err(Error::new(Code::StateLocked, "another process is at work on this run")
+                    .about(&record.run_id)
+                    .with_hint("Cancel it there, or end that process: the run can be resumed."));
             }
             state => {
                 return Err(
-                    Error::invalid(format!("the job is not running: it is {}", state.as_str())).about(&record.job)
+                    Error::invalid(format!("the run is not running: it is {}", state.as_str())).about(&record.run_id)
                 );
             }
         },
     }
-    view(workspace, &record.job).await
+    view(local, &record.run_id).await
 }
 
-/// Whoever holds the lock marks every other job that says `running`, so one that says it while the lock is free is dead:
+/// Whoever holds the lock marks every other run that says `running`, so one that says it while the lock is free is dead:
 /// or it ended between the two looks, which a third one tells.
-async fn as_of_now(workspace: &Workspace, record: JobRecord) -> Result<JobRecord> {
-    let at_work = record.state != JobState::Running
-        || workspace.live.get(&record.job).is_some()
-        || workspace.store.is_locked().await?;
+async fn as_of_now(local: &LocalState, record: RunRecord) -> Result<RunRecord> {
+    let at_work = record.state != RunState::Running
+        || local.live.get(&record.run_id).is_some()
+        || local.store.is_locked().await?;
     if at_work {
         return Ok(record);
     }
-    let mut record = workspace.store.job(&record.job).await?;
-    if record.state == JobState::Running {
-        record.state = JobState::Interrupted;
+    let mut record = local.store.run(&record.run_id).await?;
+    if record.state == RunState::Running {
+        record.state = RunState::Interrupted;
     }
     Ok(record)
 }
 
-async fn recorded(workspace: &Workspace, record: &JobRecord) -> Result<Vec<TableRun>> {
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    let progress = progress_of(workspace, &record.job, &plan).await?;
-    let validations = workspace.store.validations(&record.job).await?;
+async fn recorded(local: &LocalState, record: &RunRecord) -> Result<Vec<TableMigration>> {
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let progress = progress_of(local, &record.run_id, &plan).await?;
+    let validations = local.store.validations(&record.run_id).await?;
     Ok(plan
         .tables
         .iter()
         .zip(&progress)
-        .map(|(planned, progress)| table_run(workspace, planned, progress, &validations))
+        .map(|(planned, progress)| table_run(local, planned, progress, &validations))
         .collect())
 }
 
 pub(super) fn table_run(
-    workspace: &Workspace,
+    local: &LocalState,
     planned: &PlannedTable,
     progress: &Progress,
     validations: &[Validation],
-) -> TableRun {
+) -> TableMigration {
     let find = |source: &TableIdent| validations.iter().find(|v| v.source == *source).cloned();
     let validation = find(&planned.source);
     let written = progress.outcome.as_ref().map_or(0, |outcome| match &outcome.cluster {
@@ -206,7 +206,7 @@ pub(super) fn table_run(
     let cluster = progress.outcome.as_ref().and_then(|outcome| outcome.cluster.as_deref());
     let documents = cluster.and_then(|cluster| cluster.validation.as_ref());
     let landed = matches!(progress.state, TableState::Committed | TableState::Validating | TableState::Migrated);
-    TableRun {
+    TableMigration {
         source: planned.source.clone(),
         target: planned.target.clone(),
         mode: planned.mode,
@@ -221,11 +221,11 @@ pub(super) fn table_run(
         engine: planned.engine(),
         cluster: cluster.map(|cluster| ClusterView {
             stage: "over".into(),
-            run_id: cluster.run_id,
+            job_run_id: cluster.job_run_id,
             run_page_url: cluster.run_page_url.clone(),
             ..ClusterView::default()
         }),
-        documents: documents.and_then(|told| documents::page(&workspace.state_dir, &told.docs)),
+        documents: documents.and_then(|told| documents::page(&local.state_dir, &told.docs)),
         after: progress.after.clone(),
     }
 }

@@ -11,12 +11,12 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-async fn laid() -> (tempfile::TempDir, Workspace, SampleCreated) {
+async fn laid() -> (tempfile::TempDir, LocalState, SampleCreated) {
     let folder = tempfile::tempdir().unwrap();
-    let workspace = Workspace::open(folder.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
+    let local = LocalState::open(folder.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
     // A place with a space and a letter that is not ASCII, as people have them.
-    let created = create(&workspace, Some(&folder.path().join("my lake ü"))).await.unwrap();
-    (folder, workspace, created)
+    let created = create(&local, Some(&folder.path().join("my lake ü"))).await.unwrap();
+    (folder, local, created)
 }
 
 fn request(source: &str, only: &[&str]) -> InventoryRequest {
@@ -25,7 +25,7 @@ fn request(source: &str, only: &[&str]) -> InventoryRequest {
 
 #[tokio::test]
 async fn every_snapshot_reads_as_its_judge_read_it() {
-    let (_folder, workspace, created) = laid().await;
+    let (_folder, local, created) = laid().await;
     let expected: Value = serde_json::from_str(include_str!("../../sample/expected.json")).unwrap();
     let is_table = |told: &Value| !told["tags"].as_array().is_some_and(|tags| tags.contains(&"view".into()));
     let tables: Vec<_> = expected["tables"].as_object().unwrap().iter().filter(|(_, told)| is_table(told)).collect();
@@ -41,7 +41,7 @@ async fn every_snapshot_reads_as_its_judge_read_it() {
         let reads = told["snapshots"].as_array().into_iter().flatten().map(|s| (s["snapshot_id"].as_i64(), s));
         for (snapshot, read) in reads.chain([(None, &told["current"])]) {
             let Some(digest) = read["digest"].as_str() else { continue };
-            let measured = table::measure(&workspace, &request(snapshot), &CancellationToken::new()).await;
+            let measured = table::measure(&local, &request(snapshot), &CancellationToken::new()).await;
             match measured {
                 Ok(measured) => {
                     assert_eq!(Some(measured.rows), read["rows"].as_u64(), "{name} at {snapshot:?}");
@@ -63,7 +63,7 @@ async fn nothing_names_the_place_where_it_was_made() {
             if path.is_dir() { files(&path, out) } else { out.push(path) }
         }
     }
-    let (folder, workspace, _) = laid().await;
+    let (folder, local, _) = laid().await;
     let mut found = Vec::new();
     files(&folder.path().join("my lake ü/lakehouse"), &mut found);
     assert!(found.len() > 100);
@@ -76,8 +76,8 @@ async fn nothing_names_the_place_where_it_was_made() {
             assert!(!bytes.windows(old.len()).any(|w| w == old), "{}", path.display());
         }
     }
-    inventory::refresh(&workspace, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
-    for row in inventory::list(&workspace, SOURCE).await.unwrap() {
+    inventory::refresh(&local, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
+    for row in inventory::list(&local, SOURCE).await.unwrap() {
         let facts = row.facts().unwrap();
         assert!(!facts.location.contains(WRITTEN_UNDER) && facts.metadata_location.contains("my lake ü"));
     }
@@ -85,29 +85,29 @@ async fn nothing_names_the_place_where_it_was_made() {
 
 #[tokio::test]
 async fn a_second_time_keeps_what_is_there() {
-    let (folder, workspace, first) = laid().await;
+    let (folder, local, first) = laid().await;
     let place = folder.path().join("my lake ü");
     let marker = place.join("lakehouse/kept");
     std::fs::write(&marker, "x").unwrap();
-    assert_eq!(create(&workspace, Some(&place)).await.unwrap(), first);
+    assert_eq!(create(&local, Some(&place)).await.unwrap(), first);
     assert!(marker.exists());
     let taken = folder.path().join("taken");
     std::fs::create_dir_all(taken.join("lakehouse")).unwrap();
-    assert_eq!(create(&workspace, Some(&taken)).await.unwrap_err().code, Code::InvalidInput);
+    assert_eq!(create(&local, Some(&taken)).await.unwrap_err().code, Code::InvalidInput);
 }
 
 #[tokio::test]
 async fn one_broken_table_is_a_row_and_the_rest_goes_on() {
-    let (_folder, workspace, created) = laid().await;
-    inventory::refresh(&workspace, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
-    let before = workspace.store.inventory_row(SOURCE, &TableIdent::parse("sales.orders").unwrap()).await.unwrap();
+    let (_folder, local, created) = laid().await;
+    inventory::refresh(&local, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
+    let before = local.store.inventory_row(SOURCE, &TableIdent::parse("sales.orders").unwrap()).await.unwrap();
     let metadata = before.facts().unwrap().metadata_location.replace("file:", "");
     std::fs::write(metadata, "{\"format-version\": 2, \"loc").unwrap();
 
-    let mut events = workspace.events.subscribe();
-    let summary = inventory::refresh(&workspace, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
+    let mut events = local.events.subscribe();
+    let summary = inventory::refresh(&local, &request(SOURCE, &[]), &CancellationToken::new()).await.unwrap();
     assert_eq!((summary.tables, summary.problems), (created.tables, 1));
-    let rows = inventory::list(&workspace, SOURCE).await.unwrap();
+    let rows = inventory::list(&local, SOURCE).await.unwrap();
     let broken: Vec<_> = rows.iter().filter(|r| r.facts().is_none()).collect();
     assert_eq!(broken.len(), 1);
     assert!(matches!(&broken[0].outcome, InventoryOutcome::Problem(e) if e.code == Code::MetadataBroken));
@@ -120,30 +120,30 @@ async fn one_broken_table_is_a_row_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn globs_choose_and_a_cancel_stops() {
-    let (_folder, workspace, created) = laid().await;
-    let only = inventory::refresh(&workspace, &request(SOURCE, &["sales.*"]), &CancellationToken::new()).await.unwrap();
+    let (_folder, local, created) = laid().await;
+    let only = inventory::refresh(&local, &request(SOURCE, &["sales.*"]), &CancellationToken::new()).await.unwrap();
     assert!(only.tables > 0 && only.tables < created.tables);
-    let none = inventory::refresh(&workspace, &request(SOURCE, &["no.such"]), &CancellationToken::new()).await;
+    let none = inventory::refresh(&local, &request(SOURCE, &["no.such"]), &CancellationToken::new()).await;
     assert_eq!(none.unwrap_err().code, Code::InvalidInput);
     let cancelled = CancellationToken::new();
     cancelled.cancel();
-    let stopped = inventory::refresh(&workspace, &request(SOURCE, &[]), &cancelled).await;
+    let stopped = inventory::refresh(&local, &request(SOURCE, &[]), &cancelled).await;
     assert_eq!(stopped.unwrap_err().code, Code::Cancelled);
-    assert_eq!(inventory::list(&workspace, SOURCE).await.unwrap().len(), only.tables, "what was captured stays");
+    assert_eq!(inventory::list(&local, SOURCE).await.unwrap().len(), only.tables, "what was captured stays");
 }
 
 #[tokio::test]
 async fn rows_come_as_objects_and_no_more_than_asked_for() {
-    let (_folder, workspace, _) = laid().await;
+    let (_folder, local, _) = laid().await;
     let table = TableRequest {
         catalog: SOURCE.into(),
         table: TableIdent::parse("sales.orders").unwrap(),
         snapshot_id: None,
         reference: None,
     };
-    let rows = table::rows(&workspace, &table, 7).await.unwrap();
+    let rows = table::rows(&local, &table, 7).await.unwrap();
     assert_eq!(rows.rows.len(), 7);
     assert!(rows.columns.iter().all(|c| rows.rows[0].get(c).is_some()));
     let wrong = TableRequest { reference: Some("nowhere".into()), ..table };
-    assert_eq!(table::rows(&workspace, &wrong, 7).await.unwrap_err().code, Code::InvalidInput);
+    assert_eq!(table::rows(&local, &wrong, 7).await.unwrap_err().code, Code::InvalidInput);
 }

@@ -1,34 +1,34 @@
-//! Validates the tables of a finished job once more: weeks later, or after something was mended.
+//! Validates the tables of a finished run once more: weeks later, or after something was mended.
 
 use super::cluster;
 use super::{Pair, failure, pair};
-use crate::Workspace;
+use crate::LocalState;
 use crate::run::entry::{TABLE_STATE, TableStep};
 use crate::run::{self, Ground, Lakehouse};
 use icebridge_model::plan::{Plan, PlannedTable};
-use icebridge_model::run::{JobState, JobView, TableState};
+use icebridge_model::run::{RunState, RunView, TableState};
 use icebridge_model::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
-/// Compares every table that the job brought into the target, at the source's pinned snapshot. A table that no longer holds
-/// is no longer migrated. An empty job is the latest.
-pub async fn again(workspace: &Workspace, job: &str, cancel: &CancellationToken) -> Result<JobView> {
-    again_on(workspace, job, cancel, &Lakehouse).await
+/// Compares every table that the run brought into the target, at the source's pinned snapshot. A table that no longer holds
+/// is no longer migrated. An empty run is the latest.
+pub async fn again(local: &LocalState, run_id: &str, cancel: &CancellationToken) -> Result<RunView> {
+    again_on(local, run_id, cancel, &Lakehouse).await
 }
 
 pub(crate) async fn again_on(
-    workspace: &Workspace,
-    job: &str,
+    local: &LocalState,
+    run_id: &str,
     cancel: &CancellationToken,
     ground: &dyn Ground,
-) -> Result<JobView> {
-    let _lock = workspace.store.lock().await?;
-    let record = run::find_job(workspace, job).await?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.job))?;
-    let progress = run::progress_of(workspace, &record.job, &plan).await?;
-    let source = ground.source(workspace, &plan.source).await?;
-    let target = ground.target(workspace, &plan.target).await?;
-    let validations = workspace.store.validations(&record.job).await?;
+) -> Result<RunView> {
+    let _lock = local.store.lock().await?;
+    let record = run::find_run(local, run_id).await?;
+    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let progress = run::progress_of(local, &record.run_id, &plan).await?;
+    let source = ground.source(local, &plan.source).await?;
+    let target = ground.target(local, &plan.target).await?;
+    let validations = local.store.validations(&record.run_id).await?;
     let comments_carried = plan.settings.after.as_ref().is_some_and(|after| after.comments);
     let mut migrated = 0;
     for (planned, progress) in plan.tables.iter().zip(&progress) {
@@ -36,7 +36,7 @@ pub(crate) async fn again_on(
         if !progress.landed {
             continue;
         }
-        let outcome = workspace.store.outcome(&record.job, &planned.source).await?.unwrap_or_default();
+        let outcome = local.store.outcome(&record.run_id, &planned.source).await?.unwrap_or_default();
         let compared = async {
             let from = run::pinned(source.as_ref(), planned).await?;
             let to = target.load(&planned.target).await?;
@@ -61,30 +61,30 @@ pub(crate) async fn again_on(
         migrated += usize::from(holds);
         // In this order, so that a death in between leaves no table migrated whose last validation failed.
         if !holds {
-            record_state(workspace, &record.job, planned, progress.state, error).await?;
+            record_state(local, &record.run_id, planned, progress.state, error).await?;
         }
         if let Some(validation) = validation {
-            workspace.store.save_validation(&record.job, &validation).await?;
+            local.store.save_validation(&record.run_id, &validation).await?;
         }
         if holds {
-            record_state(workspace, &record.job, planned, progress.state, None).await?;
+            record_state(local, &record.run_id, planned, progress.state, None).await?;
         }
     }
     let state = match record.state {
-        JobState::Succeeded | JobState::Incomplete if migrated == plan.tables.len() => JobState::Succeeded,
-        JobState::Succeeded => JobState::Incomplete,
+        RunState::Succeeded | RunState::Incomplete if migrated == plan.tables.len() => RunState::Succeeded,
+        RunState::Succeeded => RunState::Incomplete,
         other => other,
     };
     if state != record.state {
-        workspace.store.set_job_state(&record.job, state, record.ended_at.as_deref()).await?;
+        local.store.set_run_state(&record.run_id, state, record.ended_at.as_deref()).await?;
     }
-    run::view(workspace, &record.job).await
+    run::view(local, &record.run_id).await
 }
 
 /// Only what changed: an entry for every look would bury the ones that matter.
 async fn record_state(
-    workspace: &Workspace,
-    job: &str,
+    local: &LocalState,
+    run_id: &str,
     planned: &PlannedTable,
     before: TableState,
     error: Option<Error>,
@@ -95,5 +95,5 @@ async fn record_state(
     }
     let mut step = TableStep::new(now, &planned.target).note("validated again");
     step.error = error;
-    workspace.store.append(job, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await.map(drop)
+    local.store.append(run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await.map(drop)
 }

@@ -13,7 +13,7 @@ pub use again::again;
 pub(crate) use again::again_on;
 
 use crate::run::Ground;
-use crate::workspace::now;
+use crate::state::now;
 use icebridge_lakehouse::Table;
 use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
@@ -115,7 +115,7 @@ pub fn failure(validation: &Validation) -> Option<Error> {
         Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")
             .about(&validation.target)
             .with_cause(error.clone())
-            .with_hint("Mend the cause and resume the job: it compares again. Until then the table does not count as migrated."),
+            .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
         None => {
             let differing: Vec<&str> =
                 validation.checks.iter().filter(|c| !c.passed).map(|c| c.name.as_str()).collect();

@@ -113,9 +113,9 @@ async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
                 state: "migrated",
                 rows: result.rows_done,
                 milliseconds: result.milliseconds,
-                run_id: result.run_id,
+                job_run_id: result.job_run_id,
             };
-            metrics::record(&client, None, &table, (PLAN, "job-1"), &row, &cancel).await.unwrap();
+            metrics::record(&client, None, &table, (PLAN, "run-1"), &row, &cancel).await.unwrap();
         }
     }
     let warehouse = client.warehouses().await.unwrap()[0].id.clone();

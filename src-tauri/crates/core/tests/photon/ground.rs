@@ -165,7 +165,13 @@ pub fn order() -> Order {
 }
 
 pub fn order_of(tables: Vec<ClusterCopy>) -> Order {
-    Order { plan_hash: PLAN.into(), job: "job-1".into(), attempt: 1, tables, gone: std::collections::BTreeSet::new() }
+    Order {
+        plan_hash: PLAN.into(),
+        run_id: "run-1".into(),
+        attempt: 1,
+        tables,
+        gone: std::collections::BTreeSet::new(),
+    }
 }
 
 pub fn quick() -> Conduct {

@@ -16,7 +16,7 @@ async fn failure(how: &str) -> Error {
     let ground = Ground::new().await;
     let results = copied(&ground, &order_of(vec![table("a", 1, how)])).await;
     assert_eq!(ends(&results), [CopyEnd::Failed], "{how}");
-    assert!(results[0].run_page_url.is_some() && results[0].run_id.is_some(), "{how}");
+    assert!(results[0].run_page_url.is_some() && results[0].job_run_id.is_some(), "{how}");
     results[0].error.clone().unwrap()
 }
 
@@ -146,7 +146,7 @@ async fn the_cluster_is_made_of_what_is_offered_and_tagged_with_the_plan() {
     for step in &steps {
         let Compute::Cluster(spec) = &step.compute else { panic!("{step:?}") };
         assert_eq!(spec.custom_tags["icebridge-plan"], PLAN[..12]);
-        assert_eq!(spec.custom_tags["icebridge-job"], "job-1");
+        assert_eq!(spec.custom_tags["icebridge-run"], "run-1");
         assert_eq!(spec.single_user_name.as_deref(), Some("pilot@sandbox.example"));
         assert_eq!(spec.data_security_mode.as_ref().unwrap().as_str(), "SINGLE_USER");
         assert_eq!(spec.runtime_engine.as_ref().unwrap().as_str(), "PHOTON");

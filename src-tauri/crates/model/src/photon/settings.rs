@@ -107,7 +107,7 @@ impl Default for PhotonSettings {
 
 /// Tags that the product itself sets: how the bill is found.
 pub const TAG_PLAN: &str = "icebridge-plan";
-pub const TAG_JOB: &str = "icebridge-job";
+pub const TAG_RUN: &str = "icebridge-run";
 
 impl PhotonSettings {
     /// Whether IceBridge's own reader compares a table of this size.
@@ -148,7 +148,7 @@ impl PhotonSettings {
             let words = format!("a run has at most {most} tables side by side with these settings");
             return wrong(&words, format!("side_by_side {}", self.side_by_side));
         }
-        if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_JOB].contains(&key.as_str())) {
+        if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_RUN].contains(&key.as_str())) {
             return wrong("this tag is set by IceBridge itself", own.clone());
         }
         if self.scripts_folder.as_ref().is_some_and(|folder| !folder.starts_with('/') || !folder.is_ascii()) {

@@ -47,20 +47,19 @@ fn what_cannot_work_or_would_leak_is_refused() {
 async fn secrets_follow_the_way_of_signing_in() {
     let folder = tempfile::tempdir().unwrap();
     let kept = Arc::new(MemorySecrets::default());
-    let workspace = Workspace::open(folder.path(), kept.clone()).await.unwrap();
+    let local = LocalState::open(folder.path(), kept.clone()).await.unwrap();
     let token = || spec("prod", "h.example", SignInMethod::Token);
-    let missing = save(&workspace, SaveWorkspace { spec: token(), secrets: BTreeMap::new() }).await.unwrap_err();
+    let missing = save(&local, SaveWorkspace { spec: token(), secrets: BTreeMap::new() }).await.unwrap_err();
     assert_eq!(missing.code, Code::CredentialsMissing);
-    let saved =
-        save(&workspace, SaveWorkspace { spec: token(), secrets: secrets(&[("token", "canary")]) }).await.unwrap();
+    let saved = save(&local, SaveWorkspace { spec: token(), secrets: secrets(&[("token", "canary")]) }).await.unwrap();
     assert_eq!(saved.secrets, ["token"]);
     // Saved again without it, it stays; as another way of signing in, it goes.
-    let saved = save(&workspace, SaveWorkspace { spec: token(), secrets: BTreeMap::new() }).await.unwrap();
+    let saved = save(&local, SaveWorkspace { spec: token(), secrets: BTreeMap::new() }).await.unwrap();
     assert_eq!(saved.secrets, ["token"]);
     let browser = spec("prod", "h.example", SignInMethod::Browser { client_id: None });
-    let saved = save(&workspace, SaveWorkspace { spec: browser, secrets: BTreeMap::new() }).await.unwrap();
+    let saved = save(&local, SaveWorkspace { spec: browser, secrets: BTreeMap::new() }).await.unwrap();
     assert!(saved.secrets.is_empty());
     assert_eq!(kept.get("workspace/prod", "token").unwrap(), None);
-    assert_eq!(remove(&workspace, "prod").await.unwrap(), SignedOut::NothingThere);
-    assert!(list(&workspace).await.unwrap().is_empty());
+    assert_eq!(remove(&local, "prod").await.unwrap(), SignedOut::NothingThere);
+    assert!(list(&local).await.unwrap().is_empty());
 }

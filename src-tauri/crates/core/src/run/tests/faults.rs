@@ -3,10 +3,10 @@
 use super::world::{Fault, STEPS, World};
 use crate::run;
 use icebridge_model::Code;
-use icebridge_model::run::{JobState, JobView, TableState};
+use icebridge_model::run::{RunState, RunView, TableState};
 use std::sync::atomic::Ordering;
 
-fn state_of(view: &JobView, table: &str) -> TableState {
+fn state_of(view: &RunView, table: &str) -> TableState {
     view.tables.iter().find(|t| t.source.to_string() == table).unwrap().state
 }
 
@@ -21,7 +21,7 @@ fn subject(step: &str) -> &'static str {
 
 async fn undisturbed() -> std::collections::BTreeMap<String, Vec<u8>> {
     let world = World::new().await;
-    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    assert_eq!(world.run(&world.plan()).await.state, RunState::Succeeded);
     normal(&world)
 }
 
@@ -37,7 +37,7 @@ async fn assert_as_if_nothing_had_happened(world: &World, step: &str) {
     assert_eq!(normal(world), undisturbed().await, "{step}: the files differ");
     assert_eq!(world.lake.publishes.load(Ordering::SeqCst), 3, "{step}: one commit a table");
     assert_eq!(world.target_tables(), ["managed.one", "managed.three", "managed.two"], "{step}");
-    world.workspace.store.verify_journal().await.unwrap();
+    world.local.store.verify_journal().await.unwrap();
 }
 
 #[tokio::test]
@@ -47,12 +47,12 @@ async fn death_at_any_step_is_mended_by_a_resume() {
         world.strike(step, subject(step), Fault::Die);
         let handle = world.start(&world.plan()).await.unwrap();
         assert!(world.finish(handle).await.is_none(), "{step} was not met");
-        let dead = run::view(&world.workspace, "").await.unwrap();
-        assert_eq!(dead.state, JobState::Interrupted, "{step}");
+        let dead = run::view(&world.local, "").await.unwrap();
+        assert_eq!(dead.state, RunState::Interrupted, "{step}");
 
         let handle = world.resume().await.unwrap();
         let view = world.finish(handle).await.unwrap();
-        assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3), "{step}: {view:?}");
+        assert_eq!((view.state, view.migrated), (RunState::Succeeded, 3), "{step}: {view:?}");
         assert_as_if_nothing_had_happened(&world, step).await;
     }
 }
@@ -69,10 +69,10 @@ async fn death_twice_and_a_new_run_in_place_of_a_resume() {
             assert!(world.finish(handle).await.is_none(), "{step}");
         }
         let view = world.run(&world.plan()).await;
-        assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3), "{first}, {second}");
+        assert_eq!((view.state, view.migrated), (RunState::Succeeded, 3), "{first}, {second}");
         assert_as_if_nothing_had_happened(&world, second).await;
-        let states: Vec<JobState> = run::list(&world.workspace).await.unwrap().iter().map(|j| j.state).collect();
-        assert_eq!(states, [JobState::Succeeded, JobState::Interrupted, JobState::Interrupted]);
+        let states: Vec<RunState> = run::list(&world.local).await.unwrap().iter().map(|j| j.state).collect();
+        assert_eq!(states, [RunState::Succeeded, RunState::Interrupted, RunState::Interrupted]);
     }
 }
 
@@ -86,11 +86,11 @@ async fn failure_or_panic_at_any_step_stops_one_table_and_leaves_nothing_half_ma
             assert!(world.faults_left().is_empty(), "{step} was not met");
             // A commit that failed after it was made is found.
             if *step == "publish-after" {
-                assert_eq!(view.state, JobState::Succeeded, "{step}");
+                assert_eq!(view.state, RunState::Succeeded, "{step}");
                 assert_as_if_nothing_had_happened(&world, step).await;
                 continue;
             }
-            assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 2, 1), "{step} {fault:?}");
+            assert_eq!((view.state, view.migrated, view.failed), (RunState::Incomplete, 2, 1), "{step} {fault:?}");
             let table = view.tables.iter().find(|t| t.state == TableState::Failed).unwrap();
             // The namespace is made by whichever table comes first.
             assert!(*step == "namespace" || table.source.to_string() == "a.two", "{step}");
@@ -109,7 +109,7 @@ async fn failure_or_panic_at_any_step_stops_one_table_and_leaves_nothing_half_ma
                 assert_eq!(left, Vec::<String>::new(), "{step} {fault:?} left files");
             }
             let handle = world.resume().await.unwrap();
-            assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded, "{step}");
+            assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded, "{step}");
             assert_as_if_nothing_had_happened(&world, step).await;
         }
     }
@@ -122,12 +122,12 @@ async fn a_cancel_at_any_step_keeps_what_is_finished() {
         world.strike(step, subject(step), Fault::Cancel);
         let view = world.run(&world.plan()).await;
         // Whoever cancels during the very last step is late.
-        assert!(matches!(view.state, JobState::Cancelled | JobState::Succeeded), "{step}: {:?}", view.state);
+        assert!(matches!(view.state, RunState::Cancelled | RunState::Succeeded), "{step}: {:?}", view.state);
         assert_eq!(view.failed, 0, "{step}: {view:?}");
         assert!(view.tables.iter().all(|t| t.state.is_terminal()), "{step}");
         let copied = world.lake.files_copied.load(Ordering::SeqCst);
         let handle = world.resume().await.unwrap();
-        assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded, "{step}");
+        assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded, "{step}");
         assert_as_if_nothing_had_happened(&world, step).await;
         assert_eq!(world.lake.files_copied.load(Ordering::SeqCst), 9, "{step}: {copied} files were copied before");
     }
@@ -138,7 +138,7 @@ async fn a_commit_whose_answer_is_lost_is_settled_by_the_target() {
     // It happened.
     let world = World::new().await;
     world.strike("publish-after", "managed.two", Fault::Fail(Code::CommitUnknown));
-    assert_eq!(world.run(&world.plan()).await.state, JobState::Succeeded);
+    assert_eq!(world.run(&world.plan()).await.state, RunState::Succeeded);
     assert_as_if_nothing_had_happened(&world, "publish-after").await;
 
     // It did not happen, or not yet: the files must stay, because it may still come.
@@ -148,7 +148,7 @@ async fn a_commit_whose_answer_is_lost_is_settled_by_the_target() {
     assert_eq!(state_of(&view, "a.two"), TableState::Failed);
     assert!(world.warehouse().keys().any(|p| p.contains("two")));
     let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded);
     assert_as_if_nothing_had_happened(&world, "publish-before").await;
 }
 

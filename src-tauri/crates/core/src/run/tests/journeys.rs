@@ -4,23 +4,23 @@ use super::world::{Fault, World, ident};
 use crate::run::{self, entry};
 use crate::validate;
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{Event, JobState, JobView, TableState};
+use icebridge_model::run::{Event, RunState, RunView, TableState};
 use icebridge_model::validation::ProofLevel;
 use icebridge_model::{Code, Error};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
-fn error_of(view: &JobView, table: &str) -> Error {
+fn error_of(view: &RunView, table: &str) -> Error {
     view.tables.iter().find(|t| t.source.to_string() == table).unwrap().error.clone().unwrap()
 }
 
 #[tokio::test]
 async fn a_table_goes_through_every_state_in_order_and_is_proved_to_the_byte() {
     let world = World::new().await;
-    let mut events = world.workspace.events.subscribe();
+    let mut events = world.local.events.subscribe();
     let view = world.run(&world.plan()).await;
-    assert_eq!((view.state, view.migrated, view.failed), (JobState::Succeeded, 3, 0));
+    assert_eq!((view.state, view.migrated, view.failed), (RunState::Succeeded, 3, 0));
     assert!(view.ended_at.is_some());
     for table in &view.tables {
         let validation = table.validation.as_ref().unwrap();
@@ -30,21 +30,21 @@ async fn a_table_goes_through_every_state_in_order_and_is_proved_to_the_byte() {
         assert_eq!((outcome.files_copied, outcome.commit_attempts, outcome.adopted), (3, 1, false));
         assert!(outcome.checksums.is_empty(), "a view does not carry thousands of checksums");
     }
-    let entries = world.workspace.store.entries(&view.job).await.unwrap();
+    let entries = world.local.store.entries(&view.run_id).await.unwrap();
     let states: Vec<String> = entries
         .iter()
         .filter(|e| e.table == "a.two")
         .map(|e| e.body["state"].as_str().unwrap_or(&e.kind).to_string())
         .collect();
     assert_eq!(states, ["copying", "committing", "committed", "validating", entry::TABLE_VALIDATED, "migrated"]);
-    assert_eq!(entries.first().unwrap().kind, entry::JOB_STARTED);
-    assert_eq!(entries.last().unwrap().kind, entry::JOB_ENDED);
+    assert_eq!(entries.first().unwrap().kind, entry::RUN_STARTED);
+    assert_eq!(entries.last().unwrap().kind, entry::RUN_ENDED);
 
     let mut seen = Vec::new();
     while let Ok(event) = events.try_recv() {
         match event {
-            Event::Table { run, .. } if run.source == ident("a.two") => seen.push(run.state),
-            Event::Job { state, .. } => assert!(matches!(state, JobState::Running | JobState::Succeeded)),
+            Event::Table { table, .. } if table.source == ident("a.two") => seen.push(table.state),
+            Event::Run { state, .. } => assert!(matches!(state, RunState::Running | RunState::Succeeded)),
             Event::Progress(progress) => assert!(progress.bytes_done <= progress.bytes_total),
             _ => {}
         }
@@ -72,18 +72,18 @@ async fn the_same_plan_again_changes_nothing_and_says_so() {
         m["snapshots"] = json!([{"snapshot-id": 1}, {"snapshot-id": 2}]);
     });
     let view = world.run(&plan).await;
-    assert_eq!((view.state, view.migrated), (JobState::Succeeded, 3));
+    assert_eq!((view.state, view.migrated), (RunState::Succeeded, 3));
     assert!(view.tables.iter().all(|t| t.outcome.as_ref().unwrap().adopted));
     // The evidence of the first run's files serves the second.
     assert!(view.tables.iter().all(|t| t.validation.as_ref().unwrap().proof == ProofLevel::Bytes));
     assert_eq!(world.warehouse(), before);
     assert_eq!(world.lake.publishes.load(Ordering::SeqCst), 3);
 
-    // A resume of a job with nothing left to do does nothing either.
-    let entries = world.workspace.store.journal_head().await.unwrap().0;
+    // A resume of a run with nothing left to do does nothing either.
+    let entries = world.local.store.journal_head().await.unwrap().0;
     let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
-    assert_eq!(world.workspace.store.journal_head().await.unwrap().0, entries + 2, "resumed and ended");
+    assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded);
+    assert_eq!(world.local.store.journal_head().await.unwrap().0, entries + 2, "resumed and ended");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_source_that_moved_is_refused_table_by_table() {
     world.lake.write_source(&ident("a.one"), 2, "a.one");
     world.lake.drop_source("b.three");
     let view = world.run(&plan).await;
-    assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 1, 2));
+    assert_eq!((view.state, view.migrated, view.failed), (RunState::Incomplete, 1, 2));
     let moved = error_of(&view, "a.one");
     assert_eq!((moved.code, moved.object.as_deref()), (Code::PlanStale, Some("a.one")));
     assert!(moved.message.contains("from snapshot 1 to snapshot 2"), "{moved}");
@@ -139,7 +139,7 @@ async fn a_source_may_move_while_it_is_being_copied() {
         m["snapshots"] = json!([{"snapshot-id": 1}, {"snapshot-id": 2}]);
     });
     let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn what_was_staged_for_a_plan_that_went_stale_is_removed() {
     let world = World::new().await;
     let plan = world.plan();
     world.strike("copy-unit-2", "managed.two", Fault::Cancel);
-    assert_eq!(world.run(&plan).await.state, JobState::Cancelled);
+    assert_eq!(world.run(&plan).await.state, RunState::Cancelled);
     assert!(world.warehouse().keys().any(|p| p.contains("two")));
     world.lake.write_source(&ident("a.two"), 2, "a.two");
     let view = world.run(&plan).await;
@@ -178,7 +178,7 @@ async fn a_target_that_differs_is_left_named_and_not_migrated() {
     std::fs::write(folder.join("data/1.txt"), "something else\n").unwrap();
     let handle = world.resume().await.unwrap();
     let view = world.finish(handle).await.unwrap();
-    assert_eq!((view.state, view.migrated, view.failed), (JobState::Incomplete, 2, 1));
+    assert_eq!((view.state, view.migrated, view.failed), (RunState::Incomplete, 2, 1));
     let error = error_of(&view, "a.two");
     assert_eq!((error.code, error.object.as_deref()), (Code::ValidationFailed, Some("managed.two")));
     assert!(
@@ -191,7 +191,7 @@ async fn a_target_that_differs_is_left_named_and_not_migrated() {
     world.drop_target("managed.two");
     std::fs::remove_dir_all(folder).unwrap();
     let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded);
 }
 
 #[tokio::test]
@@ -204,12 +204,12 @@ async fn validating_again_takes_the_word_migrated_back_and_gives_it_again() {
     let file = world.dir.path().join("warehouse").join(format!("managed.two-{}/data/1.txt", &plan.hash[..12]));
     let good = std::fs::read(&file).unwrap();
     std::fs::write(&file, b"changed\n").unwrap();
-    let again = || validate::again_on(&world.workspace, "", &cancel, ground.as_ref());
+    let again = || validate::again_on(&world.local, "", &cancel, ground.as_ref());
     let changed = again().await.unwrap();
-    assert_eq!((changed.state, changed.migrated, changed.failed), (JobState::Incomplete, 2, 1));
-    assert_eq!(changed.job, view.job);
+    assert_eq!((changed.state, changed.migrated, changed.failed), (RunState::Incomplete, 2, 1));
+    assert_eq!(changed.run_id, view.run_id);
     // The comparison that failed comes last: a death before it leaves no table migrated without a proof.
-    let told = world.workspace.store.entries(&view.job).await.unwrap();
+    let told = world.local.store.entries(&view.run_id).await.unwrap();
     let last: Vec<_> = told.iter().rev().filter(|e| e.table == "a.two").map(|e| e.kind.as_str()).take(2).collect();
     assert_eq!(last, [entry::TABLE_VALIDATED, entry::TABLE_STATE]);
     std::fs::remove_file(&file).unwrap();
@@ -217,8 +217,8 @@ async fn validating_again_takes_the_word_migrated_back_and_gives_it_again() {
     assert_eq!(error_of(&gone, "a.two").code, Code::ValidationFailed);
     std::fs::write(&file, good).unwrap();
     let mended = again().await.unwrap();
-    assert_eq!((mended.state, mended.migrated), (JobState::Succeeded, 3));
-    world.workspace.store.verify_journal().await.unwrap();
+    assert_eq!((mended.state, mended.migrated), (RunState::Succeeded, 3));
+    world.local.store.verify_journal().await.unwrap();
 }
 
 #[tokio::test]
@@ -229,11 +229,11 @@ async fn only_one_run_at_a_time() {
     let handle = world.start(&plan).await.unwrap();
     let error = world.start(&plan).await.unwrap_err();
     assert_eq!(error.code, Code::StateLocked);
-    assert_eq!(run::view(&world.workspace, "").await.unwrap().state, JobState::Running);
-    assert_eq!(run::list(&world.workspace).await.unwrap().len(), 1, "the one that was refused left no job");
+    assert_eq!(run::view(&world.local, "").await.unwrap().state, RunState::Running);
+    assert_eq!(run::list(&world.local).await.unwrap().len(), 1, "the one that was refused left no run");
     assert!(world.finish(handle).await.is_none());
     let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(world.finish(handle).await.unwrap().state, RunState::Succeeded);
 }
 
 #[tokio::test]
@@ -249,18 +249,18 @@ async fn plans_that_cannot_be_run_are_refused_before_a_job_is_made() {
     let mut idle = plan;
     idle.settings.max_parallel_tables = 0;
     assert_eq!(start(&idle.sealed().unwrap()).await, Code::InvalidInput);
-    assert!(run::list(&world.workspace).await.unwrap().is_empty());
-    assert!(!world.workspace.store.is_locked().await.unwrap());
+    assert!(run::list(&world.local).await.unwrap().is_empty());
+    assert!(!world.local.store.is_locked().await.unwrap());
 }
 
 #[tokio::test]
 async fn jobs_are_found_and_only_running_ones_can_be_cancelled() {
     let world = World::new().await;
-    assert_eq!(run::view(&world.workspace, "").await.unwrap_err().code, Code::JobNotFound);
+    assert_eq!(run::view(&world.local, "").await.unwrap_err().code, Code::RunNotFound);
     let view = world.run(&world.plan()).await;
-    assert_eq!(run::view(&world.workspace, "nonsense").await.unwrap_err().code, Code::JobNotFound);
-    assert_eq!(run::cancel(&world.workspace, &view.job).await.unwrap_err().code, Code::InvalidInput);
-    let list = run::list(&world.workspace).await.unwrap();
-    assert_eq!((list[0].job.as_str(), list[0].tables, list[0].migrated), (view.job.as_str(), 3, 3));
-    assert_eq!(run::view(&world.workspace, &view.job).await.unwrap(), view);
+    assert_eq!(run::view(&world.local, "nonsense").await.unwrap_err().code, Code::RunNotFound);
+    assert_eq!(run::cancel(&world.local, &view.run_id).await.unwrap_err().code, Code::InvalidInput);
+    let list = run::list(&world.local).await.unwrap();
+    assert_eq!((list[0].run_id.as_str(), list[0].tables, list[0].migrated), (view.run_id.as_str(), 3, 3));
+    assert_eq!(run::view(&world.local, &view.run_id).await.unwrap(), view);
 }

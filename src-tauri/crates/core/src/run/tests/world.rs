@@ -2,16 +2,16 @@
 //!
 //! It stands in for catalogs and copiers alone: journal, store, validation and bundle are the real ones.
 
-use crate::run::{Ground, JobHandle};
+use crate::run::{Ground, RunHandle};
 use crate::secrets::MemorySecrets;
-use crate::{Workspace, run};
+use crate::{LocalState, run};
 use async_trait::async_trait;
 use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::plan::{CopyMode, Estimate, PLAN_VERSION, Plan, PlannedTable, Settings};
-use icebridge_model::run::{CopyOutcome, FileSum, JobView};
+use icebridge_model::run::{CopyOutcome, FileSum, RunView};
 use icebridge_model::validation::{ColumnMeasure, Measurement};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub(crate) struct Lake {
 /// A workspace and its lake.
 pub(crate) struct World {
     pub dir: TempDir,
-    pub workspace: Workspace,
+    pub local: LocalState,
     pub lake: Arc<Lake>,
 }
 
@@ -77,7 +77,7 @@ impl World {
     /// Three tables of three files each.
     pub async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let workspace = Workspace::open(dir.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
+        let local = LocalState::open(dir.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
         let lake = Arc::new(Lake {
             root: dir.path().to_path_buf(),
             storage: Storage::local().unwrap(),
@@ -89,9 +89,9 @@ impl World {
             publishes: AtomicUsize::new(0),
             files_copied: AtomicUsize::new(0),
         });
-        let world = Self { dir, workspace, lake };
+        let world = Self { dir, local, lake };
         for (role, name) in [(Role::Source, "lake"), (Role::Target, "managed")] {
-            world.workspace.store.save_catalog(&spec(name, role)).await.unwrap();
+            world.local.store.save_catalog(&spec(name, role)).await.unwrap();
         }
         for name in ["a.one", "a.two", "b.three"] {
             world.lake.write_source(&ident(name), 1, name);
@@ -120,25 +120,25 @@ impl World {
         .unwrap()
     }
 
-    pub async fn start(&self, plan: &Plan) -> Result<JobHandle> {
-        let handle = run::execute::start_on(&self.workspace, &plan.to_text().unwrap(), self.ground(), None).await?;
+    pub async fn start(&self, plan: &Plan) -> Result<RunHandle> {
+        let handle = run::execute::start_on(&self.local, &plan.to_text().unwrap(), self.ground(), None).await?;
         *self.lake.cancel.lock().unwrap() = Some(handle.token());
         Ok(handle)
     }
 
-    pub async fn resume(&self) -> Result<JobHandle> {
-        let handle = run::execute::resume_on(&self.workspace, "", self.ground(), None).await?;
+    pub async fn resume(&self) -> Result<RunHandle> {
+        let handle = run::execute::resume_on(&self.local, "", self.ground(), None).await?;
         *self.lake.cancel.lock().unwrap() = Some(handle.token());
         Ok(handle)
     }
 
     /// To its end.
-    pub async fn run(&self, plan: &Plan) -> JobView {
+    pub async fn run(&self, plan: &Plan) -> RunView {
         self.start(plan).await.unwrap().wait().await.unwrap()
     }
 
     /// To its end, or to the death of the process.
-    pub async fn finish(&self, handle: JobHandle) -> Option<JobView> {
+    pub async fn finish(&self, handle: RunHandle) -> Option<RunView> {
         let aborter = handle.aborter();
         let waiting = handle.wait();
         tokio::pin!(waiting);
@@ -299,13 +299,13 @@ struct LakeGround(Arc<Lake>);
 
 #[async_trait]
 impl Ground for LakeGround {
-    async fn source(&self, _workspace: &Workspace, name: &str) -> Result<Arc<dyn Catalog>> {
+    async fn source(&self, _workspace: &LocalState, name: &str) -> Result<Arc<dyn Catalog>> {
         Ok(Arc::new(Source { lake: Arc::clone(&self.0), spec: spec(name, Role::Source) }))
     }
-    async fn target(&self, _workspace: &Workspace, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+    async fn target(&self, _workspace: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         Ok(Arc::new(Target { lake: Arc::clone(&self.0), spec: spec(name, Role::Target) }))
     }
-    async fn client(&self, _workspace: &Workspace, _target: &str) -> Result<Option<icebridge_databricks::Client>> {
+    async fn client(&self, _workspace: &LocalState, _target: &str) -> Result<Option<icebridge_databricks::Client>> {
         Ok(None)
     }
     fn copier(&self, _mode: CopyMode) -> Box<dyn Copier> {

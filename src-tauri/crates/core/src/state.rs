@@ -1,7 +1,7 @@
 //! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
 use crate::databricks::{self, Live, MemoryTokens, TokenStore};
-use crate::run::LiveJobs;
+use crate::run::ActiveRuns;
 use crate::secrets::SecretStore;
 use icebridge_lakehouse::catalog::{self, Bearer, Secrets};
 use icebridge_lakehouse::{Catalog, TargetCatalog};
@@ -20,25 +20,33 @@ const EVENTS_KEPT: usize = 1024;
 
 /// Cheap to clone; every clone is the same workspace.
 #[derive(Clone, Debug)]
-pub struct Workspace {
+pub struct LocalState {
     pub store: Store,
     pub secrets: Arc<dyn SecretStore>,
     pub state_dir: PathBuf,
     pub events: broadcast::Sender<Event>,
     /// The runs at work in this process.
-    pub(crate) live: LiveJobs,
+    pub(crate) live: ActiveRuns,
     pub(crate) databricks: Live,
     /// Held by who brings documents to the state folder.
     pub(crate) documents: Arc<Mutex<()>>,
 }
 
-impl Workspace {
+impl LocalState {
     pub async fn open(state_dir: impl AsRef<Path>, secrets: Arc<dyn SecretStore>) -> Result<Self> {
         let store = Store::open(state_dir).await?;
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let databricks = Live::new(Arc::new(MemoryTokens::default()));
-        Ok(Self { store, secrets, state_dir, events, live: LiveJobs::default(), databricks, documents: Arc::default() })
+        Ok(Self {
+            store,
+            secrets,
+            state_dir,
+            events,
+            live: ActiveRuns::default(),
+            databricks,
+            documents: Arc::default(),
+        })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
@@ -108,3 +116,6 @@ impl Workspace {
         .map_err(|e| Error::internal("reading the keychain failed").with_cause(e))?
     }
 }
+
+#[cfg(test)]
+mod tests;
