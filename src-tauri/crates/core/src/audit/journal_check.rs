@@ -43,7 +43,7 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory
 }
 
 /// The run is the one of this plan, and its end says what its tables say.
-pub(super) fn run_id(manifest: &BundleManifest, plan: &Plan, story: &RunHistory) -> Found<()> {
+pub(super) fn run(manifest: &BundleManifest, plan: &Plan, story: &RunHistory) -> Found<()> {
     let started = story.started.as_ref().ok_or("the journal does not know the run")?;
     if started.plan_hash != manifest.plan_hash || started.source != plan.source || started.target != plan.target {
         return Err("the run ran another plan".into());

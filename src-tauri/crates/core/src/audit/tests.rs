@@ -186,7 +186,7 @@ async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
         ("plan", Box::new(|b| change(&b.join("plan.json"), |p| p["tables"][0]["target"] = json!("x.y")))),
         ("environment", Box::new(|b| change(&b.join("environment.json"), |e| e["settings"]["codec"] = json!("none")))),
         ("totals", Box::new(|b| change(&b.join("manifest.json"), |m| m["migrated"] = json!(2)))),
-        ("run_id", Box::new(|b| change(&b.join("manifest.json"), |m| m["run_id"] = json!("another")))),
+        ("run", Box::new(|b| change(&b.join("manifest.json"), |m| m["run_id"] = json!("another")))),
     ];
     for (expected, forge) in forgeries {
         let (_world, bundle) = good().await;

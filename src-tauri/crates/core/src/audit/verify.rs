@@ -41,7 +41,7 @@ fn verify_folder(path: &Path) -> Result<AuditVerdict> {
     let journal = checks.add("journal", journal_check::follow(&path.join(JOURNAL), &manifest));
     let tables = plan.as_ref().and_then(|plan| checks.add("tables", tables(path, plan)));
     if let (Some(plan), Some(story), Some(tables)) = (&plan, &journal, &tables) {
-        checks.add("run_id", journal_check::run_id(&manifest, plan, story));
+        checks.add("run", journal_check::run(&manifest, plan, story));
         for (name, problem) in table_check::all(plan, story, tables) {
             checks.add(name, problem);
         }
