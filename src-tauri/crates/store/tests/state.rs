@@ -298,6 +298,7 @@ async fn steps_of_the_schema_that_are_out_stay_as_they_are() {
         (1, "first state", "BA29FCB85FBABF4D457DF944"),
         (2, "workspaces", "7B30F92D65B5D43897D4A3CC"),
         (3, "cluster steps", "216D16410F82CF87B92D6AC8"),
+        (4, "runs", "F23C051E47115DACB552B7EE"),
     ];
     assert_eq!(done, expected.map(|(version, words, hash)| (version, words.to_string(), hash.to_string())));
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();
