@@ -1,7 +1,9 @@
 //! How the app is started.
 
 use clap::Parser;
+use icebridge_model::logs::LogLevel;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
 #[command(name = "icebridge-desktop", version, about = "Moves foreign Iceberg tables into managed Iceberg tables")]
@@ -13,6 +15,11 @@ pub struct Arguments {
     /// Open with the sample lakehouse ready to be moved
     #[arg(long)]
     pub sample: bool,
+
+    /// What is logged on standard error: this level and more severe ones (error, warn, info, debug, trace). Without, warnings,
+    /// or as ICEBRIDGE_LOG says by module
+    #[arg(long, value_name = "LEVEL", value_parser = LogLevel::from_str)]
+    pub log: Option<LogLevel>,
 }
 
 #[cfg(test)]
@@ -22,7 +29,10 @@ mod tests {
     #[test]
     fn the_demo_can_start_it() {
         let arguments = Arguments::try_parse_from(["icebridge-desktop", "--state", "/tmp/x", "--sample"]);
-        assert_eq!(arguments.ok(), Some(Arguments { state: Some("/tmp/x".into()), sample: true }));
+        assert_eq!(arguments.ok(), Some(Arguments { state: Some("/tmp/x".into()), sample: true, log: None }));
+        let logged = Arguments::try_parse_from(["icebridge-desktop", "--log", "debug"]);
+        assert_eq!(logged.ok().and_then(|arguments| arguments.log), Some(LogLevel::Debug));
+        assert!(Arguments::try_parse_from(["icebridge-desktop", "--log", "loud"]).is_err());
         assert!(Arguments::try_parse_from(["icebridge-desktop", "--nonsense"]).is_err());
     }
 }

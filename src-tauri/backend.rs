@@ -5,6 +5,7 @@ use crate::arguments::Arguments;
 use icebridge_api::{Api, Options};
 use icebridge_model::run::Event;
 use icebridge_model::{Error, Result};
+use icebridge_telemetry::{Logging, logs_folder};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tauri::{AppHandle, Emitter as _};
@@ -19,6 +20,7 @@ const CHANNEL: &str = "event";
 
 pub struct Backend {
     app: AppHandle,
+    logging: Logging,
     state_dir: PathBuf,
     sample: AtomicBool,
     api: Mutex<Option<Api>>,
@@ -27,9 +29,10 @@ pub struct Backend {
 }
 
 impl Backend {
-    pub fn new(app: AppHandle, arguments: Arguments) -> Self {
+    pub fn new(app: AppHandle, arguments: Arguments, logging: Logging) -> Self {
         Self {
             app,
+            logging,
             state_dir: arguments.state.unwrap_or_else(icebridge_api::default_state_dir),
             sample: AtomicBool::new(arguments.sample),
             api: Mutex::new(None),
@@ -70,7 +73,13 @@ impl Backend {
         if let Some(api) = &*held {
             return Ok(api.clone());
         }
-        let api = Api::open(Options { state_dir: self.state_dir.clone() }).await?;
+        let opened = Api::open(Options { state_dir: self.state_dir.clone() }).await;
+        // A folder that is no state folder is left as it is.
+        if opened.is_ok() || logs_folder(&self.state_dir).is_dir() {
+            self.logging.attach(&self.state_dir);
+        }
+        let api =
+            opened.inspect_err(|error| tracing::error!(code = %error.code, %error, "the state cannot be opened"))?;
         tauri::async_runtime::spawn(forward(self.app.clone(), api.events()));
         *held = Some(api.clone());
         Ok(api)

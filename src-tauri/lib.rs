@@ -13,15 +13,13 @@ mod sandbox;
 use arguments::Arguments;
 use backend::Backend;
 use clap::Parser as _;
+use icebridge_model::logs::LogLevel;
+use icebridge_telemetry::Logging;
 use std::process::ExitCode;
 use tauri::Manager as _;
 
 /// Runs until the window is closed.
 pub fn run() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ICEBRIDGE_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .init();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -30,10 +28,12 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
+    let logging = Logging::start(Some(LogLevel::Warn), arguments.log);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the window starts");
     let built = tauri::Builder::default()
         .plugin(tauri_plugin_store::Builder::default().build())
         .setup(move |app| {
-            app.manage(Backend::new(app.handle().clone(), arguments));
+            app.manage(Backend::new(app.handle().clone(), arguments, logging));
             app.manage(sandbox::Trial::default());
             Ok(())
         })

@@ -2,6 +2,7 @@
 //!
 //! Work goes on when its page is left: it belongs to the session and not to a component.
 
+pub mod logs;
 pub mod workspaces;
 
 use crate::backend::{self, call};

@@ -15,12 +15,14 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-databricks", &["icebridge-model"]),
     ("icebridge-store", &["icebridge-model"]),
     ("icebridge-core", &["icebridge-model", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"]),
-    ("icebridge-api", &["icebridge-model", "icebridge-core"]),
+    // It starts before the state is opened, in both programs: it knows no state.
+    ("icebridge-telemetry", &["icebridge-model"]),
+    ("icebridge-api", &["icebridge-model", "icebridge-core", "icebridge-telemetry"]),
     // It knows neither the client nor core: a client's bug must not cancel itself out.
     ("icebridge-sandbox", &["icebridge-model"]),
     // These two start it for whoever has no workspace at hand.
-    ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-sandbox"]),
-    ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox"]),
+    ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
+    ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
     ("icebridge-ui", &["icebridge-model"]),
     ("xtask", &[]),
     ("icebridge-bindgen", &[]),
@@ -42,6 +44,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("parquet", &["icebridge-lakehouse"]),
     ("arrow*", &["icebridge-lakehouse"]),
     ("apache-avro", &["icebridge-lakehouse"]),
+    // One place says what is written where, and scrubs it.
+    ("tracing-subscriber", &["icebridge-telemetry"]),
     ("clap*", &["icebridge-cli", "icebridge-desktop"]),
     // The product is nobody's server.
     ("axum*", &["icebridge-sandbox"]),

@@ -1,6 +1,6 @@
 //! The steps of the journey on the left: where one is, how far each is. Every step can be opened at any time.
 
-use crate::components::{Icon, Select};
+use crate::components::{Icon, Select, ShowLogs};
 use crate::hooks::use_session;
 use crate::state::prefs::Theme;
 use crate::state::{Action, Opening, Page};
@@ -70,6 +70,7 @@ pub fn Rail() -> Html {
                     <span class="step-mark">{ Icon::History.draw() }</span>
                     <span class="step-text"><span class="step-name">{ Page::History.title() }</span></span>
                 </button>
+                <ShowLogs />
                 <label class="theme">
                     <span>{ "Colours" }</span>
                     <Select testid="theme" label="Colours" bare=true value={chosen} options={themes} onchange={theme} />

@@ -7,6 +7,7 @@ use icebridge_core::SecretStore;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
+use icebridge_telemetry::scrub;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -106,10 +107,11 @@ fn for_a_sign_in(error: Error) -> Error {
 
 impl SecretStore for Keychain {
     fn get(&self, catalog: &str, key: &str) -> Result<Option<Secret>> {
-        if let Some(secret) = from_environment(catalog, key) {
-            return Ok(Some(secret));
-        }
-        self.with_entry(catalog, key, |entry| entry.get_password().map(Secret::new))
+        let secret = match from_environment(catalog, key) {
+            Some(secret) => Some(secret),
+            None => self.with_entry(catalog, key, |entry| entry.get_password().map(Secret::new))?,
+        };
+        Ok(secret.inspect(scrub::learn))
     }
 
     fn stand_in(&self, catalog: &str, key: &str) -> Option<String> {
@@ -117,6 +119,7 @@ impl SecretStore for Keychain {
     }
 
     fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()> {
+        scrub::learn(secret);
         let secret = secret.clone();
         self.with_entry(catalog, key, move |entry| entry.set_password(secret.expose())).map(drop)
     }

@@ -2,6 +2,7 @@
 //! decides where the state and the secrets of this machine are, and nothing else.
 
 mod browser;
+mod diagnose;
 mod grants;
 mod keychain;
 mod operations;
@@ -11,6 +12,7 @@ mod place;
 mod tests;
 
 pub use browser::{open_address, open_folder, open_page};
+pub use diagnose::diagnose;
 pub use keychain::environment_name;
 pub use operations::Operations;
 pub use place::default_state_dir;

@@ -1,7 +1,7 @@
 //! One method for each operation of the model's list. The list makes the trait and the dispatcher, so that an operation
 //! that is not carried out, or carried out with other types, does not compile.
 
-use crate::{Api, browser};
+use crate::{Api, browser, diagnose};
 use icebridge_core::databricks::{connect as workspaces, gate, sign_in, unity};
 use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
@@ -10,8 +10,10 @@ use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
+use icebridge_model::error::Whose;
 use icebridge_model::facts::{InventoryRow, TableFacts};
 use icebridge_model::finding::{PreflightReport, RuleInfo};
+use icebridge_model::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
 use icebridge_model::photon::{Bill, CostEstimate};
@@ -39,7 +41,8 @@ macro_rules! declare {
                     $($name => {
                         let request: $request = read(name, request)?;
                         // Boxed, because a future that holds every operation's is as large as the largest.
-                        let response = Box::pin(self.$method(request)).await.map_err(Error::or_usual_hint)?;
+                        let response = Box::pin(self.$method(request)).await;
+                        let response = response.map_err(Error::or_usual_hint).inspect_err(|error| log_failure(name, error))?;
                         write(name, &response)
                     })*
                     _ => Err(Error::invalid("there is no such operation").about(name)),
@@ -49,6 +52,14 @@ macro_rules! declare {
     };
 }
 icebridge_model::with_operations!(declare);
+
+/// A window shows an error until it is dismissed; the log keeps it.
+fn log_failure(operation: &str, error: &Error) {
+    match error.code.whose() {
+        Whose::User => tracing::warn!(operation, code = %error.code, %error, "the operation failed"),
+        Whose::Ours => tracing::error!(operation, code = %error.code, %error, "the operation failed"),
+    }
+}
 
 fn read<T: DeserializeOwned>(name: &str, request: Value) -> Result<T> {
     serde_json::from_value(request)
@@ -66,6 +77,17 @@ impl Operations for Api {
             state_dir: self.local.state_dir.display().to_string(),
             keychain: self.keychain_state().await,
         })
+    }
+
+    async fn logs_read(&self, request: LogsRequest) -> Result<Logs> {
+        let state_dir = self.local.state_dir.clone();
+        tokio::task::spawn_blocking(move || icebridge_telemetry::read(&state_dir, &request))
+            .await
+            .map_err(|e| Error::internal("reading the log failed").with_cause(e))?
+    }
+
+    async fn diagnose(&self, request: DiagnoseRequest) -> Result<Diagnosis> {
+        diagnose::diagnose(&self.local.state_dir, Ok(self), &request).await
     }
 
     async fn catalog_list(&self, _: Nothing) -> Result<Vec<CatalogSpec>> {

@@ -9,10 +9,11 @@ mod route;
 mod usage;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use icebridge_api::{Api, Options, default_state_dir};
 use icebridge_model::error::Whose;
 use icebridge_model::{Error, Result};
+use icebridge_telemetry::{Logging, logs_folder};
 use output::Output;
 use std::process::ExitCode;
 
@@ -22,8 +23,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let (arguments, command) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) if error.use_stderr() && usage::wants_json(std::env::args_os()) => {
             Output::new(true).error(&usage::error(&error));
             return ExitCode::from(1);
@@ -34,14 +35,12 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ICEBRIDGE_LOG").unwrap_or_else(|_| "off".into()))
-        .with_writer(std::io::stderr)
-        .init();
+    let logging = Logging::start(None, arguments.global.log);
     let output = Output::new(arguments.global.json);
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let ended = runtime.block_on(run(arguments, &output));
+            tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "started");
+            let ended = runtime.block_on(run(arguments, &logging, &output));
             // A keychain that never answers must not keep the process.
             runtime.shutdown_background();
             ended
@@ -55,11 +54,26 @@ fn main() -> ExitCode {
             let error = error.or_usual_hint();
             output.error(&error);
             match error.code.whose() {
-                Whose::User => ExitCode::from(1),
-                Whose::Ours => ExitCode::from(2),
+                Whose::User => {
+                    tracing::warn!(command, code = %error.code, %error, "the command failed");
+                    ExitCode::from(1)
+                }
+                Whose::Ours => {
+                    tracing::error!(command, code = %error.code, %error, "the command failed");
+                    ExitCode::from(2)
+                }
             }
         }
     }
+}
+
+/// As clap's `try_parse`, with the name of the command for the log. The log gets no more of the line: it may hold names.
+fn parse() -> std::result::Result<(Arguments, String), clap::Error> {
+    let mut line = Arguments::command();
+    let matches = line.try_get_matches_from_mut(std::env::args_os())?;
+    let command = matches.subcommand_name().unwrap_or_default().to_string();
+    let arguments = Arguments::from_arg_matches(&matches).map_err(|e| e.format(&mut line))?;
+    Ok((arguments, command))
 }
 
 /// How a command ended that has said all there is to say.
@@ -76,17 +90,29 @@ impl Ended {
     }
 }
 
-async fn run(arguments: Arguments, output: &Output) -> Result<Ended> {
+async fn run(arguments: Arguments, logging: &Logging, output: &Output) -> Result<Ended> {
+    let state_dir = arguments.global.state.clone().unwrap_or_else(default_state_dir);
     // These need no state.
     match &arguments.command {
         Command::Completions { shell } => return commands::completions(*shell, output),
         Command::Sandbox(sandbox) => return commands::sandbox::run(sandbox, output).await,
         Command::Preflight(preflight) if preflight.rules => return commands::preflight::rules(output),
+        Command::Logs(logs) => return commands::logs::run(&state_dir, logs, output).await,
         _ => {}
     }
-    let state_dir = arguments.global.state.clone().unwrap_or_else(default_state_dir);
-    let api = Api::open(Options { state_dir }).await?;
-    let ended = commands::run(&api, arguments.command, output).await;
+    let opened = Api::open(Options { state_dir: state_dir.clone() }).await;
+    // A folder that is no state folder is left as it is.
+    if opened.is_ok() || logs_folder(&state_dir).is_dir() {
+        logging.attach(&state_dir);
+    }
+    let api = match (opened, &arguments.command) {
+        (Ok(api), _) => api,
+        (Err(error), Command::Diagnose(diagnose)) => {
+            return commands::diagnose::run(&state_dir, Err(&error), diagnose, output).await;
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let ended = commands::run(&api, &state_dir, arguments.command, output).await;
     api.close().await;
     ended
 }

@@ -4,7 +4,7 @@
 
 use crate::{LocalState, connect};
 use flate2::read::GzDecoder;
-use icebridge_lakehouse::moved;
+use icebridge_lakehouse::relocation::relocate_lakehouse;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::ops::{SampleCreated, SaveCatalog};
 use icebridge_model::{Code, Error, Result};
@@ -55,7 +55,7 @@ async fn lay_out(folder: &Path, lakehouse: &Path) -> Result<()> {
         .await
         .map_err(|e| Error::internal("unpacking the sample was cut short").with_cause(e))?
         .map_err(|e| failed(folder, e))?;
-    moved::settle(&unpacked, &unpacked.join("catalog.db"), WRITTEN_UNDER, text(lakehouse)?).await?;
+    relocate_lakehouse(&unpacked, &unpacked.join("catalog.db"), WRITTEN_UNDER, text(lakehouse)?).await?;
     std::fs::rename(&unpacked, lakehouse).map_err(|e| failed(lakehouse, e))
 }
 

@@ -1,10 +1,10 @@
 //! What the inventory needs to know of a table, from its metadata and manifests alone.
 
 use crate::location;
-use crate::manifest::{self, DataFile, EntryStatus, FileContent};
+use crate::manifest::{self, DataFile, EntryStatus, FileContent, Manifest};
 use crate::table::Table;
-use icebridge_model::Result;
 use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
+use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,17 +13,19 @@ pub async fn facts(table: &Table) -> Result<TableFacts> {
     let mut walk = Walk::default();
     if let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) {
         for manifest in manifest::manifests(&table.storage, snapshot).await.map_err(|e| e.about(&table.ident))? {
-            walk.totals.manifests += 1;
-            walk.totals.manifest_bytes += manifest.length;
             walk.encrypted |= manifest.has_key_metadata;
             walk.outside += u64::from(!location::is_below(&manifest.path, &metadata.location));
-            for entry in
-                manifest::entries(&table.storage, metadata, &manifest).await.map_err(|e| e.about(&table.ident))?
-            {
+            let manifest =
+                Manifest::read(&table.storage, metadata, &manifest).await.map_err(|e| e.about(&table.ident))?;
+            walk.totals.manifests += 1;
+            walk.totals.manifest_bytes += manifest.length();
+            for entry in manifest.entries() {
+                let entry = entry.map_err(|e| e.about(&table.ident))?;
                 if entry.status != EntryStatus::Deleted {
                     walk.count(&entry.file, &metadata.location);
                 }
             }
+            walk.check().map_err(|e| e.about(&table.ident))?;
         }
     }
     let (history_files, history_bytes) = history_estimate(table, &walk.totals);
@@ -71,7 +73,26 @@ struct Walk {
     puffin_files: HashSet<String>,
 }
 
+/// Larger than any table: 9 quadrillion rows, 144 petabytes. Beyond it sums over tables could overflow.
+const MAX_RECORDS: u64 = 1 << 53;
+const MAX_BYTES: u64 = 1 << 57;
+
 impl Walk {
+    /// A sum that saturated is refused with the others.
+    fn check(&self) -> Result<()> {
+        let totals = &self.totals;
+        let records = totals.data_records.max(totals.delete_records);
+        let bytes = totals.data_bytes.max(totals.delete_bytes);
+        if records <= MAX_RECORDS && bytes <= MAX_BYTES {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::MetadataBroken,
+            format!("the manifests add up to {records} records and {bytes} bytes, which no table can have"),
+        )
+        .with_hint("Check the table at the source with its own engine; rewriting its manifests there may mend it."))
+    }
+
     fn count(&mut self, file: &DataFile, folder: &str) {
         let totals = &mut self.totals;
         self.encrypted |= file.has_key_metadata;
@@ -79,20 +100,20 @@ impl Walk {
         match file.content {
             FileContent::Data => {
                 totals.data_files += 1;
-                totals.data_bytes += file.size;
-                totals.data_records += file.record_count;
+                totals.data_bytes = totals.data_bytes.saturating_add(file.size);
+                totals.data_records = totals.data_records.saturating_add(file.record_count);
                 *totals.formats.entry(file.format.clone()).or_default() += 1;
                 *totals.specs_in_use.entry(file.spec_id).or_default() += 1;
             }
             delete => {
-                totals.delete_records += file.record_count;
+                totals.delete_records = totals.delete_records.saturating_add(file.record_count);
                 if file.is_deletion_vector() {
                     totals.deletion_vectors += 1;
                     if self.puffin_files.insert(file.path.clone()) {
-                        totals.delete_bytes += file.size;
+                        totals.delete_bytes = totals.delete_bytes.saturating_add(file.size);
                     }
                 } else {
-                    totals.delete_bytes += file.size;
+                    totals.delete_bytes = totals.delete_bytes.saturating_add(file.size);
                     *totals.formats.entry(file.format.clone()).or_default() += 1;
                     match delete {
                         FileContent::EqualityDeletes => totals.equality_delete_files += 1,
@@ -112,8 +133,10 @@ fn history_estimate(table: &Table, totals: &FileTotals) -> (u64, u64) {
     };
     let (mut files, mut bytes) = (totals.data_files + totals.delete_files(), totals.data_bytes + totals.delete_bytes);
     for snapshot in &table.metadata.snapshots {
-        files += number(&snapshot.summary, "deleted-data-files") + number(&snapshot.summary, "removed-delete-files");
-        bytes += number(&snapshot.summary, "removed-files-size");
+        for key in ["deleted-data-files", "removed-delete-files"] {
+            files = files.saturating_add(number(&snapshot.summary, key)).min(MAX_RECORDS);
+        }
+        bytes = bytes.saturating_add(number(&snapshot.summary, "removed-files-size"));
     }
-    (files, bytes)
+    (files, bytes.min(MAX_BYTES))
 }

@@ -3,22 +3,29 @@
 //!
 //! Why not the `iceberg` crate: docs/adr/0002-own-iceberg-reader.md.
 
-pub mod arrow_types;
-pub mod avro;
+mod arrow_types;
+mod avro;
+mod canonical_row;
 pub mod catalog;
 pub mod copy;
 pub mod digest;
 pub mod facts;
-pub mod location;
-pub mod manifest;
-pub mod metadata;
-pub mod moved;
-pub mod puffin;
+mod json;
+mod limits;
+mod location;
+mod manifest;
+mod metadata;
+mod name_mapping;
+mod partition;
+mod provenance;
+mod puffin;
 pub mod reader;
-pub mod scalar;
+pub mod relocation;
+mod scalar;
 pub mod scan;
 pub mod storage;
-pub mod table;
+mod sync;
+mod table;
 
 pub use catalog::{Catalog, TargetCatalog};
 pub use metadata::TableMetadata;

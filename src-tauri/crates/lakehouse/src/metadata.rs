@@ -1,11 +1,14 @@
 //! metadata.json, read leniently: the raw JSON is kept beside the typed view, because a copy must not lose what we do
 //! not know.
 
+use crate::json::{self, JsonError};
+use crate::limits::Limit;
 use flate2::read::MultiGzDecoder;
 use icebridge_model::schema::{PartitionSpec, Schema, SortOrder};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -97,25 +100,7 @@ struct Document {
 
 impl TableMetadata {
     pub fn parse(bytes: &[u8], location: &str) -> Result<Self> {
-        let broken = |m: &str| {
-            Error::new(Code::MetadataBroken, m).about(location).with_hint(
-                "Check the file at the source; an earlier metadata.json of the same table may still be whole.",
-            )
-        };
-        let inflated;
-        let text = if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut out = Vec::new();
-            MultiGzDecoder::new(bytes)
-                .read_to_end(&mut out)
-                .map_err(|e| broken("the gzip-compressed metadata.json cannot be inflated").with_cause(e))?;
-            inflated = out;
-            inflated.as_slice()
-        } else {
-            bytes
-        };
-        let raw: Value =
-            serde_json::from_slice(text).map_err(|e| broken("metadata.json is not valid JSON").with_cause(e))?;
-        Self::from_value(raw, location)
+        Self::from_value(document(bytes, location)?, location)
     }
 
     pub fn from_value(raw: Value, location: &str) -> Result<Self> {
@@ -237,8 +222,35 @@ impl TableMetadata {
     }
 }
 
+/// The JSON of a table's or view's metadata file, inflated if it is compressed.
+pub(crate) fn document(bytes: &[u8], location: &str) -> Result<Value> {
+    let text = inflated(bytes).map_err(|e| e.about(location))?;
+    json::parse(&text).map_err(|e| match e {
+        JsonError::TooMany(error) => error.about(location),
+        JsonError::Invalid(cause) => broken("metadata.json is not valid JSON", location).with_cause(cause),
+    })
+}
+
+fn inflated(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut out = Vec::new();
+    MultiGzDecoder::new(bytes).take(Limit::MetadataJson.get().saturating_add(1)).read_to_end(&mut out).map_err(
+        |e| Error::new(Code::MetadataBroken, "the gzip-compressed metadata.json cannot be inflated").with_cause(e),
+    )?;
+    Limit::MetadataJson.check(out.len() as u64)?;
+    Ok(Cow::Owned(out))
+}
+
+fn broken(message: &str, location: &str) -> Error {
+    Error::new(Code::MetadataBroken, message)
+        .about(location)
+        .with_hint("Check the file at the source; an earlier metadata.json of the same table may still be whole.")
+}
+
 /// v1 writers did not have to write partition field ids: they count from 1000 in order (spec, "Partition specs").
-fn with_v1_field_ids(mut spec: PartitionSpec) -> PartitionSpec {
+pub(crate) fn with_v1_field_ids(mut spec: PartitionSpec) -> PartitionSpec {
     for (i, field) in spec.fields.iter_mut().enumerate() {
         if field.field_id == 0 {
             field.field_id = 1000 + i as i32;
@@ -267,11 +279,24 @@ mod tests {
     }
 
     #[test]
+    fn a_gzip_bomb_ends_at_the_limit() {
+        use std::io::Write;
+        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let zeros = vec![b' '; 1 << 20];
+        for _ in 0..=Limit::MetadataJson.get() >> 20 {
+            zipped.write_all(&zeros).unwrap();
+        }
+        let error = TableMetadata::parse(&zipped.finish().unwrap(), "x").unwrap_err();
+        assert_eq!((error.code, error.object.as_deref()), (Code::LimitExceeded, Some("x")));
+    }
+
+    #[test]
     fn broken_documents_are_named_as_such() {
         let code = |bytes: &[u8]| TableMetadata::parse(bytes, "x").unwrap_err().code;
         assert_eq!(code(b"{\"format-version\": 2, \"loc"), Code::MetadataBroken);
         assert_eq!(code(b"{}"), Code::MetadataBroken);
         assert_eq!(code(&[0x1f, 0x8b, 0, 0]), Code::MetadataBroken);
+        assert_eq!(code("[".repeat(200_000).as_bytes()), Code::MetadataBroken);
         let mut future = v1();
         future["format-version"] = json!(9);
         assert_eq!(code(future.to_string().as_bytes()), Code::Unsupported);

@@ -1,6 +1,6 @@
-//! Single values outside of files: column defaults in JSON (spec, appendix D) and partition values in Avro.
+//! Single values outside of files: column defaults in JSON (spec, appendix D) and constants for whole columns.
 
-use crate::manifest::PartitionValue;
+use crate::arrow_types::{arrow_fields, arrow_type};
 use arrow_array::builder::{BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder};
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array, Int64Array,
@@ -11,8 +11,6 @@ use icebridge_model::{Code, Error, Result};
 use jiff::civil;
 use serde_json::Value;
 use std::sync::Arc;
-
-use crate::arrow_types::{arrow_fields, arrow_type};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
@@ -113,39 +111,18 @@ fn zoned_nanos(text: &str) -> Option<i128> {
     Some(local - i128::from(offset.seconds()) * 1_000_000_000)
 }
 
-pub fn scalar_from_partition(primitive: &Primitive, value: &PartitionValue) -> Result<Scalar> {
-    let scalar = match (primitive, value) {
-        (Primitive::Boolean, PartitionValue::Boolean(b)) => Some(Scalar::Boolean(*b)),
-        (Primitive::Float | Primitive::Double, PartitionValue::Float(bits)) => {
-            Some(Scalar::Float(f32::from_bits(*bits).into()))
-        }
-        (Primitive::Float | Primitive::Double, PartitionValue::Double(bits)) => {
-            Some(Scalar::Float(f64::from_bits(*bits)))
-        }
-        (Primitive::Decimal { .. }, PartitionValue::Bytes(bytes)) => unscaled(bytes).map(Scalar::Decimal),
-        (Primitive::String, PartitionValue::String(text)) => Some(Scalar::String(text.clone())),
-        (Primitive::Uuid, PartitionValue::String(text)) => {
-            uuid::Uuid::parse_str(text).ok().map(|u| Scalar::Bytes(u.as_bytes().to_vec()))
-        }
-        (Primitive::Uuid | Primitive::Fixed(_) | Primitive::Binary, PartitionValue::Bytes(bytes)) => {
-            Some(Scalar::Bytes(bytes.clone()))
-        }
-        (_, PartitionValue::Integer(n)) => Some(Scalar::Integer(*n)),
-        _ => None,
-    };
-    scalar.ok_or_else(|| {
-        Error::new(Code::MetadataBroken, format!("a partition value does not fit the column's type {primitive}"))
-    })
-}
-
-/// Big-endian two's complement of any length up to 16 bytes.
+/// Big-endian two's complement of any length whose value fits 16 bytes.
 pub fn unscaled(bytes: &[u8]) -> Option<i128> {
-    if bytes.is_empty() || bytes.len() > 16 {
+    let fill = if bytes.first()? & 0x80 == 0 { 0 } else { 0xff };
+    // Longer ones repeat their sign.
+    let (surplus, bytes) = bytes.split_at(bytes.len().saturating_sub(16));
+    if surplus.iter().any(|byte| *byte != fill) {
         return None;
     }
-    let mut full = if bytes[0] & 0x80 == 0 { [0u8; 16] } else { [0xffu8; 16] };
+    let mut full = [fill; 16];
     full[16 - bytes.len()..].copy_from_slice(bytes);
-    Some(i128::from_be_bytes(full))
+    let value = i128::from_be_bytes(full);
+    ((value < 0) == (fill == 0xff)).then_some(value)
 }
 
 /// `rows` times the same value.
@@ -238,5 +215,10 @@ mod tests {
         assert_eq!(unscaled(&[0x00, 0xff]), Some(255));
         assert_eq!(unscaled(&[0x80, 0x00]), Some(-32768));
         assert_eq!(unscaled(&[]), None);
+        assert_eq!(unscaled(&[[0; 4].as_slice(), &[0x7f; 16]].concat()), Some(i128::from_be_bytes([0x7f; 16])));
+        assert_eq!(unscaled(&[0xff; 20]), Some(-1));
+        // Seventeen bytes that say more than sixteen hold.
+        assert_eq!(unscaled(&[[0].as_slice(), &[0xff; 16]].concat()), None);
+        assert_eq!(unscaled(&[[1].as_slice(), &[0; 16]].concat()), None);
     }
 }

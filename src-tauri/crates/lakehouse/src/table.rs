@@ -1,5 +1,6 @@
 //! A table as a catalog hands it over: its metadata and the storage its files are in.
 
+use crate::limits::Limit;
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use icebridge_model::{Result, TableIdent};
@@ -17,7 +18,7 @@ pub struct Table {
 impl Table {
     /// Reads and parses `metadata_location`.
     pub async fn open(ident: TableIdent, metadata_location: String, storage: Storage) -> Result<Self> {
-        let bytes = storage.read(&metadata_location).await.map_err(|e| e.about(&ident))?;
+        let bytes = storage.read(&metadata_location, Limit::MetadataJson).await.map_err(|e| e.about(&ident))?;
         let metadata = TableMetadata::parse(&bytes, &metadata_location).map_err(|e| e.about(&ident))?;
         Ok(Self { ident, metadata_location, metadata: Arc::new(metadata), storage })
     }

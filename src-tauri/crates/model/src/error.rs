@@ -50,6 +50,8 @@ codes! {
     StorageFull = "storage-full", User;
     StorageUnreachable = "storage-unreachable", User;
     StorageFailed = "storage-failed", User;
+    /// A file is larger, deeper or holds more than what is read of a kind; the hint says how to raise the limit.
+    LimitExceeded = "limit-exceeded", User;
     /// Something in the table's format that this reader does not know, found before it could do harm.
     Unsupported = "unsupported", User;
     MappingConflict = "mapping-conflict", User;
@@ -107,6 +109,7 @@ impl Code {
             Self::FileBroken | Self::ChecksumMismatch => {
                 "The file is damaged. Restore it from a backup, or remove it from the table with the engine that writes it."
             }
+            Self::LimitExceeded => "Check that the file is what it should be, or raise the limit that is named here.",
             Self::StorageDenied => "Give this user the right to the file or folder.",
             Self::StorageFull => "Free space there, and resume.",
             Self::StorageUnreachable => "Check the network and the storage's address, and resume.",

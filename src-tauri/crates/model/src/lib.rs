@@ -14,6 +14,7 @@ pub mod facts;
 pub mod finding;
 pub mod ident;
 pub mod journal;
+pub mod logs;
 pub mod mapping;
 pub mod ops;
 pub mod photon;

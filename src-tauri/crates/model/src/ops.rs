@@ -12,6 +12,7 @@ use crate::databricks::{
 };
 use crate::facts::{InventoryRow, TableFacts};
 use crate::finding::{PreflightReport, RuleInfo};
+use crate::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use crate::mapping::{Mapping, MappingPreview};
 use crate::photon::{Bill, CostEstimate};
 use crate::plan::{Plan, Settings};
@@ -27,6 +28,8 @@ macro_rules! with_operations {
     ($callback:ident) => {
         $callback! {
             about "app.about" Nothing => About;
+            logs_read "logs.read" LogsRequest => Logs;
+            diagnose "app.diagnose" DiagnoseRequest => Diagnosis;
             catalog_list "catalog.list" Nothing => Vec<CatalogSpec>;
             catalog_save "catalog.save" SaveCatalog => CatalogSpec;
             catalog_check "catalog.check" Named => CatalogCheck;

@@ -432,3 +432,22 @@ async fn what_append_returned_survives_kill_nine_and_the_lock_is_free() {
     let _ours = store.lock().await.unwrap();
     assert!(store.verify_journal().await.unwrap() >= promised);
 }
+
+#[tokio::test]
+async fn an_overview_counts_rows_and_known_tables_are_listed_once() {
+    let (_dir, store) = fresh().await;
+    store.save_catalog(&catalog("lake")).await.unwrap();
+    let row = InventoryRow {
+        ident: ident("a.b"),
+        captured_at: icebridge_store::now(),
+        outcome: InventoryOutcome::Problem(Error::new(Code::MetadataBroken, "broken")),
+    };
+    store.save_inventory_row("lake", &row).await.unwrap();
+    store.append("j", "a.b", "table.state", json!({})).await.unwrap();
+    store.append("j", "c.d", "table.state", json!({})).await.unwrap();
+    let overview = store.overview().await.unwrap();
+    assert!(overview.schema_version >= 3 && overview.bytes > 0, "{overview:?}");
+    let rows = |table: &str| overview.rows.get(table).copied();
+    assert_eq!((rows("catalogs"), rows("tables"), rows("journal")), (Some(1), Some(1), Some(2)), "{overview:?}");
+    assert_eq!(store.known_tables().await.unwrap(), [ident("a.b"), ident("c.d")]);
+}

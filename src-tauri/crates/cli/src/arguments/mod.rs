@@ -3,6 +3,7 @@
 mod catalog;
 mod clusters;
 mod journey;
+mod logs;
 mod map;
 mod sandbox;
 mod settings;
@@ -11,6 +12,7 @@ mod workspace;
 
 pub use catalog::{CatalogAdd, CatalogCommand};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
+pub use logs::{DiagnoseArgs, LogsArgs};
 pub use map::{MapCommand, RuleArgs};
 pub use sandbox::SandboxArgs;
 pub use settings::SettingsArgs;
@@ -18,6 +20,7 @@ pub use table::{TableArgs, TableCommand};
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
 
 use clap::{Args, Parser, Subcommand};
+use icebridge_model::logs::LogLevel;
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
@@ -59,6 +62,9 @@ pub struct Global {
     /// Print JSON on standard output: the result, or the error
     #[arg(long, global = true)]
     pub json: bool,
+    /// Write the log to standard error, too: this level and more severe ones (ICEBRIDGE_LOG sets it by module)
+    #[arg(long, value_name = "LEVEL", value_parser = logs::level_parser(), global = true)]
+    pub log: Option<LogLevel>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +145,11 @@ pub enum Command {
             until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md."
     )]
     Sandbox(SandboxArgs),
+    /// Print the newest lines of the log
+    #[command(after_help = "Example: icebridge logs --run 0199 --level warn --follow")]
+    Logs(LogsArgs),
+    /// Write one archive for a bug report: versions, settings, the last run, the log; never a secret
+    Diagnose(DiagnoseArgs),
     /// Show the version, the state folder and the keychain
     About,
     /// Print completions for a shell

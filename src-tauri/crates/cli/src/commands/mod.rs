@@ -3,8 +3,10 @@
 mod audit;
 mod catalog;
 mod cost;
+pub mod diagnose;
 mod inventory;
 mod journey;
+pub mod logs;
 mod map;
 mod plan;
 pub mod preflight;
@@ -23,7 +25,7 @@ use icebridge_model::ops::{Keychain, Nothing, SampleRequest};
 use icebridge_model::{Error, Result};
 use std::path::Path;
 
-pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> {
+pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output) -> Result<Ended> {
     match command {
         Command::Catalog(command) => catalog::run(api, command, output).await,
         Command::Sample { folder } => sample(api, folder.as_deref(), output).await,
@@ -44,6 +46,8 @@ pub async fn run(api: &Api, command: Command, output: &Output) -> Result<Ended> 
         Command::Workspace(command) => workspace::run(api, command, output).await,
         Command::Unity(command) => unity::run(api, command, output).await,
         Command::Sandbox(arguments) => sandbox::run(&arguments, output).await,
+        Command::Logs(arguments) => logs::run(state_dir, &arguments, output).await,
+        Command::Diagnose(arguments) => diagnose::run(state_dir, Ok(api), &arguments, output).await,
         Command::About => about(api, output).await,
         Command::Completions { shell } => completions(shell, output),
     }

@@ -1,10 +1,6 @@
 //! Avro values as they lie in the file.
 
-use super::block::{Cursor, put_bytes, put_long};
-use super::broken;
 use super::schema::{AvroRecord, AvroSchema};
-use icebridge_model::{Error, Result};
-use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -26,6 +22,23 @@ pub enum Value {
 }
 
 impl Value {
+    /// For messages: a whole value may be longer than anything that is read.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "a boolean",
+            Self::Long(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Double(_) => "a double",
+            Self::Bytes(_) => "bytes",
+            Self::String(_) => "a string",
+            Self::Array(_) => "an array",
+            Self::Map(_) => "a map",
+            Self::Union(_, inner) => inner.kind(),
+            Self::Record(_) => "a record",
+        }
+    }
+
     /// The value inside unions; none for null.
     pub fn present(&self) -> Option<&Value> {
         match self {
@@ -104,136 +117,24 @@ impl<'a> Record<'a> {
 
     /// The field with Iceberg's id `id`; by `name` in files of writers that left the ids out. None if it is null.
     pub fn get(&self, id: i32, name: &str) -> Option<&'a Value> {
-        let at = self.schema.position_of_id(id).or_else(|| self.schema.position(name))?;
-        self.values.get(at)?.present()
+        self.values.get(self.schema.position(id, name)?)?.present()
     }
 
     /// The same for a field that is a record.
     pub fn record(&self, id: i32, name: &str) -> Option<Record<'a>> {
-        let at = self.schema.position_of_id(id).or_else(|| self.schema.position(name))?;
+        let at = self.schema.position(id, name)?;
         Record::of(&self.schema.fields.get(at)?.schema, self.values.get(at)?)
     }
-}
 
-pub(super) fn decode_record(schema: &Arc<AvroRecord>, cursor: &mut Cursor<'_>) -> Result<Value> {
-    let mut values = Vec::with_capacity(schema.fields.len());
-    for field in &schema.fields {
-        values.push(decode(&field.schema, cursor)?);
+    /// The same for a field that is text, or a symbol of an enum.
+    pub fn text(&self, id: i32, name: &str) -> Option<&'a str> {
+        let at = self.schema.position(id, name)?;
+        let value = self.values.get(at)?.present()?;
+        match (self.schema.fields.get(at)?.schema.non_null(), value) {
+            (AvroSchema::Enum(symbols), Value::Long(symbol)) => {
+                symbols.get(usize::try_from(*symbol).ok()?).map(String::as_str)
+            }
+            _ => value.as_str(),
+        }
     }
-    Ok(Value::Record(values))
-}
-
-fn decode(schema: &AvroSchema, cursor: &mut Cursor<'_>) -> Result<Value> {
-    Ok(match schema {
-        AvroSchema::Null => Value::Null,
-        AvroSchema::Boolean => match cursor.take(1)?[0] {
-            0 => Value::Boolean(false),
-            1 => Value::Boolean(true),
-            _ => return Err(broken("an Avro boolean is neither 0 nor 1")),
-        },
-        AvroSchema::Int | AvroSchema::Long | AvroSchema::Enum(_) => Value::Long(cursor.long()?),
-        AvroSchema::Float => Value::Float(f32::from_le_bytes(cursor.array()?)),
-        AvroSchema::Double => Value::Double(f64::from_le_bytes(cursor.array()?)),
-        AvroSchema::Bytes => {
-            let length = cursor.length()?;
-            Value::Bytes(cursor.take(length)?.to_vec())
-        }
-        AvroSchema::String => Value::String(cursor.text()?.to_string()),
-        AvroSchema::Fixed(size) => Value::Bytes(cursor.take(*size)?.to_vec()),
-        AvroSchema::Array(items) => {
-            let mut values = Vec::new();
-            loop {
-                let count = cursor.block_count()?;
-                if count == 0 {
-                    break Value::Array(values);
-                }
-                for _ in 0..count {
-                    values.push(decode(items, cursor)?);
-                }
-            }
-        }
-        AvroSchema::Map(items) => {
-            let mut entries = Vec::new();
-            loop {
-                let count = cursor.block_count()?;
-                if count == 0 {
-                    break Value::Map(entries);
-                }
-                for _ in 0..count {
-                    entries.push((cursor.text()?.to_string(), decode(items, cursor)?));
-                }
-            }
-        }
-        AvroSchema::Union(branches) => {
-            let branch = cursor.length()?;
-            let schema = branches.get(branch).ok_or_else(|| broken("an Avro union names a branch it does not have"))?;
-            Value::Union(branch, Box::new(decode(schema, cursor)?))
-        }
-        AvroSchema::Record(record) => decode_record(record, cursor)?,
-    })
-}
-
-pub(super) fn encode_record(schema: &AvroRecord, value: &Value, out: &mut Vec<u8>) -> Result<()> {
-    match value {
-        Value::Record(values) if values.len() == schema.fields.len() => {
-            for (field, value) in schema.fields.iter().zip(values) {
-                encode(&field.schema, value, out).map_err(|e| e.about(format!("{}.{}", schema.name, field.name)))?;
-            }
-            Ok(())
-        }
-        _ => Err(mismatch("record", value)),
-    }
-}
-
-fn encode(schema: &AvroSchema, value: &Value, out: &mut Vec<u8>) -> Result<()> {
-    match (schema, value) {
-        (AvroSchema::Null, Value::Null) => {}
-        (AvroSchema::Boolean, Value::Boolean(b)) => out.push(u8::from(*b)),
-        (AvroSchema::Int | AvroSchema::Enum(_), Value::Long(n)) if i32::try_from(*n).is_ok() => put_long(out, *n),
-        (AvroSchema::Long, Value::Long(n)) => put_long(out, *n),
-        (AvroSchema::Float, Value::Float(x)) => out.extend_from_slice(&x.to_le_bytes()),
-        (AvroSchema::Double, Value::Double(x)) => out.extend_from_slice(&x.to_le_bytes()),
-        (AvroSchema::Bytes, Value::Bytes(bytes)) => put_bytes(out, bytes),
-        (AvroSchema::Fixed(size), Value::Bytes(bytes)) if bytes.len() == *size => out.extend_from_slice(bytes),
-        (AvroSchema::String, Value::String(text)) => put_bytes(out, text.as_bytes()),
-        (AvroSchema::Array(items), Value::Array(values)) => {
-            if !values.is_empty() {
-                put_long(out, values.len() as i64);
-                for value in values {
-                    encode(items, value, out)?;
-                }
-            }
-            put_long(out, 0);
-        }
-        (AvroSchema::Map(items), Value::Map(entries)) => {
-            if !entries.is_empty() {
-                put_long(out, entries.len() as i64);
-                for (key, value) in entries {
-                    put_bytes(out, key.as_bytes());
-                    encode(items, value, out)?;
-                }
-            }
-            put_long(out, 0);
-        }
-        (AvroSchema::Union(branches), Value::Union(branch, inner)) => {
-            let schema = branches.get(*branch).ok_or_else(|| mismatch("union branch", value))?;
-            put_long(out, *branch as i64);
-            encode(schema, inner, out)?;
-        }
-        // A writer of new files need not know at which place a union has its null.
-        (AvroSchema::Union(branches), plain) => {
-            let is_null = matches!(plain, Value::Null);
-            let at = branches.iter().position(|b| (*b == AvroSchema::Null) == is_null);
-            let branch = at.ok_or_else(|| mismatch("union", plain))?;
-            put_long(out, branch as i64);
-            encode(&branches[branch], plain, out)?;
-        }
-        (AvroSchema::Record(record), value) => encode_record(record, value, out)?,
-        (schema, value) => return Err(mismatch(&format!("{schema:?}"), value)),
-    }
-    Ok(())
-}
-
-fn mismatch(wanted: &str, value: &Value) -> Error {
-    Error::internal(format!("an Avro value does not fit its schema: {wanted} wanted, got {value:?}"))
 }

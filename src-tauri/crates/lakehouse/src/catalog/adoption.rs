@@ -1,12 +1,12 @@
 //! Whether a table found under our name is the one we were about to publish: a commit whose answer was lost, or the work
 //! of a process that was killed before it could write down its success.
 
-use crate::copy::PROPERTY_PLAN;
 use crate::metadata::TableMetadata;
+use crate::provenance::PROPERTY_PLAN;
 use icebridge_model::{Code, Error, TableIdent};
 
-/// `wanted` is the document we publish. A table from the same plan with our uuid or our snapshot is ours, even if somebody
-/// has written to it since; a table without a plan (zero-copy registration) is the same if nothing tells them apart.
+/// `wanted` is the document we publish. A table from the same plan with our uuid or our snapshot is ours, even if another writer
+/// has committed to it since; a table without a plan (zero-copy registration) is the same if nothing tells them apart.
 pub(super) fn is_ours(existing: &TableMetadata, wanted: &TableMetadata) -> bool {
     let same_uuid = !wanted.uuid.is_empty() && existing.uuid.eq_ignore_ascii_case(&wanted.uuid);
     let has_snapshot = wanted.current_snapshot_id.is_some_and(|id| existing.snapshot(id).is_some());

@@ -1,6 +1,7 @@
 //! Tables with no catalog: a folder that holds tables, one table's folder, or one metadata.json.
 
 use super::{Catalog, Secrets, no_such_table};
+use crate::limits::Limit;
 use crate::metadata::TableMetadata;
 use crate::storage::{Child, Storage};
 use crate::table::Table;
@@ -141,7 +142,7 @@ impl FilesCatalog {
             }
         }
         if children.iter().any(|c| c.name == "version-hint.text") {
-            let hint = self.storage.read(&format!("{metadata}/version-hint.text")).await?;
+            let hint = self.storage.read(&format!("{metadata}/version-hint.text"), Limit::VersionHint).await?;
             if let Some(name) = hinted(&String::from_utf8_lossy(&hint), &children, &versions) {
                 return Ok(format!("{metadata}/{name}"));
             }
@@ -157,9 +158,14 @@ impl FilesCatalog {
                 0
             } else {
                 let path = format!("{metadata}/{name}");
-                match self.storage.read(&path).await.and_then(|bytes| TableMetadata::parse(&bytes, &path)) {
+                match self
+                    .storage
+                    .read(&path, Limit::MetadataJson)
+                    .await
+                    .and_then(|bytes| TableMetadata::parse(&bytes, &path))
+                {
                     Ok(parsed) => parsed.last_updated_ms,
-                    Err(e) if e.code == Code::MetadataBroken => i64::MIN,
+                    Err(e) if matches!(e.code, Code::MetadataBroken | Code::LimitExceeded) => i64::MIN,
                     Err(e) => return Err(e),
                 }
             };
@@ -186,8 +192,10 @@ fn hinted<'a>(text: &str, children: &'a [Child], versions: &BTreeMap<u64, Vec<&'
         [one] => Some(*one),
         _ => None,
     })?;
-    while let Some(next) = of(version + 1) {
-        (name, version) = (next, version + 1);
+    while let Some(following) = version.checked_add(1)
+        && let Some(next) = of(following)
+    {
+        (name, version) = (next, following);
     }
     Some(name)
 }
@@ -331,6 +339,12 @@ mod tests {
         fs::remove_file(root.path().join("s/t/metadata/v6.metadata.json")).unwrap();
         fs::write(root.path().join("s/t/metadata/version-hint.text"), "5").unwrap();
         assert_eq!(newest(root.path(), "s.t").await, "v5.metadata.json");
+        // The last version there can be, and hints that are no numbers of any version.
+        put(root.path(), &format!("s/t/metadata/v{}.metadata.json", u64::MAX), 99);
+        for hint in [u64::MAX.to_string(), "-1".into(), "18446744073709551616".into(), "\u{0}".into()] {
+            fs::write(root.path().join("s/t/metadata/version-hint.text"), hint).unwrap();
+            assert_eq!(newest(root.path(), "s.t").await, format!("v{}.metadata.json", u64::MAX));
+        }
         // Two writers of one version: the later update.
         for (name, updated) in [("00003-a", 30), ("00003-b", 40), ("00003-c", 35), ("00002-z", 90)] {
             put(root.path(), &format!("s/u/metadata/{name}.metadata.json"), updated);

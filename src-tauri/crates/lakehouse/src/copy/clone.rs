@@ -5,12 +5,15 @@
 //! of its path is kept.
 
 use super::identity::{self, check_cancelled, check_pin, check_register};
-use super::relocate::manifests::{self, Entry, FileKind};
+use super::relocate::manifests::{self, Entry};
 use super::relocate::{self, PathMap, Relocated, document};
 use super::transfer::{Transfer, of_snapshot, wrong_size};
 use super::{Copier, CopyTask, Prepared};
 use crate::catalog::{Publication, Staged};
+use crate::limits::Limit;
 use crate::location::canonical;
+use crate::manifest::FileContent;
+use crate::sync::{into_inner, lock};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 
 /// Metadata files in flight: small, and on object stores mostly waiting.
@@ -63,7 +66,7 @@ struct Run<'a> {
     task: &'a CopyTask<'a>,
     staged: &'a Staged,
     map: PathMap,
-    /// Hashes of the canonical paths of files that somebody copies already.
+    /// Hashes of the canonical paths of files that are copied already.
     claimed: Mutex<HashSet<u128>>,
     delete_files: Mutex<HashMap<u128, Arc<OnceCell<Option<Arc<Relocated>>>>>>,
     tally: Mutex<Tally>,
@@ -119,12 +122,12 @@ impl<'a> Run<'a> {
         }
         let mut listed = stream::iter(lists.to_vec())
             .map(|(list, snapshot)| async move {
-                let bytes = self.read(&list, "manifest list", snapshot).await?;
+                let bytes = self.read(&list, "manifest list", Limit::ManifestList, snapshot).await?;
                 Ok::<_, Error>((manifests::listed(bytes, &list)?, snapshot))
             })
             .buffer_unordered(METADATA_AT_ONCE);
         while let Some((paths, snapshot)) = listed.try_next().await? {
-            for (path, _) in paths {
+            for path in paths {
                 found.entry(canonical(&path)).or_insert((path, snapshot));
             }
         }
@@ -144,7 +147,7 @@ impl<'a> Run<'a> {
     }
 
     async fn copy_manifest(&self, path: &str, snapshot: i64) -> Result<u64> {
-        let bytes = self.read(path, "manifest", snapshot).await?;
+        let bytes = self.read(path, "manifest", Limit::Manifest, snapshot).await?;
         let entries = manifests::live_files(bytes.clone(), path)?;
         let relocated: Vec<_> = stream::iter(entries)
             .map(|entry| async move {
@@ -167,14 +170,14 @@ impl<'a> Run<'a> {
     /// Copies a file unless it was copied for another manifest. What it gives must go into the manifest.
     async fn copy_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
         let hash = path_hash(&entry.path);
-        if entry.kind != FileKind::PositionDeletes {
-            if self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(hash) {
+        if entry.kind != FileContent::PositionDeletes {
+            if lock(&self.claimed).insert(hash) {
                 let sum = self.transfer.copy(&entry.path, &self.map.relative(&entry.path), entry.size).await?;
                 self.count(sum.bytes, Some(sum));
             }
             return Ok(None);
         }
-        let cell = self.delete_files.lock().unwrap_or_else(PoisonError::into_inner).entry(hash).or_default().clone();
+        let cell = lock(&self.delete_files).entry(hash).or_default().clone();
         cell.get_or_try_init(|| self.relocate_delete_file(entry)).await.cloned()
     }
 
@@ -190,7 +193,7 @@ impl<'a> Run<'a> {
                 return Ok(done.relocated.map(Arc::new));
             }
         }
-        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(&entry.path)).await?;
+        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(&entry.path, Limit::DeleteFile)).await?;
         let source_bytes = bytes.len() as u64;
         if source_bytes != entry.size {
             return Err(wrong_size(source_bytes, entry.size));
@@ -224,7 +227,7 @@ impl<'a> Run<'a> {
         stream::iter(lists)
             .map(|(list, snapshot)| async move {
                 check_cancelled(self.task)?;
-                let bytes = self.read(&list, "manifest list", snapshot).await?;
+                let bytes = self.read(&list, "manifest list", Limit::ManifestList, snapshot).await?;
                 let length = |path: &str| lengths.get(&canonical(path)).copied();
                 let moved = manifests::relocate_list(bytes, &list, &self.map, length)?;
                 self.write(&list, moved).await
@@ -271,8 +274,8 @@ impl<'a> Run<'a> {
         Ok(location)
     }
 
-    async fn read(&self, path: &str, role: &str, snapshot: i64) -> Result<Bytes> {
-        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(path)).await;
+    async fn read(&self, path: &str, role: &str, limit: Limit, snapshot: i64) -> Result<Bytes> {
+        let bytes = self.transfer.or_cancelled(self.task.source.storage.read(path, limit)).await;
         bytes.map_err(|e| if e.code == Code::Cancelled { e } else { of_snapshot(e, role, path, Some(snapshot)) })
     }
 
@@ -281,14 +284,14 @@ impl<'a> Run<'a> {
     }
 
     fn count(&self, bytes: u64, sum: Option<FileSum>) {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = lock(&self.tally);
         tally.files += 1;
         tally.bytes += bytes;
         tally.sums.extend(sum);
     }
 
     fn prepared(self, metadata_location: String) -> Prepared {
-        let mut tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = into_inner(self.tally);
         tally.sums.sort_by(|a, b| a.path.cmp(&b.path));
         Prepared {
             outcome: CopyOutcome {
@@ -306,8 +309,8 @@ impl<'a> Run<'a> {
 
 fn role(entry: &Entry) -> &'static str {
     match entry.kind {
-        FileKind::Data => "data file",
-        FileKind::PositionDeletes | FileKind::EqualityDeletes => "delete file",
+        FileContent::Data => "data file",
+        FileContent::PositionDeletes | FileContent::EqualityDeletes => "delete file",
     }
 }
 

@@ -1,8 +1,9 @@
 //! Names of what a plan makes: the same at every resume, different for every plan and table.
 
-use super::{CopyTask, PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
+use super::CopyTask;
 use crate::catalog::Staged;
 use crate::location::is_below;
+use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -49,7 +50,7 @@ pub async fn stage(task: &CopyTask<'_>) -> Result<Staged> {
     Ok(staged)
 }
 
-/// Takes back all that was staged. Nobody else writes below the staged place, so nothing of others can be hit, unless the
+/// Takes back all that was staged. Nothing else writes below the staged folder, so no other file can be hit, unless the
 /// source lies in it, which is refused.
 pub async fn discard(task: &CopyTask<'_>) -> Result<()> {
     let staged = stage(task).await?;

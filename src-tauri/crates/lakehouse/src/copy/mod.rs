@@ -1,6 +1,7 @@
 //! The three copy modes behind one trait.
 
 mod clone;
+mod contract;
 mod identity;
 mod parquet_chunks;
 mod register;
@@ -8,67 +9,10 @@ pub(crate) mod relocate;
 mod rewrite;
 mod transfer;
 
-use crate::catalog::{Publication, TargetCatalog};
-use crate::table::Table;
-use async_trait::async_trait;
-use icebridge_model::plan::{CopyMode, Settings};
-use icebridge_model::run::CopyOutcome;
-use icebridge_model::{Result, TableIdent};
-use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+pub use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
+pub use contract::{Checkpoint, Copier, CopyTask, Observer, Prepared};
 
-/// Properties on every table we make: how a resume recognises its own work, and how a person sees where it came from.
-pub const PROPERTY_PLAN: &str = "icebridge.plan";
-pub const PROPERTY_SOURCE_UUID: &str = "icebridge.source-table-uuid";
-pub const PROPERTY_SOURCE_SNAPSHOT: &str = "icebridge.source-snapshot-id";
-pub const PROPERTY_SOURCE_METADATA: &str = "icebridge.source-metadata-location";
-
-/// What a copier tells while it works. Called often: it must be cheap.
-pub trait Observer: Send + Sync {
-    fn bytes(&self, more: u64);
-    fn rows(&self, more: u64);
-}
-
-/// Finished units of work, kept across a kill. A unit is named by what it makes, so that the same unit of the same table
-/// has the same name at every resume.
-#[async_trait]
-pub trait Checkpoint: Send + Sync {
-    async fn done(&self, unit: &str) -> Result<Option<Value>>;
-    async fn record(&self, unit: &str, output: Value) -> Result<()>;
-}
-
-pub struct CopyTask<'a> {
-    pub source: &'a Table,
-    /// The pin.
-    pub snapshot_id: Option<i64>,
-    pub target: &'a dyn TargetCatalog,
-    pub target_ident: &'a TableIdent,
-    /// The plan's hash: in the table's properties, and (shortened) in its folder's name.
-    pub plan_hash: &'a str,
-    pub settings: &'a Settings,
-    /// One permit for each file being copied or written, over all tables.
-    pub writers: Arc<Semaphore>,
-    pub observer: Arc<dyn Observer>,
-    pub checkpoint: Arc<dyn Checkpoint>,
-    pub cancel: CancellationToken,
-}
-
-/// All files are in place; one publish away from being visible.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    pub publication: Publication,
-    pub outcome: CopyOutcome,
-}
-
-#[async_trait]
-pub trait Copier: Send + Sync {
-    /// Repeatable: what was finished before a kill is found and kept, what was half made is made again.
-    async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared>;
-    /// Takes back what `copy` left in storage, after a failure. Must not be called once the table is published.
-    async fn discard(&self, task: &CopyTask<'_>) -> Result<()>;
-}
+use icebridge_model::plan::CopyMode;
 
 /// The copier for a mode.
 pub fn copier(mode: CopyMode) -> Box<dyn Copier> {

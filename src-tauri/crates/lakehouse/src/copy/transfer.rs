@@ -1,4 +1,4 @@
-//! Moving one file: a permit, a checkpoint, a checksum, and an error that says whose file it was.
+//! Moving one file: a permit, a checkpoint, a checksum, and an error that names the file's role.
 
 use super::CopyTask;
 use super::identity::{cancelled, check_cancelled};
@@ -97,7 +97,7 @@ pub fn wrong_size(actual: u64, expected: u64) -> Error {
 }
 
 /// Names the file's role and snapshot, and says what can be done about a missing one. An error about another file, such as
-/// the copy that a full disk had no room for, keeps its own words.
+/// the copy that a full disk had no room for, keeps its object.
 pub fn of_snapshot(error: Error, role: &str, path: &str, snapshot: Option<i64>) -> Error {
     if error.object.as_deref().is_some_and(|object| object != path) {
         return error;
@@ -118,14 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_about_another_file_keeps_its_words() {
+    fn an_error_about_another_file_keeps_its_object() {
         let missing = Error::new(Code::FileMissing, "gone").about("/lake/1.parquet");
         let named = of_snapshot(missing, "data file", "/lake/1.parquet", Some(7));
         assert_eq!(named.object.as_deref(), Some("data file /lake/1.parquet of snapshot 7"));
         assert!(named.hint.unwrap().contains("Restore the data file"));
         let full = Error::new(Code::StorageFull, "full").about("/managed/1.parquet").with_hint("Free space.");
         assert_eq!(of_snapshot(full.clone(), "data file", "/lake/1.parquet", Some(7)), full);
-        let nobody = of_snapshot(Error::new(Code::FileBroken, "short"), "data file", "/lake/1.parquet", None);
-        assert_eq!(nobody.object.as_deref(), Some("data file /lake/1.parquet"));
+        let of_none = of_snapshot(Error::new(Code::FileBroken, "short"), "data file", "/lake/1.parquet", None);
+        assert_eq!(of_none.object.as_deref(), Some("data file /lake/1.parquet"));
     }
 }

@@ -1,6 +1,6 @@
 //! Per column: nulls, NaNs, the least and the greatest value, and the exact sum of numbers.
 
-use super::canonical::write_decimal;
+use crate::canonical_row::write_decimal;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType,

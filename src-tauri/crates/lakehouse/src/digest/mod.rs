@@ -1,21 +1,20 @@
 //! The typed row digest (docs/digest.md) and the column aggregates, in one pass over a table.
 
-pub mod aggregates;
-pub mod canonical;
-pub mod lanes;
+mod aggregates;
+mod row_digest;
 pub mod text;
 
+use crate::canonical_row::RowEncoder;
 use crate::reader::Reader;
 use crate::scan::{self, FileTask};
 use crate::table::Table;
 use aggregates::ColumnAggregate;
 use arrow_array::RecordBatch;
-use canonical::RowEncoder;
 use futures::{StreamExt, TryStreamExt};
 use icebridge_model::schema::Schema;
 use icebridge_model::validation::Measurement;
 use icebridge_model::{Code, Error, Result};
-use lanes::RowDigest;
+use row_digest::RowDigest;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -69,7 +68,7 @@ impl PartialMeasure {
     }
 }
 
-/// Reads the table at a snapshot with all deletes applied and measures it. `rows` is told of progress.
+/// Reads the table at a snapshot with all deletes applied and measures it. `rows` is called with each part's rows.
 pub async fn measure(
     table: &Table,
     snapshot_id: Option<i64>,
@@ -102,7 +101,7 @@ pub async fn measure_as(
     let mut parts = units
         .map_ok(|unit| {
             let (reader, schema) = (reader.clone(), schema.clone());
-            async move { on_its_own_core(reader, schema, unit).await }
+            async move { measure_unit(reader, schema, unit).await }
         })
         .try_buffer_unordered(workers)
         .boxed();
@@ -132,7 +131,7 @@ async fn split(reader: &Reader, task: FileTask) -> Result<Vec<Unit>> {
     Ok((0..groups).map(|group| (task.clone(), Some(group..group + 1))).collect())
 }
 
-async fn on_its_own_core(reader: Reader, schema: Arc<Schema>, (task, groups): Unit) -> Result<PartialMeasure> {
+async fn measure_unit(reader: Reader, schema: Arc<Schema>, (task, groups): Unit) -> Result<PartialMeasure> {
     let work = tokio::spawn(async move {
         let mut part = PartialMeasure::new(&schema);
         let mut batches = reader.read_row_groups(&task, groups).await?;

@@ -85,7 +85,7 @@ fn primitive_value(primitive: &Primitive, array: &ArrayRef, row: usize) -> Value
         Primitive::Double => float(array.as_primitive::<Float64Type>().value(row)),
         Primitive::Decimal { scale, .. } => {
             let mut out = Vec::new();
-            super::canonical::write_decimal(
+            crate::canonical_row::write_decimal(
                 array.as_primitive::<Decimal128Type>().value(row),
                 (*scale).into(),
                 &mut out,

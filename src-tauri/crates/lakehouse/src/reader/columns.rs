@@ -67,7 +67,7 @@ fn primitive_column(array: &ArrayRef, want: &Primitive) -> Result<ArrayRef> {
     // Iceberg's fixed and uuid may lie in a variable-length column of an imported file.
     let array = match (from, &target) {
         (DataType::Timestamp(unit, _), DataType::Timestamp(_, zone)) => {
-            // Whether a time is UTC is the table's word, not the file's: only the unit is converted.
+            // The table's type says whether a time is UTC, not the file's: only the unit is converted.
             let relabelled = DataType::Timestamp(*unit, zone.clone());
             let renamed = array
                 .to_data()

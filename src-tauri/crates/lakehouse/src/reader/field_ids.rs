@@ -1,21 +1,11 @@
 //! Field ids of a file's columns: from the file, else from the table's name mapping, else by position (as Java's ReadConf).
 
 use crate::arrow_types::{field_id, with_id};
+use crate::name_mapping::{self, MappedField};
 use arrow_schema::{DataType, Field as ArrowField, FieldRef, Fields};
+use icebridge_model::Result;
 use icebridge_model::schema::Field;
-use icebridge_model::{Code, Error, Result};
-use serde::Deserialize;
 use std::sync::Arc;
-
-/// `schema.name-mapping.default` (spec, "Name Mapping Serialization").
-#[derive(Debug, Deserialize)]
-struct MappedField {
-    #[serde(rename = "field-id")]
-    id: Option<i32>,
-    names: Vec<String>,
-    #[serde(default)]
-    fields: Vec<MappedField>,
-}
 
 /// The file's fields with ids wherever they are known.
 pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<Fields> {
@@ -23,11 +13,7 @@ pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<
         return Ok(file.clone());
     }
     if let Some(text) = mapping {
-        let mapped: Vec<MappedField> = serde_json::from_str(text).map_err(|e| {
-            Error::new(Code::MetadataBroken, "the table property schema.name-mapping.default is not a name mapping")
-                .with_cause(e)
-        })?;
-        return Ok(by_name(file, &mapped));
+        return Ok(by_name(file, &name_mapping::parse(text)?));
     }
     // Without any ids, Java counts the file's columns from 1, as a table made from such a file would have.
     Ok(file

@@ -4,6 +4,7 @@
 //! vectors and equality deletes are applied. Everything streams: one batch at a time, one row group in memory.
 
 mod columns;
+mod delete_files;
 mod deletes;
 mod field_ids;
 mod keys;
@@ -119,3 +120,6 @@ fn keep_rows(
     let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
     RecordBatch::try_new_with_options(output.clone(), columns, &options).map_err(decode)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 use super::columns::column;
 use super::field_ids;
 use crate::arrow_types::{arrow_schema, field_id};
-use crate::manifest::{DataFile, PartitionValue};
-use crate::scalar::{constant, scalar_from_partition};
+use crate::manifest::DataFile;
+use crate::partition::PartitionValue;
+use crate::scalar::constant;
 use crate::storage::{ObjectReader, Storage};
 use crate::table::Table;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
@@ -56,16 +57,16 @@ pub async fn open(storage: &Storage, path: &str, size: u64) -> Result<ParquetRec
     Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
 }
 
-/// What a Parquet error means to the person: storage's own error if one lies inside, else a broken file.
+/// The product's error for a Parquet error: storage's own if one lies inside, else a broken file.
 pub fn broken(path: &str, error: ParquetError) -> Error {
     if let ParquetError::External(inner) = &error
         && let Some(ours) = inner.downcast_ref::<Error>()
     {
         return ours.clone();
     }
-    let words = error.to_string();
+    let text = error.to_string();
     // The crate has one kind of error for all that is wrong with a file.
-    let (code, message) = if words.contains("checksum mismatch") {
+    let (code, message) = if text.contains("checksum mismatch") {
         (Code::ChecksumMismatch, "a page of the Parquet file is not what was written: its checksum differs")
     } else {
         (Code::FileBroken, "the Parquet file cannot be decoded")
@@ -73,7 +74,7 @@ pub fn broken(path: &str, error: ParquetError) -> Error {
     Error::new(code, message)
         .about(path)
         .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
-        .with_cause_text(words)
+        .with_cause_text(text)
 }
 
 fn int96_as_micros(schema: &ArrowSchema, file: &SchemaDescriptor) -> Option<ArrowSchema> {
@@ -166,7 +167,7 @@ fn identity_constant(field: &Field, value: Option<&PartitionValue>, rows: usize)
         return Err(Error::new(Code::MetadataBroken, format!("the partition column {} is not primitive", field.name)));
     };
     match value {
-        Some(value) => constant(primitive, &scalar_from_partition(primitive, value)?, rows),
+        Some(value) => constant(primitive, &value.to_scalar(primitive)?, rows),
         None => Ok(new_null_array(&crate::arrow_types::arrow_type(&field.field_type)?, rows)),
     }
 }

@@ -1,8 +1,9 @@
-//! Who writes where, in this process. A blocking thread does not notice that nobody waits for it any more: it writes on for
+//! Which paths this process writes to. A blocking thread does not notice that its caller is gone: it writes on for
 //! a while, and would put a file into a folder that was just cleared. So it claims its place, and clearing waits for it.
 
 use crate::location::{canonical, is_below};
-use std::sync::{Mutex, PoisonError};
+use crate::sync::lock;
+use std::sync::Mutex;
 use tokio::sync::Notify;
 
 static CLAIMED: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -15,14 +16,14 @@ pub struct Claim(String);
 impl Claim {
     pub fn of(path: &str) -> Self {
         let path = canonical(path);
-        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
+        lock(&CLAIMED).push(path.clone());
         Self(path)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claimed = lock(&CLAIMED);
         if let Some(at) = claimed.iter().position(|path| *path == self.0) {
             claimed.swap_remove(at);
         }
@@ -31,12 +32,12 @@ impl Drop for Claim {
     }
 }
 
-/// Until nobody writes below the folder.
+/// Waits until nothing is written below the folder.
 pub async fn released(folder: &str) {
     loop {
         // Before the look: a release in between wakes it.
         let release = RELEASED.notified();
-        let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|path| is_below(path, folder));
+        let claimed = lock(&CLAIMED).iter().any(|path| is_below(path, folder));
         if !claimed {
             return;
         }
@@ -50,7 +51,7 @@ mod tests {
     use futures::FutureExt;
 
     #[tokio::test]
-    async fn clearing_a_folder_waits_for_those_who_write_in_it_and_for_nobody_else() {
+    async fn clearing_a_folder_waits_for_writes_in_it_and_for_no_others() {
         let (one, two) = (Claim::of("/claims/a/1.parquet"), Claim::of("file:///claims/a/1.parquet"));
         let _other = Claim::of("/claims/ab/1.parquet");
         let cleared = released("/claims/a");

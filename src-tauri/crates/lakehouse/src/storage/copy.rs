@@ -3,14 +3,15 @@
 use super::claim::Claim;
 use super::errors::from_io;
 use super::local::{self, CopyFailure};
-use super::{Location, Opened, Storage};
+use super::location::Location;
+use super::store::{Opened, Storage};
 use futures::{StreamExt, TryStreamExt};
 use icebridge_model::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Told of every few megabytes that were moved.
+/// Called for every few megabytes that were copied.
 pub type OnBytes = Arc<dyn Fn(u64) + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

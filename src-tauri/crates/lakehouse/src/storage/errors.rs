@@ -4,11 +4,30 @@ use icebridge_model::way_out::Lacking;
 use icebridge_model::{Code, Error};
 use object_store::client::{HttpError, HttpErrorKind};
 use std::error::Error as _;
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
+
+/// A pipe, device or socket where a file is expected.
+#[derive(Debug)]
+pub(super) struct NotRegular(pub(super) PathBuf);
+
+impl fmt::Display for NotRegular {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is a pipe, a device or a socket", self.0.display())
+    }
+}
+
+impl std::error::Error for NotRegular {}
 
 pub(super) fn from_io(cause: io::Error, doing: &str, path: &str) -> Error {
     use io::ErrorKind as K;
     let (code, message, hint) = match cause.kind() {
+        _ if cause.get_ref().is_some_and(|inner| inner.is::<NotRegular>()) => (
+            Code::Unsupported,
+            "it is no regular file",
+            "Replace it at the source by a file: pipes, devices and sockets are not read.",
+        ),
         K::NotFound => {
             (Code::FileMissing, "there is no such file", "Check that the path is right and the disk is mounted.")
         }
@@ -82,7 +101,7 @@ pub(super) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Er
                 false,
             ),
             E::Precondition { .. } | E::AlreadyExists { .. } => {
-                (Code::StorageFailed, "the object was changed by somebody else", "Run the same plan again.", true)
+                (Code::StorageFailed, "another writer changed the object", "Run the same plan again.", true)
             }
             E::InvalidPath { .. } => (
                 Code::Unsupported,
@@ -100,7 +119,7 @@ pub(super) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Er
                 (Code::StorageFailed, "S3 points to another region", "Set s3.region to the bucket's region.", false)
             }
             _ if ["503", "500 Internal", "SlowDown", "502", "504"].iter().any(|t| text.contains(t)) => {
-                (Code::StorageUnreachable, "S3 is overloaded or out of order", "Run the same plan again later.", true)
+                (Code::StorageUnreachable, "S3 is overloaded or unavailable", "Run the same plan again later.", true)
             }
             _ => (Code::StorageFailed, "S3 reports a failure", "See the cause.", false),
         }

@@ -1,8 +1,10 @@
 //! Local files. Blocking calls run on tokio's blocking threads.
 
 use super::claim::Claim;
-use super::errors::from_io;
-use super::{Child, Entry};
+use super::errors::{NotRegular, from_io};
+use super::pending_file::PendingFile;
+use super::types::{Child, Entry};
+use crate::limits::Limit;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -25,21 +27,48 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
-pub(super) async fn read(file: PathBuf, path: &str) -> Result<Bytes> {
-    blocking("reading", path, move || fs::read(file).map(Bytes::from)).await
+pub(super) async fn read(file: PathBuf, path: &str, limit: Limit) -> Result<Bytes> {
+    let bytes = blocking("reading", path, move || {
+        let (file, length) = open_regular(&file)?;
+        if length > limit.get() {
+            return Ok(None);
+        }
+        // It may grow while it is read.
+        let mut bytes = Vec::with_capacity(length as usize);
+        file.take(limit.get().saturating_add(1)).read_to_end(&mut bytes)?;
+        Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= limit.get()))
+    })
+    .await?;
+    bytes.map(Bytes::from).ok_or_else(|| limit.exceeded().about(path))
 }
 
 pub(super) async fn size(file: PathBuf, path: &str) -> Result<u64> {
-    blocking("reading", path, move || {
-        let found = fs::metadata(file)?;
-        if found.is_file() { Ok(found.len()) } else { Err(io::Error::new(io::ErrorKind::NotFound, "it is a folder")) }
-    })
-    .await
+    blocking("reading", path, move || regular(&file, &fs::metadata(&file)?)).await
+}
+
+/// The length of a regular file. A pipe would keep its reader waiting, a device has no end.
+fn regular(file: &Path, found: &fs::Metadata) -> io::Result<u64> {
+    if found.is_file() {
+        Ok(found.len())
+    } else if found.is_dir() {
+        Err(io::Error::new(io::ErrorKind::NotFound, "it is a folder"))
+    } else {
+        Err(io::Error::other(NotRegular(file.to_path_buf())))
+    }
+}
+
+/// Opens a file to read, if it is a regular one, and gives its length. Looks before it opens: opening a pipe waits for
+/// whatever writes to it.
+pub(super) fn open_regular(file: &Path) -> io::Result<(File, u64)> {
+    regular(file, &fs::metadata(file)?)?;
+    let open = File::open(file)?;
+    let length = regular(file, &open.metadata()?)?;
+    Ok((open, length))
 }
 
 pub(super) async fn read_ranges(file: PathBuf, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
     let ranges = ranges.to_vec();
-    blocking("reading", path, move || read_all(&File::open(file)?, &ranges)).await
+    blocking("reading", path, move || read_all(&open_regular(&file)?.0, &ranges)).await
 }
 
 pub(super) fn read_all(file: &File, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
@@ -166,9 +195,9 @@ fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
 pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()> {
     let claim = Claim::of(path);
     blocking("writing", path, move || {
-        let (mut out, half) = Half::create(&file, claim)?;
+        let (mut out, pending) = PendingFile::create(&file, claim)?;
         out.write_all(&bytes)?;
-        half.rename(out)
+        pending.rename(out)
     })
     .await
 }
@@ -176,11 +205,11 @@ pub(super) async fn write(file: PathBuf, path: &str, bytes: Bytes) -> Result<()>
 pub(super) async fn write_new(file: PathBuf, path: &str, bytes: Bytes) -> Result<bool> {
     let claim = Claim::of(path);
     blocking("writing", path, move || {
-        let (mut out, half) = Half::create(&file, claim)?;
+        let (mut out, pending) = PendingFile::create(&file, claim)?;
         out.write_all(&bytes)?;
         out.sync_all()?;
         drop(out);
-        let new = half.link_new()?;
+        let new = pending.link_new()?;
         file.parent().map_or(Ok(()), sync_folder)?;
         Ok(new)
     })
@@ -220,89 +249,10 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// NTFS keeps its folders in a journal and lets nobody wait for it.
+/// NTFS keeps its folders in a journal, which cannot be waited for.
 #[cfg(windows)]
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// A file under its temporary name, deleted unless it gets its own. The temporary name is the same at every attempt, so
-/// that what a killed process left behind is overwritten by the next one.
-#[derive(Debug)]
-pub(super) struct Half {
-    temporary: PathBuf,
-    file: PathBuf,
-    kept: bool,
-    /// Given back once the temporary file is gone.
-    _claim: Claim,
-}
-
-impl Half {
-    pub(super) fn create(file: &Path, claim: Claim) -> io::Result<(File, Self)> {
-        let temporary = temporary_name(file)?;
-        let out = match File::create(&temporary) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if let Some(folder) = file.parent() {
-                    fs::create_dir_all(folder)?;
-                }
-                File::create(&temporary)
-            }
-            other => other,
-        }?;
-        Ok((out, Self { temporary, file: file.to_path_buf(), kept: false, _claim: claim }))
-    }
-
-    /// Gives the file its name once its bytes are on disk: a file that is seen survives a power failure whole, and a unit
-    /// of work that is recorded as done is done.
-    pub(super) fn rename(mut self, out: File) -> io::Result<()> {
-        out.sync_data()?;
-        drop(out);
-        fs::rename(&self.temporary, &self.file)?;
-        self.kept = true;
-        Ok(())
-    }
-
-    /// A hard link fails if the name is taken: the one call that is atomic and creates only, on every platform.
-    fn link_new(self) -> io::Result<bool> {
-        match fs::hard_link(&self.temporary, &self.file) {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            // File systems without hard links: still creates only, but a kill in the middle leaves a short file.
-            Err(e) if matches!(e.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
-                match File::create_new(&self.file) {
-                    Ok(mut out) => {
-                        let written =
-                            io::copy(&mut File::open(&self.temporary)?, &mut out).and_then(|_| out.sync_all());
-                        if written.is_err() {
-                            let _ = fs::remove_file(&self.file);
-                        }
-                        written.map(|()| true)
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                    Err(e) => Err(e),
-                }
-            }
-            Err(e) => Err(e),
-        }
-    }
-}
-
-impl Drop for Half {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.temporary);
-        }
-    }
-}
-
-fn temporary_name(file: &Path) -> io::Result<PathBuf> {
-    let name = file
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"))?
-        .to_string_lossy();
-    // File systems take names of 255 bytes; the longest of them get a short stand-in.
-    let short = if name.len() > 240 { hex::encode(&Sha256::digest(name.as_bytes())[..16]) } else { name.into_owned() };
-    Ok(file.with_file_name(format!(".{short}.icebridge-part")))
 }
 
 /// Copies one local file. Reading, hashing and writing share one buffer that fits the processor's cache, so the bytes
@@ -313,14 +263,10 @@ pub(super) fn copy(
     claim: Claim,
     mut each: impl FnMut(u64) -> bool,
 ) -> Result<(u64, [u8; 32]), CopyFailure> {
-    let mut source = File::open(from).map_err(CopyFailure::Read)?;
-    let expected = source.metadata().map_err(CopyFailure::Read)?;
-    if !expected.is_file() {
-        return Err(CopyFailure::Read(io::Error::new(io::ErrorKind::NotFound, "it is a folder")));
-    }
-    let (mut out, half) = Half::create(to, claim).map_err(CopyFailure::Write)?;
+    let (mut source, _) = open_regular(from).map_err(CopyFailure::Read)?;
+    let (mut out, pending) = PendingFile::create(to, claim).map_err(CopyFailure::Write)?;
     let mut buffer = vec![0; 256 << 10];
-    let (mut sum, mut total, mut untold) = (Sha256::new(), 0, 0);
+    let (mut sum, mut total, mut uncounted) = (Sha256::new(), 0, 0);
     loop {
         let length = match source.read(&mut buffer) {
             Ok(0) => break,
@@ -331,15 +277,15 @@ pub(super) fn copy(
         sum.update(&buffer[..length]);
         out.write_all(&buffer[..length]).map_err(CopyFailure::Write)?;
         total += length as u64;
-        untold += length as u64;
-        if untold >= 4 << 20 && !each(std::mem::take(&mut untold)) {
+        uncounted += length as u64;
+        if uncounted >= 4 << 20 && !each(std::mem::take(&mut uncounted)) {
             return Err(CopyFailure::Stopped);
         }
     }
-    if untold > 0 {
-        each(untold);
+    if uncounted > 0 {
+        each(uncounted);
     }
-    half.rename(out).map_err(CopyFailure::Write)?;
+    pending.rename(out).map_err(CopyFailure::Write)?;
     Ok((total, sum.finalize().into()))
 }
 

@@ -1,6 +1,9 @@
 //! Storage as the Parquet reader wants it.
 
-use super::{Location, Storage, local};
+use super::local;
+use super::location::Location;
+use super::store::Storage;
+use crate::limits::Limit;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,6 +23,8 @@ pub struct ObjectReader {
     path: Arc<str>,
     size: u64,
     file: Option<Arc<File>>,
+    /// What is asked for is the footer, whose length is the file's own claim.
+    reads_footer: bool,
 }
 
 /// Most footers fit: one request in place of two.
@@ -28,7 +33,7 @@ const FOOTER_HINT: usize = 64 << 10;
 impl ObjectReader {
     /// `size` as the manifest says it, or [`Storage::size`].
     pub fn new(storage: Storage, path: impl Into<Arc<str>>, size: u64) -> Self {
-        Self { storage, path: path.into(), size, file: None }
+        Self { storage, path: path.into(), size, file: None, reads_footer: false }
     }
 
     pub fn size(&self) -> u64 {
@@ -47,7 +52,7 @@ impl ObjectReader {
         let work = move || {
             let file = match open {
                 Some(file) => file,
-                None => Arc::new(File::open(path)?),
+                None => Arc::new(local::open_regular(&path)?.0),
             };
             local::read_all(&file, &ranges).map(|pieces| (file, pieces))
         };
@@ -60,6 +65,10 @@ impl ObjectReader {
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
         async move {
+            if self.reads_footer {
+                let length = range.end.saturating_sub(range.start);
+                Limit::ParquetFooter.check(length).map_err(|e| external(e.about(&self.path)))?;
+            }
             let mut pieces = self.read_ranges(vec![range]).await.map_err(external)?;
             pieces.pop().ok_or_else(|| ParquetError::General("a range was not read".into()))
         }
@@ -78,7 +87,10 @@ impl AsyncFileReader for ObjectReader {
             let size = self.size;
             let reader =
                 ParquetMetaDataReader::new().with_arrow_reader_options(options).with_prefetch_hint(Some(FOOTER_HINT));
-            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+            self.reads_footer = true;
+            let metadata = reader.load_and_finish(&mut *self, size).await;
+            self.reads_footer = false;
+            Ok(Arc::new(metadata?))
         }
         .boxed()
     }

@@ -1,4 +1,5 @@
 use super::{Child, OnBytes, Storage};
+use crate::limits::Limit;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use icebridge_model::Code;
@@ -39,7 +40,7 @@ async fn every_name_is_taken_literally_in_every_form() {
             let bytes = Bytes::from(path.clone());
             storage.write(&path, bytes.clone()).await.unwrap();
             assert_eq!(fs::read(root.path().join(name).join("data file.parquet")).unwrap(), bytes, "{path}");
-            assert_eq!(storage.read(&path).await.unwrap(), bytes);
+            assert_eq!(storage.read(&path, Limit::Manifest).await.unwrap(), bytes);
             assert_eq!(storage.size(&path).await.unwrap(), bytes.len() as u64);
             let copy = format!("{path}.copy");
             storage.copy_from(&storage, &path, &copy, &silent()).await.unwrap();
@@ -70,7 +71,7 @@ async fn ranges_are_exact_and_a_short_file_is_broken() {
     assert_eq!(pieces, [&bytes[90..100], &bytes[0..1], &[], &bytes[10..20]]);
     assert_eq!(storage().read_range(&path, 99..101).await.unwrap_err().code, Code::FileBroken);
     assert_eq!(storage().read_range(&path, 0..u64::MAX).await.unwrap_err().code, Code::FileBroken);
-    assert_eq!(storage().read(&format!("{path}.none")).await.unwrap_err().code, Code::FileMissing);
+    assert_eq!(storage().read(&format!("{path}.none"), Limit::Manifest).await.unwrap_err().code, Code::FileMissing);
     let folder = root.path().display().to_string();
     assert_eq!(storage().size(&folder).await.unwrap_err().code, Code::FileMissing, "a folder is no file");
 }
@@ -81,9 +82,9 @@ async fn a_new_file_is_never_written_over() {
     let path = root.path().join("metadata/v1.metadata.json").display().to_string();
     assert!(storage().write_new(&path, "one".into()).await.unwrap());
     assert!(!storage().write_new(&path, "two".into()).await.unwrap());
-    assert_eq!(storage().read(&path).await.unwrap(), "one");
+    assert_eq!(storage().read(&path, Limit::Manifest).await.unwrap(), "one");
     storage().write(&path, "three".into()).await.unwrap();
-    assert_eq!(storage().read(&path).await.unwrap(), "three");
+    assert_eq!(storage().read(&path, Limit::Manifest).await.unwrap(), "three");
     assert_eq!(listing(&root.path().join("metadata")), ["v1.metadata.json"], "nothing temporary stays");
 }
 
@@ -201,7 +202,7 @@ fn half_a_pair_of_keys_is_refused() {
     assert_eq!(Storage::new(&endpoint, &BTreeMap::new()).unwrap_err().code, Code::InvalidInput);
 }
 
-/// A thread that copies does not notice at once that nobody waits for it: what it made must not come after the sweep.
+/// A thread that copies does not notice at once that its caller is gone: what it made must not come after the sweep.
 #[tokio::test(flavor = "multi_thread")]
 async fn clearing_a_folder_waits_for_a_copy_into_it_that_was_given_up() {
     let root = tempfile::tempdir().unwrap();
@@ -226,8 +227,37 @@ async fn clearing_a_folder_waits_for_a_copy_into_it_that_was_given_up() {
         async move { storage.delete_prefix(&folder).await }
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!clearing.is_finished(), "somebody still writes there");
+    assert!(!clearing.is_finished(), "a copy still writes there");
     drop(go_on);
     clearing.await.unwrap().unwrap();
     assert!(!Path::new(&folder).exists());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn only_regular_files_of_a_bounded_size_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name).display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", path("zero")).unwrap();
+    std::os::unix::fs::symlink(path("pipe"), path("link")).unwrap();
+    let storage = storage();
+    for name in ["pipe", "zero", "link"] {
+        let hostile = path(name);
+        let tries = async {
+            assert_eq!(storage.read(&hostile, Limit::Manifest).await.unwrap_err().code, Code::Unsupported);
+            assert_eq!(storage.size(&hostile).await.unwrap_err().code, Code::Unsupported);
+            assert_eq!(storage.read_range(&hostile, 0..1).await.unwrap_err().code, Code::Unsupported);
+            let copied = storage.copy_from(&storage, &hostile, &path("copy"), &silent()).await;
+            assert_eq!(copied.unwrap_err().code, Code::Unsupported);
+        };
+        tokio::time::timeout(Duration::from_secs(10), tries).await.expect("nothing waits for a pipe");
+    }
+    fs::File::create(path("sparse")).unwrap().set_len(20 << 30).unwrap();
+    let error = storage.read(&path("sparse"), Limit::Manifest).await.unwrap_err();
+    assert_eq!((error.code, error.object), (Code::LimitExceeded, Some(path("sparse"))));
+    fs::write(path("hint"), vec![b'1'; Limit::VersionHint.as_usize()]).unwrap();
+    assert!(storage.read(&path("hint"), Limit::VersionHint).await.is_ok());
+    fs::write(path("hint"), vec![b'1'; Limit::VersionHint.as_usize() + 1]).unwrap();
+    assert!(storage.read(&path("hint"), Limit::VersionHint).await.is_err());
 }

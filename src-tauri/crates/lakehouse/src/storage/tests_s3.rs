@@ -2,6 +2,7 @@
 
 use super::loopback::{Asked, Reply, Server};
 use super::{Child, Network, OnBytes, Storage};
+use crate::limits::Limit;
 use futures::TryStreamExt;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error};
@@ -14,6 +15,8 @@ struct Bucket {
     objects: BTreeMap<String, Vec<u8>>,
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     begun: usize,
+    /// Listings never end.
+    endless: bool,
     /// Answers to give before any other.
     faults: Vec<Reply>,
 }
@@ -123,7 +126,11 @@ impl Bucket {
 
     fn list(&self, query: &BTreeMap<String, String>) -> Reply {
         let prefix = query.get("prefix").cloned().unwrap_or_default();
-        let mut text = String::from("<ListBucketResult><IsTruncated>false</IsTruncated>");
+        let mut text = String::from("<ListBucketResult>");
+        text.push_str(match self.endless {
+            true => "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>",
+            false => "<IsTruncated>false</IsTruncated>",
+        });
         let mut folders = std::collections::BTreeSet::new();
         for (key, object) in self.objects.iter().filter(|(key, _)| key.starts_with(&prefix)) {
             match key[prefix.len()..].split_once('/').filter(|_| query.contains_key("delimiter")) {
@@ -171,11 +178,14 @@ async fn keys_are_taken_literally_under_all_three_names() {
         storage.write(&path, "hello".into()).await.unwrap();
         assert!(bucket.lock().unwrap().objects.contains_key(&format!("w/{name}/f")), "{name}");
         for scheme in ["s3a", "s3n"] {
-            assert_eq!(storage.read(&path.replacen("s3", scheme, 1)).await.unwrap(), "hello");
+            assert_eq!(storage.read(&path.replacen("s3", scheme, 1), Limit::Manifest).await.unwrap(), "hello");
         }
         let found: Vec<_> = storage.list(&format!("s3://lake/w/{name}")).try_collect().await.unwrap();
         assert_eq!(found.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), [path.as_str()]);
     }
+    bucket.lock().unwrap().endless = true;
+    assert_eq!(storage.children("s3://lake/w").await.unwrap_err().code, Code::StorageFailed);
+    bucket.lock().unwrap().endless = false;
     let children = storage.children("s3://lake/w").await.unwrap();
     assert!(children.contains(&Child { name: "a#b".into(), is_folder: true }), "{children:?}");
     storage.write("s3://lake/wide", "stays".into()).await.unwrap();
@@ -195,13 +205,13 @@ async fn what_s3_says_gets_its_code() {
     for range in [8..11, 10..12] {
         assert_eq!(storage.read_range("s3://lake/f", range).await.unwrap_err().code, Code::FileBroken);
     }
-    assert_eq!(storage.read("s3://lake/none").await.unwrap_err().code, Code::FileMissing);
-    assert_eq!(storage.read("s3://other/none").await.unwrap_err().code, Code::FileMissing);
-    assert_eq!(storage.read("s3://lake/a//b").await.unwrap_err().code, Code::Unsupported);
+    assert_eq!(storage.read("s3://lake/none", Limit::Manifest).await.unwrap_err().code, Code::FileMissing);
+    assert_eq!(storage.read("s3://other/none", Limit::Manifest).await.unwrap_err().code, Code::FileMissing);
+    assert_eq!(storage.read("s3://lake/a//b", Limit::Manifest).await.unwrap_err().code, Code::Unsupported);
     assert!(!storage.exists("s3://lake/none").await.unwrap());
     let with_fault = async |fault: Reply| -> Result<_, Error> {
         bucket.lock().unwrap().faults.push(fault);
-        storage.read("s3://lake/f").await
+        storage.read("s3://lake/f", Limit::Manifest).await
     };
     assert_eq!(with_fault(no(403, "AccessDenied")).await.unwrap_err().code, Code::StorageDenied);
     assert_eq!(with_fault(no(400, "QuotaExceeded")).await.unwrap_err().code, Code::StorageFull);
@@ -216,7 +226,7 @@ async fn a_new_object_is_never_written_over() {
     let (_, storage) = bucket().await;
     assert!(storage.write_new("s3://lake/m", "one".into()).await.unwrap());
     assert!(!storage.write_new("s3://lake/m", "two".into()).await.unwrap());
-    assert_eq!(storage.read("s3://lake/m").await.unwrap(), "one");
+    assert_eq!(storage.read("s3://lake/m", Limit::Manifest).await.unwrap(), "one");
 }
 
 #[tokio::test]
@@ -278,7 +288,7 @@ async fn a_named_proxy_is_the_way_out() {
     let network = Network::new(None, Some(Secret::new(proxy.uri.as_str()))).unwrap();
     // A store that only the proxy knows the way to.
     let storage = storage_at("http://store.company.example", &network);
-    assert_eq!(storage.read("s3://lake/f").await.unwrap(), "hello");
+    assert_eq!(storage.read("s3://lake/f", Limit::Manifest).await.unwrap(), "hello");
     assert_eq!(proxy.count("GET", "http://store.company.example/lake/f"), 1);
 }
 

@@ -2,7 +2,8 @@
 
 use super::claim::Claim;
 use super::errors::{from_io, from_s3};
-use super::local::{self, Half};
+use super::local;
+use super::pending_file::PendingFile;
 use super::s3::{self, Bucket};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
@@ -36,7 +37,7 @@ pub struct Writer {
 
 #[derive(Debug)]
 enum Sink {
-    Local { file: Option<File>, half: Half },
+    Local { file: Option<File>, pending: PendingFile },
     S3(Upload),
 }
 
@@ -53,8 +54,8 @@ struct Upload {
 impl Writer {
     pub(super) async fn local(file: PathBuf, path: &str) -> Result<Self> {
         let claim = Claim::of(path);
-        let (out, half) = local::blocking("writing", path, move || Half::create(&file, claim)).await?;
-        Ok(Self::new(path, Sink::Local { file: Some(out), half }))
+        let (out, pending) = local::blocking("writing", path, move || PendingFile::create(&file, claim)).await?;
+        Ok(Self::new(path, Sink::Local { file: Some(out), pending }))
     }
 
     pub(super) fn s3(bucket: Arc<Bucket>, key: &str, path: &str, size: Option<u64>) -> Result<Self> {
@@ -119,12 +120,12 @@ impl Writer {
         let rest = self.gathered.split().freeze();
         match self.sink.take() {
             None => Err(closed(&self.path)),
-            Some(Sink::Local { mut file, half }) => {
+            Some(Sink::Local { mut file, pending }) => {
                 if !rest.is_empty() {
                     write_local(&mut file, rest, &self.path).await?;
                 }
                 let file = file.ok_or_else(|| closed(&self.path))?;
-                local::blocking("writing", &self.path, move || half.rename(file)).await
+                local::blocking("writing", &self.path, move || pending.rename(file)).await
             }
             Some(Sink::S3(upload)) => upload.finish(rest, &self.path).await,
         }

@@ -5,9 +5,9 @@ use super::failures::{Failure, Refusal};
 use super::updates::{staging, updates};
 use super::vending::{Loaded, Origin};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, places};
-use crate::copy::PROPERTY_PLAN;
+use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, table_location};
 use crate::metadata::TableMetadata;
+use crate::provenance::PROPERTY_PLAN;
 use crate::table::Table;
 use async_trait::async_trait;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -39,12 +39,12 @@ impl RestCatalog {
             self.client.get(&self.client.namespace_path(&table.namespace), &[]).await.map_err(Error::from)?;
         let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
         let location = if let Some(location) = namespace["properties"]["location"].as_str().filter(|l| !l.is_empty()) {
-            places::location(location, &inner, token)
+            table_location::staged(location, &inner, token)
         } else {
             let properties = &self.client.properties;
             let known = ["warehouse", "default-base-location"].iter().find_map(|name| properties.get(*name));
             match known.filter(|w| w.contains(['/', ':'])) {
-                Some(warehouse) => places::location(warehouse, table, token),
+                Some(warehouse) => table_location::staged(warehouse, table, token),
                 None => {
                     return Err(Error::new(
                         Code::CatalogRefused,
@@ -189,7 +189,7 @@ impl TargetCatalog for RestCatalog {
             theirs.rsplit_once('/').filter(|(parent, _)| !parent.ends_with('/') && parent.contains('/'))
         {
             let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
-            let wanted = places::location(parent, &inner, token);
+            let wanted = table_location::staged(parent, &inner, token);
             match self.stage_at(table, draft, Some(&wanted)).await {
                 Ok(answer)
                     if answer.metadata["location"].as_str().map(|l| l.trim_end_matches('/')) == Some(&wanted) =>

@@ -1,7 +1,7 @@
 use super::client::Pace;
 use super::{Catalog, RestCatalog, Secrets};
 use crate::catalog::{Publication, TargetCatalog};
-use crate::copy::PROPERTY_PLAN;
+use crate::provenance::PROPERTY_PLAN;
 use crate::storage::loopback::{Asked, Reply, Server, ok, refused};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::secret::Secret;

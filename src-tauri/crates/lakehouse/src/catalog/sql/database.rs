@@ -1,36 +1,19 @@
 //! SQLite and PostgreSQL as a catalog needs them: strings in, strings out. One connection for each call: calls are few,
 //! and a connection that is not held cannot block a source's own writers.
 
+use super::address::Server;
 use super::failures::{from_sqlx, timed_out};
+use super::session::{CONNECT, Cells, Session};
 use icebridge_model::secret::Secret;
-use icebridge_model::{Code, Error, Result};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use icebridge_model::{Code, Result};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(in crate::catalog) struct Database {
-    place: Place,
+    server: Server,
     /// For messages.
     address: String,
-}
-
-enum Place {
-    Sqlite { file: PathBuf, write: bool },
-    Postgres(Box<PgConnectOptions>),
-}
-
-impl std::fmt::Debug for Place {
-    // The options hold the password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite { file, write } => f.debug_struct("Sqlite").field("file", file).field("write", write).finish(),
-            Self::Postgres(options) => write!(f, "Postgres({}:{})", options.get_host(), options.get_port()),
-        }
-    }
 }
 
 /// Which generation of the schema the database has.
@@ -43,8 +26,6 @@ pub(super) enum Layout {
     V1,
 }
 
-const BUSY: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(8);
 const ANSWER: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 4;
 
@@ -58,141 +39,28 @@ const CREATE: [&str; 2] = [
      property_key))",
 ];
 
-enum Session {
-    Sqlite(SqliteConnection, #[expect(dead_code, reason = "deletes the copy when dropped")] Option<Aside>),
-    Postgres(PgConnection),
-}
-
-type Cells = Vec<Option<String>>;
-
-impl Session {
-    async fn rows(&mut self, sql: &'static str, arguments: &[&str]) -> sqlx::Result<Vec<Cells>> {
-        macro_rules! fetch {
-            ($connection:expr) => {{
-                let query = arguments.iter().fold(sqlx::query(sql), |q, a| q.bind(a.to_string()));
-                let rows = query.fetch_all($connection).await?;
-                rows.iter().map(|row| (0..row.len()).map(|i| row.try_get(i)).collect()).collect()
-            }};
-        }
-        match self {
-            Self::Sqlite(connection, _) => fetch!(connection),
-            Self::Postgres(connection) => fetch!(connection),
-        }
-    }
-
-    async fn execute(&mut self, sql: &'static str, arguments: &[&str]) -> sqlx::Result<()> {
-        macro_rules! run {
-            ($connection:expr) => {{
-                let query = arguments.iter().fold(sqlx::query(sql), |q, a| q.bind(a.to_string()));
-                query.execute($connection).await.map(drop)
-            }};
-        }
-        match self {
-            Self::Sqlite(connection, _) => run!(connection),
-            Self::Postgres(connection) => run!(connection),
-        }
-    }
-
-    async fn close(self) {
-        let closed = match self {
-            Self::Sqlite(connection, _) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
-        };
-        if let Err(e) = closed {
-            tracing::debug!(error = %e, "closing the catalog's database");
-        }
-    }
-}
-
 impl Database {
-    /// `sqlite:PATH` or `postgresql://user@host/db`, and the forms JDBC and SQLAlchemy give these.
     pub(super) fn open(uri: &str, password: Option<&Secret>, write: bool) -> Result<Self> {
-        let bare = uri.trim().strip_prefix("jdbc:").unwrap_or(uri.trim());
-        if let Some(file) = bare.strip_prefix("sqlite:") {
-            let file = sqlite_path(file);
-            if file.as_os_str().is_empty() || file.to_str() == Some(":memory:") {
-                return Err(Error::invalid("the address names no database file").about(uri));
-            }
-            return Ok(if write { Self::sqlite_target(file) } else { Self::sqlite_source(file) });
-        }
-        let scheme = bare.split_once("://").map(|(s, _)| s.split('+').next().unwrap_or(s));
-        if !matches!(scheme, Some("postgresql" | "postgres")) {
-            return Err(Error::invalid("the database address cannot be understood")
-                .about(uri)
-                .with_hint("Use sqlite:PATH or postgresql://user@host/db."));
-        }
-        let plain = bare.split_once("://").map(|(_, rest)| format!("postgresql://{rest}")).unwrap_or_default();
-        let mut options =
-            PgConnectOptions::from_str(&plain).map_err(|e| from_sqlx(e, uri))?.application_name("icebridge");
-        if let Some(password) = password.filter(|p| !p.is_empty()) {
-            options = options.password(password.expose());
-        }
-        Ok(Self { place: Place::Postgres(Box::new(options.disable_statement_logging())), address: uri.into() })
+        Ok(match Server::parse(uri, password, write)? {
+            Server::Sqlite { file, write } => Self::sqlite(file, write),
+            server => Self { server, address: uri.into() },
+        })
     }
 
     pub(in crate::catalog) fn sqlite_source(file: PathBuf) -> Self {
-        Self { address: format!("sqlite:{}", file.display()), place: Place::Sqlite { file, write: false } }
+        Self::sqlite(file, false)
     }
 
     pub(in crate::catalog) fn sqlite_target(file: PathBuf) -> Self {
-        Self { address: format!("sqlite:{}", file.display()), place: Place::Sqlite { file, write: true } }
+        Self::sqlite(file, true)
     }
 
-    async fn connect(&self) -> Result<Session> {
-        match &self.place {
-            Place::Sqlite { file, write: true } => {
-                let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).busy_timeout(BUSY);
-                options.connect().await.map(|c| Session::Sqlite(c, None)).map_err(|e| from_sqlx(e, &self.address))
-            }
-            Place::Sqlite { file, write: false } => self.connect_read_only(file).await,
-            Place::Postgres(options) => match tokio::time::timeout(CONNECT, options.connect()).await {
-                Ok(connected) => connected.map(Session::Postgres).map_err(|e| from_sqlx(e, &self.address)),
-                Err(_) => Err(timed_out(&self.address)),
-            },
-        }
+    fn sqlite(file: PathBuf, write: bool) -> Self {
+        Self { address: format!("sqlite:{}", file.display()), server: Server::Sqlite { file, write } }
     }
 
-    /// A source is never written to, not even by the side files SQLite makes when it opens a database in WAL mode.
-    async fn connect_read_only(&self, file: &Path) -> Result<Session> {
-        if length(file).await.is_none() {
-            return Err(Error::new(Code::CatalogNotFound, "there is no such database file")
-                .about(&self.address)
-                .with_hint("Check the path: sqlite:/folder/catalog.db."));
-        }
-        let options =
-            SqliteConnectOptions::new().filename(file).read_only(true).create_if_missing(false).busy_timeout(BUSY);
-        let options = if is_wal(file).await && length(&beside(file, "-shm")).await.is_none() {
-            if length(&beside(file, "-wal")).await.unwrap_or(0) > 0 {
-                // Its last writer was killed, and reading the log would make files.
-                return self.connect_aside(file, "-wal").await;
-            }
-            // Nobody has it open and nothing waits in the log: the file is all there is.
-            options.immutable(true)
-        } else {
-            options
-        };
-        options.connect().await.map(|c| Session::Sqlite(c, None)).map_err(|e| from_sqlx(e, &self.address))
-    }
-
-    /// Opens a copy in the temporary folder, where SQLite may mend what a killed writer left in `log`.
-    async fn connect_aside(&self, file: &Path, log: &str) -> Result<Session> {
-        let aside = Aside::of(file, log).await.map_err(|e| {
-            Error::new(Code::StorageFailed, "the catalog's database cannot be copied aside to read its log")
-                .about(&self.address)
-                .with_hint("Free space in the temporary folder, or open the database once with its own program.")
-                .with_cause(e)
-        })?;
-        let options = SqliteConnectOptions::new().filename(&aside.file).create_if_missing(false).busy_timeout(BUSY);
-        options.connect().await.map(|c| Session::Sqlite(c, Some(aside))).map_err(|e| from_sqlx(e, &self.address))
-    }
-
-    /// After a refusal by SQLite: an interrupted transaction's journal, which a reader may not roll back in place.
-    async fn read_aside(&self, sql: &'static str, arguments: &[&str]) -> Result<Option<Vec<Cells>>> {
-        let Place::Sqlite { file, write: false } = &self.place else { return Ok(None) };
-        if length(&beside(file, "-journal")).await.unwrap_or(0) == 0 {
-            return Ok(None);
-        }
-        let mut session = self.connect_aside(file, "-journal").await?;
+    async fn read_interrupted(&self, sql: &'static str, arguments: &[&str]) -> Result<Option<Vec<Cells>>> {
+        let Some(mut session) = Session::open_interrupted(&self.server, &self.address).await? else { return Ok(None) };
         let rows = session.rows(sql, arguments).await.map_err(|e| from_sqlx(e, &self.address));
         session.close().await;
         rows.map(Some)
@@ -203,17 +71,17 @@ impl Database {
         loop {
             let began = Instant::now();
             let read = async {
-                let mut session = self.connect().await?;
+                let mut session = Session::open(&self.server, &self.address).await?;
                 let rows = session.rows(sql, arguments).await.map_err(|e| from_sqlx(e, &self.address));
                 session.close().await;
                 rows
             };
             match tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| Err(timed_out(&self.address))) {
                 // A server that keeps silent is not waited for again; SQLite's waiting is for a lock that will be given up.
-                Err(e) if matches!(self.place, Place::Postgres(_)) && began.elapsed() >= CONNECT => return Err(e),
+                Err(e) if matches!(self.server, Server::Postgres(_)) && began.elapsed() >= CONNECT => return Err(e),
                 Err(e) if e.retryable && attempt + 1 < ATTEMPTS => attempt += 1,
                 Err(e) if e.code == Code::StorageDenied => {
-                    return self.read_aside(sql, arguments).await?.ok_or(e);
+                    return self.read_interrupted(sql, arguments).await?.ok_or(e);
                 }
                 other => return other,
             }
@@ -224,7 +92,7 @@ impl Database {
     /// True if the row was inserted, false if its key was taken. An error that is retryable may have inserted it.
     async fn insert(&self, sql: &'static str, arguments: &[&str]) -> Result<bool> {
         let write = async {
-            let mut session = self.connect().await?;
+            let mut session = Session::open(&self.server, &self.address).await?;
             let done = match session.execute(sql, arguments).await {
                 Ok(()) => Ok(true),
                 Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(false),
@@ -237,9 +105,9 @@ impl Database {
     }
 
     pub(super) async fn layout(&self) -> Result<Layout> {
-        let sql = match self.place {
-            Place::Sqlite { .. } => "SELECT name FROM pragma_table_info('iceberg_tables')",
-            Place::Postgres(_) => {
+        let sql = match self.server {
+            Server::Sqlite { .. } => "SELECT name FROM pragma_table_info('iceberg_tables')",
+            Server::Postgres(_) => {
                 "SELECT CAST(column_name AS VARCHAR) FROM information_schema.columns WHERE table_name = 'iceberg_tables' \
                  AND table_schema = ANY (current_schemas(false))"
             }
@@ -255,7 +123,7 @@ impl Database {
 
     pub(super) async fn create_tables(&self) -> Result<()> {
         for sql in CREATE {
-            let mut session = self.connect().await?;
+            let mut session = Session::open(&self.server, &self.address).await?;
             let done = session.execute(sql, &[]).await.map_err(|e| from_sqlx(e, &self.address));
             session.close().await;
             done?;
@@ -347,65 +215,5 @@ impl Database {
         let sql = "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value) \
                    VALUES ($1, $2, 'exists', 'true')";
         self.insert(sql, &[catalog, namespace]).await
-    }
-}
-
-/// After `sqlite:`. SQLAlchemy writes an absolute path with four slashes and a relative one with three; everybody else
-/// writes an absolute one with one or three.
-fn sqlite_path(text: &str) -> PathBuf {
-    let Some(rest) = text.strip_prefix("//") else { return PathBuf::from(text) };
-    if let Some(absolute) = rest.strip_prefix("//") {
-        return PathBuf::from(format!("/{absolute}"));
-    }
-    match rest.strip_prefix('/') {
-        Some(relative) if !Path::new(rest).exists() && Path::new(relative).exists() => PathBuf::from(relative),
-        _ => PathBuf::from(rest),
-    }
-}
-
-async fn length(file: &Path) -> Option<u64> {
-    tokio::fs::metadata(file).await.ok().map(|found| found.len())
-}
-
-/// SQLite's names for what lies beside a database.
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-/// Bytes 18 and 19 of the header say how the file is written to: 2 is a write-ahead log.
-async fn is_wal(file: &Path) -> bool {
-    use tokio::io::AsyncReadExt;
-    let mut header = [0; 20];
-    match tokio::fs::File::open(file).await {
-        Ok(mut open) => open.read_exact(&mut header).await.is_ok() && header[18] == 2,
-        Err(_) => false,
-    }
-}
-
-/// A private copy of a database and its log.
-#[derive(Debug)]
-struct Aside {
-    folder: PathBuf,
-    file: PathBuf,
-}
-
-impl Aside {
-    async fn of(database: &Path, log: &str) -> std::io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("icebridge-{}", uuid::Uuid::new_v4().simple()));
-        tokio::fs::create_dir(&folder).await?;
-        let aside = Self { file: folder.join("catalog.db"), folder };
-        tokio::fs::copy(database, &aside.file).await?;
-        tokio::fs::copy(beside(database, log), beside(&aside.file, log)).await?;
-        Ok(aside)
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if let Err(e) = std::fs::remove_dir_all(&self.folder) {
-            tracing::debug!(error = %e, "the copy of a catalog's database stays in the temporary folder");
-        }
     }
 }

@@ -1,7 +1,10 @@
 //! SQL catalogs: the two tables that Java's JdbcCatalog and PyIceberg's SqlCatalog keep.
 
+mod address;
 mod database;
 mod failures;
+mod private_copy;
+mod session;
 mod target;
 
 pub(super) use database::Database;
@@ -109,8 +112,14 @@ fn to_column(namespace: &[String]) -> String {
     namespace.join(".")
 }
 
+/// A text with an empty part is one part: no part of a name can be empty, and joined again it is the same text.
 fn from_column(text: &str) -> Vec<String> {
-    if text.is_empty() { Vec::new() } else { text.split('.').map(str::to_string).collect() }
+    let parts: Vec<String> = text.split('.').map(str::to_string).collect();
+    match text {
+        "" => Vec::new(),
+        text if parts.iter().any(String::is_empty) => vec![text.to_string()],
+        _ => parts,
+    }
 }
 
 #[async_trait]
@@ -128,8 +137,13 @@ impl Catalog for SqlCatalog {
     async fn tables(&self) -> Result<Vec<TableIdent>> {
         let Some(name) = &self.name else { return Ok(Vec::new()) };
         let rows = self.database.tables(name, self.layout).await?;
-        let mut tables: Vec<_> =
-            rows.into_iter().map(|(namespace, name)| TableIdent { namespace: from_column(&namespace), name }).collect();
+        let (named, nameless): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, name)| !name.is_empty());
+        if !nameless.is_empty() {
+            // No name, no way to ask for it; and it must not hide the others.
+            tracing::warn!(catalog = self.spec.name, rows = nameless.len(), "the catalog has tables without a name");
+        }
+        let ident = |(namespace, name): (String, String)| TableIdent { namespace: from_column(&namespace), name };
+        let mut tables: Vec<_> = named.into_iter().map(ident).collect();
         tables.sort();
         Ok(tables)
     }

@@ -2,7 +2,8 @@
 
 use super::{SqlCatalog, to_column};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, places};
+use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, table_location};
+use crate::limits::Limit;
 use crate::metadata::TableMetadata;
 use crate::table::Table;
 use async_trait::async_trait;
@@ -83,7 +84,7 @@ impl TargetCatalog for SqlCatalog {
     }
 
     async fn stage(&self, table: &TableIdent, token: &str, _draft: &Value) -> Result<Staged> {
-        Ok(Staged { location: places::location(self.warehouse()?, table, token), storage: self.storage.clone() })
+        Ok(Staged { location: table_location::staged(self.warehouse()?, table, token), storage: self.storage.clone() })
     }
 
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
@@ -102,7 +103,9 @@ impl TargetCatalog for SqlCatalog {
                 .map_err(|e| Error::internal("table metadata to JSON").about(table).with_cause(e))?;
             let text = Bytes::from(text);
             // The place is ours alone: what is there is from an earlier attempt that never became visible.
-            if !self.storage.write_new(location, text.clone()).await? && self.storage.read(location).await? != text {
+            if !self.storage.write_new(location, text.clone()).await?
+                && self.storage.read(location, Limit::MetadataJson).await? != text
+            {
                 self.storage.write(location, text).await?;
             }
         }

@@ -1,5 +1,5 @@
 use crate::catalog::{Catalog, Publication, Secrets, TargetCatalog, open, open_target};
-use crate::copy::PROPERTY_PLAN;
+use crate::provenance::PROPERTY_PLAN;
 use bytes::Bytes;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::secret::Secret;
@@ -172,6 +172,33 @@ async fn wrong_databases_are_told_apart_and_never_made() {
 }
 
 #[tokio::test]
+async fn one_odd_name_hides_no_other_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = foreign(folder.path(), SqliteJournalMode::Delete, true).await;
+    insert(&mut connection, "c", "good", folder.path()).await;
+    for row in ["'c', '..', 'dots'", "'c', 'a..b', 'gap'", "'c', 'n', ''", "'c', CAST(x'6eff' AS TEXT), 'bytes'"] {
+        let sql = format!(
+            "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location) VALUES ({row}, 'x')"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let catalog = open(&source_of(folder.path()), &Secrets::new(), None).await.unwrap();
+    let tables = catalog.tables().await.unwrap();
+    assert_eq!(tables.len(), 4, "{tables:?}");
+    for table in &tables {
+        // What is listed can be said and heard again.
+        assert_eq!(TableIdent::parse(&table.to_string()).unwrap(), *table);
+        let loaded = catalog.load(table).await;
+        match table.name.as_str() {
+            "good" => assert!(loaded.is_ok()),
+            "bytes" => assert_eq!(loaded.unwrap_err().code, Code::TableNotFound),
+            _ => assert_eq!(loaded.unwrap_err().code, Code::FileMissing),
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_of_several_catalogs_must_be_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut db = foreign(folder.path(), SqliteJournalMode::Delete, true).await;
@@ -235,7 +262,7 @@ async fn a_table_is_published_once_however_often_it_is_asked_for() {
     assert_eq!(attempts, 1, "the second time nothing is committed");
     assert_eq!(names(&*target).await, ["sales.Orders #1"]);
 
-    // Somebody appended since: still our table. Another plan's table of that name is not.
+    // Another writer appended since: still our table. Another plan's table of that name is not.
     let again = Publication::Create { metadata, metadata_location: location.replace("00000", "00001") };
     assert_eq!(target.publish(&orders(), &again, &mut attempts).await.unwrap().metadata_location, location);
     let other = Publication::Create {

@@ -4,34 +4,25 @@ use super::document::encrypted;
 use super::{PathMap, Relocated};
 use crate::avro::{self, AvroFile, AvroRecord, Record, Value};
 use crate::location::canonical;
+use crate::manifest::{DELETE_FILE_PATH, FileContent};
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The reserved field id of `file_path` in position delete files.
-pub const DELETE_FILE_PATH: i32 = 2_147_483_546;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    Data,
-    PositionDeletes,
-    EqualityDeletes,
-}
 
 /// A file that a manifest names as live.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub path: String,
     pub size: u64,
-    pub kind: FileKind,
+    pub kind: FileContent,
     /// In capitals.
     pub format: String,
     pub snapshot_id: Option<i64>,
 }
 
-/// The manifests a list names, with the lengths it gives.
-pub fn listed(bytes: Bytes, path: &str) -> Result<Vec<(String, u64)>> {
+/// The manifests a list names.
+pub fn listed(bytes: Bytes, path: &str) -> Result<Vec<String>> {
     let file = AvroFile::open(bytes, path)?;
     let mut out = Vec::new();
     for record in file.records() {
@@ -40,11 +31,9 @@ pub fn listed(bytes: Bytes, path: &str) -> Result<Vec<(String, u64)>> {
         if record.get(519, "key_metadata").is_some() {
             return Err(encrypted().about(path));
         }
-        let manifest = record.get(500, "manifest_path").and_then(Value::as_str);
-        let length = record.get(501, "manifest_length").and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
-        match (manifest, length) {
-            (Some(manifest), Some(length)) => out.push((manifest.to_string(), length)),
-            _ => return Err(broken("a manifest list entry has no path or length").about(path)),
+        match record.get(500, "manifest_path").and_then(Value::as_str) {
+            Some(manifest) => out.push(manifest.to_string()),
+            None => return Err(broken("a manifest list entry has no path").about(path)),
         }
     }
     Ok(out)
@@ -79,9 +68,9 @@ pub fn live_files(bytes: Bytes, path: &str) -> Result<Vec<Entry>> {
         }
         let number = |id, name| file.get(id, name).and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
         let kind = match file.get(134, "content").and_then(Value::as_long).unwrap_or(0) {
-            0 => FileKind::Data,
-            1 => FileKind::PositionDeletes,
-            2 => FileKind::EqualityDeletes,
+            0 => FileContent::Data,
+            1 => FileContent::PositionDeletes,
+            2 => FileContent::EqualityDeletes,
             n => return Err(Error::new(Code::Unsupported, format!("file content {n} is not known")).about(path)),
         };
         let text = |id, name| file.get(id, name).and_then(Value::as_str);
@@ -109,7 +98,7 @@ pub fn relocate_manifest(
     avro::rewrite(bytes, path, |schema, record| {
         let deleted = Record::new(schema, record).is_some_and(|entry| is_deleted(&entry));
         let values = fields(record)?;
-        let at = schema.position_of_id(2).or_else(|| schema.position("data_file"));
+        let at = schema.position(2, "data_file");
         let Some(at) = at else { return Err(broken("an entry has no data file")) };
         let avro::AvroSchema::Record(schema) = schema.fields[at].schema.non_null() else {
             return Err(broken("a data file is no record"));
@@ -182,7 +171,7 @@ fn fields(record: &mut Value) -> Result<&mut Vec<Value>> {
 }
 
 fn field<'a>(schema: &AvroRecord, values: &'a mut [Value], id: i32, name: &str) -> Option<&'a mut Value> {
-    values.get_mut(schema.position_of_id(id).or_else(|| schema.position(name))?)
+    values.get_mut(schema.position(id, name)?)
 }
 
 fn set_long(schema: &AvroRecord, values: &mut [Value], id: i32, name: &str, number: u64) -> Result<()> {

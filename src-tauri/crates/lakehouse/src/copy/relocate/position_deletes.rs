@@ -1,21 +1,18 @@
 //! Position delete files: the paths inside are those of the copy, everything else stays. Left as they are, the deleted
 //! rows would come back.
 
-use super::manifests::DELETE_FILE_PATH;
+use super::path_column::{path_column, properties, relocated};
 use super::{PathMap, Relocated, resorted};
 use crate::avro::{self, Value};
 use crate::copy::parquet_chunks::{append_chunk, chunk_range};
+use crate::manifest::DELETE_FILE_PATH;
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result};
-use parquet::basic::{Compression, Type as Physical};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{SchemaDescriptor, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -112,55 +109,6 @@ fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Opti
     Ok(Some((out, relocated)))
 }
 
-/// What the manifest has to say of a position delete file now.
-pub(super) fn relocated(out: &[u8], written: &ParquetMetaData, path_bounds: Option<(Vec<u8>, Vec<u8>)>) -> Relocated {
-    let mut sizes: HashMap<i32, i64> = HashMap::new();
-    for chunk in written.row_groups().iter().flat_map(|g| g.columns()) {
-        if let Some(id) = field_id(chunk.column_descr().self_type()) {
-            *sizes.entry(id).or_default() += chunk.compressed_size();
-        }
-    }
-    let offset = |g: &parquet::file::metadata::RowGroupMetaData| {
-        g.columns().first().and_then(|c| chunk_range(c).ok()).and_then(|r| i64::try_from(r.start).ok())
-    };
-    Relocated {
-        size: out.len() as u64,
-        path_bounds,
-        column_sizes: sizes.into_iter().collect(),
-        split_offsets: written.row_groups().iter().filter_map(offset).collect(),
-    }
-}
-
-fn field_id(schema: &Type) -> Option<i32> {
-    let basic = schema.get_basic_info();
-    basic.has_id().then(|| basic.id())
-}
-
-/// By field id; by name in files of writers that set none.
-pub(super) fn path_column(schema: &SchemaDescriptor) -> parquet::errors::Result<usize> {
-    let columns = schema.columns();
-    let by_id = columns.iter().position(|c| field_id(c.self_type()) == Some(DELETE_FILE_PATH));
-    let column = by_id.or_else(|| columns.iter().position(|c| c.path().string() == "file_path"));
-    column
-        .filter(|at| columns[*at].physical_type() == Physical::BYTE_ARRAY && columns[*at].max_rep_level() == 0)
-        .ok_or_else(|| ParquetError::General("the position delete file has no column file_path".into()))
-}
-
-/// The codec the path column had, and full bounds: a filter by path must not be widened by a cut.
-pub(super) fn properties(metadata: &ParquetMetaData, schema: &SchemaDescriptor, column: usize) -> WriterProperties {
-    let codec = metadata.row_groups().first().map(|g| g.column(column).compression());
-    let mut builder = WriterProperties::builder()
-        .set_compression(codec.filter(|c| !matches!(c, Compression::LZO)).unwrap_or(Compression::UNCOMPRESSED))
-        .set_statistics_truncate_length(None);
-    // Moved columns bring no offset index, and an index of some columns only confuses readers.
-    if schema.num_columns() > 0 {
-        builder = builder
-            .set_statistics_enabled(parquet::file::properties::EnabledStatistics::Chunk)
-            .set_offset_index_disabled(true);
-    }
-    builder.build()
-}
-
 fn slice(bytes: &Bytes, range: std::ops::Range<u64>) -> parquet::errors::Result<Bytes> {
     let fits = |n: u64| usize::try_from(n).ok().filter(|n| *n <= bytes.len());
     match (fits(range.start), fits(range.end)) {
@@ -193,7 +141,7 @@ impl Names<'_> {
 
 pub fn relocate_avro(bytes: Bytes, path: &str, map: &PathMap) -> Result<Vec<u8>> {
     avro::rewrite(bytes, path, |schema, record| {
-        let at = schema.position_of_id(DELETE_FILE_PATH).or_else(|| schema.position("file_path"));
+        let at = schema.position(DELETE_FILE_PATH, "file_path");
         let value = match (at, record) {
             (Some(at), Value::Record(values)) => values.get_mut(at).and_then(Value::present_mut),
             _ => None,
@@ -216,6 +164,7 @@ pub fn unsupported(format: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::path_column::field_id;
     use super::*;
     use crate::arrow_types::with_id;
     use arrow_array::cast::AsArray;
@@ -224,8 +173,9 @@ mod tests {
     use arrow_schema::{DataType, Field, Fields, Schema};
     use parquet::arrow::ArrowWriter;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-    use parquet::basic::ZstdLevel;
-    use parquet::file::metadata::KeyValue;
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::file::metadata::{KeyValue, ParquetMetaData};
+    use parquet::file::properties::WriterProperties;
 
     /// A delete file with the deleted rows themselves, as some writers keep them, in two row groups.
     fn delete_file(rows: &[(&str, i64)]) -> Bytes {
@@ -285,10 +235,10 @@ mod tests {
         assert_eq!(new.num_row_groups(), 2);
         assert_eq!(relocated.split_offsets.len(), 2);
         assert_eq!(relocated.split_offsets[0], 4);
-        // Ids, types and the writer's own words stay.
+        // Ids, types and the writer's own metadata stays.
         assert_eq!(old.file_metadata().schema_descr().root_schema(), new.file_metadata().schema_descr().root_schema());
-        let words = new.file_metadata().key_value_metadata().unwrap();
-        assert!(words.iter().any(|w| w.key == "delete-type" && w.value.as_deref() == Some("position")));
+        let pairs = new.file_metadata().key_value_metadata().unwrap();
+        assert!(pairs.iter().any(|w| w.key == "delete-type" && w.value.as_deref() == Some("position")));
         // The other columns' pages are the same bytes, with their statistics.
         for (old, new) in old.row_groups().iter().zip(new.row_groups()) {
             for leaf in [1, 2] {

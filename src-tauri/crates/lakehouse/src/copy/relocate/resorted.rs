@@ -1,7 +1,7 @@
 //! Position deletes whose order changes with their paths: decoded, sorted by path and position as the spec asks for, and
 //! written anew.
 
-use super::position_deletes::{path_column, properties, relocated};
+use super::path_column::{path_column, properties, relocated};
 use super::{PathMap, Relocated};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};

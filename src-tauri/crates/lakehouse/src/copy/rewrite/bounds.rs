@@ -1,6 +1,6 @@
 //! Single values as manifests hold them (spec, appendix D), and bounds cut to a bearable length.
 
-use crate::manifest::PartitionValue;
+use crate::partition::PartitionValue;
 use crate::scalar::unscaled;
 use icebridge_model::schema::Primitive;
 use std::cmp::Ordering;
@@ -35,11 +35,10 @@ impl Bound {
             PartitionValue::Integer(n) => Self::Integer(*n),
             PartitionValue::Float(bits) => Self::Float(f32::from_bits(*bits).into()),
             PartitionValue::Double(bits) => Self::Float(f64::from_bits(*bits)),
-            PartitionValue::String(text) => match primitive {
-                Primitive::Uuid => Self::Bytes(uuid::Uuid::parse_str(text).ok()?.as_bytes().to_vec()),
-                _ => Self::Bytes(text.as_bytes().to_vec()),
-            },
+            PartitionValue::Decimal(n) => Self::Decimal(*n),
+            PartitionValue::String(text) => Self::Bytes(text.as_bytes().to_vec()),
             PartitionValue::Bytes(bytes) => match primitive {
+                // Checkpoints of an earlier version.
                 Primitive::Decimal { .. } => Self::Decimal(unscaled(bytes)?),
                 _ => Self::Bytes(bytes.clone()),
             },

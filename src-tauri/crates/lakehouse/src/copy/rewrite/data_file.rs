@@ -2,7 +2,8 @@
 
 use super::metrics::Metrics;
 use super::partition::Tuple;
-use crate::manifest::PartitionValue;
+use crate::partition::PartitionValue;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ enum Kept {
     Integer(i64),
     Float(u32),
     Double(u64),
+    /// As text: JSON's numbers end at 64 bits.
+    Decimal(String),
     String(String),
     Bytes(Vec<u8>),
 }
@@ -39,6 +42,7 @@ fn write_tuple<S: Serializer>(tuple: &Tuple, serializer: S) -> Result<S::Ok, S::
         Some(PartitionValue::Integer(n)) => Kept::Integer(*n),
         Some(PartitionValue::Float(bits)) => Kept::Float(*bits),
         Some(PartitionValue::Double(bits)) => Kept::Double(*bits),
+        Some(PartitionValue::Decimal(n)) => Kept::Decimal(n.to_string()),
         Some(PartitionValue::String(text)) => Kept::String(text.clone()),
         Some(PartitionValue::Bytes(bytes)) => Kept::Bytes(bytes.clone()),
     }))
@@ -46,14 +50,17 @@ fn write_tuple<S: Serializer>(tuple: &Tuple, serializer: S) -> Result<S::Ok, S::
 
 fn read_tuple<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tuple, D::Error> {
     let kept = Vec::<Kept>::deserialize(deserializer)?;
-    let value = |kept| match kept {
-        Kept::Null => None,
-        Kept::Boolean(b) => Some(PartitionValue::Boolean(b)),
-        Kept::Integer(n) => Some(PartitionValue::Integer(n)),
-        Kept::Float(bits) => Some(PartitionValue::Float(bits)),
-        Kept::Double(bits) => Some(PartitionValue::Double(bits)),
-        Kept::String(text) => Some(PartitionValue::String(text)),
-        Kept::Bytes(bytes) => Some(PartitionValue::Bytes(bytes)),
+    let value = |kept| {
+        Ok(match kept {
+            Kept::Null => None,
+            Kept::Boolean(b) => Some(PartitionValue::Boolean(b)),
+            Kept::Integer(n) => Some(PartitionValue::Integer(n)),
+            Kept::Float(bits) => Some(PartitionValue::Float(bits)),
+            Kept::Double(bits) => Some(PartitionValue::Double(bits)),
+            Kept::Decimal(text) => Some(PartitionValue::Decimal(text.parse().map_err(D::Error::custom)?)),
+            Kept::String(text) => Some(PartitionValue::String(text)),
+            Kept::Bytes(bytes) => Some(PartitionValue::Bytes(bytes)),
+        })
     };
-    Ok(kept.into_iter().map(value).collect())
+    kept.into_iter().map(value).collect()
 }

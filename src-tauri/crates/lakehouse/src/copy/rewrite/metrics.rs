@@ -97,7 +97,7 @@ impl MetricsPlan {
         }
     }
 
-    /// `nans` are counts of NaN by field id, where somebody looked at the values.
+    /// `nans` are counts of NaN by field id, where the values were decoded.
     pub fn of(&self, file: &ParquetMetaData, nans: &BTreeMap<i32, u64>) -> Metrics {
         let mut out = Metrics::default();
         let mut seen: BTreeMap<i32, Seen> = BTreeMap::new();

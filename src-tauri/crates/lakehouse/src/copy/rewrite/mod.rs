@@ -11,20 +11,22 @@ mod dictionary;
 mod document;
 mod manifests;
 mod metrics;
-mod moved;
 mod murmur3;
 mod options;
 mod output;
 mod partition;
+mod projection;
 mod transform;
 mod units;
 mod work;
 
 use super::identity::{self, cancelled, check_cancelled};
 use super::transfer::Transfer;
-use super::{Copier, CopyTask, PROPERTY_PLAN, Prepared};
+use super::{Copier, CopyTask, Prepared};
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
+use crate::name_mapping::{self, MappedField};
+use crate::provenance::PROPERTY_PLAN;
 use crate::reader::Reader;
 use crate::scan;
 use crate::storage::Claim;
@@ -40,7 +42,6 @@ use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
 use manifests::{Commit, FILES_PER_MANIFEST};
 use metrics::MetricsPlan;
-use moved::MappedField;
 use options::FileOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ async fn write_units(
             .with_hint("Choose the mode clone or register for this table."));
     }
     let schema_json = shape.schema_json()?;
-    let mapping: Option<Vec<MappedField>> = metadata.name_mapping().and_then(|text| serde_json::from_str(text).ok());
+    let mapping: Option<Vec<MappedField>> = metadata.name_mapping().and_then(|text| name_mapping::parse(text).ok());
     let sorts = !metadata.sort_order().fields.is_empty() && shape.sort_order.order_id > 0;
     let base = Target {
         storage: staged.storage.clone(),
@@ -150,7 +151,7 @@ async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result
         return Ok(done);
     }
     let cancel = worker.cancel.clone();
-    // If nobody waits for the unit any more, clearing the table's folder does, until the unit has noticed.
+    // If the caller is gone, clearing the table's folder waits until the unit has noticed.
     let claim = Claim::of(&transfer.place(&worker.target.stem));
     let made = tokio::task::spawn_blocking(move || {
         let made = worker.run(&unit);

@@ -1,17 +1,18 @@
 //! New files, written from a blocking thread.
 
 use crate::storage::{Storage, Writer};
+use crate::sync::lock;
 use bytes::Bytes;
 use icebridge_model::{Error, Result};
 use parquet::errors::ParquetError;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 
 /// Small writes are gathered before they cross to the storage's thread.
 const GATHER: usize = 256 << 10;
 
-/// A file being written. Clones are one file: Parquet's writer owns one of them, and whoever ends the file another.
+/// A file being written. Clones are one file: Parquet's writer owns one of them, and the code that ends the file another.
 #[derive(Clone, Debug)]
 pub struct Output {
     inner: Arc<Mutex<Inner>>,
@@ -47,7 +48,7 @@ impl Output {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     fn flush_gathered(&self) -> io::Result<()> {

@@ -2,10 +2,10 @@
 
 use super::bounds::Bound;
 use super::columns::decimal_bytes;
-use super::transform::{self, result_type};
+use super::transform;
 use crate::arrow_types::field_id;
 use crate::avro::Value;
-use crate::manifest::PartitionValue;
+use crate::partition::{PartitionValue, result_type};
 use crate::scalar::unscaled;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
@@ -186,12 +186,10 @@ fn avro_value(primitive: &Primitive, value: &PartitionValue) -> Option<Value> {
         (P::Double, V::Float(bits)) => Value::Double(f32::from_bits(*bits).into()),
         (P::Double, V::Double(bits)) => Value::Double(f64::from_bits(*bits)),
         (P::String, V::String(text)) => Value::String(text.clone()),
-        (P::Uuid, V::String(text)) => Value::Bytes(uuid::Uuid::parse_str(text).ok()?.as_bytes().to_vec()),
         (P::Uuid | P::Fixed(_) | P::Binary, V::Bytes(bytes)) => Value::Bytes(bytes.clone()),
-        (P::Decimal { precision, .. }, V::Bytes(bytes)) => {
-            let full = unscaled(bytes)?.to_be_bytes();
-            Value::Bytes(full[16 - decimal_bytes(*precision) as usize..].to_vec())
-        }
+        (P::Decimal { precision, .. }, V::Decimal(n)) => fixed_decimal(*precision, *n)?,
+        // Checkpoints of an earlier version.
+        (P::Decimal { precision, .. }, V::Bytes(bytes)) => fixed_decimal(*precision, unscaled(bytes)?)?,
         (P::Boolean | P::Float | P::Double | P::String | P::Uuid | P::Fixed(_) | P::Binary | P::Decimal { .. }, _) => {
             return None;
         }
@@ -199,6 +197,15 @@ fn avro_value(primitive: &Primitive, value: &PartitionValue) -> Option<Value> {
         (_, V::Integer(n)) => Value::Long(*n),
         _ => return None,
     })
+}
+
+/// None if the value needs more bytes than its precision has.
+fn fixed_decimal(precision: u8, unscaled: i128) -> Option<Value> {
+    let full = unscaled.to_be_bytes();
+    let (cut, kept) = full.split_at(16 - decimal_bytes(precision) as usize);
+    let fill = if unscaled < 0 { 0xff } else { 0 };
+    let fits = cut.iter().all(|byte| *byte == fill) && (kept.first()? ^ fill) & 0x80 == 0;
+    fits.then(|| Value::Bytes(kept.to_vec()))
 }
 
 /// Avro's names are narrower than Iceberg's; the field id tells what is meant.

@@ -1,7 +1,7 @@
 //! Partition transforms on Arrow arrays (spec, "Partition Transforms" and appendix B).
 
 use super::murmur3::murmur3;
-use crate::manifest::PartitionValue;
+use crate::partition::PartitionValue;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType,
@@ -10,21 +10,6 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use icebridge_model::schema::{Primitive, Transform};
 use icebridge_model::{Code, Error, Result};
-
-/// The type of a transform's values.
-pub fn result_type(transform: &Transform, source: &Primitive) -> Result<Primitive> {
-    Ok(match transform {
-        Transform::Identity | Transform::Truncate(_) | Transform::Void => source.clone(),
-        Transform::Bucket(_) | Transform::Year | Transform::Month | Transform::Hour => Primitive::Int,
-        Transform::Day => Primitive::Date,
-        Transform::Other(_) => return Err(unknown(transform)),
-    })
-}
-
-pub fn unknown(transform: &Transform) -> Error {
-    Error::new(Code::Unsupported, format!("the partition transform `{transform}` is not known"))
-        .with_hint("Choose the mode clone or register for this table, which keep its partitions as they are.")
-}
 
 /// The partition value of every row.
 pub fn apply(transform: &Transform, source: &Primitive, column: &ArrayRef) -> Result<Vec<Option<PartitionValue>>> {
@@ -51,10 +36,7 @@ fn one(transform: &Transform, source: &Primitive, column: &ArrayRef, row: usize)
         (Transform::Truncate(width), V::Integer(n)) if matches!(source, Primitive::Int | Primitive::Long) => {
             V::Integer(n.wrapping_sub(n.rem_euclid(i64::from(*width))))
         }
-        (Transform::Truncate(width), V::Bytes(bytes)) if matches!(source, Primitive::Decimal { .. }) => {
-            let n = crate::scalar::unscaled(&bytes).ok_or_else(|| unfit(transform, source))?;
-            V::Bytes(minimal(n - n.rem_euclid(i128::from(*width))))
-        }
+        (Transform::Truncate(width), V::Decimal(n)) => V::Decimal(n.wrapping_sub(n.rem_euclid(i128::from(*width)))),
         (Transform::Truncate(width), V::String(text)) => V::String(text.chars().take(*width as usize).collect()),
         (Transform::Truncate(width), V::Bytes(mut bytes)) if *source == Primitive::Binary => {
             bytes.truncate(*width as usize);
@@ -116,7 +98,8 @@ fn hash(source: &Primitive, value: &PartitionValue) -> Option<i32> {
         (P::TimestampNs | P::TimestamptzNs, PartitionValue::Integer(n)) => long(n.div_euclid(1000)),
         (P::Int | P::Long | P::Date | P::Time | P::Timestamp | P::Timestamptz, PartitionValue::Integer(n)) => long(*n),
         (P::String, PartitionValue::String(text)) => murmur3(text.as_bytes()),
-        (P::Decimal { .. } | P::Uuid | P::Fixed(_) | P::Binary, PartitionValue::Bytes(bytes)) => murmur3(bytes),
+        (P::Decimal { .. }, PartitionValue::Decimal(n)) => murmur3(&minimal(*n)),
+        (P::Uuid | P::Fixed(_) | P::Binary, PartitionValue::Bytes(bytes)) => murmur3(bytes),
         _ => return None,
     })
 }
@@ -147,7 +130,7 @@ fn value(source: &Primitive, column: &ArrayRef, row: usize) -> Option<PartitionV
         }
         P::Float => V::Float(column.as_primitive_opt::<Float32Type>()?.value(row).to_bits()),
         P::Double => V::Double(column.as_primitive_opt::<Float64Type>()?.value(row).to_bits()),
-        P::Decimal { .. } => V::Bytes(minimal(column.as_primitive_opt::<Decimal128Type>()?.value(row))),
+        P::Decimal { .. } => V::Decimal(column.as_primitive_opt::<Decimal128Type>()?.value(row)),
         P::String => V::String(column.as_string_opt::<i32>()?.value(row).to_string()),
         P::Binary => V::Bytes(column.as_binary_opt::<i32>()?.value(row).to_vec()),
         P::Uuid | P::Fixed(_) => V::Bytes(column.as_fixed_size_binary_opt()?.value(row).to_vec()),
@@ -220,7 +203,7 @@ mod tests {
         let decimals = Decimal128Array::from(vec![1065, -5]).with_precision_and_scale(9, 2).unwrap();
         assert_eq!(
             of("truncate[50]", "decimal(9, 2)", Arc::new(decimals)),
-            [Some(PartitionValue::Bytes(minimal(1050))), Some(PartitionValue::Bytes(minimal(-50)))]
+            [Some(PartitionValue::Decimal(1050)), Some(PartitionValue::Decimal(-50))]
         );
         let text: ArrayRef = Arc::new(StringArray::from(vec!["iceberg", "ice", "😀😀😀😀"]));
         let want = ["ice", "ice", "😀😀😀"].map(|t| Some(PartitionValue::String(t.into())));

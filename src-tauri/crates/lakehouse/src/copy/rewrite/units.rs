@@ -1,6 +1,7 @@
 //! How the pinned snapshot's files are shared out: units of work that are made, checkpointed and repeated as a whole.
 
-use crate::manifest::{DataFile, PartitionValue};
+use crate::manifest::DataFile;
+use crate::partition::PartitionValue;
 use crate::scan::FileTask;
 use icebridge_model::TableIdent;
 use sha2::{Digest, Sha256};
@@ -114,6 +115,7 @@ mod tests {
                 referenced_data_file: None,
                 content_offset: None,
                 content_size: None,
+                path_bounds: None,
             },
             sequence_number: 1,
             deletes: vec![],

@@ -2,12 +2,13 @@
 
 use super::data_file::DataFile;
 use super::decoded::{RowWriter, Target, split_offsets};
-use super::moved::{MappedField, Projection, project};
 use super::partition::{BoundSpec, Tuple};
+use super::projection::{Projection, project};
 use super::units::{Unit, Work};
 use crate::copy::Observer;
 use crate::copy::identity::cancelled;
 use crate::copy::parquet_chunks::{append_chunk, chunk_range};
+use crate::name_mapping::MappedField;
 use crate::reader::{Reader, open_parquet};
 use crate::scan::FileTask;
 use crate::storage::{Storage, parquet::from_parquet};
@@ -84,7 +85,7 @@ impl Worker {
         let mut writer = RowWriter::new(&self.target, numbers);
         for task in tasks {
             let mut batches = runtime.block_on(self.reader.read(task))?;
-            let (mut rows, mut told) = (0u64, 0u64);
+            let (mut rows, mut reported) = (0u64, 0u64);
             while let Some(batch) = runtime.block_on(batches.next()) {
                 self.check_cancelled()?;
                 let batch = batch?;
@@ -96,11 +97,11 @@ impl Worker {
                 rows += count;
                 self.observer.rows(count);
                 let share = task.file.size.saturating_mul(rows) / task.file.record_count.max(1);
-                self.observer.bytes(share.saturating_sub(told));
-                told = told.max(share);
+                self.observer.bytes(share.saturating_sub(reported));
+                reported = reported.max(share);
             }
             // Deleted rows were read, too.
-            self.observer.bytes(task.file.size.saturating_sub(told));
+            self.observer.bytes(task.file.size.saturating_sub(reported));
             check_rows(task, rows)?;
         }
         writer.finish()

@@ -1,26 +1,16 @@
 //! Which files may keep their pages: those whose columns lie in Parquet just as we would write them.
 
 use super::columns::{group, leaf, list, map, root};
+use crate::name_mapping::MappedField;
 use icebridge_model::schema::{Field, Primitive, Type};
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit};
 use parquet::schema::types::{Type as ParquetType, TypePtr};
-use serde::Deserialize;
 
 /// The new file's schema, and for each of its leaves the leaf of the old file that it takes its pages from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     pub root: TypePtr,
     pub leaves: Vec<usize>,
-}
-
-/// `schema.name-mapping.default`, for files without field ids.
-#[derive(Clone, Debug, Deserialize)]
-pub struct MappedField {
-    #[serde(rename = "field-id")]
-    id: Option<i32>,
-    names: Vec<String>,
-    #[serde(default)]
-    fields: Vec<MappedField>,
 }
 
 /// None if a page would have to be decoded: another physical type, another nesting, a default to fill in, no field ids.
@@ -192,7 +182,7 @@ fn same_storage(a: &ParquetType, b: &ParquetType) -> bool {
     }
 }
 
-/// Whether the file means by its values what the schema does. Whether a time is UTC is the schema's word, not the file's.
+/// Whether the file means by its values what the schema does. The schema says whether a time is UTC, not the file.
 fn same_meaning(wanted: &Primitive, logical: Option<&LogicalType>, converted: ConvertedType) -> bool {
     use ConvertedType as C;
     use LogicalType as L;

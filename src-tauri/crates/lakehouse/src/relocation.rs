@@ -1,30 +1,33 @@
 //! A local lakehouse whose folder was moved as a whole: its files are all there, but Iceberg's metadata keeps absolute
-//! paths and still names the old place. This names the new one, in the catalog, the metadata, the manifests and inside
-//! delete files. Made for the sample lakehouse; never used on a source.
+//! paths and still names the old folder. This changes the paths to the new one, in the catalog, the metadata, the
+//! manifests and inside delete files. Made for the sample lakehouse; never used on a source.
 
 use crate::copy::relocate::manifests::{self, Entry};
 use crate::copy::relocate::{self, PathMap, Relocated, document};
 use crate::location::canonical;
-use crate::metadata::TableMetadata;
+use crate::manifest::FileContent;
+use crate::metadata::{self, TableMetadata};
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
 use std::collections::{BTreeMap, HashMap, hash_map};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `folder` holds, for now, what was written under `from` and will be used as `to`; `catalog` is the SQL catalog's file in
 /// it. Returns how many tables it has. Not repeatable: work on a draft, and throw it away after an error.
-pub async fn settle(folder: &Path, catalog: &Path, from: &str, to: &str) -> Result<usize> {
+pub async fn relocate_lakehouse(folder: &Path, catalog: &Path, from: &str, to: &str) -> Result<usize> {
     let failed =
         |e: sqlx::Error| Error::internal("the moved catalog cannot be changed").about(catalog.display()).with_cause(e);
-    let place =
-        Place { folder: folder.to_path_buf(), from: format!("{}/", canonical(from)), map: PathMap::new(from, to) };
+    let moved_folder = MovedFolder {
+        folder: folder.to_path_buf(),
+        from: format!("{}/", canonical(from)),
+        map: PathMap::new(from, to),
+    };
     let options = SqliteConnectOptions::new().filename(catalog);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
     let rows = sqlx::query("SELECT rowid, metadata_location, coalesce(iceberg_type, 'TABLE') FROM iceberg_tables")
@@ -36,13 +39,13 @@ pub async fn settle(folder: &Path, catalog: &Path, from: &str, to: &str) -> Resu
         let (id, location, kind): (i64, String, String) = (row.get(0), row.get(1), row.get(2));
         let is_table = kind.eq_ignore_ascii_case("TABLE");
         tables += usize::from(is_table);
-        let moving = Arc::new(place.clone());
+        let folder = Arc::new(moved_folder.clone());
         let moved =
             tokio::task::spawn_blocking(
-                move || if is_table { moving.table(&location) } else { moving.view(&location) },
+                move || if is_table { folder.table(&location) } else { folder.view(&location) },
             )
             .await
-            .map_err(|e| Error::internal("moving a table was cut short").with_cause(e))??;
+            .map_err(|e| Error::internal("relocating a table was cut short").with_cause(e))??;
         sqlx::query(
             "UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = NULL WHERE rowid = ?",
         )
@@ -57,14 +60,14 @@ pub async fn settle(folder: &Path, catalog: &Path, from: &str, to: &str) -> Resu
 }
 
 #[derive(Clone)]
-struct Place {
+struct MovedFolder {
     folder: PathBuf,
     /// The old root, a slash at its end.
     from: String,
     map: PathMap,
 }
 
-impl Place {
+impl MovedFolder {
     /// Returns where the table's metadata will be.
     fn table(&self, location: &str) -> Result<String> {
         let metadata = TableMetadata::parse(&self.read(location)?, location)?;
@@ -77,7 +80,7 @@ impl Place {
             found.extend(snapshot.manifests.iter().map(|path| (canonical(path), path.clone())));
         }
         for (list, bytes) in &lists {
-            found.extend(manifests::listed(bytes.clone(), list)?.into_iter().map(|(path, _)| (canonical(&path), path)));
+            found.extend(manifests::listed(bytes.clone(), list)?.into_iter().map(|path| (canonical(&path), path)));
         }
         let mut lengths = HashMap::new();
         // A delete file may be in many manifests and is changed once.
@@ -106,17 +109,9 @@ impl Place {
         Ok(self.map.absolute(location))
     }
 
-    /// A view's metadata names one place: its own.
+    /// A view's metadata names one path: its own.
     fn view(&self, location: &str) -> Result<String> {
-        let broken = |e: serde_json::Error| Error::new(Code::MetadataBroken, "not JSON").about(location).with_cause(e);
-        let mut text = Vec::new();
-        let bytes = self.read(location)?;
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            MultiGzDecoder::new(bytes.as_ref()).read_to_end(&mut text).map_err(|e| failed(location, e))?;
-        } else {
-            text.extend_from_slice(&bytes);
-        }
-        let mut document: Value = serde_json::from_slice(&text).map_err(broken)?;
+        let mut document = metadata::document(&self.read(location)?, location)?;
         if let Some(own) = document.get("location").and_then(Value::as_str).map(|own| self.map.absolute(own)) {
             document["location"] = own.into();
         }
@@ -125,7 +120,7 @@ impl Place {
     }
 
     fn delete_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
-        if entry.kind != manifests::FileKind::PositionDeletes {
+        if entry.kind != FileContent::PositionDeletes {
             return Ok(None);
         }
         let bytes = self.read(&entry.path)?;

@@ -1,0 +1,92 @@
+//! What a catalog is to the rest of the product.
+
+use crate::storage::{Network, Storage};
+use crate::table::Table;
+use async_trait::async_trait;
+use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::secret::Secret;
+use icebridge_model::{Result, TableIdent};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+pub type Secrets = BTreeMap<String, Secret>;
+
+/// By which certificates and proxy to get out.
+#[derive(Debug)]
+pub struct WayOut {
+    /// A client about to be made: the name that we go by is said too, limits of time are not.
+    pub http: reqwest::ClientBuilder,
+    /// To the files that the catalog names.
+    pub storage: Network,
+}
+
+/// A sign-in that is kept elsewhere, such as that to a workspace: it gives a token for each request.
+#[async_trait]
+pub trait Bearer: Debug + Send + Sync {
+    async fn token(&self) -> Result<Secret>;
+    /// Called when the catalog refused `stale`. True if there is another token to try.
+    async fn renew(&self, stale: &Secret) -> Result<bool>;
+    /// The certificates and the proxy that the sign-in uses.
+    fn way_out(&self) -> Result<WayOut>;
+}
+
+/// Reading. Nothing here writes, so a source cannot be harmed by construction.
+#[async_trait]
+pub trait Catalog: Debug + Send + Sync {
+    fn spec(&self) -> &CatalogSpec;
+    async fn namespaces(&self) -> Result<Vec<Vec<String>>>;
+    /// All tables (not views), sorted by name.
+    async fn tables(&self) -> Result<Vec<TableIdent>>;
+    /// `table-not-found` if there is none.
+    async fn load(&self, table: &TableIdent) -> Result<Table>;
+}
+
+/// Where the files of a table about to be made go.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// The table's future location, no slash at its end. Its own: nothing else writes below it.
+    pub location: String,
+    pub storage: Storage,
+}
+
+/// How a finished copy becomes visible. Both are atomic.
+#[derive(Clone, Debug)]
+pub enum Publication {
+    /// The metadata.json is in place; the catalog adopts it as it is.
+    Register { metadata_location: String },
+    /// A whole metadata document with one snapshot (or none), to be written to `metadata_location` where the catalog
+    /// leaves metadata to its clients, and sent as updates where it does not.
+    Create { metadata: Value, metadata_location: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    pub register: bool,
+}
+
+#[async_trait]
+pub trait TargetCatalog: Catalog {
+    fn abilities(&self) -> Abilities;
+    async fn ensure_namespace(&self, namespace: &[String]) -> Result<()>;
+    /// Decides where the table's files go. `token` (from the plan) makes the place the same at every resume and different
+    /// for every plan. `draft` is a metadata document with schema, spec, sort order and properties.
+    async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged>;
+    /// `table-exists` if another table has the name by then; `commit-unknown` if the answer was lost and asking does not
+    /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself, each time in its turn.
+    async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table>;
+}
+
+/// Asked before every attempt of a commit, the first one too: a limit on commits counts attempts, not successes.
+#[async_trait]
+pub trait Turns: Send {
+    async fn next(&mut self);
+}
+
+/// No limit, and a count.
+#[async_trait]
+impl Turns for u32 {
+    async fn next(&mut self) {
+        *self += 1;
+    }
+}

@@ -1,0 +1,151 @@
+//! Every bound on what is read whole or built in memory from foreign bytes, in one place. Each is far above what real
+//! lakes have, and each can be raised by an environment variable, which its error names.
+
+use icebridge_model::{Code, Error, Result};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// A table's or view's metadata.json, after inflation.
+    MetadataJson,
+    /// The values in one JSON document: a small text can hold many.
+    JsonValues,
+    VersionHint,
+    ManifestList,
+    Manifest,
+    /// The live and deleted entries of one manifest, or the manifests of one manifest list.
+    ManifestEntries,
+    /// The header of an Avro file: schema, table schema, partition spec.
+    AvroHeader,
+    /// One block of an Avro file, after inflation.
+    AvroBlock,
+    /// All blocks of an Avro file together, after inflation.
+    AvroFile,
+    /// The values in one record of an Avro file.
+    AvroRecordValues,
+    /// A delete file that is written anew in a copy.
+    DeleteFile,
+    /// The footer of a Puffin file, after inflation.
+    PuffinFooter,
+    /// A deletion vector in memory.
+    DeletionVector,
+    ParquetFooter,
+    /// The files and folders straight in one folder.
+    FolderEntries,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Limit {
+    const ALL: [Self; 15] = [
+        Self::MetadataJson,
+        Self::JsonValues,
+        Self::VersionHint,
+        Self::ManifestList,
+        Self::Manifest,
+        Self::ManifestEntries,
+        Self::AvroHeader,
+        Self::AvroBlock,
+        Self::AvroFile,
+        Self::AvroRecordValues,
+        Self::DeleteFile,
+        Self::PuffinFooter,
+        Self::DeletionVector,
+        Self::ParquetFooter,
+        Self::FolderEntries,
+    ];
+
+    /// Name, unit and default.
+    fn facts(self) -> (&'static str, &'static str, u64) {
+        match self {
+            Self::MetadataJson => ("metadata-json", "bytes", 256 * MIB),
+            Self::JsonValues => ("json-values", "values", 16_000_000),
+            Self::VersionHint => ("version-hint", "bytes", 4096),
+            Self::ManifestList => ("manifest-list", "bytes", 128 * MIB),
+            Self::Manifest => ("manifest", "bytes", 256 * MIB),
+            Self::ManifestEntries => ("manifest-entries", "entries", 4_000_000),
+            Self::AvroHeader => ("avro-header", "bytes", 32 * MIB),
+            Self::AvroBlock => ("avro-block", "bytes", 256 * MIB),
+            Self::AvroFile => ("avro-file", "bytes", 2048 * MIB),
+            Self::AvroRecordValues => ("avro-record-values", "values", 4_000_000),
+            Self::DeleteFile => ("delete-file", "bytes", 1024 * MIB),
+            Self::PuffinFooter => ("puffin-footer", "bytes", 64 * MIB),
+            Self::DeletionVector => ("deletion-vector", "bytes", 512 * MIB),
+            Self::ParquetFooter => ("parquet-footer", "bytes", 512 * MIB),
+            Self::FolderEntries => ("folder-entries", "entries", 1_000_000),
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The environment variable that sets the limit: a whole number, also with K, M or G behind it.
+    fn variable(self) -> String {
+        format!("ICEBRIDGE_LIMIT_{}", self.name().to_ascii_uppercase().replace('-', "_"))
+    }
+
+    pub fn get(self) -> u64 {
+        static SET: std::sync::OnceLock<Vec<u64>> = std::sync::OnceLock::new();
+        let all = SET.get_or_init(|| {
+            let set = |limit: Self| std::env::var(limit.variable()).ok().and_then(|text| parse(&text));
+            Self::ALL.iter().map(|limit| set(*limit).unwrap_or(limit.facts().2)).collect()
+        });
+        Self::ALL.iter().position(|one| *one == self).map_or(self.facts().2, |at| all[at])
+    }
+
+    pub fn as_usize(self) -> usize {
+        usize::try_from(self.get()).unwrap_or(usize::MAX)
+    }
+
+    pub fn check(self, found: u64) -> Result<()> {
+        if found > self.get() { Err(self.exceeded()) } else { Ok(()) }
+    }
+
+    pub fn exceeded(self) -> Error {
+        let (name, unit, _) = self.facts();
+        Error::new(Code::LimitExceeded, format!("this holds more than {} {unit}, the limit `{name}`", self.get())).with_hint(
+            format!(
+                "Check at the source that the file is what it should be. If it is, set {}, which takes a number such as {} \
+                 or 4G, and try again.",
+                self.variable(),
+                self.get().saturating_mul(2)
+            ),
+        )
+    }
+}
+
+fn parse(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (digits, shift) = match text.chars().last()?.to_ascii_uppercase() {
+        'K' => (&text[..text.len() - 1], 10),
+        'M' => (&text[..text.len() - 1], 20),
+        'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_have_a_unit() {
+        assert_eq!(parse("4096"), Some(4096));
+        assert_eq!(parse(" 3 G "), Some(3 << 30));
+        assert_eq!(parse("2m"), Some(2 << 20));
+        for wrong in ["", "G", "-1", "1.5G", "99999999999G", "ä"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_limit_has_a_name_of_its_own_and_says_how_to_raise_it() {
+        let names: std::collections::BTreeSet<_> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        assert_eq!(names.len(), Limit::ALL.len());
+        let error = Limit::ManifestList.check(u64::MAX).unwrap_err();
+        assert_eq!(error.code, Code::LimitExceeded);
+        assert!(error.hint.unwrap().contains("ICEBRIDGE_LIMIT_MANIFEST_LIST"));
+        assert!(Limit::ManifestList.check(Limit::ManifestList.get()).is_ok());
+    }
+}

@@ -1,0 +1,155 @@
+//! How to reach buckets.
+
+use super::bucket::Bucket;
+use super::credentials::{S3KeySource, VendedKeys};
+use crate::storage::errors::from_s3;
+use crate::storage::network::Network;
+use crate::sync::lock;
+use icebridge_model::secret::Secret;
+use icebridge_model::{Code, Error, Result};
+use object_store::aws::{AmazonS3Builder, AwsCredential, resolve_bucket_region};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How to reach buckets: one set of properties and credentials.
+pub(in crate::storage) struct Account {
+    endpoint: Option<String>,
+    region: Option<String>,
+    path_style: Option<bool>,
+    anonymous: bool,
+    keys: Keys,
+    network: Network,
+    /// Opened once each: a bucket's client holds its connections.
+    buckets: Mutex<HashMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
+}
+
+enum Keys {
+    Fixed(Arc<AwsCredential>),
+    Vended(Arc<VendedKeys>),
+    /// AWS_* variables, web identity, container or instance role.
+    FromEnv,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    pub(in crate::storage) fn new(
+        network: &Network,
+        properties: &BTreeMap<String, String>,
+        secrets: &BTreeMap<String, Secret>,
+        source: Option<Arc<dyn S3KeySource>>,
+    ) -> Result<Self> {
+        let property = |name: &str| properties.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
+        let secret = |name: &str| secrets.get(name).filter(|s| !s.is_empty());
+        let keys = match (source, secret("s3.access-key-id"), secret("s3.secret-access-key")) {
+            (Some(source), _, _) => Keys::Vended(Arc::new(VendedKeys::new(source))),
+            (None, Some(id), Some(key)) => Keys::Fixed(Arc::new(AwsCredential {
+                key_id: id.expose().into(),
+                secret_key: key.expose().into(),
+                token: secret("s3.session-token").map(|t| t.expose().into()),
+            })),
+            (None, None, None) => Keys::FromEnv,
+            (None, id, _) => {
+                let missing = if id.is_some() { "s3.secret-access-key" } else { "s3.access-key-id" };
+                return Err(Error::new(Code::CredentialsMissing, format!("{missing} is missing"))
+                    .with_hint("Give both s3.access-key-id and s3.secret-access-key, or neither."));
+            }
+        };
+        let endpoint = property("s3.endpoint").map(|e| e.trim_end_matches('/').to_string());
+        if let Some(endpoint) = &endpoint
+            && !url::Url::parse(endpoint).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
+        {
+            return Err(Error::invalid("s3.endpoint is not an http or https address").about(endpoint));
+        }
+        let flag = |name: &str| property(name).map(|v| v.eq_ignore_ascii_case("true"));
+        Ok(Self {
+            endpoint,
+            region: property("s3.region").or_else(|| property("client.region")).map(Into::into),
+            path_style: flag("s3.path-style-access").or_else(|| flag("s3.force-virtual-addressing").map(|v| !v)),
+            anonymous: flag("s3.anonymous").unwrap_or(false),
+            keys,
+            network: network.clone(),
+            buckets: Mutex::default(),
+        })
+    }
+
+    pub(in crate::storage) async fn bucket(&self, name: &str) -> Result<Arc<Bucket>> {
+        let cell = {
+            let mut buckets = lock(&self.buckets);
+            buckets.entry(name.to_string()).or_default().clone()
+        };
+        cell.get_or_try_init(|| self.connect(name)).await.cloned()
+    }
+
+    async fn connect(&self, name: &str) -> Result<Arc<Bucket>> {
+        let failed = |e| from_s3(e, "opening the bucket", &format!("s3://{name}"));
+        let mut builder = match &self.keys {
+            Keys::FromEnv => AmazonS3Builder::from_env(),
+            Keys::Fixed(keys) => AmazonS3Builder::new().with_credentials(Arc::new(
+                object_store::StaticCredentialProvider::new(AwsCredential {
+                    key_id: keys.key_id.clone(),
+                    secret_key: keys.secret_key.clone(),
+                    token: keys.token.clone(),
+                }),
+            )),
+            Keys::Vended(keys) => AmazonS3Builder::new().with_credentials(keys.clone()),
+        };
+        // No limit on a whole request, which may be a large body on a slow line; one on silence.
+        let usual = ClientOptions::new()
+            .with_allow_http(true)
+            .with_connect_timeout(Duration::from_secs(10))
+            .with_timeout_disabled()
+            .with_read_timeout(Duration::from_secs(120));
+        let client = self.network.of(usual);
+        let region = match &self.region {
+            Some(region) => region.clone(),
+            None => self.find_region(name, &client).await,
+        };
+        builder = builder
+            .with_bucket_name(name)
+            .with_region(region)
+            .with_skip_signature(self.anonymous)
+            .with_retry(RetryConfig {
+                backoff: BackoffConfig { init_backoff: Duration::from_millis(200), ..Default::default() },
+                max_retries: 5,
+                retry_timeout: Duration::from_secs(60),
+            })
+            .with_client_options(client);
+        // Servers that are not AWS seldom have a DNS name for each bucket; nor does AWS's certificate fit a name with dots.
+        let path_style = self.path_style.unwrap_or(self.endpoint.is_some() || name.contains('.'));
+        if let Some(endpoint) = &self.endpoint {
+            builder = match (path_style, endpoint.split_once("://")) {
+                (false, Some((scheme, host))) => builder.with_endpoint(format!("{scheme}://{name}.{host}")),
+                _ => builder.with_endpoint(endpoint),
+            };
+        }
+        builder = builder.with_virtual_hosted_style_request(!path_style);
+        let store = builder.build().map_err(failed)?;
+        Ok(Arc::new(Bucket::new(store, name, self.endpoint.clone())))
+    }
+
+    async fn find_region(&self, bucket: &str, client: &ClientOptions) -> String {
+        let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
+        match (named, &self.endpoint) {
+            (Some(region), _) if !region.is_empty() => region,
+            (_, None) if std::env::var_os("AWS_ENDPOINT_URL").is_none() => {
+                resolve_bucket_region(bucket, client).await.unwrap_or_else(|e| {
+                    tracing::debug!(bucket, error = %e, "the bucket's region is not known; trying us-east-1");
+                    "us-east-1".into()
+                })
+            }
+            _ => "us-east-1".into(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What the programs say about their work: log lines without secrets, in files of bounded size, and the archive that goes
+//! with a bug report.
+//!
+//! A crate of its own, below api: logging starts before the state folder is opened, both programs start it alike, and the
+//! log of a state that cannot be opened is the one that is needed most. The format is in docs/logs.md.
+
+mod archive;
+mod bounds;
+mod file;
+mod folder;
+mod layer;
+mod levels;
+pub mod names;
+mod pattern;
+mod read;
+pub mod scrub;
+mod sink;
+mod start;
+mod text;
+
+pub use archive::Archive;
+pub use bounds::Bounds;
+pub use folder::{LogFile, log_files, logs_folder};
+pub use levels::{LOG_VARIABLE, Levels};
+pub use read::{Follower, read};
+pub use start::Logging;
+pub use text::one_line;
