@@ -80,14 +80,14 @@ impl Operations for Api {
     }
 
     async fn logs_read(&self, request: LogsRequest) -> Result<Logs> {
-        let state_dir = self.workspace.state_dir.clone();
+        let state_dir = self.local.state_dir.clone();
         tokio::task::spawn_blocking(move || icebridge_telemetry::read(&state_dir, &request))
             .await
             .map_err(|e| Error::internal("reading the log failed").with_cause(e))?
     }
 
     async fn diagnose(&self, request: DiagnoseRequest) -> Result<Diagnosis> {
-        diagnose::diagnose(&self.workspace.state_dir, Ok(self), &request).await
+        diagnose::diagnose(&self.local.state_dir, Ok(self), &request).await
     }
 
     async fn catalog_list(&self, _: Nothing) -> Result<Vec<CatalogSpec>> {

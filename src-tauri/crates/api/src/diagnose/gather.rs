@@ -7,7 +7,7 @@ use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::WorkspaceSpec;
 use icebridge_model::logs::DiagnoseRequest;
 use icebridge_model::plan::Plan;
-use icebridge_model::run::JobView;
+use icebridge_model::run::RunView;
 use icebridge_model::{Code, Error, Result};
 use icebridge_telemetry::names::{Kind, Names};
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub async fn gather(state_dir: &Path, state: Result<&Api, &Error>, request: &Dia
     catalogs(api, request, &mut report).await;
     workspaces(api, &mut report).await;
     last_run(api, &mut report).await;
-    for table in api.workspace.store.known_tables().await.unwrap_or_default() {
+    for table in api.local.store.known_tables().await.unwrap_or_default() {
         report.names.add_table(&table);
     }
     report
@@ -70,7 +70,7 @@ fn names_of_this_machine(state_dir: &Path, names: &mut Names) {
 }
 
 async fn overview(api: &Api) -> Result<Value> {
-    let overview = to_value(&api.workspace.store.overview().await?)?;
+    let overview = to_value(&api.local.store.overview().await?)?;
     Ok(json!({ "database": overview, "keychain": api.keychain_state().await }))
 }
 
@@ -83,7 +83,7 @@ struct Catalog {
 }
 
 async fn catalogs(api: &Api, request: &DiagnoseRequest, report: &mut Report) {
-    let specs = match api.workspace.store.catalogs().await {
+    let specs = match api.local.store.catalogs().await {
         Ok(specs) => specs,
         Err(error) => return report.add("catalogs.json", "saved catalogs", Err(error)),
     };
@@ -108,7 +108,7 @@ async fn check(api: &Api, name: &str) -> CatalogCheck {
         abilities: Vec::new(),
         error: Some(error),
     };
-    match tokio::time::timeout(CHECK_TIMEOUT, connect::check(&api.workspace, name)).await {
+    match tokio::time::timeout(CHECK_TIMEOUT, connect::check(&api.local, name)).await {
         Ok(Ok(check)) => check,
         Ok(Err(error)) => out_of_reach(error),
         Err(_) => out_of_reach(
@@ -146,7 +146,7 @@ fn names_of_address(address: &str, names: &mut Names) {
 }
 
 async fn workspaces(api: &Api, report: &mut Report) {
-    let specs: Result<Vec<WorkspaceSpec>> = api.workspace.store.workspaces().await;
+    let specs: Result<Vec<WorkspaceSpec>> = api.local.store.workspaces().await;
     for spec in specs.iter().flatten() {
         report.names.add(Kind::Name, &spec.name);
         names_of_address(&spec.host, &mut report.names);
@@ -178,9 +178,9 @@ struct LastRun<'a> {
 
 async fn last_run(api: &Api, report: &mut Report) {
     let (path, about) = ("last-run.json", "the last run: how it ended, and the errors of its tables");
-    let view = match run::view(&api.workspace, "").await {
+    let view = match run::view(&api.local, "").await {
         Ok(view) => view,
-        Err(error) if error.code == Code::JobNotFound => return report.add(path, about, Ok(Value::Null)),
+        Err(error) if error.code == Code::RunNotFound => return report.add(path, about, Ok(Value::Null)),
         Err(error) => return report.add(path, about, Err(error)),
     };
     for table in &view.tables {
@@ -192,7 +192,7 @@ async fn last_run(api: &Api, report: &mut Report) {
     report.add("settings.json", "the settings of the last run's plan", settings);
 }
 
-fn summary(view: &JobView) -> Result<Value> {
+fn summary(view: &RunView) -> Result<Value> {
     let mut tables_by_state = BTreeMap::new();
     for table in &view.tables {
         *tables_by_state.entry(table.state.as_str()).or_insert(0) += 1;
@@ -209,7 +209,7 @@ fn summary(view: &JobView) -> Result<Value> {
         })
         .collect();
     to_value(&LastRun {
-        run: &view.job,
+        run: &view.run_id,
         plan_hash: &view.plan_hash,
         source: &view.source,
         target: &view.target,
@@ -224,7 +224,7 @@ fn summary(view: &JobView) -> Result<Value> {
 }
 
 async fn settings(api: &Api) -> Result<Value> {
-    match api.workspace.store.latest_job().await? {
+    match api.local.store.latest_job().await? {
         Some(record) => to_value(&Plan::from_text(&record.plan_text)?.settings),
         None => Ok(Value::Null),
     }

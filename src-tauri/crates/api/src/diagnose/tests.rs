@@ -5,7 +5,7 @@ use icebridge_core::secrets::MemorySecrets;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::databricks::{SignInMethod, WorkspaceSpec};
 use icebridge_model::ops::{
-    InventoryRequest, PlanRequest, PreflightRequest, Route, RunRequest, SampleRequest, SaveCatalog,
+    InventoryRequest, PlanRequest, PreflightRequest, Route, SampleRequest, SaveCatalog, StartRunRequest,
 };
 use icebridge_model::plan::Settings;
 use icebridge_model::secret::Secret;
@@ -39,7 +39,7 @@ fn unpack(path: &str) -> BTreeMap<String, String> {
 
 /// Puts a credential into every place of a state that is written down: as an older version, or a person by hand, may have.
 async fn plant(api: &Api) {
-    let store = &api.workspace.store;
+    let store = &api.local.store;
     let mut properties = BTreeMap::new();
     for name in ["s3.secret-access-key", "header.Authorization", "db.password"] {
         properties.insert(name.to_string(), CANARY.to_string());
@@ -67,7 +67,7 @@ async fn plant(api: &Api) {
     };
     store.save_workspace(&workspace).await.unwrap();
 
-    let folder = icebridge_telemetry::logs_folder(&api.workspace.state_dir);
+    let folder = icebridge_telemetry::logs_folder(&api.local.state_dir);
     std::fs::create_dir_all(&folder).unwrap();
     let line = |message: String, fields: Value| {
         json!({"at": "2026-01-31T10:00:00.000000Z", "level": "warn", "process": 1, "target": "icebridge_core::run",
@@ -127,7 +127,7 @@ async fn without_names_no_name_is_left() {
         assert!(!text.contains(CANARY), "{name}: {text}");
         assert!(!text.to_lowercase().contains("acme"), "{name}: {text}");
         assert!(!text.contains("ann@"), "{name}: {text}");
-        assert!(!text.contains(&api.workspace.state_dir.display().to_string()), "{name}: {text}");
+        assert!(!text.contains(&api.local.state_dir.display().to_string()), "{name}: {text}");
     }
     let log = &files["logs/icebridge-2026-01-31.1.jsonl"];
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -166,8 +166,8 @@ async fn the_last_run_is_in_it_with_its_errors_and_settings() {
     let planned: Vec<Value> = made.plan.tables.iter().map(|table| json!(table.source)).collect();
     // A table whose data is gone fails.
     assert!(remove_data(&folder.path().join("lake")) > 0);
-    let begun = api.run_start(RunRequest { plan: made.path }).await.unwrap();
-    api.wait(&begun.job).await.unwrap();
+    let begun = api.run_start(StartRunRequest { plan: made.path }).await.unwrap();
+    api.wait(&begun.run_id).await.unwrap();
     let diagnosis = api.diagnose(DiagnoseRequest { offline: true, ..Default::default() }).await.unwrap();
     let files = unpack(&diagnosis.path);
     let run: Value = serde_json::from_str(&files["last-run.json"]).unwrap();

@@ -19,16 +19,16 @@ pub enum CatalogCommand {
     Add(CatalogAdd),
     /// List the catalogs
     List,
-    /// Reach a catalog and count its tables
+    /// Connect to a catalog and count its tables
     Check { name: String },
-    /// Forget a catalog and its secrets; nothing in the catalog itself changes
+    /// Remove a catalog and its secrets from IceBridge; the catalog itself is not touched
     Remove { name: String },
 }
 
 #[derive(Debug, Args)]
 pub struct CatalogAdd {
     pub name: String,
-    /// What kind of catalog it is
+    /// The kind of catalog
     #[arg(long, value_enum)]
     pub kind: KindArg,
     /// REST: its base address. Unity: the saved workspace's name. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path or s3://bucket/prefix. Embedded:
@@ -38,10 +38,10 @@ pub struct CatalogAdd {
     /// REST: the warehouse to ask for. Unity: the catalog. SQL: the catalog's name in the database
     #[arg(long, default_value = "", hide_default_value = true)]
     pub warehouse: String,
-    /// Tables go there (without this: they come from there)
+    /// Add it as a target (default: as a source)
     #[arg(long)]
     pub target: bool,
-    /// A property by PyIceberg's name, for example s3.endpoint=http://localhost:9000. Can be repeated
+    /// A property under PyIceberg's name, such as s3.endpoint=http://localhost:9000. Can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = property)]
     pub property: Vec<(String, String)>,
     /// A secret to ask for. Can be repeated

@@ -7,7 +7,7 @@ use icebridge_model::plan::EngineKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineArg {
-    /// By the table, with the reason
+    /// Chosen for each table, with the reason
     Auto,
     /// This program
     Embedded,
@@ -43,13 +43,13 @@ pub struct ClusterArgs {
     /// The catalog under which the clusters see the source (default: the source's own, in the same workspace)
     #[arg(long, value_name = "CATALOG")]
     pub source_catalog: Option<String>,
-    /// How clusters copy (default: by the table)
+    /// How clusters copy (default: chosen for each table)
     #[arg(long, value_enum)]
     pub method: Option<MethodArg>,
     /// Tables larger than this go to clusters, for example 10GB
     #[arg(long, value_name = "SIZE", value_parser = super::settings::size)]
     pub use_above: Option<u64>,
-    /// Serverless compute in place of clusters
+    /// Use serverless compute instead of clusters
     #[arg(long)]
     pub serverless: bool,
     /// Do not run Great Expectations on the clusters
@@ -101,22 +101,22 @@ pub enum CarryArg {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "After a table is validated (target: a catalog of Unity Catalog)")]
 pub struct AfterArgs {
-    /// Carry these from the source's table in Unity Catalog. Separated by commas
+    /// Copy these from the source's table in Unity Catalog, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub carry: Vec<CarryArg>,
-    /// A principal by another name in the target; `OLD=` leaves it out. Can be repeated
+    /// Replace a principal in the target (OLD=NEW); `OLD=` leaves it out. Can be repeated
     #[arg(long, value_name = "OLD=NEW", value_parser = principal)]
     pub principal: Vec<(String, Option<String>)>,
     /// Predictive optimization: catalog, schema or table, and enable, disable or inherit
     #[arg(long, value_name = "LEVEL=SETTING", value_parser = optimization)]
     pub optimize: Option<OptimizationChoice>,
-    /// Write a row for each table into the table of metrics
+    /// Write one row for each migrated table to the metrics table
     #[arg(long)]
     pub metrics: bool,
-    /// That table (default: CATALOG.icebridge.migration_iceberg_jobs in the target's catalog)
+    /// The metrics table (default: CATALOG.icebridge.migration_iceberg_jobs in the target's catalog)
     #[arg(long, value_name = "CATALOG.SCHEMA.TABLE")]
     pub metrics_table: Option<String>,
-    /// The SQL warehouse for statements (default: one that runs)
+    /// The SQL warehouse that runs statements (default: a running one)
     #[arg(long, value_name = "ID")]
     pub warehouse: Option<String>,
 }

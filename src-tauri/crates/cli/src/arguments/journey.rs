@@ -17,10 +17,10 @@ pub struct Preflight {
     /// Take an acceptance back
     #[arg(long, value_name = "CODE")]
     pub refuse: Vec<String>,
-    /// Accept or refuse for this table only. Can be repeated
+    /// Only for this table. Can be repeated
     #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
     pub table: Vec<TableIdent>,
-    /// Accept everything that is lost today, on every table
+    /// Accept every loss found now, on every table
     #[arg(long)]
     pub accept_all_losses: bool,
     /// Print the rules instead
@@ -44,7 +44,7 @@ pub struct RunArgs {
     /// The plan file
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub plan: Option<PathBuf>,
-    /// Go on with a run (default: the latest)
+    /// Resume a run (default: the latest)
     #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
 }
@@ -53,19 +53,19 @@ pub struct RunArgs {
 pub enum AuditCommand {
     /// Write the bundle of a run: plan, journal, validations, evidence
     Export {
-        /// The folder to make (default: in the state folder)
+        /// The folder to create (default: in the state folder)
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// The run's id (default: the latest)
         run_id: Option<String>,
     },
-    /// Check a bundle with nothing but the bundle
+    /// Verify a bundle; nothing but the bundle is read
     Verify { folder: PathBuf },
 }
 
 #[derive(Debug, Args)]
 pub struct Journey {
-    /// Lay out the sample lakehouse first and migrate that (optionally: where)
+    /// Create the sample lakehouse first and migrate that (optionally: where)
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["source", "target"])]
     pub sample: Option<Option<PathBuf>>,
     #[command(flatten)]

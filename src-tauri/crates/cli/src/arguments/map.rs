@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub enum MapCommand {
-    /// The rules and overrides
+    /// Show the rules and overrides
     Show(RouteArgs),
-    /// Every table with its target name, state and reason
+    /// List each table with its target name, state and reason
     Preview(RouteArgs),
-    /// Name the target of one table, beating every rule
+    /// Set the target name of one table; it overrides every rule
     #[command(
         after_help = "Examples:\n  icebridge map set sales.orders mart.orders\n  icebridge map set tmp.scratch --exclude\n  \
         icebridge map set sales.orders --clear"
@@ -24,10 +24,10 @@ pub enum MapCommand {
         table: TableIdent,
         #[arg(value_parser = TableIdent::parse, required_unless_present_any = ["exclude", "clear"], conflicts_with_all = ["exclude", "clear"])]
         to: Option<TableIdent>,
-        /// Leave the table out
+        /// Exclude the table
         #[arg(long, conflicts_with = "clear")]
         exclude: bool,
-        /// Forget the override, so that the rules decide
+        /// Remove the override
         #[arg(long)]
         clear: bool,
     },
@@ -75,16 +75,16 @@ pub struct RuleArgs {
     pub regex: bool,
     #[arg(long, value_enum, default_value_t = CaseArg::Lower)]
     pub case: CaseArg,
-    /// Leave matching tables out
+    /// Exclude matching tables
     #[arg(long)]
     pub exclude: bool,
-    /// Before all other rules (without this: after them)
+    /// Put it before all other rules (default: after them)
     #[arg(long)]
     pub first: bool,
     /// Remove rule number N
     #[arg(long, value_name = "N", conflicts_with_all = ["pattern", "reset"])]
     pub remove: Option<usize>,
-    /// Back to the standard mapping, without overrides
+    /// Reset to the default mapping, without overrides
     #[arg(long, conflicts_with = "pattern")]
     pub reset: bool,
 }

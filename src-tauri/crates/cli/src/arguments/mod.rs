@@ -69,15 +69,15 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add, list, check and remove the catalogs tables come from and go to
+    /// Add, list, check and remove source and target catalogs
     #[command(subcommand, arg_required_else_help = true)]
     Catalog(CatalogCommand),
-    /// Lay out a sample lakehouse, and add it as source `sample` and target `managed`
+    /// Create a sample lakehouse, and add it as source `sample` and target `managed`
     Sample {
-        /// Where to lay it (default: inside the state folder)
+        /// Where to create it (default: inside the state folder)
         folder: Option<PathBuf>,
     },
-    /// Read what a source holds: schemas, snapshots, files, deletes
+    /// Read the tables of a source: schemas, snapshots, files, deletes
     #[command(after_help = "Example: icebridge inventory lake --only 'sales.*' --only '*.orders'")]
     Inventory {
         source: String,
@@ -87,26 +87,26 @@ pub enum Command {
     },
     /// List the tables of the last inventory
     Tables { source: String },
-    /// Look at one table of any catalog
+    /// Inspect one table of any catalog
     #[command(subcommand, arg_required_else_help = true)]
     Table(TableCommand),
-    /// Say which source table becomes which target table
+    /// Map source tables to target tables
     #[command(subcommand, arg_required_else_help = true)]
     Map(MapCommand),
-    /// Judge every table before anything moves, and accept what is lost
+    /// Check every table before anything is copied, and accept losses
     #[command(after_help = "Codes are explained by `icebridge preflight --rules` and in docs/findings.md.")]
     Preflight(Preflight),
-    /// Make the plan file: exactly what a run will do, and an estimate
+    /// Write the plan: exactly what a run will do, with an estimate
     Plan(PlanArgs),
-    /// Run a plan, or go on with a run that was interrupted
+    /// Run a plan, or resume a run
     #[command(after_help = "Ctrl-C cancels: tables in the middle of a commit finish it, the others can be resumed.")]
     Run(RunArgs),
-    /// Tell what a plan's clusters will cost
+    /// Estimate what a plan's clusters will cost
     Cost {
         /// The plan file
         plan: PathBuf,
     },
-    /// Tell what a run's clusters did cost, as the workspace's own bill says
+    /// Show what a run's clusters cost, from the workspace's billing tables
     Bill {
         /// The run's id (default: the latest)
         run_id: Option<String>,
@@ -118,30 +118,30 @@ pub enum Command {
         /// The run's id (default: the latest)
         run_id: Option<String>,
     },
-    /// Compare source and target of a finished run once more
+    /// Validate a finished run again: compare source and target
     Validate {
         /// The run's id (default: the latest)
         run_id: Option<String>,
     },
-    /// Export the proof of a run, or verify one that somebody hands over
+    /// Export a run's audit bundle, or verify one
     #[command(subcommand, arg_required_else_help = true)]
     Audit(AuditCommand),
-    /// The whole way in one go: inventory, pre-flight, plan, run, audit bundle
+    /// Run the whole journey: inventory, pre-flight, plan, run, audit bundle
     #[command(
-        long_about = "The whole way in one go: inventory, pre-flight, plan, run, audit bundle.\n\nLosses are printed by \
+        long_about = "Run the whole journey: inventory, pre-flight, plan, run, audit bundle.\n\nLosses are printed by \
             name and accepted; use the single steps to decide on them one by one. Tables that are blocked are left out and \
             named."
     )]
     Journey(Journey),
-    /// Add Databricks workspaces, sign in to them, and ask their governance gate
+    /// Add Databricks workspaces, sign in, and check the governance gate
     #[command(subcommand, arg_required_else_help = true)]
     Workspace(WorkspaceCommand),
-    /// Read and list the tables of a workspace's Unity Catalog
+    /// Read and list the tables in a workspace's Unity Catalog
     #[command(subcommand, arg_required_else_help = true)]
     Unity(UnityCommand),
-    /// Start a Databricks-shaped workspace on this machine, to try things with
+    /// Start a simulated Databricks workspace on this machine
     #[command(
-        long_about = "Start a Databricks-shaped workspace on this machine, to try things with.\n\nIt listens on 127.0.0.1 only, \
+        long_about = "Start a simulated Databricks workspace on this machine.\n\nIt listens on 127.0.0.1 only, \
             until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md."
     )]
     Sandbox(SandboxArgs),

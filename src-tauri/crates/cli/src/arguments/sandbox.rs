@@ -10,7 +10,7 @@ pub struct SandboxArgs {
     /// The port on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 8765)]
     pub port: u16,
-    /// Keep volumes, workspace files and run logs here (default: a temporary folder)
+    /// Keep volumes, workspace files and job logs here (default: a temporary folder)
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// Add a catalog `lake` with this many generated tables
@@ -22,11 +22,11 @@ pub struct SandboxArgs {
     /// The Python that runs submitted scripts; with PySpark in it, they can use Spark
     #[arg(long, value_name = "FILE", env = "ICEBRIDGE_SANDBOX_PYTHON")]
     pub python: Option<PathBuf>,
-    /// A jar for the runs' Spark; with Iceberg's Spark runtime, the sandbox's catalogs are Iceberg catalogs there. Can be
+    /// A jar for the jobs' Spark; with Iceberg's Spark runtime, the sandbox's catalogs are Iceberg catalogs there. Can be
     /// repeated
     #[arg(long = "jar", value_name = "FILE")]
     pub jars: Vec<PathBuf>,
-    /// A Spark setting of every run. Can be repeated
+    /// A Spark setting of every job. Can be repeated
     #[arg(long = "spark-conf", value_name = "KEY=VALUE", value_parser = setting)]
     pub spark_conf: Vec<(String, String)>,
     /// How long every answer takes at least

@@ -9,22 +9,22 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// Settings as JSON, as a plan has them under `settings`; options come on top of them
+    /// A JSON file in the form of a plan's `settings`; options override it
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Who copies
+    /// The engine that copies
     #[arg(long, value_enum)]
     pub engine: Option<EngineArg>,
-    /// Force one copy mode (default: the best that fits each table, with the reason)
+    /// Use one copy mode for all tables (default: the best for each, with the reason)
     #[arg(long, value_enum)]
     pub mode: Option<ModeArg>,
-    /// Tables at work at the same time
+    /// Tables migrated in parallel
     #[arg(long, value_name = "N")]
     pub max_parallel_tables: Option<usize>,
-    /// Files being copied or written at the same time, over all tables
+    /// Files copied or written in parallel, over all tables
     #[arg(long, value_name = "N")]
     pub max_parallel_writers: Option<usize>,
-    /// Commits to the target a minute
+    /// Most commits to the target per minute
     #[arg(long, value_name = "N")]
     pub max_commits_per_min: Option<u32>,
     /// Size of rewritten data files, for example 256MB

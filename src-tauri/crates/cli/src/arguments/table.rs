@@ -5,23 +5,23 @@ use icebridge_model::TableIdent;
 
 #[derive(Debug, Subcommand)]
 pub enum TableCommand {
-    /// Schema, partitioning, snapshots, files, read from the catalog now
+    /// Show schema, partitioning, snapshots and files, read from the catalog now
     Facts(TableArgs),
-    /// The first rows, deletes applied
+    /// Print the first rows, deletes applied
     Rows {
         #[command(flatten)]
         table: TableArgs,
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// Row count, typed row digest and column aggregates, over all rows
+    /// Read all rows: row count, row digest and column aggregates
     Digest(TableArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct TableArgs {
     pub catalog: String,
-    /// namespace.table, with backticks round a part that holds a dot
+    /// namespace.table; put backticks around a part that contains a dot
     #[arg(value_parser = TableIdent::parse)]
     pub table: TableIdent,
     /// At this snapshot

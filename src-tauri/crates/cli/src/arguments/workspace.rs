@@ -16,7 +16,7 @@ pub enum WorkspaceCommand {
     Add(WorkspaceAdd),
     /// List the workspaces
     List,
-    /// List the profiles of ~/.databrickscfg, without what is secret in them
+    /// List the profiles in ~/.databrickscfg, without their secrets
     Profiles,
     /// Sign in through the browser
     #[command(
@@ -24,35 +24,35 @@ pub enum WorkspaceCommand {
     )]
     SignIn {
         name: String,
-        /// Print the address only; open it yourself
+        /// Print the address instead of opening the browser
         #[arg(long)]
         no_browser: bool,
-        /// Keep the tokens in memory, not in the keychain: they end with this command
+        /// Keep the tokens in memory instead of the keychain, until this command ends
         #[arg(long)]
         for_this_session: bool,
     },
-    /// Revoke the tokens of a sign-in at the workspace, and erase them here
+    /// Sign out: revoke the tokens and delete them from the keychain
     SignOut { name: String },
-    /// Reach a workspace: who is signed in, in which groups, and to which metastore
+    /// Check a workspace: who is signed in, their groups, and the metastore
     Check {
         name: String,
         #[command(flatten)]
         first: FirstSignIn,
     },
-    /// Ask the governance gate: may tables of these schemas be reached from outside Databricks?
+    /// Check the governance gate: may outside programs reach tables in these schemas?
     #[command(
         after_help = "Closed, it prints the statement to run and who can run it, and ends with exit code 1. Each call asks \
         the workspace anew.\n\nExample: icebridge workspace gate prod main.sales main.crm"
     )]
     Gate {
         name: String,
-        /// The schemas that tables shall go to; none: external data access alone
+        /// The target schemas (default: check external data access only)
         #[arg(value_name = "CATALOG.SCHEMA", value_parser = schema)]
         targets: Vec<SchemaName>,
         #[command(flatten)]
         first: FirstSignIn,
     },
-    /// Sign out of a workspace and forget it, its secrets and its inventory
+    /// Sign out of a workspace and remove it, its secrets and its inventory
     Remove { name: String },
 }
 
@@ -104,14 +104,14 @@ pub enum By {
 
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct FirstSignIn {
-    /// Sign in through the browser first, for this command alone: where there is no keychain
+    /// Sign in through the browser first, for this command only (for machines without a keychain)
     #[arg(long)]
     pub sign_in: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum UnityCommand {
-    /// Read which tables a workspace's Unity Catalog holds
+    /// Read the list of tables in a workspace's Unity Catalog
     #[command(
         after_help = "One that was interrupted goes on where it was; the next one reads whole only what is new or changed."
     )]
@@ -135,16 +135,16 @@ pub enum UnityCommand {
         /// Only with this text in name, comment or owner
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
-        /// Skip so many
+        /// Skip this many
         #[arg(long, value_name = "N", default_value_t = 0)]
         offset: usize,
-        /// So many at most; 1,000 come at once
+        /// At most this many, up to 1,000
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: usize,
     },
 }
 
-/// `catalog.schema`, with backticks round a part that holds a dot.
+/// `catalog.schema`; put backticks around a part that contains a dot.
 fn schema(text: &str) -> Result<SchemaName, String> {
     let wrong = || "a schema is named CATALOG.SCHEMA".to_string();
     let mut parts = vec![String::new()];

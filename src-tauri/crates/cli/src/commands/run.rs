@@ -92,18 +92,18 @@ pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Res
 }
 
 fn list(runs: &[RunSummary]) -> String {
-    let mut grid = Grid::new(&["run_id", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
-    for run_id in runs {
+    let mut grid = Grid::new(&["run", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
+    for run in runs {
         grid.row([
-            run_id.run_id.clone(),
-            run_id.state.as_str().to_string(),
-            run_id.source.clone(),
-            run_id.target.clone(),
-            run_id.tables.to_string(),
-            run_id.migrated.to_string(),
-            run_id.failed.to_string(),
-            words::moment(&run_id.started_at),
-            run_id.plan_hash.get(..12).unwrap_or_default().to_string(),
+            run.run_id.clone(),
+            run.state.as_str().to_string(),
+            run.source.clone(),
+            run.target.clone(),
+            run.tables.to_string(),
+            run.migrated.to_string(),
+            run.failed.to_string(),
+            words::moment(&run.started_at),
+            run.plan_hash.get(..12).unwrap_or_default().to_string(),
         ]);
     }
     if grid.is_empty() { "no runs yet".into() } else { grid.to_string() }

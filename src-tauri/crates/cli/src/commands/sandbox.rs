@@ -47,7 +47,7 @@ fn tell(sandbox: &Sandbox, arguments: &SandboxArgs, output: &Output) -> Result<(
         return output.print(&told.to_string());
     }
     let gate = if arguments.gate_open { "open" } else { "closed; open it on the page at the address" };
-    let runs = match &arguments.python {
+    let jobs = match &arguments.python {
         Some(python) => format!("run on {}", python.display()),
         None => "cannot run; start the sandbox with --python and an interpreter that has PySpark".to_owned(),
     };
@@ -60,7 +60,7 @@ fn tell(sandbox: &Sandbox, arguments: &SandboxArgs, output: &Output) -> Result<(
          as a program   client id {}\n\
          \u{20}              client secret {}\n\
          gate           {gate}\n\
-         runs           {runs}\n\
+         jobs           {jobs}\n\
          files          {}\n",
         sign_in.pilot,
         sign_in.admin,
