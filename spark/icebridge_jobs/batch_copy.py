@@ -21,11 +21,10 @@ from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
 from icebridge_jobs.table_name import identifier
+from icebridge_jobs.table_result import TableResult
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-    from icebridge_jobs.copy_table import TableResult
 
 
 class BatchCopy:

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table
 from icebridge_jobs.batch_copy import BatchCopy
 from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.session import Engine
+from icebridge_jobs.table_result import TableResult
 from icebridge_jobs.target_table import COMPLETE, Found
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 DEEP_CLONE_SINCE = (16, 4)
-
-
-@dataclass
-class TableResult:
-    """A table's part of the result file."""
-
-    source: str
-    target: str
-    method: str
-    state: str = "waiting"
-    source_snapshot_id: int | None = None
-    target_snapshot_id: int | None = None
-    # Rows at the pin, and rows the target has.
-    rows_total: int | None = None
-    rows_done: int | None = None
-    batches_total: int | None = None
-    batches_done: int = 0
-    # Batches that an earlier attempt had committed, and batches of it that had to be taken back.
-    batches_found: int = 0
-    batches_taken_back: int = 0
-    lost: list[str] = field(default_factory=list)
-    milliseconds: int = 0
-    error: dict[str, Any] | None = None
 
 
 class CopyTable:

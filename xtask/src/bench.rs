@@ -1,8 +1,9 @@
 //! The benchmark of benches/, with the command line as users get it.
 
 use crate::command::{cargo, run};
+use crate::python;
 use crate::repo::Repo;
-use crate::{Result, python, say};
+use crate::report::{Result, say};
 
 /// `inventory` first among the arguments: the listing of a large metastore, in place of the copies.
 pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {

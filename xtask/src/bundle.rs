@@ -2,7 +2,8 @@
 
 use crate::command::{cargo, run, succeeds};
 use crate::repo::Repo;
-use crate::{Failure, Result, packages, say, setup, ui};
+use crate::report::{Failure, Result, say};
+use crate::{packages, setup, ui};
 
 pub fn pack(repo: &Repo, passed_on: &[String]) -> Result {
     if !succeeds(cargo(&repo.root).args(["tauri", "--version"])) {

@@ -1,6 +1,6 @@
 //! Running other programs.
 
-use crate::{Failure, Result};
+use crate::report::{Failure, Result};
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,8 @@
 
 use crate::command::{cargo, command, find, run};
 use crate::repo::{Repo, has_display};
-use crate::{Failure, Result, packages, say, setup, ui};
+use crate::report::{Failure, Result, say};
+use crate::{packages, setup, ui};
 
 fn run_in_terminal(repo: &Repo) -> Result {
     let folder = repo.state().join("demo");

@@ -9,8 +9,9 @@
 
 use crate::command::{line, run_while};
 use crate::repo::Repo;
+use crate::report::{Failure, Result, all, say};
 use crate::test::{self, clock};
-use crate::{Failure, Result, all, python, say, setup, ui};
+use crate::{python, setup, ui};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;

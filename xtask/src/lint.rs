@@ -2,8 +2,9 @@
 
 use crate::command::{cargo, run};
 use crate::repo::Repo;
+use crate::report::{Failure, Result, say};
 use crate::wasm::{Compiler, TARGET};
-use crate::{Failure, Result, packages, python, say, ui};
+use crate::{packages, python, ui};
 use std::path::Path;
 use std::process::Command;
 

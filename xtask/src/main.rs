@@ -5,12 +5,15 @@ mod bench;
 mod bundle;
 mod command;
 mod demo;
-mod java;
+mod jars;
+mod jdk;
 mod lanes;
 mod lint;
 mod packages;
 mod python;
 mod repo;
+mod report;
+mod rooms;
 mod setup;
 mod stamp;
 mod test;
@@ -18,7 +21,6 @@ mod ui;
 mod wasm;
 
 use repo::Repo;
-use std::fmt;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -28,6 +30,7 @@ cargo xtask <command>
   test [--only rust|python|spark|window] [-- ARGS]
                                         set-up, builds and every test; ARGS go to pytest (or to cargo test with --only rust)
   lint                                  formatting and lints of Rust and Python
+  rooms                                 draw the crates and their folders in docs/ARCHITECTURE.md; print every import circle
   ui                                    build the window's content into ui/dist
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
   bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`)
@@ -37,34 +40,6 @@ Environment:
   ICEBRIDGE_CACHE    where downloads are kept (default: .icebridge/cache)
   ICEBRIDGE_WASM     `rustup` or `debian`: the compiler of the UI, where the choice should not be made by looking
 ";
-
-/// What went wrong, in words for the person at the terminal; a second line may say what to do.
-pub struct Failure(String);
-
-pub type Result<T = ()> = std::result::Result<T, Failure>;
-
-impl Failure {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Every failure, so that none hides another.
-pub fn all(done: impl IntoIterator<Item = Result>) -> Result {
-    let failures: Vec<String> = done.into_iter().filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
-}
-
-/// Prints a line about what is going on, apart from the output of the tools themselves.
-pub fn say(text: impl fmt::Display) {
-    eprintln!("==> {text}");
-}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -89,6 +64,7 @@ fn main() -> ExitCode {
         ["test", "--only", part] => {
             test::Part::parse(part).and_then(|part| test::run_part(&repo, Some(part), &passed_on))
         }
+        ["rooms"] => rooms::draw(&repo),
         ["lint"] => lint::run_all(&repo),
         ["bench"] => bench::measure(&repo, &passed_on),
         ["bundle"] => bundle::pack(&repo, &passed_on),

@@ -1,7 +1,7 @@
 //! What the operating system must have, how to see that it is there, and how to get it.
 
 use crate::command::{command, find, line, output, run, succeeds};
-use crate::{Failure, Result, say};
+use crate::report::{Failure, Result, say};
 use std::process::Command;
 
 pub enum Probe {
@@ -30,7 +30,7 @@ impl Need {
         match self.probe {
             Probe::Program(name) => find(name).is_some(),
             Probe::Library(name) => succeeds(command("pkg-config").args(["--exists", name])),
-            Probe::Jdk => crate::java::major_version().is_some_and(|major| major >= 17),
+            Probe::Jdk => crate::jdk::major_version().is_some_and(|major| major >= 17),
             Probe::PostgresServer => find("initdb").is_some() || postgres_off_path(),
         }
     }

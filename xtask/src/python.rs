@@ -3,7 +3,8 @@
 use crate::command::{command, output, run, succeeds};
 use crate::packages::install;
 use crate::repo::Repo;
-use crate::{Failure, Result, java, say, stamp};
+use crate::report::{Failure, Result, say};
+use crate::{jdk, stamp};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
@@ -98,7 +99,7 @@ pub fn variables(repo: &Repo) -> [(&'static str, OsString); 5] {
         ("ICEBRIDGE_DESKTOP", repo.built("debug", "icebridge-desktop").into()),
         ("ICEBRIDGE_CACHE", repo.cache().into()),
         ("ICEBRIDGE_PYTHON", TESTS.program(repo, "python").into()),
-        ("SPARK_SUBMIT_OPTS", java::options(repo).into()),
+        ("SPARK_SUBMIT_OPTS", jdk::options(repo).into()),
     ]
 }
 

@@ -1,7 +1,8 @@
 //! Getting the machine ready.
 
 use crate::repo::Repo;
-use crate::{Result, java, packages, python, say, wasm};
+use crate::report::{Result, say};
+use crate::{jars, packages, python, wasm};
 
 pub const HEADLESS: &str = "Without a window, `cargo xtask demo --headless` needs nothing but Rust.";
 
@@ -33,5 +34,5 @@ pub fn servers(repo: &Repo) -> Result {
     packages::ensure(packages::TESTS, "`cargo xtask test --only rust` does without.")?;
     python::ensure(repo)?;
     python::SPARK_3_5.ensure(repo)?;
-    java::jars(repo)
+    jars::fetch(repo)
 }

@@ -1,7 +1,7 @@
 //! Remembering what is done: a stamp is a small file that holds the hash of everything the work depended on.
 
 use crate::repo::Repo;
-use crate::{Failure, Result};
+use crate::report::{Failure, Result};
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};

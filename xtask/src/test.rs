@@ -3,7 +3,8 @@
 
 use crate::command::{cargo, run};
 use crate::repo::Repo;
-use crate::{Failure, Result, all, packages, python, say, setup, ui};
+use crate::report::{Failure, Result, all, say};
+use crate::{packages, python, setup, ui};
 use std::fs;
 use std::iter;
 use std::process::Command;

@@ -2,8 +2,9 @@
 
 use crate::command::{cargo, command, find, run, succeeds};
 use crate::repo::Repo;
+use crate::report::{Failure, Result, say};
+use crate::stamp;
 use crate::wasm::{Compiler, TARGET};
-use crate::{Failure, Result, say, stamp};
 use std::fs;
 use std::io;
 use std::path::Path;

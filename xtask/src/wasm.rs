@@ -4,7 +4,8 @@
 use crate::command::{command, find, output, run_while_active};
 use crate::packages::{install, is_offered};
 use crate::repo::{Repo, wasm_choice};
-use crate::{Failure, Result, say, stamp};
+use crate::report::{Failure, Result, say};
+use crate::stamp;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

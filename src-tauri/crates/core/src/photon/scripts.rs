@@ -42,6 +42,7 @@ const EMBEDDED: &[(&str, &[u8])] = spark![
     "icebridge_jobs/sync_merge.py",
     "icebridge_jobs/sync_table.py",
     "icebridge_jobs/table_name.py",
+    "icebridge_jobs/table_result.py",
     "icebridge_jobs/target_ddl.py",
     "icebridge_jobs/target_table.py",
     "icebridge_jobs/validation_input.py",

@@ -197,6 +197,7 @@ impl Pseudonyms {
         let of = |kind: Kind| move |found: &str| self.of_kind(kind, found);
         let mut segments = Segments::new(text);
         segments.replace(known_paths);
+        segments.replace(|text| passes::error_objects(text, |object| self.whole(object)));
         segments.replace(|text| passes::addresses(text, of(Kind::Host), of(Kind::Path)));
         segments.replace(|text| passes::paths(text, of(Kind::Path)));
         segments.replace(|text| passes::mail_addresses(text, of(Kind::User)));

@@ -66,10 +66,21 @@ static ADDRESS: LazyLock<Regex> =
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r#"(?:[A-Za-z]:[\\/]|\\\\|~?/)[^\s"'`<>(),;:]+|[^\s"'`<>(),;:/=]+(?:/[^\s"'`<>(),;:/=]+)+"#)
 });
+static ERROR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\[[a-z]+(?:-[a-z]+)*\]$"));
+static OBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"\(([^()]+)\)"));
 static MAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+"));
 static NUMERIC_HOST: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b"));
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r"`([^`]+)`"));
 static DOTTED: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\p{L}_][\p{L}\p{N}_$-]*(?:\.[\p{L}_][\p{L}\p{N}_$-]*)+"));
+
+/// The object of an error, as errors are written: `message (object): cause [code]`.
+pub fn error_objects(text: &str, name: impl Fn(&str) -> String) -> Vec<Found> {
+    if !ERROR.is_match(text) {
+        return Vec::new();
+    }
+    let objects = OBJECT.captures_iter(text).filter_map(|found| found.get(1));
+    objects.map(|object| Found { range: object.range(), instead: name(object.as_str()) }).collect()
+}
 
 /// The scheme and the port stay: they say which kind of catalog or storage it is.
 pub fn addresses(text: &str, host: impl Fn(&str) -> String, path: impl Fn(&str) -> String) -> Vec<Found> {

@@ -33,6 +33,8 @@ fn what_looks_like_a_name_goes_too() {
         ("10.1.2.3 does not answer (acme.sales)", "host-"),
         ("the column `acme total` is missing", "the column `name-"),
         ("metadata/acme-m0.avro is missing", "path-"),
+        ("there is no catalog of this name (acme) [catalog-not-found]", "there is no catalog of this name (name-"),
+        ("the file is damaged (s3://acme/x y): not Parquet [file-broken]", "the file is damaged (s3://host-"),
     ] {
         let replaced = none.text(text);
         assert!(replaced.starts_with(kept), "{text} -> {replaced}");

@@ -91,7 +91,7 @@ fn plain_length(text: &str, header: bool, encoded: bool) -> usize {
         return word;
     }
     // With a scheme, a list of cookies, or the parts of a signature: to the end of the line or of the text around it.
-    text.find(|c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '`')).unwrap_or(text.len())
+    text.find(['\n', '\r', '"', '\'', '`']).unwrap_or(text.len())
 }
 
 /// A quotation mark behind any number of backslashes, as JSON inside of JSON has it.
