@@ -64,7 +64,7 @@ def test_clusters_copy_what_suits_them_and_all_of_it_is_proved(
     assert "IB-F019" in planned["shop.corrected"]["engine_reason"]
     estimate = icebridge.run("cost", plan["path"])
     assert estimate["clusters"] == 1
-    assert 0 < estimate["least"]["cents"] <= estimate["most"]["cents"]
+    assert 0 < estimate["min"]["cents"] <= estimate["max"]["cents"]
 
     box.turn("counts/reset")
     run = clusters.run(route, plan["path"])
@@ -107,7 +107,7 @@ def proved(tables: dict[str, dict[str, Any]]) -> None:
 def governed(box: Sandbox, tables: dict[str, dict[str, Any]]) -> None:
     """What was asked for is in Unity Catalog, as the vendor's client sees it."""
     for name, table in tables.items():
-        assert table["after"] is not None and not table["after"].get("not_done"), (name, table["after"])
+        assert table["governance"] is not None and not table["governance"].get("not_done"), (name, table["governance"])
     admin = box.client(box.admin_token)
     orders = admin.tables.get("main.arrived.orders")
     assert orders.comment == "all orders"

@@ -203,7 +203,7 @@ def after(app: Window) -> None:
     toggle(app, "after-comments")
     toggle(app, "after-grants")
     app.type("after-principals", "nobody")
-    app.says("settings-incomplete", "After the copy: line 1")
+    app.says("settings-incomplete", "Governance: line 1")
     app.type("after-principals", f"old@example.com = new@example.com{ENTER}interns =")
     app.gone("settings-incomplete")
     app.choose("after-optimization", "Enable")
@@ -283,9 +283,9 @@ def run(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
 def at_work() -> dict[str, Any]:
     """A run in the middle."""
     view = {"step": "step-1", "job_run_id": 4711}
-    running = {**view, "stage": "running", "words": "batch 2 of 4", "run_page_url": RUN_PAGE}
-    starting = {**view, "stage": "starting", "words": "the cluster is being made", "run_page_url": RUN_PAGE}
-    queued = {**view, "stage": "queued", "words": "the workspace has no room for another run", "run_page_url": None}
+    running = {**view, "stage": "running", "message": "batch 2 of 4", "run_page_url": RUN_PAGE}
+    starting = {**view, "stage": "starting", "message": "the cluster is starting", "run_page_url": RUN_PAGE}
+    queued = {**view, "stage": "queued", "message": "the workspace has no room for another run", "run_page_url": None}
     return run(
         "running",
         [
@@ -344,9 +344,9 @@ def over(documents: str) -> dict[str, Any]:
         "outcome": outcome,
         "validation": validation,
         "documents": documents,
-        "after": report,
+        "governance": report,
     }
-    ended = {"step": "step-1", "stage": "over", "words": "", "job_run_id": 4711, "run_page_url": RUN_PAGE}
+    ended = {"step": "step-1", "stage": "over", "message": "", "job_run_id": 4711, "run_page_url": RUN_PAGE}
     return run("succeeded", [table_run(ORDERS, "migrated", cluster=ended, **done)])
 
 
@@ -419,7 +419,7 @@ def plan_told(app: Window) -> None:
     shots(app, "plan", "plan-cost-error")
     low, high = {"milli_dbu": 4200, "cents": 315}, {"milli_dbu": 16_800, "cents": 1260}
     basis = "prices of 2026-02-01 (the public price list); without the cloud's own bill for machines and storage"
-    answer(app, "plan.cost", {"least": low, "most": high, "clusters": 2, "basis": basis, "guessed": True})
+    answer(app, "plan.cost", {"min": low, "max": high, "clusters": 2, "basis": basis, "guessed": True})
     app.click("plan-cost-again")
     app.says("plan-cost-dollars", r"^\$3\.15 to \$12\.60$")
     app.shows("plan-cost-dbu", "4.20 to 16.80 DBU")
@@ -441,7 +441,7 @@ def run_told(app: Window) -> None:
     assert [rows[name]["cluster"] for name in (ORDERS, LINES, EVENTS)] == ["running", "starting", "here"]
     assert rows[ORDERS]["progress"] == "50 %"
     app.click(f"row-{LINES}")
-    app.says("run-cluster-words", "The cluster is being made")
+    app.says("run-cluster-words", "The cluster is starting")
     # No page without a certificate is opened.
     app.shows("run-page-address", "http://127.0.0.1:8765/jobs/runs/4712")
     app.click(f"row-{ORDERS}")
@@ -490,14 +490,14 @@ def end_told(app: Window, state: Path) -> None:
     answer(
         app,
         "run.bill",
-        {"bill": "not_yet", "words": "the bill has nothing of this plan yet: it is written some hours after a run"},
+        {"bill": "not_yet", "explanation": "the bill has nothing of this plan yet: it is written some hours after a run"},
     )
     app.click("run-bill-ask")
     app.says("run-bill-words", "some hours after")
     shots(app, "run", "run-clusters-over")
     cost = {"milli_dbu": 9000, "cents": 675}
     runs = [{"job_run_id": "4711", "cost": cost}]
-    answer(app, "run.bill", {"bill": "known", "cost": cost, "runs": runs, "against_estimate": "within the estimate"})
+    answer(app, "run.bill", {"bill": "known", "cost": cost, "runs": runs, "against_estimate": "within"})
     app.click("run-bill-ask")
     app.says("run-bill-words", r"\$6\.75, 9\.00 DBU; within the estimate")
     app.click("nav-validate")

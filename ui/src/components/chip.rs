@@ -135,8 +135,8 @@ pub mod of {
 
     /// How far its cluster is.
     pub fn stage(view: &ClusterView) -> Html {
-        let stage = clusters::stage(&view.stage);
-        let title = Some(view.words.clone()).filter(|words| !words.is_empty()).map(AttrValue::from);
+        let stage = clusters::stage(view.stage);
+        let title = Some(view.message.clone()).filter(|message| !message.is_empty()).map(AttrValue::from);
         html! { <Chip tone={stage.tone} icon={stage.icon} word={stage.word} spinning={stage.is_at_work} {title} /> }
     }
 

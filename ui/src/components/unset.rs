@@ -18,7 +18,7 @@ pub struct UnsetProps {
 pub fn Unset(props: &UnsetProps) -> Html {
     let session = use_session();
     let Some((place, error)) = session.settings_problem() else { return html! {} };
-    let part = if place.is_of_clusters() { "Clusters" } else { "After the copy" };
+    let part = if place.is_of_clusters() { "Clusters" } else { "Governance" };
     let words = format!("{part}: {}.", error.message);
     if props.whole {
         return html! {

@@ -117,7 +117,7 @@ pub mod tests {
             engine: EngineKind::Embedded,
             cluster: None,
             documents: None,
-            after: None,
+            governance: None,
         }
     }
 

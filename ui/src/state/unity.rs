@@ -4,8 +4,8 @@
 use super::{Page, Session};
 use crate::state::prefs::Prefs;
 use crate::view::lines;
-use icebridge_model::after::AfterSettings;
 use icebridge_model::catalog::CatalogKind;
+use icebridge_model::governance::GovernanceSettings;
 use icebridge_model::photon::PhotonSettings;
 use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Error, Result};
@@ -35,7 +35,7 @@ pub struct UnityDraft {
     /// `key = value` a line.
     pub tags: String,
     #[serde(deserialize_with = "or_default")]
-    pub after: AfterSettings,
+    pub after: GovernanceSettings,
     /// `old = new` a line.
     pub principals: String,
 }
@@ -73,7 +73,7 @@ impl UnityDraft {
     pub fn problem(&self) -> Option<(Place, Error)> {
         self.problem_of_clusters().or_else(|| {
             let read = lines::principals(&self.principals).map_err(Error::invalid);
-            let checked = read.and_then(|principals| AfterSettings { principals, ..self.after.clone() }.checked());
+            let checked = read.and_then(|principals| GovernanceSettings { principals, ..self.after.clone() }.checked());
             checked.err().map(|error| (Place::Principals, error))
         })
     }
@@ -127,7 +127,7 @@ impl UnityDraft {
         photon
     }
 
-    fn after(&self) -> AfterSettings {
+    fn after(&self) -> GovernanceSettings {
         let mut after = self.after.clone();
         tidy(&mut after.metrics_table);
         tidy(&mut after.warehouse);
@@ -139,7 +139,7 @@ impl UnityDraft {
     pub fn join(&self, settings: &mut Settings) {
         settings.engine = (self.engine == EngineChoice::Photon).then_some(EngineKind::Photon);
         settings.photon = self.uses_clusters().then(|| self.photon());
-        settings.after = Some(self.after()).filter(|after| *after != AfterSettings::default());
+        settings.governance = Some(self.after()).filter(|after| *after != GovernanceSettings::default());
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
         draft.after.warehouse = Some(String::new());
         assert_eq!(draft.problem(), None);
         let settings = joined(&draft);
-        let (photon, after) = (settings.photon.unwrap(), settings.after.unwrap());
+        let (photon, after) = (settings.photon.unwrap(), settings.governance.unwrap());
         assert_eq!((photon.source_catalog, photon.policy.as_deref()), (None, Some("0A1B")));
         assert_eq!(photon.spark_conf.len(), 1);
         assert_eq!(photon.secret_conf["spark.sql.catalog.src.token"], "token");

@@ -2,7 +2,7 @@
 
 use crate::components::{Icon, Tone};
 use crate::view::format;
-use icebridge_model::photon::{Bill, ClusterMethod, Cost, CostEstimate};
+use icebridge_model::photon::{AgainstEstimate, Bill, ClusterMethod, ClusterStage, Cost, CostEstimate};
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::RunView;
 
@@ -29,16 +29,17 @@ pub struct Stage {
     pub is_at_work: bool,
 }
 
-/// How far a cluster is. A stage of another version is shown by its own word.
-pub fn stage(stage: &str) -> Stage {
+/// How far a cluster is.
+pub fn stage(stage: ClusterStage) -> Stage {
+    use ClusterStage as S;
     let (word, tone, icon, is_at_work) = match stage {
-        "intended" => ("not sent yet", Tone::Plain, Icon::Clock, false),
-        "prepared" => ("prepared", Tone::Plain, Icon::Clock, false),
-        "queued" | "waiting" => (stage, Tone::Plain, Icon::Clock, false),
-        "starting" | "running" | "stopping" => (stage, Tone::Accent, Icon::Refresh, true),
-        "over" => ("ended", Tone::Plain, Icon::Check, false),
-        "" => ("not known", Tone::Plain, Icon::Circle, false),
-        other => (other, Tone::Plain, Icon::Circle, false),
+        S::Intended => ("not sent yet", Tone::Plain, Icon::Clock, false),
+        S::Prepared | S::JobMade => ("prepared", Tone::Plain, Icon::Clock, false),
+        S::Started => ("sent", Tone::Plain, Icon::Clock, false),
+        S::Queued | S::Waiting => (stage.as_str(), Tone::Plain, Icon::Clock, false),
+        S::Starting | S::Running | S::Stopping => (stage.as_str(), Tone::Accent, Icon::Refresh, true),
+        S::Over => ("ended", Tone::Plain, Icon::Check, false),
+        S::Unknown => ("not known", Tone::Plain, Icon::Circle, false),
     };
     Stage { word: word.into(), tone, icon, is_at_work }
 }
@@ -63,13 +64,12 @@ pub struct Range {
 }
 
 pub fn range(estimate: &CostEstimate) -> Range {
-    let joined = |least: String, most: String| if least == most { least } else { format!("{least} to {most}") };
+    let joined = |min: String, max: String| if min == max { min } else { format!("{min} to {max}") };
     let bare = |milli: u64| dbu(milli).trim_end_matches(" DBU").to_string();
-    let Cost { milli_dbu: least_dbu, cents: least } = estimate.least;
-    let Cost { milli_dbu: most_dbu, cents: most } = estimate.most;
+    let CostEstimate { min, max, .. } = estimate;
     Range {
-        dollars: joined(dollars(least), dollars(most)),
-        dbu: format!("{} DBU", joined(bare(least_dbu), bare(most_dbu))),
+        dollars: joined(dollars(min.cents), dollars(max.cents)),
+        dbu: format!("{} DBU", joined(bare(min.milli_dbu), bare(max.milli_dbu))),
     }
 }
 
@@ -77,11 +77,12 @@ pub fn range(estimate: &CostEstimate) -> Range {
 pub fn bill(bill: &Bill) -> (String, Tone) {
     match bill {
         Bill::Known { cost, against_estimate, .. } => {
-            let tone = if against_estimate.contains("above") { Tone::Warn } else { Tone::Good };
+            let above = matches!(against_estimate, AgainstEstimate::AboveMax { .. });
+            let tone = if above { Tone::Warn } else { Tone::Good };
             (format!("{}, {}; {against_estimate}.", dollars(cost.cents), dbu(cost.milli_dbu)), tone)
         }
-        Bill::NotYet { words } => (format::sentence(words), Tone::Plain),
-        Bill::Unknown { words } => (format::sentence(words), Tone::Warn),
+        Bill::NotYet { explanation } => (format::sentence(explanation), Tone::Plain),
+        Bill::Unknown { explanation } => (format::sentence(explanation), Tone::Warn),
     }
 }
 
@@ -98,8 +99,8 @@ pub fn has_clusters(run: &RunView) -> bool {
 mod tests {
     use super::*;
 
-    fn estimate(least: Cost, most: Cost) -> CostEstimate {
-        CostEstimate { least, most, clusters: 1, basis: String::new(), guessed: false }
+    fn estimate(min: Cost, max: Cost) -> CostEstimate {
+        CostEstimate { min, max, clusters: 1, basis: String::new(), guessed: false }
     }
 
     #[test]
@@ -123,24 +124,22 @@ mod tests {
 
     #[test]
     fn a_bill_says_how_it_compares_and_a_missing_one_why() {
-        let known = |against: &str| Bill::Known {
+        let known = |against_estimate| Bill::Known {
             cost: Cost { milli_dbu: 1000, cents: 70 },
             runs: Vec::new(),
-            against_estimate: against.into(),
+            against_estimate,
         };
-        assert_eq!(bill(&known("within the estimate")), ("$0.70, 1.00 DBU; within the estimate.".into(), Tone::Good));
-        assert_eq!(bill(&known("12 % above the most that was estimated")).1, Tone::Warn);
-        assert_eq!(bill(&Bill::NotYet { words: "it comes late".into() }), ("It comes late".into(), Tone::Plain));
-        assert_eq!(bill(&Bill::Unknown { words: "no warehouse".into() }).1, Tone::Warn);
+        assert_eq!(bill(&known(AgainstEstimate::Within)), ("$0.70, 1.00 DBU; within the estimate.".into(), Tone::Good));
+        assert_eq!(bill(&known(AgainstEstimate::AboveMax { percent: 12 })).1, Tone::Warn);
+        assert_eq!(bill(&Bill::NotYet { explanation: "it comes late".into() }), ("It comes late".into(), Tone::Plain));
+        assert_eq!(bill(&Bill::Unknown { explanation: "no warehouse".into() }).1, Tone::Warn);
     }
 
     #[test]
     fn every_stage_has_a_word() {
-        for name in ["intended", "prepared", "queued", "waiting", "starting", "running", "stopping", "over", "", "new"]
-        {
-            assert!(!stage(name).word.is_empty(), "{name}");
+        for known in ClusterStage::ALL {
+            assert!(!stage(*known).word.is_empty(), "{known:?}");
         }
-        assert!(stage("running").is_at_work && !stage("over").is_at_work);
-        assert_eq!(stage("blocked").word, "blocked", "a word that is new here is told as it is");
+        assert!(stage(ClusterStage::Running).is_at_work && !stage(ClusterStage::Over).is_at_work);
     }
 }

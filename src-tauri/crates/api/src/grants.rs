@@ -7,7 +7,7 @@
 
 use crate::keychain::Keychain;
 use async_trait::async_trait;
-use icebridge_core::databricks::{GrantKey, TokenStore};
+use icebridge_core::workspaces::{GrantKey, TokenStore};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 //! that is not carried out, or carried out with other types, does not compile.
 
 use crate::{Api, browser, diagnose};
-use icebridge_core::databricks::{connect as workspaces, gate, sign_in, unity};
+use icebridge_core::workspaces::{self, gate, sign_in, unity};
 use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};

@@ -11,7 +11,7 @@ mod usage;
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, FromArgMatches};
 use icebridge_api::{Api, Options, default_state_dir};
-use icebridge_model::error::Whose;
+use icebridge_model::error::Blame;
 use icebridge_model::{Error, Result};
 use icebridge_telemetry::{Logging, logs_folder};
 use output::Output;
@@ -53,12 +53,12 @@ fn main() -> ExitCode {
         Err(error) => {
             let error = error.or_usual_hint();
             output.error(&error);
-            match error.code.whose() {
-                Whose::User => {
+            match error.code.blame() {
+                Blame::User => {
                     tracing::warn!(command, code = %error.code, %error, "the command failed");
                     ExitCode::from(1)
                 }
-                Whose::Ours => {
+                Blame::Ours => {
                     tracing::error!(command, code = %error.code, %error, "the command failed");
                     ExitCode::from(2)
                 }

@@ -136,8 +136,8 @@ impl Screen {
             }
             // A cluster takes minutes, and where it is is all there is to tell.
             if let Some(cluster) = run.cluster.as_ref().filter(|_| run.state == TableState::Copying) {
-                let words = if cluster.words.is_empty() { String::new() } else { format!(": {}", cluster.words) };
-                let stage = format!("{}{words}", cluster.stage);
+                let why = if cluster.message.is_empty() { String::new() } else { format!(": {}", cluster.message) };
+                let stage = format!("{}{why}", cluster.stage.as_str());
                 if self.stages.get(&name) != Some(&stage) {
                     self.line(&format!("  cluster    {name} {stage}"));
                     self.stages.insert(name, stage);

@@ -2,6 +2,7 @@
 //! nowhere else; everything in a spec may be shown, logged and bundled.
 
 use crate::LocalState;
+use crate::secrets::{blocking, change_secrets, is_name};
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
 use icebridge_model::ops::SaveCatalog;
 use icebridge_model::secret::{Secret, names_a_secret};
@@ -84,7 +85,7 @@ fn count<N, T>(namespaces: Result<Vec<N>>, tables: Result<Vec<T>>) -> Result<(us
 pub async fn remove(local: &LocalState, name: &str) -> Result<()> {
     let spec = local.store.catalog(name).await?;
     let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();
-    change_secrets(local, name, removals).await?;
+    change_secrets(&local.secrets, name, removals).await?;
     local.store.remove_catalog(name).await?;
     local.store.append("", "", "catalog.removed", json!({ "catalog": name })).await?;
     Ok(())
@@ -122,37 +123,8 @@ async fn save_secrets(
             keys.insert(key.clone());
         }
     }
-    change_secrets(local, &spec.name, secrets).await?;
+    change_secrets(&local.secrets, &spec.name, secrets).await?;
     Ok(keys.into_iter().collect())
-}
-
-/// An empty secret is removed. `owner`: a catalog, or whatever else has secrets.
-pub(crate) async fn change_secrets(local: &LocalState, owner: &str, changes: BTreeMap<String, Secret>) -> Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let (store, owner) = (Arc::clone(&local.secrets), owner.to_string());
-    blocking(move || {
-        changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
-            true => store.remove(&owner, key),
-            false => store.set(&owner, key, secret),
-        })
-    })
-    .await
-}
-
-/// A keychain may ask a person to unlock it.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?
-}
-
-/// What a catalog or a workspace may be called: it names things on disk and in the keychain.
-pub(crate) fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.len() <= 64
 }
 
 /// Refuses what cannot work and what would leak, and makes local paths absolute: a spec outlives the working directory.

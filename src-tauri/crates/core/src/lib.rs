@@ -5,20 +5,23 @@
 //! Everything works on a [`LocalState`]: the store, the secrets and the channel for events.
 
 pub mod audit;
+mod catalogs;
+pub mod cluster;
 pub mod connect;
-pub mod databricks;
+pub mod governance;
 pub mod inventory;
 pub mod limiter;
 pub mod mapping;
-pub mod photon;
 pub mod plan;
 pub mod preflight;
 pub mod run;
 pub mod sample;
 pub mod secrets;
+mod sessions;
 pub mod state;
 pub mod table;
 pub mod validate;
+pub mod workspaces;
 
 pub use secrets::SecretStore;
 pub use state::LocalState;

@@ -27,7 +27,7 @@ const REASONS_SHOWN: usize = 20;
 pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade> {
     check_settings(&request.settings)?;
     let target = local.store.catalog(&request.route.target).await?;
-    if request.settings.after.is_some() && target.kind != CatalogKind::Unity {
+    if request.settings.governance.is_some() && target.kind != CatalogKind::Unity {
         return Err(Error::invalid("what follows a copy is done in Unity Catalog, and the target is another catalog")
             .about(&target.name)
             .with_hint("Leave those settings out for this target."));
@@ -125,8 +125,8 @@ fn check_settings(settings: &Settings) -> Result<()> {
         }
         _ => {}
     }
-    if let Some(after) = &settings.after {
-        after.checked()?;
+    if let Some(governance) = &settings.governance {
+        governance.checked()?;
     }
     let levels = match settings.codec.as_str() {
         "zstd" => 1..=22,

@@ -1,10 +1,10 @@
 //! Where secrets are kept. The keychain lives with the hosts (crate api); core only asks.
 
-use icebridge_model::Result;
 use icebridge_model::secret::Secret;
+use icebridge_model::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Secrets by catalog and key (`icebridge_model::catalog::SECRET_KEYS`). Calls may block: the callers here wrap them.
 pub trait SecretStore: Debug + Send + Sync {
@@ -16,6 +16,39 @@ pub trait SecretStore: Debug + Send + Sync {
     fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()>;
     /// No error if there was none.
     fn remove(&self, catalog: &str, key: &str) -> Result<()>;
+}
+
+/// An empty secret is removed. `owner`: a catalog, or whatever else has secrets.
+pub(crate) async fn change_secrets(
+    secrets: &Arc<dyn SecretStore>,
+    owner: &str,
+    changes: BTreeMap<String, Secret>,
+) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (store, owner) = (Arc::clone(secrets), owner.to_string());
+    blocking(move || {
+        changes.iter().try_for_each(|(key, secret)| match secret.is_empty() {
+            true => store.remove(&owner, key),
+            false => store.set(&owner, key, secret),
+        })
+    })
+    .await
+}
+
+/// A keychain may ask a person to unlock it.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?
+}
+
+/// What a catalog or a workspace may be called: it names things on disk and in the keychain.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 64
 }
 
 /// Secrets for as long as the process lives: for tests, and for hosts that take them from the environment.

@@ -1,11 +1,10 @@
 //! The place where a journey's state lives: the store, the secrets, and the channel for events.
 
-use crate::databricks::{self, Live, MemoryTokens, TokenStore};
 use crate::run::ActiveRuns;
 use crate::secrets::SecretStore;
-use icebridge_lakehouse::catalog::{self, Bearer, Secrets};
-use icebridge_lakehouse::{Catalog, TargetCatalog};
-use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use crate::sessions::{MemoryTokens, Sessions, TokenStore};
+use icebridge_lakehouse::catalog::Secrets;
+use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::run::Event;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
@@ -27,7 +26,8 @@ pub struct LocalState {
     pub events: broadcast::Sender<Event>,
     /// The runs at work in this process.
     pub(crate) live: ActiveRuns,
-    pub(crate) databricks: Live,
+    /// Of people who are signed in to Databricks workspaces.
+    pub(crate) sessions: Sessions,
     /// Held by who brings documents to the state folder.
     pub(crate) documents: Arc<Mutex<()>>,
 }
@@ -37,63 +37,19 @@ impl LocalState {
         let store = Store::open(state_dir).await?;
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let databricks = Live::new(Arc::new(MemoryTokens::default()));
-        Ok(Self {
-            store,
-            secrets,
-            state_dir,
-            events,
-            live: ActiveRuns::default(),
-            databricks,
-            documents: Arc::default(),
-        })
+        let sessions = Sessions::new(Arc::new(MemoryTokens::default()));
+        Ok(Self { store, secrets, state_dir, events, live: ActiveRuns::default(), sessions, documents: Arc::default() })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
     pub fn with_tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
-        self.databricks = Live::new(tokens);
+        self.sessions = Sessions::new(tokens);
         self
     }
 
     /// Nobody listening is no error.
     pub fn emit(&self, event: Event) {
         let _ = self.events.send(event);
-    }
-
-    pub async fn open_source(&self, name: &str) -> Result<Arc<dyn Catalog>> {
-        let spec = self.spec(name, Role::Source).await?;
-        let secrets = self.secrets_of(&spec).await?;
-        let (spec, bearer) = self.reached(spec).await?;
-        catalog::open(&spec, &secrets, bearer).await.map_err(|e| e.about(name))
-    }
-
-    pub async fn open_target(&self, name: &str) -> Result<Arc<dyn TargetCatalog>> {
-        let spec = self.spec(name, Role::Target).await?;
-        let secrets = self.secrets_of(&spec).await?;
-        let (spec, bearer) = self.reached(spec).await?;
-        catalog::open_target(&spec, &secrets, bearer).await.map_err(|e| e.about(name))
-    }
-
-    /// A catalog of a Databricks workspace with the address and the sign-in of today; others as they are.
-    async fn reached(&self, spec: CatalogSpec) -> Result<(CatalogSpec, Option<Arc<dyn Bearer>>)> {
-        match spec.kind {
-            CatalogKind::Unity => databricks::endpoint::reach(self, spec).await.map(|(spec, by)| (spec, Some(by))),
-            _ => Ok((spec, None)),
-        }
-    }
-
-    async fn spec(&self, name: &str, role: Role) -> Result<CatalogSpec> {
-        let spec = self.store.catalog(name).await?;
-        if spec.role == role {
-            return Ok(spec);
-        }
-        let (is, asked) = match role {
-            Role::Source => ("target", "source"),
-            Role::Target => ("source", "target"),
-        };
-        Err(Error::invalid(format!("this catalog is a {is}, and a {asked} is asked for"))
-            .about(name)
-            .with_hint(format!("Name a catalog that was added as a {asked}.")))
     }
 
     /// The secrets a catalog is said to have. One that the keychain does not have is named here, not by a refused request.

@@ -3,7 +3,7 @@
 mod gate;
 mod unity;
 
-pub use gate::{ApiCall, Gate, GateRequest, Requirement, SchemaName, Unmet};
+pub use gate::{ApiCall, Gate, GatePassed, GateRequest, Requirement, SchemaName, Unmet};
 pub use unity::{
     FailedObject, TableGrant, TableKind, UnityListRequest, UnityPage, UnityRequest, UnityRow, UnitySummary,
 };
@@ -103,7 +103,7 @@ pub enum Keep {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInRequest {
     pub name: String,
-    /// Opens the system's browser. The address is told by [`Event::SignIn`](crate::run::Event::SignIn) in any case.
+    /// Opens the system's browser. The address comes with [`Event::SignIn`](crate::run::Event::SignIn) in any case.
     #[serde(default)]
     pub open_browser: bool,
     #[serde(default)]
@@ -143,7 +143,7 @@ pub struct WorkspaceStatus {
     /// `aws`, `azure` or `gcp`.
     #[serde(default)]
     pub cloud: Option<String>,
-    /// How the sign-in was found, in plain words.
+    /// How the sign-in was found, for people.
     #[serde(default)]
     pub from: String,
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! One error for the whole product: a stable code, the object it is about, the cause and the next step.
 //!
-//! Whoever raises an error says what failed and what the reader can do; the edges (UI, CLI, bundle) only print it.
+//! The code that raises an error says what failed and what the reader can do; the edges (UI, CLI, bundle) only print it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal, $whose:ident;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $blame:ident;)*) => {
         /// Stable codes. Scripts match on them, so a code is never renamed or given a new meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
@@ -17,14 +17,14 @@ macro_rules! codes {
             pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
             pub fn as_str(self) -> &'static str { match self { $(Code::$variant => $text,)* } }
             /// Whether the person can mend it (exit code 1) or we have to (exit code 2).
-            pub fn whose(self) -> Whose { match self { $(Code::$variant => Whose::$whose,)* } }
+            pub fn blame(self) -> Blame { match self { $(Code::$variant => Blame::$blame,)* } }
         }
     };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Whose {
+pub enum Blame {
     User,
     Ours,
 }
@@ -73,6 +73,9 @@ codes! {
     WorkspaceUnreachable = "workspace-unreachable", User;
     /// The workspace understood the request and will not do it.
     WorkspaceRefused = "workspace-refused", User;
+    /// An internal error of the workspace (HTTP 5xx), or an answer that is not a workspace's: a proxy or a sign-in page may
+    /// have answered in its place.
+    WorkspaceFailed = "workspace-failed", User;
     /// The one who is signed in lacks the right.
     AccessDenied = "access-denied", User;
     /// A job, job run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
@@ -87,7 +90,7 @@ codes! {
 }
 
 impl Code {
-    /// What to do where whoever raised the error knew nothing better.
+    /// What to do where the error has no hint of its own.
     pub fn next_step(self) -> &'static str {
         match self {
             Self::InvalidInput => "Correct what is named here, and try again.",
@@ -132,6 +135,9 @@ impl Code {
             Self::StateBroken => "Move the state folder away and start with a fresh one.",
             Self::WorkspaceUnreachable => "Check the workspace's address, the proxy and the network, and try again.",
             Self::WorkspaceRefused => "See the cause; the request id finds it in the workspace's log.",
+            Self::WorkspaceFailed => {
+                "Try again later; if it stays, check the workspace's address and what lies between."
+            }
             Self::AccessDenied => "Ask whoever owns the object for the right that is named here.",
             Self::ObjectNotFound => "Check its name: it may have been renamed or deleted in the workspace.",
             Self::OutcomeUnknown => "Look in the workspace whether it happened before doing it again.",
@@ -186,7 +192,7 @@ impl Error {
         self.hint.get_or_insert_with(|| hint.into());
         self
     }
-    /// For the edges: nobody is left without a next step.
+    /// For the edges: every error has a next step.
     pub fn or_usual_hint(self) -> Self {
         let usual = self.code.next_step();
         self.with_hint(usual)

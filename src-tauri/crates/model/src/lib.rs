@@ -5,13 +5,13 @@
 //! This crate knows nobody: no files, no network, no clock. It compiles to wasm and is shared with the UI, so the two
 //! sides of the window cannot disagree. Every shape here is also the JSON of the CLI (`--json`) and of the audit bundle.
 
-pub mod after;
 pub mod audit;
 pub mod catalog;
 pub mod databricks;
 pub mod error;
 pub mod facts;
 pub mod finding;
+pub mod governance;
 pub mod ident;
 pub mod journal;
 pub mod logs;

@@ -1,9 +1,10 @@
-//! Copies that a Databricks cluster makes: what is asked of it, what it tells meanwhile, and what it made.
+//! Copies that a Databricks cluster makes: what is asked of it, its events meanwhile, and what it made.
 
 use crate::validation::Check;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 mod settings;
 
@@ -55,7 +56,7 @@ pub struct ClusterCopy {
     pub comment: Option<String>,
     /// 2 or 3.
     pub format_version: u8,
-    /// Columns that together tell rows apart: looked after in the copy.
+    /// Columns that together identify a row: checked to be unique in the copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
     /// At the pin: what the grouping and the estimate go by.
@@ -96,7 +97,7 @@ pub struct ClusterResult {
     /// Batches that an earlier attempt had made.
     #[serde(default)]
     pub batches_found: Option<u64>,
-    /// What the target lacks, in words.
+    /// What the target lacks, for people.
     #[serde(default)]
     pub lost: Vec<String>,
     #[serde(default)]
@@ -113,8 +114,33 @@ pub struct ClusterResult {
     pub validation: Option<ClusterValidation>,
 }
 
+impl ClusterResult {
+    /// Of a copy, with nothing but its end.
+    pub fn of(copy: &ClusterCopy, end: CopyEnd) -> Self {
+        Self {
+            source: copy.source.clone(),
+            target: copy.target.clone(),
+            method: copy.method,
+            end,
+            source_snapshot_id: copy.snapshot_id,
+            target_snapshot_id: None,
+            rows_total: None,
+            rows_done: None,
+            batches_total: None,
+            batches_done: None,
+            batches_found: None,
+            lost: Vec::new(),
+            milliseconds: None,
+            error: None,
+            job_run_id: None,
+            run_page_url: None,
+            validation: None,
+        }
+    }
+}
+
 /// What Great Expectations on the cluster says of a copy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterValidation {
     pub passed: bool,
     pub rows: Option<u64>,
@@ -132,37 +158,85 @@ pub struct ClusterValidation {
     pub error: Option<Error>,
 }
 
-/// How far a table's cluster is, for those who watch.
+/// How far a table's cluster is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterStage {
+    /// Written down; the workspace was not asked for anything.
+    Intended,
+    /// Scripts and inputs are in the workspace.
+    Prepared,
+    /// The job is made; its run is not.
+    JobMade,
+    /// The run is made; its stage was not asked for yet.
+    Started,
+    Queued,
+    /// Waits for another task of the run.
+    Waiting,
+    Starting,
+    Running,
+    Stopping,
+    Over,
+    /// One that this version does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl ClusterStage {
+    pub const ALL: &'static [Self] = &[
+        Self::Intended,
+        Self::Prepared,
+        Self::JobMade,
+        Self::Started,
+        Self::Queued,
+        Self::Waiting,
+        Self::Starting,
+        Self::Running,
+        Self::Stopping,
+        Self::Over,
+        Self::Unknown,
+    ];
+
+    /// As the JSON and the command line name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Prepared => "prepared",
+            Self::JobMade => "job_made",
+            Self::Started => "started",
+            Self::Queued => "queued",
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Over => "over",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A table's cluster while it copies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterView {
     pub step: String,
-    /// `intended`, `prepared`, `queued`, `starting`, `running`, `stopping`, `over`.
-    pub stage: String,
-    /// Why, in plain words; of trouble with the workspace, too.
-    pub words: String,
+    pub stage: ClusterStage,
+    /// Why it is at this stage, or why the workspace does not answer; may be empty.
+    pub message: String,
     #[serde(default)]
     pub job_run_id: Option<i64>,
     #[serde(default)]
     pub run_page_url: Option<String>,
 }
 
-/// What a copy on clusters tells while it works.
+/// What a copy on clusters reports while it works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "told", rename_all = "snake_case")]
-pub enum PhotonEvent {
-    /// A step's run came to another stage: queued, starting, running, stopping, over. `words` says why.
-    Run { step: String, stage: String, words: String, job_run_id: i64, run_page_url: Option<String> },
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ClusterEvent {
+    /// The run of a step came to another stage; `message` says why.
+    Run { step: String, stage: ClusterStage, message: String, job_run_id: i64, run_page_url: Option<String> },
     /// A table on its cluster, as its result file says.
-    Table {
-        step: String,
-        target: TableIdent,
-        state: String,
-        rows_done: u64,
-        rows_total: u64,
-        batches_done: u64,
-        batches_total: u64,
-        rows_per_second: u64,
-    },
+    Table { step: String, target: TableIdent, rows_done: u64, rows_total: u64, batches_done: u64, batches_total: u64 },
     /// The workspace cannot be asked; it is tried again. The cluster goes on meanwhile.
     Trouble { step: String, since: String, tries: u32, error: Error },
     /// It answers again.
@@ -176,15 +250,18 @@ pub struct Cost {
     pub cents: u64,
 }
 
-/// A range: what is known before says no more.
+/// A range: what is known before a run says no more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CostEstimate {
-    pub least: Cost,
-    pub most: Cost,
+    // Under their former names in the journals of earlier versions.
+    #[serde(alias = "least")]
+    pub min: Cost,
+    #[serde(alias = "most")]
+    pub max: Cost,
     pub clusters: usize,
     /// The date and the source of the prices, and what they leave out.
     pub basis: String,
-    /// Machines whose rate the table of prices does not know.
+    /// Machines whose rate the table of prices does not have.
     pub guessed: bool,
 }
 
@@ -192,16 +269,95 @@ pub struct CostEstimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "bill", rename_all = "snake_case")]
 pub enum Bill {
-    /// `against_estimate`: below, within or above the range.
-    Known { cost: Cost, runs: Vec<RunCost>, against_estimate: String },
+    Known {
+        cost: Cost,
+        runs: Vec<RunCost>,
+        against_estimate: AgainstEstimate,
+    },
     /// Nothing is written there yet: it comes hours late.
-    NotYet { words: String },
+    NotYet {
+        explanation: String,
+    },
     /// No warehouse, no right, or no such table.
-    Unknown { words: String },
+    Unknown {
+        explanation: String,
+    },
+}
+
+/// A bill beside the estimate that was made before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgainstEstimate {
+    NoEstimate,
+    BelowMin { percent: u64 },
+    Within,
+    AboveMax { percent: u64 },
+}
+
+impl AgainstEstimate {
+    pub fn of(cost: Cost, estimate: Option<&CostEstimate>) -> Self {
+        let Some(CostEstimate { min, max, .. }) = estimate else { return Self::NoEstimate };
+        let percent = |end: &Cost| {
+            let difference = cost.milli_dbu.abs_diff(end.milli_dbu);
+            difference.saturating_mul(100).checked_div(end.milli_dbu.max(1)).unwrap_or(0)
+        };
+        if cost.milli_dbu < min.milli_dbu {
+            Self::BelowMin { percent: percent(min) }
+        } else if cost.milli_dbu > max.milli_dbu {
+            Self::AboveMax { percent: percent(max) }
+        } else {
+            Self::Within
+        }
+    }
+}
+
+impl fmt::Display for AgainstEstimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEstimate => f.write_str("there was no estimate"),
+            Self::BelowMin { percent } => write!(f, "{percent} % below the estimated minimum"),
+            Self::Within => f.write_str("within the estimate"),
+            Self::AboveMax { percent } => write!(f, "{percent} % above the estimated maximum"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunCost {
     pub job_run_id: String,
     pub cost: Cost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_is_below_within_or_above_its_estimate() {
+        let cost = |milli_dbu| Cost { milli_dbu, cents: 0 };
+        let estimate =
+            CostEstimate { min: cost(100), max: cost(200), clusters: 1, basis: String::new(), guessed: false };
+        let of = |milli_dbu| AgainstEstimate::of(cost(milli_dbu), Some(&estimate));
+        assert_eq!(of(75), AgainstEstimate::BelowMin { percent: 25 });
+        assert_eq!((of(100), of(200)), (AgainstEstimate::Within, AgainstEstimate::Within));
+        assert_eq!(of(300).to_string(), "50 % above the estimated maximum");
+        assert_eq!(AgainstEstimate::of(cost(1), None), AgainstEstimate::NoEstimate);
+    }
+
+    #[test]
+    fn a_stage_is_one_word_in_json_and_a_new_one_is_unknown() {
+        for stage in ClusterStage::ALL {
+            assert_eq!(serde_json::to_value(stage).unwrap(), stage.as_str());
+            assert_eq!(serde_json::from_value::<ClusterStage>(stage.as_str().into()).unwrap(), *stage);
+        }
+        assert_eq!(serde_json::from_str::<ClusterStage>(r#""blocked""#).unwrap(), ClusterStage::Unknown);
+    }
+
+    #[test]
+    fn an_estimate_of_an_earlier_journal_still_reads() {
+        let old = r#"{"least": {"milli_dbu": 1, "cents": 2}, "most": {"milli_dbu": 3, "cents": 4}, "clusters": 1,
+            "basis": "", "guessed": false}"#;
+        let read: CostEstimate = serde_json::from_str(old).unwrap();
+        assert_eq!((read.min.milli_dbu, read.max.cents), (1, 4));
+    }
 }

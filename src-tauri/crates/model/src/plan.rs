@@ -1,7 +1,7 @@
 //! The plan: a file that says exactly what a run will do. The same inventory, mapping and settings give the same bytes.
 
-use crate::after::AfterSettings;
 use crate::finding::Finding;
+use crate::governance::GovernanceSettings;
 use crate::photon::{ClusterCopy, PhotonSettings};
 use crate::{Code, Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -57,9 +57,9 @@ pub struct Settings {
     /// Clusters may be used, in this way; none: everything is copied by this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub photon: Option<PhotonSettings>,
-    /// What is done in Unity Catalog after a table is validated; none: nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<AfterSettings>,
+    /// What is done in Unity Catalog after a table is validated; none: nothing. Plans of every version call it `after`.
+    #[serde(rename = "after", skip_serializing_if = "Option::is_none")]
+    pub governance: Option<GovernanceSettings>,
     /// Force one mode; none lets each table have the best one that fits, with the reason.
     pub mode: Option<CopyMode>,
     /// Tables at work at the same time.
@@ -81,7 +81,7 @@ impl Default for Settings {
         Self {
             engine: None,
             photon: None,
-            after: None,
+            governance: None,
             mode: None,
             max_parallel_tables: 4,
             max_parallel_writers: 4,
@@ -206,5 +206,18 @@ impl Plan {
     /// Names things that belong to this plan: folders, commits, bundles.
     pub fn short_hash(&self) -> &str {
         self.hash.get(..12).unwrap_or(&self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn governance_is_called_after_in_the_plans_of_every_version() {
+        let settings: Settings = serde_json::from_str(r#"{"after": {"tags": true}}"#).unwrap();
+        assert!(settings.governance.as_ref().is_some_and(|governance| governance.tags));
+        let written = serde_json::to_value(&settings).unwrap();
+        assert_eq!((&written["after"]["tags"], written.get("governance")), (&true.into(), None));
     }
 }

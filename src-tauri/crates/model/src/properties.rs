@@ -5,7 +5,7 @@
 //! files to the source) or be refused by the target. What no engine is known to read is the owner's own and is carried.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Carry {
     /// Written to the new table.
     Carried,
     /// Left out, and told as a loss.
@@ -15,20 +15,24 @@ pub enum Fate {
 }
 
 /// `engine_managed`: the target decides itself how it writes and keeps history, as Unity Catalog does.
-pub fn fate(key: &str, value: &str, engine_managed: bool) -> Fate {
+pub fn carry(key: &str, value: &str, engine_managed: bool) -> Carry {
     if SUPERSEDED.contains(&key) || SUPERSEDED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
-        return Fate::Superseded;
+        return Carry::Superseded;
     }
     if !ENGINE_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
-        return Fate::Carried;
+        return Carry::Carried;
     }
     if engine_managed {
-        return if (key, value) == ("write.parquet.compression-codec", "zstd") { Fate::Superseded } else { Fate::Lost };
+        return if (key, value) == ("write.parquet.compression-codec", "zstd") {
+            Carry::Superseded
+        } else {
+            Carry::Lost
+        };
     }
     if CARRIED.contains(&key) || CARRIED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
-        Fate::Carried
+        Carry::Carried
     } else {
-        Fate::Lost
+        Carry::Lost
     }
 }
 
@@ -133,25 +137,25 @@ mod tests {
     #[test]
     fn places_never_travel() {
         for key in PLACES {
-            assert_eq!(fate(key, "s3://old/place", false), Fate::Lost, "{key}");
-            assert_eq!(fate(key, "s3://old/place", true), Fate::Lost, "{key}");
+            assert_eq!(carry(key, "s3://old/place", false), Carry::Lost, "{key}");
+            assert_eq!(carry(key, "s3://old/place", true), Carry::Lost, "{key}");
         }
     }
 
     #[test]
     fn owners_properties_travel_and_engines_by_the_list() {
         for (key, value, elsewhere, managed) in [
-            ("team", "sales", Fate::Carried, Fate::Carried),
-            ("comment", "x", Fate::Carried, Fate::Carried),
-            ("write.parquet.compression-codec", "zstd", Fate::Carried, Fate::Superseded),
-            ("write.parquet.compression-codec", "gzip", Fate::Carried, Fate::Lost),
-            ("history.expire.max-snapshot-age-ms", "1", Fate::Carried, Fate::Lost),
-            ("engine.hive.enabled", "true", Fate::Lost, Fate::Lost),
-            ("owner", "root", Fate::Superseded, Fate::Superseded),
-            ("write.future.option", "1", Fate::Lost, Fate::Lost),
+            ("team", "sales", Carry::Carried, Carry::Carried),
+            ("comment", "x", Carry::Carried, Carry::Carried),
+            ("write.parquet.compression-codec", "zstd", Carry::Carried, Carry::Superseded),
+            ("write.parquet.compression-codec", "gzip", Carry::Carried, Carry::Lost),
+            ("history.expire.max-snapshot-age-ms", "1", Carry::Carried, Carry::Lost),
+            ("engine.hive.enabled", "true", Carry::Lost, Carry::Lost),
+            ("owner", "root", Carry::Superseded, Carry::Superseded),
+            ("write.future.option", "1", Carry::Lost, Carry::Lost),
         ] {
-            assert_eq!(fate(key, value, false), elsewhere, "{key}");
-            assert_eq!(fate(key, value, true), managed, "{key}");
+            assert_eq!(carry(key, value, false), elsewhere, "{key}");
+            assert_eq!(carry(key, value, true), managed, "{key}");
         }
     }
 }

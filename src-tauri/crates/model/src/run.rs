@@ -1,6 +1,6 @@
 //! A run of one plan: the states of its tables and the events it emits.
 
-use crate::after::AfterReport;
+use crate::governance::GovernanceReport;
 use crate::photon::{ClusterResult, ClusterView};
 use crate::plan::{CopyMode, EngineKind};
 use crate::validation::Validation;
@@ -96,8 +96,8 @@ pub struct TableMigration {
     #[serde(default)]
     pub documents: Option<String>,
     /// What was done in Unity Catalog since it is migrated.
-    #[serde(default)]
-    pub after: Option<AfterReport>,
+    #[serde(default, alias = "after")]
+    pub governance: Option<GovernanceReport>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 
 use crate::components::{Chip, CodeBox, ErrorCard, Icon, Tone};
 use crate::view::format;
-use icebridge_model::after::AfterReport;
+use icebridge_model::governance::GovernanceReport;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct AfterFactsProps {
-    pub report: AfterReport,
+    pub report: GovernanceReport,
 }
 
 #[component]
@@ -15,9 +15,9 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
     let report = &props.report;
     let (done, open) = (report.done.len() as u64, report.not_done.len() as u64);
     html! {
-        <section class="stack" aria-label="After the copy" data-testid="run-after">
+        <section class="stack" aria-label="Governance" data-testid="run-after">
             <p class="line">
-                <strong>{ "After the copy" }</strong>
+                <strong>{ "Governance" }</strong>
                 if done > 0 || open == 0 { <Chip tone={Tone::Good} icon={Icon::CheckCircle} word={format!("{} done", format::count(done))} /> }
                 if open > 0 { <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{} not done", format::count(open))} /> }
             </p>

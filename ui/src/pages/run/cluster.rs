@@ -40,7 +40,7 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
     html! {
         <section class="stack" aria-label="Cluster" data-testid="run-cluster">
             if let Some(view) = view {
-                <p class="line top">{ chip::of::stage(view) }<span data-testid="run-cluster-words">{ format::sentence(&view.words) }</span></p>
+                <p class="line top">{ chip::of::stage(view) }<span data-testid="run-cluster-words">{ format::sentence(&view.message) }</span></p>
             }
             <dl class="facts">
                 <dt>{ "Rows" }</dt><dd>{ format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total)) }</dd>

@@ -35,7 +35,7 @@ pub fn RunDetail(props: &RunDetailProps) -> Html {
                     }
                     if let Some(path) = &table.documents { <DataDocs path={path.clone()} /> }
                 </div>
-                if let Some(report) = &table.after { <AfterFacts report={report.clone()} /> }
+                if let Some(report) = &table.governance { <AfterFacts report={report.clone()} /> }
             </div>
         </aside>
     }

@@ -1,7 +1,7 @@
 //! Settings of clusters and of what follows a copy in Unity Catalog.
 
 use clap::{Args, ValueEnum};
-use icebridge_model::after::{AfterSettings, OptimizationChoice, OptimizationLevel, OptimizationSetting};
+use icebridge_model::governance::{GovernanceSettings, OptimizationChoice, OptimizationLevel, OptimizationSetting};
 use icebridge_model::photon::{ClusterMethod, PhotonSettings};
 use icebridge_model::plan::EngineKind;
 
@@ -99,8 +99,8 @@ pub enum CarryArg {
 }
 
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "After a table is validated (target: a catalog of Unity Catalog)")]
-pub struct AfterArgs {
+#[command(next_help_heading = "Governance, after a table is validated (target: a catalog of Unity Catalog)")]
+pub struct GovernanceArgs {
     /// Copy these from the source's table in Unity Catalog, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub carry: Vec<CarryArg>,
@@ -121,8 +121,8 @@ pub struct AfterArgs {
     pub warehouse: Option<String>,
 }
 
-impl AfterArgs {
-    pub fn on(&self, standard: Option<AfterSettings>) -> Option<AfterSettings> {
+impl GovernanceArgs {
+    pub fn on(&self, standard: Option<GovernanceSettings>) -> Option<GovernanceSettings> {
         let given = !self.carry.is_empty()
             || !self.principal.is_empty()
             || self.optimize.is_some()

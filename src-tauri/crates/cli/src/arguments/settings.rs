@@ -1,6 +1,6 @@
 //! Settings of a run.
 
-use super::clusters::{AfterArgs, ClusterArgs, EngineArg};
+use super::clusters::{ClusterArgs, EngineArg, GovernanceArgs};
 use clap::{Args, ValueEnum};
 use icebridge_model::plan::{CopyMode, Settings};
 use icebridge_model::{Error, Result};
@@ -41,7 +41,7 @@ pub struct SettingsArgs {
     #[command(flatten)]
     pub clusters: ClusterArgs,
     #[command(flatten)]
-    pub after: AfterArgs,
+    pub governance: GovernanceArgs,
 }
 
 impl SettingsArgs {
@@ -54,7 +54,7 @@ impl SettingsArgs {
         Ok(Settings {
             engine: self.engine.map_or(standard.engine, EngineArg::kind),
             photon: self.clusters.on(standard.photon),
-            after: self.after.on(standard.after),
+            governance: self.governance.on(standard.governance),
             mode: self.mode.map(Into::into).or(standard.mode),
             max_parallel_tables: self.max_parallel_tables.unwrap_or(standard.max_parallel_tables),
             max_parallel_writers: self.max_parallel_writers.unwrap_or(standard.max_parallel_writers),

@@ -1,4 +1,4 @@
-//! What clusters will cost, and what they did cost.
+//! What clusters will cost, and what they cost.
 
 use crate::Ended;
 use crate::output::{Grid, Output};
@@ -17,7 +17,7 @@ pub async fn estimate(api: &Api, plan: &Path, output: &Output) -> Result<Ended> 
 pub async fn bill(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
     let bill = api.run_bill(RunRequest { run_id: run_id.unwrap_or_default() }).await?;
     output.result(&bill, |bill| match bill {
-        Bill::NotYet { words } | Bill::Unknown { words } => words.clone(),
+        Bill::NotYet { explanation } | Bill::Unknown { explanation } => explanation.clone(),
         Bill::Known { cost, runs, against_estimate } => {
             let mut grid = Grid::new(&["run", ">DBU", ">dollars"]);
             for run in runs {
@@ -30,14 +30,14 @@ pub async fn bill(api: &Api, run_id: Option<String>, output: &Output) -> Result<
 }
 
 pub fn told(estimate: &CostEstimate) -> String {
-    let CostEstimate { least, most, clusters, basis, guessed } = estimate;
+    let CostEstimate { min, max, clusters, basis, guessed } = estimate;
     let guess = if *guessed { "; the machine is not in the table of prices, and was guessed by its cores" } else { "" };
     format!(
         "clusters: {clusters}, {} to {} DBU, {} to {} dollars\n{basis}{guess}",
-        dbu(*least),
-        dbu(*most),
-        dollars(*least),
-        dollars(*most)
+        dbu(*min),
+        dbu(*max),
+        dollars(*min),
+        dollars(*max)
     )
 }
 

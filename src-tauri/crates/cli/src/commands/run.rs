@@ -155,7 +155,7 @@ pub fn told(view: &RunView) -> String {
         if let Some(page) = &table.documents {
             text.push_str(&format!("{}: Data Docs in {page}\n", table.source));
         }
-        for left in table.after.iter().flat_map(|after| &after.not_done) {
+        for left in table.governance.iter().flat_map(|report| &report.not_done) {
             text.push_str(&format!(
                 "{}: migrated, but this was not done: {}\n{}\n",
                 table.source,

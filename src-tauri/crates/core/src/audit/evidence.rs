@@ -1,11 +1,11 @@
 //! The files of a bundle that are not written elsewhere: one a table, and the environment.
 
 use crate::run::entry::{
-    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted,
-    SumOfSums, TABLE_AFTER, TABLE_STATE, TABLE_VALIDATED, TableStep,
+    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED, RUN_STARTED,
+    RunEnded, RunStarted, SumOfSums, TABLE_GOVERNANCE, TABLE_STATE, TABLE_VALIDATED, TableStep,
 };
-use icebridge_model::after::AfterReport;
 use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
 use icebridge_model::plan::{Plan, PlannedTable, Settings};
 use icebridge_model::run::{CopyOutcome, TableState};
@@ -26,7 +26,7 @@ pub(crate) struct TableEvidence {
     pub validation: Option<Validation>,
     /// What followed in Unity Catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<AfterReport>,
+    pub after: Option<GovernanceReport>,
 }
 
 impl TableEvidence {
@@ -70,7 +70,7 @@ pub(crate) struct TableStory {
     pub outcome: Option<CopyOutcome>,
     pub checksums: Option<SumOfSums>,
     pub validation: Option<Value>,
-    pub after: Option<AfterReport>,
+    pub after: Option<GovernanceReport>,
     /// The validation came after the last commit.
     pub validated_since: bool,
 }
@@ -101,7 +101,7 @@ impl RunHistory {
                 table.validation = entry.body.get("validation").cloned();
                 table.validated_since = true;
             }
-            TABLE_AFTER => {
+            TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => {
                 let table = self.tables.entry(entry.table.clone()).or_default();
                 table.after = Some(read(entry)?);
             }

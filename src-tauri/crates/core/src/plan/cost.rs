@@ -2,9 +2,10 @@
 
 use super::file;
 use crate::LocalState;
-use crate::databricks::connect::client;
-use crate::photon::{self, Offer, Prices};
+use crate::cluster::Offer;
+use crate::governance::{self, Prices};
 use crate::run;
+use crate::workspaces::client;
 use icebridge_databricks::Client;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::photon::{Bill, ClusterCopy, CostEstimate, PhotonSettings};
@@ -28,7 +29,7 @@ pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let (settings, client) = clusters_of(local, &plan).await?;
     let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.clone()).collect();
     let offer = if settings.serverless { Offer::default() } else { Offer::of(&client).await? };
-    let estimate = photon::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
+    let estimate = governance::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
     let told = Told { plan_hash: plan.hash.clone(), estimate };
     local.store.append("", "", COST_ESTIMATED, run::entry::body(&told)?).await?;
     Ok(told.estimate)
@@ -48,8 +49,8 @@ pub async fn bill(local: &LocalState, run_id: &str, cancel: &CancellationToken) 
             break;
         }
     }
-    let warehouse = plan.settings.after.as_ref().and_then(|after| after.warehouse.as_deref());
-    photon::bill(&client, warehouse, &plan.hash, estimate.as_ref(), cancel).await
+    let warehouse = plan.settings.governance.as_ref().and_then(|wanted| wanted.warehouse.as_deref());
+    governance::bill(&client, warehouse, &plan.hash, estimate.as_ref(), cancel).await
 }
 
 async fn clusters_of<'a>(local: &LocalState, plan: &'a Plan) -> Result<(&'a PhotonSettings, Client)> {

@@ -8,7 +8,7 @@ use icebridge_model::facts::TableFacts;
 use icebridge_model::finding::{Finding, Verdict};
 use icebridge_model::photon::{ClusterCopy, ClusterMethod, PartitionColumn, PhotonSettings};
 use icebridge_model::plan::{CopyMode, EngineKind, Settings};
-use icebridge_model::properties::{Fate, fate};
+use icebridge_model::properties::{Carry, carry};
 use icebridge_model::schema::Transform;
 use icebridge_model::secret::names_a_secret;
 
@@ -71,7 +71,7 @@ impl Clusters {
         let carried = facts
             .properties
             .iter()
-            .filter(|(key, value)| fate(key, value, true) == Fate::Carried && !names_a_secret(key));
+            .filter(|(key, value)| carry(key, value, true) == Carry::Carried && !names_a_secret(key));
         Some(ClusterCopy {
             source: place(self.source_catalog.as_ref()?, &facts.ident),
             target: place(&self.target_catalog, target),

@@ -19,8 +19,8 @@ pub(crate) mod tests;
 pub use target::TargetKind;
 
 use crate::LocalState;
-use crate::databricks::gate;
 use crate::mapping;
+use crate::workspaces::gate;
 use clusters::Clusters;
 use context::Context;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};

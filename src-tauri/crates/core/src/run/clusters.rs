@@ -1,21 +1,20 @@
 //! Tables that clusters copy: one order for all of them, beside the tables that this process copies.
 //!
-//! The engine ([`crate::photon`]) has a memory of its own by which no step is ever started twice. What is written down here is
-//! each table's way, as of any other table; what the cluster made is judged and validated as soon as its step is over.
+//! The engine ([`crate::cluster`]) keeps its own records, by which no step is ever started twice. What is written down here
+//! are each table's states, as of any other table; what the cluster made is validated as soon as its step is over.
 
 use super::adoption;
-use super::documents;
 use super::entry::TableStep;
 use super::journey::{Landed, Run, guarded};
-use super::past::Past;
 use super::pin::{self, Strictness};
-use crate::photon::{Engine, Observer, Order, StepRecord, StepState, secrets};
+use crate::cluster::{Engine, Observer, Order, PriorSteps, StepRecord, StepState, secrets};
+use crate::governance::documents;
 use crate::validate;
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_lakehouse::Table;
-use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterView, CopyEnd, PhotonEvent, PhotonSettings};
+use icebridge_model::photon::{ClusterCopy, ClusterEvent, ClusterResult, ClusterView, CopyEnd, PhotonSettings};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::secret::Secret;
@@ -36,13 +35,13 @@ struct Arrival {
 }
 
 /// An error means that the journal cannot be written.
-pub(super) async fn travel(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
+pub(super) async fn migrate_tables(run: &Arc<Run>, waiting: Vec<usize>) -> Result<()> {
     let (Some(settings), Some(client)) = (&run.plan.settings.photon, &run.client) else { return Ok(()) };
     let steps = steps_of(run).await?;
-    let past = Past::of(&steps);
+    let prior = PriorSteps::of(&steps);
     let mut ready = Vec::new();
     let mut gone = BTreeSet::new();
-    let mut looking = stream::iter(waiting).map(|index| run.look(index, &past)).buffered(LOOKED_AT_ONCE);
+    let mut looking = stream::iter(waiting).map(|index| run.look(index, &prior)).buffered(LOOKED_AT_ONCE);
     while let Some(looked) = looking.next().await {
         if let Some((index, there)) = looked? {
             if !there && let Some(copy) = run.copy(index) {
@@ -100,13 +99,13 @@ async fn order(
         places,
         sender: sender.clone(),
         steps: Mutex::default(),
-        told: Mutex::default(),
+        arrived: Mutex::default(),
     };
     let results = engine.run(&order, &watcher, &run.live.cancel).await;
-    let told = std::mem::take(&mut *watcher.told.lock().unwrap_or_else(PoisonError::into_inner));
+    let arrived = std::mem::take(&mut *watcher.arrived.lock().unwrap_or_else(PoisonError::into_inner));
     for result in results? {
-        if let Some(index) = watcher.places.get(&result.target).filter(|index| !told.contains(index)) {
-            // Nobody is left to hear it only after the landing broke off, which is told there.
+        if let Some(index) = watcher.places.get(&result.target).filter(|index| !arrived.contains(index)) {
+            // The receiver is gone only after the landing failed, whose error is returned.
             let _ = sender.send(Arrival { index: *index, result, anew: false });
         }
     }
@@ -170,7 +169,7 @@ async fn land_all(run: &Arc<Run>, mut arrivals: UnboundedReceiver<Arrival>) -> R
                 None => open = false,
             },
             Some(landed) = landing.join_next(), if !landing.is_empty() => {
-                let landed = landed.map_err(|e| Error::internal("a table's task broke off").with_cause(e));
+                let landed = landed.map_err(|e| Error::internal("a table's task panicked").with_cause(e));
                 if let Err(error) = landed.and_then(|landed| landed) {
                     first_error.get_or_insert(error);
                 }
@@ -186,24 +185,24 @@ impl Run {
     }
 
     /// Whether the table may be ordered; if so, whether the target has something of it already.
-    async fn look(&self, index: usize, past: &Past) -> Result<Option<(usize, bool)>> {
+    async fn look(&self, index: usize, prior: &PriorSteps) -> Result<Option<(usize, bool)>> {
         let Some(planned) = self.plan.tables.get(index) else { return Ok(None) };
-        match guarded(self.make_ready(index, planned, past).boxed()).await {
+        match guarded(self.make_ready(index, planned, prior).boxed()).await {
             Ok(there) => Ok(Some((index, there))),
             Err(error) => self.give_up(index, planned, error).await.map(|()| None),
         }
     }
 
-    async fn make_ready(&self, index: usize, planned: &PlannedTable, past: &Past) -> Result<bool> {
+    async fn make_ready(&self, index: usize, planned: &PlannedTable, prior: &PriorSteps) -> Result<bool> {
         self.not_cancelled()?;
         let copy = self.copy(index);
         let there = match adoption::find(self.target.as_ref(), planned, &self.plan.hash).await {
             Ok(found) => found.is_some(),
-            Err(error) if copy.is_some_and(|copy| past.may_have_left(copy.method, &copy.target, &error)) => true,
+            Err(error) if copy.is_some_and(|copy| prior.may_have_left(copy.method, &copy.target, &error)) => true,
             Err(error) => return Err(error),
         };
         // A cluster may be at it although this side gave up.
-        let at_work = copy.is_some_and(|copy| past.open.contains(&copy.target));
+        let at_work = copy.is_some_and(|copy| prior.open.contains(&copy.target));
         let begun = there || at_work || self.begun.contains(&index);
         let strictness = if begun { Strictness::Readable } else { Strictness::Current };
         pin::check(self.source.as_ref(), planned, strictness).await?;
@@ -226,7 +225,7 @@ impl Run {
 
     async fn arrive(&self, planned: &PlannedTable, Arrival { index, result, anew }: Arrival) -> Result<()> {
         if result.end != CopyEnd::Done {
-            let silent = || Error::internal("a cluster gave a table up without saying why");
+            let silent = || Error::internal("the result of a table on a cluster has no error");
             return Err(result.error.clone().unwrap_or_else(silent));
         }
         let table = adoption::find(self.target.as_ref(), planned, &self.plan.hash).await?.ok_or_else(|| {
@@ -240,13 +239,13 @@ impl Run {
         if let (Some(live), Some(rows)) = (self.live.tables.get(index), result.rows_done) {
             live.reached(rows, rows);
         }
-        let told = result.validation.clone();
+        let found = result.validation.clone();
         let compared = self.local.store.outcome_of_plan(&self.plan.hash, &planned.source).await?;
         let compared = compared.and_then(|outcome| outcome.cluster).and_then(|cluster| cluster.target_snapshot_id);
-        if let (Some(told), Some(client)) = (&told, &self.client) {
-            documents::bring(&self.local, client, &told.docs, &self.live.cancel).await;
+        if let (Some(found), Some(client)) = (&found, &self.client) {
+            documents::download(&self.local, client, &found.docs, &self.live.cancel).await;
             if let Some(live) = self.live.tables.get(index) {
-                live.change(|run| run.documents = documents::page(&self.local.state_dir, &told.docs));
+                live.change(|run| run.documents = documents::page(&self.local.state_dir, &found.docs));
             }
         }
         let snapshot = table.metadata.current_snapshot_id;
@@ -271,12 +270,12 @@ impl Run {
                     .about(&planned.target)
                     .with_hint("`icebridge validate` compares it as it is now, by IceBridge's own reader."));
             }
-            return self.conclude(index, planned, validate::cluster::alone(planned, snapshot, told.as_ref())).await;
+            return self.conclude(index, planned, validate::cluster::alone(planned, snapshot, found.as_ref())).await;
         }
         let source = pin::pinned(self.source.as_ref(), planned).await?;
         let mut validation = self.compare(index, planned, &source, landed).await?;
         if wanted {
-            validate::cluster::also(&mut validation, told.as_ref());
+            validate::cluster::also(&mut validation, found.as_ref());
         }
         self.conclude(index, planned, validation).await
     }
@@ -297,14 +296,14 @@ fn outcome(mut result: ClusterResult, table: &Table, anew: bool) -> CopyOutcome 
     }
 }
 
-/// Shows what the engine tells, and passes on each table's result as soon as it is written down.
+/// Shows the engine's events, and passes on each table's result as soon as it is written down.
 struct Watcher {
     run: Arc<Run>,
     /// By the target's name on the cluster.
     places: HashMap<TableIdent, usize>,
     sender: UnboundedSender<Arrival>,
     steps: Mutex<HashMap<String, Vec<usize>>>,
-    told: Mutex<HashSet<usize>>,
+    arrived: Mutex<HashSet<usize>>,
 }
 
 impl Watcher {
@@ -332,8 +331,8 @@ impl Observer for Watcher {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(record.step.clone(), indexes);
         if record.is_open() {
             self.show(&record.step, |view| {
-                view.stage = record.state.as_str().into();
-                view.words.clear();
+                view.stage = record.state.stage();
+                view.message.clear();
                 view.job_run_id = record.job_run_id;
                 view.run_page_url.clone_from(&record.run_page_url);
             });
@@ -341,7 +340,7 @@ impl Observer for Watcher {
         if record.state == StepState::Over {
             for result in &record.results {
                 if let Some(index) = self.places.get(&result.target) {
-                    self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(*index);
+                    self.arrived.lock().unwrap_or_else(PoisonError::into_inner).insert(*index);
                     let _ = self.sender.send(Arrival { index: *index, result: result.clone(), anew: true });
                 }
             }
@@ -349,24 +348,24 @@ impl Observer for Watcher {
         Ok(())
     }
 
-    fn told(&self, event: PhotonEvent) {
+    fn event(&self, event: ClusterEvent) {
         match event {
-            PhotonEvent::Run { step, stage, words, job_run_id, run_page_url } => self.show(&step, |view| {
-                view.stage.clone_from(&stage);
-                view.words.clone_from(&words);
+            ClusterEvent::Run { step, stage, message, job_run_id, run_page_url } => self.show(&step, |view| {
+                view.stage = stage;
+                view.message.clone_from(&message);
                 view.job_run_id = Some(job_run_id);
                 view.run_page_url.clone_from(&run_page_url);
             }),
-            PhotonEvent::Table { target, rows_done, rows_total, .. } => {
+            ClusterEvent::Table { target, rows_done, rows_total, .. } => {
                 let table = self.places.get(&target).and_then(|index| self.run.live.tables.get(*index));
                 if let Some(table) = table {
                     table.reached(rows_done, rows_total);
                 }
             }
-            PhotonEvent::Trouble { step, since, error, .. } => self.show(&step, |view| {
-                view.words = format!("the workspace cannot be asked since {since}: {error}; the cluster goes on");
+            ClusterEvent::Trouble { step, since, error, .. } => self.show(&step, |view| {
+                view.message = format!("no answer from the workspace since {since}: {error}; the cluster goes on");
             }),
-            PhotonEvent::Recovered { step } => self.show(&step, |view| view.words.clear()),
+            ClusterEvent::Recovered { step } => self.show(&step, |view| view.message.clear()),
         }
     }
 }

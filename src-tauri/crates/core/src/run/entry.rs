@@ -1,7 +1,7 @@
 //! What a run writes into the journal. These shapes are part of the audit bundle's format: fields are added, never changed.
 
-use crate::databricks::gate::GatePassed;
 use icebridge_lakehouse::catalog::Publication;
+use icebridge_model::databricks::GatePassed;
 use icebridge_model::journal::canonical;
 use icebridge_model::run::{CopyOutcome, FileSum, RunState, TableState};
 use icebridge_model::{Error, Result, TableIdent};
@@ -17,8 +17,10 @@ pub const OLD_RUN_STARTED: &str = "job.started";
 pub const OLD_RUN_RESUMED: &str = "job.resumed";
 pub const OLD_RUN_ENDED: &str = "job.ended";
 pub const TABLE_STATE: &str = "table.state";
-/// Its body is an `AfterReport`: what followed the migration in Unity Catalog.
-pub const TABLE_AFTER: &str = "table.after";
+/// Its body is a `GovernanceReport`: what was done in Unity Catalog after the migration.
+pub const TABLE_GOVERNANCE: &str = "table.governance";
+/// What it was called before: the journal keeps its entries as they were written.
+pub const OLD_TABLE_GOVERNANCE: &str = "table.after";
 // Appended by the store, with the validation itself.
 pub use icebridge_store::TABLE_VALIDATED;
 

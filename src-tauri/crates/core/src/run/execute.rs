@@ -7,10 +7,12 @@ use super::journey::Run;
 use super::live::{ActiveRun, LiveTable};
 use super::view::{self, Progress};
 use crate::LocalState;
-use crate::databricks::gate::{self, GatePassed};
+use crate::governance::OncePerRun;
 use crate::limiter::CommitLimiter;
 use crate::state::now;
+use crate::workspaces::gate;
 use icebridge_databricks::Client;
+use icebridge_model::databricks::GatePassed;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{RunId, RunState, RunView, TableState};
 use icebridge_model::{Error, Result};
@@ -183,7 +185,7 @@ async fn launch(
     let cancel = CancellationToken::new();
     let waiting: Vec<usize> =
         (0..plan.tables.len()).filter(|i| progress.get(*i).is_none_or(|p| p.state != TableState::Migrated)).collect();
-    let owed = match plan.settings.after {
+    let owed = match plan.settings.governance {
         Some(_) => (0..plan.tables.len()).filter(|i| progress.get(*i).is_some_and(Progress::is_owed)).collect(),
         None => Vec::new(),
     };
@@ -213,8 +215,7 @@ async fn launch(
         namespaces: Mutex::new(HashSet::new()),
         begun,
         client: opened.client,
-        optimized: Mutex::default(),
-        metrics_turn: Mutex::default(),
+        governance: OncePerRun::default(),
         plan,
     };
     local.live.insert(Arc::clone(&live));
@@ -244,7 +245,7 @@ async fn supervise(run: Arc<Run>, waiting: Vec<usize>, owed: Vec<usize>, tenure:
     let (there, here): (Vec<usize>, Vec<usize>) =
         waiting.into_iter().partition(|index| of_plan(index).is_some_and(|table| table.cluster.is_some()));
     let (by_clusters, by_us, after) =
-        tokio::join!(clusters::travel(&run, there), tables_side_by_side(&run, here), follow_ups(&run, owed));
+        tokio::join!(clusters::migrate_tables(&run, there), tables_side_by_side(&run, here), follow_ups(&run, owed));
     let broken = by_clusters.and(by_us).and(after);
     // Dropping the set ends the teller.
     drop(teller);

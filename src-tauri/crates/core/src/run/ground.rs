@@ -1,7 +1,7 @@
 //! What a run stands on: catalogs, copiers and the reader. One seam, so that tests can make each of them fail or die.
 
 use crate::LocalState;
-use crate::databricks::connect;
+use crate::workspaces;
 use async_trait::async_trait;
 use icebridge_databricks::Client;
 use icebridge_lakehouse::copy::{self, Copier};
@@ -47,7 +47,7 @@ impl Ground for Lakehouse {
     async fn client(&self, local: &LocalState, target: &str) -> Result<Option<Client>> {
         let spec = local.store.catalog(target).await?;
         match spec.kind {
-            CatalogKind::Unity => connect::client(local, &spec.uri).await.map(Some),
+            CatalogKind::Unity => workspaces::client(local, &spec.uri).await.map(Some),
             _ => Ok(None),
         }
     }

@@ -7,6 +7,7 @@ use super::ground::Ground;
 use super::live::ActiveRun;
 use super::pin::{self, Strictness};
 use crate::LocalState;
+use crate::governance::OncePerRun;
 use crate::limiter::CommitLimiter;
 use crate::validate::{self, Measured, Pair};
 use futures::FutureExt;
@@ -39,9 +40,7 @@ pub(super) struct Run {
     pub begun: HashSet<usize>,
     /// Of the target's workspace, where it has one.
     pub client: Option<Client>,
-    /// Statements about more than one table that are done.
-    pub optimized: Mutex<HashSet<String>>,
-    pub metrics_turn: Mutex<()>,
+    pub governance: OncePerRun,
 }
 
 /// A table that is in the target.
@@ -187,7 +186,7 @@ impl Run {
         self.not_cancelled()?;
         self.step(index, planned, TableStep::new(TableState::Validating, &planned.target)).await?;
         let Landed { table: target, outcome, measured } = &landed;
-        let comments_carried = self.plan.settings.after.as_ref().is_some_and(|after| after.comments);
+        let comments_carried = self.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
         let pair = Pair { planned, source, target, outcome, measured: measured.as_ref(), comments_carried };
         guarded(validate::pair(self.ground.as_ref(), &pair, &self.live.cancel).boxed()).await
     }

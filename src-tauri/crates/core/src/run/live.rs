@@ -186,7 +186,7 @@ mod tests {
             engine: EngineKind::Embedded,
             cluster: None,
             documents: None,
-            after: None,
+            governance: None,
         }
     }
 

@@ -10,16 +10,14 @@
 //! finds them); after a failed validation, the table in the target, named in the error and never counted as migrated.
 
 mod adoption;
-mod after;
 mod checkpoint;
 mod clusters;
-mod documents;
 pub mod entry;
 mod execute;
+mod governance;
 mod ground;
 mod journey;
 mod live;
-mod past;
 mod pin;
 mod view;
 

@@ -1,11 +1,11 @@
 //! What a run looks like: its record and plan, and the journal folded into the state of each table.
 
-use super::documents;
-use super::entry::{TABLE_AFTER, TABLE_STATE, TableStep};
+use super::entry::{OLD_TABLE_GOVERNANCE, TABLE_GOVERNANCE, TABLE_STATE, TableStep};
 use crate::LocalState;
-use icebridge_model::after::AfterReport;
+use crate::governance::documents;
+use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
-use icebridge_model::photon::ClusterView;
+use icebridge_model::photon::{ClusterStage, ClusterView};
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, RunState, RunSummary, RunView, TableMigration, TableState};
 use icebridge_model::validation::Validation;
@@ -24,12 +24,12 @@ pub(crate) struct Progress {
     pub landed: bool,
     pub error: Option<Error>,
     pub outcome: Option<CopyOutcome>,
-    pub after: Option<AfterReport>,
+    pub governance: Option<GovernanceReport>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { state: TableState::Queued, begun: false, landed: false, error: None, outcome: None, after: None }
+        Self { state: TableState::Queued, begun: false, landed: false, error: None, outcome: None, governance: None }
     }
 }
 
@@ -52,7 +52,7 @@ impl Progress {
 impl Progress {
     /// Migrated, and what follows was not done, or not all of it.
     pub fn is_owed(&self) -> bool {
-        self.state == TableState::Migrated && self.after.as_ref().is_none_or(|after| !after.not_done.is_empty())
+        self.state == TableState::Migrated && self.governance.as_ref().is_none_or(|report| !report.not_done.is_empty())
     }
 }
 
@@ -62,9 +62,9 @@ pub(crate) async fn progress_of(local: &LocalState, run_id: &str, plan: &Plan) -
     for entry in local.store.entries(run_id).await? {
         if entry.kind == TABLE_STATE {
             by_table.entry(entry.table.clone()).or_default().take(step_of(&entry)?);
-        } else if entry.kind == TABLE_AFTER {
-            let report: AfterReport = read(&entry)?;
-            by_table.entry(entry.table.clone()).or_default().after = Some(report);
+        } else if [TABLE_GOVERNANCE, OLD_TABLE_GOVERNANCE].contains(&entry.kind.as_str()) {
+            let report: GovernanceReport = read(&entry)?;
+            by_table.entry(entry.table.clone()).or_default().governance = Some(report);
         }
     }
     Ok(plan.tables.iter().map(|t| by_table.remove(&t.source.to_string()).unwrap_or_default()).collect())
@@ -220,12 +220,12 @@ pub(super) fn table_run(
         outcome: progress.outcome.clone(),
         engine: planned.engine(),
         cluster: cluster.map(|cluster| ClusterView {
-            stage: "over".into(),
+            stage: ClusterStage::Over,
             job_run_id: cluster.job_run_id,
             run_page_url: cluster.run_page_url.clone(),
             ..ClusterView::default()
         }),
-        documents: documents.and_then(|told| documents::page(&local.state_dir, &told.docs)),
-        after: progress.after.clone(),
+        documents: documents.and_then(|found| documents::page(&local.state_dir, &found.docs)),
+        governance: progress.governance.clone(),
     }
 }

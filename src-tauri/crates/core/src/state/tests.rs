@@ -5,7 +5,7 @@ use crate::secrets::MemorySecrets;
 use crate::{audit, run};
 use flate2::read::GzDecoder;
 use icebridge_model::run::RunState;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,4 +48,18 @@ async fn a_run_of_794de2a_is_exported_and_its_bundle_verifies() {
         assert!(verdict.intact, "{:?}", verdict.checks);
         std::fs::remove_dir_all(&bundle).unwrap();
     }
+}
+
+#[tokio::test]
+async fn governance_in_the_journal_of_794de2a_is_still_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = open(folder.path()).await;
+    let run_id = run::list(&local).await.unwrap()[0].run_id.clone();
+    let source = run::view(&local, &run_id).await.unwrap().tables[0].source.to_string();
+    let body = json!({"done": ["GRANT SELECT ON TABLE `main`.`s`.`t` TO `team`"]});
+    local.store.append(&run_id, &source, "table.after", body).await.unwrap();
+    let view = run::view(&local, &run_id).await.unwrap();
+    let governance = view.tables[0].governance.as_ref().unwrap();
+    assert_eq!((governance.done.len(), governance.not_done.len()), (1, 0));
+    assert!(view.tables[1].governance.is_none());
 }

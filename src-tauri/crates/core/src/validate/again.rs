@@ -29,7 +29,7 @@ pub(crate) async fn again_on(
     let source = ground.source(local, &plan.source).await?;
     let target = ground.target(local, &plan.target).await?;
     let validations = local.store.validations(&record.run_id).await?;
-    let comments_carried = plan.settings.after.as_ref().is_some_and(|after| after.comments);
+    let comments_carried = plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
     let mut migrated = 0;
     for (planned, progress) in plan.tables.iter().zip(&progress) {
         // A table that never landed has nothing to compare; one that landed and then failed has.

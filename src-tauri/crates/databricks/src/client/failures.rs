@@ -170,7 +170,7 @@ impl Refusal {
             ),
             (502..=504, _) => (Code::WorkspaceUnreachable, "the workspace is out of order", "Try again later."),
             (500..=599, _) => (
-                Code::WorkspaceRefused,
+                Code::WorkspaceFailed,
                 "the workspace failed inside",
                 "Try again later; if it stays, give the request id to the vendor's support.",
             ),
@@ -244,7 +244,7 @@ pub(crate) fn lost(error: Error) -> Error {
 
 /// `why` must not repeat the body: an answer may hold a secret.
 pub(crate) fn garbled(asked: &str, why: impl Into<String>) -> Error {
-    Error::new(Code::WorkspaceRefused, "the host answers, but not as a Databricks workspace")
+    Error::new(Code::WorkspaceFailed, "the host answers, but not as a Databricks workspace")
         .about(asked)
         .with_hint("Check the address. A sign-in page or a proxy may have answered instead.")
         .with_cause_text(why)
@@ -297,6 +297,7 @@ mod tests {
         assert_eq!(of(409, "ABORTED", ""), Code::CommitConflict);
         assert_eq!(of(400, "FEATURE_DISABLED", ""), Code::Unsupported);
         assert_eq!(of(302, "", ""), Code::WorkspaceRefused);
+        assert_eq!((of(500, "", ""), of(503, "", "")), (Code::WorkspaceFailed, Code::WorkspaceUnreachable));
         assert!(refusal(400, r#"{"error_code":"RESOURCE_ALREADY_EXISTS"}"#).exists_already());
     }
 }

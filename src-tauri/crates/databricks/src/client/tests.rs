@@ -55,7 +55,7 @@ async fn reading_survives_what_passes() {
 #[tokio::test]
 async fn patience_ends() {
     let server = scripted(vec![|| refused(500, "INTERNAL_ERROR")]).await;
-    assert_eq!(asked(&server, get()).await.unwrap_err().code, Code::WorkspaceRefused);
+    assert_eq!(asked(&server, get()).await.unwrap_err().code, Code::WorkspaceFailed);
     assert_eq!(server.count("GET", PATH), 4);
     let server = scripted(vec![|| Reply::Slow(Duration::from_secs(30), Box::new(ok(json!({}))))]).await;
     let begun = Instant::now();
@@ -225,7 +225,7 @@ async fn a_page_or_a_sign_in_elsewhere_is_no_answer() {
     let html = || Reply::With(200, vec![("content-type", "text/html".into())], b"<html>sign in</html>".to_vec());
     let server = scripted(vec![html]).await;
     let error = asked(&server, get()).await.unwrap_err();
-    assert!(error.message.contains("not as a Databricks workspace"), "{error}");
+    assert_eq!(error.code, Code::WorkspaceFailed, "{error}");
     assert_eq!(server.count("GET", PATH), 1);
     let server = scripted(vec![|| Reply::With(302, vec![("location", "/login.html".into())], vec![])]).await;
     assert!(asked(&server, get()).await.unwrap_err().message.contains("elsewhere"));

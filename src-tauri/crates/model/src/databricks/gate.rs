@@ -26,6 +26,16 @@ pub enum Requirement {
     CatalogVisible,
 }
 
+/// An open gate, as a run records it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatePassed {
+    pub workspace: String,
+    pub host: String,
+    /// For whom it is open.
+    pub principal: String,
+    pub schemas: Vec<String>,
+}
+
 /// One missing piece, with all that is needed to mend it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unmet {
@@ -59,7 +69,7 @@ pub struct Gate {
     pub host: String,
     pub principal: String,
     pub unmet: Vec<Unmet>,
-    /// In plain words why each target is open, for the record.
+    /// Why each target is open, for the record.
     pub met: Vec<String>,
 }
 
@@ -68,7 +78,7 @@ impl Gate {
         self.unmet.is_empty()
     }
 
-    /// The error of whoever goes on regardless.
+    /// An error where the gate is closed.
     pub fn pass(&self) -> Result<(), Error> {
         let Some(first) = self.unmet.first() else { return Ok(()) };
         let statement = first.sql.clone().or_else(|| first.call.as_ref().map(ApiCall::to_line));

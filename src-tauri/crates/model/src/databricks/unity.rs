@@ -142,10 +142,10 @@ pub struct UnityRow {
     pub kind: TableKind,
     /// The kind for people.
     pub kind_text: String,
-    /// In the API's own words, as far as it says.
+    /// As the API names it, where it does.
     #[serde(default)]
     pub securable_kind: Option<String>,
-    /// `data_source_format`, in the API's own words. A managed Iceberg table says DELTA.
+    /// `data_source_format`, as the API names it. A managed Iceberg table says DELTA.
     #[serde(default)]
     pub format: Option<String>,
     #[serde(default)]

@@ -38,7 +38,7 @@ pub struct PhotonSettings {
     pub spot: bool,
     /// A cluster policy's id.
     pub policy: Option<String>,
-    /// Whose the clusters are; none: of who is signed in.
+    /// The user of the clusters; none: who is signed in.
     pub single_user: Option<String>,
     /// For serverless compute.
     pub budget_policy: Option<String>,
@@ -143,10 +143,10 @@ impl PhotonSettings {
             }
         }
         // A one-time run has at most 100 tasks, and a lane that is checked has two.
-        let most = if self.serverless && self.great_expectations { 50 } else { 100 };
-        if self.side_by_side > most {
-            let words = format!("a run has at most {most} tables side by side with these settings");
-            return wrong(&words, format!("side_by_side {}", self.side_by_side));
+        let max = if self.serverless && self.great_expectations { 50 } else { 100 };
+        if self.side_by_side > max {
+            let message = format!("a run has at most {max} tables side by side with these settings");
+            return wrong(&message, format!("side_by_side {}", self.side_by_side));
         }
         if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_RUN].contains(&key.as_str())) {
             return wrong("this tag is set by IceBridge itself", own.clone());

@@ -6,7 +6,7 @@ use crate::hooks::use_session;
 use crate::state::UnityDraft;
 use crate::state::unity::Place;
 use crate::view::format;
-use icebridge_model::after::{AfterSettings, OptimizationChoice, OptimizationLevel, OptimizationSetting};
+use icebridge_model::governance::{GovernanceSettings, OptimizationChoice, OptimizationLevel, OptimizationSetting};
 use yew::prelude::*;
 
 const SETTINGS: [(Option<OptimizationSetting>, &str, &str); 4] = [
@@ -51,8 +51,8 @@ pub fn After() -> Html {
         html! { <Check {testid} {label} {checked} onchange={change(&session, set)} /> }
     };
     html! {
-        <Part testid="settings-after" title="After the copy" state={if wrong { "not complete".into() } else { state(after) }} {wrong}
-            open={*after != AfterSettings::default()}>
+        <Part testid="settings-after" title="Governance" state={if wrong { "not complete".into() } else { state(after) }} {wrong}
+            open={*after != GovernanceSettings::default()}>
             <div class="radios" role="group" aria-label="Carry over">
                 <span class="field-label">{ "Carry over" }</span>
                 <p class="field-hint">{ "What the source’s table has in Unity Catalog, where the workspace sees it." }</p>
@@ -89,7 +89,7 @@ pub fn After() -> Html {
 }
 
 /// In a few words, for the closed part.
-fn state(after: &AfterSettings) -> String {
+fn state(after: &GovernanceSettings) -> String {
     let asked = [
         (after.comments, "comments"),
         (after.tags, "tags"),
@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_closed_part_says_what_is_asked_for() {
-        assert_eq!(state(&AfterSettings::default()), "nothing");
-        assert_eq!(state(&AfterSettings { tags: true, metrics: true, ..AfterSettings::default() }), "tags, metrics");
+        assert_eq!(state(&GovernanceSettings::default()), "nothing");
+        assert_eq!(
+            state(&GovernanceSettings { tags: true, metrics: true, ..GovernanceSettings::default() }),
+            "tags, metrics"
+        );
     }
 }

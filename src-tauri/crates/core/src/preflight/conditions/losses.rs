@@ -2,7 +2,7 @@
 
 use super::super::context::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
-use icebridge_model::properties::{Fate, PLACES, fate};
+use icebridge_model::properties::{Carry, PLACES, carry};
 use icebridge_model::schema::Transform;
 use icebridge_model::secret::names_a_secret;
 
@@ -54,8 +54,8 @@ pub fn properties(context: &Context) -> Option<String> {
     let unity = context.target.is_unity();
     let by_cluster = context.engine == EngineKind::Photon;
     let lost = facts.properties.iter().filter(|(key, value)| {
-        fate(key, value, unity) == Fate::Lost
-            || by_cluster && names_a_secret(key) && fate(key, value, unity) == Fate::Carried
+        carry(key, value, unity) == Carry::Lost
+            || by_cluster && names_a_secret(key) && carry(key, value, unity) == Carry::Carried
     });
     let told = |(key, value): (&String, &String)| match names_a_secret(key) {
         true => format!("{key} (a secret)"),

@@ -2,7 +2,7 @@
 
 use super::partition::BoundSpec;
 use crate::metadata::TableMetadata;
-use icebridge_model::properties::{Fate, fate};
+use icebridge_model::properties::{Carry, carry};
 use icebridge_model::schema::{Schema, SortOrder};
 use icebridge_model::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -36,7 +36,8 @@ impl Shape {
         let schema = Schema { schema_id: SCHEMA_ID, ..schema.clone() };
         let used = schema.walk().iter().map(|(_, id, _)| i64::from(*id)).max().unwrap_or(0);
         let known = source.raw.get("last-column-id").and_then(Value::as_i64).unwrap_or(0);
-        let carried = source.properties.iter().filter(|(key, value)| fate(key, value, engine_managed) == Fate::Carried);
+        let carried =
+            source.properties.iter().filter(|(key, value)| carry(key, value, engine_managed) == Carry::Carried);
         Ok(Self {
             format_version,
             spec: BoundSpec::new(&spec, &schema)?,

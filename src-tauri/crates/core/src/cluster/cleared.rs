@@ -1,0 +1,22 @@
+//! Cleared: the job is removed. The run, its inputs and its results stay: they are evidence.
+//!
+//! Whether it already happened: a job that is gone is removed without a request that could fail. There is no undo.
+
+use super::job_made;
+use super::record::{StepRecord, StepState};
+use super::step::StepContext;
+use icebridge_model::Result;
+
+/// A job that cannot be removed is tried again by the next process: it does no harm meanwhile.
+pub(super) async fn clear(record: &mut StepRecord, context: &StepContext<'_>) -> Result<()> {
+    if record.state != StepState::Over {
+        return Ok(());
+    }
+    match job_made::remove(record, context).await {
+        Ok(()) => context.reach(record, StepState::Cleared).await,
+        Err(error) => {
+            tracing::warn!(step = record.step, %error, "the job of a finished step is left in the workspace");
+            Ok(())
+        }
+    }
+}

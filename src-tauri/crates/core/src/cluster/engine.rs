@@ -1,0 +1,179 @@
+//! Carrying out an order: cuts it into steps, and takes the steps side by side to their ends.
+
+use super::compute::Offer;
+use super::group::group;
+use super::intended::{self, Draft, LastAttempts};
+use super::journal;
+use super::judge;
+use super::machine::{carry, is_ours};
+use super::observer::{FollowPace, Observer, Unobserved};
+use super::order::{Order, checked, results};
+use super::patience::{Patience, cancelled};
+use super::record::{StepRecord, StepState};
+use super::scripts::Scripts;
+use super::step::StepContext;
+use futures::stream::{self, StreamExt};
+use icebridge_databricks::Client;
+use icebridge_model::Result;
+use icebridge_model::photon::{ClusterResult, CopyEnd, PhotonSettings};
+use icebridge_store::Store;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// Copies tables by clusters. It keeps nothing in memory that the store does not have.
+pub struct Engine {
+    client: Client,
+    store: Store,
+    settings: PhotonSettings,
+    scripts: Scripts,
+    pace: FollowPace,
+    uploading: Mutex<()>,
+}
+
+impl Engine {
+    pub fn new(client: Client, store: Store, settings: PhotonSettings) -> Result<Self> {
+        settings.checked()?;
+        Ok(Self {
+            client,
+            store,
+            settings,
+            scripts: Scripts::embedded(),
+            pace: FollowPace::default(),
+            uploading: Mutex::default(),
+        })
+    }
+
+    pub fn with_scripts(mut self, scripts: Scripts) -> Self {
+        self.scripts = scripts;
+        self
+    }
+
+    pub fn with_pace(mut self, pace: FollowPace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// The number of an attempt that deliberately tries again what failed or was cancelled.
+    pub async fn next_attempt(&self, plan_hash: &str) -> Result<u32> {
+        let steps: Vec<StepRecord> = self.store.cluster_steps(plan_hash).await?;
+        Ok(steps.iter().map(|step| step.attempt).max().unwrap_or(0).saturating_add(1))
+    }
+
+    /// One result for each table, in the order in which they came. A table's failure is its result; an error is one of ours,
+    /// such as a full disk, after which a resume goes on where this stopped.
+    pub async fn run(
+        &self,
+        order: &Order,
+        observer: &dyn Observer,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<ClusterResult>> {
+        checked(order)?;
+        let known = self.store.cluster_steps(&order.plan_hash).await?;
+        let known = self.withdraw_unwanted(order, known).await?;
+        let (mut work, mut ended) = (Vec::new(), Vec::new());
+        let mut last = LastAttempts::default();
+        for record in known {
+            last.add(&record);
+            // A step that is over may have left its job there.
+            if record.state == StepState::Cleared { ended.push(record) } else { work.push((record, true)) }
+        }
+        let (refused, never) = match self.intend(order, &last, observer, cancel).await {
+            Ok((new, never)) => {
+                work.extend(new.into_iter().map(|record| (record, false)));
+                (None, never)
+            }
+            // What runs already is looked after all the same.
+            Err(error) if !is_ours(&error) => (Some(error), Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let carried = work.into_iter().map(|(record, resumed)| self.carry(record, resumed, observer, cancel));
+        let mut carried = stream::iter(carried).buffer_unordered(self.settings.max_clusters.max(1));
+        let mut stopped = None;
+        while let Some(done) = carried.next().await {
+            match done {
+                Ok(record) => ended.push(record),
+                // The others are followed to their ends: they may be hours into their work.
+                Err(error) => stopped = Some(error),
+            }
+        }
+        match stopped {
+            Some(error) => Err(error),
+            None => Ok(results(order, &mut ended, refused.as_ref(), &never)),
+        }
+    }
+
+    async fn withdraw_unwanted(&self, order: &Order, mut known: Vec<StepRecord>) -> Result<Vec<StepRecord>> {
+        for record in known.iter_mut().filter(|record| intended::is_unwanted(record, order)) {
+            intended::withdraw(record);
+            journal::reach(&self.store, record, StepState::Over, &Unobserved).await?;
+        }
+        Ok(known)
+    }
+
+    /// New records for the tables that have nothing open and nothing done, written down before anything is asked for; and
+    /// the results of those that the workspace has no compute for.
+    async fn intend(
+        &self,
+        order: &Order,
+        last: &LastAttempts,
+        observer: &dyn Observer,
+        cancel: &CancellationToken,
+    ) -> Result<(Vec<StepRecord>, Vec<ClusterResult>)> {
+        let tables = last.missing(order);
+        let (mut records, mut never) = (Vec::new(), Vec::new());
+        if tables.is_empty() {
+            return Ok((records, never));
+        }
+        let draft = self.draft(order, observer, cancel).await?;
+        for group in group(&tables, &self.settings) {
+            match draft.record(&group, &tables) {
+                Ok(mut record) => {
+                    journal::reach(&self.store, &mut record, StepState::Intended, observer).await?;
+                    records.push(record);
+                }
+                // What these tables need is not to be had. The other groups go on.
+                Err(error) if !is_ours(&error) => {
+                    let tables = group.lanes.iter().flatten().map(|at| &tables[*at]);
+                    never.extend(tables.map(|table| judge::never(table, CopyEnd::Failed, &error)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((records, never))
+    }
+
+    async fn draft<'a>(
+        &'a self,
+        order: &'a Order,
+        observer: &dyn Observer,
+        cancel: &CancellationToken,
+    ) -> Result<Draft<'a>> {
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let (client, settings) = (&self.client, &self.settings);
+        let patience = Patience { observer, step: "", pace: &self.pace };
+        let (offer, user) = match settings.serverless {
+            true => (Offer::default(), String::new()),
+            false => (
+                patience.ask(Some(cancel), || Offer::of(client)).await?,
+                patience.ask(Some(cancel), || client.me()).await?.user_name,
+            ),
+        };
+        Ok(Draft { order, client, settings, offer, user })
+    }
+
+    async fn carry(
+        &self,
+        record: StepRecord,
+        resumed: bool,
+        observer: &dyn Observer,
+        cancel: &CancellationToken,
+    ) -> Result<StepRecord> {
+        let step = record.step.clone();
+        let Self { client, store, settings, scripts, pace, uploading } = self;
+        let patience = Patience { observer, step: &step, pace };
+        let context = StepContext { client, store, settings, scripts, uploading, patience, cancel, resumed };
+        carry(record, &context).await
+    }
+}

@@ -1,0 +1,161 @@
+//! A run from its start to its end. Nothing here has a deadline: the cluster works whether this process looks or not.
+
+use super::judge::{Output, RunEnd, TaskEnds};
+use super::patience::Patience;
+use super::record::StepRecord;
+use super::result_file::{self, EntryState, ResultFile};
+use super::started;
+use super::step::StepContext;
+use icebridge_databricks::Client;
+use icebridge_databricks::jobs::{Outcome, Run, RunTask, Stage};
+use icebridge_model::photon::{ClusterEvent, ClusterStage};
+use icebridge_model::{Result, TableIdent};
+use std::collections::HashMap;
+
+/// Of what a task printed: the end, where the reason is.
+const LOG_TAIL: usize = 4_000;
+
+/// A run as it was seen at its end.
+pub(super) struct Ended {
+    pub end: RunEnd,
+    pub run: Option<Run>,
+}
+
+/// Looks often while something happens and seldom while nothing does. A cancel is passed on once, and the run is then
+/// waited for like any other: until the workspace says that it is over, it may still write.
+pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &StepContext<'_>) -> Result<Ended> {
+    let StepContext { client, patience, cancel, .. } = context;
+    let pace = patience.pace;
+    let (mut pause, mut last, mut stopping) = (pace.first, None, false);
+    let mut progress = Progress::default();
+    loop {
+        if cancel.is_cancelled() && !stopping {
+            started::stop(record, job_run_id, context).await?;
+            stopping = true;
+            pause = pace.first;
+        }
+        let Some(run) = patience.ask(None, || client.run(job_run_id)).await? else {
+            return Ok(Ended { end: RunEnd::Vanished, run: None });
+        };
+        if run.run_page_url.is_some() {
+            record.run_page_url.clone_from(&run.run_page_url);
+        }
+        let stages: Vec<Stage> = std::iter::once(run.stage()).chain(run.tasks.iter().map(RunTask::stage)).collect();
+        let mut moved = last.as_ref() != Some(&stages);
+        if moved {
+            patience.observer.event(event(record, job_run_id, &run));
+            last = Some(stages);
+        }
+        match run.stage() {
+            // The last state of its progress is in the results.
+            Stage::Over(outcome) => return Ok(Ended { end: RunEnd::Over(outcome), run: Some(run) }),
+            Stage::Running | Stage::Stopping => moved |= progress.look(record, client, patience).await,
+            _ => {}
+        }
+        pause = if moved { pace.first } else { pace.slower(pause) };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.cancelled(), if !stopping => {}
+        }
+    }
+}
+
+/// Why tasks failed, as they wrote it. What cannot be read is left out: the run's end has an explanation of its own.
+pub(super) async fn output(client: &Client, run: &Run) -> Output {
+    let mut output = Output::new();
+    for task in &run.tasks {
+        let failed = matches!(task.stage(), Stage::Over(outcome) if outcome != Outcome::Succeeded);
+        let Some(id) = task.run_id.filter(|_| failed) else { continue };
+        match client.task_output(id).await {
+            Ok(found) => {
+                let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+                let mut lines = Vec::new();
+                lines.extend(given(found.error));
+                lines.extend(given(found.error_trace).map(|text| tail(&text)));
+                lines.extend(given(found.logs).map(|text| format!("it printed: {}", tail(&text))));
+                output.insert(task.task_key.clone(), lines);
+            }
+            Err(error) => tracing::warn!(task = task.task_key, %error, "the output of a failed task cannot be read"),
+        }
+    }
+    output
+}
+
+/// How each task of a run ended.
+pub(super) fn task_ends(run: &Run) -> TaskEnds {
+    let one = |task: &RunTask| match task.stage() {
+        Stage::Over(outcome) => Some((task.task_key.clone(), outcome)),
+        _ => None,
+    };
+    run.tasks.iter().filter_map(one).collect()
+}
+
+fn tail(text: &str) -> String {
+    let text = text.trim_end();
+    let from = text.len().saturating_sub(LOG_TAIL);
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text.get(from..).unwrap_or_default().to_owned()
+}
+
+fn event(record: &StepRecord, job_run_id: i64, run: &Run) -> ClusterEvent {
+    let (stage, message) = match run.stage() {
+        Stage::Queued(why) => (ClusterStage::Queued, why),
+        Stage::Waiting => (ClusterStage::Waiting, String::new()),
+        Stage::Starting => (ClusterStage::Starting, "the cluster is starting".into()),
+        Stage::Running => (ClusterStage::Running, String::new()),
+        Stage::Stopping => (ClusterStage::Stopping, String::new()),
+        Stage::Over(outcome) => (ClusterStage::Over, RunEnd::Over(outcome).explanation()),
+        Stage::Unknown(word) => (ClusterStage::Unknown, word),
+    };
+    let (step, run_page_url) = (record.step.clone(), run.run_page_url.clone());
+    ClusterEvent::Run { step, stage, message, job_run_id, run_page_url }
+}
+
+/// What was seen of each table, so that only news is an event.
+#[derive(Default)]
+struct Progress {
+    seen: HashMap<TableIdent, Seen>,
+}
+
+#[derive(PartialEq)]
+struct Seen {
+    state: EntryState,
+    rows: u64,
+    batches: u64,
+}
+
+impl Progress {
+    /// Whether anything was new.
+    async fn look(&mut self, record: &StepRecord, client: &Client, patience: &Patience<'_>) -> bool {
+        let mut news = false;
+        for lane in &record.lanes {
+            if let Some(file) = result_file::peek(client, lane, &record.plan_hash).await {
+                news |= self.take(record, &file, patience);
+            }
+        }
+        news
+    }
+
+    fn take(&mut self, record: &StepRecord, file: &ResultFile, patience: &Patience<'_>) -> bool {
+        let mut news = false;
+        for table in record.tables() {
+            let Some(entry) = file.entry(&table.target) else { continue };
+            let (rows, batches) = (entry.rows_done.unwrap_or(0), entry.batches_done.unwrap_or(0));
+            let now = Seen { state: entry.state, rows, batches };
+            if self.seen.get(&table.target) == Some(&now) {
+                continue;
+            }
+            self.seen.insert(table.target.clone(), now);
+            news = true;
+            patience.observer.event(ClusterEvent::Table {
+                step: record.step.clone(),
+                target: table.target.clone(),
+                rows_done: rows,
+                rows_total: entry.rows_total.unwrap_or(table.rows),
+                batches_done: batches,
+                batches_total: entry.batches_total.unwrap_or(0),
+            });
+        }
+        news
+    }
+}

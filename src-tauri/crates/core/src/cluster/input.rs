@@ -1,0 +1,73 @@
+//! The input files of `bulk_copy` and `gx_runner`, as docs/spark-jobs.md describes them.
+
+use super::record::{Lane, LaneCheck};
+use icebridge_model::photon::{ClusterCopy, ClusterMethod, PhotonSettings};
+use icebridge_model::{Error, Result};
+use serde_json::{Map, Value, json};
+
+/// The same tables give the same bytes: what is written again is what was there.
+pub(super) fn bulk_copy(lane: &Lane, plan_hash: &str, settings: &PhotonSettings) -> Result<Vec<u8>> {
+    let tables: Vec<Value> = lane.tables.iter().map(|table| copy(table, settings)).collect();
+    written(&json!({
+        "job": "bulk_copy", "input_version": 1, "result_path": lane.result_path, "plan_hash": plan_hash,
+        "tables": tables,
+    }))
+}
+
+/// Of all tables of the lane: which of them will be there is not known before.
+pub(super) fn gx_runner(lane: &Lane, check: &LaneCheck, plan_hash: &str) -> Result<Vec<u8>> {
+    let one = |table: &ClusterCopy| {
+        json!({
+            "target": table.target, "source": source(table), "keys": table.keys,
+            // CREATE TABLE AS SELECT cannot keep NOT NULL: a finding says so.
+            "ignore_nullability": table.method == ClusterMethod::Ctas,
+        })
+    };
+    let tables: Vec<Value> = lane.tables.iter().map(one).collect();
+    written(&json!({
+        "job": "gx_runner", "input_version": 1, "result_path": check.result_path, "docs_path": check.docs_path,
+        "plan_hash": plan_hash, "tables": tables,
+    }))
+}
+
+fn written(input: &Value) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(input)
+        .map_err(|e| Error::internal("the input of a job cannot be written").with_cause(e))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// A null is a value of another type to the jobs: what is not known is left out.
+fn put(into: &mut Map<String, Value>, name: &str, value: Value) {
+    if !value.is_null() {
+        into.insert(name.to_owned(), value);
+    }
+}
+
+fn source(table: &ClusterCopy) -> Map<String, Value> {
+    let mut source = Map::from_iter([("table".to_owned(), json!(table.source))]);
+    put(&mut source, "snapshot_id", json!(table.snapshot_id));
+    put(&mut source, "table_uuid", json!(table.table_uuid));
+    put(&mut source, "delete_files", json!(table.delete_files));
+    put(&mut source, "deletion_vectors", json!(table.deletion_vectors));
+    put(&mut source, "partition_fields", json!(table.partition_fields));
+    put(&mut source, "properties", json!(table.properties));
+    source
+}
+
+fn copy(table: &ClusterCopy, settings: &PhotonSettings) -> Value {
+    let mut target = Map::from_iter([("table".to_owned(), json!(table.target))]);
+    put(&mut target, "partition_by", json!(table.partition_by));
+    put(&mut target, "cluster_by", json!(table.cluster_by));
+    put(&mut target, "comment", json!(table.comment));
+    put(&mut target, "format_version", json!(table.format_version));
+    let mut one = Map::from_iter([
+        ("source".to_owned(), Value::Object(source(table))),
+        ("target".to_owned(), Value::Object(target)),
+        ("method".to_owned(), json!(table.method.as_str())),
+    ]);
+    if table.method == ClusterMethod::InsertSelect {
+        one.insert("batches".to_owned(), json!({"rows": settings.batch_rows}));
+    }
+    Value::Object(one)
+}

@@ -1,0 +1,43 @@
+//! Job made: the job whose tasks share a cluster is in the workspace. A step of one task has no job.
+
+use super::patience::cancelled;
+use super::record::{StepRecord, StepState};
+use super::requests;
+use super::step::StepContext;
+use icebridge_model::Result;
+
+/// A job has no token: it is looked for by its name each time before it is made.
+pub(super) async fn make(record: &mut StepRecord, context: &StepContext<'_>) -> Result<()> {
+    let StepContext { client, patience, .. } = context;
+    if context.cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let settings = requests::job(record);
+    let make = || async { Ok(client.find_or_create_job(&settings).await?.value) };
+    record.job_id = Some(patience.ask(Some(context.cancel), make).await?);
+    context.reach(record, StepState::JobMade).await
+}
+
+/// The check: the job of this step, if the workspace has it.
+pub(super) async fn find(record: &StepRecord, context: &StepContext<'_>) -> Result<Option<i64>> {
+    if record.job_id.is_some() {
+        return Ok(record.job_id);
+    }
+    let found = context.patience.ask(None, || context.client.job_named(&record.run_name)).await?;
+    Ok(found.map(|job| job.job_id))
+}
+
+/// The undo. A lost answer can leave a second job of the name, which never ran.
+pub(super) async fn remove(record: &StepRecord, context: &StepContext<'_>) -> Result<()> {
+    let StepContext { client, patience, .. } = context;
+    if !record.needs_job() {
+        return Ok(());
+    }
+    if let Some(job) = record.job_id {
+        patience.ask(None, || client.delete_job(job)).await?;
+    }
+    while let Some(job) = patience.ask(None, || client.job_named(&record.run_name)).await? {
+        patience.ask(None, || client.delete_job(job.job_id)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Governance in Unity Catalog after a copy: owner, grants, tags and comments of the source's table, predictive optimization,
+//! a row of metrics; and what the clusters cost, before and after.
+//!
+//! The table is migrated already, and stays so: what could not be done is reported with its statement, and tried again by a
+//! resume. Each part may be repeated, so that a kill in the middle costs nothing.
+
+mod apply;
+mod bill;
+mod cost;
+mod difference;
+pub mod documents;
+pub mod metrics;
+mod names;
+mod read;
+mod table;
+mod warehouse;
+
+pub use apply::{apply, optimize};
+pub use bill::bill;
+pub use cost::{PRICES_FILE, Prices, estimate};
+pub use difference::{Action, Governance, difference};
+pub use read::read;
+pub(crate) use table::{MigratedTable, OncePerRun};

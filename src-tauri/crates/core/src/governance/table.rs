@@ -1,0 +1,193 @@
+//! The governance of one migrated table, as the plan's settings want it.
+
+use super::apply::{self, owner_stays};
+use super::difference::{Action, Governance, difference};
+use super::{metrics, read};
+use crate::LocalState;
+use icebridge_databricks::Client;
+use icebridge_databricks::optimization::{self, Level};
+use icebridge_databricks::unity::PredictiveOptimization;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec};
+use icebridge_model::governance::{
+    GovernanceReport, GovernanceSettings, NotDone, OptimizationChoice, OptimizationLevel, OptimizationSetting,
+};
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{TableMigration, TableState};
+use icebridge_model::{Code, Error, Result, TableIdent};
+use std::collections::HashSet;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// What the tables of one run share.
+#[derive(Debug, Default)]
+pub(crate) struct OncePerRun {
+    /// Statements about more than one table that are done.
+    optimized: Mutex<HashSet<String>>,
+    metrics_turn: Mutex<()>,
+}
+
+/// A migrated table of a run.
+pub(crate) struct MigratedTable<'a> {
+    pub local: &'a LocalState,
+    pub client: &'a Client,
+    pub run_id: &'a str,
+    pub plan: &'a Plan,
+    pub planned: &'a PlannedTable,
+    /// With its outcome and its validation.
+    pub migration: Option<TableMigration>,
+    pub once: &'a OncePerRun,
+    pub cancel: &'a CancellationToken,
+}
+
+impl MigratedTable<'_> {
+    /// What is done, and what is not, is added to the report. An error: the rest could not be tried.
+    pub async fn govern(&self, settings: &GovernanceSettings, report: &mut GovernanceReport) -> Result<()> {
+        let spec = self.local.store.catalog(&self.plan.target).await?;
+        let target = within(&spec.warehouse, &self.planned.target);
+        // Metrics before the owner is changed: afterwards the catalog may be closed to this principal.
+        if settings.metrics {
+            let table = metrics::table_of(settings.metrics_table.as_deref(), &spec.warehouse)?;
+            let done = self.record_metrics(settings, &table).await;
+            self.add(report, format!("-- one row in {table}"), done)?;
+        }
+        if let Some(choice) = settings.predictive_optimization {
+            self.optimize(choice, settings, &target, report).await?;
+        }
+        if settings.carries()
+            && let Some(source) = self.source_in_unity_catalog(&spec).await?
+        {
+            self.carry(settings, &source, &target, report).await?;
+        }
+        Ok(())
+    }
+
+    /// A cancel of the run, and not one that the workspace reports.
+    pub fn is_cancelled(&self, error: &Error) -> bool {
+        error.code == Code::Cancelled && self.cancel.is_cancelled()
+    }
+
+    fn add(&self, report: &mut GovernanceReport, statement: String, done: Result<()>) -> Result<()> {
+        match done {
+            Ok(()) => add_done(report, statement),
+            Err(error) if self.is_cancelled(&error) => return Err(error),
+            Err(error) => report.not_done.push(NotDone { statement, error: error.or_usual_hint() }),
+        }
+        Ok(())
+    }
+
+    async fn carry(
+        &self,
+        settings: &GovernanceSettings,
+        source: &TableIdent,
+        target: &TableIdent,
+        report: &mut GovernanceReport,
+    ) -> Result<()> {
+        let own = read::read(self.client, source, settings.tags).await?;
+        let there = read::read(self.client, target, settings.tags).await?;
+        let mut actions = difference(&wanted(own, settings), &there, &settings.principals);
+        if !report.not_done.is_empty() {
+            for action in actions.extract_if(.., |action| matches!(action, Action::Owner(_))) {
+                let error = owner_stays().about(target).with_hint("Resume the run once the rest can be done.");
+                report.not_done.push(NotDone { statement: action.statement(target), error });
+            }
+        }
+        let warehouse = settings.warehouse.as_deref();
+        let not_done = apply::apply(self.client, warehouse, target, &actions, self.cancel).await?;
+        let failed = |statement: &String| not_done.iter().any(|one| one.statement == *statement);
+        for statement in actions.iter().map(|action| action.statement(target)).filter(|one| !failed(one)) {
+            add_done(report, statement);
+        }
+        report.not_done.extend(not_done.into_iter().map(|one| NotDone { error: one.error.or_usual_hint(), ..one }));
+        Ok(())
+    }
+
+    /// The source's table as Unity Catalog has it, if it does.
+    async fn source_in_unity_catalog(&self, target: &CatalogSpec) -> Result<Option<TableIdent>> {
+        if let Some(cluster) = &self.planned.cluster {
+            return Ok(Some(cluster.source.clone()));
+        }
+        let source = self.local.store.catalog(&self.plan.source).await?;
+        let same = source.kind == CatalogKind::Unity && source.uri == target.uri;
+        let named = self.plan.settings.photon.as_ref().and_then(|photon| photon.source_catalog.as_ref());
+        Ok(named.or(same.then_some(&source.warehouse)).map(|catalog| within(catalog, &self.planned.source)))
+    }
+
+    async fn optimize(
+        &self,
+        choice: OptimizationChoice,
+        settings: &GovernanceSettings,
+        target: &TableIdent,
+        report: &mut GovernanceReport,
+    ) -> Result<()> {
+        let [catalog, schema] = target.namespace.as_slice() else { return Ok(()) };
+        let (catalog, schema) = (catalog.clone(), schema.clone());
+        let level = match choice.level {
+            OptimizationLevel::Catalog => Level::Catalog(catalog),
+            OptimizationLevel::Schema => Level::Schema { catalog, schema },
+            OptimizationLevel::Table => Level::Table { catalog, schema, table: target.name.clone() },
+        };
+        let wanted = match choice.setting {
+            OptimizationSetting::Enable => PredictiveOptimization::Enable,
+            OptimizationSetting::Disable => PredictiveOptimization::Disable,
+            OptimizationSetting::Inherit => PredictiveOptimization::Inherit,
+        };
+        let statement = optimization::statement(&level, &wanted)?;
+        // Of a catalog or a schema, once a run is enough.
+        let mut optimized = self.once.optimized.lock().await;
+        if optimized.contains(&statement) {
+            return Ok(());
+        }
+        let warehouse = settings.warehouse.as_deref();
+        let done = apply::optimize(self.client, warehouse, &level, &wanted, self.cancel).await;
+        if done.is_ok() {
+            optimized.insert(statement.clone());
+        }
+        self.add(report, statement, done)
+    }
+
+    async fn record_metrics(&self, settings: &GovernanceSettings, table: &TableIdent) -> Result<()> {
+        let outcome = self.migration.as_ref().and_then(|migration| migration.outcome.as_ref());
+        let validation = self.migration.as_ref().and_then(|migration| migration.validation.as_ref());
+        let cluster = outcome.and_then(|outcome| outcome.cluster.as_deref());
+        let row = metrics::Row {
+            source: &self.planned.source,
+            target: &self.planned.target,
+            method: cluster.map_or(self.planned.mode.as_str(), |cluster| cluster.method.as_str()),
+            state: TableState::Migrated.as_str(),
+            rows: validation.map(|validation| validation.rows),
+            milliseconds: cluster.and_then(|cluster| cluster.milliseconds),
+            job_run_id: cluster.and_then(|cluster| cluster.job_run_id),
+        };
+        let of = (self.plan.hash.as_str(), self.run_id);
+        // One at a time: each looks whether the schema and the table are there.
+        let _turn = self.once.metrics_turn.lock().await;
+        metrics::record(self.client, settings.warehouse.as_deref(), table, of, &row, self.cancel).await
+    }
+}
+
+fn within(catalog: &str, table: &TableIdent) -> TableIdent {
+    TableIdent::new(std::iter::once(catalog.to_string()).chain(table.namespace.iter().cloned()), table.name.clone())
+}
+
+fn wanted(own: Governance, settings: &GovernanceSettings) -> Governance {
+    let mut wanted = Governance::default();
+    if settings.comments {
+        (wanted.comment, wanted.column_comments) = (own.comment, own.column_comments);
+    }
+    if settings.tags {
+        (wanted.tags, wanted.column_tags) = (own.tags, own.column_tags);
+    }
+    if settings.grants {
+        wanted.grants = own.grants;
+    }
+    if settings.owner {
+        wanted.owner = own.owner;
+    }
+    wanted
+}
+
+fn add_done(report: &mut GovernanceReport, statement: String) {
+    if !report.done.contains(&statement) {
+        report.done.push(statement);
+    }
+}
