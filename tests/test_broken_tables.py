@@ -60,7 +60,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Broken:
     at = {how: way(lake.wreck(how)) for how, way in WAYS.items()}
     route = connected(fresh(folder / "state"), lake, folder / "managed")
     plan = route.plan("rewrite")
-    rows = {row["ident"].removeprefix("shop."): row for row in route.cli.run("tables", "foreign")}
+    rows = {row["ident"].removeprefix("shop."): row for row in route.cli.run("tables", "foreign", "--facts")}
     return Broken(lake, folder / "managed", route, rows, plan["plan"], route.run(plan), at, {})
 
 

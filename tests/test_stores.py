@@ -104,7 +104,7 @@ def test_tables_leave_postgresql_and_the_password_stays_nowhere(
 ) -> None:
     connect_postgres(icebridge, "foreign", postgres_server, warehouse="prod")
     said = [icebridge.outcome("catalog", "list"), icebridge.outcome("inventory", "foreign")]
-    assert {row["ident"] for row in icebridge.run("tables", "foreign")} == {".".join(name) for name in pg_tables}
+    assert {row["ident"] for row in icebridge.run("tables", "foreign", "--facts")} == {".".join(name) for name in pg_tables}
     route = Route(icebridge)
     plan = route.plan("clone", "--out", str(tmp_path / "plan.json"))
     run = route.run(plan)
@@ -341,7 +341,7 @@ def test_a_table_whose_folder_was_moved_says_which_file_it_misses(
     shutil.move(location, tmp_path / "moved")
     connect(icebridge, "foreign", "files", tmp_path / "moved")
     icebridge.run("inventory", "foreign")
-    row = icebridge.run("tables", "foreign")[0]
+    row = icebridge.run("tables", "foreign", "--facts")[0]
     assert row["problem"]["code"] == "file-missing"
     assert str(location) in row["problem"]["object"]
     assert icebridge.refuse("plan", "--source", "foreign", "--target", "managed", code="preflight-blocked")
@@ -425,7 +425,7 @@ def test_keys_that_s3_refuses_are_told(
     connect_sql_on_s3(icebridge, "foreign", tmp_path / "s" / "catalog.db", open_gate, changed=changed)
     summary = icebridge.run("inventory", "foreign")
     assert (summary["tables"], summary["problems"]) == (1, 1)
-    problem = icebridge.run("tables", "foreign")[0]["problem"]
+    problem = icebridge.run("tables", "foreign", "--facts")[0]["problem"]
     assert problem["code"] == "storage-denied"
     assert problem["hint"]
     assert traces(icebridge.state, WRONG) == []

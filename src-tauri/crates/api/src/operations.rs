@@ -3,14 +3,14 @@
 
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
-use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate};
+use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate, views};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
-use icebridge_model::error::Whose;
+use icebridge_model::error::Blame;
 use icebridge_model::facts::{InventoryRow, TableFacts};
 use icebridge_model::finding::{PreflightReport, RuleInfo};
 use icebridge_model::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
@@ -18,8 +18,9 @@ use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{RunSummary, RunView};
+use icebridge_model::run::{RunOverview, RunSummary, RunView};
 use icebridge_model::validation::Measurement;
+use icebridge_model::view::{ViewPage, ViewRequest};
 use icebridge_model::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,9 +56,9 @@ icebridge_model::with_operations!(declare);
 
 /// A window shows an error until it is dismissed; the log keeps it.
 fn log_failure(operation: &str, error: &Error) {
-    match error.code.whose() {
-        Whose::User => tracing::warn!(operation, code = %error.code, %error, "the operation failed"),
-        Whose::Ours => tracing::error!(operation, code = %error.code, %error, "the operation failed"),
+    match error.code.blame() {
+        Blame::User => tracing::warn!(operation, code = %error.code, %error, "the operation failed"),
+        Blame::Ours => tracing::error!(operation, code = %error.code, %error, "the operation failed"),
     }
 }
 
@@ -163,6 +164,14 @@ impl Operations for Api {
         inventory::list(&self.local, &request.name).await
     }
 
+    async fn tables_view(&self, request: ViewRequest) -> Result<ViewPage> {
+        views::page(&self.local, &request).await
+    }
+
+    async fn tables_detail(&self, request: DetailRequest) -> Result<TableDetail> {
+        views::detail(&self.local, &request).await
+    }
+
     async fn table_facts(&self, request: TableRequest) -> Result<TableFacts> {
         table::facts(&self.local, &request).await
     }
@@ -212,7 +221,9 @@ impl Operations for Api {
     }
 
     async fn plan_read(&self, request: PathRequest) -> Result<Plan> {
-        plan::read(Path::new(&request.path)).await
+        let plan = plan::read(Path::new(&request.path)).await?;
+        views::keep_plan(&self.local, &plan).await?;
+        Ok(plan)
     }
 
     async fn plan_cost(&self, request: PathRequest) -> Result<CostEstimate> {
@@ -241,6 +252,10 @@ impl Operations for Api {
 
     async fn run_status(&self, request: RunRequest) -> Result<RunView> {
         run::view(&self.local, &request.run_id).await
+    }
+
+    async fn run_overview(&self, request: RunRequest) -> Result<RunOverview> {
+        views::overview(&self.local, &request.run_id).await
     }
 
     async fn run_list(&self, _: Nothing) -> Result<Vec<RunSummary>> {

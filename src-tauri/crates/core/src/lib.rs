@@ -21,6 +21,7 @@ mod sessions;
 pub mod state;
 pub mod table;
 pub mod validate;
+pub mod views;
 pub mod workspaces;
 
 pub use secrets::SecretStore;

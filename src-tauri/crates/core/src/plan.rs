@@ -42,6 +42,7 @@ pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade>
         None => local.state_dir.join("plans").join(format!("{}.json", plan.short_hash())),
     };
     let path = file::write(&plan, &path).await?;
+    local.store.save_plan_view(&plan).await?;
     Ok(PlanMade { path, plan })
 }
 

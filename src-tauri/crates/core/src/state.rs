@@ -3,6 +3,7 @@
 use crate::run::ActiveRuns;
 use crate::secrets::SecretStore;
 use crate::sessions::{MemoryTokens, Sessions, TokenStore};
+use crate::views::MappedTables;
 use icebridge_lakehouse::catalog::Secrets;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::run::Event;
@@ -28,6 +29,7 @@ pub struct LocalState {
     pub(crate) live: ActiveRuns,
     /// Of people who are signed in to Databricks workspaces.
     pub(crate) sessions: Sessions,
+    pub(crate) mapped: MappedTables,
     /// Held by who brings documents to the state folder.
     pub(crate) documents: Arc<Mutex<()>>,
 }
@@ -38,7 +40,16 @@ impl LocalState {
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let sessions = Sessions::new(Arc::new(MemoryTokens::default()));
-        Ok(Self { store, secrets, state_dir, events, live: ActiveRuns::default(), sessions, documents: Arc::default() })
+        Ok(Self {
+            store,
+            secrets,
+            state_dir,
+            events,
+            live: ActiveRuns::default(),
+            mapped: MappedTables::default(),
+            sessions,
+            documents: Arc::default(),
+        })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.

@@ -11,6 +11,7 @@ pub mod databricks;
 pub mod error;
 pub mod facts;
 pub mod finding;
+pub mod format;
 pub mod governance;
 pub mod ident;
 pub mod journal;
@@ -24,6 +25,7 @@ pub mod run;
 pub mod schema;
 pub mod secret;
 pub mod validation;
+pub mod view;
 pub mod way_out;
 
 pub use error::{Code, Error, Result};

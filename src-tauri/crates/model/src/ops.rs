@@ -11,14 +11,15 @@ use crate::databricks::{
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
 use crate::facts::{InventoryRow, TableFacts};
-use crate::finding::{PreflightReport, RuleInfo};
+use crate::finding::{PreflightReport, RuleInfo, TableFindings};
 use crate::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
-use crate::mapping::{Mapping, MappingPreview};
+use crate::mapping::{Mapping, MappingPreview, MappingRow};
 use crate::photon::{Bill, CostEstimate};
-use crate::plan::{Plan, Settings};
-use crate::run::{RunId, RunSummary, RunView};
+use crate::plan::{LeftOut, Plan, PlannedTable, Settings};
+use crate::run::{RunId, RunOverview, RunSummary, RunView, TableMigration};
 use crate::secret::Secret;
 use crate::validation::Measurement;
+use crate::view::{Scope, ViewPage, ViewRequest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,6 +49,8 @@ macro_rules! with_operations {
             sample_create "sample.create" SampleRequest => SampleCreated;
             inventory_refresh "inventory.refresh" InventoryRequest => InventorySummary;
             inventory_list "inventory.list" Named => Vec<InventoryRow>;
+            tables_view "tables.view" ViewRequest => ViewPage;
+            tables_detail "tables.detail" DetailRequest => TableDetail;
             table_facts "table.facts" TableRequest => TableFacts;
             table_measure "table.measure" TableRequest => Measurement;
             table_rows "table.rows" RowsRequest => Rows;
@@ -66,6 +69,7 @@ macro_rules! with_operations {
             run_resume "run.resume" RunRequest => RunView;
             run_cancel "run.cancel" RunRequest => RunView;
             run_status "run.status" RunRequest => RunView;
+            run_overview "run.overview" RunRequest => RunOverview;
             run_list "run.list" Nothing => Vec<RunSummary>;
             run_bill "run.bill" RunRequest => Bill;
             validate_run "validate.run" RunRequest => RunView;
@@ -176,6 +180,25 @@ pub struct InventorySummary {
     pub problems: usize,
     pub rows: u64,
     pub bytes: u64,
+}
+
+/// One row of a view in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DetailRequest {
+    pub scope: Scope,
+    /// The source table.
+    pub table: TableIdent,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableDetail {
+    Inventory(Box<InventoryRow>),
+    Mapping(MappingRow),
+    Preflight(TableFindings),
+    Plan(Box<PlannedTable>),
+    LeftOut(LeftOut),
+    Run(Box<TableMigration>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

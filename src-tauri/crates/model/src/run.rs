@@ -6,6 +6,7 @@ use crate::plan::{CopyMode, EngineKind};
 use crate::validation::Validation;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub type RunId = String;
 
@@ -141,6 +142,42 @@ pub struct RunView {
     pub tables: Vec<TableMigration>,
     pub migrated: usize,
     pub failed: usize,
+}
+
+/// A run as a whole: nothing in it grows with the number of tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunOverview {
+    pub run_id: RunId,
+    pub plan_hash: String,
+    pub source: String,
+    pub target: String,
+    pub state: RunState,
+    pub started_at: String,
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    pub counters: RunCounters,
+}
+
+/// What is counted over the tables of a run. The names are those of the view's columns and mean the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCounters {
+    /// Tables by their state; a state that no table has is left out.
+    pub by_state: BTreeMap<String, usize>,
+    /// By the plan: does not change while the run is at work.
+    pub bytes_to_copy: u64,
+    pub bytes_copied: u64,
+    pub rows: u64,
+    pub rows_copied: u64,
+}
+
+impl RunCounters {
+    pub fn tables(&self) -> usize {
+        self.by_state.values().sum()
+    }
+
+    pub fn of(&self, state: TableState) -> usize {
+        self.by_state.get(state.as_str()).copied().unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

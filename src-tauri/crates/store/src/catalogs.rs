@@ -1,6 +1,6 @@
 //! Connections by name. Without secrets: those are in the keychain.
 
-use crate::{Store, failure, from_json, now, to_json};
+use crate::{Store, failure, from_json, now, to_json, views};
 use icebridge_model::catalog::{CatalogSpec, Role};
 use icebridge_model::{Code, Error, Result};
 
@@ -55,6 +55,7 @@ impl Store {
             .await
             .map_err(|e| failure::of(e, "remove the catalog").about(name))?
             .rows_affected();
+        views::forget_source(&mut write, name).await?;
         write.commit().await?;
         if gone == 0 { Err(self.no_catalog(name).await) } else { Ok(()) }
     }

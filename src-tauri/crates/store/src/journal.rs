@@ -1,6 +1,6 @@
 //! The journal: entries are appended, never changed, and each carries the hash of the one before.
 
-use crate::{Store, Write, failure, from_json, now};
+use crate::{Store, Write, failure, from_json, now, views};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
@@ -107,6 +107,7 @@ pub(crate) async fn append_in(
     .execute(&mut *write.transaction)
     .await
     .map_err(doing)?;
+    views::follow(write, run_id, table, kind, &entry.body).await?;
     Ok(entry)
 }
 
@@ -126,6 +127,17 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(|e| failure::of(e, "read the journal"))?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The entries of one table in a run, in order.
+    pub async fn entries_of(&self, run_id: &str, table: &TableIdent) -> Result<Vec<Entry>> {
+        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM journal WHERE run_id = ? AND ident = ? ORDER BY sequence")
+            .bind(run_id)
+            .bind(table.to_string())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the journal").about(table))?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -168,26 +180,5 @@ impl Store {
                 None => return Ok(sequence),
             }
         }
-    }
-
-    /// The last `table.state` entry of each table of a run: where every table is.
-    pub async fn table_states(&self, run_id: &str) -> Result<Vec<(TableIdent, Entry)>> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT * FROM journal WHERE sequence IN
-                (SELECT max(sequence) FROM journal WHERE run_id = ? AND kind = 'table.state' GROUP BY ident)
-             ORDER BY ident",
-        )
-        .bind(run_id)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| failure::of(e, "read the states of the run's tables").about(run_id))?;
-        rows.into_iter()
-            .map(|row| {
-                let entry = Entry::try_from(row)?;
-                let table =
-                    TableIdent::parse(&entry.table).map_err(|e| failure::unreadable("a table's name").with_cause(e))?;
-                Ok((table, entry))
-            })
-            .collect()
     }
 }

@@ -19,6 +19,7 @@ mod tables;
 mod units;
 mod unity;
 mod validations;
+mod views;
 mod workspaces;
 
 pub use acceptances::Acceptance;

@@ -1,6 +1,6 @@
 //! Opening the state folder: made private, checked to be ours, brought up to date.
 
-use crate::{STATE_FILE, Store, failure, lock};
+use crate::{STATE_FILE, Store, failure, lock, views};
 use icebridge_model::{Code, Error, Result};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -12,11 +12,12 @@ use std::time::Duration;
 /// Each step of the schema: version, words, statements. What was once released is never changed, for its hash is in the state.
 ///
 /// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first state", include_str!("../migrations/0001_first_state.sql")),
     (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
     (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
     (4, "runs", include_str!("../migrations/0004_runs.sql")),
+    (5, "views", include_str!("../migrations/0005_views.sql")),
 ];
 
 /// `PRAGMA application_id` of our file, "ICBR".
@@ -49,8 +50,10 @@ impl Store {
             .await
             .map_err(|e| failure::of(e, "open the local state").about(file.display()))?;
         migrations().run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
+        let store = Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default() };
+        views::bring_up_to_date(&store).await.map_err(|e| e.about(file.display()))?;
         drop(opening);
-        Ok(Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default() })
+        Ok(store)
     }
 }
 

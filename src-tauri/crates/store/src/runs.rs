@@ -1,6 +1,6 @@
 //! Runs: each is one execution of a plan.
 
-use crate::{Store, failure};
+use crate::{Store, failure, views};
 use icebridge_model::run::{RunId, RunState};
 use icebridge_model::{Code, Error, Result};
 use sqlx::sqlite::SqliteRow;
@@ -90,6 +90,7 @@ impl Store {
                 failure::of(e, "save the run").about(&run.run_id)
             }
         })?;
+        views::begin_run(&mut write, run).await?;
         write.commit().await
     }
 

@@ -1,6 +1,6 @@
 //! The inventory: what each source holds.
 
-use crate::{Store, failure, from_json, to_json};
+use crate::{Store, failure, from_json, to_json, views};
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::{Code, Error, Result, TableIdent};
 
@@ -19,7 +19,10 @@ impl Store {
         .execute(&mut *write.transaction)
         .await;
         match saved {
-            Ok(_) => write.commit().await,
+            Ok(_) => {
+                views::put_inventory(&mut write, source, row).await?;
+                write.commit().await
+            }
             Err(error) if failure::is_foreign_key(&error) => {
                 drop(write);
                 Err(self.no_catalog(source).await)
@@ -58,13 +61,15 @@ impl Store {
     /// Forgets the tables that the source no longer has.
     pub async fn retain_inventory(&self, source: &str, tables: &[TableIdent]) -> Result<()> {
         let keep: Vec<String> = tables.iter().map(ToString::to_string).collect();
+        let keep = to_json(&keep)?;
         let mut write = self.write().await?;
         sqlx::query("DELETE FROM tables WHERE source = ? AND ident NOT IN (SELECT value FROM json_each(?))")
             .bind(source)
-            .bind(to_json(&keep)?)
+            .bind(&keep)
             .execute(&mut *write.transaction)
             .await
             .map_err(|e| failure::of(e, "tidy the inventory").about(source))?;
+        views::keep_listed(&mut write, source, &keep).await?;
         write.commit().await
     }
 }

@@ -3,7 +3,7 @@
 use crate::journal::append_in;
 use crate::{Store, failure, from_json, to_json};
 use icebridge_model::validation::Validation;
-use icebridge_model::{Code, Error, Result};
+use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
 
 /// The kind of a validation's entry in the journal.
@@ -36,6 +36,19 @@ impl Store {
         let table = validation.source.to_string();
         append_in(&mut write, run_id, &table, TABLE_VALIDATED, json!({ "validation": value })).await?;
         write.commit().await
+    }
+
+    /// The last one of this table.
+    pub async fn validation(&self, run_id: &str, table: &TableIdent) -> Result<Option<Validation>> {
+        let last: Option<String> = sqlx::query_scalar(
+            "SELECT validation FROM validations WHERE run_id = ? AND ident = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(run_id)
+        .bind(table.to_string())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the validation").about(table))?;
+        last.map(|validation| from_json(&validation, "a validation")).transpose()
     }
 
     /// The last one of each table, sorted by the source's name.

@@ -8,6 +8,7 @@ mod map;
 mod sandbox;
 mod settings;
 mod table;
+mod tables;
 mod workspace;
 
 pub use catalog::{CatalogAdd, CatalogCommand};
@@ -17,6 +18,7 @@ pub use map::{MapCommand, RuleArgs};
 pub use sandbox::SandboxArgs;
 pub use settings::SettingsArgs;
 pub use table::{TableArgs, TableCommand};
+pub use tables::TablesArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
 
 use clap::{Args, Parser, Subcommand};
@@ -85,8 +87,8 @@ pub enum Command {
         #[arg(long, value_name = "GLOB")]
         only: Vec<String>,
     },
-    /// List the tables of the last inventory
-    Tables { source: String },
+    /// List tables: of the inventory, the mapping, the pre-flight, a plan or a run
+    Tables(TablesArgs),
     /// Inspect one table of any catalog
     #[command(subcommand, arg_required_else_help = true)]
     Table(TableCommand),

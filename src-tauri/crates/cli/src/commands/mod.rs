@@ -13,6 +13,7 @@ pub mod preflight;
 mod run;
 pub mod sandbox;
 mod table;
+mod tables;
 mod unity;
 mod workspace;
 
@@ -30,7 +31,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Catalog(command) => catalog::run(api, command, output).await,
         Command::Sample { folder } => sample(api, folder.as_deref(), output).await,
         Command::Inventory { source, only } => inventory::refresh(api, source, only, output).await,
-        Command::Tables { source } => inventory::tables(api, source, output).await,
+        Command::Tables(arguments) => tables::list(api, arguments, output).await,
         Command::Table(command) => table::run(api, command, output).await,
         Command::Map(command) => map::run(api, command, output).await,
         Command::Preflight(arguments) => preflight::run(api, arguments, output).await,

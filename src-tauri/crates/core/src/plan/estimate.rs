@@ -18,8 +18,7 @@ const TABLE_MILLISECONDS: u64 = 200;
 
 pub fn of(facts: &TableFacts, mode: CopyMode) -> Estimate {
     let files = &facts.files;
-    let live_bytes = files.data_bytes + files.delete_bytes;
-    let live_files = files.data_files + files.delete_files();
+    let (live_bytes, live_files) = (facts.live_bytes(), facts.live_files());
     let (bytes, count, rate) = match mode {
         CopyMode::Register => (0, 0, CLONE_RATE),
         CopyMode::Clone => (
@@ -32,7 +31,12 @@ pub fn of(facts: &TableFacts, mode: CopyMode) -> Estimate {
     let copy = bytes.saturating_mul(1000) / rate + count * FILE_MILLISECONDS;
     // Both sides are read.
     let digest = 2 * (live_bytes.saturating_mul(1000) / DIGEST_RATE + live_files * FILE_MILLISECONDS);
-    Estimate { bytes, rows: rows(facts), files: count, seconds: (TABLE_MILLISECONDS + copy + digest).div_ceil(1000) }
+    Estimate {
+        bytes,
+        rows: facts.live_rows(),
+        files: count,
+        seconds: (TABLE_MILLISECONDS + copy + digest).div_ceil(1000),
+    }
 }
 
 /// By a cluster that reads both sides itself; in a shared one the start counts for each of its tables.
@@ -41,14 +45,5 @@ pub fn on_cluster(facts: &TableFacts) -> Estimate {
     let copy = bytes.saturating_mul(1000) / CLUSTER_RATE;
     let digest = 2 * copy;
     let milliseconds = CLUSTER_START_MILLISECONDS + copy + digest;
-    Estimate { bytes, rows: rows(facts), files: facts.files.data_files, seconds: milliseconds.div_ceil(1000) }
-}
-
-/// Position deletes and deletion vectors name one row an entry; how many rows an equality delete takes, only a read tells.
-fn rows(facts: &TableFacts) -> u64 {
-    let files = &facts.files;
-    if files.equality_delete_files > 0 {
-        return files.data_records;
-    }
-    files.data_records.saturating_sub(files.delete_records)
+    Estimate { bytes, rows: facts.live_rows(), files: facts.files.data_files, seconds: milliseconds.div_ceil(1000) }
 }

@@ -46,7 +46,9 @@ pub(crate) struct Judged {
 }
 
 pub async fn run(local: &LocalState, route: &Route, settings: &Settings) -> Result<PreflightReport> {
-    Ok(report(judge(local, route, settings).await?.into_iter().map(|j| j.findings).collect()))
+    let report = report(judge(local, route, settings).await?.into_iter().map(|j| j.findings).collect());
+    local.store.save_preflight_view(route, &report.tables).await?;
+    Ok(report)
 }
 
 /// Accepts losses by their codes (or takes that back), and says how it stands then. Only what a table really loses today

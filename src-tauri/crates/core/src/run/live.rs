@@ -2,6 +2,7 @@
 
 use crate::LocalState;
 use icebridge_lakehouse::copy::Observer;
+use icebridge_model::TableIdent;
 use icebridge_model::run::{Event, Progress, RunId, RunState, TableMigration};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,11 @@ impl ActiveRuns {
     }
     pub(super) fn remove(&self, run_id: &str) {
         lock(&self.0).remove(run_id);
+    }
+    /// A table of a run that is at work in this process.
+    pub(super) fn table(&self, run_id: &str, source: &TableIdent) -> Option<TableMigration> {
+        let run = self.get(run_id)?;
+        run.tables.iter().find(|table| lock(&table.run).source == *source).map(|table| table.snapshot())
     }
     pub(super) fn get(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
         lock(&self.0).get(run_id).cloned()
@@ -166,7 +172,6 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use icebridge_model::TableIdent;
     use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::TableState;
 

@@ -30,4 +30,4 @@ pub use live::ActiveRuns;
 pub use view::{cancel, list, view};
 
 pub(crate) use pin::pinned;
-pub(crate) use view::{find_run, progress_of};
+pub(crate) use view::{as_of_now, at_work, find_run, progress_of, recorded_migration};

@@ -50,6 +50,15 @@ impl Progress {
 }
 
 impl Progress {
+    fn follow(&mut self, entry: &Entry) -> Result<()> {
+        match entry.kind.as_str() {
+            TABLE_STATE => self.take(step_of(entry)?),
+            TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => self.governance = Some(read(entry)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Migrated, and what follows was not done, or not all of it.
     pub fn is_owed(&self) -> bool {
         self.state == TableState::Migrated && self.governance.as_ref().is_none_or(|report| !report.not_done.is_empty())
@@ -60,12 +69,7 @@ impl Progress {
 pub(crate) async fn progress_of(local: &LocalState, run_id: &str, plan: &Plan) -> Result<Vec<Progress>> {
     let mut by_table: HashMap<String, Progress> = HashMap::new();
     for entry in local.store.entries(run_id).await? {
-        if entry.kind == TABLE_STATE {
-            by_table.entry(entry.table.clone()).or_default().take(step_of(&entry)?);
-        } else if [TABLE_GOVERNANCE, OLD_TABLE_GOVERNANCE].contains(&entry.kind.as_str()) {
-            let report: GovernanceReport = read(&entry)?;
-            by_table.entry(entry.table.clone()).or_default().governance = Some(report);
-        }
+        by_table.entry(entry.table.clone()).or_default().follow(&entry)?;
     }
     Ok(plan.tables.iter().map(|t| by_table.remove(&t.source.to_string()).unwrap_or_default()).collect())
 }
@@ -115,20 +119,37 @@ pub async fn view(local: &LocalState, run_id: &str) -> Result<RunView> {
     })
 }
 
+/// One table of a run, as its journal says.
+pub(crate) async fn recorded_migration(
+    local: &LocalState,
+    run_id: &str,
+    planned: &PlannedTable,
+) -> Result<TableMigration> {
+    let mut progress = Progress::default();
+    for entry in local.store.entries_of(run_id, &planned.source).await? {
+        progress.follow(&entry)?;
+    }
+    let validation = local.store.validation(run_id, &planned.source).await?;
+    Ok(table_run(local, planned, &progress, validation.as_slice()))
+}
+
+/// A table of a run that is at work in this process.
+pub(crate) fn at_work(local: &LocalState, run_id: &str, source: &TableIdent) -> Option<TableMigration> {
+    local.live.table(run_id, source)
+}
+
 /// All runs, newest first.
 pub async fn list(local: &LocalState) -> Result<Vec<RunSummary>> {
+    let mut counts = local.store.run_counts(None).await?;
     let mut summaries = Vec::new();
     for record in local.store.runs().await? {
         let record = as_of_now(local, record).await?;
-        let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
-        let states = local.store.table_states(&record.run_id).await?;
-        let states = states.iter().map(|(_, entry)| Ok(step_of(entry)?.state)).collect::<Result<Vec<_>>>()?;
-        let count = |wanted: TableState| states.iter().filter(|s| **s == wanted).count();
+        let counts = counts.remove(&record.run_id).unwrap_or_default();
         summaries.push(RunSummary {
             state: record.state,
-            tables: plan.tables.len(),
-            migrated: count(TableState::Migrated),
-            failed: count(TableState::Failed),
+            tables: counts.tables(),
+            migrated: counts.of(TableState::Migrated),
+            failed: counts.of(TableState::Failed),
             run_id: record.run_id,
             plan_hash: record.plan_hash,
             source: record.source,
@@ -163,7 +184,7 @@ pub async fn cancel(local: &LocalState, run_id: &str) -> Result<RunView> {
 
 /// Whoever holds the lock marks every other run that says `running`, so one that says it while the lock is free is dead:
 /// or it ended between the two looks, which a third one tells.
-async fn as_of_now(local: &LocalState, record: RunRecord) -> Result<RunRecord> {
+pub(crate) async fn as_of_now(local: &LocalState, record: RunRecord) -> Result<RunRecord> {
     let at_work = record.state != RunState::Running
         || local.live.get(&record.run_id).is_some()
         || local.store.is_locked().await?;

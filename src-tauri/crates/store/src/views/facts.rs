@@ -1,0 +1,114 @@
+//! Rows of the inventory, of pre-flights and of plans, written with what they are made from.
+
+use super::write::{forget, put, put_contents, view_id};
+use super::{Kind, Owner, route_key};
+use crate::{Store, Write, failure, to_json};
+use icebridge_model::Result;
+use icebridge_model::facts::InventoryRow;
+use icebridge_model::finding::TableFindings;
+use icebridge_model::ops::Route;
+use icebridge_model::plan::Plan;
+use icebridge_model::view::rows;
+
+fn inventory(source: &str) -> Owner<'_> {
+    Owner { kind: Kind::Inventory, key: source }
+}
+
+pub(crate) async fn put_inventory(write: &mut Write<'_>, source: &str, row: &InventoryRow) -> Result<()> {
+    let view = view_id(write, inventory(source)).await?;
+    put(write, Kind::Inventory, view, std::iter::once(rows::of_inventory(row))).await
+}
+
+/// Takes the tables away that the inventory no longer has; `keep` is a JSON list of names.
+pub(crate) async fn keep_listed(write: &mut Write<'_>, source: &str, keep: &str) -> Result<()> {
+    let view = view_id(write, inventory(source)).await?;
+    sqlx::query("DELETE FROM view_inventory WHERE view = ? AND name NOT IN (SELECT value FROM json_each(?))")
+        .bind(view)
+        .bind(keep)
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(|e| failure::of(e, "tidy the inventory").about(source))?;
+    Ok(())
+}
+
+pub(crate) async fn forget_source(write: &mut Write<'_>, source: &str) -> Result<()> {
+    forget(write, inventory(source)).await
+}
+
+impl Store {
+    /// Other numbers than before whenever the inventory of a source has changed.
+    pub async fn inventory_changes(&self, source: &str) -> Result<(i64, i64)> {
+        sqlx::query_as(
+            "SELECT coalesce(max(id), 0), count(*) FROM view_inventory
+             WHERE view = (SELECT view FROM views WHERE scope = 'inventory' AND owner = ?)",
+        )
+        .bind(source)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the inventory").about(source))
+    }
+
+    /// Replaces the view of a route's pre-flight.
+    pub async fn save_preflight_view(&self, route: &Route, tables: &[TableFindings]) -> Result<()> {
+        let key = route_key(route);
+        let owner = Owner { kind: Kind::Preflight, key: &key };
+        let mut write = self.write().await?;
+        forget(&mut write, owner).await?;
+        let view = view_id(&mut write, owner).await?;
+        put(&mut write, Kind::Preflight, view, tables.iter().map(rows::of_preflight)).await?;
+        let contents = tables.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
+        put_contents(&mut write, view, contents).await?;
+        measure_by_inventory(&mut write, Kind::Preflight, view, &route.source).await?;
+        write.commit().await
+    }
+
+    /// The view of a plan; one that is there already is the same, for its hash is.
+    pub async fn save_plan_view(&self, plan: &Plan) -> Result<()> {
+        let mut write = self.write().await?;
+        put_plan(&mut write, plan).await?;
+        write.commit().await
+    }
+}
+
+pub(crate) async fn put_plan(write: &mut Write<'_>, plan: &Plan) -> Result<()> {
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM views WHERE scope = 'plan' AND owner = ?")
+        .bind(&plan.hash)
+        .fetch_one(&mut *write.transaction)
+        .await
+        .map_err(|e| failure::of(e, "read a view"))?;
+    if known > 0 {
+        return Ok(());
+    }
+    let view = view_id(write, Owner { kind: Kind::Plan, key: &plan.hash }).await?;
+    let listed = plan.tables.iter().map(rows::of_plan).chain(plan.left_out.iter().map(rows::of_left_out));
+    put(write, Kind::Plan, view, listed).await?;
+    let planned = plan.tables.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
+    let left_out = plan.left_out.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
+    put_contents(write, view, planned.chain(left_out)).await?;
+    measure_by_inventory(write, Kind::Plan, view, &plan.source).await
+}
+
+/// A plan and a pre-flight do not repeat what the inventory knows; their views do, as it is now.
+pub(super) async fn measure_by_inventory(write: &mut Write<'_>, kind: Kind, view: i64, source: &str) -> Result<()> {
+    // By the columns that both have and that are no statement of the view's own.
+    let columns: &[&str] = match kind {
+        Kind::Preflight => &["format", "rows", "bytes", "files"],
+        Kind::Plan | Kind::Run => &["bytes"],
+        Kind::Inventory => return Ok(()),
+    };
+    let set: Vec<String> = columns.iter().map(|column| format!("\"{column}\" = known.\"{column}\"")).collect();
+    let statement = format!(
+        "UPDATE {0} SET {1} FROM view_inventory AS known
+         WHERE {0}.view = ? AND known.name = {0}.name
+           AND known.view = (SELECT view FROM views WHERE scope = 'inventory' AND owner = ?)",
+        kind.table(),
+        set.join(", ")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(view)
+        .bind(source)
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(|e| failure::of(e, "write a view"))?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The view of a run: begun with the run, and moved by each entry of its journal, in the transaction that writes the entry.
+
+use super::facts::{measure_by_inventory, put_plan};
+use super::write::{patch, put, view_id};
+use super::{Kind, Owner};
+use crate::validations::TABLE_VALIDATED;
+use crate::{RunRecord, Write, failure};
+use icebridge_model::Result;
+use icebridge_model::plan::Plan;
+use icebridge_model::run::CopyOutcome;
+use icebridge_model::view::{ViewRow, rows};
+use serde::Deserialize;
+use serde_json::Value;
+
+const TABLE_STATE: &str = "table.state";
+const TABLE_GOVERNANCE: &str = "table.governance";
+/// As earlier builds wrote it.
+const OLD_TABLE_GOVERNANCE: &str = "table.after";
+/// The second is what it was called before runs were.
+const RESUMED: [&str; 2] = ["run.resumed", "job.resumed"];
+
+/// Every table of the plan waits. A plan that cannot be read has no rows: whatever reads the run reports it.
+pub(crate) async fn begin_run(write: &mut Write<'_>, run: &RunRecord) -> Result<()> {
+    let Ok(plan) = serde_json::from_str::<Plan>(&run.plan_text) else { return Ok(()) };
+    put_plan(write, &plan).await?;
+    let view = view_id(write, Owner { kind: Kind::Run, key: &run.run_id }).await?;
+    put(write, Kind::Run, view, plan.tables.iter().map(rows::of_run)).await?;
+    measure_by_inventory(write, Kind::Run, view, &plan.source).await
+}
+
+/// Of a `table.state` entry, what a view shows; the run writes more.
+#[derive(Deserialize)]
+struct Step {
+    state: String,
+    #[serde(default)]
+    error: Option<Failure>,
+    #[serde(default)]
+    outcome: Option<CopyOutcome>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    code: String,
+    message: String,
+}
+
+/// Moves the view as an entry says. An entry whose body is not as it is today says nothing about it.
+pub(crate) async fn follow(write: &mut Write<'_>, run_id: &str, table: &str, kind: &str, body: &Value) -> Result<()> {
+    if RESUMED.contains(&kind) {
+        return wait_again(write, run_id).await;
+    }
+    let Some(changes) = changes(kind, body) else { return Ok(()) };
+    let view: Option<i64> = sqlx::query_scalar("SELECT view FROM views WHERE scope = 'run' AND owner = ?")
+        .bind(run_id)
+        .fetch_optional(&mut *write.transaction)
+        .await
+        .map_err(|e| failure::of(e, "read a view"))?;
+    let Some(view) = view else { return Ok(()) };
+    patch(write, Kind::Run, view, table, &changes.row).await?;
+    if changes.copied_by_cluster {
+        // The cluster does not say what its files came to.
+        sqlx::query("UPDATE view_run SET bytes_copied = bytes_to_copy WHERE view = ? AND name = ?")
+            .bind(view)
+            .bind(table)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(|e| failure::of(e, "write a view"))?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Changes {
+    row: ViewRow,
+    copied_by_cluster: bool,
+}
+
+fn changes(kind: &str, body: &Value) -> Option<Changes> {
+    let mut changes = Changes::default();
+    let row = &mut changes.row;
+    match kind {
+        TABLE_STATE => {
+            let step = Step::deserialize(body).ok()?;
+            row.set("state", step.state);
+            row.set("error", step.error.as_ref().map(|error| error.code.clone()));
+            row.set("message", step.error.map(|error| error.message));
+            if let Some(outcome) = step.outcome {
+                let by_cluster = outcome.cluster.is_some();
+                let bytes = if outcome.adopted || by_cluster { 0 } else { outcome.bytes_written };
+                row.set("bytes_copied", bytes);
+                row.set("rows_copied", outcome.rows_written.unwrap_or(0));
+                changes.copied_by_cluster = by_cluster && !outcome.adopted;
+            }
+        }
+        TABLE_VALIDATED => {
+            let validation = body.get("validation")?;
+            let passed = validation.get("passed")?.as_bool()?;
+            row.set("passed", if passed { "yes" } else { "no" });
+            row.set("proof", validation.get("proof")?.as_str()?);
+            row.set("rows", validation.get("rows")?.as_u64()?);
+        }
+        TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => {
+            let not_done = body.get("not_done").and_then(Value::as_array).map_or(0, Vec::len);
+            row.set("owed", not_done);
+        }
+        _ => return None,
+    }
+    Some(changes)
+}
+
+/// A resumed run takes up every table that is not migrated.
+async fn wait_again(write: &mut Write<'_>, run_id: &str) -> Result<()> {
+    let rank = icebridge_model::view::columns::RUN_STATES.iter().position(|state| *state == "queued");
+    sqlx::query(
+        "UPDATE view_run SET state = 'queued', state_rank = ?, error = NULL, message = NULL
+         WHERE state <> 'migrated' AND view = (SELECT view FROM views WHERE scope = 'run' AND owner = ?)",
+    )
+    .bind(rank.and_then(|rank| i64::try_from(rank).ok()))
+    .bind(run_id)
+    .execute(&mut *write.transaction)
+    .await
+    .map_err(|e| failure::of(e, "write a view"))?;
+    Ok(())
+}
