@@ -11,8 +11,9 @@ use std::process::Command;
 /// Which of our crates each crate may name in its manifest, for code, build or tests.
 const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-model", &[]),
-    ("icebridge-lakehouse", &["icebridge-model"]),
-    ("icebridge-databricks", &["icebridge-model"]),
+    ("icebridge-http", &["icebridge-model"]),
+    ("icebridge-lakehouse", &["icebridge-model", "icebridge-http"]),
+    ("icebridge-databricks", &["icebridge-model", "icebridge-http"]),
     ("icebridge-store", &["icebridge-model"]),
     ("icebridge-core", &["icebridge-model", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"]),
     // It starts before the state is opened, in both programs: it knows no state.
@@ -24,6 +25,8 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
     ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
     ("icebridge-ui", &["icebridge-model"]),
+    // A server for tests.
+    ("icebridge-loopback", &[]),
     ("xtask", &[]),
     ("icebridge-bindgen", &[]),
     ("icebridge-rooms", &[]),
@@ -35,6 +38,9 @@ const KNOWS_IN_TESTS: &[(&str, &[&str])] = &[
     // Both check the names that the docs use.
     ("icebridge-cli", &["icebridge-rooms"]),
     ("xtask", &["icebridge-rooms"]),
+    ("icebridge-http", &["icebridge-loopback"]),
+    ("icebridge-lakehouse", &["icebridge-loopback"]),
+    ("icebridge-databricks", &["icebridge-loopback"]),
 ];
 
 /// Which crates may name these outside dependencies; an ending `*` stands for anything.
@@ -45,7 +51,9 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("yew*", &["icebridge-ui"]),
     ("web-sys", &["icebridge-ui"]),
     ("wasm-bindgen*", &["icebridge-ui", "icebridge-bindgen"]),
-    ("reqwest", &["icebridge-lakehouse", "icebridge-databricks"]),
+    // One transport for all.
+    ("reqwest", &["icebridge-http"]),
+    ("rustls*", &["icebridge-http"]),
     ("object_store", &["icebridge-lakehouse"]),
     ("parquet", &["icebridge-lakehouse"]),
     ("arrow*", &["icebridge-lakehouse"]),

@@ -1,14 +1,13 @@
-//! Files on volumes: in and out, streamed.
+//! Files on volumes.
 
-use crate::client::{Call, Client, Content, Failure, Family, segment, unreachable};
+use crate::client::{Call, Client, Failure, Family, RefusalKind, SERVICE, segment};
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use icebridge_http::header::{CONTENT_LENGTH, LAST_MODIFIED};
+use icebridge_http::{Response, TransportError, unreachable};
 use icebridge_model::{Code, Error, Result};
-use reqwest::header::{CONTENT_LENGTH, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryEntry {
@@ -23,21 +22,19 @@ pub struct DirectoryEntry {
     pub last_modified: Option<i64>,
 }
 
-/// In one piece.
-const LONGEST_UPLOAD: u64 = 5 << 30;
-/// A line slower than this is taken for broken, in bytes a second.
+/// In bytes a second: a slower line counts as broken.
 const SLOWEST: u64 = 128 << 10;
-/// Of a download that breaks off, without a byte in between.
+/// Of a download that breaks off again and again without a byte in between.
 const RESUMPTIONS: u32 = 5;
 
 /// `/Volumes/catalog/schema/volume/...` as a path of the API.
 fn place(kind: &str, path: &str) -> Result<String> {
     let parts: Vec<_> = path.trim_matches('/').split('/').collect();
-    let wrong = parts.iter().any(|part| part.is_empty() || matches!(*part, "." | ".."));
+    let wrong = parts.iter().any(|part| matches!(*part, "" | "." | ".."));
     if !path.starts_with("/Volumes/") || parts.len() < 4 || wrong {
         return Err(Error::invalid("a file on a volume is named /Volumes/catalog/schema/volume/path").about(path));
     }
-    let parts: Vec<_> = parts.into_iter().map(segment).collect();
+    let parts: Vec<_> = parts.into_iter().map(segment).collect::<Result<_>>()?;
     Ok(format!("/api/2.0/fs/{kind}/{}", parts.join("/")))
 }
 
@@ -48,7 +45,7 @@ fn moved(path: &str) -> Error {
 impl Client {
     /// With all folders above it. What is there stays.
     pub async fn make_directory(&self, path: &str) -> Result<()> {
-        self.tell(Call::put(Family::Files, place("directories", path)?)).await?;
+        self.execute(Call::put(Family::Files, place("directories", path)?)).await?;
         Ok(())
     }
 
@@ -58,24 +55,10 @@ impl Client {
 
     /// In place of what was there.
     pub async fn put_file(&self, path: &str, content: Bytes) -> Result<()> {
-        let within = self.silence() + Duration::from_secs(content.len() as u64 / SLOWEST);
+        let within = self.max_silence() + Duration::from_secs(content.len() as u64 / SLOWEST);
         let call = Call::put(Family::Files, place("files", path)?).query("overwrite", true);
-        self.upload(&call, &Content::Memory(content), within).await?;
+        self.execute(call.bytes(content).within(within)).await?;
         Ok(())
-    }
-
-    /// As [`Client::put_file`], without holding it in memory.
-    pub async fn upload_file(&self, path: &str, from: &Path) -> Result<u64> {
-        let unreadable =
-            |e: std::io::Error| Error::invalid("the file cannot be read").about(from.display()).with_cause(e);
-        let size = tokio::fs::metadata(from).await.map_err(unreadable)?.len();
-        if size > LONGEST_UPLOAD {
-            return Err(Error::invalid("a volume takes files up to 5 GiB in one piece").about(from.display()));
-        }
-        let call = Call::put(Family::Files, place("files", path)?).query("overwrite", true);
-        let within = self.silence() + Duration::from_secs(size / SLOWEST);
-        self.upload(&call, &Content::File(from.into()), within).await?;
-        Ok(size)
     }
 
     /// None if there is no such file.
@@ -90,123 +73,95 @@ impl Client {
         }
     }
 
-    /// Into memory, up to `most` bytes. None if there is no such file.
-    pub async fn read_file(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>> {
-        let mut content = Capped { bytes: Vec::new(), most };
-        match self.copied(path, &mut content).await {
-            Ok(_) => Ok(Some(content.bytes)),
+    /// Into memory, up to `max_bytes`. None if there is no such file.
+    pub async fn read_file(&self, path: &str, max_bytes: usize) -> Result<Option<Vec<u8>>> {
+        let mut content = Vec::new();
+        match self.download(path, &mut content, max_bytes).await {
+            Ok(()) => Ok(Some(content)),
             Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
 
-    /// Returns its length. A line that breaks is taken up where it broke.
-    pub async fn download_file(&self, path: &str, to: &mut (impl AsyncWrite + Unpin + Send)) -> Result<u64> {
-        Ok(self.copied(path, to).await?)
-    }
-
-    async fn copied(&self, path: &str, to: &mut (impl AsyncWrite + Unpin + Send)) -> Result<u64, Failure> {
+    /// A line that breaks is taken up where it broke.
+    async fn download(&self, path: &str, content: &mut Vec<u8>, max_bytes: usize) -> Result<(), Failure> {
         let place = place("files", path).map_err(Failure::Failed)?;
-        let unwritable = |e: std::io::Error| {
-            Failure::Failed(
-                Error::new(Code::StorageFailed, "what was read cannot be written down").about(path).with_cause(e),
-            )
-        };
-        let (mut read, mut version, mut broken) = (0_u64, None::<String>, 0);
+        let (mut version, mut broken) = (None::<String>, 0);
         loop {
-            let mut call = Call::get(Family::Files, place.clone());
-            if read > 0 {
-                call.headers.push(("range", format!("bytes={read}-")));
-                call.headers.extend(version.clone().map(|version| ("if-unmodified-since", version)));
-            }
+            let call = resumed(&place, content.len(), version.as_deref());
             let mut answer = match self.open(&call).await {
                 Ok(answer) => answer,
                 Err(Failure::Refused(refusal)) if refusal.status == 412 => return Err(Failure::Failed(moved(path))),
                 Err(failure) => return Err(failure),
             };
-            if read > 0 && answer.status() != 206 {
+            if !content.is_empty() && answer.status() != 206 {
                 return Err(Failure::Failed(moved(path)));
             }
-            let told = answer.content_length().map(|left| read + left);
             version = version.or_else(|| answer.headers().get(LAST_MODIFIED)?.to_str().ok().map(str::to_string));
-            let cause = loop {
-                match tokio::time::timeout(self.silence(), answer.chunk()).await {
-                    Ok(Ok(Some(chunk))) => {
-                        to.write_all(&chunk).await.map_err(unwritable)?;
-                        read += chunk.len() as u64;
-                        broken = 0;
-                    }
-                    Ok(Ok(None)) if told.is_none_or(|told| told == read) => {
-                        to.flush().await.map_err(unwritable)?;
-                        return Ok(read);
-                    }
-                    Ok(Ok(None)) => break None,
-                    Ok(Err(e)) => break Some(e),
-                    Err(_) => break None,
-                }
+            let before = content.len();
+            let broke = match self.pieces(path, &mut answer, content, max_bytes).await? {
+                Transfer::Whole => return Ok(()),
+                Transfer::Broken(cause) => cause,
             };
-            broken += 1;
+            broken = if content.len() > before { 1 } else { broken + 1 };
             if broken > RESUMPTIONS {
-                let error = match cause {
-                    Some(cause) => unreachable(&self.asked(&call), cause),
-                    None => Error::new(Code::WorkspaceUnreachable, "the file came to a stop on the way")
+                return Err(Failure::Failed(match broke {
+                    Some(cause) => unreachable(&SERVICE, &self.describe(&call), cause),
+                    None => Error::new(Code::WorkspaceUnreachable, "the download stopped before the end of the file")
                         .about(path)
                         .with_hint("Try again.")
                         .retryable(),
-                };
-                return Err(Failure::Failed(error));
+                }));
             }
-            tokio::time::sleep(self.pace().backoff(broken)).await;
+            tokio::time::sleep(self.retry().backoff(broken)).await;
+        }
+    }
+
+    async fn pieces(
+        &self,
+        path: &str,
+        answer: &mut Response,
+        content: &mut Vec<u8>,
+        max_bytes: usize,
+    ) -> Result<Transfer, Failure> {
+        let announced = answer.content_length().map(|left| content.len() as u64 + left);
+        loop {
+            match tokio::time::timeout(self.max_silence(), answer.chunk()).await {
+                Ok(Ok(Some(chunk))) if content.len() + chunk.len() > max_bytes => {
+                    return Err(Failure::Failed(
+                        Error::new(Code::StorageFailed, "the file is longer than what is read into memory")
+                            .about(path)
+                            .with_cause_text(format!("it has more than {max_bytes} bytes")),
+                    ));
+                }
+                Ok(Ok(Some(chunk))) => content.extend_from_slice(&chunk),
+                Ok(Ok(None)) if announced.is_none_or(|announced| announced == content.len() as u64) => {
+                    return Ok(Transfer::Whole);
+                }
+                Ok(Err(cause)) => return Ok(Transfer::Broken(Some(cause))),
+                Ok(Ok(None)) | Err(_) => return Ok(Transfer::Broken(None)),
+            }
         }
     }
 
     /// No error if there was none.
     pub async fn delete_file(&self, path: &str) -> Result<()> {
-        match self.tell(Call::delete(Family::Files, place("files", path)?)).await {
-            Err(failure) if failure.refusal().is_some_and(|refusal| refusal.is_missing()) => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
-    }
-
-    /// Of an empty folder. No error if there was none.
-    pub async fn delete_directory(&self, path: &str) -> Result<()> {
-        match self.tell(Call::delete(Family::Files, place("directories", path)?)).await {
-            Err(failure) if failure.refusal().is_some_and(|refusal| refusal.is_missing()) => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
+        self.execute_if_there(Call::delete(Family::Files, place("files", path)?)).await
     }
 }
 
-/// Memory that refuses to grow over a bound.
-struct Capped {
-    bytes: Vec<u8>,
-    most: usize,
+/// How far an answer came.
+enum Transfer {
+    Whole,
+    Broken(Option<TransportError>),
 }
 
-impl AsyncWrite for Capped {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        piece: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        if self.bytes.len() + piece.len() > self.most {
-            let words = format!("it has more than {} bytes", self.most);
-            return std::task::Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words)));
-        }
-        self.bytes.extend_from_slice(piece);
-        std::task::Poll::Ready(Ok(piece.len()))
-    }
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
+fn resumed(place: &str, from: usize, version: Option<&str>) -> Call {
+    let call = Call::get(Family::Files, place);
+    match (from, version) {
+        (0, _) => call,
+        (from, None) => call.header("range", format!("bytes={from}-")),
+        (from, Some(version)) => call.header("range", format!("bytes={from}-")).header("if-unmodified-since", version),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where a workspace, an account console or a unified host answers.
 
+use icebridge_http::is_loopback;
 use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::IpAddr;
 use url::Url;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,16 +98,6 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin)
-    }
-}
-
-/// Whether the address stays on this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(url::Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        None => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is signed in, and in which groups.
+//! The signed-in principal and its groups.
 
 use crate::client::{Call, Client, Family};
 use icebridge_model::Result;
@@ -32,16 +32,16 @@ pub struct Group {
     pub membership: Option<String>,
 }
 
-/// Everybody in the account is in it, and it is in nobody's list of groups.
-pub const EVERYBODY: &str = "account users";
+/// Every user of the account is in it, and it is in no list of groups.
+pub const ACCOUNT_USERS: &str = "account users";
 
 impl Me {
-    /// All names under which rights may have been granted to this one.
+    /// All names under which rights may have been granted to this principal.
     pub fn principals(&self) -> Vec<&str> {
         let groups = self.groups.iter().filter_map(|group| group.display.as_deref());
         std::iter::once(self.user_name.as_str())
             .chain(groups)
-            .chain([EVERYBODY])
+            .chain([ACCOUNT_USERS])
             .filter(|name| !name.is_empty())
             .collect()
     }
@@ -53,6 +53,6 @@ impl Me {
 
 impl Client {
     pub async fn me(&self) -> Result<Me> {
-        self.ask(Call::get(Family::Identity, "/api/2.0/preview/scim/v2/Me")).await
+        self.fetch(Call::get(Family::Identity, "/api/2.0/preview/scim/v2/Me")).await
     }
 }

@@ -1,13 +1,15 @@
 //! A Databricks workspace over REST.
 //!
-//! `auth` knows who we are, `client` sends requests: in turn, again where it is safe, with errors that say what to do. On
-//! it stand the parts of the API that the product uses, each small: Unity Catalog (`unity`, and on it `gate` and
-//! `inventory`), jobs, clusters, SQL statements, files, workspace files, secrets, identity. docs/databricks-client.md tells
-//! what is retried and where the facts come from.
+//! `auth` signs in, `client` sends requests over the product's one transport (`icebridge-http`). On it stand the parts of
+//! the API that the product uses, each small: Unity Catalog (`unity`, and on it `gate` and `inventory`), jobs, clusters,
+//! SQL statements, files, workspace files, secrets, identity. docs/databricks-client.md says what is retried and where the
+//! facts come from.
 
+mod family;
 mod host;
-mod open_words;
-mod transport;
+mod open_enum;
+mod options;
+mod service;
 
 pub mod auth;
 pub mod client;
@@ -24,10 +26,12 @@ pub mod unity;
 pub mod workspace;
 
 #[cfg(test)]
-mod loopback;
+mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answer, Client, Conduct};
+pub use client::Client;
+pub use family::Family;
 pub use host::{Cloud, Host, HostKind};
-pub use transport::{Proxy, Transport, USER_AGENT};
+pub use icebridge_http::{Answer, Limiters, Proxy, RetryPolicy, Transport, USER_AGENT};
+pub use options::ClientOptions;

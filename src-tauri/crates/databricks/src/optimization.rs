@@ -35,16 +35,16 @@ impl Client {
     /// Without a warehouse. Tables cannot be set this way: the API takes nothing but their owner.
     pub async fn set_predictive_optimization(&self, level: &Level, wanted: &PredictiveOptimization) -> Result<()> {
         let path = match level {
-            Level::Catalog(name) => format!("catalogs/{}", segment(name)),
-            Level::Schema { catalog, schema } => format!("schemas/{}", segment(&format!("{catalog}.{schema}"))),
+            Level::Catalog(name) => format!("catalogs/{}", segment(name)?),
+            Level::Schema { catalog, schema } => format!("schemas/{}", segment(&format!("{catalog}.{schema}"))?),
             Level::Table { table, .. } => {
                 return Err(Error::invalid("a table's predictive optimization is set by a statement, not by the API")
                     .about(table)
                     .with_hint("Set it for the schema or the catalog, or use a SQL warehouse."));
             }
         };
-        let call = Call::patch(Family::UnityCatalog, format!("{}/{path}", crate::unity::ROOT)).harmless();
-        self.tell(call.json(&json!({"enable_predictive_optimization": wanted}))?).await?;
+        let call = Call::patch(Family::UnityCatalog, format!("{}/{path}", crate::unity::ROOT)).idempotent();
+        self.execute(call.json(&json!({"enable_predictive_optimization": wanted}))?).await?;
         Ok(())
     }
 }

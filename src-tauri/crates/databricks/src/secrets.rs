@@ -1,6 +1,6 @@
 //! Secrets for jobs: scopes, and what is in them. Values go in and never come out this way.
 
-use crate::client::{Call, Client, Failure, Family};
+use crate::client::{Call, Client, Failure, Family, RefusalKind};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -40,10 +40,10 @@ struct Keys {
 
 fn post(path: &str) -> Call {
     // Each says what shall be: made, put or deleted twice is made, put or deleted.
-    Call::post(Family::Secrets, format!("/api/2.0/secrets/{path}")).harmless()
+    Call::post(Family::Secrets, format!("/api/2.0/secrets/{path}")).idempotent()
 }
 
-fn named(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
     if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fine) {
         return Ok(());
@@ -53,15 +53,15 @@ fn named(name: &str) -> Result<()> {
 
 impl Client {
     pub async fn secret_scopes(&self) -> Result<Vec<SecretScope>> {
-        let all: Scopes = self.ask(Call::get(Family::Secrets, "/api/2.0/secrets/scopes/list")).await?;
+        let all: Scopes = self.fetch(Call::get(Family::Secrets, "/api/2.0/secrets/scopes/list")).await?;
         Ok(all.scopes)
     }
 
     /// Only its maker may manage it. False: it was there already.
     pub async fn make_secret_scope(&self, scope: &str) -> Result<bool> {
-        named(scope)?;
+        check_name(scope)?;
         let body = json!({"scope": scope, "scope_backend_type": "DATABRICKS"});
-        match self.tell(post("scopes/create").json(&body)?).await {
+        match self.execute(post("scopes/create").json(&body)?).await {
             Ok(_) => Ok(true),
             Err(Failure::Refused(refusal)) if refusal.exists_already() => Ok(false),
             Err(failure) => Err(failure.into()),
@@ -70,52 +70,34 @@ impl Client {
 
     /// With all that is in it. No error if there was none.
     pub async fn delete_secret_scope(&self, scope: &str) -> Result<()> {
-        gone(self.tell(post("scopes/delete").json(&json!({"scope": scope}))?).await)
+        self.execute_if_there(post("scopes/delete").json(&json!({"scope": scope}))?).await
     }
 
     pub async fn put_secret(&self, scope: &str, key: &str, value: &Secret) -> Result<()> {
-        named(key)?;
+        check_name(key)?;
         if value.expose().len() > LONGEST_VALUE {
             return Err(Error::invalid("a secret has at most 128 KB").about(format!("{scope}/{key}")));
         }
         let body = json!({"scope": scope, "key": key, "string_value": value});
-        match self.tell(post("put").json(&body)?).await {
-            Ok(_) => Ok(()),
-            Err(failure) => {
-                let mut error = Error::from(failure);
-                // A server may repeat what it refuses.
-                if !value.is_empty() {
-                    error.causes.iter_mut().for_each(|cause| *cause = cause.replace(value.expose(), "***"));
-                }
-                Err(error)
-            }
-        }
+        self.execute(post("put").json(&body)?.scrub(value)).await?;
+        Ok(())
     }
 
     /// Their names only.
     pub async fn secret_keys(&self, scope: &str) -> Result<Vec<SecretKey>> {
-        let all: Keys = self.ask(Call::get(Family::Secrets, "/api/2.0/secrets/list").query("scope", scope)).await?;
+        let all: Keys = self.fetch(Call::get(Family::Secrets, "/api/2.0/secrets/list").query("scope", scope)).await?;
         Ok(all.secrets)
     }
 
     /// No error if there was none.
     pub async fn delete_secret(&self, scope: &str, key: &str) -> Result<()> {
-        gone(self.tell(post("delete").json(&json!({"scope": scope, "key": key}))?).await)
+        self.execute_if_there(post("delete").json(&json!({"scope": scope, "key": key}))?).await
     }
 
-    /// Lets somebody read all of a scope, for example the principal that a job runs as.
-    pub async fn let_read_secrets(&self, scope: &str, principal: &str) -> Result<()> {
+    /// Lets a principal read all of a scope, for example the principal that a job runs as.
+    pub async fn grant_read_secrets(&self, scope: &str, principal: &str) -> Result<()> {
         let body = json!({"scope": scope, "principal": principal, "permission": "READ"});
-        self.tell(post("acls/put").json(&body)?).await?;
+        self.execute(post("acls/put").json(&body)?).await?;
         Ok(())
-    }
-}
-
-/// Deleted, or not there in the first place.
-fn gone<T>(told: Result<T, Failure>) -> Result<()> {
-    match told {
-        Ok(_) => Ok(()),
-        Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(()),
-        Err(failure) => Err(failure.into()),
     }
 }

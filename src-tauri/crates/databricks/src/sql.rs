@@ -1,16 +1,17 @@
-//! Statements on a SQL warehouse. For what is short: a statement that nobody polls is ended by the workspace, and laptops
+//! Statements on a SQL warehouse. For what is short: a statement that is not polled is ended by the workspace, and laptops
 //! sleep. Data is moved by jobs.
 
 use crate::client::{Call, Client, Family, segment};
-use crate::open_words::open_words;
+use crate::open_enum::open_enum;
 use futures::stream::{self, BoxStream, StreamExt};
 use icebridge_model::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::fmt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-open_words! {
+open_enum! {
     StatementState {
         Pending = "PENDING",
         Running = "RUNNING",
@@ -96,10 +97,21 @@ pub struct SqlColumn {
     pub type_text: Option<String>,
 }
 
-/// A statement that was taken.
+/// The workspace's name for a statement that it accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
+pub struct StatementId(String);
+
+impl fmt::Display for StatementId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A statement that the workspace accepted.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct StatementStatus {
-    pub statement_id: String,
+    pub statement_id: StatementId,
     status: Status,
     #[serde(default)]
     manifest: Option<ResultManifest>,
@@ -183,26 +195,26 @@ impl StatementStatus {
             _ => Code::WorkspaceRefused,
         };
         let error = self.status.error.unwrap_or_default();
-        let mut words = error.message.unwrap_or_default();
+        let mut cause = error.message.unwrap_or_default();
         if let Some(kind) = error.error_code {
-            words = format!("{kind}: {words}");
+            cause = format!("{kind}: {cause}");
         }
         if let Some(state) = self.status.sql_state {
-            words = format!("{words} (SQLSTATE {state})");
+            cause = format!("{cause} (SQLSTATE {state})");
         }
         Err(Error::new(code, failed)
             .about(format!("statement {}", self.statement_id))
             .with_hint("See the cause; the query history of the workspace shows the statement.")
-            .with_cause_text(words))
+            .with_cause_text(cause))
     }
 }
 
-fn path(id: &str) -> String {
-    format!("/api/2.0/sql/statements/{}", segment(id))
+fn path(id: &StatementId) -> Result<String> {
+    Ok(format!("/api/2.0/sql/statements/{}", segment(&id.0)?))
 }
 
 const FIRST_POLL: Duration = Duration::from_millis(250);
-/// Far below the quarter of an hour after which nobody is thought to wait.
+/// Far below the quarter of an hour after which the workspace ends a statement that is not polled.
 const LONGEST_POLL: Duration = Duration::from_secs(5);
 
 impl Client {
@@ -224,17 +236,17 @@ impl Client {
             "format": "JSON_ARRAY",
         });
         let call = Call::post(Family::Sql, "/api/2.0/sql/statements").json(&body)?;
-        self.ask(if statement.repeatable { call.harmless() } else { call }).await
+        self.fetch(if statement.repeatable { call.idempotent() } else { call }).await
     }
 
-    pub async fn statement(&self, id: &str) -> Result<StatementStatus> {
-        self.ask(Call::get(Family::Sql, path(id))).await
+    pub async fn statement(&self, id: &StatementId) -> Result<StatementStatus> {
+        self.fetch(Call::get(Family::Sql, path(id)?)).await
     }
 
     /// Asked for, not promised: look at the state afterwards.
-    pub async fn cancel_statement(&self, id: &str) -> Result<()> {
+    pub async fn cancel_statement(&self, id: &StatementId) -> Result<()> {
         // What is cancelled twice is cancelled.
-        self.tell(Call::post(Family::Sql, format!("{}/cancel", path(id))).harmless()).await?;
+        self.execute(Call::post(Family::Sql, format!("{}/cancel", path(id)?)).idempotent()).await?;
         Ok(())
     }
 
@@ -272,14 +284,17 @@ impl Client {
                 None => return Ok(None),
                 Some(Ok(chunk)) => chunk,
                 Some(Err(index)) => {
-                    let call = Call::get(Family::Sql, format!("{}/result/chunks/{index}", path(&id)));
-                    client.ask(call).await?
+                    let call = Call::get(Family::Sql, format!("{}/result/chunks/{index}", path(&id)?));
+                    client.fetch(call).await?
                 }
             };
             let next = match chunk.next_chunk_index {
                 Some(next) if next <= last => {
-                    return Err(Error::new(Code::WorkspaceRefused, "the chunks of the result go in a circle")
-                        .about(format!("statement {id}")));
+                    return Err(Error::new(
+                        Code::WorkspaceRefused,
+                        "the result does not end: its chunks come round again",
+                    )
+                    .about(format!("statement {id}")));
                 }
                 next => next,
             };

@@ -3,9 +3,9 @@
 use crate::clusters::{RuntimeChoice, choose_runtime};
 use crate::gate::{Requirement, Target};
 use crate::jobs::{IdempotencyToken, JobSettings, Outcome, Queue, RunFilter, Stage, Submission, Task};
-use crate::loopback::{Reply, Server, ok, page, refused};
 use crate::optimization::Level;
 use crate::sql::{Statement, StatementState};
+use crate::testing::{Reply, Request, Server, Workspace, ok, page, refused};
 use crate::unity::PredictiveOptimization;
 use futures::TryStreamExt;
 use icebridge_model::Code;
@@ -13,7 +13,6 @@ use icebridge_model::secret::Secret;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 fn submission() -> Submission {
@@ -38,8 +37,8 @@ async fn a_submission_whose_answer_was_lost_is_the_same_run() {
     .await;
     let token = IdempotencyToken::of(&["plan", "1"]);
     let answer = server.client().submit_run(&submission(), &token).await.unwrap();
-    assert_eq!((answer.value, answer.request_id.as_deref()), (9, Some("r-5")));
-    let all = server.asked.lock().unwrap().clone();
+    assert_eq!((answer.value.get(), answer.request_id.as_deref()), (9, Some("r-5")));
+    let all = server.requests();
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|asked| asked.json()["idempotency_token"] == token.as_str()));
     server.client().run_job(4, &BTreeMap::from([("plan".into(), "p".into())]), &token).await.unwrap();
@@ -78,13 +77,13 @@ async fn a_job_whose_making_was_not_answered_is_looked_for_and_not_made_twice() 
         queue: Queue { enabled: true },
         max_concurrent_runs: 1,
     };
-    assert_eq!(server.client().find_or_create_job(&settings).await.unwrap().value, 2);
-    assert_eq!(server.client().find_or_create_job(&settings).await.unwrap().value, 2);
+    assert_eq!(server.client().find_or_create_job(&settings).await.unwrap().value.get(), 2);
+    assert_eq!(server.client().find_or_create_job(&settings).await.unwrap().value.get(), 2);
     assert_eq!(made.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
-async fn a_run_is_watched_with_all_its_tasks_until_it_is_over() {
+async fn a_run_is_read_with_all_its_tasks_whatever_its_stage() {
     let looks = AtomicUsize::new(0);
     let server = Server::start(move |asked| {
         if asked.query("page_token") == "more" {
@@ -99,14 +98,16 @@ async fn a_run_is_watched_with_all_its_tasks_until_it_is_over() {
             "tasks": [{"task_key": "a", "run_id": 11, "state": {"life_cycle_state": "RUNNING"}}]}))
     })
     .await;
-    let quick = Duration::from_millis(1);
-    let seen: Vec<_> = server.client().watch_run_every(1, quick, quick).try_collect().await.unwrap();
+    let client = server.client();
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(client.run(1).await.unwrap().unwrap());
+    }
     let stages: Vec<_> = seen.iter().map(|run| run.stage()).collect();
-    assert_eq!(stages.len(), 3, "a look without a change is not told: {stages:?}");
-    assert!(matches!(&stages[0], Stage::Queued(_)) && stages[1] == Stage::Running);
-    let Stage::Over(Outcome::Failed(words)) = &stages[2] else { panic!("{stages:?}") };
-    assert_eq!((words.what.as_str(), words.message.as_str()), ("the script failed", "boom"));
-    let tasks: Vec<_> = seen[0].tasks.iter().map(|task| task.run_id.unwrap()).collect();
+    assert!(matches!(&stages[0], Stage::Queued(_)) && stages[1] == Stage::Running, "{stages:?}");
+    let Stage::Over(Outcome::Failed(termination)) = &stages[3] else { panic!("{stages:?}") };
+    assert_eq!((termination.explanation.as_str(), termination.message.as_str()), ("the script failed", "boom"));
+    let tasks: Vec<_> = seen[0].tasks.iter().map(|task| task.run_id.unwrap().get()).collect();
     assert_eq!(tasks, [11, 12]);
 }
 
@@ -128,7 +129,7 @@ async fn runs_are_listed_cancelled_and_read() {
     let client = server.client();
     let filter = RunFilter { active_only: true, one_time_only: true, ..RunFilter::default() };
     let runs: Vec<_> = client.runs(&filter).try_collect().await.unwrap();
-    assert_eq!(runs[0].run_id, 5);
+    assert_eq!(runs[0].run_id.get(), 5);
     client.cancel_run(5).await.unwrap();
     assert_eq!(server.last("POST", "/api/2.2/jobs/runs/cancel").json(), json!({"run_id": 5}));
     let output = client.task_output(11).await.unwrap();
@@ -138,7 +139,7 @@ async fn runs_are_listed_cancelled_and_read() {
     assert_eq!(client.run(5).await.unwrap_err().code, Code::WorkspaceRefused);
 }
 
-fn statement_server() -> impl Fn(&crate::loopback::Asked) -> Reply {
+fn statement_server() -> impl Fn(&Request) -> Reply {
     let polls = AtomicUsize::new(0);
     move |asked| match (asked.method.as_str(), asked.path.as_str()) {
         ("POST", "/api/2.0/sql/statements") => ok(json!({"statement_id": "s-1", "status": {"state": "PENDING"}})),
@@ -205,13 +206,13 @@ async fn files_go_in_and_come_out_whole_over_broken_lines() {
     let server = Server::start(move |asked| match asked.method.as_str() {
         "PUT" if puts.fetch_add(1, Ordering::SeqCst) == 0 => Reply::Cut,
         "PUT" => Reply::With(204, vec![], vec![]),
-        "HEAD" => Reply::Short(vec![], vec![], 400_000),
+        "HEAD" => Reply::Announced(200, vec![], vec![], 400_000),
         "DELETE" => refused(404, "NOT_FOUND"),
         _ => {
             let version = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT".to_string());
             match asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
             {
-                None => Reply::Short(vec![version], served[..150_000].to_vec(), served.len()),
+                None => Reply::Announced(200, vec![version], served[..150_000].to_vec(), served.len()),
                 Some(from) => {
                     assert_eq!(asked.header("if-unmodified-since"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
                     let range: usize = from;
@@ -223,15 +224,10 @@ async fn files_go_in_and_come_out_whole_over_broken_lines() {
     .await;
     let client = server.client();
     let path = "/Volumes/c/s/v/a b.bin";
-    let mut out = Vec::new();
-    assert_eq!(client.download_file(path, &mut out).await.unwrap(), 400_000);
-    assert!(out == content);
+    assert!(client.read_file(path, 400_000).await.unwrap() == Some(content.clone()));
     assert_eq!(client.file_size(path).await.unwrap(), Some(400_000));
     assert_eq!(client.read_file(path, 1000).await.unwrap_err().code, Code::StorageFailed);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("f");
-    std::fs::write(&file, &content).unwrap();
-    assert_eq!(client.upload_file(path, &file).await.unwrap(), 400_000);
+    client.put_file(path, content.clone().into()).await.unwrap();
     let put = server.last("PUT", "/api/2.0/fs/files/Volumes/c/s/v/a%20b.bin");
     assert!(put.body == content && put.query("overwrite") == "true");
     client.put_file(path, bytes::Bytes::from_static(b"x")).await.unwrap();
@@ -240,10 +236,12 @@ async fn files_go_in_and_come_out_whole_over_broken_lines() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_or_changed_is_told() {
+async fn a_missing_or_changed_file_is_reported() {
     let server = Server::start(|asked| match asked.header("range") {
         _ if asked.path.ends_with("gone") => refused(404, "NOT_FOUND"),
-        None => Reply::Short(vec![("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT".into())], b"abc".to_vec(), 9),
+        None => {
+            Reply::Announced(200, vec![("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT".into())], b"abc".to_vec(), 9)
+        }
         Some(_) => refused(412, "PRECONDITION_FAILED"),
     })
     .await;
@@ -262,7 +260,7 @@ async fn scripts_become_files_and_never_notebooks() {
     .await;
     let client = server.client();
     client.import_file("/Users/me/icebridge/bulk_copy.py", b"print(1)\n").await.unwrap();
-    let asked = server.asked.lock().unwrap().clone();
+    let asked = server.requests();
     assert_eq!(
         (asked[0].path.as_str(), asked[0].json()),
         ("/api/2.0/workspace/mkdirs", json!({"path": "/Users/me/icebridge"}))
@@ -307,7 +305,6 @@ async fn what_a_workspace_offers_is_read() {
         "/api/2.1/clusters/list-node-types" => {
             ok(json!({"node_types": [{"node_type_id": "i3", "num_cores": 0.5, "memory_mb": 1, "photon_driver_capable": true}]}))
         }
-        "/api/2.0/policies/clusters/list" => page("policies", json!([{"policy_id": "p"}]), None),
         "/api/2.0/sql/warehouses" => ok(json!({"warehouses": [{"id": "w", "name": "n", "state": "HIBERNATING"}]})),
         _ => ok(json!({})),
     })
@@ -316,7 +313,6 @@ async fn what_a_workspace_offers_is_read() {
     let versions = client.spark_versions().await.unwrap();
     assert_eq!(choose_runtime(&versions, RuntimeChoice::default()).unwrap().key, "17.3.x-scala2.13");
     assert_eq!(client.node_types().await.unwrap()[0].num_cores, 0.5);
-    assert_eq!(client.cluster_policies().try_collect::<Vec<_>>().await.unwrap().len(), 1);
     assert_eq!(client.warehouses().await.unwrap()[0].state.as_ref().unwrap().as_str(), "HIBERNATING");
     let level = Level::Schema { catalog: "c".into(), schema: "s".into() };
     client.set_predictive_optimization(&level, &PredictiveOptimization::Enable).await.unwrap();

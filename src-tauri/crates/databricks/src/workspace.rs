@@ -29,8 +29,8 @@ impl Client {
     /// With all folders above it. What is there stays.
     pub async fn make_workspace_folder(&self, path: &str) -> Result<()> {
         // Documented to do nothing if it exists.
-        let call = Call::post(Family::Workspace, "/api/2.0/workspace/mkdirs").harmless();
-        self.tell(call.json(&json!({"path": path}))?).await?;
+        let call = Call::post(Family::Workspace, "/api/2.0/workspace/mkdirs").idempotent();
+        self.execute(call.json(&json!({"path": path}))?).await?;
         Ok(())
     }
 
@@ -51,21 +51,12 @@ impl Client {
         }
         let body = json!({"path": path, "format": "AUTO", "overwrite": true, "content": STANDARD.encode(content)});
         // The same file in the same place: written twice is written.
-        let call = Call::post(Family::Workspace, "/api/2.0/workspace/import").harmless();
-        self.tell(call.json(&body)?).await?;
+        let call = Call::post(Family::Workspace, "/api/2.0/workspace/import").idempotent();
+        self.execute(call.json(&body)?).await?;
         Ok(())
     }
 
     pub async fn workspace_object(&self, path: &str) -> Result<Option<WorkspaceObject>> {
         self.find(Call::get(Family::Workspace, "/api/2.0/workspace/get-status").query("path", path)).await
-    }
-
-    /// No error if there was none.
-    pub async fn delete_workspace_object(&self, path: &str, with_all_in_it: bool) -> Result<()> {
-        let call = Call::post(Family::Workspace, "/api/2.0/workspace/delete").harmless();
-        match self.tell(call.json(&json!({"path": path, "recursive": with_all_in_it}))?).await {
-            Err(failure) if failure.refusal().is_some_and(|refusal| refusal.is_missing()) => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
     }
 }

@@ -26,7 +26,6 @@ pub mod schema;
 pub mod secret;
 pub mod validation;
 pub mod view;
-pub mod way_out;
 
 pub use error::{Code, Error, Result};
 pub use ident::TableIdent;

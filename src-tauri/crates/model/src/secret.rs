@@ -47,6 +47,41 @@ pub fn names_a_secret(name: &str) -> bool {
         || PARTS.iter().any(|part| name.contains(part))
 }
 
+/// Whether an address holds a key, token or password: before the host, or as a parameter. Any text may be asked about;
+/// `postgresql://user@host` and `abfss://container@account` hold a name alone.
+pub fn holds_credentials(address: &str) -> bool {
+    let address = address.trim();
+    if address.to_ascii_lowercase().contains("password=") {
+        return true;
+    }
+    let in_query = address.split_once('?').is_some_and(|(_, query)| {
+        let names = query.split(['&', '#']).filter_map(|pair| pair.split_once('='));
+        names.into_iter().any(|(name, value)| !value.is_empty() && (names_a_secret(name) || is_signature(name)))
+    });
+    let Some((scheme, rest)) = address.split_once("://") else { return in_query };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    // A secret key may hold a slash, and then ends the authority too early for a parser.
+    let key_with_slash = user.is_none()
+        && OF_BUCKETS.contains(&scheme.to_ascii_lowercase().as_str())
+        && authority.contains(':')
+        && rest.contains('@');
+    let named = WITHOUT_USERS.contains(&scheme.to_ascii_lowercase().as_str());
+    in_query || key_with_slash || user.is_some_and(|user| user.contains(':') || (named && !user.is_empty()))
+}
+
+/// Schemes whose addresses have no user's name: what stands there is a key or token.
+const WITHOUT_USERS: &[&str] = &["http", "https", "s3", "s3a", "s3n", "gs"];
+const OF_BUCKETS: &[&str] = &["s3", "s3a", "s3n", "gs"];
+
+/// Of signed addresses and tokens in parameters.
+fn is_signature(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "sig" | "signature" | "x-amz-signature" | "x-goog-signature" | "pwd")
+        || name.ends_with("token")
+        || name.ends_with("credential")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +100,42 @@ mod tests {
         }
         for name in ["s3.endpoint", "spark.sql.catalog.src.token-refresh-enabled", "oauth2-server-uri", "key"] {
             assert!(!names_a_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_addresses_are_found() {
+        for address in [
+            "s3://KEY:SECRET@bucket/prefix",
+            "s3://KEY:SEC/RET@bucket/prefix",
+            "S3A://KEY@bucket",
+            "https://token@host/api",
+            "https://me:pw@host",
+            " http://:pw@host ",
+            "postgresql://user:pw@host/db",
+            "postgresql://host/db?user=x&password=y",
+            "postgresql://host/db?sslpassword=y",
+            "host=h password=y",
+            "https://host/x?access_token=y",
+            "https://account.blob.core.windows.net/c?sv=1&sig=abc",
+            "https://b.s3.amazonaws.com/k?X-Amz-Signature=abc",
+        ] {
+            assert!(holds_credentials(address), "{address}");
+        }
+        for address in [
+            "",
+            "/data/a@b:c",
+            "file:///data/a@b",
+            "sqlite:/lake/catalog.db",
+            "s3://bucket/a@b:c",
+            "s3://bucket/prefix",
+            "https://host:8181/api/catalog",
+            "https://host/x?warehouse=w&token=",
+            "postgresql://user@host/db?sslmode=require",
+            "abfss://container@account.dfs.core.windows.net/p",
+            "prod-workspace",
+        ] {
+            assert!(!holds_credentials(address), "{address}");
         }
     }
 }

@@ -142,10 +142,8 @@ pub enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Unity(UnityCommand),
     /// Start a simulated Databricks workspace on this machine
-    #[command(
-        long_about = "Start a simulated Databricks workspace on this machine.\n\nIt listens on 127.0.0.1 only, \
-            until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md."
-    )]
+    #[command(long_about = "Start a simulated Databricks workspace on this machine.\n\nIt listens on 127.0.0.1 only, \
+            until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md.")]
     Sandbox(SandboxArgs),
     /// Print the newest lines of the log
     #[command(after_help = "Example: icebridge logs --run 0199 --level warn --follow")]

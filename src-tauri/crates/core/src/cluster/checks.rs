@@ -80,7 +80,7 @@ mod tests {
     use crate::cluster::judge::{Output, RunEnd, TaskEnds, never};
     use crate::cluster::record::{Lane, started};
     use crate::cluster::result_file::read;
-    use icebridge_databricks::jobs::{Outcome, TerminationCode, words_of};
+    use icebridge_databricks::jobs::{Outcome, TerminationCode, explain_termination};
     use icebridge_model::photon::{ClusterCopy, ClusterMethod};
     use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ mod tests {
             never(table, end, &Error::internal("x"))
         };
         let mut results: Vec<_> = record.tables().map(one).collect();
-        let failed = Outcome::Failed(words_of(Some(&TerminationCode::RunExecutionError), ""));
+        let failed = Outcome::Failed(explain_termination(Some(&TerminationCode::RunExecutionError), ""));
         let evidence = Evidence {
             end: RunEnd::Over(failed.clone()),
             tasks: TaskEnds::from([("check-1".to_owned(), failed)]),

@@ -48,7 +48,7 @@ impl RunEnd {
     pub fn explanation(&self) -> String {
         match self {
             Self::Over(Outcome::Succeeded) => "it succeeded".into(),
-            Self::Over(Outcome::Failed(failure)) => failure.what.clone(),
+            Self::Over(Outcome::Failed(termination)) => termination.explanation.clone(),
             Self::Over(Outcome::Cancelled) => "it was cancelled".into(),
             Self::Over(Outcome::TimedOut) => "it went over its time limit and was ended".into(),
             Self::Over(Outcome::Skipped(why)) => format!("it was never begun: {why}"),
@@ -139,11 +139,11 @@ fn unproven(path: &str, why: &str) -> Error {
 
 fn run_failed(end: &RunEnd, printed: &[String]) -> Error {
     let mut error = match end {
-        RunEnd::Over(Outcome::Failed(failure)) => {
-            let message = format!("the cluster's run failed: {}", failure.what);
-            let mut error = Error::new(Code::RunFailed, message).with_hint(&failure.next);
-            error.retryable = failure.again;
-            for cause in [&failure.code, &failure.message] {
+        RunEnd::Over(Outcome::Failed(termination)) => {
+            let message = format!("the cluster's run failed: {}", termination.explanation);
+            let mut error = Error::new(Code::RunFailed, message).with_hint(&termination.hint);
+            error.retryable = termination.retryable;
+            for cause in [&termination.code, &termination.message] {
                 if !cause.is_empty() {
                     error = error.with_cause_text(cause);
                 }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::cluster::record::{Lane, started};
     use crate::cluster::result_file::read;
-    use icebridge_databricks::jobs::{TerminationCode, words_of};
+    use icebridge_databricks::jobs::{TerminationCode, explain_termination};
     use icebridge_model::TableIdent;
     use icebridge_model::photon::ClusterMethod;
     use serde_json::json;
@@ -227,7 +227,7 @@ mod tests {
     fn what_is_done_stays_done_unless_the_run_ended_well_without_proof() {
         let done = (CopyEnd::Done, None);
         let none = serde_json::Value::Null;
-        let failed = || RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let failed = || RunEnd::Over(Outcome::Failed(explain_termination(Some(&TerminationCode::DriverError), "gone")));
         let run_failed = (CopyEnd::Failed, Some(Code::RunFailed));
         assert_eq!(
             judged(RunEnd::Over(Outcome::Cancelled), left(false, none.clone())),
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_error_of_a_failed_run_has_the_workspaces_message_and_the_tasks_output() {
-        let end = RunEnd::Over(Outcome::Failed(words_of(Some(&TerminationCode::DriverError), "gone")));
+        let end = RunEnd::Over(Outcome::Failed(explain_termination(Some(&TerminationCode::DriverError), "gone")));
         let error = results(&record(), &over(end), &[Left::Missing])[1].error.clone().unwrap();
         assert_eq!(error.causes, ["DRIVER_ERROR", "gone", "last line"]);
         assert!(error.retryable && error.hint.is_some());
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_lane_ended_as_its_own_task_did_and_not_as_the_check_that_failed_the_run() {
-        let failed = |code| Outcome::Failed(words_of(Some(&code), ""));
+        let failed = |code| Outcome::Failed(explain_termination(Some(&code), ""));
         let error_of = |end: Outcome, lane: Outcome| {
             let tasks = TaskEnds::from([
                 ("lane-1".to_owned(), lane),

@@ -27,7 +27,7 @@ pub async fn put(client: &Client, secrets: &[(String, Secret)], reader: Option<&
         client.put_secret(SCOPE, key, value).await?;
     }
     match reader {
-        Some(reader) => client.let_read_secrets(SCOPE, reader).await,
+        Some(reader) => client.grant_read_secrets(SCOPE, reader).await,
         None => Ok(()),
     }
 }

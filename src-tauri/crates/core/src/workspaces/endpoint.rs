@@ -3,9 +3,8 @@
 use super::reach::client;
 use crate::LocalState;
 use async_trait::async_trait;
-use icebridge_databricks::{Client, Proxy};
-use icebridge_lakehouse::catalog::{Bearer, WayOut};
-use icebridge_lakehouse::storage::Network;
+use icebridge_databricks::Client;
+use icebridge_lakehouse::catalog::{Bearer, Transport};
 use icebridge_model::Result;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
@@ -27,13 +26,8 @@ impl Bearer for SignedIn {
         self.0.auth().renew(stale).await
     }
 
-    fn way_out(&self) -> Result<WayOut> {
-        let transport = self.0.transport();
-        let proxy = match &transport.proxy {
-            Proxy::At(address) => Some(address.clone()),
-            Proxy::Environment | Proxy::Direct => None,
-        };
-        Ok(WayOut { http: transport.builder()?, storage: Network::new(transport.certificates()?.as_deref(), proxy)? })
+    fn transport(&self) -> Transport {
+        self.0.transport().clone()
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::LocalState;
 use crate::secrets::blocking;
 use crate::sessions::WorkspaceTokens;
-use icebridge_databricks::auth::{Configuration, Method, Wish, recognise, resolve};
-use icebridge_databricks::{Client, Conduct, Host, HostKind, Proxy, Transport};
+use icebridge_databricks::auth::{Configuration, Method, Overrides, describe_host, resolve};
+use icebridge_databricks::{Client, ClientOptions, Host, HostKind, Proxy, Transport};
 use icebridge_model::databricks::{SignInMethod, WorkspaceSpec};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
@@ -26,7 +26,7 @@ pub async fn client(local: &LocalState, name: &str) -> Result<Client> {
 pub(super) struct Reached {
     pub configuration: Configuration,
     pub from: String,
-    pub conduct: Conduct,
+    pub options: ClientOptions,
 }
 
 impl Reached {
@@ -36,9 +36,9 @@ impl Reached {
         if by_person && let Some(client) = local.sessions.client(spec).filter(same_host) {
             return Ok(client);
         }
-        let auth = self.configuration.auth(tokens(local, &spec.name), locks(local), &self.conduct)?;
+        let auth = self.configuration.auth(tokens(local, &spec.name), locks(local), &self.options)?;
         let id = self.configuration.workspace_id.as_deref();
-        let client = Client::new(self.configuration.host.clone(), id, auth, &self.conduct)?;
+        let client = Client::new(self.configuration.host.clone(), id, auth, &self.options)?;
         if by_person {
             local.sessions.keep(spec, &client);
         }
@@ -73,14 +73,14 @@ pub(super) async fn reach(local: &LocalState, spec: &WorkspaceSpec) -> Result<Re
     if let Some(file) = &spec.ca_file {
         transport.ca_file = Some(PathBuf::from(file));
     }
-    let conduct = Conduct { transport, ..Conduct::default() };
+    let options = ClientOptions { transport, ..ClientOptions::default() };
     let method = match &spec.sign_in {
         SignInMethod::Browser { client_id } => Method::Browser { client_id: client_id.clone() },
         SignInMethod::Token => Method::Token(secret("token").await?),
         SignInMethod::Machine { client_id } => {
             Method::Machine { client_id: client_id.clone(), client_secret: secret("client_secret").await? }
         }
-        SignInMethod::Profile { .. } | SignInMethod::Environment => return found(spec, conduct),
+        SignInMethod::Profile { .. } | SignInMethod::Environment => return found(spec, options),
     };
     let place = |key: &str| match local.secrets.stand_in(&owner, key) {
         Some(variable) => format!("in {variable}"),
@@ -94,27 +94,27 @@ pub(super) async fn reach(local: &LocalState, spec: &WorkspaceSpec) -> Result<Re
     let mut host = Host::parse(&spec.host)?;
     if spec.workspace_id.is_some() && spec.account_id.is_some() && host.kind() == HostKind::Workspace {
         // An address that serves several workspaces needs both; whether this is one, it says itself.
-        host = recognise(host, &conduct.transport).await?.host;
+        host = describe_host(host, &options.transport).await?.host;
     }
     let (account_id, workspace_id) = (spec.account_id.clone(), spec.workspace_id.clone());
     let configuration = Configuration { host, account_id, workspace_id, method };
-    Ok(Reached { configuration, from, conduct })
+    Ok(Reached { configuration, from, options })
 }
 
 /// As the vendor's tools find it.
-fn found(spec: &WorkspaceSpec, conduct: Conduct) -> Result<Reached> {
+fn found(spec: &WorkspaceSpec, options: ClientOptions) -> Result<Reached> {
     let profile = match &spec.sign_in {
         SignInMethod::Profile { name } => Some(name.clone()),
         _ => None,
     };
-    let wish = Wish {
+    let overrides = Overrides {
         host: Some(spec.host.clone()).filter(|host| !host.is_empty()),
         account_id: spec.account_id.clone(),
         workspace_id: spec.workspace_id.clone(),
         profile,
     };
-    let resolved = resolve(&wish, |name| std::env::var(name).ok(), std::env::home_dir().as_deref())?;
-    Ok(Reached { configuration: resolved.configuration, from: resolved.from, conduct })
+    let resolved = resolve(&overrides, |name| std::env::var(name).ok(), std::env::home_dir().as_deref())?;
+    Ok(Reached { configuration: resolved.configuration, from: resolved.from, options })
 }
 
 pub(super) async fn read_secret(local: &LocalState, owner: &str, key: &str) -> Result<Option<Secret>> {

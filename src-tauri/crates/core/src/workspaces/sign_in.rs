@@ -34,7 +34,7 @@ pub async fn sign_in(
 
     let cancel = cancel.child_token();
     local.sessions.wait(name, cancel.clone());
-    let transport = &reached.conduct.transport;
+    let transport = &reached.options.transport;
     let sign_in = tokio::select! {
         begun = SignIn::begin(host, account_id, application, transport) => begun.map_err(|e| e.about(name))?,
         () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "the sign-in was cancelled").about(name)),
@@ -52,7 +52,7 @@ pub async fn sign_in(
     let all = &local.sessions.tokens;
     let before = all.is_in_memory(&named);
     all.choose_memory(&named, request.keep == Keep::Memory);
-    if let Err(error) = sign_in.finish(store, locks(local), reached.conduct.pace, &cancel).await {
+    if let Err(error) = sign_in.finish(store, locks(local), reached.options.retry, &cancel).await {
         // Given up: the sign-in from before still holds.
         all.choose_memory(&named, before);
         return Err(error.about(name));
@@ -95,7 +95,7 @@ pub async fn sign_out(local: &LocalState, name: &str) -> Result<SignedOut> {
     let configuration = &reached.configuration;
     let key = GrantKey::of(&configuration.host, configuration.account_id.as_deref(), &application.client_id);
     let store = tokens(local, name);
-    let transport = &reached.conduct.transport;
+    let transport = &reached.options.transport;
     let all = &local.sessions.tokens;
     let named = store.key(&key);
     let mut revocation = icebridge_databricks::auth::sign_out(&*store, &key, &locks(local), transport).await;

@@ -4,7 +4,7 @@
 use super::reach::client;
 use crate::LocalState;
 use futures::StreamExt;
-use icebridge_databricks::inventory::{Cursor, Found, Place, Progress, Row, Scope};
+use icebridge_databricks::inventory::{Cursor, Found, SchemaPosition, SchemaProgress, Scope, TableRow};
 use icebridge_model::databricks::{
     FailedObject, TableGrant, TableKind, UnityListRequest, UnityPage, UnityRequest, UnityRow, UnitySummary,
 };
@@ -65,9 +65,9 @@ fn cursor(walk: &UnityWalk) -> Result<Cursor> {
     walk.places
         .iter()
         .map(|place| {
-            let progress: Progress = serde_json::from_str(&place.progress)
+            let progress: SchemaProgress = serde_json::from_str(&place.progress)
                 .map_err(|e| Error::internal("the place of a walk cannot be understood").with_cause(e))?;
-            Ok(Place { catalog: place.catalog.clone(), schema: place.schema.clone(), progress })
+            Ok(SchemaPosition { catalog: place.catalog.clone(), schema: place.schema.clone(), progress })
         })
         .collect()
 }
@@ -118,7 +118,7 @@ impl<'a> Collector<'a> {
                 self.batch.seen.push(full_name);
             }
             Found::Reached(place) => {
-                let complete = matches!(place.progress, Progress::Done { complete: true });
+                let complete = matches!(place.progress, SchemaProgress::Done { complete: true });
                 let progress = serde_json::to_string(&place.progress)
                     .map_err(|e| Error::internal("the place of a walk cannot be written").with_cause(e))?;
                 let (catalog, schema) = (place.catalog, place.schema);
@@ -212,7 +212,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn kept(row: Row) -> UnityRow {
+fn kept(row: TableRow) -> UnityRow {
     let full_name = row.table.full_name();
     let grants = row.grants.map(|grants| {
         grants.into_iter().map(|one| TableGrant { principal: one.principal, privileges: one.privileges }).collect()

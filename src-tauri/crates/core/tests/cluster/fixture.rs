@@ -2,8 +2,7 @@
 
 use icebridge_core::cluster::{Engine, FollowPace, Order, Scripts};
 use icebridge_databricks::auth::Auth;
-use icebridge_databricks::client::{Limiters, Pace};
-use icebridge_databricks::{Client, Conduct, Host};
+use icebridge_databricks::{Client, ClientOptions, Host, Limiters, RetryPolicy};
 use icebridge_model::TableIdent;
 use icebridge_model::photon::{ClusterCopy, ClusterMethod, ClusterResult, CopyEnd, PhotonSettings};
 use icebridge_sandbox::{Config, Sandbox, Spark};
@@ -174,9 +173,10 @@ pub fn order_of(tables: Vec<ClusterCopy>) -> Order {
     }
 }
 
-pub fn quick() -> Conduct {
-    let pace = Pace { first: Duration::from_millis(5), longest: Duration::from_millis(20), ..Pace::default() };
-    Conduct { pace, limiters: Limiters::at_most(500.0), ..Conduct::default() }
+pub fn quick() -> ClientOptions {
+    let (first_wait, max_wait) = (Duration::from_millis(5), Duration::from_millis(20));
+    let retry = RetryPolicy { first_wait, max_wait, ..RetryPolicy::default() };
+    ClientOptions { retry, limiters: Limiters::at_most(500.0), ..ClientOptions::default() }
 }
 
 impl Fixture {

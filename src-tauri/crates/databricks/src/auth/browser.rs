@@ -2,15 +2,15 @@
 
 use super::grant::{Grant, now};
 use super::lock::Lock;
-use super::oauth::TokenRequest;
+use super::oauth::granted;
 use super::oidc::{Endpoints, discover};
 use super::person::Person;
 use super::pkce::Pkce;
 use super::redirect::{Listener, PORTS};
 use super::store::{GrantKey, TokenStore};
-use crate::client::{Pace, garbled};
 use crate::host::Host;
-use crate::transport::Transport;
+use crate::service::SERVICE;
+use icebridge_http::{Connection, RetryPolicy, TokenRequest, Transport, not_this_service};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::fmt;
@@ -55,7 +55,7 @@ pub struct SignIn {
     endpoints: Endpoints,
     pkce: Pkce,
     listener: Listener,
-    http: reqwest::Client,
+    connection: Connection,
     transport: Transport,
     patience: Duration,
 }
@@ -76,8 +76,8 @@ impl SignIn {
         application: Application,
         transport: &Transport,
     ) -> Result<Self> {
-        let http = transport.open()?;
-        let endpoints = discover(&http, &host, account_id.as_deref()).await?;
+        let connection = transport.open()?;
+        let endpoints = discover(&connection, &host, account_id.as_deref()).await?;
         let listener = Listener::bind(application.ports.clone()).await?;
         Ok(Self {
             host,
@@ -86,7 +86,7 @@ impl SignIn {
             endpoints,
             pkce: Pkce::new()?,
             listener,
-            http,
+            connection,
             transport: transport.clone(),
             patience: PATIENCE,
         })
@@ -100,7 +100,7 @@ impl SignIn {
     /// What to open in the browser. It holds no secret that is worth anything without this process.
     pub fn address(&self) -> Result<Url> {
         let endpoint = &self.endpoints.authorization_endpoint;
-        let mut url = Url::parse(endpoint).map_err(|e| garbled(endpoint, e.to_string()))?;
+        let mut url = Url::parse(endpoint).map_err(|e| not_this_service(&SERVICE, endpoint, e.to_string()))?;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.application.client_id)
@@ -121,41 +121,41 @@ impl SignIn {
         self,
         store: Arc<dyn TokenStore>,
         locks: PathBuf,
-        pace: Pace,
+        retry: RetryPolicy,
         cancel: &CancellationToken,
     ) -> Result<Arc<Person>> {
         let key = self.key();
-        let Self { host, application, endpoints, pkce, listener, http, transport, patience, .. } = self;
+        let Self { host, application, endpoints, pkce, listener, connection, transport, patience, .. } = self;
         let redirect = listener.address();
         let arrived = tokio::select! {
             arrived = listener.arrival(pkce.state.clone(), patience) => arrived,
             () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "the sign-in was cancelled").about(&host)),
         };
-        let (arrival, tasks) = arrived.map_err(|strangers| {
+        let (arrival, tasks) = arrived.map_err(|other_states| {
             let error =
                 Error::new(Code::CredentialsMissing, "no answer came from the browser in time").about(&host).with_hint(
                     "Sign in again, and finish in the browser. A browser on another machine cannot answer here.",
                 );
-            match strangers {
+            match other_states {
                 0 => error,
                 some => error.with_cause_text(format!("{some} answers came with the state of another sign-in")),
             }
         })?;
         let signed_in = async {
             let code = arrival.outcome.map_err(|denied| {
-                let words: String = denied.words.chars().take(300).collect();
+                let text: String = denied.description.chars().take(300).collect();
                 Error::new(Code::CredentialsRejected, "the sign-in was refused")
                     .about(&host)
                     .with_hint(
                         "Sign in again. If an administrator has switched off the built-in application, ask for the client id of \
                          your company's own and give it in the settings.",
                     )
-                    .with_cause_text(format!("{}: {words}", denied.kind))
+                    .with_cause_text(format!("{}: {text}", denied.kind))
             })?;
-            let grant = exchange(&http, pace, &application, &endpoints, &redirect, &code, &pkce.verifier).await?;
+            let grant = exchange(&connection, retry, &application, &endpoints, &redirect, &code, &pkce.verifier).await?;
             let _lock = Lock::of(&locks, &key).await?;
             store.put(&key, &grant.to_secret()?).await?;
-            Person::new(key.clone(), store.clone(), locks.clone(), &transport, pace)
+            Person::new(key.clone(), store.clone(), locks.clone(), &transport, retry)
         }
         .await;
         let _ = arrival.page.send(signed_in.is_ok());
@@ -166,8 +166,8 @@ impl SignIn {
 }
 
 async fn exchange(
-    http: &reqwest::Client,
-    pace: Pace,
+    connection: &Connection,
+    retry: RetryPolicy,
     application: &Application,
     endpoints: &Endpoints,
     redirect: &str,
@@ -185,8 +185,8 @@ async fn exchange(
         basic: None,
     };
     let issued_at = now();
-    // A code is good once: a second attempt after a lost answer can only be told so.
-    let granted = request.send(http, pace, 2).await?;
+    // A code is good once: a second attempt after a lost answer can only be refused.
+    let granted = granted(&request, connection, retry, 2).await?;
     Ok(Grant {
         client_id: application.client_id.clone(),
         token_endpoint: endpoints.token_endpoint.clone(),

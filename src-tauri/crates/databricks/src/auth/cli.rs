@@ -1,10 +1,11 @@
-//! Whoever `databricks auth login` has signed in. The vendor's command line owns that grant and renews it; we only ask it
+//! The principal that `databricks auth login` has signed in. The vendor's command line owns that grant and renews it; we only ask it
 //! for the access token. To share its refresh token would be to race with it.
 
 use super::grant::now;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroize;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Whom {
+pub(crate) enum Login {
     Profile(String),
     Host { host: String, account_id: Option<String> },
 }
@@ -21,7 +22,7 @@ pub(crate) enum Whom {
 #[derive(Debug)]
 pub struct Cli {
     program: PathBuf,
-    whom: Whom,
+    login: Login,
     /// The file of profiles that the command shall read, if not its own.
     config_file: Option<PathBuf>,
     patience: Duration,
@@ -48,14 +49,14 @@ impl Cli {
         profile: impl Into<String>,
         config_file: Option<PathBuf>,
     ) -> Result<Self> {
-        Self::new(program, Whom::Profile(profile.into()), config_file)
+        Self::new(program, Login::Profile(profile.into()), config_file)
     }
 
     pub fn of_host(program: Option<PathBuf>, host: &crate::host::Host, account_id: Option<String>) -> Result<Self> {
-        Self::new(program, Whom::Host { host: host.origin().to_string(), account_id }, None)
+        Self::new(program, Login::Host { host: host.origin().to_string(), account_id }, None)
     }
 
-    fn new(program: Option<PathBuf>, whom: Whom, config_file: Option<PathBuf>) -> Result<Self> {
+    fn new(program: Option<PathBuf>, login: Login, config_file: Option<PathBuf>) -> Result<Self> {
         let program = match program {
             Some(program) => program,
             None => installed(std::env::var_os("PATH").as_deref()).ok_or_else(|| {
@@ -64,7 +65,7 @@ impl Cli {
                 )
             })?,
         };
-        Ok(Self { program, whom, config_file, patience: PATIENCE, kept: Mutex::default() })
+        Ok(Self { program, login, config_file, patience: PATIENCE, kept: Mutex::default() })
     }
 
     pub fn within(mut self, patience: Duration) -> Self {
@@ -88,10 +89,10 @@ impl Cli {
     async fn run(&self, fresh: bool) -> Result<Secret> {
         let mut command = Command::new(&self.program);
         command.args(["auth", "token", "--output", "json"]);
-        match &self.whom {
-            Whom::Profile(profile) => command.args(["--profile", profile]),
-            Whom::Host { host, account_id: None } => command.args(["--host", host]),
-            Whom::Host { host, account_id: Some(account) } => command.args(["--host", host, "--account-id", account]),
+        match &self.login {
+            Login::Profile(profile) => command.args(["--profile", profile]),
+            Login::Host { host, account_id: None } => command.args(["--host", host]),
+            Login::Host { host, account_id: Some(account) } => command.args(["--host", host, "--account-id", account]),
         };
         if fresh {
             command.arg("--force-refresh");
@@ -99,11 +100,15 @@ impl Cli {
         if let Some(file) = &self.config_file {
             command.env("DATABRICKS_CONFIG_FILE", file);
         }
+        // Our secrets are none of its business.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_our_secret(name)) {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let about = self.program.display().to_string();
-        let login = match &self.whom {
-            Whom::Profile(profile) => format!("Run `databricks auth login --profile {profile}`."),
-            Whom::Host { host, .. } => format!("Run `databricks auth login --host {host}`."),
+        let login = match &self.login {
+            Login::Profile(profile) => format!("Run `databricks auth login --profile {profile}`."),
+            Login::Host { host, .. } => format!("Run `databricks auth login --host {host}`."),
         };
         let output = match tokio::time::timeout(self.patience, command.output()).await {
             Err(_) => {
@@ -121,31 +126,36 @@ impl Cli {
         };
         let mut stdout = output.stdout;
         if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+            let text = String::from_utf8_lossy(&output.stderr);
+            let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
             stdout.zeroize();
             return Err(Error::new(Code::CredentialsMissing, "the Databricks CLI has no token for this")
                 .about(about)
                 .with_hint(login)
-                .with_cause_text(words));
+                .with_cause_text(text));
         }
         #[derive(Deserialize)]
-        struct Said {
+        struct Output {
             access_token: Secret,
         }
-        let said: Result<Said, _> = serde_json::from_slice(&stdout);
+        let parsed: Result<Output, _> = serde_json::from_slice(&stdout);
         stdout.zeroize();
-        match said {
-            Ok(said) if !said.access_token.is_empty() => Ok(said.access_token),
-            // Not what it said: the token may be in it.
-            _ => Err(Error::new(Code::CredentialsMissing, "what the Databricks CLI says holds no token")
+        match parsed {
+            Ok(output) if !output.access_token.is_empty() => Ok(output.access_token),
+            // Not its text: the token may be in it.
+            _ => Err(Error::new(Code::CredentialsMissing, "the output of the Databricks CLI holds no token")
                 .about(about)
                 .with_hint("Install version 0.207.1 of the Databricks CLI or a newer one.")),
         }
     }
 }
 
-fn installed(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
+/// Secrets that stand in for the keychain's are variables with this start.
+fn is_our_secret(name: &OsStr) -> bool {
+    name.to_string_lossy().to_ascii_uppercase().starts_with("ICEBRIDGE_SECRET_")
+}
+
+fn installed(path: Option<&OsStr>) -> Option<PathBuf> {
     let names: &[&str] = if cfg!(windows) { &["databricks.exe"] } else { &["databricks"] };
     let real = |file: &Path| file.metadata().is_ok_and(|meta| meta.is_file() && meta.len() >= SMALLEST);
     std::env::split_paths(path?)
@@ -201,6 +211,16 @@ mod tests {
         let error = slow.within(Duration::from_millis(200)).token(None).await.unwrap_err();
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert!(error.hint.unwrap().contains("databricks auth login --host https://h.example"));
+    }
+
+    #[test]
+    fn our_secrets_are_not_handed_on() {
+        for name in ["ICEBRIDGE_SECRET_LAKE_TOKEN", "icebridge_secret_x"] {
+            assert!(is_our_secret(OsStr::new(name)), "{name}");
+        }
+        for name in ["DATABRICKS_HOST", "PATH", "ICEBRIDGE_STATE", "MY_ICEBRIDGE_SECRET_X"] {
+            assert!(!is_our_secret(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

@@ -1,24 +1,29 @@
-//! What the machine already knows: explicit wishes, then DATABRICKS_* variables, then a profile; as the vendor's tools do.
+//! What the machine already knows: explicit settings, then DATABRICKS_* variables, then a profile; as the vendor's tools do.
 
+use super::browser::Application;
+use super::cli::Cli;
+use super::credentials::Auth;
+use super::machine::Machine;
+use super::person::Person;
 use super::profiles::{Profile, Profiles};
-use super::{Application, Auth, Cli, GrantKey, Machine, Person, TokenStore};
-use crate::client::Conduct;
+use super::store::{GrantKey, TokenStore};
 use crate::host::{Host, HostKind};
+use crate::options::ClientOptions;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What somebody asks for. All of it is optional.
+/// What is set explicitly. All of it is optional.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct Overrides {
     pub host: Option<String>,
     pub account_id: Option<String>,
     pub workspace_id: Option<String>,
     pub profile: Option<String>,
 }
 
-/// Where to, and as whom.
+/// A host, and how to sign in to it.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub host: Host,
@@ -48,15 +53,15 @@ pub enum Method {
 
 impl Configuration {
     /// `store` and `locks` are for people who sign in through the browser: where their tokens are kept, and the folder of
-    /// the lock files. Nobody needs to be signed in yet.
-    pub fn auth(&self, store: Arc<dyn TokenStore>, locks: PathBuf, conduct: &Conduct) -> Result<Auth> {
-        let (transport, pace) = (&conduct.transport, conduct.pace);
+    /// the lock files. No sign-in needs to exist yet.
+    pub fn auth(&self, store: Arc<dyn TokenStore>, locks: PathBuf, options: &ClientOptions) -> Result<Auth> {
+        let (transport, retry) = (&options.transport, options.retry);
         let account_id = self.account_id.clone();
         Ok(match &self.method {
             Method::Token(token) => Auth::token_of(token.clone())?,
             Method::Machine { client_id, client_secret } => {
                 let (id, secret) = (client_id.clone(), client_secret.clone());
-                Auth::Machine(Arc::new(Machine::new(self.host.clone(), account_id, id, secret, transport, pace)?))
+                Auth::Machine(Arc::new(Machine::new(self.host.clone(), account_id, id, secret, transport, retry)?))
             }
             Method::Cli { profile, program, config_file } => Auth::Cli(Arc::new(match profile {
                 Some(profile) => Cli::of_profile(program.clone(), profile, config_file.clone())?,
@@ -65,13 +70,13 @@ impl Configuration {
             Method::Browser { client_id } => {
                 let application = client_id.clone().map_or_else(Application::default, Application::with_client_id);
                 let key = GrantKey::of(&self.host, account_id.as_deref(), &application.client_id);
-                Auth::Person(Person::new(key, store, locks, transport, pace)?)
+                Auth::Person(Person::new(key, store, locks, transport, retry)?)
             }
         })
     }
 }
 
-/// The configuration, and in plain words where it came from.
+/// The configuration, and a sentence on where it came from.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub configuration: Configuration,
@@ -79,7 +84,11 @@ pub struct Resolved {
 }
 
 /// `variable` reads the environment, `home` is the person's folder.
-pub fn resolve(wish: &Wish, variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Result<Resolved> {
+pub fn resolve(
+    overrides: &Overrides,
+    variable: impl Fn(&str) -> Option<String>,
+    home: Option<&Path>,
+) -> Result<Resolved> {
     let given = |name: &str| variable(name).map(|text| text.trim().to_string()).filter(|text| !text.is_empty());
     let file = given("DATABRICKS_CONFIG_FILE").map(|path| match (path.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
@@ -87,16 +96,16 @@ pub fn resolve(wish: &Wish, variable: impl Fn(&str) -> Option<String>, home: Opt
     });
     let config_file = file.clone();
     let file = file.or_else(|| home.map(|home| home.join(".databrickscfg")));
-    let asked = wish.profile.clone().or_else(|| given("DATABRICKS_CONFIG_PROFILE"));
+    let asked = overrides.profile.clone().or_else(|| given("DATABRICKS_CONFIG_PROFILE"));
     let in_environment = ["DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"];
-    let known = wish.host.is_some() || in_environment.iter().any(|name| given(name).is_some());
-    // A file that nobody asked for does not change what the environment says.
+    let known = overrides.host.is_some() || in_environment.iter().any(|name| given(name).is_some());
+    // A file that was not asked for does not change what the environment says.
     let profile = match (&asked, known) {
         (None, true) => None,
         _ => profile(file.as_deref(), asked.as_deref())?,
     };
     // A profile that was asked for by name speaks for itself: a token of the environment is for another workspace.
-    let named = wish.profile.is_some();
+    let named = overrides.profile.is_some();
     let value = |name: &str, key: &str| -> Option<Secret> {
         let environment = || given(name).map(Secret::new);
         let kept = || profile.as_ref().and_then(|profile| profile.secret(key)).cloned();
@@ -108,20 +117,20 @@ pub fn resolve(wish: &Wish, variable: impl Fn(&str) -> Option<String>, home: Opt
         None if known => "DATABRICKS_* variables and settings".to_string(),
         None => "nothing that was set".to_string(),
     };
-    let theirs = text("DATABRICKS_HOST", "host").map(|host| Host::parse(&host)).transpose()?;
-    let ours = wish.host.as_deref().map(Host::parse).transpose()?;
+    let configured = text("DATABRICKS_HOST", "host").map(|host| Host::parse(&host)).transpose()?;
+    let explicit = overrides.host.as_deref().map(Host::parse).transpose()?;
     // Credentials go to the host that they were set for, and to no other.
-    let strange = matches!((&ours, &theirs), (Some(ours), Some(theirs)) if ours.origin() != theirs.origin());
-    if strange && named {
+    let differs = matches!((&explicit, &configured), (Some(one), Some(other)) if one.origin() != other.origin());
+    if differs && named {
         return Err(Error::invalid("the profile is for another workspace")
-            .about(ours.map(|host| host.to_string()).unwrap_or_default())
+            .about(explicit.map(|host| host.to_string()).unwrap_or_default())
             .with_hint("Give the address or the profile, not both."));
     }
-    let mut host = ours.or(theirs).ok_or_else(|| {
+    let mut host = explicit.or(configured).ok_or_else(|| {
         Error::new(Code::CredentialsMissing, "no workspace is named")
             .with_hint("Give the workspace's address, a profile of ~/.databrickscfg, or set DATABRICKS_HOST.")
     })?;
-    let own = |secret: Option<Secret>| secret.filter(|_| !strange);
+    let own = |secret: Option<Secret>| secret.filter(|_| !differs);
     if text("DATABRICKS_EXPERIMENTAL_IS_UNIFIED_HOST", "experimental_is_unified_host")
         .is_some_and(|flag| flag == "true")
     {
@@ -140,8 +149,8 @@ pub fn resolve(wish: &Wish, variable: impl Fn(&str) -> Option<String>, home: Opt
     )?;
     let configuration = Configuration {
         host,
-        account_id: wish.account_id.clone().or_else(|| text("DATABRICKS_ACCOUNT_ID", "account_id")),
-        workspace_id: wish.workspace_id.clone().or_else(|| text("DATABRICKS_WORKSPACE_ID", "workspace_id")),
+        account_id: overrides.account_id.clone().or_else(|| text("DATABRICKS_ACCOUNT_ID", "account_id")),
+        workspace_id: overrides.workspace_id.clone().or_else(|| text("DATABRICKS_WORKSPACE_ID", "workspace_id")),
         method,
     };
     Ok(Resolved { configuration, from })
@@ -194,11 +203,11 @@ fn method(
 mod tests {
     use super::*;
 
-    fn resolved(wish: &Wish, variables: &[(&str, &str)], file: &str) -> Result<Resolved> {
+    fn resolved(overrides: &Overrides, variables: &[(&str, &str)], file: &str) -> Result<Resolved> {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join(".databrickscfg"), file).unwrap();
         let variable = |name: &str| variables.iter().find(|(one, _)| *one == name).map(|(_, value)| value.to_string());
-        resolve(wish, variable, Some(home.path()))
+        resolve(overrides, variable, Some(home.path()))
     }
 
     const FILE: &str =
@@ -207,42 +216,43 @@ mod tests {
     #[test]
     fn the_environment_goes_before_the_file() {
         let found =
-            resolved(&Wish::default(), &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE).unwrap();
+            resolved(&Overrides::default(), &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE)
+                .unwrap();
         assert_eq!(found.configuration.host.origin(), "https://c.example");
         assert_eq!(found.configuration.method, Method::Token(Secret::new("t")));
         // The host of the environment never gets the token of the file.
-        let found = resolved(&Wish::default(), &[("DATABRICKS_HOST", "c.example")], FILE).unwrap();
+        let found = resolved(&Overrides::default(), &[("DATABRICKS_HOST", "c.example")], FILE).unwrap();
         assert_eq!(found.configuration.method, Method::Browser { client_id: None });
     }
 
     #[test]
     fn a_token_does_not_go_to_a_host_it_was_not_set_for() {
-        let wish = Wish { host: Some("evil.example".into()), ..Wish::default() };
-        let found = resolved(&wish, &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE).unwrap();
+        let overrides = Overrides { host: Some("evil.example".into()), ..Overrides::default() };
+        let found = resolved(&overrides, &[("DATABRICKS_HOST", "c.example"), ("DATABRICKS_TOKEN", "t")], FILE).unwrap();
         assert_eq!(found.configuration.host.origin(), "https://evil.example");
         assert_eq!(found.configuration.method, Method::Browser { client_id: None });
-        let wish = Wish { profile: Some("DEFAULT".into()), ..wish };
-        assert_eq!(resolved(&wish, &[], FILE).unwrap_err().code, Code::InvalidInput);
+        let overrides = Overrides { profile: Some("DEFAULT".into()), ..overrides };
+        assert_eq!(resolved(&overrides, &[], FILE).unwrap_err().code, Code::InvalidInput);
     }
 
     #[test]
     fn a_profile_is_taken_when_it_is_named_or_nothing_else_is_set() {
-        let found = resolved(&Wish::default(), &[], FILE).unwrap();
+        let found = resolved(&Overrides::default(), &[], FILE).unwrap();
         assert_eq!((found.configuration.host.origin(), found.from.as_str()), ("https://a.example", "profile DEFAULT"));
-        let wish = Wish { profile: Some("work".into()), ..Wish::default() };
-        let found = resolved(&wish, &[("DATABRICKS_TOKEN", "t"), ("DATABRICKS_HOST", "c.example")], FILE).unwrap();
+        let overrides = Overrides { profile: Some("work".into()), ..Overrides::default() };
+        let found = resolved(&overrides, &[("DATABRICKS_TOKEN", "t"), ("DATABRICKS_HOST", "c.example")], FILE).unwrap();
         assert_eq!(found.configuration.host.origin(), "https://b.example");
         assert!(matches!(&found.configuration.method, Method::Cli { profile: Some(name), .. } if name == "work"));
-        let wish = Wish { profile: Some("gone".into()), ..Wish::default() };
-        assert_eq!(resolved(&wish, &[], FILE).unwrap_err().code, Code::CredentialsMissing);
-        assert_eq!(resolved(&Wish::default(), &[], "").unwrap_err().code, Code::CredentialsMissing);
+        let overrides = Overrides { profile: Some("gone".into()), ..Overrides::default() };
+        assert_eq!(resolved(&overrides, &[], FILE).unwrap_err().code, Code::CredentialsMissing);
+        assert_eq!(resolved(&Overrides::default(), &[], "").unwrap_err().code, Code::CredentialsMissing);
     }
 
     #[test]
     fn a_named_type_is_the_only_one_tried() {
         let host = ("DATABRICKS_HOST", "c.example");
         let of = |variables: &[(&str, &str)]| {
-            resolved(&Wish::default(), variables, "").map(|found| found.configuration.method)
+            resolved(&Overrides::default(), variables, "").map(|found| found.configuration.method)
         };
         let machine = [host, ("DATABRICKS_CLIENT_ID", "i"), ("DATABRICKS_CLIENT_SECRET", "s")];
         assert!(matches!(of(&machine).unwrap(), Method::Machine { .. }));

@@ -57,7 +57,7 @@ impl Grant {
 
     pub(crate) fn to_secret(&self) -> Result<Secret> {
         let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
-        // In one piece: a buffer that grows leaves copies behind that nobody wipes.
+        // In one piece: a buffer that grows leaves copies behind that are not wiped.
         let mut text = Vec::with_capacity(2 * (self.access_token.expose().len() + refresh) + 2048);
         serde_json::to_writer(&mut text, self)
             .map_err(|e| Error::internal("a sign-in cannot be written").with_cause(e))?;
@@ -69,7 +69,7 @@ impl Grant {
         serde_json::from_str(text.expose()).map_err(|e| {
             Error::new(Code::CredentialsMissing, "the stored sign-in cannot be understood")
                 .with_hint("Sign in again.")
-                // Its place, not its words: they may repeat a value.
+                // Its place, not its text: that may repeat a value.
                 .with_cause_text(format!("{:?} at column {}", e.classify(), e.column()))
         })
     }

@@ -1,11 +1,10 @@
 //! A service principal: OAuth client credentials, in memory only.
 
 use super::grant::{Grant, now};
-use super::oauth::{TokenFailure, TokenRequest};
+use super::oauth::{TokenError, granted};
 use super::oidc::{Endpoints, discover};
-use crate::client::Pace;
 use crate::host::Host;
-use crate::transport::Transport;
+use icebridge_http::{Connection, RetryPolicy, TokenRequest, Transport};
 use icebridge_model::Result;
 use icebridge_model::secret::Secret;
 use tokio::sync::Mutex;
@@ -16,8 +15,8 @@ pub struct Machine {
     account_id: Option<String>,
     client_id: String,
     client_secret: Secret,
-    http: reqwest::Client,
-    pace: Pace,
+    connection: Connection,
+    retry: RetryPolicy,
     /// Held while a token is fetched, so that many requests wait for one.
     kept: Mutex<(Option<Endpoints>, Option<Grant>)>,
 }
@@ -31,10 +30,14 @@ impl Machine {
         client_id: String,
         client_secret: Secret,
         transport: &Transport,
-        pace: Pace,
+        retry: RetryPolicy,
     ) -> Result<Self> {
-        let http = transport.open()?;
-        Ok(Self { host, account_id, client_id, client_secret, http, pace, kept: Mutex::default() })
+        let connection = transport.open()?;
+        Ok(Self { host, account_id, client_id, client_secret, connection, retry, kept: Mutex::default() })
+    }
+
+    pub(crate) fn client_secret(&self) -> Secret {
+        self.client_secret.clone()
     }
 
     pub(crate) async fn token(&self, refused: Option<&Secret>) -> Result<Secret> {
@@ -47,7 +50,7 @@ impl Machine {
         let still_good = known.filter(|grant| grant.is_valid(now())).map(|grant| grant.access_token.clone());
         let places = match endpoints {
             Some(places) => places,
-            None => endpoints.insert(discover(&self.http, &self.host, self.account_id.as_deref()).await?),
+            None => endpoints.insert(discover(&self.connection, &self.host, self.account_id.as_deref()).await?),
         };
         let request = TokenRequest {
             endpoint: &places.token_endpoint,
@@ -56,7 +59,7 @@ impl Machine {
             basic: Some((&self.client_id, &self.client_secret)),
         };
         let issued_at = now();
-        match request.send(&self.http, self.pace, ATTEMPTS).await {
+        match granted(&request, &self.connection, self.retry, ATTEMPTS).await {
             Ok(granted) => {
                 let fresh = Grant {
                     client_id: self.client_id.clone(),
@@ -71,7 +74,7 @@ impl Machine {
                 };
                 Ok(grant.insert(fresh).access_token.clone())
             }
-            Err(TokenFailure::Passing(error)) => still_good.ok_or(error),
+            Err(TokenError::Passing(error)) => still_good.ok_or(error),
             Err(failure) => Err(failure.into()),
         }
     }

@@ -1,8 +1,9 @@
 //! Where a host signs people in: discovered, as the vendor's own clients do.
 
-use crate::client::{garbled, retry_after, segment, unreachable};
-use crate::host::{Host, HostKind, is_loopback};
-use crate::transport::Transport;
+use crate::family::Family;
+use crate::host::{Host, HostKind};
+use crate::service::SERVICE;
+use icebridge_http::{Call, Connection, Failure, HttpClient, RetryPolicy, Transport, is_loopback, segment};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,14 +21,14 @@ pub(crate) struct Endpoints {
 
 /// What a host says of itself. All of it may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recognised {
+pub struct HostDescription {
     pub host: Host,
     pub account_id: Option<String>,
     pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Said {
+struct HostConfig {
     #[serde(default)]
     account_id: Option<String>,
     #[serde(default)]
@@ -37,18 +38,19 @@ struct Said {
 }
 
 const ATTEMPTS: u32 = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// Asks the host what it is. One that says nothing is what its name says.
-pub async fn recognise(host: Host, transport: &Transport) -> Result<Recognised> {
-    let http = transport.open()?;
-    let address = format!("{}/.well-known/databricks-config", host.origin());
+pub async fn describe_host(host: Host, transport: &Transport) -> Result<HostDescription> {
+    let connection = transport.open()?;
     // Best effort, as the vendor's clients: older hosts answer with a page, or not at all.
-    let said = match document::<Said>(&http, &address).await {
-        Ok(said) => said.unwrap_or_default(),
+    let config = match document::<HostConfig>(&connection, host.origin(), "/.well-known/databricks-config").await {
+        Ok(config) => config.unwrap_or_default(),
         Err(error) if error.code == Code::WorkspaceUnreachable => return Err(error),
-        Err(_) => Said::default(),
+        Err(_) => HostConfig::default(),
     };
-    let kind = match said.host_type.as_deref().map(str::to_ascii_lowercase).as_deref() {
+    let kind = match config.host_type.as_deref().map(str::to_ascii_lowercase).as_deref() {
         Some(kind) if kind.contains("unified") => HostKind::Unified,
         Some(kind) if kind.contains("account") => HostKind::Account,
         Some(kind) if kind.contains("workspace") => HostKind::Workspace,
@@ -59,17 +61,17 @@ pub async fn recognise(host: Host, transport: &Transport) -> Result<Recognised> 
         serde_json::Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    Ok(Recognised {
+    Ok(HostDescription {
         host: host.with_kind(kind),
-        account_id: said.account_id.filter(|id| !id.is_empty()),
-        workspace_id: said.workspace_id.and_then(text).filter(|id| !id.is_empty()),
+        account_id: config.account_id.filter(|id| !id.is_empty()),
+        workspace_id: config.workspace_id.and_then(text).filter(|id| !id.is_empty()),
     })
 }
 
-pub(crate) async fn discover(http: &reqwest::Client, host: &Host, account_id: Option<&str>) -> Result<Endpoints> {
+pub(crate) async fn discover(connection: &Connection, host: &Host, account_id: Option<&str>) -> Result<Endpoints> {
     let origin = host.origin();
     let account = || {
-        account_id.map(str::trim).filter(|id| !id.is_empty()).map(segment).ok_or_else(|| {
+        account_id.map(str::trim).filter(|id| !id.is_empty()).ok_or_else(|| {
             Error::new(Code::CredentialsMissing, "signing in at an account needs the account's id")
                 .about(origin)
                 .with_hint("The id is in the account console, in the menu of the user at the top right.")
@@ -77,10 +79,10 @@ pub(crate) async fn discover(http: &reqwest::Client, host: &Host, account_id: Op
     };
     let root = match host.kind() {
         HostKind::Workspace => format!("{origin}/oidc"),
-        HostKind::Account | HostKind::Unified => format!("{origin}/oidc/accounts/{}", account()?),
+        HostKind::Account | HostKind::Unified => format!("{origin}/oidc/accounts/{}", segment(account()?)?),
     };
-    let address = format!("{root}/.well-known/oauth-authorization-server");
-    let endpoints = match (document::<Endpoints>(http, &address).await?, host.kind()) {
+    let found = document::<Endpoints>(connection, &root, "/.well-known/oauth-authorization-server").await?;
+    let endpoints = match (found, host.kind()) {
         (Some(endpoints), _) => endpoints,
         // Account consoles have these, whether they say so or not.
         (None, HostKind::Account) => Endpoints {
@@ -122,39 +124,13 @@ fn trusted(endpoint: &str, host: &Host) -> Result<()> {
 }
 
 /// None if the host has no such document.
-async fn document<T: DeserializeOwned>(http: &reqwest::Client, address: &str) -> Result<Option<T>> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let pause = Duration::from_millis(300 * u64::from(attempt));
-        let answer = match http.get(address).timeout(Duration::from_secs(20)).send().await {
-            Ok(answer) => answer,
-            Err(e) if attempt < ATTEMPTS && !e.is_builder() => {
-                tokio::time::sleep(pause).await;
-                continue;
-            }
-            Err(e) => return Err(unreachable(address, e)),
-        };
-        let status = answer.status().as_u16();
-        match status {
-            200 => {
-                let body = answer.bytes().await.map_err(|e| unreachable(address, e))?;
-                return serde_json::from_slice(&body).map(Some).map_err(|e| garbled(address, e.to_string()));
-            }
-            404 => return Ok(None),
-            429 | 500..=599 if attempt < ATTEMPTS => {
-                let wait = retry_after(answer.headers()).unwrap_or(pause);
-                tokio::time::sleep(wait.min(Duration::from_secs(10))).await;
-            }
-            500..=599 => {
-                return Err(Error::new(Code::WorkspaceUnreachable, "the host is out of order")
-                    .about(address)
-                    .with_hint("Try again later.")
-                    .with_cause_text(format!("HTTP {status}"))
-                    .retryable());
-            }
-            _ => return Err(garbled(address, format!("HTTP {status}"))),
-        }
+async fn document<T: DeserializeOwned>(connection: &Connection, base: &str, path: &str) -> Result<Option<T>> {
+    let policy = RetryPolicy { attempts: ATTEMPTS, patience: PATIENCE, ..RetryPolicy::default() };
+    let http = HttpClient::over(connection.clone(), base, &SERVICE, ANSWER)?.with_policy(policy);
+    match http.send(&Call::get(Family::Identity, path)).await {
+        Ok(answer) => Ok(Some(answer.value)),
+        Err(Failure::Refused(refusal)) if refusal.status == 404 => Ok(None),
+        Err(failure) => Err(failure.into()),
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! Such a token is lost if the program ends between using it and storing the next one. So: one refresh at a time (a mutex
 //! in the process, a lock file between processes); the store is tried before the token is spent; the answer is stored
-//! before it is used; the whole runs on a task that nobody's cancelled request can take down; and after a refusal the
+//! before it is used; the whole runs on a task that no cancelled request can take down; and after a refusal the
 //! store is read once more, since another process may have been faster. What remains is a crash or a lost answer in
-//! between: then the person has to sign in again, and is told why.
+//! between: then the person has to sign in again, and the error says why.
 
 use super::grant::{Grant, now};
 use super::lock::Lock;
-use super::oauth::{Granted, TokenFailure, TokenRequest};
+use super::oauth::{TokenError, granted};
 use super::store::{GrantKey, TokenStore};
-use crate::client::Pace;
+use icebridge_http::{Connection, Granted, RetryPolicy, TokenRequest, Transport};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::path::PathBuf;
@@ -24,8 +24,8 @@ pub struct Person {
     store: Arc<dyn TokenStore>,
     /// Where the lock files are: the same for all processes that share the store.
     locks: PathBuf,
-    http: reqwest::Client,
-    pace: Pace,
+    connection: Connection,
+    retry: RetryPolicy,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -52,18 +52,18 @@ impl Person {
         key: GrantKey,
         store: Arc<dyn TokenStore>,
         locks: PathBuf,
-        transport: &crate::transport::Transport,
-        pace: Pace,
+        transport: &Transport,
+        retry: RetryPolicy,
     ) -> Result<Arc<Self>> {
-        let http = transport.open()?;
-        Ok(Arc::new(Self { key, store, locks, http, pace, kept: Arc::default() }))
+        let connection = transport.open()?;
+        Ok(Arc::new(Self { key, store, locks, connection, retry, kept: Arc::default() }))
     }
 
     pub fn key(&self) -> &GrantKey {
         &self.key
     }
 
-    /// Whether somebody is signed in, without asking the workspace.
+    /// Whether a person is signed in, without asking the workspace.
     pub async fn is_signed_in(&self) -> Result<bool> {
         match self.store.get(&self.key).await? {
             Some(text) => Ok(!Grant::from_secret(&text)?.ended),
@@ -79,16 +79,16 @@ impl Person {
         }
         let (this, refused) = (self.clone(), refused.cloned());
         // On a task of its own: a caller that goes away must not take an answer with it that is not stored yet.
-        let renewing = tokio::spawn(async move { this.renewed(&mut kept, refused.as_ref()).await });
+        let renewing = tokio::spawn(async move { this.renew(&mut kept, refused.as_ref()).await });
         renewing.await.map_err(|e| Error::internal("renewing the sign-in ended early").with_cause(e))?
     }
 
-    async fn renewed(&self, kept: &mut Kept, refused: Option<&Secret>) -> Result<Secret> {
+    async fn renew(&self, kept: &mut Kept, refused: Option<&Secret>) -> Result<Secret> {
         let _lock = Lock::of(&self.locks, &self.key).await?;
-        self.save_what_was_left(kept).await?;
+        self.save_unsaved(kept).await?;
         let Some(text) = self.store.get(&self.key).await? else {
             kept.grant = None;
-            return Err(self.nobody());
+            return Err(self.not_signed_in());
         };
         let grant = Grant::from_secret(&text)?;
         let taken = |grant: &Grant| Some(&grant.access_token) != refused;
@@ -98,11 +98,11 @@ impl Person {
         }
         let still_good = (grant.is_valid(now()) && taken(&grant)).then(|| grant.access_token.clone());
         if grant.ended {
-            return still_good.ok_or_else(|| self.over(None));
+            return still_good.ok_or_else(|| self.ended(None));
         }
         if grant.refresh_token.is_none() {
             return still_good.ok_or_else(|| {
-                self.over(None).with_cause_text("the sign-in was made without a refresh token, and its hour is over")
+                self.ended(None).with_cause_text("the sign-in was made without a refresh token, and its hour is over")
             });
         }
         match self.spend(kept, grant, text).await {
@@ -132,8 +132,8 @@ impl Person {
             let issued_at = now();
             match self.ask(&grant).await {
                 Ok(granted) => return self.keep(kept, &grant, granted, issued_at, mark).await,
-                Err(TokenFailure::Spent(error)) => {
-                    // Somebody without our lock may have been faster: a copy of the state folder, an older version.
+                Err(TokenError::Spent(error)) => {
+                    // A process without our lock may have been faster: a copy of the state folder, an older version.
                     let stored = self.store.get(&self.key).await?;
                     let other = match stored {
                         Some(stored) if stored != mark => stored,
@@ -142,16 +142,16 @@ impl Person {
                             // Only spares the next attempt a request: that it fails changes nothing.
                             let _ = self.store.compare_and_store(&self.key, Some(&mark), &ended).await;
                             return Err(match interrupted {
-                                Some(at) => self.over(Some(error)).with_cause_text(format!(
+                                Some(at) => self.ended(Some(error)).with_cause_text(format!(
                                     "a renewal was interrupted {} s ago, after the old token was used and before the new one was stored",
                                     now().saturating_sub(at)
                                 )),
-                                None => self.over(Some(error)),
+                                None => self.ended(Some(error)),
                             });
                         }
                         None => {
                             kept.grant = None;
-                            return Err(self.nobody());
+                            return Err(self.not_signed_in());
                         }
                     };
                     let theirs = Grant::from_secret(&other)?;
@@ -159,7 +159,7 @@ impl Person {
                         return Ok(kept.grant.insert(theirs).access_token.clone());
                     }
                     if second || theirs.refresh_token.is_none() || theirs.refresh_token == grant.refresh_token {
-                        return Err(self.over(Some(error)));
+                        return Err(self.ended(Some(error)));
                     }
                     interrupted = theirs.spent_at;
                     (grant, text) = (theirs, other);
@@ -171,17 +171,17 @@ impl Person {
                 }
             }
         }
-        Err(self.over(None))
+        Err(self.ended(None))
     }
 
-    async fn ask(&self, grant: &Grant) -> Result<Granted, TokenFailure> {
+    async fn ask(&self, grant: &Grant) -> Result<Granted, TokenError> {
         let request = TokenRequest {
             endpoint: &grant.token_endpoint,
             form: vec![("grant_type", "refresh_token"), ("client_id", &grant.client_id)],
             secrets: grant.refresh_token.iter().map(|token| ("refresh_token", token)).collect(),
             basic: None,
         };
-        request.send(&self.http, self.pace, ATTEMPTS).await
+        granted(&request, &self.connection, self.retry, ATTEMPTS).await
     }
 
     /// First into the store, then into use.
@@ -204,15 +204,15 @@ impl Person {
             ..old.clone()
         };
         kept.unsaved = Some(Unsaved { grant, after: mark });
-        self.save_what_was_left(kept).await?;
+        self.save_unsaved(kept).await?;
         match &kept.grant {
             Some(grant) => Ok(grant.access_token.clone()),
-            None => Err(self.nobody()),
+            None => Err(self.not_signed_in()),
         }
     }
 
     /// Stores a grant that came earlier and could not be stored then.
-    async fn save_what_was_left(&self, kept: &mut Kept) -> Result<()> {
+    async fn save_unsaved(&self, kept: &mut Kept) -> Result<()> {
         let Some(unsaved) = &kept.unsaved else { return Ok(()) };
         let text = unsaved.grant.to_secret()?;
         let mut attempt = 0;
@@ -229,7 +229,7 @@ impl Person {
             }
         };
         let unsaved = kept.unsaved.take();
-        // If not, somebody has signed in or out in the meantime: theirs counts.
+        // If not, the person has signed in or out elsewhere in the meantime: that counts.
         kept.grant = if stored { unsaved.map(|unsaved| unsaved.grant) } else { None };
         if stored {
             return Ok(());
@@ -239,11 +239,11 @@ impl Person {
                 kept.grant = Some(Grant::from_secret(&text)?);
                 Ok(())
             }
-            None => Err(self.nobody()),
+            None => Err(self.not_signed_in()),
         }
     }
 
-    /// The store changed although we hold the lock: somebody without it signed in or out.
+    /// The store changed although we hold the lock: a process without it signed in or out.
     async fn overtaken(&self, kept: &mut Kept) -> Result<Secret> {
         match self.store.get(&self.key).await? {
             Some(text) => {
@@ -251,25 +251,25 @@ impl Person {
                 if grant.is_valid(now()) && !grant.ended {
                     return Ok(kept.grant.insert(grant).access_token.clone());
                 }
-                Err(Error::new(Code::StateLocked, "somebody else is renewing the same sign-in")
+                Err(Error::new(Code::StateLocked, "another process is renewing the same sign-in")
                     .about(&self.key)
                     .with_hint("Try again.")
                     .retryable())
             }
             None => {
                 kept.grant = None;
-                Err(self.nobody())
+                Err(self.not_signed_in())
             }
         }
     }
 
-    fn nobody(&self) -> Error {
-        Error::new(Code::CredentialsMissing, "nobody is signed in to this workspace")
+    fn not_signed_in(&self) -> Error {
+        Error::new(Code::CredentialsMissing, "no one is signed in to this workspace")
             .about(&self.key)
             .with_hint("Sign in through the browser.")
     }
 
-    fn over(&self, cause: Option<Error>) -> Error {
+    fn ended(&self, cause: Option<Error>) -> Error {
         let mut error = Error::new(Code::CredentialsRejected, "the sign-in has ended")
             .about(&self.key)
             .with_hint("Sign in again through the browser.");

@@ -29,15 +29,15 @@ pub(crate) struct Listener {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub outcome: Result<Secret, Denied>,
-    /// Told how it went, for the page that the person sees.
+    /// Takes how it went, for the page that the person sees.
     pub page: oneshot::Sender<bool>,
 }
 
-/// The person, or the server, said no.
+/// The person or the server refused.
 #[derive(Debug)]
 pub(crate) struct Denied {
     pub kind: String,
-    pub words: String,
+    pub description: String,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Listener {
                         Ok((stream, _)) => {
                             let (sender, state) = (sender.clone(), state.clone());
                             tokio::spawn(async move {
-                                converse(stream, &state, &sender).await;
+                                answer_browser(stream, &state, &sender).await;
                                 drop(seat);
                             });
                         }
@@ -96,19 +96,19 @@ impl Listener {
                 }
             });
         }
-        let mut strangers = 0;
+        let mut other_states = 0;
         let waiting = async {
             loop {
                 match events.recv().await {
                     Some(Event::Arrived(arrival)) => return Some(arrival),
-                    Some(Event::WrongState) => strangers += 1,
+                    Some(Event::WrongState) => other_states += 1,
                     None => return None,
                 }
             }
         };
         match tokio::time::timeout(patience, waiting).await {
             Ok(Some(arrival)) => Ok((arrival, tasks)),
-            _ => Err(strangers),
+            _ => Err(other_states),
         }
     }
 }
@@ -126,19 +126,19 @@ async fn bind_both(port: u16) -> std::io::Result<Vec<TcpListener>> {
     Ok(sockets)
 }
 
-async fn converse(mut stream: TcpStream, state: &Secret, events: &mpsc::Sender<Event>) {
+async fn answer_browser(mut stream: TcpStream, state: &Secret, events: &mpsc::Sender<Event>) {
     let Ok(Some(target)) = tokio::time::timeout(READING, target(&mut stream)).await else { return };
     let target = Secret::new(target);
     let Some(query) = target.expose().strip_prefix("/?") else {
         return show(&mut stream, 404, "There is nothing here.").await;
     };
-    let (mut code, mut given, mut kind, mut words) = (None, None, None, String::new());
+    let (mut code, mut given, mut kind, mut description) = (None, None, None, String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "code" => code = Some(Secret::new(value)),
             "state" => given = Some(Secret::new(value)),
             "error" => kind = Some(value.into_owned()),
-            "error_description" => words = value.into_owned(),
+            "error_description" => description = value.into_owned(),
             _ => {}
         }
     }
@@ -147,7 +147,7 @@ async fn converse(mut stream: TcpStream, state: &Secret, events: &mpsc::Sender<E
         return show(&mut stream, 400, "This answer belongs to another sign-in. Start again in IceBridge.").await;
     }
     let outcome = match (kind, code) {
-        (Some(kind), _) => Err(Denied { kind, words }),
+        (Some(kind), _) => Err(Denied { kind, description }),
         (None, Some(code)) if !code.is_empty() => Ok(code),
         _ => return show(&mut stream, 400, "This answer holds no code. Start again in IceBridge.").await,
     };
@@ -170,9 +170,9 @@ async fn target(stream: &mut TcpStream) -> Option<String> {
         }
     }
     let line = read.split(|byte| *byte == b'\r').next()?;
-    let mut words = std::str::from_utf8(line).ok()?.split(' ');
-    let target = match words.next()? {
-        "GET" => words.next()?.to_string(),
+    let mut parts = std::str::from_utf8(line).ok()?.split(' ');
+    let target = match parts.next()? {
+        "GET" => parts.next()?.to_string(),
         _ => String::new(),
     };
     zeroize::Zeroize::zeroize(&mut read);

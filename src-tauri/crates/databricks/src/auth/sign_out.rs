@@ -1,11 +1,11 @@
-//! The end of a sign-in: told to the server, then forgotten here.
+//! The end of a sign-in: revoked at the server, then erased here.
 
 use super::grant::Grant;
 use super::lock::Lock;
-use super::oauth::TokenRequest;
+use super::oauth::explain;
 use super::store::{GrantKey, TokenStore};
-use crate::client::unreachable;
-use crate::transport::Transport;
+use crate::service::SERVICE;
+use icebridge_http::{TokenRequest, Transport};
 use icebridge_model::{Error, Result};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Revocation {
     Revoked,
-    /// Nobody was signed in.
+    /// No one was signed in.
     NothingThere,
     /// The server names no address for it: the access token ends by itself, within the hour as a rule, and the refresh
     /// token with the lifetime that an administrator has set.
@@ -47,7 +47,7 @@ pub async fn sign_out(
 /// False: the server does not offer it.
 async fn revoke(grant: &Grant, transport: &Transport) -> Result<bool> {
     let Some(endpoint) = &grant.revocation_endpoint else { return Ok(false) };
-    let http = transport.open()?;
+    let connection = transport.open()?;
     // The refresh token first: it is the one that lasts.
     let tokens = grant.refresh_token.iter().map(|token| ("refresh_token", token));
     for (kind, token) in tokens.chain([("access_token", &grant.access_token)]) {
@@ -57,12 +57,7 @@ async fn revoke(grant: &Grant, transport: &Transport) -> Result<bool> {
             secrets: vec![("token", token)],
             basic: None,
         };
-        let answer = request.post(&http).await.map_err(|e| unreachable(endpoint, e))?;
-        let status = answer.status().as_u16();
-        if !(200..300).contains(&status) {
-            let body = answer.bytes().await.unwrap_or_default();
-            return Err(request.refused(status, &body).into());
-        }
+        request.revoke(&connection, &SERVICE).await.map_err(|failure| explain(&request, failure))?;
     }
     Ok(true)
 }

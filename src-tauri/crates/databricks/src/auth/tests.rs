@@ -4,13 +4,14 @@ use super::grant::{Grant, now};
 use super::*;
 use crate::client::Client;
 use crate::host::{Host, HostKind};
-use crate::loopback::{Asked, Reply, Server, conduct, direct, ok, refused, swift};
+use crate::testing::{Reply, Request, Server, Workspace, direct, fast, ok, options, refused};
 use async_trait::async_trait;
-use icebridge_model::Code;
+use icebridge_model::secret::Secret;
+use icebridge_model::{Code, Error};
 use serde_json::json;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ impl Tokens {
         }))
     }
 
-    fn answer(&self, uri: &str, asked: &Asked) -> Reply {
+    fn answer(&self, uri: &str, asked: &Request) -> Reply {
         if asked.path == "/oidc/.well-known/oauth-authorization-server" {
             return ok(json!({
                 "authorization_endpoint": format!("{uri}/oidc/v1/authorize"), "token_endpoint": format!("{uri}/oidc/v1/token"),
@@ -105,14 +106,14 @@ fn grant(server: &Server, number: usize, expires_at: u64) -> Grant {
     }
 }
 
-struct World {
+struct Fixture {
     tokens: Arc<Tokens>,
     server: Server,
     store: Arc<MemoryTokens>,
     folder: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     /// Signed in, with a token that has just run out.
     async fn new() -> Self {
         let tokens =
@@ -128,7 +129,7 @@ impl World {
     }
 
     fn person_with(&self, store: Arc<dyn TokenStore>) -> Arc<Person> {
-        Person::new(key(&self.server), store, self.folder.path().into(), &direct(), swift()).unwrap()
+        Person::new(key(&self.server), store, self.folder.path().into(), &direct(), fast()).unwrap()
     }
 
     async fn stored(&self) -> Grant {
@@ -138,9 +139,9 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_tasks_and_two_processes_renew_once() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     // Two handles on one store, as two processes have.
-    let (one, other) = (world.person(), world.person());
+    let (one, other) = (fixture.person(), fixture.person());
     let all = (0..20).map(|number| {
         let person = if number % 2 == 0 { one.clone() } else { other.clone() };
         tokio::spawn(async move { person.token(None).await })
@@ -148,36 +149,36 @@ async fn many_tasks_and_two_processes_renew_once() {
     for token in futures::future::join_all(all).await {
         assert_eq!(token.unwrap().unwrap().expose(), "canary-a-2");
     }
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 1);
-    let stored = world.stored().await;
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 1);
+    let stored = fixture.stored().await;
     assert_eq!((stored.refresh_token.unwrap().expose(), stored.spent_at), ("canary-r-2", None));
 }
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_and_a_fresh_one_of_another_process_taken() {
-    let world = World::new().await;
-    let (one, other) = (world.person(), world.person());
+    let fixture = Fixture::new().await;
+    let (one, other) = (fixture.person(), fixture.person());
     let first = one.token(None).await.unwrap();
     // Another process renews; ours still holds the older one, which the workspace then refuses.
     assert_eq!(other.token(Some(&first)).await.unwrap().expose(), "canary-a-3");
     assert_eq!(one.token(None).await.unwrap().expose(), "canary-a-2");
     assert_eq!(one.token(Some(&first)).await.unwrap().expose(), "canary-a-3");
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 2);
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_take_the_new_token_with_it() {
-    let world = World::new().await;
-    let person = world.person();
+    let fixture = Fixture::new().await;
+    let person = fixture.person();
     // The answer takes 30 ms.
     assert!(tokio::time::timeout(Duration::from_millis(10), person.token(None)).await.is_err());
     assert_eq!(person.token(None).await.unwrap().expose(), "canary-a-2");
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn after_a_refusal_the_store_is_read_once_more() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     /// Another process without our lock renews just before our request arrives.
     #[derive(Debug)]
     struct Overtaken {
@@ -212,26 +213,26 @@ async fn after_a_refusal_the_store_is_read_once_more() {
             Ok(true)
         }
     }
-    world.tokens.number.store(7, Ordering::SeqCst);
+    fixture.tokens.number.store(7, Ordering::SeqCst);
     let store = Overtaken {
-        store: world.store.clone(),
-        fresh: grant(&world.server, 7, now() + 3600).to_secret().unwrap(),
-        stale: grant(&world.server, 1, now() - 1).to_secret().unwrap(),
+        store: fixture.store.clone(),
+        fresh: grant(&fixture.server, 7, now() + 3600).to_secret().unwrap(),
+        stale: grant(&fixture.server, 1, now() - 1).to_secret().unwrap(),
         reads: AtomicUsize::new(0),
     };
-    let person = world.person_with(Arc::new(store));
+    let person = fixture.person_with(Arc::new(store));
     assert_eq!(person.token(None).await.unwrap().expose(), "canary-a-7");
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
-async fn a_dead_sign_in_is_told_once_and_not_asked_for_again() {
-    let world = World::new().await;
+async fn an_ended_sign_in_is_found_once_and_not_asked_for_again() {
+    let fixture = Fixture::new().await;
     // A crash between using the token and storing the next one.
-    let crashed = Grant { spent_at: Some(now() - 30), ..grant(&world.server, 1, now() - 1) };
-    world.store.put(&key(&world.server), &crashed.to_secret().unwrap()).await.unwrap();
-    world.tokens.number.store(2, Ordering::SeqCst);
-    let person = world.person();
+    let crashed = Grant { spent_at: Some(now() - 30), ..grant(&fixture.server, 1, now() - 1) };
+    fixture.store.put(&key(&fixture.server), &crashed.to_secret().unwrap()).await.unwrap();
+    fixture.tokens.number.store(2, Ordering::SeqCst);
+    let person = fixture.person();
     let error = person.token(None).await.unwrap_err();
     assert_eq!(error.code, Code::CredentialsRejected);
     assert!(error.causes.iter().any(|cause| cause.contains("interrupted")), "{error}");
@@ -240,17 +241,17 @@ async fn a_dead_sign_in_is_told_once_and_not_asked_for_again() {
     for _ in 0..3 {
         assert_eq!(person.token(None).await.unwrap_err().code, Code::CredentialsRejected);
     }
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn a_lost_answer_ends_the_sign_in_and_says_so() {
-    let world = World::new().await;
-    world.tokens.lose_next_answer.store(true, Ordering::SeqCst);
-    let error = world.person().token(None).await.unwrap_err();
+    let fixture = Fixture::new().await;
+    fixture.tokens.lose_next_answer.store(true, Ordering::SeqCst);
+    let error = fixture.person().token(None).await.unwrap_err();
     assert_eq!(error.code, Code::CredentialsRejected);
     // Once, and once more in case it had not arrived.
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 2);
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 2);
 }
 
 /// A keychain that can be locked.
@@ -281,32 +282,32 @@ impl TokenStore for Lockable {
 
 #[tokio::test]
 async fn a_locked_keychain_is_noticed_before_the_token_is_spent() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let store =
-        Lockable { inner: world.store.clone(), writes_left: AtomicUsize::new(0), locked: AtomicBool::new(true) };
-    let error = world.person_with(Arc::new(store)).token(None).await.unwrap_err();
+        Lockable { inner: fixture.store.clone(), writes_left: AtomicUsize::new(0), locked: AtomicBool::new(true) };
+    let error = fixture.person_with(Arc::new(store)).token(None).await.unwrap_err();
     assert_eq!(error.code, Code::KeychainUnavailable);
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 0);
-    assert_eq!(world.person().token(None).await.unwrap().expose(), "canary-a-2");
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 0);
+    assert_eq!(fixture.person().token(None).await.unwrap().expose(), "canary-a-2");
 }
 
 #[tokio::test]
 async fn a_new_token_that_cannot_be_stored_is_neither_used_nor_lost() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     // The mark is written; then it locks.
     let store = Arc::new(Lockable {
-        inner: world.store.clone(),
+        inner: fixture.store.clone(),
         writes_left: AtomicUsize::new(1),
         locked: AtomicBool::new(true),
     });
-    let person = world.person_with(store.clone());
+    let person = fixture.person_with(store.clone());
     for _ in 0..2 {
         assert_eq!(person.token(None).await.unwrap_err().code, Code::KeychainUnavailable);
     }
     store.locked.store(false, Ordering::SeqCst);
     assert_eq!(person.token(None).await.unwrap().expose(), "canary-a-2");
-    assert_eq!(world.tokens.refreshes.load(Ordering::SeqCst), 1);
-    assert_eq!(world.stored().await.refresh_token.unwrap().expose(), "canary-r-2");
+    assert_eq!(fixture.tokens.refreshes.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.stored().await.refresh_token.unwrap().expose(), "canary-r-2");
 }
 
 #[tokio::test]
@@ -314,47 +315,54 @@ async fn a_token_server_out_of_order_does_not_stop_a_token_that_is_still_good() 
     let server = Server::start(|_| refused(503, "TEMPORARILY_UNAVAILABLE")).await;
     let store = Arc::new(MemoryTokens::default());
     let folder = tempfile::tempdir().unwrap();
-    let person = Person::new(key(&server), store.clone(), folder.path().into(), &direct(), swift()).unwrap();
+    let person = Person::new(key(&server), store.clone(), folder.path().into(), &direct(), fast()).unwrap();
     // Less than five minutes are left.
     store.put(&key(&server), &grant(&server, 1, now() + 120).to_secret().unwrap()).await.unwrap();
     assert_eq!(person.token(None).await.unwrap().expose(), "canary-a-1");
     let error = person.token(Some(&Secret::new("canary-a-1"))).await.unwrap_err();
     assert_eq!((error.code, error.retryable), (Code::WorkspaceUnreachable, true));
-    // It was not spent, and nobody believes so.
+    // It was not spent, and is not marked as spent.
     let stored = Grant::from_secret(&store.get(&key(&server)).await.unwrap().unwrap()).unwrap();
     assert_eq!((stored.spent_at, stored.ended), (None, false));
 }
 
 #[tokio::test]
 async fn signing_out_revokes_and_erases_everywhere() {
-    let world = World::new().await;
-    let person = world.person();
+    let fixture = Fixture::new().await;
+    let person = fixture.person();
     let token = person.token(None).await.unwrap();
-    let out = sign_out(&*world.store, &key(&world.server), world.folder.path(), &direct()).await.unwrap();
+    let out = sign_out(&*fixture.store, &key(&fixture.server), fixture.folder.path(), &direct()).await.unwrap();
     assert_eq!(out, Revocation::Revoked);
-    assert_eq!(*world.tokens.revoked.lock().unwrap(), ["canary-r-2", "canary-a-2"]);
-    assert!(world.store.get(&key(&world.server)).await.unwrap().is_none());
-    // Whoever still holds the token is told by the workspace, and then by the store.
+    assert_eq!(*fixture.tokens.revoked.lock().unwrap(), ["canary-r-2", "canary-a-2"]);
+    assert!(fixture.store.get(&key(&fixture.server)).await.unwrap().is_none());
+    // A client that still holds the token hears so from the workspace, and then from the store.
     assert_eq!(person.token(Some(&token)).await.unwrap_err().code, Code::CredentialsMissing);
-    let again = sign_out(&*world.store, &key(&world.server), world.folder.path(), &direct()).await.unwrap();
+    let again = sign_out(&*fixture.store, &key(&fixture.server), fixture.folder.path(), &direct()).await.unwrap();
     assert_eq!(again, Revocation::NothingThere);
     // A server that is out of reach, or offers nothing of the kind: erased all the same.
-    let nowhere = Grant { revocation_endpoint: Some("http://127.0.0.1:9/x".into()), ..grant(&world.server, 1, 1) };
-    world.store.put(&key(&world.server), &nowhere.to_secret().unwrap()).await.unwrap();
-    let failed = sign_out(&*world.store, &key(&world.server), world.folder.path(), &direct()).await.unwrap();
+    let nowhere = Grant { revocation_endpoint: Some("http://127.0.0.1:9/x".into()), ..grant(&fixture.server, 1, 1) };
+    fixture.store.put(&key(&fixture.server), &nowhere.to_secret().unwrap()).await.unwrap();
+    let failed = sign_out(&*fixture.store, &key(&fixture.server), fixture.folder.path(), &direct()).await.unwrap();
     assert!(matches!(failed, Revocation::Failed(_)));
     let unoffered = Grant { revocation_endpoint: None, ..nowhere };
-    world.store.put(&key(&world.server), &unoffered.to_secret().unwrap()).await.unwrap();
-    let out = sign_out(&*world.store, &key(&world.server), world.folder.path(), &direct()).await.unwrap();
+    fixture.store.put(&key(&fixture.server), &unoffered.to_secret().unwrap()).await.unwrap();
+    let out = sign_out(&*fixture.store, &key(&fixture.server), fixture.folder.path(), &direct()).await.unwrap();
     assert_eq!(out, Revocation::NotOffered);
-    assert!(world.store.get(&key(&world.server)).await.unwrap().is_none());
+    assert!(fixture.store.get(&key(&fixture.server)).await.unwrap().is_none());
 }
 
 /// The browser's part: goes to where it is sent, with what it was given.
 async fn browse(address: &str) -> (u16, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.get(address).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let url = url::Url::parse(address).unwrap();
+    let place = (url.host_str().unwrap(), url.port().unwrap());
+    let mut stream = tokio::net::TcpStream::connect(place).await.unwrap();
+    let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), page.to_string())
 }
 
 async fn begun(server: &Server, ports: std::ops::RangeInclusive<u16>) -> (SignIn, BTreeMap<String, String>) {
@@ -368,17 +376,17 @@ use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_person_signs_in_through_the_browser() {
-    let world = World::new().await;
-    world.tokens.number.store(10, Ordering::SeqCst);
-    let (sign_in, query) = begun(&world.server, 28120..=28139).await;
+    let fixture = Fixture::new().await;
+    fixture.tokens.number.store(10, Ordering::SeqCst);
+    let (sign_in, query) = begun(&fixture.server, 28120..=28139).await;
     assert_eq!(query["response_type"], "code");
     assert_eq!(query["client_id"], "databricks-cli");
     assert_eq!(query["scope"], "offline_access all-apis");
     assert_eq!(query["code_challenge_method"], "S256");
-    assert!(sign_in.address().unwrap().as_str().starts_with(&format!("{}/oidc/v1/authorize?", world.server.uri)));
+    assert!(sign_in.address().unwrap().as_str().starts_with(&format!("{}/oidc/v1/authorize?", fixture.server.uri)));
     let redirect = query["redirect_uri"].clone();
     assert!(redirect.starts_with("http://localhost:281") && !redirect.ends_with('/'), "{redirect}");
-    *world.tokens.challenge.lock().unwrap() = query["code_challenge"].clone();
+    *fixture.tokens.challenge.lock().unwrap() = query["code_challenge"].clone();
     let shown = format!("{sign_in:?}");
     assert!(!shown.contains(&query["state"]), "{shown}");
     let browser = async {
@@ -391,28 +399,28 @@ async fn a_person_signs_in_through_the_browser() {
         browse(&format!("{redirect}/?code=canary-code&state={}", query["state"])).await
     };
     let cancel = CancellationToken::new();
-    let finish = sign_in.finish(world.store.clone(), world.folder.path().into(), swift(), &cancel);
+    let finish = sign_in.finish(fixture.store.clone(), fixture.folder.path().into(), fast(), &cancel);
     let (person, (status, page)) = futures::join!(finish, browser);
     assert_eq!(status, 200);
     assert!(page.contains("You are signed in") && !page.contains("canary"), "{page}");
     let person = person.unwrap();
     assert_eq!(person.token(None).await.unwrap().expose(), "canary-a-11");
-    assert_eq!(world.stored().await.refresh_token.unwrap().expose(), "canary-r-11");
-    let exchange = world.server.last("POST", "/oidc/v1/token").form();
+    assert_eq!(fixture.stored().await.refresh_token.unwrap().expose(), "canary-r-11");
+    let exchange = fixture.server.last("POST", "/oidc/v1/token").form();
     assert_eq!((&exchange["redirect_uri"], &exchange["client_id"]), (&redirect, &"databricks-cli".to_string()));
-    assert_eq!(world.server.count("POST", "/oidc/v1/token"), 1);
+    assert_eq!(fixture.server.count("POST", "/oidc/v1/token"), 1);
 }
 
 #[tokio::test]
 async fn a_state_of_another_sign_in_never_reaches_the_token_server() {
-    let world = World::new().await;
-    let (sign_in, query) = begun(&world.server, 28140..=28159).await;
+    let fixture = Fixture::new().await;
+    let (sign_in, query) = begun(&fixture.server, 28140..=28159).await;
     let redirect = query["redirect_uri"].clone();
     let cancel = CancellationToken::new();
     let finish = sign_in.within(Duration::from_millis(500)).finish(
-        world.store.clone(),
-        world.folder.path().into(),
-        swift(),
+        fixture.store.clone(),
+        fixture.folder.path().into(),
+        fast(),
         &cancel,
     );
     let (person, (status, _)) = futures::join!(finish, browse_owned(format!("{redirect}/?code=canary-code&state=x")));
@@ -420,7 +428,7 @@ async fn a_state_of_another_sign_in_never_reaches_the_token_server() {
     let error = person.unwrap_err();
     assert_eq!(error.code, Code::CredentialsMissing);
     assert!(error.causes[0].contains("state of another sign-in"), "{error}");
-    assert_eq!(world.server.count("POST", "/oidc/v1/token"), 0);
+    assert_eq!(fixture.server.count("POST", "/oidc/v1/token"), 0);
 }
 
 async fn browse_owned(address: String) -> (u16, String) {
@@ -428,16 +436,16 @@ async fn browse_owned(address: String) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_browser_and_a_wrong_proof_are_told() {
-    let world = World::new().await;
+async fn a_refusal_in_the_browser_and_a_wrong_proof_are_reported() {
+    let fixture = Fixture::new().await;
     for (number, answer) in
         ["error=access_denied&error_description=app+disabled", "code=canary-code"].into_iter().enumerate()
     {
-        let (sign_in, query) = begun(&world.server, 28160..=28179).await;
+        let (sign_in, query) = begun(&fixture.server, 28160..=28179).await;
         // The second time the token server expects another verifier than ours.
-        *world.tokens.challenge.lock().unwrap() = "another".into();
+        *fixture.tokens.challenge.lock().unwrap() = "another".into();
         let cancel = CancellationToken::new();
-        let finish = sign_in.finish(world.store.clone(), world.folder.path().into(), swift(), &cancel);
+        let finish = sign_in.finish(fixture.store.clone(), fixture.folder.path().into(), fast(), &cancel);
         let address = format!("{}/?{answer}&state={}", query["redirect_uri"], query["state"]);
         let (person, (status, page)) = futures::join!(finish, browse_owned(address));
         assert_eq!(status, 400);
@@ -450,17 +458,17 @@ async fn a_refusal_in_the_browser_and_a_wrong_proof_are_told() {
 
 #[tokio::test]
 async fn the_first_free_port_is_taken_and_waiting_can_be_cancelled() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let held = std::net::TcpListener::bind("127.0.0.1:28180").unwrap();
-    let (sign_in, query) = begun(&world.server, 28180..=28181).await;
+    let (sign_in, query) = begun(&fixture.server, 28180..=28181).await;
     assert_eq!(query["redirect_uri"], "http://localhost:28181");
     let none_left = Application { ports: 28180..=28181, ..Application::default() };
-    let error = SignIn::begin(world.server.host(), None, none_left, &direct()).await.unwrap_err();
+    let error = SignIn::begin(fixture.server.host(), None, none_left, &direct()).await.unwrap_err();
     assert!(error.message.contains("28180 to 28181"), "{error}");
     drop(held);
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let error = sign_in.finish(world.store.clone(), world.folder.path().into(), swift(), &cancel).await.unwrap_err();
+    let error = sign_in.finish(fixture.store.clone(), fixture.folder.path().into(), fast(), &cancel).await.unwrap_err();
     assert_eq!(error.code, Code::Cancelled);
     assert_eq!(Application::default().ports, 8020..=8040);
 }
@@ -479,7 +487,7 @@ async fn each_kind_of_host_is_asked_in_its_own_way() {
     })
     .await;
     let http = direct().open().unwrap();
-    let found = recognise(server.host(), &direct()).await.unwrap();
+    let found = describe_host(server.host(), &direct()).await.unwrap();
     assert_eq!(found.host.kind(), HostKind::Unified);
     assert_eq!((found.account_id.as_deref(), found.workspace_id.as_deref()), (Some("acc 1"), Some("42")));
     let endpoints = oidc::discover(&http, &found.host, Some("acc 1")).await.unwrap();
@@ -519,7 +527,7 @@ async fn a_service_principal_is_renewed_when_it_is_refused() {
     })
     .await;
     let machine =
-        Machine::new(server.host(), None, "id".into(), Secret::new("canary-secret"), &direct(), swift()).unwrap();
+        Machine::new(server.host(), None, "id".into(), Secret::new("canary-secret"), &direct(), fast()).unwrap();
     let client = server.client_with(Auth::Machine(Arc::new(machine)));
     let (one, other) = futures::join!(client.me(), client.me());
     assert_eq!((one.unwrap().user_name.as_str(), other.unwrap().user_name.as_str()), ("sp", "sp"));
@@ -533,7 +541,7 @@ async fn a_token_that_stays_refused_is_an_error_and_not_a_loop() {
     let server = Server::start(|_| refused(401, "UNAUTHENTICATED")).await;
     let error = server.client().me().await.unwrap_err();
     assert_eq!(error.code, Code::CredentialsRejected);
-    assert_eq!(server.asked.lock().unwrap().len(), 1);
+    assert_eq!(server.requests().len(), 1);
     for text in ["", "a b", "a\n"] {
         assert!(Auth::token_of(Secret::new(text)).is_err());
     }
@@ -541,14 +549,14 @@ async fn a_token_that_stays_refused_is_an_error_and_not_a_loop() {
 
 #[tokio::test]
 async fn workspaces_side_by_side_do_not_mix() {
-    let (one, other) = (World::new().await, World::new().await);
+    let (one, other) = (Fixture::new().await, Fixture::new().await);
     let store = one.store.clone();
     store.put(&key(&other.server), &grant(&other.server, 1, now() - 1).to_secret().unwrap()).await.unwrap();
     other.tokens.number.store(1, Ordering::SeqCst);
     let folder: &Path = one.folder.path();
-    let of = |server: &Server| Person::new(key(server), store.clone(), folder.into(), &direct(), swift()).unwrap();
+    let of = |server: &Server| Person::new(key(server), store.clone(), folder.into(), &direct(), fast()).unwrap();
     let clients = [&one.server, &other.server]
-        .map(|server| Client::new(server.host(), None, Auth::Person(of(server)), &conduct()).unwrap());
+        .map(|server| Client::new(server.host(), None, Auth::Person(of(server)), &options()).unwrap());
     for client in &clients {
         assert_eq!(client.auth().token().await.unwrap().expose(), "canary-a-2");
     }

@@ -1,7 +1,7 @@
 //! Which runtime and which machines, out of what is offered. Keys are looked up, never built: their shape has changed
 //! before (`16.4.x-scala2.12`, `19.x-scala2.13`).
 
-use super::{NodeType, SparkVersion};
+use super::offered::{NodeType, SparkVersion};
 use icebridge_model::{Code, Error, Result};
 
 /// What the scripts need of a runtime.
@@ -133,7 +133,7 @@ mod tests {
             node_instance_type: Some(NodeInstanceType { local_disks: 0, local_nvme_disks: 1 }),
             ..node
         };
-        use super::super::{NodeAvailability, NodeInstanceType};
+        use super::super::offered::{NodeAvailability, NodeInstanceType};
         let blocked = NodeType {
             node_info: Some(NodeAvailability { status: vec!["NOT_ENABLED_ON_SUBSCRIPTION".into()] }),
             ..node("c", 4.0, true)

@@ -1,12 +1,12 @@
 //! A cluster as it is asked for.
 
 use crate::host::Cloud;
-use crate::open_words::open_words;
+use crate::open_enum::open_enum;
 use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-open_words! {
+open_enum! {
     RuntimeEngine { Photon = "PHOTON", Standard = "STANDARD" }
     /// Without one of the first two a cluster has no access to Unity Catalog.
     DataSecurityMode { SingleUser = "SINGLE_USER", UserIsolation = "USER_ISOLATION", None = "NONE" }

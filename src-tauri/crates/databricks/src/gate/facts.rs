@@ -1,7 +1,7 @@
 //! What the gate must know, read from the workspace.
 
 use crate::client::Client;
-use crate::identity::{EVERYBODY, Me};
+use crate::identity::{ACCOUNT_USERS, Me};
 use crate::unity::{EffectiveAssignment, Metastore, Securable};
 use futures::stream::{StreamExt, TryStreamExt};
 use icebridge_model::{Code, Error, Result};
@@ -21,7 +21,7 @@ pub struct Grants {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatalogFacts {
-    /// False: nobody of this name, or none that we may see.
+    /// False: there is none of this name, or none that we may see.
     pub exists: bool,
     pub owner: Option<String>,
     pub securable_kind: Option<String>,
@@ -76,13 +76,13 @@ impl Client {
     }
 
     async fn catalog_facts(&self, name: &str, me: &Me) -> Result<CatalogFacts> {
-        let Some(catalog) = seen(self.catalog(name).await)? else { return Ok(CatalogFacts::default()) };
+        let Some(catalog) = visible(self.catalog(name).await)? else { return Ok(CatalogFacts::default()) };
         let grants = self.grants(Securable::Catalog, name, me).await?;
         Ok(CatalogFacts { exists: true, owner: catalog.owner, securable_kind: catalog.securable_kind, grants })
     }
 
     async fn schema_facts(&self, target: &Target, me: &Me) -> Result<SchemaFacts> {
-        let Some(schema) = seen(self.schema(&target.catalog, &target.schema).await)? else {
+        let Some(schema) = visible(self.schema(&target.catalog, &target.schema).await)? else {
             return Ok(SchemaFacts::default());
         };
         let name = format!("{}.{}", target.catalog, target.schema);
@@ -90,7 +90,7 @@ impl Client {
         Ok(SchemaFacts { exists: true, owner: schema.owner, securable_kind: schema.securable_kind, grants })
     }
 
-    /// Everybody's, or where that is not allowed our own: by our name and by each group, since with a principal given the
+    /// Those of all principals, or where that is not allowed our own: by our name and by each group, since with a principal given the
     /// groups it is in are not counted in.
     async fn grants(&self, securable: Securable, name: &str, me: &Me) -> Result<Grants> {
         let refused = match self.effective_permissions(securable, name, None).await {
@@ -106,7 +106,7 @@ impl Client {
                 Err(error)
                     if matches!(error.code, Code::ObjectNotFound | Code::WorkspaceRefused)
                         && principal != me.user_name => {}
-                Err(error) if error.code == Code::AccessDenied && principal == EVERYBODY => {}
+                Err(error) if error.code == Code::AccessDenied && principal == ACCOUNT_USERS => {}
                 Err(error) if error.code == Code::AccessDenied => grants.hidden = Some(error),
                 Err(error) => return Err(error),
             }
@@ -118,8 +118,8 @@ impl Client {
     }
 }
 
-/// What one may not see counts as not there.
-fn seen<T>(found: Result<Option<T>>) -> Result<Option<T>> {
+/// An object that we may not see counts as not there.
+fn visible<T>(found: Result<Option<T>>) -> Result<Option<T>> {
     match found {
         Err(error) if error.code == Code::AccessDenied => Ok(None),
         other => other,

@@ -4,9 +4,9 @@
 //! close the gate and say how to open it. Each is one line in RULES.
 
 use super::facts::{CatalogFacts, GateFacts, Grants, SchemaFacts, Target};
-use crate::client::segment;
 use crate::identity::Me;
 use crate::unity::{quoted, quoted_principal, same_privilege};
+use icebridge_http::segment;
 use icebridge_model::databricks::{ApiCall, Gate, Requirement, Unmet};
 use serde_json::json;
 
@@ -59,9 +59,9 @@ pub fn judge(facts: &GateFacts) -> Gate {
     gate
 }
 
-fn external_access(facts: &GateFacts, said: Option<bool>) -> Unmet {
+fn external_access(facts: &GateFacts, state: Option<bool>) -> Unmet {
     let metastore = &facts.metastore;
-    let why = match said {
+    let why = match state {
         Some(_) => "external data access is off in the metastore, so nothing outside Databricks may reach its tables",
         None => "the workspace does not say whether external data access is on in the metastore",
     };
@@ -83,7 +83,7 @@ fn external_access(facts: &GateFacts, said: Option<bool>) -> Unmet {
             address: format!("{}/api/2.1/unity-catalog/metastores/{}", facts.host, metastore.metastore_id),
             body: json!({"external_access_enabled": true}),
         }),
-        unsure: said.is_none(),
+        unsure: state.is_none(),
     }
 }
 
@@ -92,7 +92,7 @@ fn invisible(target: &Target, me: &Me) -> Unmet {
         requirement: Requirement::CatalogVisible,
         object: target.catalog.clone(),
         principal: Some(me.user_name.clone()),
-        why: "there is no such catalog, or who is signed in may not see it".into(),
+        why: "there is no such catalog, or the signed-in principal may not see it".into(),
         who: "the catalog's owner or a metastore admin".into(),
         ourselves: false,
         sql: Some(format!(
@@ -142,11 +142,11 @@ fn external_use(facts: &GateFacts, target: &Target, catalog: &CatalogFacts, sche
     let default_storage = RULES.grant_on_catalog_instead.contains(&kind);
     let on_catalog = default_storage || !schema.exists;
     let (level, name, path) = match on_catalog {
-        true => ("CATALOG", quoted([target.catalog.as_str()]), format!("catalog/{}", segment(&target.catalog))),
+        true => ("CATALOG", quoted([target.catalog.as_str()]), format!("catalog/{}", in_path(&target.catalog))),
         false => (
             "SCHEMA",
             quoted([target.catalog.as_str(), target.schema.as_str()]),
-            format!("schema/{}", segment(&full_name)),
+            format!("schema/{}", in_path(&full_name)),
         ),
     };
     let ourselves = catalog.owner.as_deref().is_some_and(|owner| me.is(owner));
@@ -163,8 +163,8 @@ fn external_use(facts: &GateFacts, target: &Target, catalog: &CatalogFacts, sche
     }
     let who = match (&catalog.owner, ourselves) {
         (Some(owner), true) => format!("yourself, as owner of the catalog ({owner})"),
-        (Some(owner), false) => format!("the owner of the catalog ({owner}); nobody else can grant it"),
-        (None, _) => "the owner of the catalog; nobody else can grant it".to_string(),
+        (Some(owner), false) => format!("the owner of the catalog ({owner}); only the owner can grant it"),
+        (None, _) => "the owner of the catalog; only the owner can grant it".to_string(),
     };
     Unmet {
         requirement: Requirement::ExternalUseSchema,
@@ -181,4 +181,9 @@ fn external_use(facts: &GateFacts, target: &Target, catalog: &CatalogFacts, sche
         }),
         unsure,
     }
+}
+
+/// For an address that is shown. A name that no address can hold stands as it is.
+fn in_path(name: &str) -> String {
+    segment(name).unwrap_or_else(|_| name.to_string())
 }

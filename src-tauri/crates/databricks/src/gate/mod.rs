@@ -1,7 +1,7 @@
 //! The governance gate: may tables of Unity Catalog be reached from outside at all, and those of the target schemas by us?
 //!
 //! `read` asks the workspace, `judge` is pure: the same facts give the same verdict. Unmet, nothing else runs, and each
-//! missing piece says for whom, who can grant it, and what exactly to run.
+//! missing piece names the principal, who can grant it, and what exactly to run.
 
 mod facts;
 mod judge;

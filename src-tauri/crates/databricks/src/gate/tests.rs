@@ -79,7 +79,7 @@ fn neither_all_privileges_nor_ownership_nor_others_open_it() {
 }
 
 #[test]
-fn the_catalogs_owner_is_told_to_grant_it_to_itself() {
+fn the_catalogs_owner_is_asked_to_grant_it_to_itself() {
     for owner in ["me@x.example", "movers"] {
         let gate = judge(&facts(Some(true), catalog(owner), schema(Grants::default())));
         assert!(gate.unmet[0].ourselves && gate.unmet[0].who.contains("yourself"), "{gate:?}");
@@ -99,7 +99,7 @@ fn where_the_schema_takes_no_grant_the_catalog_does() {
 }
 
 #[test]
-fn external_access_that_is_off_or_untold_closes_it() {
+fn external_access_that_is_off_or_not_known_closes_it() {
     for said in [Some(false), None] {
         let gate = judge(&facts(said, catalog("boss"), schema(grants("movers", "EXTERNAL_USE_SCHEMA"))));
         let [unmet] = &gate.unmet[..] else { panic!("{gate:?}") };

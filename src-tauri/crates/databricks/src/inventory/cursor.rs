@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Where one schema's listing stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Progress {
+pub enum SchemaProgress {
     /// The token of the next page. `from_start`: all pages so far were of this one listing, so that what was not in it
     /// at its end is gone from the schema.
     Next { token: String, from_start: bool },
@@ -16,24 +16,24 @@ pub enum Progress {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct SchemaPosition {
     pub catalog: String,
     pub schema: String,
-    pub progress: Progress,
+    pub progress: SchemaProgress,
 }
 
 /// The last place of each schema. May be kept as one document, or as a row for each schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    places: BTreeMap<String, BTreeMap<String, Progress>>,
+    places: BTreeMap<String, BTreeMap<String, SchemaProgress>>,
 }
 
 impl Cursor {
-    pub fn reach(&mut self, place: Place) {
+    pub fn reach(&mut self, place: SchemaPosition) {
         self.places.entry(place.catalog).or_default().insert(place.schema, place.progress);
     }
 
-    pub fn progress(&self, catalog: &str, schema: &str) -> Option<&Progress> {
+    pub fn progress(&self, catalog: &str, schema: &str) -> Option<&SchemaProgress> {
         self.places.get(catalog)?.get(schema)
     }
 
@@ -42,8 +42,8 @@ impl Cursor {
     }
 }
 
-impl FromIterator<Place> for Cursor {
-    fn from_iter<I: IntoIterator<Item = Place>>(places: I) -> Self {
+impl FromIterator<SchemaPosition> for Cursor {
+    fn from_iter<I: IntoIterator<Item = SchemaPosition>>(places: I) -> Self {
         let mut cursor = Self::default();
         places.into_iter().for_each(|place| cursor.reach(place));
         cursor

@@ -1,10 +1,11 @@
 use super::*;
-use crate::loopback::{Asked, Reply, Server, ok, page, refused};
+use crate::testing::{Reply, Request, Server, Workspace, ok, page, refused};
 use crate::unity::Kind;
 use futures::StreamExt;
 use icebridge_model::Code;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,7 +17,7 @@ fn table(schema: &str, name: &str) -> Value {
 }
 
 /// A metastore with schemas `a` (three pages, the middle one empty) and `b` (closed to us), and things to leave out.
-fn metastore(asked: &Asked) -> Reply {
+fn metastore(asked: &Request) -> Reply {
     match (asked.path.as_str(), asked.query("schema_name"), asked.query("page_token")) {
         ("/api/2.1/unity-catalog/catalogs", ..) => page(
             "catalogs",
@@ -77,7 +78,7 @@ async fn everything_is_found_and_what_is_closed_does_not_stop_the_rest() {
         .collect();
     assert_eq!(failed, BTreeMap::from([("empty", Code::CatalogNotFound), ("lake.b", Code::AccessDenied)]));
     let cursor = cursor_of(&found);
-    assert_eq!(cursor.progress("lake", "a"), Some(&Progress::Done { complete: true }));
+    assert_eq!(cursor.progress("lake", "a"), Some(&SchemaProgress::Done { complete: true }));
     // What failed is not done.
     assert_eq!(cursor.progress("lake", "b"), None);
     assert!(found.iter().all(|found| !matches!(found, Found::Table(row) if row.kind != Kind::ForeignIceberg)));
@@ -104,7 +105,7 @@ async fn a_walk_is_taken_up_where_it_stopped() {
     let rest = all(&server, Scope::default(), cursor).await;
     assert_eq!(names(&rest), ["lake.a.t3"]);
     // It began in the middle, so it cannot tell what has vanished.
-    assert_eq!(cursor_of(&rest).progress("lake", "a"), Some(&Progress::Done { complete: false }));
+    assert_eq!(cursor_of(&rest).progress("lake", "a"), Some(&SchemaProgress::Done { complete: false }));
     let before = server.count("GET", TABLES);
     let again = all(&server, Scope::default(), cursor_of(&rest)).await;
     assert!(names(&again).is_empty());
@@ -119,14 +120,14 @@ async fn a_place_that_the_server_has_forgotten_starts_its_schema_again() {
         _ => metastore(asked),
     })
     .await;
-    let place = |token: &str| Place {
+    let place = |token: &str| SchemaPosition {
         catalog: "lake".into(),
         schema: "a".into(),
-        progress: Progress::Next { token: token.into(), from_start: true },
+        progress: SchemaProgress::Next { token: token.into(), from_start: true },
     };
     let found = all(&server, Scope::default(), Cursor::from_iter([place("stale")])).await;
     assert_eq!(names(&found), ["lake.a.t1", "lake.a.t2", "lake.a.t3"]);
-    assert_eq!(cursor_of(&found).progress("lake", "a"), Some(&Progress::Done { complete: true }));
+    assert_eq!(cursor_of(&found).progress("lake", "a"), Some(&SchemaProgress::Done { complete: true }));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Catalogs, their schemas, their tables: each level a stream, several schemas at once, one page of each in memory.
 
-use super::{Cursor, Found, Place, Progress, Row, Scope};
-use crate::client::{Client, Seen};
+use super::cursor::{Cursor, SchemaPosition, SchemaProgress};
+use super::scope::{Found, Scope, TableRow};
+use crate::client::{Client, PageGuard, RefusalKind, SERVICE};
 use crate::unity::{Catalog, CatalogType, Kind, Schema, Securable, Table, TableDetail};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use icebridge_model::{Code, Error, Result};
@@ -99,17 +100,23 @@ struct At {
     from_start: bool,
     /// The token was kept from an earlier walk: the server may have forgotten it.
     kept: bool,
-    seen: Seen,
+    guard: PageGuard,
+    /// Of the page before.
+    items_before: usize,
 }
 
 fn tables(client: &Client, scope: &Arc<Scope>, cursor: &Cursor, schema: Schema) -> BoxStream<'static, Result<Found>> {
     let at = match cursor.progress(&schema.catalog_name, &schema.name) {
-        Some(Progress::Done { .. }) => return stream::empty().boxed(),
-        // Its earlier pages came in another walk: what has vanished since cannot be told any more.
-        Some(Progress::Next { token, .. }) => {
-            At { token: Some(token.clone()), from_start: false, kept: true, seen: Seen::default() }
-        }
-        None => At { token: None, from_start: true, kept: false, seen: Seen::default() },
+        Some(SchemaProgress::Done { .. }) => return stream::empty().boxed(),
+        // Its earlier pages came in another walk: what has vanished since cannot be found out any more.
+        Some(SchemaProgress::Next { token, .. }) => At {
+            token: Some(token.clone()),
+            from_start: false,
+            kept: true,
+            guard: PageGuard::streaming(),
+            items_before: 0,
+        },
+        None => At { token: None, from_start: true, kept: false, guard: PageGuard::streaming(), items_before: 0 },
     };
     let (client, scope) = (client.clone(), scope.clone());
     let object = format!("{}.{}", schema.catalog_name, schema.name);
@@ -131,7 +138,7 @@ async fn page(client: &Client, scope: &Scope, schema: &Schema, mut at: At) -> Re
     let (catalog, name) = (&schema.catalog_name, &schema.name);
     let detail = if scope.known.is_some() { TableDetail::Brief } else { TableDetail::Full };
     if let Some(token) = &at.token {
-        at.seen.note(token, &format!("the tables of {catalog}.{name}"))?;
+        at.guard.next(token, at.items_before, &format!("the tables of {catalog}.{name}"), &SERVICE)?;
     }
     let page = match client.table_page(catalog, name, detail, at.token.as_deref()).await {
         Ok(page) => page,
@@ -141,19 +148,20 @@ async fn page(client: &Client, scope: &Scope, schema: &Schema, mut at: At) -> Re
                 schema = name,
                 "the place of an earlier walk is no longer known; the schema is listed anew"
             );
-            at = At { token: None, from_start: true, kept: false, seen: Seen::default() };
+            at = At { token: None, from_start: true, kept: false, guard: PageGuard::streaming(), items_before: 0 };
             client.table_page(catalog, name, detail, None).await?
         }
         Err(failure) => return Err(failure.into()),
     };
+    let items_before = page.items.len();
     let mut found: Vec<Found> =
         stream::iter(page.items).map(|table| look(client, scope, table)).buffered(TABLES).try_collect().await?;
     let progress = match &page.next {
-        Some(token) => Progress::Next { token: token.clone(), from_start: at.from_start },
-        None => Progress::Done { complete: at.from_start },
+        Some(token) => SchemaProgress::Next { token: token.clone(), from_start: at.from_start },
+        None => SchemaProgress::Done { complete: at.from_start },
     };
-    found.push(Found::Reached(Place { catalog: catalog.clone(), schema: name.clone(), progress }));
-    let rest = page.next.map(|next| At { token: Some(next), kept: false, ..at });
+    found.push(Found::Reached(SchemaPosition { catalog: catalog.clone(), schema: name.clone(), progress }));
+    let rest = page.next.map(|next| At { token: Some(next), kept: false, items_before, ..at });
     Ok((found, rest))
 }
 
@@ -174,7 +182,7 @@ async fn look(client: &Client, scope: &Scope, listed: Table) -> Result<Found> {
         }
     };
     let kind = table.kind();
-    let mut row = Row { kind, table, grants: None, tags: None };
+    let mut row = TableRow { kind, table, grants: None, tags: None };
     if scope.grants_and_tags && kind == Kind::ForeignIceberg {
         match client.permissions(Securable::Table, &full_name).await {
             Ok(grants) => row.grants = Some(grants),

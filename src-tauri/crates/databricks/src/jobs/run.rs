@@ -1,80 +1,9 @@
-//! What became of it.
+//! A run and how far it is.
 
-use super::words::{Words, words_of};
-use crate::open_words::open_words;
+use super::codes::{LifeCycle, ResultState, RunState, TerminationCode, TerminationType};
+use super::ids::{JobId, JobRunId};
+use super::termination::{Termination, explain_termination};
 use serde::{Deserialize, Serialize};
-
-open_words! {
-    /// Of the newer `status`.
-    RunState {
-        Blocked = "BLOCKED",
-        Pending = "PENDING",
-        Queued = "QUEUED",
-        Running = "RUNNING",
-        Terminating = "TERMINATING",
-        Terminated = "TERMINATED",
-        Waiting = "WAITING",
-    }
-    /// Of the older `state`.
-    LifeCycle {
-        Queued = "QUEUED",
-        Pending = "PENDING",
-        Running = "RUNNING",
-        Terminating = "TERMINATING",
-        Terminated = "TERMINATED",
-        Skipped = "SKIPPED",
-        InternalError = "INTERNAL_ERROR",
-        Blocked = "BLOCKED",
-        WaitingForRetry = "WAITING_FOR_RETRY",
-    }
-    ResultState {
-        Success = "SUCCESS",
-        SuccessWithFailures = "SUCCESS_WITH_FAILURES",
-        Failed = "FAILED",
-        TimedOut = "TIMEDOUT",
-        Canceled = "CANCELED",
-        MaximumConcurrentRunsReached = "MAXIMUM_CONCURRENT_RUNS_REACHED",
-        Excluded = "EXCLUDED",
-        UpstreamFailed = "UPSTREAM_FAILED",
-        UpstreamCanceled = "UPSTREAM_CANCELED",
-        Disabled = "DISABLED",
-    }
-    TerminationType {
-        Success = "SUCCESS",
-        InternalError = "INTERNAL_ERROR",
-        ClientError = "CLIENT_ERROR",
-        CloudFailure = "CLOUD_FAILURE",
-    }
-    TerminationCode {
-        Success = "SUCCESS",
-        SuccessWithFailures = "SUCCESS_WITH_FAILURES",
-        UserCanceled = "USER_CANCELED",
-        Canceled = "CANCELED",
-        Skipped = "SKIPPED",
-        InternalError = "INTERNAL_ERROR",
-        DriverError = "DRIVER_ERROR",
-        ClusterError = "CLUSTER_ERROR",
-        RepositoryCheckoutFailed = "REPOSITORY_CHECKOUT_FAILED",
-        InvalidClusterRequest = "INVALID_CLUSTER_REQUEST",
-        WorkspaceRunLimitExceeded = "WORKSPACE_RUN_LIMIT_EXCEEDED",
-        FeatureDisabled = "FEATURE_DISABLED",
-        ClusterRequestLimitExceeded = "CLUSTER_REQUEST_LIMIT_EXCEEDED",
-        StorageAccessError = "STORAGE_ACCESS_ERROR",
-        RunExecutionError = "RUN_EXECUTION_ERROR",
-        UnauthorizedError = "UNAUTHORIZED_ERROR",
-        LibraryInstallationError = "LIBRARY_INSTALLATION_ERROR",
-        MaxConcurrentRunsExceeded = "MAX_CONCURRENT_RUNS_EXCEEDED",
-        MaxSparkContextsExceeded = "MAX_SPARK_CONTEXTS_EXCEEDED",
-        ResourceNotFound = "RESOURCE_NOT_FOUND",
-        InvalidRunConfiguration = "INVALID_RUN_CONFIGURATION",
-        CloudFailure = "CLOUD_FAILURE",
-        MaxJobQueueSizeExceeded = "MAX_JOB_QUEUE_SIZE_EXCEEDED",
-        Disabled = "DISABLED",
-        BreakingChange = "BREAKING_CHANGE",
-        BudgetPolicyLimitExceeded = "BUDGET_POLICY_LIMIT_EXCEEDED",
-        ClusterTerminatedByUser = "CLUSTER_TERMINATED_BY_USER",
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueDetails {
@@ -128,7 +57,7 @@ pub struct RunTask {
     pub task_key: String,
     /// What output is asked for by.
     #[serde(default)]
-    pub run_id: Option<i64>,
+    pub run_id: Option<JobRunId>,
     #[serde(default)]
     pub state: Option<State>,
     #[serde(default)]
@@ -151,9 +80,9 @@ pub struct RunTask {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    pub run_id: i64,
+    pub run_id: JobRunId,
     #[serde(default)]
-    pub job_id: Option<i64>,
+    pub job_id: Option<JobId>,
     #[serde(default)]
     pub run_name: Option<String>,
     #[serde(default)]
@@ -198,7 +127,7 @@ pub struct RunOutput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// For a place in the workspace. The reason in plain words.
+    /// For a place in the workspace, with the reason.
     Queued(String),
     /// For the tasks before it, or for its next attempt.
     Waiting,
@@ -207,7 +136,7 @@ pub enum Stage {
     Running,
     Stopping,
     Over(Outcome),
-    /// A word newer than this program.
+    /// A state newer than this program.
     Unknown(String),
 }
 
@@ -215,7 +144,7 @@ pub enum Stage {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Succeeded,
-    Failed(Words),
+    Failed(Termination),
     Cancelled,
     TimedOut,
     /// Never begun.
@@ -238,8 +167,8 @@ fn stage(status: Option<&RunStatus>, state: Option<&State>) -> Stage {
     let message = state.and_then(|state| state.state_message.clone()).unwrap_or_default();
     if let Some(status) = status.filter(|status| status.state.is_some()) {
         let queued = || match &status.queue_details {
-            Some(details) => queue_words(details.code.as_deref(), details.message.as_deref()),
-            None => queue_words(None, state.and_then(|state| state.queue_reason.as_deref())),
+            Some(details) => explain_queue(details.code.as_deref(), details.message.as_deref()),
+            None => explain_queue(None, state.and_then(|state| state.queue_reason.as_deref())),
         };
         return match status.state.as_ref() {
             Some(RunState::Queued) => Stage::Queued(queued()),
@@ -254,7 +183,7 @@ fn stage(status: Option<&RunStatus>, state: Option<&State>) -> Stage {
     }
     let Some(state) = state else { return Stage::Unknown(String::new()) };
     match &state.life_cycle_state {
-        Some(LifeCycle::Queued) => Stage::Queued(queue_words(None, state.queue_reason.as_deref())),
+        Some(LifeCycle::Queued) => Stage::Queued(explain_queue(None, state.queue_reason.as_deref())),
         Some(LifeCycle::Blocked | LifeCycle::WaitingForRetry) => Stage::Waiting,
         Some(LifeCycle::Pending) => Stage::Starting,
         Some(LifeCycle::Running) => Stage::Running,
@@ -262,7 +191,7 @@ fn stage(status: Option<&RunStatus>, state: Option<&State>) -> Stage {
         Some(LifeCycle::Terminated) => Stage::Over(outcome(None, Some(state), &message)),
         Some(LifeCycle::Skipped) => Stage::Over(Outcome::Skipped(message)),
         Some(LifeCycle::InternalError) => {
-            Stage::Over(Outcome::Failed(words_of(Some(&TerminationCode::InternalError), &message)))
+            Stage::Over(Outcome::Failed(explain_termination(Some(&TerminationCode::InternalError), &message)))
         }
         Some(LifeCycle::Other(word)) => Stage::Unknown(word.clone()),
         None => Stage::Unknown(String::new()),
@@ -290,18 +219,18 @@ fn outcome(details: Option<&TerminationDetails>, state: Option<&State>, message:
         Some(TerminationCode::Success) => Outcome::Succeeded,
         Some(TerminationCode::UserCanceled | TerminationCode::Canceled) => Outcome::Cancelled,
         Some(TerminationCode::Skipped | TerminationCode::Disabled) => Outcome::Skipped(message.to_string()),
-        Some(code) => Outcome::Failed(words_of(Some(code), message)),
+        Some(code) => Outcome::Failed(explain_termination(Some(code), message)),
         // A success that is not said is none.
-        None => Outcome::Failed(words_of(None, message)),
+        None => Outcome::Failed(explain_termination(None, message)),
     }
 }
 
-fn queue_words(code: Option<&str>, message: Option<&str>) -> String {
-    let words = match code {
+fn explain_queue(code: Option<&str>, message: Option<&str>) -> String {
+    let text = match code {
         Some("ACTIVE_RUNS_LIMIT_REACHED") => "the workspace runs as many jobs as it may at once",
         Some("MAX_CONCURRENT_RUNS_REACHED") => "the job runs as often as it may at once",
         Some("ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED") => "the workspace has as many job-in-job tasks as it may at once",
         _ => return message.filter(|text| !text.is_empty()).unwrap_or("it waits for a place").to_string(),
     };
-    words.to_string()
+    text.to_string()
 }

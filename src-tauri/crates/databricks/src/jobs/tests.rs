@@ -22,10 +22,10 @@ fn stages_of_both_versions_are_read() {
     };
     assert_eq!(ended("SUCCESS"), Stage::Over(Outcome::Succeeded));
     assert_eq!(ended("USER_CANCELED"), Stage::Over(Outcome::Cancelled));
-    let Stage::Over(Outcome::Failed(words)) = ended("CLOUD_FAILURE") else { panic!() };
-    assert!(words.again && words.message == "m" && words.code == "CLOUD_FAILURE");
-    let Stage::Over(Outcome::Failed(words)) = ended("COSMIC_RAYS") else { panic!() };
-    assert_eq!((words.code.as_str(), words.again), ("COSMIC_RAYS", false));
+    let Stage::Over(Outcome::Failed(termination)) = ended("CLOUD_FAILURE") else { panic!() };
+    assert!(termination.retryable && termination.message == "m" && termination.code == "CLOUD_FAILURE");
+    let Stage::Over(Outcome::Failed(termination)) = ended("COSMIC_RAYS") else { panic!() };
+    assert_eq!((termination.code.as_str(), termination.retryable), ("COSMIC_RAYS", false));
     let old = |state: serde_json::Value| run(json!({"state": state})).stage();
     assert_eq!(old(json!({"life_cycle_state": "RUNNING"})), Stage::Running);
     let timed_out = old(json!({"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT"}));
@@ -35,7 +35,7 @@ fn stages_of_both_versions_are_read() {
         Stage::Over(Outcome::Succeeded)
     );
     assert!(matches!(old(json!({"life_cycle_state": "INTERNAL_ERROR"})), Stage::Over(Outcome::Failed(_))));
-    // Over, and nobody says how: not a success.
+    // Over without a result: not a success.
     assert!(matches!(old(json!({"life_cycle_state": "TERMINATED"})), Stage::Over(Outcome::Failed(_))));
     assert!(matches!(old(json!({})), Stage::Unknown(_)));
 }

@@ -1,14 +1,14 @@
 //! Catalogs and schemas.
 
-use super::{list, of};
+use super::calls::{list, of};
 use crate::client::Client;
-use crate::open_words::open_words;
+use crate::open_enum::open_enum;
 use futures::stream::BoxStream;
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-open_words! {
+open_enum! {
     CatalogType {
         Managed = "MANAGED_CATALOG",
         Foreign = "FOREIGN_CATALOG",
@@ -96,13 +96,13 @@ pub struct Schema {
 }
 
 impl Client {
-    /// With those that one may only know of, not read.
+    /// With those that may only be browsed, not read.
     pub fn catalogs(&self) -> BoxStream<'static, Result<Catalog>> {
         self.items(list("/catalogs").query("include_browse", true), "catalogs")
     }
 
     pub async fn catalog(&self, name: &str) -> Result<Option<Catalog>> {
-        self.find(of("/catalogs", name).query("include_browse", true)).await
+        self.find(of("/catalogs", name)?.query("include_browse", true)).await
     }
 
     pub fn schemas(&self, catalog: &str) -> BoxStream<'static, Result<Schema>> {
@@ -110,6 +110,6 @@ impl Client {
     }
 
     pub async fn schema(&self, catalog: &str, schema: &str) -> Result<Option<Schema>> {
-        self.find(of("/schemas", &format!("{catalog}.{schema}")).query("include_browse", true)).await
+        self.find(of("/schemas", &format!("{catalog}.{schema}"))?.query("include_browse", true)).await
     }
 }

@@ -1,6 +1,6 @@
 //! The metastore that the workspace is attached to.
 
-use super::get;
+use super::calls::get;
 use crate::client::Client;
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,8 @@ pub struct Metastore {
 }
 
 impl Client {
-    /// Everybody in the workspace may read it, unlike the metastore itself.
+    /// Every user of the workspace may read it, unlike the metastore itself.
     pub async fn metastore(&self) -> Result<Metastore> {
-        self.ask(get("/metastore_summary")).await
+        self.fetch(get("/metastore_summary")).await
     }
 }

@@ -1,6 +1,6 @@
 //! Who may do what: as it was granted, and as it comes out.
 
-use super::ROOT;
+use super::calls::ROOT;
 use crate::client::{Call, Client, Family, segment};
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
@@ -59,16 +59,16 @@ pub fn same_privilege(one: &str, other: &str) -> bool {
     letters(one) == letters(other)
 }
 
-fn call(kind: &str, securable: Securable, name: &str) -> Call {
-    let path = format!("{ROOT}/{kind}/{}/{}", securable.as_str(), segment(name));
+fn call(kind: &str, securable: Securable, name: &str) -> Result<Call> {
+    let path = format!("{ROOT}/{kind}/{}/{}", securable.as_str(), segment(name)?);
     // 1 to 149 is refused by these calls; 0 is the server's own page size.
-    Call::get(Family::Permissions, path).query("max_results", 0)
+    Ok(Call::get(Family::Permissions, path).query("max_results", 0))
 }
 
 impl Client {
     /// Direct grants only.
     pub async fn permissions(&self, securable: Securable, name: &str) -> Result<Vec<Assignment>> {
-        Ok(self.all(&call("permissions", securable, name), "privilege_assignments").await?)
+        Ok(self.all(&call("permissions", securable, name)?, "privilege_assignments").await?)
     }
 
     /// With what is inherited. Ownership is no privilege and does not show here: look at the owner as well. With a
@@ -79,7 +79,7 @@ impl Client {
         name: &str,
         principal: Option<&str>,
     ) -> Result<Vec<EffectiveAssignment>> {
-        let call = call("effective-permissions", securable, name).maybe("principal", principal);
+        let call = call("effective-permissions", securable, name)?.query_opt("principal", principal);
         Ok(self.all(&call, "privilege_assignments").await?)
     }
 
@@ -102,18 +102,18 @@ impl Client {
             .into_iter()
             .map(|(principal, (add, remove))| json!({"principal": principal, "add": add, "remove": remove}))
             .collect();
-        let path = format!("{ROOT}/permissions/{}/{}", securable.as_str(), segment(name));
+        let path = format!("{ROOT}/permissions/{}/{}", securable.as_str(), segment(name)?);
         // It says what shall be: granted twice is granted.
-        let call = Call::patch(Family::Permissions, path).harmless().json(&json!({"changes": changes}))?;
-        self.tell(call).await?;
+        let call = Call::patch(Family::Permissions, path).idempotent().json(&json!({"changes": changes}))?;
+        self.execute(call).await?;
         Ok(())
     }
 
     /// The owner of a table, schema or catalog.
     pub async fn set_owner(&self, securable: Securable, name: &str, owner: &str) -> Result<()> {
-        let path = format!("{ROOT}/{}s/{}", securable.as_str(), segment(name));
-        let call = Call::patch(Family::UnityCatalog, path).harmless().json(&json!({"owner": owner}))?;
-        self.tell(call).await?;
+        let path = format!("{ROOT}/{}s/{}", securable.as_str(), segment(name)?);
+        let call = Call::patch(Family::UnityCatalog, path).idempotent().json(&json!({"owner": owner}))?;
+        self.execute(call).await?;
         Ok(())
     }
 }

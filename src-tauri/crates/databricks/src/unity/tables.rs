@@ -1,15 +1,16 @@
 //! Tables, and what kind of table each is.
 
-use super::{EffectiveFlag, PredictiveOptimization, list, of};
+use super::calls::{list, of};
+use super::catalogs::{EffectiveFlag, PredictiveOptimization};
 use crate::client::{Call, Client, Failure, Page};
-use crate::open_words::open_words;
+use crate::open_enum::open_enum;
 use futures::stream::BoxStream;
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-open_words! {
+open_enum! {
     TableType {
         Managed = "MANAGED",
         External = "EXTERNAL",
@@ -137,16 +138,6 @@ pub struct Uniform {
     pub metadata_location: Option<String>,
 }
 
-/// As the one walk over a whole catalog gives it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TableSummary {
-    pub full_name: String,
-    #[serde(default)]
-    pub table_type: Option<TableType>,
-    #[serde(default)]
-    pub securable_kind_manifest: Option<Manifest>,
-}
-
 /// How much of each table a listing brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableDetail {
@@ -242,22 +233,7 @@ impl Client {
     }
 
     pub async fn table(&self, full_name: &str) -> Result<Option<Table>> {
-        let call = of("/tables", full_name).query("include_browse", true).query("include_manifest_capabilities", true);
+        let call = of("/tables", full_name)?.query("include_browse", true).query("include_manifest_capabilities", true);
         self.find(call).await
-    }
-
-    /// A whole catalog in one walk: names and kinds only. The patterns are those of LIKE.
-    pub fn table_summaries(
-        &self,
-        catalog: &str,
-        schema_pattern: Option<&str>,
-        table_pattern: Option<&str>,
-    ) -> BoxStream<'static, Result<TableSummary>> {
-        let call = list("/table-summaries")
-            .query("catalog_name", catalog)
-            .maybe("schema_name_pattern", schema_pattern)
-            .maybe("table_name_pattern", table_pattern)
-            .query("include_manifest_capabilities", true);
-        self.items(call, "tables")
     }
 }

@@ -1,8 +1,8 @@
 //! Tags. Not every workspace has the call yet.
 
-use super::ROOT;
+use super::calls::ROOT;
 use super::permissions::Securable;
-use crate::client::{Call, Client, Failure, Family, segment};
+use crate::client::{Call, Client, Failure, Family, RefusalKind, segment};
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ impl Client {
     }
 
     async fn tags_of(&self, entity: &str, name: &str) -> Result<Option<Vec<Tag>>> {
-        let path = format!("{ROOT}/entity-tag-assignments/{entity}/{}/tags", segment(name));
+        let path = format!("{ROOT}/entity-tag-assignments/{entity}/{}/tags", segment(name)?);
         let call = Call::get(Family::UnityCatalog, path);
         match self.all(&call, "tag_assignments").await {
             Ok(tags) => Ok(Some(tags)),

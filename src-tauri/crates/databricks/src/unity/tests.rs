@@ -1,5 +1,5 @@
 use super::*;
-use crate::loopback::{Server, ok, page, refused};
+use crate::testing::{Server, Workspace, ok, page, refused};
 use futures::TryStreamExt;
 use icebridge_model::Code;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn table(fields: Value) -> Table {
 }
 
 #[test]
-fn kinds_are_told_by_the_securable_kind_first() {
+fn the_securable_kind_decides_first() {
     let kind = |table_type: &str, format: &str, securable: Option<&str>| {
         table(json!({"table_type": table_type, "data_source_format": format, "securable_kind": securable})).kind()
     };
@@ -127,10 +127,6 @@ async fn what_is_there_is_found_and_what_is_not_is_none() {
         "/api/2.1/unity-catalog/schemas" => {
             page("schemas", json!([{"name": "s", "catalog_name": asked.query("catalog_name")}]), None)
         }
-        "/api/2.1/unity-catalog/table-summaries" => {
-            assert_eq!(asked.query("table_name_pattern"), "a%");
-            page("tables", json!([{"full_name": "c.s.a", "table_type": "FOREIGN"}]), None)
-        }
         "/api/2.1/unity-catalog/tables/c.s.t" => ok(json!({"name": "t", "catalog_name": "c", "schema_name": "s"})),
         "/api/2.1/unity-catalog/tables/c.s.gone" => refused(404, "TABLE_DOES_NOT_EXIST"),
         "/api/2.1/unity-catalog/tables/c.s.closed" => refused(403, "PERMISSION_DENIED"),
@@ -143,8 +139,6 @@ async fn what_is_there_is_found_and_what_is_not_is_none() {
     assert_eq!(catalogs[0].catalog_type, Some(CatalogType::Foreign));
     let schemas: Vec<_> = client.schemas("c").try_collect().await.unwrap();
     assert_eq!(schemas[0].catalog_name, "c");
-    let summaries: Vec<_> = client.table_summaries("c", None, Some("a%")).try_collect().await.unwrap();
-    assert_eq!(summaries[0].full_name, "c.s.a");
     assert!(client.table("c.s.t").await.unwrap().is_some());
     assert!(client.table("c.s.gone").await.unwrap().is_none());
     assert_eq!(client.table("c.s.closed").await.unwrap_err().code, Code::AccessDenied);

@@ -1,8 +1,9 @@
 //! What a catalog is to the rest of the product.
 
-use crate::storage::{Network, Storage};
+use crate::storage::Storage;
 use crate::table::Table;
 use async_trait::async_trait;
+use icebridge_http::Transport;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Result, TableIdent};
@@ -12,23 +13,14 @@ use std::fmt::Debug;
 
 pub type Secrets = BTreeMap<String, Secret>;
 
-/// By which certificates and proxy to get out.
-#[derive(Debug)]
-pub struct WayOut {
-    /// A client about to be made: the name that we go by is said too, limits of time are not.
-    pub http: reqwest::ClientBuilder,
-    /// To the files that the catalog names.
-    pub storage: Network,
-}
-
 /// A sign-in that is kept elsewhere, such as that to a workspace: it gives a token for each request.
 #[async_trait]
 pub trait Bearer: Debug + Send + Sync {
     async fn token(&self) -> Result<Secret>;
     /// Called when the catalog refused `stale`. True if there is another token to try.
     async fn renew(&self, stale: &Secret) -> Result<bool>;
-    /// The certificates and the proxy that the sign-in uses.
-    fn way_out(&self) -> Result<WayOut>;
+    /// How the server of the sign-in is reached; the catalog and its storage are reached the same way.
+    fn transport(&self) -> Transport;
 }
 
 /// Reading. Nothing here writes, so a source cannot be harmed by construction.

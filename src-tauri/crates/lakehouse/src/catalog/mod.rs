@@ -10,7 +10,8 @@ mod rest;
 mod sql;
 mod table_location;
 
-pub use contract::{Abilities, Bearer, Catalog, Publication, Secrets, Staged, TargetCatalog, Turns, WayOut};
-pub use open::{open, open_target};
+pub use contract::{Abilities, Bearer, Catalog, Publication, Secrets, Staged, TargetCatalog, Turns};
+pub use icebridge_http::Transport;
+pub use open::{open, open_target, refuse_secrets};
 
 use errors::no_such_table;

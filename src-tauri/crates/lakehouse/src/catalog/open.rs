@@ -3,6 +3,7 @@
 use super::contract::{Bearer, Catalog, Secrets, TargetCatalog};
 use super::{embedded, files, rest, sql};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, SECRET_KEYS};
+use icebridge_model::secret::holds_credentials;
 use icebridge_model::{Error, Result};
 use std::sync::Arc;
 
@@ -40,8 +41,8 @@ pub async fn open_target(
     opened.map_err(|e| e.about(&spec.name))
 }
 
-/// A spec is shown, logged and bundled, so nothing in it may be secret.
-fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
+/// A spec is shown, logged and bundled, so nothing in it may be secret. Asked before one is stored, and before one is used.
+pub fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
     let is_secret = |key: &str| {
         SECRET_KEYS.contains(&key)
             || key.eq_ignore_ascii_case("header.authorization")
@@ -52,12 +53,12 @@ fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
             .about(&spec.name)
             .with_hint("Hand it over as a secret: it is kept in the keychain."));
     }
-    let in_address = url::Url::parse(&spec.uri).is_ok_and(|u| u.password().is_some())
-        || spec.uri.to_ascii_lowercase().contains("password=");
-    if in_address {
-        return Err(Error::invalid("the catalog's address has a password in it")
+    let places = [&spec.uri, &spec.warehouse];
+    if places.into_iter().chain(spec.properties.values()).any(|text| holds_credentials(text)) {
+        // Not with the address, which holds them.
+        return Err(Error::invalid("an address in the catalog's settings holds a key or password")
             .about(&spec.name)
-            .with_hint("Take it out of the address and hand it over as the secret `password`."));
+            .with_hint("Take it out of the address and hand it over as a secret, such as `password` or `s3.secret-access-key`."));
     }
     Ok(())
 }

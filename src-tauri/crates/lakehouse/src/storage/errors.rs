@@ -1,6 +1,6 @@
 //! Causes from the operating system and from S3, with the codes the product speaks.
 
-use icebridge_model::way_out::Lacking;
+use icebridge_http::ConnectBlocker;
 use icebridge_model::{Code, Error};
 use object_store::client::{HttpError, HttpErrorKind};
 use std::error::Error as _;
@@ -64,8 +64,8 @@ pub(super) fn from_io(cause: io::Error, doing: &str, path: &str) -> Error {
 pub(super) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Error {
     use object_store::Error as E;
     let text = chain(&cause);
-    let (code, message, hint, retryable) = if let Some(lacking) = Lacking::of(&cause) {
-        (Code::StorageUnreachable, lacking.message(), lacking.hint(), false)
+    let (code, message, hint, retryable) = if let Some(blocker) = ConnectBlocker::of(&cause) {
+        (Code::StorageUnreachable, blocker.message(), blocker.hint(), false)
     } else if text.contains("169.254.169.254") {
         (
             Code::CredentialsMissing,

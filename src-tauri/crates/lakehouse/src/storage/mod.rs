@@ -27,8 +27,6 @@ pub use types::{Child, Entry};
 pub use writer::Writer;
 
 #[cfg(test)]
-pub(crate) mod loopback;
-#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_s3;

@@ -1,5 +1,6 @@
-//! The way out to object storage, as far as the environment does not say it.
+//! How object storage is reached, as far as the environment does not say it.
 
+use icebridge_http::{Proxy, Transport};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use object_store::{Certificate, ClientOptions};
@@ -16,8 +17,17 @@ impl Network {
     pub fn new(pem: Option<&[u8]>, proxy: Option<Secret>) -> Result<Self> {
         let certificates = pem
             .map_or_else(|| Ok(Vec::new()), Certificate::from_pem_bundle)
-            .map_err(|e| Error::invalid("the certificates for object storage cannot be understood").with_cause(e))?;
+            .map_err(|e| Error::invalid("the certificates for object storage cannot be parsed").with_cause(e))?;
         Ok(Self { certificates, proxy })
+    }
+
+    /// As the catalog of the files is reached.
+    pub fn through(transport: &Transport) -> Result<Self> {
+        let proxy = match &transport.proxy {
+            Proxy::At(address) => Some(address.clone()),
+            Proxy::Environment | Proxy::Direct => None,
+        };
+        Self::new(transport.certificates()?.as_deref(), proxy)
     }
 
     pub(super) fn of(&self, options: ClientOptions) -> ClientOptions {

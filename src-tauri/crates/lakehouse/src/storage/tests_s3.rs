@@ -1,9 +1,9 @@
 //! S3 over a bucket in memory.
 
-use super::loopback::{Asked, Reply, Server};
 use super::{Child, Network, OnBytes, Storage};
 use crate::limits::Limit;
 use futures::TryStreamExt;
+use icebridge_loopback::{Reply, Request, Server};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ struct Bucket {
 type Shared = Arc<Mutex<Bucket>>;
 
 fn xml(status: u16, text: String) -> Reply {
-    Reply::Bytes(status, vec![("Content-Type", "application/xml".into())], text.into_bytes())
+    Reply::With(status, vec![("Content-Type", "application/xml".into())], text.into_bytes())
 }
 
 fn no(status: u16, code: &str) -> Reply {
@@ -40,13 +40,12 @@ fn escaped(text: &str) -> String {
 }
 
 impl Bucket {
-    fn answer(&mut self, asked: &Asked) -> Reply {
+    fn answer(&mut self, asked: &Request) -> Reply {
         if let Some(fault) = self.faults.pop() {
             return fault;
         }
-        let url = url::Url::parse(&format!("http://h{}", asked.path)).unwrap();
-        let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
-        let path = decoded(asked.path.split('?').next().unwrap());
+        let query = &asked.query;
+        let path = decoded(&asked.path);
         let Some(key) = path.strip_prefix("/lake").map(|k| k.trim_start_matches('/').to_string()) else {
             return no(404, "NoSuchBucket");
         };
@@ -54,7 +53,7 @@ impl Bucket {
             ("PUT", Some(upload)) => match self.uploads.get_mut(upload) {
                 Some(parts) => {
                     parts.insert(query["partNumber"].parse().unwrap(), asked.body.clone());
-                    Reply::Bytes(200, meta(), Vec::new())
+                    Reply::With(200, meta(), Vec::new())
                 }
                 None => no(404, "NoSuchUpload"),
             },
@@ -65,7 +64,7 @@ impl Bucket {
             }
             ("DELETE", Some(upload)) => {
                 self.uploads.remove(upload);
-                Reply::Text(204, "")
+                Reply::With(204, Vec::new(), Vec::new())
             }
             ("POST", None) if query.contains_key("uploads") => {
                 self.begun += 1;
@@ -98,12 +97,12 @@ impl Bucket {
                     return no(412, "PreconditionFailed");
                 }
                 self.objects.insert(key, asked.body.clone());
-                Reply::Bytes(200, meta(), Vec::new())
+                Reply::With(200, meta(), Vec::new())
             }
-            ("GET", None) if query.contains_key("list-type") => self.list(&query),
+            ("GET", None) if query.contains_key("list-type") => self.list(query),
             ("HEAD", None) => match self.objects.get(&key) {
-                Some(object) => Reply::Head(200, meta(), object.len()),
-                None => Reply::Head(404, Vec::new(), 0),
+                Some(object) => Reply::Announced(200, meta(), Vec::new(), object.len()),
+                None => Reply::With(404, Vec::new(), Vec::new()),
             },
             ("GET", None) => self.get(&key, asked.header("range")),
             other => panic!("{other:?} {}", asked.path),
@@ -112,7 +111,7 @@ impl Bucket {
 
     fn get(&self, key: &str, range: Option<&str>) -> Reply {
         let Some(object) = self.objects.get(key) else { return no(404, "NoSuchKey") };
-        let Some(range) = range else { return Reply::Bytes(200, meta(), object.clone()) };
+        let Some(range) = range else { return Reply::With(200, meta(), object.clone()) };
         let (start, end) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
         let (start, end) = (start.parse::<usize>().unwrap(), end.parse::<usize>().unwrap());
         if start >= object.len() {
@@ -121,7 +120,7 @@ impl Bucket {
         let end = (end + 1).min(object.len());
         let mut headers = meta();
         headers.push(("Content-Range", format!("bytes {start}-{}/{}", end - 1, object.len())));
-        Reply::Bytes(206, headers, object[start..end].to_vec())
+        Reply::With(206, headers, object[start..end].to_vec())
     }
 
     fn list(&self, query: &BTreeMap<String, String>) -> Reply {
@@ -218,7 +217,7 @@ async fn what_s3_says_gets_its_code() {
     assert_eq!(with_fault(no(503, "SlowDown")).await.unwrap(), "0123456789", "tried again");
     assert_eq!(with_fault(Reply::Cut).await.unwrap(), "0123456789", "tried again");
     // The body breaks off in the middle.
-    assert_eq!(with_fault(Reply::Head(200, meta(), 10)).await.unwrap(), "0123456789", "tried again");
+    assert_eq!(with_fault(Reply::Announced(200, meta(), Vec::new(), 10)).await.unwrap(), "0123456789", "tried again");
 }
 
 #[tokio::test]
@@ -283,8 +282,8 @@ async fn copies_go_every_way() {
 }
 
 #[tokio::test]
-async fn a_named_proxy_is_the_way_out() {
-    let proxy = Server::start(|_| Reply::Bytes(200, meta(), b"hello".to_vec())).await;
+async fn storage_is_reached_through_a_named_proxy() {
+    let proxy = Server::start(|_| Reply::With(200, meta(), b"hello".to_vec())).await;
     let network = Network::new(None, Some(Secret::new(proxy.uri.as_str()))).unwrap();
     // A store that only the proxy knows the way to.
     let storage = storage_at("http://store.company.example", &network);

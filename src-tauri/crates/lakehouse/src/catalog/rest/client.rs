@@ -1,67 +1,47 @@
-//! Requests to a REST catalog: addresses, names, retries.
+//! Requests to a REST catalog: its configuration, addresses and names.
 
-use super::auth::Auth;
-use super::failures::{Failure, Refusal, no_catalog, unreachable};
-use crate::catalog::{Bearer, Secrets, WayOut};
+use super::credentials::CatalogCredentials;
+use super::service::{FAMILY, SERVICE};
+use crate::catalog::{Bearer, Secrets};
 use crate::storage::Network;
+use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
+use icebridge_http::{
+    Call, Failure, HttpClient, PageGuard, Redirects, RetryPolicy, Transport, origin_of, same_origin, segment,
+};
 use icebridge_model::catalog::CatalogSpec;
-use icebridge_model::way_out::Lacking;
+use icebridge_model::secret::holds_credentials;
 use icebridge_model::{Code, Error, Result, TableIdent};
-use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 #[derive(Debug)]
-pub(super) struct Client {
-    http: reqwest::Client,
+pub(super) struct RestClient {
+    http: HttpClient,
     pub(super) network: Network,
-    /// Without a slash at its end and without `/v1`.
-    base: String,
     /// With a slash at its end, unless it is empty.
     prefix: String,
     /// Between the levels of a namespace in a path; percent-encoded.
     separator: String,
-    auth: Auth,
-    headers: HeaderMap,
-    pace: Pace,
     /// The server's defaults, the person's properties, the server's overrides.
     pub(super) properties: BTreeMap<String, String>,
     endpoints: Option<BTreeSet<String>>,
-    /// The server has answered as a catalog.
-    known: bool,
-}
-
-/// How long to wait between attempts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) first: Duration,
-}
-
-impl Pace {
-    pub(super) const USUAL: Self = Self { first: Duration::from_millis(250) };
-
-    /// Doubles, up to 15 s; a little different for everybody, so that those who were cut off together don't return together.
-    pub(super) fn backoff(self, attempt: u32) -> Duration {
-        let wait = self.first.saturating_mul(1 << attempt.min(8)).min(Duration::from_secs(15));
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-        wait / 2 + wait / 2 * (nanos % 1000) / 1000
-    }
 }
 
 const CONNECT: Duration = Duration::from_secs(8);
 const ANSWER: Duration = Duration::from_secs(90);
-const ATTEMPTS: u32 = 6;
-/// Before the first answer, what does not answer is most likely a wrong address: somebody sits there and waits to be told.
-/// A catalog that has answered once is given time to come back.
+/// Before the first answer, what does not answer is most likely a wrong address, and a person waits to hear so. A catalog
+/// that has answered once is given time to come back.
 const OPENING_ATTEMPTS: u32 = 3;
-pub(super) const OPENING_ANSWER: Duration = Duration::from_secs(15);
-/// A server that asks for more than this is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const OPENING_ANSWER: Duration = Duration::from_secs(15);
+
+pub(super) fn usual_retry() -> RetryPolicy {
+    RetryPolicy { first_wait: Duration::from_millis(250), max_wait: Duration::from_secs(15), ..RetryPolicy::default() }
+}
 
 #[derive(Deserialize)]
 struct Config {
@@ -73,221 +53,228 @@ struct Config {
     endpoints: Option<BTreeSet<String>>,
 }
 
-impl Client {
+impl Config {
+    fn merged(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let said = |part: &Option<BTreeMap<String, Option<String>>>| {
+            part.clone().into_iter().flatten().filter_map(|(key, value)| Some((key, value?)))
+        };
+        let mut merged: BTreeMap<_, _> = said(&self.defaults).collect();
+        merged.extend(given.clone());
+        merged.extend(said(&self.overrides));
+        merged
+    }
+}
+
+impl RestClient {
     /// Asks the server for its configuration, as the protocol begins.
     pub(super) async fn connect(
         spec: &CatalogSpec,
         secrets: &Secrets,
         bearer: Option<Arc<dyn Bearer>>,
-        pace: Pace,
+        retry: RetryPolicy,
     ) -> Result<Self> {
-        let trimmed = spec.uri.trim().trim_end_matches('/');
-        let base = trimmed.strip_suffix("/v1").unwrap_or(trimmed).to_string();
-        if !url::Url::parse(&base).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host()) {
-            return Err(Error::invalid("a REST catalog's address starts with http:// or https://").about(&spec.uri));
-        }
-        if spec.properties.get("rest.sigv4-enabled").is_some_and(|v| v.eq_ignore_ascii_case("true"))
-            || spec.properties.get("rest.auth.type").is_some_and(|v| v.eq_ignore_ascii_case("sigv4"))
-        {
-            return Err(Error::new(Code::Unsupported, "signing requests with AWS SigV4 is not built in")
-                .about(&spec.uri)
-                .with_hint("Use a catalog with OAuth2 or a token, or give the tables' folder on S3 as kind `files`."));
-        }
-        let way_out = match &bearer {
-            Some(bearer) => bearer.way_out()?,
-            None => WayOut {
-                http: reqwest::Client::builder().user_agent(concat!("IceBridge/", env!("CARGO_PKG_VERSION"))),
-                storage: Network::default(),
-            },
+        let base = base_of(&spec.uri);
+        check_spec(spec, base)?;
+        let reached = bearer.as_ref().map(|bearer| bearer.transport()).unwrap_or_default();
+        let transport = Transport { redirects: Redirects::SameOrigin, connect: CONNECT, answer: ANSWER, ..reached };
+        let connection = transport.open()?;
+        let (given, shared) = (&spec.properties, connection.clone());
+        let credentials = Arc::new(CatalogCredentials::new(base, given, secrets, bearer, shared, retry)?);
+        let client = |base: &str, properties: &BTreeMap<String, String>| -> Result<HttpClient> {
+            Ok(HttpClient::over(connection.clone(), base, &SERVICE, ANSWER)?
+                .with_credentials(credentials.clone())
+                .with_headers(headers(properties)?)
+                .with_policy(retry))
         };
-        let http = way_out
-            .http
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .redirect(reqwest::redirect::Policy::limited(3))
-            .build()
-            .map_err(|e| Error::internal("the HTTP client cannot be made").with_cause(e))?;
-        let mut client = Self {
-            auth: Auth::new(&base, &spec.properties, secrets, bearer, pace)?,
-            headers: headers(&spec.properties)?,
-            http,
-            network: way_out.storage,
-            base,
-            prefix: String::new(),
-            separator: "%1F".into(),
-            pace,
-            properties: spec.properties.clone(),
-            endpoints: None,
-            known: false,
-        };
-        let warehouse = spec.warehouse.trim();
-        let query: &[(&str, &str)] = if warehouse.is_empty() { &[] } else { &[("warehouse", warehouse)] };
-        let config: Config = client.get("config", query).await.map_err(|failure| match failure {
+        let opening = RetryPolicy { attempts: OPENING_ATTEMPTS, repeat_silence: false, ..retry };
+        let first = client(base, given)?.with_policy(opening).answer_within(OPENING_ANSWER);
+        let warehouse = Some(spec.warehouse.trim()).filter(|warehouse| !warehouse.is_empty());
+        let call = Call::get(FAMILY, "/v1/config").query_opt("warehouse", warehouse);
+        let config: Config = match first.send(&call).await {
+            Ok(answer) => answer.value,
             // A warehouse that is not there is refused in as many ways as there are servers.
-            Failure::Refused(refusal) if matches!(refusal.status, 400 | 404) => {
+            Err(Failure::Refused(refusal)) if matches!(refusal.status, 400 | 404) => {
                 let mut error = refusal.into_error();
                 error.code = Code::CatalogNotFound;
-                error
+                return Err(error);
             }
-            other => other.into(),
-        })?;
-        let mut merged: BTreeMap<_, _> =
-            config.defaults.into_iter().flatten().filter_map(|(k, v)| Some((k, v?))).collect();
-        merged.extend(spec.properties.clone());
-        merged.extend(config.overrides.into_iter().flatten().filter_map(|(k, v)| Some((k, v?))));
-        if let Some(uri) = merged.get("uri").filter(|uri| uri.contains("://")) {
-            let uri = uri.trim_end_matches('/');
-            client.base = uri.strip_suffix("/v1").unwrap_or(uri).to_string();
-        }
-        if let Some(prefix) = merged.get("prefix").map(|p| p.trim_matches('/')).filter(|p| !p.is_empty()) {
-            // May be several parts, and is to be used as it is given.
-            client.prefix = format!("{prefix}/");
-        }
-        if let Some(separator) = merged.get("namespace-separator").filter(|s| !s.is_empty()) {
-            client.separator = separator.clone();
-        }
-        client.headers = headers(&merged)?;
-        client.properties = merged;
-        client.endpoints = config.endpoints;
-        client.known = true;
-        Ok(client)
+            Err(failure) => return Err(failure.into()),
+        };
+        let merged = config.merged(given);
+        let base = moved_base(base, spec, &merged)?;
+        Ok(Self {
+            http: client(base, &merged)?,
+            network: Network::through(&transport)?,
+            prefix: prefix(&merged).map_err(|e| e.about(&spec.uri))?,
+            separator: separator(&merged).map_err(|e| e.about(&spec.uri))?,
+            properties: merged,
+            endpoints: config.endpoints,
+        })
     }
 
-    /// Whether the server lists the endpoint; `unless_said` if it lists none.
-    pub(super) fn offers(&self, endpoint: &str, unless_said: bool) -> bool {
-        self.endpoints.as_ref().map_or(unless_said, |all| all.contains(endpoint))
+    /// Whether the server lists the endpoint; `by_default` if it lists none.
+    pub(super) fn offers(&self, endpoint: &str, by_default: bool) -> bool {
+        self.endpoints.as_ref().map_or(by_default, |all| all.contains(endpoint))
     }
 
-    pub(super) fn pace(&self) -> Pace {
-        self.pace
+    pub(super) fn retry(&self) -> RetryPolicy {
+        self.http.policy()
     }
 
     pub(super) fn namespaces_path(&self) -> String {
-        format!("{}namespaces", self.prefix)
+        format!("/v1/{}namespaces", self.prefix)
     }
 
-    pub(super) fn namespace_path(&self, namespace: &[String]) -> String {
-        let levels: Vec<_> = namespace.iter().map(|level| encode(level)).collect();
-        format!("{}namespaces/{}", self.prefix, levels.join(&self.separator))
+    pub(super) fn namespace_path(&self, namespace: &[String]) -> Result<String> {
+        if namespace.is_empty() {
+            return Err(Error::invalid("a REST catalog has no tables outside of namespaces"));
+        }
+        let levels: Vec<_> = namespace.iter().map(|level| segment(level)).collect::<Result<_>>()?;
+        Ok(format!("/v1/{}namespaces/{}", self.prefix, levels.join(&self.separator)))
     }
 
-    pub(super) fn table_path(&self, table: &TableIdent) -> String {
-        format!("{}/tables/{}", self.namespace_path(&table.namespace), encode(&table.name))
+    pub(super) fn tables_path(&self, namespace: &[String]) -> Result<String> {
+        Ok(format!("{}/tables", self.namespace_path(namespace)?))
+    }
+
+    pub(super) fn table_path(&self, table: &TableIdent) -> Result<String> {
+        Ok(format!("{}/{}", self.tables_path(&table.namespace)?, segment(&table.name)?))
     }
 
     /// A namespace as a query parameter; encoded by the caller's query.
     pub(super) fn namespace_text(&self, namespace: &[String]) -> String {
-        namespace.join(&decode(&self.separator))
+        namespace.join(&percent_decode_str(&self.separator).decode_utf8_lossy())
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Failure> {
-        self.send(Method::GET, path, query, None, false).await
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.send(Call::get(FAMILY, path)).await
     }
 
-    /// As [`Client::get`], asking for credentials to the table's files.
+    /// As [`RestClient::get`], asking for credentials to the table's files.
     pub(super) async fn get_with_keys<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.send(Method::GET, path, &[], None, true).await
+        self.send(with_keys(Call::get(FAMILY, path))).await
     }
 
-    /// `keys`: ask for credentials to the table's files.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value, keys: bool) -> Result<T, Failure> {
-        self.send(Method::POST, path, &[], Some(body), keys).await
+    /// A request whose lost answer the caller looks for.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
+        self.send(Call::post(FAMILY, path).json(body).map_err(Failure::Failed)?).await
     }
 
-    async fn send<T: DeserializeOwned>(
+    /// A request that does the same when it is sent twice. `keys`: ask for credentials to the table's files.
+    pub(super) async fn post_idempotent<T: DeserializeOwned>(
         &self,
-        method: Method,
         path: &str,
-        query: &[(&str, &str)],
-        body: Option<&Value>,
+        body: &Value,
         keys: bool,
     ) -> Result<T, Failure> {
-        let address = format!("{}/v1/{path}", self.base);
-        let changes = method != Method::GET;
-        let lost = |e: Error| if changes { Failure::Unknown(e) } else { Failure::Failed(e) };
-        let mut renewed = false;
-        let mut attempt = 0;
+        let call = Call::post(FAMILY, path).idempotent().json(body).map_err(Failure::Failed)?;
+        self.send(if keys { with_keys(call) } else { call }).await
+    }
+
+    /// Follows pages to the end. A page may be empty and still have a next one.
+    pub(super) async fn pages<P: Page + DeserializeOwned>(
+        &self,
+        path: &str,
+        parent: Option<&str>,
+    ) -> Result<Vec<P::Item>, Failure> {
+        let (mut all, mut token, mut guard) = (Vec::new(), String::new(), PageGuard::in_memory());
         loop {
-            let token = self.auth.token(&self.http).await.map_err(Failure::Failed)?;
-            let mut request = self.http.request(method.clone(), &address).headers(self.headers.clone()).query(query);
-            if let Some(token) = &token {
-                request = request.bearer_auth(token.expose());
-            }
-            if keys {
-                request = request.header("X-Iceberg-Access-Delegation", "vended-credentials");
-            }
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            if !self.known {
-                request = request.timeout(OPENING_ANSWER);
-            }
-            let mut most = ATTEMPTS;
-            let (failure, wait) = match request.send().await {
-                Err(e) => {
-                    most = if self.known { ATTEMPTS } else { attempts_to_open(&e) };
-                    // Never sent: safe to repeat, whatever it is.
-                    let sent = !(e.is_connect() || e.is_builder());
-                    let error = unreachable(&address, e);
-                    (if sent { lost(error) } else { Failure::Failed(error) }, None)
-                }
-                Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    let wait = retry_after(answer.headers());
-                    match answer.bytes().await {
-                        Err(e) => {
-                            most = if self.known { ATTEMPTS } else { attempts_to_open(&e) };
-                            (lost(unreachable(&address, e)), None)
-                        }
-                        Ok(text) if (200..300).contains(&status) => {
-                            // Some answers have no content; they are asked for as a Value.
-                            let text = if text.is_empty() { &b"null"[..] } else { &text };
-                            return serde_json::from_slice(text).map_err(|e| lost(no_catalog(&address, e)));
-                        }
-                        Ok(text) => {
-                            if !self.known && wait.is_none() {
-                                most = OPENING_ATTEMPTS;
-                            }
-                            let refusal = Refusal::parse(status, &text, &address);
-                            match status {
-                                401 | 419 if !renewed => {
-                                    renewed = true;
-                                    if self.auth.renew(&self.http, token.as_ref()).await.map_err(Failure::Failed)? {
-                                        continue;
-                                    }
-                                    return Err(Failure::Refused(refusal));
-                                }
-                                429 | 503 => (Failure::Refused(refusal), wait),
-                                500 | 502 | 504 => (lost(refusal.into_error()), wait),
-                                _ => return Err(Failure::Refused(refusal)),
-                            }
-                        }
-                    }
-                }
-            };
-            attempt += 1;
-            // A request whose answer was lost is repeated by who sent it, after a look at what came of it.
-            if matches!(failure, Failure::Unknown(_)) || attempt >= most || wait.is_some_and(|w| w > LONGEST_WAIT) {
-                return Err(failure);
-            }
-            let wait = wait.unwrap_or_else(|| self.pace.backoff(attempt));
-            tracing::debug!(address, attempt, ?wait, "the catalog is asked again");
-            tokio::time::sleep(wait).await;
+            let call = Call::get(FAMILY, path).query("pageToken", &token).query_opt("parent", parent);
+            let described = self.http.describe(&call);
+            let (items, next) = self.send::<P>(call).await?.split();
+            let count = items.len();
+            all.extend(items);
+            let Some(next) = next.filter(|next| !next.is_empty()) else { return Ok(all) };
+            guard.next(&next, count, &described, &SERVICE).map_err(Failure::Failed)?;
+            token = next;
         }
+    }
+
+    async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Failure> {
+        Ok(self.http.send(&call).await?.value)
     }
 }
 
-/// Waiting in silence once is enough, as is asking where a setting is missing; what is refused at once may be a server that is
-/// just being restarted.
-pub(super) fn attempts_to_open(failure: &reqwest::Error) -> u32 {
-    if failure.is_timeout() || Lacking::of(failure).is_some() { 1 } else { OPENING_ATTEMPTS }
+/// One answer of a listing.
+pub(super) trait Page {
+    type Item;
+    /// The items, and the token of the next page.
+    fn split(self) -> (Vec<Self::Item>, Option<String>);
+}
+
+fn with_keys(call: Call) -> Call {
+    call.header("x-iceberg-access-delegation", "vended-credentials")
+}
+
+/// Without a slash at its end and without `/v1`.
+fn base_of(uri: &str) -> &str {
+    let uri = uri.trim().trim_end_matches('/');
+    uri.strip_suffix("/v1").unwrap_or(uri)
+}
+
+fn check_spec(spec: &CatalogSpec, base: &str) -> Result<()> {
+    if holds_credentials(&spec.uri) {
+        // Not about the address, which holds them.
+        return Err(Error::invalid("the catalog's address holds a user name or password")
+            .with_hint("Take it out of the address and hand it over as a secret."));
+    }
+    let is_http = ["http://", "https://"].iter().any(|scheme| base.to_ascii_lowercase().starts_with(scheme));
+    if !is_http || origin_of(base).is_none() {
+        return Err(Error::invalid("a REST catalog's address starts with http:// or https://").about(&spec.uri));
+    }
+    let is = |name: &str, value: &str| spec.properties.get(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
+    if is("rest.sigv4-enabled", "true") || is("rest.auth.type", "sigv4") {
+        return Err(Error::new(Code::Unsupported, "signing requests with AWS SigV4 is not built in")
+            .about(&spec.uri)
+            .with_hint("Use a catalog with OAuth2 or a token, or give the tables' folder on S3 as kind `files`."));
+    }
+    Ok(())
+}
+
+/// The address that the configuration names for all further requests. Credentials go only where the person sent them: to
+/// the catalog's own origin, or to that of the property `uri` that they set.
+fn moved_base<'a>(base: &'a str, spec: &CatalogSpec, merged: &'a BTreeMap<String, String>) -> Result<&'a str> {
+    let Some(uri) = merged.get("uri").filter(|uri| uri.contains("://")) else { return Ok(base) };
+    let given = spec.properties.get("uri");
+    if same_origin(base, uri) || given.is_some_and(|given| same_origin(given, uri)) {
+        return Ok(base_of(uri));
+    }
+    let target = origin_of(uri).unwrap_or_else(|| "something that is no address".into());
+    Err(Error::new(Code::CatalogRefused, "the catalog's configuration names another server, which gets no credentials")
+        .about(&spec.uri)
+        .with_hint(
+            "If you trust the server that the cause names, save it as the catalog's address, or as its property `uri`.",
+        )
+        .with_cause_text(format!("`uri` leads to {target}")))
+}
+
+/// May be several parts, and is used as it is given.
+fn prefix(merged: &BTreeMap<String, String>) -> Result<String> {
+    let prefix = merged.get("prefix").map(|prefix| prefix.trim_matches('/')).unwrap_or_default();
+    let is_step = |part: &str| matches!(&*percent_decode_str(part).decode_utf8_lossy(), "." | "..");
+    if prefix.contains(['?', '#', '\\']) || prefix.split('/').any(is_step) {
+        return Err(Error::new(Code::CatalogRefused, "the catalog's `prefix` is no part of an address")
+            .with_cause_text(format!("prefix {prefix:?}")));
+    }
+    Ok(if prefix.is_empty() { String::new() } else { format!("{prefix}/") })
+}
+
+fn separator(merged: &BTreeMap<String, String>) -> Result<String> {
+    match merged.get("namespace-separator").filter(|separator| !separator.is_empty()) {
+        None => Ok("%1F".into()),
+        Some(separator) if separator.contains(['/', '?', '#', '\\']) => {
+            Err(Error::new(Code::CatalogRefused, "the catalog's `namespace-separator` cannot be part of an address")
+                .with_cause_text(format!("separator {separator:?}")))
+        }
+        Some(separator) => Ok(separator.clone()),
+    }
 }
 
 /// `header.X` properties.
 fn headers(properties: &BTreeMap<String, String>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in properties.iter().filter_map(|(k, v)| Some((k.strip_prefix("header.")?, v))) {
-        // Ours to decide for each request.
+        // Decided for each request.
         if name.eq_ignore_ascii_case("x-iceberg-access-delegation") {
             continue;
         }
@@ -299,69 +286,24 @@ fn headers(properties: &BTreeMap<String, String>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-/// In seconds, or as a date.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// Everything but what RFC 3986 calls unreserved: what Java's servers decode to the same name.
-fn encode(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digits = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_encoded_as_one_part_of_a_path() {
-        assert_eq!(encode("a b/c#?%ü+"), "a%20b%2Fc%23%3F%25%C3%BC%2B");
-        assert_eq!(decode("%1F"), "\u{1f}");
-        assert_eq!(decode("%2E%zz%"), ".%zz%");
+    fn with(name: &str, value: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_string(), value.to_string())])
     }
 
     #[test]
-    fn both_forms_of_retry_after_are_read() {
-        let of = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
-            retry_after(&headers)
-        };
-        assert_eq!(of("7"), Some(Duration::from_secs(7)));
-        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(of("soon"), None);
+    fn what_the_server_says_of_addresses_stays_within_its_own() {
+        assert_eq!(prefix(&with("prefix", "/my/lake/")).unwrap(), "my/lake/");
+        assert_eq!(prefix(&with("prefix", "a%2Fb")).unwrap(), "a%2Fb/");
+        assert_eq!(prefix(&BTreeMap::new()).unwrap(), "");
+        for wrong in ["a/../b", "..", "%2e%2E", "a?b", "a#b", "a/./b", "..\\x"] {
+            assert!(prefix(&with("prefix", wrong)).is_err(), "{wrong}");
+        }
+        assert_eq!(separator(&BTreeMap::new()).unwrap(), "%1F");
+        assert_eq!(separator(&with("namespace-separator", ".")).unwrap(), ".");
+        assert!(separator(&with("namespace-separator", "/../")).is_err());
     }
 }

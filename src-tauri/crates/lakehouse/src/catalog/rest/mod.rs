@@ -1,8 +1,8 @@
 //! Any Iceberg REST catalog.
 
-mod auth;
 mod client;
-mod failures;
+mod credentials;
+mod service;
 mod target;
 mod updates;
 mod vending;
@@ -12,28 +12,30 @@ use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use crate::table::Table;
 use async_trait::async_trait;
-use client::{Client, Pace};
-use failures::Failure;
+use client::{Page, RestClient, usual_retry};
 use futures::{StreamExt, TryStreamExt};
+use icebridge_http::{Failure, RetryPolicy, segment};
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
+use service::RefusalKind;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use vending::{Loaded, Origin, Vending};
 
 const AT_ONCE: usize = 8;
-/// Deeper than any catalog nests; ends a server's nonsense.
+/// Deeper and more than any catalog has; ends a hostile one.
 const MAX_LEVELS: usize = 32;
+const MAX_NAMESPACES: usize = 200_000;
 
 #[derive(Debug)]
 pub(super) struct RestCatalog {
     spec: CatalogSpec,
-    client: Arc<Client>,
+    client: Arc<RestClient>,
     vending: Vending,
     /// Ids the server gave to tables it staged for us: it wants them back at the commit.
     staged_ids: Mutex<HashMap<TableIdent, String>>,
-    /// Places of tables staged for a plan's token. A server does not stage a name that somebody else has taken meanwhile,
+    /// Places of tables staged for a plan's token. A server does not stage a name that another client has taken meanwhile,
     /// and the place has to be cleared then.
     staged_places: Mutex<HashMap<(TableIdent, String), Staged>>,
 }
@@ -62,11 +64,6 @@ struct Identifier {
     name: String,
 }
 
-trait Page {
-    type Item;
-    fn split(self) -> (Vec<Self::Item>, Option<String>);
-}
-
 impl Page for NamespacePage {
     type Item = Vec<String>;
     fn split(self) -> (Vec<Self::Item>, Option<String>) {
@@ -85,7 +82,7 @@ impl Page for TablePage {
 
 impl RestCatalog {
     pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets, bearer: Option<Arc<dyn Bearer>>) -> Result<Self> {
-        Self::open_at_pace(spec, secrets, bearer, Pace::USUAL).await
+        Self::open_with(spec, secrets, bearer, usual_retry()).await
     }
 
     /// One that takes new tables, as far as its server says what it offers.
@@ -99,48 +96,22 @@ impl RestCatalog {
         Ok(catalog)
     }
 
-    async fn open_at_pace(
+    async fn open_with(
         spec: &CatalogSpec,
         secrets: &Secrets,
         bearer: Option<Arc<dyn Bearer>>,
-        pace: Pace,
+        retry: RetryPolicy,
     ) -> Result<Self> {
-        let client = Arc::new(Client::connect(spec, secrets, bearer, pace).await?);
+        let client = Arc::new(RestClient::connect(spec, secrets, bearer, retry).await?);
         let shared = Storage::scoped(&client.network, &client.properties, secrets, Vec::new())?;
         let vending =
-            Vending { client: client.clone(), said: spec.properties.clone(), secrets: secrets.clone(), shared };
+            Vending { client: client.clone(), given: spec.properties.clone(), secrets: secrets.clone(), shared };
         Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default(), staged_places: Mutex::default() })
-    }
-
-    /// Follows pages to the end. A page may be empty and still have a next one.
-    async fn pages<P>(&self, path: &str, parent: Option<&str>) -> Result<Vec<P::Item>, Failure>
-    where
-        P: Page + serde::de::DeserializeOwned,
-    {
-        let mut all = Vec::new();
-        let mut token = String::new();
-        let mut seen = BTreeSet::new();
-        loop {
-            let mut query: Vec<(&str, &str)> = vec![("pageToken", &token)];
-            query.extend(parent.map(|p| ("parent", p)));
-            let (items, next) = self.client.get::<P>(path, &query).await?.split();
-            all.extend(items);
-            match next.filter(|next| !next.is_empty()) {
-                None => return Ok(all),
-                Some(next) => {
-                    if !seen.insert(next.clone()) {
-                        let error = Error::new(Code::CatalogRefused, "the catalog's pages go in a circle").about(path);
-                        return Err(Failure::Failed(error));
-                    }
-                    token = next;
-                }
-            }
-        }
     }
 
     async fn children(&self, parent: &[String]) -> Result<Vec<Vec<String>>> {
         let text = self.client.namespace_text(parent);
-        match self.pages::<NamespacePage>(&self.client.namespaces_path(), Some(&text)).await {
+        match self.client.pages::<NamespacePage>(&self.client.namespaces_path(), Some(&text)).await {
             // Servers without nesting answer with everything again, or refuse the question.
             Ok(found) => {
                 Ok(found.into_iter().filter(|n| n.len() == parent.len() + 1 && n.starts_with(parent)).collect())
@@ -153,11 +124,11 @@ impl RestCatalog {
     }
 
     async fn tables_of(&self, namespace: &[String]) -> Result<Vec<TableIdent>> {
-        let path = self.client.namespace_path(namespace);
-        let mut tables = match self.pages::<TablePage>(&format!("{path}/tables"), None).await {
-            Ok(tables) => tables,
+        let path = self.client.namespace_path(namespace)?;
+        let mut tables = match self.client.pages::<TablePage>(&format!("{path}/tables"), None).await {
+            Ok(tables) => addressable(tables),
             Err(Failure::Refused(refusal)) if matches!(refusal.status, 403 | 404) => {
-                // Dropped in the meantime, or not for our eyes.
+                // Dropped in the meantime, or hidden from us.
                 tracing::warn!(namespace = namespace.join("."), status = refusal.status, "a namespace is left out");
                 return Ok(Vec::new());
             }
@@ -165,7 +136,7 @@ impl RestCatalog {
         };
         // Where there are views, some servers list them among the tables.
         if !tables.is_empty() && self.client.offers("GET /v1/{prefix}/namespaces/{namespace}/views", false) {
-            match self.pages::<TablePage>(&format!("{path}/views"), None).await {
+            match self.client.pages::<TablePage>(&format!("{path}/views"), None).await {
                 Ok(views) => {
                     let views: BTreeSet<_> = views.into_iter().collect();
                     tables.retain(|t| !views.contains(t));
@@ -186,6 +157,26 @@ impl RestCatalog {
     }
 }
 
+/// Whether requests can name it. One name that they cannot must not hide the others.
+fn is_addressable(namespace: &[String]) -> bool {
+    let fine = !namespace.is_empty() && namespace.iter().all(|level| segment(level).is_ok());
+    if !fine {
+        tracing::warn!(?namespace, "a namespace is left out: its name cannot be part of an address");
+    }
+    fine
+}
+
+fn addressable(mut tables: Vec<TableIdent>) -> Vec<TableIdent> {
+    tables.retain(|table| {
+        let fine = segment(&table.name).is_ok() && is_addressable(&table.namespace);
+        if !fine {
+            tracing::warn!(%table, "a table is left out: its name cannot be part of an address");
+        }
+        fine
+    });
+    tables
+}
+
 #[async_trait]
 impl Catalog for RestCatalog {
     fn spec(&self) -> &CatalogSpec {
@@ -193,10 +184,14 @@ impl Catalog for RestCatalog {
     }
 
     async fn namespaces(&self) -> Result<Vec<Vec<String>>> {
-        let mut level = self.pages::<NamespacePage>(&self.client.namespaces_path(), None).await?;
+        let mut level = self.client.pages::<NamespacePage>(&self.client.namespaces_path(), None).await?;
         let mut all = BTreeSet::new();
         for _ in 0..MAX_LEVELS {
-            level.retain(|namespace| !namespace.is_empty() && all.insert(namespace.clone()));
+            level.retain(|namespace| is_addressable(namespace) && all.insert(namespace.clone()));
+            if all.len() > MAX_NAMESPACES {
+                return Err(Error::new(Code::CatalogRefused, "the catalog lists more namespaces than any real one")
+                    .about(&self.spec.uri));
+            }
             if level.is_empty() {
                 break;
             }
@@ -232,3 +227,5 @@ impl Catalog for RestCatalog {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_hostile;

@@ -1,7 +1,7 @@
 //! Writing to a REST catalog.
 
 use super::RestCatalog;
-use super::failures::{Failure, Refusal};
+use super::service::RefusalKind;
 use super::updates::{staging, updates};
 use super::vending::{Loaded, Origin};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
@@ -10,6 +10,7 @@ use crate::metadata::TableMetadata;
 use crate::provenance::PROPERTY_PLAN;
 use crate::table::Table;
 use async_trait::async_trait;
+use icebridge_http::{Failure, Refusal};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
@@ -19,24 +20,15 @@ const ATTEMPTS: u32 = 6;
 impl RestCatalog {
     async fn stage_at(&self, table: &TableIdent, draft: &Value, location: Option<&str>) -> Result<Loaded, Failure> {
         let body = staging(&table.name, draft, location).map_err(Failure::Failed)?;
-        let path = format!("{}/tables", self.client.namespace_path(&table.namespace));
-        let mut attempt = 0;
-        loop {
-            // Staging makes nothing visible, so a lost answer is simply asked for again.
-            match self.client.post(&path, &body, self.vending.asks()).await {
-                Err(Failure::Unknown(_)) if attempt < 3 => {
-                    attempt += 1;
-                    tokio::time::sleep(self.client.pace().backoff(attempt)).await;
-                }
-                other => return other,
-            }
-        }
+        let path = self.client.tables_path(&table.namespace).map_err(Failure::Failed)?;
+        // Staging makes nothing visible, so a lost answer is simply asked for again.
+        self.client.post_idempotent(&path, &body, self.vending.asks()).await
     }
 
     /// Where a table goes on a server that cannot stage: below its namespace's location, or below the warehouse.
-    async fn plain_place(&self, table: &TableIdent, token: &str, refusal: Refusal) -> Result<Staged> {
+    async fn plain_place(&self, table: &TableIdent, token: &str, refusal: Box<Refusal>) -> Result<Staged> {
         let namespace: Value =
-            self.client.get(&self.client.namespace_path(&table.namespace), &[]).await.map_err(Error::from)?;
+            self.client.get(&self.client.namespace_path(&table.namespace)?).await.map_err(Error::from)?;
         let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
         let location = if let Some(location) = namespace["properties"]["location"].as_str().filter(|l| !l.is_empty()) {
             table_location::staged(location, &inner, token)
@@ -116,7 +108,7 @@ impl RestCatalog {
     fn request(&self, table: &TableIdent, publication: &Publication) -> Result<(String, Value)> {
         match publication {
             Publication::Register { metadata_location } => {
-                let path = format!("{}/register", self.client.namespace_path(&table.namespace));
+                let path = format!("{}/register", self.client.namespace_path(&table.namespace)?);
                 Ok((path, json!({"name": table.name, "metadata-location": metadata_location})))
             }
             Publication::Create { metadata, .. } => {
@@ -127,7 +119,7 @@ impl RestCatalog {
                     "requirements": [{"type": "assert-create"}],
                     "updates": updates,
                 });
-                Ok((self.client.table_path(table), body))
+                Ok((self.client.table_path(table)?, body))
             }
         }
     }
@@ -145,7 +137,7 @@ impl TargetCatalog for RestCatalog {
         }
         for depth in 1..=namespace.len() {
             let (level, last) = (&namespace[..depth], depth == namespace.len());
-            match self.client.get::<Value>(&self.client.namespace_path(level), &[]).await {
+            match self.client.get::<Value>(&self.client.namespace_path(level)?).await {
                 Ok(_) => continue,
                 Err(Failure::Refused(refusal)) if refusal.is_missing() => {}
                 // A parent may be hidden from us and the namespace itself not.
@@ -153,16 +145,11 @@ impl TargetCatalog for RestCatalog {
                 Err(failure) => return Err(failure.into()),
             }
             let body = json!({"namespace": level, "properties": {}});
-            let mut attempt = 0;
-            loop {
-                match self.client.post::<Value>(&self.client.namespaces_path(), &body, false).await {
-                    Ok(_) => break,
-                    Err(Failure::Refused(refusal)) if refusal.status == 409 => break,
-                    // Made or not, asking again tells: then it is there already.
-                    Err(Failure::Unknown(_)) if attempt < 3 => attempt += 1,
-                    Err(failure) => return Err(Error::from(failure).about(level.join("."))),
-                }
-                tokio::time::sleep(self.client.pace().backoff(attempt)).await;
+            // Made or not, asking again tells: then it is there already.
+            match self.client.post_idempotent::<Value>(&self.client.namespaces_path(), &body, false).await {
+                Ok(_) => {}
+                Err(Failure::Refused(refusal)) if refusal.status == 409 => {}
+                Err(failure) => return Err(Error::from(failure).about(level.join("."))),
             }
         }
         Ok(())
@@ -211,7 +198,7 @@ impl TargetCatalog for RestCatalog {
         if let Some(uuid) = loaded.metadata["table-uuid"].as_str() {
             self.staged_ids.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone(), uuid.to_string());
         }
-        let path = format!("{}/tables", self.client.namespace_path(&table.namespace));
+        let path = self.client.tables_path(&table.namespace)?;
         let body = staging(&table.name, draft, Some(&location))?;
         let storage = self.vending.storage(&loaded, &Origin::Staged { path, body })?;
         let staged = Staged { location, storage };
@@ -228,10 +215,10 @@ impl TargetCatalog for RestCatalog {
         let (mut last, mut in_doubt) = (None, false);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(self.client.pace().backoff(attempt)).await;
+                tokio::time::sleep(self.client.retry().backoff(attempt)).await;
             }
             turns.next().await;
-            match self.client.post::<Value>(&path, &body, false).await {
+            match self.client.post::<Value>(&path, &body).await {
                 Ok(_) => return self.load(table).await.map_err(|e| e.about(table)),
                 Err(Failure::Refused(refusal)) if refusal.is_conflict() => last = Some(refusal.into_error()),
                 Err(Failure::Unknown(error)) => {

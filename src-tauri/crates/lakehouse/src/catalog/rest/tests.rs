@@ -1,8 +1,8 @@
-use super::client::Pace;
 use super::{Catalog, RestCatalog, Secrets};
 use crate::catalog::{Publication, TargetCatalog};
 use crate::provenance::PROPERTY_PLAN;
-use crate::storage::loopback::{Asked, Reply, Server, ok, refused};
+use icebridge_http::RetryPolicy;
+use icebridge_loopback::{Reply, Request, Server, json as ok};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Result, TableIdent};
@@ -12,10 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+fn refused(status: u16, kind: &str) -> Reply {
+    Reply::Json(status, json!({"error": {"message": "no", "type": kind, "code": status}}))
+}
+
 const TABLES: &str = "/v1/namespaces/ns/tables";
 const TABLE: &str = "/v1/namespaces/ns/tables/t";
 
-fn spec(uri: &str) -> CatalogSpec {
+pub(super) fn spec(uri: &str) -> CatalogSpec {
     CatalogSpec {
         name: "rest".into(),
         role: Role::Source,
@@ -27,12 +31,13 @@ fn spec(uri: &str) -> CatalogSpec {
     }
 }
 
-fn secrets(pairs: &[(&str, &str)]) -> Secrets {
+pub(super) fn secrets(pairs: &[(&str, &str)]) -> Secrets {
     pairs.iter().map(|(k, v)| (k.to_string(), Secret::new(*v))).collect()
 }
 
-async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<RestCatalog> {
-    RestCatalog::open_at_pace(spec, secrets, None, Pace { first: Duration::from_millis(2) }).await
+pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<RestCatalog> {
+    let retry = RetryPolicy { first_wait: Duration::from_millis(2), ..super::usual_retry() };
+    RestCatalog::open_with(spec, secrets, None, retry).await
 }
 
 async fn plain(server: &Server) -> RestCatalog {
@@ -54,16 +59,19 @@ fn loaded(metadata: Value) -> Reply {
     ok(json!({"metadata-location": "s3://b/ns/t/metadata/v1.metadata.json", "metadata": metadata, "unknown": 1}))
 }
 
-fn parameter(asked: &Asked, name: &str) -> Option<String> {
-    let url = url::Url::parse(&format!("http://h{}", asked.path)).unwrap();
-    url.query_pairs().find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+pub(super) fn loaded_table() -> Reply {
+    loaded(document("u", "p"))
+}
+
+fn parameter(asked: &Request, name: &str) -> Option<String> {
+    asked.query.get(name).cloned()
 }
 
 #[tokio::test]
 async fn every_page_of_every_level_is_listed_and_views_are_not_tables() {
     let server = Server::start(|asked| {
         let (parent, token) = (parameter(asked, "parent"), parameter(asked, "pageToken").unwrap_or_default());
-        match (asked.path.split('?').next().unwrap(), parent.as_deref(), token.as_str()) {
+        match (asked.path.as_str(), parent.as_deref(), token.as_str()) {
             ("/v1/config", ..) => ok(json!({
                 "defaults": {}, "overrides": {"prefix": "my/lake"},
                 "endpoints": ["GET /v1/{prefix}/namespaces/{namespace}/views"],
@@ -113,7 +121,7 @@ async fn pages_that_go_in_a_circle_end() {
 }
 
 /// Grants `token-1`, `token-2` …, and accepts the one that `current` says.
-fn guarded(current: Arc<AtomicUsize>, granted: Arc<AtomicUsize>, life: u64) -> impl Fn(&Asked) -> Reply {
+fn guarded(current: Arc<AtomicUsize>, granted: Arc<AtomicUsize>, life: u64) -> impl Fn(&Request) -> Reply {
     move |asked| {
         if asked.is("POST", "/v1/oauth/tokens") {
             let number = granted.fetch_add(1, Ordering::SeqCst) + 1;
@@ -194,12 +202,12 @@ async fn retry_after_is_honoured_and_an_endless_one_is_not_waited_for() {
     let server = Server::start(move |asked| match asked.path.as_str() {
         "/v1/config" => ok(json!({})),
         path if path.contains("busy") => match counted.fetch_add(1, Ordering::SeqCst) {
-            0 => Reply::With(429, ("Retry-After", "1"), json!({})),
+            0 => Reply::With(429, vec![("Retry-After", "1".into())], b"{}".to_vec()),
             1 => refused(503, "SlowDownException"),
             2 => Reply::Cut,
             _ => loaded(document("u", "p")),
         },
-        _ => Reply::With(429, ("Retry-After", "9999"), json!({})),
+        _ => Reply::With(429, vec![("Retry-After", "9999".into())], b"{}".to_vec()),
     })
     .await;
     let catalog = plain(&server).await;
@@ -213,13 +221,13 @@ async fn retry_after_is_honoured_and_an_endless_one_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_catalog_is_told_from_what_is_not_there() {
-    let page = Server::start(|_| Reply::Text(200, "<html>Sign in</html>")).await;
+async fn a_wrong_server_and_an_absent_one_have_different_codes() {
+    let page = Server::start(|_| Reply::With(200, vec![], b"<html>Sign in</html>".to_vec())).await;
     assert_eq!(open(&spec(&page.uri), &Secrets::new()).await.unwrap_err().code, Code::CatalogRefused);
     let warehouse = Server::start(|_| refused(400, "BadRequestException")).await;
     assert_eq!(open(&spec(&warehouse.uri), &Secrets::new()).await.unwrap_err().code, Code::CatalogNotFound);
-    let nobody = open(&spec("http://127.0.0.1:9"), &Secrets::new()).await.unwrap_err();
-    assert_eq!((nobody.code, nobody.retryable), (Code::CatalogUnreachable, true));
+    let absent = open(&spec("http://127.0.0.1:9"), &Secrets::new()).await.unwrap_err();
+    assert_eq!((absent.code, absent.retryable), (Code::CatalogUnreachable, true));
     for uri in ["", "lake", "ftp://h"] {
         assert_eq!(open(&spec(uri), &Secrets::new()).await.unwrap_err().code, Code::InvalidInput, "{uri}");
     }
@@ -339,7 +347,7 @@ async fn a_commit_whose_answer_was_lost_is_looked_for() {
 #[tokio::test]
 async fn a_conflict_is_ours_or_anothers_or_tried_again() {
     let databricks = || Reply::Json(400, json!({"error_code": "BAD_REQUEST", "message": "ErrorCode: 2010"}));
-    // A proxy repeated our own request: the second one is told that the table is there.
+    // A proxy repeated our own request: the second one hears that the table is there.
     let (result, _) = Target::start(|_, table| {
         *table = Some(document("u", "plan"));
         refused(409, "AlreadyExistsException")

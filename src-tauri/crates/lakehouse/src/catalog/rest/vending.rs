@@ -1,9 +1,10 @@
 //! The storage of a table as the catalog describes it, with the credentials it lends.
 
-use super::client::Client;
+use super::client::RestClient;
 use crate::catalog::Secrets;
 use crate::storage::{S3KeySource, S3Keys, Storage};
 use async_trait::async_trait;
+use icebridge_http::Failure;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
@@ -47,23 +48,23 @@ pub(super) enum Origin {
 /// What storages of tables have in common.
 #[derive(Debug)]
 pub(super) struct Vending {
-    pub client: Arc<Client>,
-    /// What the person said wins over what the catalog says: its endpoint may have another name from here.
-    pub said: BTreeMap<String, String>,
+    pub client: Arc<RestClient>,
+    /// What the person set wins over what the catalog says: its endpoint may have another name from here.
+    pub given: BTreeMap<String, String>,
     pub secrets: Secrets,
     /// For tables that come with nothing of their own.
     pub shared: Storage,
 }
 
 impl Vending {
-    /// With keys of one's own nothing is asked for.
+    /// Where the person gave keys, none are asked for.
     pub(super) fn asks(&self) -> bool {
         !self.secrets.contains_key("s3.access-key-id")
     }
 
-    pub(super) async fn load(&self, table: &TableIdent) -> Result<Loaded, super::failures::Failure> {
-        let path = self.client.table_path(table);
-        if self.asks() { self.client.get_with_keys(&path).await } else { self.client.get(&path, &[]).await }
+    pub(super) async fn load(&self, table: &TableIdent) -> Result<Loaded, Failure> {
+        let path = self.client.table_path(table).map_err(Failure::Failed)?;
+        if self.asks() { self.client.get_with_keys(&path).await } else { self.client.get(&path).await }
     }
 
     pub(super) fn storage(&self, loaded: &Loaded, origin: &Origin) -> Result<Storage> {
@@ -71,7 +72,7 @@ impl Vending {
         let config = loaded.config.as_ref().map(strings).unwrap_or_default();
         let mut properties = self.client.properties.clone();
         properties.extend(config.clone());
-        properties.extend(self.said.clone());
+        properties.extend(self.given.clone());
         let source = |prefix: &str, keys: S3Keys| -> Arc<dyn S3KeySource> {
             Arc::new(Again {
                 client: self.client.clone(),
@@ -87,7 +88,7 @@ impl Vending {
                 if let Some(keys) = keys(&own) {
                     let mut properties = properties.clone();
                     properties.extend(without_keys(&own));
-                    properties.extend(self.said.clone());
+                    properties.extend(self.given.clone());
                     scopes.push((lent.prefix.clone(), properties, source(&lent.prefix, keys)));
                 }
             }
@@ -136,7 +137,7 @@ fn keys(config: &BTreeMap<String, String>) -> Option<S3Keys> {
 /// Hands out the credentials that came with the table first, then asks the catalog for new ones.
 #[derive(Debug)]
 struct Again {
-    client: Arc<Client>,
+    client: Arc<RestClient>,
     origin: Origin,
     prefix: String,
     first: Mutex<Option<S3Keys>>,
@@ -149,8 +150,8 @@ impl S3KeySource for Again {
             return Ok(keys);
         }
         let loaded: Loaded = match &self.origin {
-            Origin::Table(table) => self.client.get_with_keys(&self.client.table_path(table)).await?,
-            Origin::Staged { path, body } => self.client.post(path, body, true).await?,
+            Origin::Table(table) => self.client.get_with_keys(&self.client.table_path(table)?).await?,
+            Origin::Staged { path, body } => self.client.post_idempotent(path, body, true).await?,
         };
         let of_prefix = loaded.storage_credentials.iter().flatten().find(|lent| lent.prefix == self.prefix);
         let found = match of_prefix {

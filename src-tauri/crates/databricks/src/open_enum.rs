@@ -1,13 +1,13 @@
-//! Words of the API that will grow: a value nobody knew when this was written is kept as its text, never an error.
+//! Enums of the API that will grow: a value newer than this program is kept as its text, never an error.
 
-/// An enum of the words a field is known to hold, and `Other` for the rest.
-macro_rules! open_words {
+/// An enum of the values a field is known to hold, and `Other` for the rest.
+macro_rules! open_enum {
     ($($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
             $($variant,)*
-            /// A word newer than this program, as it was given.
+            /// A value newer than this program, as it was given.
             Other(String),
         }
 
@@ -49,16 +49,16 @@ macro_rules! open_words {
     )*};
 }
 
-pub(crate) use open_words;
+pub(crate) use open_enum;
 
 #[cfg(test)]
 mod tests {
-    open_words! {
+    open_enum! {
         Colour { Red = "RED", Green = "GREEN" }
     }
 
     #[test]
-    fn a_word_nobody_knew_comes_back_as_it_was() {
+    fn an_unknown_value_comes_back_as_it_was() {
         let read: Vec<Colour> = serde_json::from_str(r#"["RED", "ULTRAVIOLET"]"#).unwrap();
         assert_eq!(read, [Colour::Red, Colour::Other("ULTRAVIOLET".into())]);
         assert_eq!(serde_json::to_string(&read).unwrap(), r#"["RED","ULTRAVIOLET"]"#);

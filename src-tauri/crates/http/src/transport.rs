@@ -1,12 +1,16 @@
-//! The way out: TLS, proxy, time limits. As companies have them: a certificate authority of their own, and a proxy.
+//! How connections are made: TLS, proxy, redirects, time limits. As companies have them: a certificate authority of their
+//! own, and a proxy.
 
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
+use reqwest::redirect::{Action, Attempt, Policy};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Names the product to the workspace, whose audit log shows it.
+/// Names the product to servers, whose logs show it.
 pub const USER_AGENT: &str = concat!("IceBridge/", env!("CARGO_PKG_VERSION"));
+
+const MAX_REDIRECTS: usize = 3;
 
 #[derive(Clone, Debug, Default)]
 pub enum Proxy {
@@ -19,11 +23,21 @@ pub enum Proxy {
     At(Secret),
 }
 
+/// Which redirects are followed. Never one to another origin: the request's credentials, headers and body go with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// From a workspace a redirect means a sign-in page. Followed, it would look like a broken answer.
+    #[default]
+    Never,
+    SameOrigin,
+}
+
 #[derive(Clone, Debug)]
 pub struct Transport {
     pub proxy: Proxy,
     /// A PEM file whose certificates are trusted besides those of the system.
     pub ca_file: Option<PathBuf>,
+    pub redirects: Redirects,
     pub connect: Duration,
     /// For the whole of a request and its answer. Files may take longer, but not fall silent for as long.
     pub answer: Duration,
@@ -34,14 +48,19 @@ impl Default for Transport {
         Self {
             proxy: Proxy::Environment,
             ca_file: None,
+            redirects: Redirects::Never,
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(60),
         }
     }
 }
 
+/// Opened from a [`Transport`]. Cheap to clone; clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Connection(pub(crate) reqwest::Client);
+
 impl Transport {
-    /// The certificates that other tools on this machine were told of. SSL_CERT_FILE is heeded by the TLS library itself.
+    /// With the certificates that other tools on this machine use. The TLS library reads SSL_CERT_FILE by itself.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let named = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
         let ca_file =
@@ -49,24 +68,24 @@ impl Transport {
         Self { ca_file, ..Self::default() }
     }
 
-    pub(crate) fn open(&self) -> Result<reqwest::Client> {
-        self.builder()?.build().map_err(|e| {
-            Error::invalid("the connection to workspaces cannot be set up")
+    pub fn open(&self) -> Result<Connection> {
+        self.builder()?.build().map(Connection).map_err(|e| {
+            Error::invalid("the HTTP connection cannot be set up")
                 .with_cause(e)
                 .with_hint("Check the certificates of the system and those in the settings.")
         })
     }
 
-    /// Certificates, proxy and our name, and no limit of time for a whole answer.
-    pub fn builder(&self) -> Result<reqwest::ClientBuilder> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(self.connect)
-            // A workspace that sends us elsewhere means a sign-in page. Followed, it would look like a broken answer.
-            .redirect(reqwest::redirect::Policy::none());
+    fn builder(&self) -> Result<reqwest::ClientBuilder> {
+        let mut builder = reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(self.connect).redirect(
+            match self.redirects {
+                Redirects::Never => Policy::none(),
+                Redirects::SameOrigin => Policy::custom(within_origin),
+            },
+        );
         if let Some(path) = &self.ca_file {
             let certificates = reqwest::Certificate::from_pem_bundle(&pem(path)?)
-                .map_err(|e| broken(path, "cannot be understood").with_cause(e))?;
+                .map_err(|e| broken(path, "cannot be parsed").with_cause(e))?;
             if certificates.is_empty() {
                 return Err(broken(path, "holds no certificate"));
             }
@@ -77,7 +96,7 @@ impl Transport {
             Proxy::Direct => builder.no_proxy(),
             Proxy::At(address) => builder.proxy(reqwest::Proxy::all(address.expose()).map_err(|_| {
                 // The cause repeats the address.
-                Error::invalid("the proxy's address cannot be understood").with_hint(
+                Error::invalid("the proxy's address is not valid").with_hint(
                     "A proxy is given as http://name:port, with user:password@ before the name if it asks for them.",
                 )
             })?),
@@ -88,6 +107,13 @@ impl Transport {
     pub fn certificates(&self) -> Result<Option<Vec<u8>>> {
         self.ca_file.as_deref().map(pem).transpose()
     }
+}
+
+/// Stopped, the redirect itself is the answer, and is reported with where it leads.
+fn within_origin(attempt: Attempt<'_>) -> Action {
+    let followed = attempt.previous();
+    let same = followed.first().is_some_and(|first| first.origin() == attempt.url().origin());
+    if same && followed.len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>> {

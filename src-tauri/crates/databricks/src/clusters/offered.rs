@@ -1,16 +1,6 @@
-//! What the workspace offers to make clusters of, and how one for Photon is asked for.
-
-mod choice;
-mod spec;
-
-pub use choice::{RuntimeChoice, choose_node, choose_runtime};
-pub use spec::{
-    Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination,
-    PhotonCluster, RuntimeEngine, Volume, photon_cluster,
-};
+//! What the workspace offers to make clusters of.
 
 use crate::client::{Call, Client, Family};
-use futures::stream::BoxStream;
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
 
@@ -66,16 +56,6 @@ pub struct SparkVersion {
     pub name: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClusterPolicy {
-    pub policy_id: String,
-    #[serde(default)]
-    pub name: Option<String>,
-    /// JSON: what it fixes, forbids and fills in.
-    #[serde(default)]
-    pub definition: Option<String>,
-}
-
 #[derive(Default, Deserialize)]
 struct NodeTypes {
     #[serde(default)]
@@ -90,16 +70,12 @@ struct SparkVersions {
 
 impl Client {
     pub async fn node_types(&self) -> Result<Vec<NodeType>> {
-        let all: NodeTypes = self.ask(Call::get(Family::Clusters, "/api/2.1/clusters/list-node-types")).await?;
+        let all: NodeTypes = self.fetch(Call::get(Family::Clusters, "/api/2.1/clusters/list-node-types")).await?;
         Ok(all.node_types)
     }
 
     pub async fn spark_versions(&self) -> Result<Vec<SparkVersion>> {
-        let all: SparkVersions = self.ask(Call::get(Family::Clusters, "/api/2.1/clusters/spark-versions")).await?;
+        let all: SparkVersions = self.fetch(Call::get(Family::Clusters, "/api/2.1/clusters/spark-versions")).await?;
         Ok(all.versions)
-    }
-
-    pub fn cluster_policies(&self) -> BoxStream<'static, Result<ClusterPolicy>> {
-        self.items(Call::get(Family::Clusters, "/api/2.0/policies/clusters/list"), "policies")
     }
 }

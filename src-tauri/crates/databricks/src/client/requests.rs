@@ -1,0 +1,113 @@
+//! The client of one workspace.
+
+use crate::auth::Auth;
+use crate::host::Host;
+use crate::options::ClientOptions;
+use crate::service::{RefusalKind, SERVICE};
+use bytes::Bytes;
+use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
+use icebridge_http::{Answer, Call, Failure, HttpClient, Response, RetryPolicy, Transport};
+use icebridge_model::{Error, Result};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Of one workspace, or of an account. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    host: Host,
+    auth: Auth,
+    http: HttpClient,
+    transport: Transport,
+}
+
+impl Client {
+    /// `workspace_id` is needed at unified hosts only.
+    pub fn new(host: Host, workspace_id: Option<&str>, auth: Auth, options: &ClientOptions) -> Result<Self> {
+        let mut headers = HeaderMap::new();
+        if let Some(id) = workspace_id.map(str::trim).filter(|id| !id.is_empty()) {
+            let value = HeaderValue::from_str(id)
+                .map_err(|e| Error::invalid("the workspace's id is a number").about(id).with_cause(e))?;
+            headers.insert(HeaderName::from_static("x-databricks-workspace-id"), value);
+        }
+        let http = HttpClient::new(&options.transport, host.origin(), &SERVICE)?
+            .with_credentials(Arc::new(auth.clone()))
+            .with_headers(headers)
+            .with_limiters(options.limiters.clone())
+            .with_policy(options.retry);
+        Ok(Self { inner: Arc::new(Inner { host, auth, http, transport: options.transport.clone() }) })
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.inner.host
+    }
+
+    pub fn auth(&self) -> &Auth {
+        &self.inner.auth
+    }
+
+    /// How the workspace is reached: others that connect to it, or to its storage, connect the same way.
+    pub fn transport(&self) -> &Transport {
+        &self.inner.transport
+    }
+
+    /// Method and address, for errors: without the query.
+    pub(crate) fn describe(&self, call: &Call) -> String {
+        self.inner.http.describe(call)
+    }
+
+    /// The answer as JSON, with the request's id and the reason of a refusal.
+    pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, Failure> {
+        self.inner.http.send(&call).await
+    }
+
+    /// [`Client::send`] for callers who need neither the request's id nor the reason of a refusal.
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        Ok(self.send(call).await?.value)
+    }
+
+    /// For calls whose answer has no content that matters.
+    pub(crate) async fn execute(&self, call: Call) -> Result<(), Failure> {
+        self.bytes(&call).await.map(drop)
+    }
+
+    /// As [`Client::execute`], where an object that is not there is as good as one that is deleted.
+    pub(crate) async fn execute_if_there(&self, call: Call) -> Result<()> {
+        match self.execute(call).await {
+            Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// None if the workspace has no such object.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>> {
+        match self.send(call).await {
+            Ok(answer) => Ok(Some(answer.value)),
+            Err(Failure::Refused(refusal)) if refusal.is_missing() => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    pub(crate) async fn bytes(&self, call: &Call) -> Result<Bytes, Failure> {
+        Ok(self.inner.http.bytes(call).await?.value)
+    }
+
+    /// The answer's beginning. Its body is read by the caller, who waits for a piece no longer than
+    /// [`Client::max_silence`].
+    pub(crate) async fn open(&self, call: &Call) -> Result<Response, Failure> {
+        self.inner.http.open(call).await
+    }
+
+    pub(crate) fn max_silence(&self) -> Duration {
+        self.inner.http.max_silence()
+    }
+
+    pub(crate) fn retry(&self) -> RetryPolicy {
+        self.inner.http.policy()
+    }
+}

@@ -1,0 +1,12 @@
+//! What the workspace offers to make clusters of, and how one for Photon is asked for.
+
+mod choice;
+mod offered;
+mod spec;
+
+pub use choice::{RuntimeChoice, choose_node, choose_runtime};
+pub use offered::{NodeAvailability, NodeInstanceType, NodeType, SparkVersion};
+pub use spec::{
+    Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination,
+    PhotonCluster, RuntimeEngine, Volume, photon_cluster,
+};

@@ -1,0 +1,204 @@
+//! How failures of a workspace are reported: its codes and sentences.
+
+use icebridge_http::{Explanation, Refusal, Service};
+use icebridge_model::Code;
+
+pub(crate) static SERVICE: Service = Service {
+    name: "the workspace",
+    unreachable: Code::WorkspaceUnreachable,
+    unreachable_hint: "Check the address, the network, the proxy, and whether your company uses certificates of its own.",
+    certificate_hint: "If your company opens TLS connections with an authority of its own, give its certificates: --ca-file, or \
+                       the field of the workspace.",
+    proxy_hint: "Give the proxy's address with user:password@ before its name, as the workspace's secret `proxy`.",
+    refused: Code::WorkspaceFailed,
+    not_this_service: "the host answers, but not as a Databricks workspace",
+    not_this_service_hint: "Check the address. A sign-in page or a proxy may have answered instead.",
+    empty_answer: "{}",
+    explain,
+};
+
+/// What a refusal of a workspace says beyond its status.
+pub(crate) trait RefusalKind {
+    /// The object is not there. Older calls say so with a 400.
+    fn is_missing(&self) -> bool;
+    fn is_denied(&self) -> bool;
+    fn exists_already(&self) -> bool;
+    fn is_bad_request(&self) -> bool;
+}
+
+impl RefusalKind for Refusal {
+    fn is_missing(&self) -> bool {
+        self.status == 404
+            || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
+            || unnamed(self) == Some(Unnamed::Missing)
+    }
+
+    fn is_denied(&self) -> bool {
+        self.status == 403 || self.kind == "PERMISSION_DENIED"
+    }
+
+    fn exists_already(&self) -> bool {
+        self.kind.ends_with("ALREADY_EXISTS")
+    }
+
+    fn is_bad_request(&self) -> bool {
+        self.status == 400
+    }
+}
+
+/// A reason that the API gives no code for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unnamed {
+    /// Answered with the status and code of a principal that lacks a right.
+    UnknownToken,
+    MissingScope,
+    BlockedAddress,
+    /// Older calls of the Jobs API answer INVALID_PARAMETER_VALUE for an id that they do not know, and for every other
+    /// wrong value.
+    Missing,
+}
+
+/// The one place of this crate that looks at the text of an answer: for these four the API has no code of its own. The
+/// first three only choose a better sentence and hint for what is denied anyway.
+fn unnamed(refusal: &Refusal) -> Option<Unnamed> {
+    let text = refusal.message.as_str();
+    match (refusal.status, refusal.kind.as_str()) {
+        (400, "INVALID_PARAMETER_VALUE") => {
+            let missing = text.contains("does not exist") || text.contains("doesn't exist");
+            missing.then_some(Unnamed::Missing)
+        }
+        (403, _) if text.starts_with("Invalid access token") => Some(Unnamed::UnknownToken),
+        (403, _) if text.contains("required scopes") => Some(Unnamed::MissingScope),
+        (403, _) if text.contains("IP") && text.contains("blocked") => Some(Unnamed::BlockedAddress),
+        _ => None,
+    }
+}
+
+fn explain(refusal: &Refusal) -> Explanation {
+    let unnamed = unnamed(refusal);
+    let (code, message, hint) = match (refusal.status, refusal.kind.as_str()) {
+        (401, _) => (
+            Code::CredentialsRejected,
+            "the workspace does not accept this sign-in",
+            "Sign in again. A token may have expired or been revoked.",
+        ),
+        (403, _) if unnamed == Some(Unnamed::UnknownToken) => (
+            Code::CredentialsRejected,
+            "the workspace does not know this token",
+            "Check that the token is of this workspace, and make a new one: it may have expired or been revoked.",
+        ),
+        (403, _) if unnamed == Some(Unnamed::MissingScope) => (
+            Code::AccessDenied,
+            "the token's scopes do not reach this far",
+            "Use a token with the scope all-apis, or sign in through the browser.",
+        ),
+        (403, _) if unnamed == Some(Unnamed::BlockedAddress) => (
+            Code::AccessDenied,
+            "the workspace accepts no requests from this network address",
+            "Connect through the company's network, or ask an administrator about the workspace's IP access list.",
+        ),
+        (403, _) | (_, "PERMISSION_DENIED") => (
+            Code::AccessDenied,
+            "the signed-in principal may not do this",
+            "Ask the owner of the object, or an administrator of the workspace, for the right that the cause names.",
+        ),
+        (_, "TABLE_DOES_NOT_EXIST") => {
+            (Code::TableNotFound, "Unity Catalog has no such table", "List the catalog again.")
+        }
+        (_, "CATALOG_DOES_NOT_EXIST" | "SCHEMA_DOES_NOT_EXIST") => (
+            Code::CatalogNotFound,
+            "Unity Catalog has no such catalog or schema",
+            "Check the name, and that the signed-in principal may see it.",
+        ),
+        _ if refusal.is_missing() => (
+            Code::ObjectNotFound,
+            "the workspace has no such object",
+            "Check the name, and that the signed-in principal may see it: what it may not see is reported as missing.",
+        ),
+        (_, "FEATURE_DISABLED") | (501, _) => (
+            Code::Unsupported,
+            "the workspace does not offer this",
+            "Ask an administrator of the workspace to enable it.",
+        ),
+        (429, _) | (_, "REQUEST_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED") => (
+            Code::RateLimited,
+            "the workspace asks for fewer requests",
+            "Wait a little and do it again; others may be using up the workspace's limit.",
+        ),
+        (_, "RESOURCE_CONFLICT" | "ABORTED") => (
+            Code::CommitConflict,
+            "it was changed by another client at the same time",
+            "Look at it again, and repeat if it is still needed.",
+        ),
+        (_, kind) if kind.ends_with("ALREADY_EXISTS") => {
+            (Code::WorkspaceRefused, "it exists already", "Choose another name, or use what is there.")
+        }
+        (300..=399, _) => (
+            Code::WorkspaceRefused,
+            "the host redirects to another address instead of answering",
+            "Check the workspace's address. Behind a private link, connect through the company's network.",
+        ),
+        (502..=504, _) => (Code::WorkspaceUnreachable, "the workspace is unavailable", "Try again later."),
+        (500..=599, _) => (
+            Code::WorkspaceFailed,
+            "the workspace reports an internal error",
+            "Try again later; if it stays, give the request id to the vendor's support.",
+        ),
+        _ => (Code::WorkspaceRefused, "the workspace refuses the request", "See the cause."),
+    };
+    Explanation { code, message, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use icebridge_http::Scrubber;
+    use icebridge_http::header::{HeaderMap, HeaderValue};
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        let mut headers = HeaderMap::new();
+        if status == 400 {
+            headers.insert("x-request-id", HeaderValue::from_static("r-1"));
+        }
+        Refusal::parse(status, &headers, body.as_bytes(), "GET https://h/x", &SERVICE, &Scrubber::default())
+    }
+
+    #[test]
+    fn refusals_keep_the_servers_text_and_request_id() {
+        let error = refusal(
+            404,
+            r#"{"error_code":"TABLE_DOES_NOT_EXIST","message":"Table 'a.b.c' does not exist.",
+            "details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-9","serving_data":""}]}"#,
+        )
+        .into_error();
+        assert_eq!(error.code, Code::TableNotFound);
+        assert_eq!(error.causes, ["HTTP 404: TABLE_DOES_NOT_EXIST: Table 'a.b.c' does not exist.", "request id r-9"]);
+        let error = refusal(400, r#"{"error_code":400,"message":"x"}"#).into_error();
+        assert_eq!(error.causes, ["HTTP 400: 400: x", "request id r-1"]);
+        let oauth = refusal(401, r#"{"error":"invalid_client","error_description":"no"}"#).into_error();
+        assert_eq!((oauth.code, oauth.causes[0].as_str()), (Code::CredentialsRejected, "HTTP 401: invalid_client: no"));
+        let iceberg = refusal(409, r#"{"error":{"message":"m","type":"CommitFailedException","code":409}}"#);
+        assert_eq!(iceberg.summary(), "HTTP 409: CommitFailedException: m");
+        let page = refusal(502, "<html>\n Bad   Gateway</html>").into_error();
+        assert_eq!((page.code, page.retryable), (Code::WorkspaceUnreachable, true));
+    }
+
+    #[test]
+    fn each_refusal_has_its_code() {
+        let of = |status, kind: &str, message: &str| {
+            let body = serde_json::json!({"error_code": kind, "message": message});
+            refusal(status, &body.to_string()).into_error().code
+        };
+        assert_eq!(of(403, "PERMISSION_DENIED", "no"), Code::AccessDenied);
+        assert_eq!(of(403, "403", "Invalid access token."), Code::CredentialsRejected);
+        assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "Run 5 does not exist."), Code::ObjectNotFound);
+        assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "bad"), Code::WorkspaceRefused);
+        assert_eq!(of(404, "SCHEMA_DOES_NOT_EXIST", ""), Code::CatalogNotFound);
+        assert_eq!(of(429, "REQUEST_LIMIT_EXCEEDED", ""), Code::RateLimited);
+        assert_eq!(of(409, "ABORTED", ""), Code::CommitConflict);
+        assert_eq!(of(403, "403", "Source IP address: 1.2.3.4 is blocked"), Code::AccessDenied);
+        assert_eq!(of(400, "FEATURE_DISABLED", ""), Code::Unsupported);
+        assert_eq!(of(302, "", ""), Code::WorkspaceRefused);
+        assert!(refusal(400, r#"{"error_code":"RESOURCE_ALREADY_EXISTS"}"#).exists_already());
+    }
+}
