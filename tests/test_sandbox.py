@@ -153,55 +153,9 @@ def test_a_person_signs_in_by_browser(box: Sandbox, monkeypatch: pytest.MonkeyPa
     assert person.current_user.me().user_name == box.admin
 
 
-def test_a_code_is_good_once_and_only_with_its_verifier(box: Sandbox) -> None:
-    name, verifier = code(box)
-    assert exchange(box, name, verifier).status_code == 200
-    assert exchange(box, name, verifier).json()["error"] == "invalid_grant"
-    name, verifier = code(box)
-    assert exchange(box, name, "another-verifier").json()["error"] == "invalid_grant"
-    assert exchange(box, name, verifier).json()["error"] == "invalid_grant", "it was used up by the attempt"
-    name, verifier = code(box)
-    assert exchange(box, name, verifier, redirect_uri="http://localhost:8034").json()["error"] == "invalid_grant"
-
-
-@pytest.mark.parametrize(
-    ("changes", "shown"),
-    [
-        ({"client_id": "nobody"}, True),
-        ({"redirect_uri": "http://localhost:8019"}, True),
-        ({"redirect_uri": "http://localhost:8041"}, True),
-        ({"redirect_uri": "http://localhost:8020/"}, True),
-        ({"redirect_uri": "http://evil.example:8020"}, True),
-        ({"code_challenge_method": "plain"}, False),
-        ({"response_type": "token"}, False),
-        ({"scope": ""}, False),
-    ],
-)
-def test_a_wrong_request_is_never_sent_to_a_wrong_place(box: Sandbox, changes: dict[str, str], shown: bool) -> None:
-    answer, _ = begin(box, **changes)
-    if shown:
-        assert answer.status_code == 400
-        assert "Location" not in answer.headers
-    else:
-        assert answer.status_code == 303
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.headers["Location"]).query)
-        assert "error" in query and query["state"] == ["s t&ate"] and "code" not in query
-
-
 def test_the_page_shows_what_it_was_sent_as_text(box: Sandbox) -> None:
     page, _ = begin(box, state='"><script>alert(1)</script>')
     assert "<script>alert" not in page.text
-
-
-def test_a_refresh_token_is_good_once(box: Sandbox) -> None:
-    name, verifier = code(box)
-    first = exchange(box, name, verifier).json()
-    second = refresh(box, first["refresh_token"]).json()
-    assert second["refresh_token"] != first["refresh_token"]
-    again = refresh(box, first["refresh_token"])
-    assert again.status_code == 400
-    assert again.json()["error_description"] == "Refresh token is invalid"
-    assert refresh(box, second["refresh_token"]).status_code == 200
 
 
 def test_of_two_refreshes_at_once_one_wins(box: Sandbox) -> None:
@@ -214,12 +168,6 @@ def test_of_two_refreshes_at_once_one_wins(box: Sandbox) -> None:
     for thread in threads:
         thread.join()
     assert sorted(codes) == [200] + [400] * 7
-
-
-def test_without_offline_access_there_is_no_refresh_token(box: Sandbox) -> None:
-    page, verifier = begin(box, scope="all-apis")
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(press(page, box.user)).query)
-    assert "refresh_token" not in exchange(box, query["code"][0], verifier).json()
 
 
 def test_revocation_ends_the_whole_sign_in(box: Sandbox) -> None:
@@ -395,37 +343,6 @@ def test_permissions_tell_where_they_come_from(box: Sandbox) -> None:
         client.grants.get("table", "glue_lake.sales.orders", max_results=10)
     twin = list(client.grants.list("schema", "glue_lake.sales", page_size=0))
     assert [one.principal for one in twin] == ["account users"]
-
-
-def test_grants_are_checked(box: Sandbox) -> None:
-    admin = box.client(box.admin_token)
-
-    def add(kind: str, name: str, principal: str, privilege: catalog.Privilege) -> None:
-        admin.grants.update(kind, name, changes=[catalog.PermissionsChange(principal=principal, add=[privilege])])
-
-    with pytest.raises(NotFound, match="principal"):
-        add("table", "main.silver.kept", "nobody@sandbox.example", catalog.Privilege.SELECT)
-    with pytest.raises(BadRequest) as error:
-        add("table", "main.silver.kept", box.user, catalog.Privilege.EXTERNAL_USE_SCHEMA)
-    assert error.value.error_code == "PRIVILEGE_NOT_APPLICABLE_TO_ENTITY"
-    box.turn("principals", name="nobody@sandbox.example")
-    add("table", "main.silver.kept", "nobody@sandbox.example", catalog.Privilege.SELECT)
-    told = admin.grants.get("table", "main.silver.kept", principal="nobody@sandbox.example").privilege_assignments
-    assert [p.value for p in (told or [])[0].privileges or []] == ["SELECT"]
-
-
-def test_predictive_optimization_is_inherited(box: Sandbox) -> None:
-    admin = box.client(box.admin_token)
-    assert admin.schemas.get("main.bronze").effective_predictive_optimization_flag.value.value == "DISABLE"
-    admin.catalogs.update("main", enable_predictive_optimization=catalog.EnablePredictiveOptimization.ENABLE)
-    flag = admin.schemas.get("main.bronze").effective_predictive_optimization_flag
-    assert flag and (flag.value.value, flag.inherited_from_name) == ("ENABLE", "main")
-    admin.schemas.update("main.bronze", enable_predictive_optimization=catalog.EnablePredictiveOptimization.DISABLE)
-    assert admin.schemas.get("main.bronze").effective_predictive_optimization_flag.value.value == "DISABLE"
-    with pytest.raises(PermissionDenied):
-        box.client().catalogs.update(
-            "main", enable_predictive_optimization=catalog.EnablePredictiveOptimization.DISABLE
-        )
 
 
 def test_tags_are_read_and_set(box: Sandbox) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Fate = Literal["carried", "lost", "superseded"]
+Carry = Literal["carried", "lost", "superseded"]
 
 SUPERSEDED = (
     "format-version",
@@ -90,7 +90,7 @@ CARRIED_PREFIXES = (
 SHOWN_BY_SPARK = ("format", "comment", "sort-order", "identifier-fields")
 
 
-def fate(key: str, value: str, *, engine_managed: bool) -> Fate:
+def carry(key: str, value: str, *, engine_managed: bool) -> Carry:
     """`engine_managed`: the target decides itself how it writes and keeps history, as Unity Catalog does."""
     if key in SUPERSEDED or key.startswith(SUPERSEDED_PREFIXES):
         return "superseded"
@@ -108,7 +108,7 @@ def carried(source: Mapping[str, str], *, engine_managed: bool) -> tuple[dict[st
     for key, value in sorted(source.items()):
         if key in SHOWN_BY_SPARK:
             continue
-        found = fate(key, value, engine_managed=engine_managed)
+        found = carry(key, value, engine_managed=engine_managed)
         if found == "carried":
             kept[key] = value
         elif found == "lost":

@@ -4,6 +4,7 @@
 //! cannot hold a 64-bit snapshot id.
 
 use crate::state::prefs::Prefs;
+use icebridge_model::databricks::WorkspaceSpec;
 use icebridge_model::ops::Operation;
 use icebridge_model::run::Event;
 use icebridge_model::{Code, Error, Result};
@@ -26,6 +27,8 @@ pub struct Launch {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Sandbox {
     pub url: String,
+    /// As it is saved: signed in, where there is a keychain.
+    pub workspace: WorkspaceSpec,
 }
 
 pub async fn call<O: Operation>(request: O::Request) -> Result<O::Response> {

@@ -21,7 +21,7 @@ pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {
         );
     }
     python::ensure(repo)?;
-    run(cargo(&repo.root).args(["build", "--release", "-p", "icebridge-cli"]))?;
+    run(cargo(&repo.root).args(["build", "--release", "-p", "icebridge-cli", "-p", "icebridge-sandbox"]))?;
     let mut bench = python::module(repo, if inventory { "benches.inventory" } else { "benches.run" });
     bench.env("ICEBRIDGE_BIN", repo.built("release", "icebridge"));
     run(bench.args(&passed_on[usize::from(inventory)..]))

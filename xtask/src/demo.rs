@@ -29,7 +29,15 @@ fn run_in_window(repo: &Repo) -> Result {
     eprintln!("      `cargo xtask demo --headless` shows the same journey in this terminal and needs only Rust.");
     packages::ensure(packages::WINDOW, setup::HEADLESS)?;
     ui::build(repo)?;
-    run(cargo(&repo.root).args(["build", "-p", "icebridge-desktop", "--features", "custom-protocol"]))?;
+    run(cargo(&repo.root).args([
+        "build",
+        "-p",
+        "icebridge-desktop",
+        "-p",
+        "icebridge-sandbox",
+        "--features",
+        "icebridge-desktop/custom-protocol",
+    ]))?;
     let mut app = command(repo.built("debug", "icebridge-desktop"));
     run(app.current_dir(&repo.root).arg("--state").arg(&folder).arg("--sample"))
 }

@@ -21,9 +21,9 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-api", &["icebridge-model", "icebridge-core", "icebridge-telemetry"]),
     // It knows neither the client nor core: a client's bug must not cancel itself out.
     ("icebridge-sandbox", &["icebridge-model"]),
-    // These two start it for whoever has no workspace at hand.
-    ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
-    ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-sandbox", "icebridge-telemetry"]),
+    // These two start the sandbox as a program of its own, and do not contain it.
+    ("icebridge-cli", &["icebridge-model", "icebridge-api", "icebridge-telemetry"]),
+    ("icebridge-desktop", &["icebridge-model", "icebridge-api", "icebridge-telemetry"]),
     ("icebridge-ui", &["icebridge-model"]),
     // A server for tests.
     ("icebridge-loopback", &[]),
@@ -58,9 +58,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("parquet", &["icebridge-lakehouse"]),
     ("arrow*", &["icebridge-lakehouse"]),
     ("apache-avro", &["icebridge-lakehouse"]),
-    // One place says what is written where, and scrubs it.
-    ("tracing-subscriber", &["icebridge-telemetry"]),
-    ("clap*", &["icebridge-cli", "icebridge-desktop"]),
+    ("clap*", &["icebridge-cli", "icebridge-desktop", "icebridge-sandbox"]),
     // The product is nobody's server.
     ("axum*", &["icebridge-sandbox"]),
     // Errors are the model's everywhere: what has no code can't be shown to anybody.

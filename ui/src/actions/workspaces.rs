@@ -237,27 +237,16 @@ fn count_kinds(session: &Handle, workspace: String) {
     });
 }
 
-/// Starts the sandbox in this app, lists it as a workspace, and goes on to its sign-in.
+/// Starts the sandbox, which lists it as a workspace that is signed in, and shows it.
 pub fn try_sandbox(session: &Handle) {
     let handle = session.clone();
     session.dispatch(Action::Go(Page::Workspaces));
     begin(session, Work::Sandbox, async move {
         let sandbox = backend::start_sandbox().await?;
-        change(&handle, Change::Sandbox(Some(sandbox.url.clone())));
-        let spec = WorkspaceSpec {
-            name: SANDBOX.into(),
-            host: sandbox.url,
-            account_id: None,
-            workspace_id: None,
-            sign_in: SignInMethod::Browser { client_id: None },
-            ca_file: None,
-            proxy: None,
-            secrets: Vec::new(),
-        };
-        let saved = call::<op::workspace_save>(SaveWorkspace { spec, secrets: BTreeMap::new() }).await?;
+        change(&handle, Change::Sandbox(Some(sandbox.url)));
         list(&handle).await?;
-        handle.dispatch(Action::Workspace(saved.name.clone()));
-        enter(&handle, &saved);
+        handle.dispatch(Action::Workspace(sandbox.workspace.name.clone()));
+        enter(&handle, &sandbox.workspace);
         Ok(())
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::components::{Icon, Tone};
 use crate::view::format;
-use icebridge_model::photon::{AgainstEstimate, Bill, ClusterMethod, ClusterStage, Cost, CostEstimate};
+use icebridge_model::photon::{AgainstEstimate, Bill, ClusterMethod, ClusterStage, CostEstimate};
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::RunView;
 
@@ -98,6 +98,7 @@ pub fn has_clusters(run: &RunView) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use icebridge_model::photon::Cost;
 
     fn estimate(min: Cost, max: Cost) -> CostEstimate {
         CostEstimate { min, max, clusters: 1, basis: String::new(), guessed: false }

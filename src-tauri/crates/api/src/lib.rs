@@ -7,6 +7,7 @@ mod grants;
 mod keychain;
 mod operations;
 mod place;
+mod sandbox;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use diagnose::diagnose;
 pub use keychain::environment_name;
 pub use operations::Operations;
 pub use place::default_state_dir;
+pub use sandbox::{SandboxProcess, SandboxSignIn};
 
 use icebridge_core::{LocalState, SecretStore, run};
 use icebridge_model::Result;

@@ -2,52 +2,46 @@
 //!
 //! It knows the API from its public description alone, and nothing of our client: a client's mistake must not be made here
 //! a second time. `docs/sandbox.md` says what it simulates and what not.
+//!
+//! Data flows one way. `base` has what everything stands on; `state`, `unity`, `jobs`, `iceberg` and `sql` are pure state and its
+//! rules; `runner` carries runs out; `web` is what handlers use of HTTP, each with its own part of the state; `api` has the
+//! handlers and `server` the layers around them.
 
-mod admin;
-mod answer;
-mod body;
-mod caller;
-mod clusters;
+mod api;
+mod base;
 mod config;
-mod counts;
-mod faults;
-mod files;
-mod iam;
 mod iceberg;
 mod jobs;
-mod oidc;
-mod page;
-mod people;
-mod secrets;
+mod runner;
 mod server;
 mod sql;
+mod state;
 mod unity;
-mod workspace;
-mod world;
+mod web;
 
 pub use config::{Config, Spark};
 
-use answer::Refusal;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
+use base::Refusal;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
+use state::Folder;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use world::{Shared, World, locked};
+use web::SandboxState;
 
-/// A running sandbox. It ends when stopped or dropped, with every process it started.
+/// A running sandbox. It ends when dropped, with every process it started.
 pub struct Sandbox {
-    world: Shared,
+    state: SandboxState,
     address: SocketAddr,
     stop: CancellationToken,
 }
 
-/// How to get in.
+/// How to sign in.
 pub struct SignIn {
     pub pilot: &'static str,
     pub pilot_token: Secret,
@@ -60,8 +54,8 @@ pub struct SignIn {
 impl Sandbox {
     /// Listens on 127.0.0.1 when this returns.
     pub async fn start(config: Config) -> Result<Self> {
-        let folder = files::Store::open(config.folder.as_deref())?;
-        jobs::write_runtime(&folder).map_err(|error| {
+        let folder = Folder::open(config.folder.as_deref())?;
+        runner::write_runtime(&folder).map_err(|error| {
             Error::new(Code::StorageFailed, "the sandbox's folder cannot be written").with_cause(error)
         })?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(|error| {
@@ -71,13 +65,13 @@ impl Sandbox {
         })?;
         let address = listener
             .local_addr()
-            .map_err(|error| Error::invalid("the sandbox's port cannot be told").with_cause(error))?;
-        let world = Arc::new(World::new(config, folder));
+            .map_err(|error| Error::invalid("the sandbox's port is not known").with_cause(error))?;
+        let state = SandboxState::new(&config, folder);
         // Set once, here: it cannot have been set.
-        let _ = world.url.set(format!("http://{address}"));
+        let _ = state.common.url.set(format!("http://{address}"));
         let stop = CancellationToken::new();
-        tokio::spawn(server::serve(listener, router(world.clone()), stop.clone()));
-        Ok(Self { world, address, stop })
+        tokio::spawn(server::serve(listener, router(state.clone()), stop.clone()));
+        Ok(Self { state, address, stop })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -89,18 +83,18 @@ impl Sandbox {
     }
 
     pub fn folder(&self) -> PathBuf {
-        self.world.folder.root().to_owned()
+        self.state.folder.root().to_owned()
     }
 
     pub fn sign_in(&self) -> SignIn {
-        let oidc = locked(&self.world.oidc);
+        let tokens = self.state.tokens.lock();
         SignIn {
-            pilot: people::PILOT,
-            pilot_token: Secret::new(oidc.pilot_token.clone()),
-            admin: people::ADMIN,
-            admin_token: Secret::new(oidc.admin_token.clone()),
-            client_id: people::ROBOT,
-            client_secret: Secret::new(oidc.robot_secret.clone()),
+            pilot: state::PILOT,
+            pilot_token: Secret::new(tokens.pilot_token.clone()),
+            admin: state::ADMIN,
+            admin_token: Secret::new(tokens.admin_token.clone()),
+            client_id: state::SERVICE_PRINCIPAL,
+            client_secret: Secret::new(tokens.service_secret.clone()),
         }
     }
 }
@@ -109,34 +103,21 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop.cancel();
         // Cancelled runs kill their processes.
-        for run in locked(&self.world.jobs).runs.values() {
+        for run in self.state.jobs.lock().runs.values() {
             run.cancel.cancel();
         }
     }
 }
 
-fn router(world: Shared) -> Router {
-    let api = Router::new()
-        .merge(clusters::routes())
-        .merge(files::routes())
-        .merge(iam::routes())
-        .merge(iceberg::routes())
-        .merge(jobs::routes())
-        .merge(oidc::routes())
-        .merge(secrets::routes())
-        .merge(sql::routes())
-        .merge(unity::routes())
-        .merge(workspace::routes())
-        .route_layer(from_fn_with_state(world.clone(), caller::gate));
+fn router(state: SandboxState) -> Router {
+    let api = api::routes().route_layer(from_fn_with_state(state.clone(), server::gate));
     Router::new()
         .merge(api)
-        .merge(oidc::open_routes())
-        .merge(files::open_routes())
-        .merge(admin::routes())
+        .merge(api::open_routes())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(from_fn_with_state(world.clone(), faults::front))
-        .with_state(world)
+        .layer(from_fn_with_state(state.clone(), server::front))
+        .with_state(state)
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {

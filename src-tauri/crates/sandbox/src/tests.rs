@@ -1,4 +1,4 @@
-//! The router as a whole; what goes over the wire is tested by the vendor's own client in tests/test_sandbox*.py.
+//! The router as a whole; the vendor's own client drives it in tests/test_sandbox*.py.
 
 use super::*;
 use axum::body::{Body, to_bytes};
@@ -6,14 +6,13 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-fn world() -> Shared {
+fn sandbox() -> SandboxState {
     let config = Config { tables: 10, token: Some(Secret::new("dapi-test")), ..Config::default() };
-    let folder = files::Store::open(None).unwrap();
-    Arc::new(World::new(config, folder))
+    SandboxState::new(&config, Folder::open(None).unwrap())
 }
 
 async fn ask(
-    world: &Shared,
+    state: &SandboxState,
     method: &str,
     path: &str,
     token: Option<&str>,
@@ -25,7 +24,7 @@ async fn ask(
     }
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     let request = request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
-    let response = router(world.clone()).oneshot(request).await.unwrap();
+    let response = router(state.clone()).oneshot(request).await.unwrap();
     let status = response.status();
     assert!(response.headers().contains_key("x-request-id"), "{method} {path}");
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
@@ -34,7 +33,7 @@ async fn ask(
 
 #[tokio::test]
 async fn nothing_of_the_api_answers_without_a_token() {
-    let world = world();
+    let state = sandbox();
     for (method, path) in [
         ("GET", "/api/2.0/preview/scim/v2/Me"),
         ("GET", "/api/2.1/unity-catalog/catalogs"),
@@ -48,29 +47,29 @@ async fn nothing_of_the_api_answers_without_a_token() {
         ("POST", "/api/2.0/sql/statements"),
         ("POST", "/api/2.0/token/create"),
     ] {
-        assert_eq!(ask(&world, method, path, None, None).await.0, StatusCode::UNAUTHORIZED, "{method} {path}");
-        let (status, told) = ask(&world, method, path, Some("dapi-other"), None).await;
-        assert_eq!((status, &told["error_code"]), (StatusCode::FORBIDDEN, &json!(403)), "{method} {path}");
+        assert_eq!(ask(&state, method, path, None, None).await.0, StatusCode::UNAUTHORIZED, "{method} {path}");
+        let (status, answer) = ask(&state, method, path, Some("dapi-other"), None).await;
+        assert_eq!((status, &answer["error_code"]), (StatusCode::FORBIDDEN, &json!(403)), "{method} {path}");
     }
 }
 
 #[tokio::test]
-async fn an_unknown_path_and_a_wrong_method_are_told_as_such() {
-    let world = world();
+async fn an_unknown_path_and_a_wrong_method_are_answered_as_such() {
+    let state = sandbox();
     for (method, path) in [("GET", "/api/2.0/none"), ("DELETE", "/api/2.0/sql/statements"), ("GET", "/sandbox/none")] {
-        let (status, told) = ask(&world, method, path, Some("dapi-test"), None).await;
-        assert_eq!((status, &told["error_code"]), (StatusCode::NOT_FOUND, &json!("ENDPOINT_NOT_FOUND")), "{path}");
+        let (status, answer) = ask(&state, method, path, Some("dapi-test"), None).await;
+        assert_eq!((status, &answer["error_code"]), (StatusCode::NOT_FOUND, &json!("ENDPOINT_NOT_FOUND")), "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_it_should_be_is_refused_not_met_by_a_panic() {
-    let world = world();
+async fn a_wrong_body_is_refused_without_a_panic() {
+    let state = sandbox();
     let wrong = [json!([]), json!("x"), json!(null), json!({"tasks": "x"}), json!({"tasks": [1, null, {}]})];
     for body in wrong {
         for path in ["/api/2.2/jobs/runs/submit", "/api/2.2/jobs/create"] {
-            let (status, told) = ask(&world, "POST", path, Some("dapi-test"), Some(body.clone())).await;
-            assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {body}: {told}");
+            let (status, answer) = ask(&state, "POST", path, Some("dapi-test"), Some(body.clone())).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {body}: {answer}");
         }
     }
 }

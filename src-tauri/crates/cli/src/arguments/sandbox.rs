@@ -1,6 +1,7 @@
 //! The sandbox.
 
 use clap::Args;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -35,6 +36,33 @@ pub struct SandboxArgs {
     /// Begin with the governance gate open
     #[arg(long)]
     pub gate_open: bool,
+}
+
+impl SandboxArgs {
+    /// The same for the program `icebridge-sandbox`.
+    pub fn for_program(&self) -> Vec<OsString> {
+        let mut all: Vec<OsString> = Vec::new();
+        let mut add = |name: &str, value: OsString| all.extend([name.into(), value]);
+        add("--port", self.port.to_string().into());
+        add("--tables", self.tables.to_string().into());
+        add("--seed", self.seed.to_string().into());
+        add("--latency-ms", self.latency_ms.to_string().into());
+        for (name, path) in [("--folder", &self.folder), ("--python", &self.python)] {
+            if let Some(path) = path {
+                add(name, path.into());
+            }
+        }
+        for jar in &self.jars {
+            add("--jar", jar.into());
+        }
+        for (key, value) in &self.spark_conf {
+            add("--spark-conf", format!("{key}={value}").into());
+        }
+        if self.gate_open {
+            all.push("--gate-open".into());
+        }
+        all
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

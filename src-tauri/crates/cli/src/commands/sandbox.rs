@@ -1,50 +1,38 @@
-//! The sandbox in the foreground, until it is told to end.
+//! The sandbox in the foreground, until Ctrl-C or SIGTERM.
 
 use crate::Ended;
 use crate::arguments::SandboxArgs;
 use crate::output::Output;
-use icebridge_model::secret::Secret;
+use icebridge_api::SandboxProcess;
 use icebridge_model::{Error, Result};
-use icebridge_sandbox::{Config, Sandbox, Spark};
 use serde_json::json;
-use std::time::Duration;
 
 pub async fn run(arguments: &SandboxArgs, output: &Output) -> Result<Ended> {
-    // From the environment: an argument could be read by everybody on the machine.
-    let secret = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new);
-    let sandbox = Sandbox::start(Config {
-        port: arguments.port,
-        folder: arguments.folder.clone(),
-        tables: arguments.tables,
-        seed: arguments.seed,
-        spark: Spark {
-            python: arguments.python.clone(),
-            jars: arguments.jars.clone(),
-            conf: arguments.spark_conf.clone(),
+    // ICEBRIDGE_SANDBOX_TOKEN and ICEBRIDGE_SANDBOX_CLIENT_SECRET reach it through the environment.
+    let mut sandbox = SandboxProcess::start(&arguments.for_program()).await?;
+    let ended = match show(&sandbox, arguments, output) {
+        Ok(()) => tokio::select! {
+            ended = until_signal() => ended,
+            ended = sandbox.wait() => ended,
         },
-        latency: Duration::from_millis(arguments.latency_ms),
-        gate_open: arguments.gate_open,
-        token: secret("ICEBRIDGE_SANDBOX_TOKEN"),
-        client_secret: secret("ICEBRIDGE_SANDBOX_CLIENT_SECRET"),
-        ..Config::default()
-    })
-    .await?;
-    tell(&sandbox, arguments, output)?;
-    until_told().await?;
+        failed => failed,
+    };
+    sandbox.end().await;
+    ended?;
     output.note("The sandbox has ended.");
     Ok(Ended::Done)
 }
 
-fn tell(sandbox: &Sandbox, arguments: &SandboxArgs, output: &Output) -> Result<()> {
-    let (url, folder, sign_in) = (sandbox.url(), sandbox.folder(), sandbox.sign_in());
+fn show(sandbox: &SandboxProcess, arguments: &SandboxArgs, output: &Output) -> Result<()> {
+    let sign_in = &sandbox.sign_in;
     if output.json {
         // One line, which a script can read while the sandbox goes on.
-        let told = json!({
-            "url": url, "folder": folder, "user": sign_in.pilot, "token": sign_in.pilot_token.expose(),
+        let line = json!({
+            "url": sign_in.url, "folder": sign_in.folder, "user": sign_in.user, "token": sign_in.token.expose(),
             "admin": sign_in.admin, "admin_token": sign_in.admin_token.expose(), "client_id": sign_in.client_id,
             "client_secret": sign_in.client_secret.expose(),
         });
-        return output.print(&told.to_string());
+        return output.print(&line.to_string());
     }
     let gate = if arguments.gate_open { "open" } else { "closed; open it on the page at the address" };
     let jobs = match &arguments.python {
@@ -53,7 +41,7 @@ fn tell(sandbox: &Sandbox, arguments: &SandboxArgs, output: &Output) -> Result<(
     };
     output.print(&format!(
         "A Databricks-shaped workspace on this machine. It ends with Ctrl-C.\n\n\
-         address        {url}\n\
+         address        {}\n\
          in a browser   sign in as {} or {}; there are no passwords\n\
          by token       {}   ({})\n\
          \u{20}              {}   ({})\n\
@@ -62,20 +50,21 @@ fn tell(sandbox: &Sandbox, arguments: &SandboxArgs, output: &Output) -> Result<(
          gate           {gate}\n\
          jobs           {jobs}\n\
          files          {}\n",
-        sign_in.pilot,
+        sign_in.url,
+        sign_in.user,
         sign_in.admin,
-        sign_in.pilot_token.expose(),
-        sign_in.pilot,
+        sign_in.token.expose(),
+        sign_in.user,
         sign_in.admin_token.expose(),
         sign_in.admin,
         sign_in.client_id,
         sign_in.client_secret.expose(),
-        folder.display(),
+        sign_in.folder.display(),
     ))
 }
 
 /// Ctrl-C, or the signal by which services are ended.
-async fn until_told() -> Result<()> {
+async fn until_signal() -> Result<()> {
     let failed = |error: std::io::Error| Error::internal("the program cannot wait for a signal").with_cause(error);
     #[cfg(unix)]
     {

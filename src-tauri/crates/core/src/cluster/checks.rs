@@ -78,22 +78,14 @@ fn never_came(check: &LaneCheck, evidence: &Evidence, left: &Left<CheckEntry>) -
 mod tests {
     use super::*;
     use crate::cluster::judge::{Output, RunEnd, TaskEnds, never};
-    use crate::cluster::record::{Lane, started};
+    use crate::cluster::record::{Lane, sample, started};
     use crate::cluster::result_file::read;
     use icebridge_databricks::jobs::{Outcome, TerminationCode, explain_termination};
-    use icebridge_model::photon::{ClusterCopy, ClusterMethod};
+    use icebridge_model::photon::ClusterCopy;
     use serde_json::{Value, json};
 
-    fn copy(name: &str) -> ClusterCopy {
-        let text = json!({"source": format!("glue.s.{name}"), "target": format!("main.s.{name}"), "method": "ctas",
-            "format_version": 2, "bytes": 1, "rows": 1});
-        let copy: ClusterCopy = serde_json::from_value(text).unwrap();
-        assert_eq!(copy.method, ClusterMethod::Ctas);
-        copy
-    }
-
     fn record(checked: bool) -> StepRecord {
-        started(vec![Lane::new("/Volumes/m/d/v/s", 1, vec![copy("a"), copy("b"), copy("c")], checked)])
+        started(vec![Lane::new("/Volumes/m/d/v/s", 1, vec![sample("a", 1), sample("b", 1), sample("c", 1)], checked)])
     }
 
     /// `a` and `b` are done, `c` is not.

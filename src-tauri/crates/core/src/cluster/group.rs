@@ -63,28 +63,7 @@ fn named(kind: &str, tables: &[ClusterCopy], lanes: Vec<Vec<usize>>) -> Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use icebridge_model::photon::ClusterMethod;
-
-    pub fn table(name: &str, bytes: u64) -> ClusterCopy {
-        ClusterCopy {
-            source: TableIdent::new(["glue", "s"], name),
-            target: TableIdent::new(["main", "s"], name),
-            method: ClusterMethod::Ctas,
-            snapshot_id: Some(1),
-            table_uuid: None,
-            delete_files: Some(0),
-            deletion_vectors: Some(0),
-            partition_fields: None,
-            properties: None,
-            partition_by: None,
-            cluster_by: None,
-            comment: None,
-            format_version: 2,
-            keys: Vec::new(),
-            bytes,
-            rows: bytes / 100,
-        }
-    }
+    use crate::cluster::record::sample;
 
     fn settings(alone: u64, per: usize, side: usize) -> PhotonSettings {
         PhotonSettings {
@@ -97,7 +76,7 @@ mod tests {
 
     #[test]
     fn large_tables_are_alone_and_small_ones_share() {
-        let tables = [table("c", 10), table("a", 500), table("b", 20), table("d", 900), table("e", 100)];
+        let tables = [sample("c", 10), sample("a", 500), sample("b", 20), sample("d", 900), sample("e", 100)];
         let groups = group(&tables, &settings(100, 2, 4));
         let lanes: Vec<_> = groups.iter().map(|group| group.lanes.clone()).collect();
         assert_eq!(lanes, [vec![vec![3]], vec![vec![1]], vec![vec![2], vec![0]], vec![vec![4]]]);
@@ -107,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_order_in_which_tables_come_changes_nothing() {
-        let all: Vec<_> = (0..97_u64).map(|n| table(&format!("t{n}"), n * 7919 % 1000)).collect();
+        let all: Vec<_> = (0..97_u64).map(|n| sample(&format!("t{n}"), n * 7919 % 1000)).collect();
         let cut = |tables: &[ClusterCopy]| -> Vec<(String, Vec<Vec<String>>)> {
             let of = |group: Group| {
                 let lanes =
@@ -127,7 +106,7 @@ mod tests {
 
     #[test]
     fn lanes_carry_about_the_same() {
-        let tables: Vec<_> = (0..40_u64).map(|n| table(&format!("t{n:02}"), (n + 1) << 30)).collect();
+        let tables: Vec<_> = (0..40_u64).map(|n| sample(&format!("t{n:02}"), (n + 1) << 30)).collect();
         let groups = group(&tables, &settings(u64::MAX, 100, 4));
         let loads: Vec<u64> =
             groups[0].lanes.iter().map(|lane| lane.iter().map(|at| tables[*at].bytes).sum()).collect();

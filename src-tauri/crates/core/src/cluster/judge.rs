@@ -171,35 +171,15 @@ fn run_failed(end: &RunEnd, printed: &[String]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::record::{Lane, started};
+    use crate::cluster::record::{Lane, sample, started};
     use crate::cluster::result_file::read;
     use icebridge_databricks::jobs::{TerminationCode, explain_termination};
-    use icebridge_model::TableIdent;
-    use icebridge_model::photon::ClusterMethod;
     use serde_json::json;
 
     fn record() -> StepRecord {
-        let table = |name: &str| ClusterCopy {
-            source: TableIdent::new(["glue", "s"], name),
-            target: TableIdent::new(["main", "s"], name),
-            method: ClusterMethod::Ctas,
-            snapshot_id: Some(1),
-            table_uuid: None,
-            delete_files: Some(0),
-            deletion_vectors: None,
-            partition_fields: None,
-            properties: None,
-            partition_by: None,
-            cluster_by: None,
-            comment: None,
-            format_version: 2,
-            keys: Vec::new(),
-            bytes: 1,
-            rows: 1,
-        };
         let lane = Lane {
             key: "lane-1".into(),
-            tables: vec![table("a"), table("b")],
+            tables: vec![sample("a", 1), sample("b", 1)],
             input_path: "in".into(),
             result_path: "out".into(),
             check: None,

@@ -187,3 +187,11 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         ended: String::new(),
     }
 }
+
+/// A table of `main.s` copied by CTAS, for tests.
+#[cfg(test)]
+pub(super) fn sample(name: &str, bytes: u64) -> ClusterCopy {
+    let copy = json!({"source": format!("glue.s.{name}"), "target": format!("main.s.{name}"), "method": "ctas",
+        "snapshot_id": 1, "format_version": 2, "bytes": bytes, "rows": bytes / 100});
+    serde_json::from_value(copy).unwrap()
+}

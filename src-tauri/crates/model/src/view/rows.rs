@@ -164,8 +164,8 @@ pub fn of_migration(table: &TableMigration) -> ViewRow {
     row.set("bytes_copied", number(table.bytes_done));
     row.set("rows_copied", number(table.rows_done));
     if let Some(cluster) = &table.cluster {
-        row.set("stage", cluster.stage.clone());
-        row.set("words", cluster.words.clone());
+        row.set("stage", cluster.stage.as_str());
+        row.set("words", cluster.message.clone());
     }
     if let Some(error) = &table.error {
         row.set("error", error.code.as_str());

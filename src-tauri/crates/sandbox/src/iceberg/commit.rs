@@ -1,25 +1,25 @@
 //! A commit: what the client requires of the table, and what it changes.
 
-use super::no::No;
+use super::error::IcebergError;
 use super::{create, fields};
 use serde_json::{Map, Value, json};
 
-/// The table after a commit. `plain`: how a conflict is told. `now` is the time that new entries get.
-pub fn apply(mut table: Value, request: &Map<String, Value>, now: i64, plain: bool) -> Result<Value, No> {
+/// The table after a commit. `plain`: how a conflict is payload. `now` is the time that new entries get.
+pub fn apply(mut table: Value, request: &Map<String, Value>, now: i64, plain: bool) -> Result<Value, IcebergError> {
     let list = |name: &str| request.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     for requirement in list("requirements") {
-        require(&table, &requirement).map_err(|why| No::conflict(plain, &why))?;
+        require(&table, &requirement).map_err(|why| IcebergError::conflict(plain, &why))?;
     }
     let updates = list("updates");
     if updates.iter().filter(|one| one["action"] == "add-snapshot").count() > 1 {
-        return Err(No::bad("Adding multiple snapshots in a single update is not supported"));
+        return Err(IcebergError::bad("Adding multiple snapshots in a single update is not supported"));
     }
     let mut last = Last::default();
     for update in &updates {
         change(&mut table, update, &mut last, now)?;
     }
     if table["current-schema-id"] == -1 {
-        return Err(No::bad("the table would have no schema"));
+        return Err(IcebergError::bad("the table would have no schema"));
     }
     table["last-updated-ms"] = json!(now);
     Ok(table)
@@ -34,8 +34,8 @@ struct Last {
 }
 
 fn require(table: &Value, requirement: &Value) -> Result<(), String> {
-    let same = |name: &str, asked: &str| {
-        let (is, wanted) = (&table[name], &requirement[asked]);
+    let same = |name: &str, params: &str| {
+        let (is, wanted) = (&table[name], &requirement[params]);
         if is == wanted { Ok(()) } else { Err(format!("{name} is {is}, required was {wanted}")) }
     };
     match requirement["type"].as_str().unwrap_or_default() {
@@ -56,11 +56,11 @@ fn require(table: &Value, requirement: &Value) -> Result<(), String> {
     }
 }
 
-fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Result<(), No> {
+fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Result<(), IcebergError> {
     match update["action"].as_str().unwrap_or_default() {
         "assign-uuid" => {
             if !table["snapshots"].as_array().is_some_and(Vec::is_empty) && table["table-uuid"] != update["uuid"] {
-                return Err(No::bad("a table's uuid cannot be changed"));
+                return Err(IcebergError::bad("a table's uuid cannot be changed"));
             }
             table["table-uuid"] = update["uuid"].clone();
         }
@@ -68,7 +68,7 @@ fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Resul
             let version = update["format-version"].as_i64().unwrap_or_default();
             create::check_version(version)?;
             if table["format-version"].as_i64().is_some_and(|is| version < is) {
-                return Err(No::bad("a format version cannot be lowered"));
+                return Err(IcebergError::bad("a format version cannot be lowered"));
             }
             table["format-version"] = json!(version);
         }
@@ -100,7 +100,7 @@ fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Resul
         }
         "set-location" => {
             if table["location"] != update["location"] {
-                return Err(No::bad("the location of a managed table is its catalog's"));
+                return Err(IcebergError::bad("the location of a managed table is its catalog's"));
             }
         }
         "set-properties" => {
@@ -124,7 +124,7 @@ fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Resul
                 snapshots.retain(|one| !gone.contains(&one["snapshot-id"]));
             }
         }
-        other => return Err(No::bad(format!("the update {other} is not supported"))),
+        other => return Err(IcebergError::bad(format!("the update {other} is not supported"))),
     }
     Ok(())
 }
@@ -149,24 +149,24 @@ fn add(list: &mut Value, element: &Value, key: &str, first: i64) -> Value {
     json!(next)
 }
 
-fn chosen(id: &Value, last: Option<&Value>) -> Result<Value, No> {
+fn chosen(id: &Value, last: Option<&Value>) -> Result<Value, IcebergError> {
     match (id.as_i64(), last) {
         (Some(-1), Some(last)) => Ok(last.clone()),
         (Some(id), _) if id >= 0 => Ok(json!(id)),
-        _ => Err(No::bad("nothing was added that -1 could mean")),
+        _ => Err(IcebergError::bad("nothing was added that -1 could mean")),
     }
 }
 
-fn add_snapshot(table: &mut Value, snapshot: &Value) -> Result<(), No> {
+fn add_snapshot(table: &mut Value, snapshot: &Value) -> Result<(), IcebergError> {
     let sequence = snapshot["sequence-number"].as_i64().unwrap_or_default();
     let before = table["last-sequence-number"].as_i64().unwrap_or_default();
     let second = table["format-version"] != 1;
     if second && sequence <= before && !snapshot["parent-snapshot-id"].is_null() {
-        return Err(No::bad(format!("the sequence number {sequence} is not above {before}")));
+        return Err(IcebergError::bad(format!("the sequence number {sequence} is not above {before}")));
     }
     let known = table["snapshots"].as_array().into_iter().flatten();
     if known.into_iter().any(|one| one["snapshot-id"] == snapshot["snapshot-id"]) {
-        return Err(No::bad("the snapshot is there already"));
+        return Err(IcebergError::bad("the snapshot is there already"));
     }
     table["last-sequence-number"] = json!(sequence.max(before));
     if let Some(all) = table["snapshots"].as_array_mut() {
@@ -175,14 +175,14 @@ fn add_snapshot(table: &mut Value, snapshot: &Value) -> Result<(), No> {
     Ok(())
 }
 
-fn set_reference(table: &mut Value, update: &Value, now: i64) -> Result<(), No> {
+fn set_reference(table: &mut Value, update: &Value, now: i64) -> Result<(), IcebergError> {
     if update["ref-name"] != "main" {
-        return Err(No::bad("branches and tags are not supported for managed Iceberg tables"));
+        return Err(IcebergError::bad("branches and tags are not supported for managed Iceberg tables"));
     }
     let id = update["snapshot-id"].clone();
     let snapshots = table["snapshots"].as_array().into_iter().flatten();
     let found = snapshots.into_iter().find(|one| one["snapshot-id"] == id).cloned();
-    let snapshot = found.ok_or_else(|| No::bad(format!("there is no snapshot {id}")))?;
+    let snapshot = found.ok_or_else(|| IcebergError::bad(format!("there is no snapshot {id}")))?;
     let mut reference = update.as_object().cloned().unwrap_or_default();
     reference.remove("action");
     reference.remove("ref-name");
@@ -206,7 +206,7 @@ mod tests {
         table
     }
 
-    fn with(updates: Value, requirements: Value) -> Result<Value, No> {
+    fn with(updates: Value, requirements: Value) -> Result<Value, IcebergError> {
         let request = json!({"updates": updates, "requirements": requirements});
         apply(table(), request.as_object().unwrap(), 5, true)
     }

@@ -1,16 +1,19 @@
 //! The first metadata of a table.
 
+use super::error::IcebergError;
 use super::fields;
-use super::no::No;
-use crate::body::Fields;
+use crate::base::{Fields, plain};
+use crate::unity::is_reserved;
 use serde_json::{Value, json};
 
 /// What the engine keeps for itself cannot be set, as in `CREATE TABLE`.
-pub fn allowed(properties: &Value) -> Result<(), No> {
+pub fn allowed(properties: &Value) -> Result<(), IcebergError> {
     let mut names = properties.as_object().into_iter().flatten().map(|(name, _)| name);
-    match names.find(|name| crate::sql::is_the_engines(name)) {
+    match names.find(|name| is_reserved(name)) {
         None => Ok(()),
-        Some(name) => Err(No::bad(format!("the table property {name} is managed by the engine and cannot be set"))),
+        Some(name) => {
+            Err(IcebergError::bad(format!("the table property {name} is managed by the engine and cannot be set")))
+        }
     }
 }
 
@@ -26,14 +29,14 @@ pub fn empty(uuid: &str, location: &str, format_version: i64, now: i64) -> Value
 }
 
 /// From the request of createTable.
-pub fn metadata(request: &Fields, uuid: &str, location: &str, now: i64) -> Result<Value, No> {
+pub fn metadata(request: &Fields, uuid: &str, location: &str, now: i64) -> Result<Value, IcebergError> {
     let mut properties = request.get("properties").cloned().unwrap_or_else(|| json!({}));
     let version = properties.as_object_mut().and_then(|own| own.remove("format-version"));
-    let version = version.map_or(Ok(2), |text| crate::body::plain(&text).parse::<i64>());
-    let version = version.map_err(|_| No::bad("format-version is no number"))?;
+    let version = version.map_or(Ok(2), |text| plain(&text).parse::<i64>());
+    let version = version.map_err(|_| IcebergError::bad("format-version is no number"))?;
     check_version(version)?;
     allowed(&properties)?;
-    let schema = request.get("schema").ok_or_else(|| No::bad("the schema is missing"))?;
+    let schema = request.get("schema").ok_or_else(|| IcebergError::bad("the schema is missing"))?;
     fields::check(schema)?;
     let (schema, of) = fields::fresh(schema)?;
     let mut spec = request.get("partition-spec").cloned().unwrap_or_else(|| json!({"fields": []}));
@@ -65,9 +68,11 @@ pub fn last_partition(spec: &Value) -> i64 {
 }
 
 /// Engines outside may read version 3, not write it.
-pub fn check_version(version: i64) -> Result<(), No> {
+pub fn check_version(version: i64) -> Result<(), IcebergError> {
     match version {
         1 | 2 => Ok(()),
-        _ => Err(No::bad(format!("writing tables of format version {version} from outside is not supported"))),
+        _ => {
+            Err(IcebergError::bad(format!("writing tables of format version {version} from outside is not supported")))
+        }
     }
 }

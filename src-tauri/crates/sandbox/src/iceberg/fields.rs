@@ -1,6 +1,6 @@
 //! Field ids. A catalog that makes a table gives its columns ids of its own, whatever ids the request had.
 
-use super::no::No;
+use super::error::IcebergError;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 const REFUSED: [&str; 2] = ["uuid", "time"];
 
 /// The schema with fresh ids, level by level, and from which id to which.
-pub fn fresh(schema: &Value) -> Result<(Value, HashMap<i64, i64>), No> {
+pub fn fresh(schema: &Value) -> Result<(Value, HashMap<i64, i64>), IcebergError> {
     let mut next = Fresh { last: 0, of: HashMap::new() };
     let mut schema = schema.clone();
     next.structure(&mut schema)?;
@@ -22,16 +22,16 @@ struct Fresh {
 }
 
 impl Fresh {
-    fn give(&mut self, id: &mut Value) -> Result<(), No> {
-        let old = id.as_i64().ok_or_else(|| No::bad("a field has no id"))?;
+    fn give(&mut self, id: &mut Value) -> Result<(), IcebergError> {
+        let old = id.as_i64().ok_or_else(|| IcebergError::bad("a field has no id"))?;
         self.last += 1;
         self.of.insert(old, self.last);
         *id = json!(self.last);
         Ok(())
     }
 
-    fn structure(&mut self, kind: &mut Value) -> Result<(), No> {
-        let fields = kind["fields"].as_array_mut().ok_or_else(|| No::bad("a struct has no fields"))?;
+    fn structure(&mut self, kind: &mut Value) -> Result<(), IcebergError> {
+        let fields = kind["fields"].as_array_mut().ok_or_else(|| IcebergError::bad("a struct has no fields"))?;
         for field in fields.iter_mut() {
             self.give(&mut field["id"])?;
         }
@@ -41,7 +41,7 @@ impl Fresh {
         Ok(())
     }
 
-    fn inner(&mut self, kind: &mut Value) -> Result<(), No> {
+    fn inner(&mut self, kind: &mut Value) -> Result<(), IcebergError> {
         match kind["type"].as_str() {
             Some("struct") => self.structure(kind),
             Some("list") => {
@@ -60,34 +60,34 @@ impl Fresh {
 }
 
 /// Partition specs and sort orders follow the columns to their new ids.
-pub fn follow(fields: &mut Value, of: &HashMap<i64, i64>) -> Result<(), No> {
+pub fn follow(fields: &mut Value, of: &HashMap<i64, i64>) -> Result<(), IcebergError> {
     for field in fields.as_array_mut().into_iter().flatten() {
         let old = field["source-id"].as_i64().unwrap_or_default();
-        let new = of.get(&old).ok_or_else(|| No::bad(format!("there is no column with the id {old}")))?;
+        let new = of.get(&old).ok_or_else(|| IcebergError::bad(format!("there is no column with the id {old}")))?;
         field["source-id"] = json!(new);
     }
     Ok(())
 }
 
 /// Refuses what a managed Iceberg table cannot have.
-pub fn check(schema: &Value) -> Result<(), No> {
+pub fn check(schema: &Value) -> Result<(), IcebergError> {
     if schema["identifier-field-ids"].as_array().is_some_and(|ids| !ids.is_empty()) {
-        return Err(No::bad("identifier fields are not supported for managed Iceberg tables"));
+        return Err(IcebergError::bad("identifier fields are not supported for managed Iceberg tables"));
     }
     check_struct(schema)
 }
 
-fn check_struct(kind: &Value) -> Result<(), No> {
+fn check_struct(kind: &Value) -> Result<(), IcebergError> {
     kind["fields"].as_array().into_iter().flatten().try_for_each(|field| {
         let name = field["name"].as_str().unwrap_or_default();
         check_type(name, &field["type"])
     })
 }
 
-fn check_type(name: &str, kind: &Value) -> Result<(), No> {
+fn check_type(name: &str, kind: &Value) -> Result<(), IcebergError> {
     if let Some(word) = kind.as_str() {
         if REFUSED.contains(&word) || word.starts_with("fixed") {
-            return Err(No::bad(format!("the column {name} is of the type {word}, which is not supported")));
+            return Err(IcebergError::bad(format!("the column {name} is of the type {word}, which is not supported")));
         }
         return Ok(());
     }

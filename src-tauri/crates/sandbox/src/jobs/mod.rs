@@ -1,39 +1,20 @@
-//! Jobs, their runs, and the Python processes that they are here.
+//! Jobs, their runs and the clusters that they start. Pure state; the processes are in `runner`.
 
-pub mod book;
-mod definitions;
-mod drive;
-pub mod outcome;
-mod process;
-mod register;
-mod runs;
-mod runtime;
+pub mod cluster;
+mod compute;
+pub mod offer;
+mod outcome;
+mod queue;
 mod show;
-mod submit;
-pub mod usage;
+mod state;
+mod submission;
+mod usage;
 
-pub use book::Book;
-pub use register::tables as register_tables;
-pub use runtime::write as write_runtime;
-
-use crate::world::Shared;
-use axum::Router;
-use axum::routing::{get, post};
-
-pub fn routes() -> Router<Shared> {
-    let jobs = Router::new()
-        .route("/create", post(definitions::create))
-        .route("/get", get(definitions::get))
-        .route("/list", get(definitions::list))
-        .route("/reset", post(definitions::reset))
-        .route("/delete", post(definitions::delete))
-        .route("/run-now", post(submit::run_now))
-        .route("/runs/submit", post(submit::submit))
-        .route("/runs/get", get(runs::get))
-        .route("/runs/list", get(runs::list))
-        .route("/runs/get-output", get(runs::output))
-        .route("/runs/cancel", post(runs::cancel))
-        .route("/runs/cancel-all", post(runs::cancel_all))
-        .route("/runs/delete", post(runs::delete));
-    Router::new().nest("/api/2.0/jobs", jobs.clone()).nest("/api/2.1/jobs", jobs.clone()).nest("/api/2.2/jobs", jobs)
-}
+pub use outcome::{Outcome, Phase};
+pub use queue::Queued;
+pub use show::{run_payload, task_as_run, task_payload};
+#[cfg(test)]
+pub use state::Task;
+pub use state::{Job, JobsState, Run};
+pub use submission::{Begun, RunRequest, saved_settings};
+pub use usage::{PRICES, Usage};

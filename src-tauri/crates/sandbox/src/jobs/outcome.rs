@@ -1,6 +1,6 @@
 //! How runs and tasks stand and end, in the two vocabularies that the API has for it.
 
-use crate::world::Ending;
+use crate::state::Ending;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Outcome {
         Self::new("UPSTREAM_FAILED", "SKIPPED", "CLIENT_ERROR", "An upstream task failed.")
     }
 
-    pub fn asked_for(ending: &Ending) -> Self {
+    pub fn from_ending(ending: &Ending) -> Self {
         let result = match ending.code.as_str() {
             "SUCCESS" => "SUCCESS",
             "CANCELED" | "USER_CANCELED" => "CANCELED",
@@ -111,10 +111,10 @@ impl Phase {
             Self::Running => life("RUNNING", "In run"),
             Self::Terminating => life("TERMINATING", "Terminating the run"),
             Self::Ended(end) => {
-                let mut told = life(end.life_cycle(), &end.message);
-                told["result_state"] = end.result.into();
-                told["user_cancelled_or_timedout"] = matches!(end.result, "CANCELED" | "TIMEDOUT").into();
-                told
+                let mut payload = life(end.life_cycle(), &end.message);
+                payload["result_state"] = end.result.into();
+                payload["user_cancelled_or_timedout"] = matches!(end.result, "CANCELED" | "TIMEDOUT").into();
+                payload
             }
         }
     }
@@ -125,10 +125,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_vocabularies_tell_the_same_end() {
+    fn both_vocabularies_have_the_same_end() {
         let cloud =
             Ending { code: "CLOUD_FAILURE".into(), kind: "CLOUD_FAILURE".into(), message: "no spot nodes".into() };
-        let phase = Phase::Ended(Outcome::asked_for(&cloud));
+        let phase = Phase::Ended(Outcome::from_ending(&cloud));
         assert_eq!(phase.state()["life_cycle_state"], "INTERNAL_ERROR");
         assert_eq!(phase.state()["result_state"], "FAILED");
         assert_eq!(phase.status()["termination_details"]["code"], "CLOUD_FAILURE");

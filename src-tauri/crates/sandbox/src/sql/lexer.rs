@@ -1,6 +1,6 @@
-//! SQL as words.
+//! SQL as message.
 
-use super::engine::Wrong;
+use super::error::SqlError;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Token {
@@ -15,11 +15,11 @@ pub enum Token {
     Symbol(&'static str),
 }
 
-const SYMBOLS: [&str; 19] =
-    ["<=>", "<=", ">=", "<>", "!=", "||", "=", "<", ">", "(", ")", ",", ".", "*", "+", "-", "/", "%", ":"];
+const SYMBOLS: [&str; 18] =
+    ["<=", ">=", "<>", "!=", "||", "=", "<", ">", "(", ")", ",", ".", "*", "+", "-", "/", "%", ":"];
 
 /// With a last semicolon or without.
-pub fn tokens(text: &str) -> Result<Vec<Token>, Wrong> {
+pub fn tokens(text: &str) -> Result<Vec<Token>, SqlError> {
     let mut found = Vec::new();
     let mut rest = text.trim_end().trim_end_matches(';');
     loop {
@@ -58,7 +58,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Wrong> {
             found.push(Token::Symbol(symbol));
             rest = rest.get(symbol.len()..).unwrap_or_default();
         } else {
-            return Err(Wrong::syntax(&first.to_string()));
+            return Err(SqlError::syntax(&first.to_string()));
         }
     }
 }
@@ -69,7 +69,7 @@ fn word(text: &str) -> (&str, &str) {
 }
 
 /// A quote twice stands for itself; in text, a backslash takes away what the next letter means.
-fn quoted(text: &str, quote: char, escapes: bool) -> Result<(String, &str), Wrong> {
+fn quoted(text: &str, quote: char, escapes: bool) -> Result<(String, &str), SqlError> {
     let mut value = String::new();
     let mut letters = text.char_indices().skip(1).peekable();
     while let Some((at, letter)) = letters.next() {
@@ -91,7 +91,7 @@ fn quoted(text: &str, quote: char, escapes: bool) -> Result<(String, &str), Wron
             _ => value.push(letter),
         }
     }
-    Err(Wrong::syntax(text))
+    Err(SqlError::syntax(text))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_comments_and_parameters_are_told_apart() {
+    fn quotes_comments_and_parameters_are_distinguished() {
         let found = tokens("SELECT `a``b`.c, 'it''s \\'x' -- no\n <= :p /* no */ 1.5;").unwrap();
         let word = |text: &str| Token::Word(text.into());
         assert_eq!(
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_does_not_end_is_a_syntax_error() {
-        for bad in ["'abc", "`abc", "'abc\\", "a # b"] {
+        for bad in ["'abc", "`abc", "'abc\\", "a # b", "a; b"] {
             assert!(tokens(bad).is_err(), "{bad}");
         }
     }

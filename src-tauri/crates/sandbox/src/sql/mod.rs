@@ -1,35 +1,27 @@
-//! SQL warehouses and the Statement Execution API, with a small honest part of SQL behind it: what the sandbox does not
-//! run fails, and says so.
+//! The sandbox's SQL: what IceBridge sends to a warehouse and what shows its effects. Text to tokens (`lexer`), to a syntax tree
+//! (`parse`, `ast`), to an answer (`execute`). What is not run fails, and says so. Pure, without HTTP.
 
-mod create;
-mod describe;
-mod engine;
+mod ast;
+mod cursor;
+mod error;
 mod evaluate;
-mod expression;
-mod grant;
+mod execute;
 mod lexer;
-mod parser;
+mod managed;
+mod parse;
+mod parse_expression;
+mod parse_select;
+mod parse_table;
 mod select;
-mod show;
+mod session;
 mod sources;
 mod statements;
-mod warehouses;
+mod table;
 
-pub use create::is_the_engines;
-pub use statements::Statements;
+pub use evaluate::Environment;
+pub use execute::run;
+pub use session::{Engine, Session};
+pub use statements::{Phase, Statements};
 
-use crate::world::Shared;
-use axum::Router;
-use axum::routing::{get, post};
-
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/api/2.0/sql/statements", post(statements::execute))
-        .route("/api/2.0/sql/statements/{id}", get(statements::get))
-        .route("/api/2.0/sql/statements/{id}/cancel", post(statements::cancel))
-        .route("/api/2.0/sql/statements/{id}/result/chunks/{chunk}", get(statements::chunk))
-        .route("/api/2.0/sql/warehouses", get(warehouses::list))
-        .route("/api/2.0/sql/warehouses/{id}", get(warehouses::get))
-        .route("/api/2.0/sql/warehouses/{id}/start", post(warehouses::start))
-        .route("/api/2.0/sql/warehouses/{id}/stop", post(warehouses::stop))
-}
+#[cfg(test)]
+mod tests;

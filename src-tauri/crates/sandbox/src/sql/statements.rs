@@ -1,32 +1,23 @@
-//! Statements: begun, waited for, polled, cancelled, and forgotten if nobody asks for them.
+//! Statements under way: begun, polled, cancelled, and forgotten if they are not polled. And the warehouse that they wait for.
 
-use super::engine::{Session, Table, Wrong, run};
-use super::warehouses;
-use crate::answer::{Answer, Refusal};
-use crate::body::{Fields, plain};
-use crate::caller::Caller;
-use crate::counts::one;
-use crate::people::Person;
-use crate::world::{Shared, World, locked};
-use axum::Json;
-use axum::extract::{Path, State};
+use super::error::SqlError;
+use super::table::Table;
+use crate::base::{Refusal, millis};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const LONGEST: usize = 16 << 20;
-/// An inline answer may have so many bytes.
-const INLINE: usize = 25 << 20;
-/// Who does not poll for so long loses the statement.
+/// The most bytes of an inline answer.
+const MAX_INLINE_BYTES: usize = 25 << 20;
+/// A statement that is not polled for so long is cancelled.
 const IDLE_MS: i64 = 15 * 60_000;
 const RESULT_MS: i64 = 3_600_000;
-const LOOK: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
 pub struct Statements {
     all: BTreeMap<String, Statement>,
-    /// When the warehouse is up; None while it stands.
-    pub warehouse_ready: Option<i64>,
+    /// When the warehouse is up; None while it is stopped.
+    warehouse_ready: Option<i64>,
 }
 
 struct Statement {
@@ -36,209 +27,129 @@ struct Statement {
     ended: i64,
 }
 
-#[derive(Clone)]
-enum Phase {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
     Pending,
     Running,
     Succeeded(Table),
-    Failed(Wrong),
+    Failed(SqlError),
     Canceled,
     Closed,
 }
 
-pub async fn execute(State(world): State<Shared>, caller: Caller, fields: Fields) -> Answer {
-    warehouses::known(fields.must_text("warehouse_id")?)?;
-    let text = fields.must_text("statement")?.to_owned();
-    if text.len() > LONGEST {
-        return Err(Refusal::invalid("The statement is larger than 16 MiB."));
-    }
-    let wait = wait(&fields)?;
-    let cancels = match fields.text("on_wait_timeout")? {
-        None | Some("CONTINUE") => false,
-        Some("CANCEL") if !wait.is_zero() => true,
-        other => return Err(Refusal::invalid(format!("on_wait_timeout cannot be {other:?} here."))),
-    };
-    let disposition = fields.text("disposition")?.unwrap_or("INLINE");
-    let format = fields.text("format")?.unwrap_or("JSON_ARRAY");
-    if (disposition, format) != ("INLINE", "JSON_ARRAY") {
-        let words = "The sandbox answers with the disposition INLINE in the format JSON_ARRAY only.";
-        return Err(Refusal::invalid(words));
-    }
-    let asked = Asked {
-        text,
-        person: caller.0.clone(),
-        catalog: fields.text("catalog")?.unwrap_or("main").to_lowercase(),
-        schema: fields.text("schema")?.unwrap_or("default").to_lowercase(),
-        parameters: parameters(&fields)?,
-        row_limit: fields.int("row_limit")?.and_then(|limit| usize::try_from(limit).ok()),
-    };
-    let id = format!("01f0{}", &world.ids.uuid().get(4..).unwrap_or_default());
-    let now = world.clock.now();
-    let fresh = Statement { owner: caller.name.clone(), phase: Phase::Pending, polled: now, ended: 0 };
-    locked(&world.statements).all.insert(id.clone(), fresh);
-    one(&world.counts.statements);
-    warehouses::begin(&world);
-    let task = tokio::spawn(carry_out(world.clone(), id.clone(), asked));
-    if !wait.is_zero() {
-        let late = tokio::time::timeout(wait, task).await.is_err();
-        if late && cancels {
-            end(&world, &id, Phase::Canceled);
-        }
-    }
-    told(&world, &caller, &id)
-}
-
-struct Asked {
-    text: String,
-    person: Person,
-    catalog: String,
-    schema: String,
-    parameters: BTreeMap<String, Value>,
-    row_limit: Option<usize>,
-}
-
-fn wait(fields: &Fields) -> Result<Duration, Refusal> {
-    let text = fields.text("wait_timeout")?.unwrap_or("10s");
-    match text.strip_suffix('s').and_then(|number| number.parse::<u64>().ok()) {
-        Some(seconds @ (0 | 5..=50)) => Ok(Duration::from_secs(seconds)),
-        _ => Err(Refusal::invalid(format!("wait_timeout must be 0s or between 5s and 50s, not {text}."))),
-    }
-}
-
-fn parameters(fields: &Fields) -> Result<BTreeMap<String, Value>, Refusal> {
-    let mut all = BTreeMap::new();
-    for one in fields.list("parameters") {
-        let name = one.get("name").map(plain).unwrap_or_default();
-        let text = one.get("value").filter(|value| !value.is_null()).map(plain);
-        let kind = one.get("type").map_or_else(|| "STRING".to_owned(), plain).to_uppercase();
-        let bad = || Refusal::invalid(format!("The parameter {name} is not of the type {kind}."));
-        let value = match (text, kind.as_str()) {
-            (None, _) => Value::Null,
-            (Some(text), "INT" | "BIGINT" | "LONG" | "SMALLINT" | "TINYINT") => {
-                text.parse::<i64>().map_err(|_| bad())?.into()
-            }
-            (Some(text), "DOUBLE" | "FLOAT") => text.parse::<f64>().map_err(|_| bad())?.into(),
-            (Some(text), "BOOLEAN") => text.parse::<bool>().map_err(|_| bad())?.into(),
-            (Some(text), kind)
-                if kind == "STRING" || kind == "DATE" || kind == "TIMESTAMP" || kind.starts_with("DECIMAL") =>
-            {
-                text.into()
-            }
-            _ => return Err(bad()),
+impl Phase {
+    /// What came of a run, with at most so many rows.
+    pub fn of(result: Result<Table, SqlError>, row_limit: Option<usize>) -> Self {
+        let mut table = match result {
+            Ok(table) => table,
+            Err(error) => return Self::Failed(error),
         };
-        all.insert(name, value);
-    }
-    Ok(all)
-}
-
-async fn carry_out(world: Shared, id: String, asked: Asked) {
-    loop {
-        let ready = {
-            let now = world.clock.now();
-            let statements = locked(&world.statements);
-            statements.warehouse_ready.is_some_and(|at| at <= now)
-        };
-        if is_over(&world, &id) {
-            return;
+        table.rows.truncate(row_limit.unwrap_or(usize::MAX));
+        let bytes: usize = table.rows.iter().flatten().flatten().map(String::len).sum();
+        if bytes <= MAX_INLINE_BYTES {
+            return Self::Succeeded(table);
         }
-        if ready {
-            break;
+        let message = "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of at \
+                       most 26214400 bytes.";
+        Self::Failed(SqlError { state: "54000", message: message.to_owned() })
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl Statements {
+    pub fn begin(&mut self, id: String, owner: &str, now: i64) {
+        let statement = Statement { owner: owner.to_owned(), phase: Phase::Pending, polled: now, ended: 0 };
+        self.all.insert(id, statement);
+    }
+
+    pub fn is_over(&self, id: &str) -> bool {
+        self.all.get(id).is_none_or(|one| !one.phase.is_open())
+    }
+
+    pub fn set_running(&mut self, id: &str) {
+        if let Some(statement) = self.all.get_mut(id).filter(|one| one.phase.is_open()) {
+            statement.phase = Phase::Running;
         }
-        // Somebody stopped it: what waits starts it again.
-        warehouses::begin(&world);
-        tokio::time::sleep(LOOK).await;
     }
-    if let Some(statement) = locked(&world.statements).all.get_mut(&id) {
-        statement.phase = Phase::Running;
-    }
-    let takes = locked(&world.settings).statement_time;
-    tokio::time::sleep(takes).await;
-    if is_over(&world, &id) {
-        return;
-    }
-    let session = Session {
-        world: &world,
-        person: &asked.person,
-        catalog: asked.catalog,
-        schema: asked.schema,
-        parameters: asked.parameters,
-    };
-    let phase = match run(&session, &asked.text) {
-        Ok(mut table) => {
-            table.rows.truncate(asked.row_limit.unwrap_or(usize::MAX));
-            let bytes: usize = table.rows.iter().flatten().flatten().map(String::len).sum();
-            if bytes > INLINE {
-                let words = "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size \
-                             of at most 26214400 bytes.";
-                Phase::Failed(Wrong { code: "BAD_REQUEST".to_owned(), state: "54000", message: words.to_owned() })
-            } else {
-                Phase::Succeeded(table)
-            }
-        }
-        Err(wrong) => Phase::Failed(wrong),
-    };
-    end(&world, &id, phase);
-}
 
-fn is_over(world: &World, id: &str) -> bool {
-    let statements = locked(&world.statements);
-    statements.all.get(id).is_none_or(|one| !matches!(one.phase, Phase::Pending | Phase::Running))
-}
-
-/// The first end counts.
-fn end(world: &World, id: &str, phase: Phase) {
-    let now = world.clock.now();
-    if let Some(statement) = locked(&world.statements).all.get_mut(id)
-        && matches!(statement.phase, Phase::Pending | Phase::Running)
-    {
-        statement.phase = phase;
-        statement.ended = now;
-    }
-}
-
-fn no_statement(id: &str) -> Refusal {
-    Refusal::new(404, "NOT_FOUND", format!("The statement {id} was not found."))
-}
-
-/// Its phase, for its owner; time takes its toll before.
-fn look(world: &World, caller: &Person, id: &str) -> Result<Phase, Refusal> {
-    let now = world.clock.now();
-    let mut statements = locked(&world.statements);
-    let statement =
-        statements.all.get_mut(id).filter(|one| one.owner == caller.name).ok_or_else(|| no_statement(id))?;
-    match statement.phase {
-        Phase::Pending | Phase::Running if now - statement.polled > IDLE_MS => {
-            statement.phase = Phase::Canceled;
+    /// The first end counts.
+    pub fn end(&mut self, id: &str, phase: Phase, now: i64) {
+        if let Some(statement) = self.all.get_mut(id).filter(|one| one.phase.is_open()) {
+            statement.phase = phase;
             statement.ended = now;
         }
-        Phase::Succeeded(_) if now - statement.ended > RESULT_MS => statement.phase = Phase::Closed,
-        _ => {}
     }
-    statement.polled = now;
-    Ok(statement.phase.clone())
-}
 
-fn told(world: &World, caller: &Person, id: &str) -> Answer {
-    let phase = look(world, caller, id)?;
-    let state = |word: &str| json!({"state": word});
-    let mut told = json!({"statement_id": id});
-    told["status"] = match &phase {
-        Phase::Pending => state("PENDING"),
-        Phase::Running => state("RUNNING"),
-        Phase::Canceled => state("CANCELED"),
-        Phase::Closed => state("CLOSED"),
-        Phase::Succeeded(_) => state("SUCCEEDED"),
-        // With 200: the call went well, the statement did not.
-        Phase::Failed(wrong) => json!({
-            "state": "FAILED", "error": {"error_code": wrong.code, "message": wrong.message}, "sql_state": wrong.state,
-        }),
-    };
-    if let Phase::Succeeded(table) = &phase {
-        let size = locked(&world.settings).rows_per_chunk;
-        told["manifest"] = manifest(table, size);
-        told["result"] = result(id, table, size, 0).unwrap_or_else(|| json!({}));
+    /// Its phase, for its owner.
+    pub fn poll(&mut self, caller: &str, id: &str, now: i64) -> Result<&Phase, Refusal> {
+        let absent = || Refusal::not_found(format!("The statement {id} was not found."));
+        let statement = self.all.get_mut(id).filter(|one| one.owner == caller).ok_or_else(absent)?;
+        if statement.phase.is_open() && now - statement.polled > IDLE_MS {
+            statement.phase = Phase::Canceled;
+            statement.ended = now;
+        } else if matches!(statement.phase, Phase::Succeeded(_)) && now - statement.ended > RESULT_MS {
+            statement.phase = Phase::Closed;
+        }
+        statement.polled = now;
+        Ok(&statement.phase)
     }
-    Ok(Json(told))
+
+    pub fn payload(&mut self, caller: &str, id: &str, chunk_rows: usize, now: i64) -> Result<Value, Refusal> {
+        let phase = self.poll(caller, id, now)?;
+        let state = |word: &str| json!({"state": word});
+        let status = match phase {
+            Phase::Pending => state("PENDING"),
+            Phase::Running => state("RUNNING"),
+            Phase::Canceled => state("CANCELED"),
+            Phase::Closed => state("CLOSED"),
+            Phase::Succeeded(_) => state("SUCCEEDED"),
+            // With 200: the call succeeded, the statement did not.
+            Phase::Failed(error) => json!({
+                "state": "FAILED", "error": {"error_code": "BAD_REQUEST", "message": error.message},
+                "sql_state": error.state,
+            }),
+        };
+        let mut payload = json!({"statement_id": id, "status": status});
+        if let Phase::Succeeded(table) = phase {
+            payload["manifest"] = manifest(table, chunk_rows);
+            payload["result"] = chunk(id, table, chunk_rows, 0).unwrap_or_else(|| json!({}));
+        }
+        Ok(payload)
+    }
+
+    pub fn chunk(&mut self, caller: &str, id: &str, at: usize, chunk_rows: usize, now: i64) -> Result<Value, Refusal> {
+        match self.poll(caller, id, now)? {
+            Phase::Succeeded(table) => chunk(id, table, chunk_rows, at)
+                .ok_or_else(|| Refusal::invalid(format!("The result has no chunk {at}."))),
+            Phase::Closed => Err(Refusal::not_found(format!("The result of statement {id} is no longer there."))),
+            _ => Err(Refusal::bad(format!("The statement {id} has no result."))),
+        }
+    }
+
+    /// STOPPED, STARTING or RUNNING.
+    pub fn warehouse_state(&self, now: i64) -> &'static str {
+        match self.warehouse_ready {
+            None => "STOPPED",
+            Some(at) if at > now => "STARTING",
+            Some(_) => "RUNNING",
+        }
+    }
+
+    /// True if it was stopped: a start that has begun is not begun again.
+    pub fn start_warehouse(&mut self, takes: Duration, now: i64) -> bool {
+        let stopped = self.warehouse_ready.is_none();
+        if stopped {
+            self.warehouse_ready = Some(now + millis(takes));
+        }
+        stopped
+    }
+
+    pub fn stop_warehouse(&mut self) {
+        self.warehouse_ready = None;
+    }
 }
 
 fn chunks(table: &Table, size: usize) -> usize {
@@ -246,63 +157,101 @@ fn chunks(table: &Table, size: usize) -> usize {
 }
 
 fn manifest(table: &Table, size: usize) -> Value {
-    let columns: Vec<Value> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, (name, kind))| {
-            let text = if *kind == "LONG" { "BIGINT" } else { kind };
-            json!({"name": name, "position": at, "type_name": kind, "type_text": text})
-        })
-        .collect();
-    let each: Vec<Value> = (0..chunks(table, size))
-        .map(|at| {
-            let rows = table.rows.len().saturating_sub(at * size).min(size);
-            json!({"chunk_index": at, "row_offset": at * size, "row_count": rows})
-        })
-        .collect();
+    let column = |(at, (name, kind)): (usize, &(String, &'static str))| {
+        let text = if *kind == "LONG" { "BIGINT" } else { kind };
+        json!({"name": name, "position": at, "type_name": kind, "type_text": text})
+    };
+    let columns: Vec<Value> = table.columns.iter().enumerate().map(column).collect();
+    let chunk = |at| {
+        let rows = table.rows.len().saturating_sub(at * size).min(size);
+        json!({"chunk_index": at, "row_offset": at * size, "row_count": rows})
+    };
+    let chunks: Vec<Value> = (0..chunks(table, size)).map(chunk).collect();
     json!({
         "format": "JSON_ARRAY", "schema": {"column_count": columns.len(), "columns": columns},
-        "total_row_count": table.rows.len(), "total_chunk_count": each.len(), "truncated": false, "chunks": each,
+        "total_row_count": table.rows.len(), "total_chunk_count": chunks.len(), "truncated": false, "chunks": chunks,
     })
 }
 
-fn result(id: &str, table: &Table, size: usize, at: usize) -> Option<Value> {
+fn chunk(id: &str, table: &Table, size: usize, at: usize) -> Option<Value> {
     let count = chunks(table, size);
     if at >= count {
         return None;
     }
     let rows = table.rows.get(at * size..(at * size + size).min(table.rows.len())).unwrap_or_default();
-    let mut told = json!({"chunk_index": at, "row_offset": at * size, "row_count": rows.len(), "data_array": rows});
+    let mut payload = json!({"chunk_index": at, "row_offset": at * size, "row_count": rows.len(), "data_array": rows});
     if at + 1 < count {
-        told["next_chunk_index"] = (at + 1).into();
-        told["next_chunk_internal_link"] = format!("/api/2.0/sql/statements/{id}/result/chunks/{}", at + 1).into();
+        payload["next_chunk_index"] = (at + 1).into();
+        payload["next_chunk_internal_link"] = format!("/api/2.0/sql/statements/{id}/result/chunks/{}", at + 1).into();
     }
-    Some(told)
+    Some(payload)
 }
 
-pub async fn get(State(world): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    told(&world, &caller, &id)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub async fn chunk(State(world): State<Shared>, caller: Caller, Path((id, at)): Path<(String, String)>) -> Answer {
-    let at: usize = at.parse().map_err(|_| Refusal::invalid(format!("'{at}' is not a chunk's index.")))?;
-    let size = locked(&world.settings).rows_per_chunk;
-    match look(&world, &caller, &id)? {
-        Phase::Succeeded(table) => {
-            let found = result(&id, &table, size, at);
-            found.map(Json).ok_or_else(|| Refusal::invalid(format!("The result has no chunk {at}.")))
-        }
-        Phase::Closed => {
-            Err(Refusal::new(404, "NOT_FOUND", format!("The result of statement {id} is no longer there.")))
-        }
-        _ => Err(Refusal::new(400, "BAD_REQUEST", format!("The statement {id} has no result."))),
+    fn table(values: impl Iterator<Item = String>) -> Table {
+        Table { columns: vec![("n".to_owned(), "STRING")], rows: values.map(|value| vec![Some(value)]).collect() }
     }
-}
 
-/// Asked for; whether it comes in time shows when one looks.
-pub async fn cancel(State(world): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    look(&world, &caller, &id)?;
-    end(&world, &id, Phase::Canceled);
-    Ok(Json(json!({})))
+    fn numbers(count: usize) -> Table {
+        table((0..count).map(|at| at.to_string()))
+    }
+
+    #[test]
+    fn results_come_in_chunks() {
+        let mut statements = Statements::default();
+        statements.begin("s".into(), "ada", 0);
+        assert_eq!(statements.payload("ada", "s", 4, 1).unwrap()["status"]["state"], "PENDING");
+        assert_eq!(statements.chunk("ada", "s", 0, 4, 1).unwrap_err().status, 400, "there is no result yet");
+        statements.end("s", Phase::of(Ok(numbers(9)), None), 1);
+        let first = statements.payload("ada", "s", 4, 1).unwrap();
+        assert_eq!(
+            (&first["manifest"]["total_row_count"], &first["manifest"]["total_chunk_count"]),
+            (&json!(9), &json!(3))
+        );
+        let mut seen = first["result"]["data_array"].as_array().unwrap().clone();
+        let mut next = first["result"]["next_chunk_index"].as_u64();
+        while let Some(at) = next {
+            let chunk = statements.chunk("ada", "s", at as usize, 4, 1).unwrap();
+            seen.extend(chunk["data_array"].as_array().unwrap().clone());
+            next = chunk["next_chunk_index"].as_u64();
+        }
+        assert_eq!(seen, (0..9).map(|at| json!([at.to_string()])).collect::<Vec<_>>());
+        assert_eq!(statements.chunk("ada", "s", 3, 4, 1).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_result_has_limits() {
+        assert!(matches!(Phase::of(Ok(numbers(5)), Some(2)), Phase::Succeeded(cut) if cut.rows.len() == 2));
+        let large = table(["x".repeat(MAX_INLINE_BYTES + 1)].into_iter());
+        assert!(matches!(Phase::of(Ok(large), None), Phase::Failed(error) if error.state == "54000"));
+    }
+
+    #[test]
+    fn a_statement_is_its_owners_and_is_forgotten() {
+        let mut statements = Statements::default();
+        for id in ["idle", "done", "cancelled"] {
+            statements.begin(id.into(), "ada", 0);
+        }
+        assert_eq!(statements.poll("eve", "idle", 0).unwrap_err().status, 404);
+        assert_eq!(statements.poll("ada", "idle", IDLE_MS + 1).unwrap(), &Phase::Canceled);
+        statements.end("done", Phase::Succeeded(numbers(1)), 5);
+        assert_eq!(statements.poll("ada", "done", 5 + RESULT_MS + 1).unwrap(), &Phase::Closed);
+        statements.end("cancelled", Phase::Canceled, 5);
+        statements.end("cancelled", Phase::Succeeded(numbers(1)), 6);
+        assert_eq!(statements.poll("ada", "cancelled", 6).unwrap(), &Phase::Canceled, "the first end counts");
+    }
+
+    #[test]
+    fn a_warehouse_starts_once() {
+        let mut statements = Statements::default();
+        assert_eq!(statements.warehouse_state(0), "STOPPED");
+        assert!(statements.start_warehouse(Duration::from_millis(100), 0));
+        assert!(!statements.start_warehouse(Duration::from_millis(100), 50));
+        assert_eq!((statements.warehouse_state(99), statements.warehouse_state(100)), ("STARTING", "RUNNING"));
+        statements.stop_warehouse();
+        assert_eq!(statements.warehouse_state(100), "STOPPED");
+    }
 }

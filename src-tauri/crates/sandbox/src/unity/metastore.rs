@@ -1,60 +1,154 @@
-//! The metastore itself.
+//! What the metastore holds, and how it is looked up.
 
-use super::securable::Kind;
-use super::state::Metastore;
-use crate::answer::{Answer, Refusal};
-use crate::body::Fields;
-use crate::caller::{Caller, WORKSPACE_ID};
-use crate::world::{Shared, locked};
-use axum::Json;
-use axum::extract::{Path, State};
+use super::connections;
+use super::grants::Grants;
+use super::objects::{Catalog, Schema, Table, Volume, parts};
+use super::securable::{Kind, Securable};
+use super::seeded::Seeded;
+use crate::base::Refusal;
+use crate::state::ADMIN;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-fn told(metastore: &Metastore) -> Value {
-    json!({
-        "metastore_id": metastore.id, "name": "sandbox", "owner": metastore.owner, "cloud": "aws", "region": "eu-west-1",
-        "global_metastore_id": format!("aws:eu-west-1:{}", metastore.id), "privilege_model_version": "1.0",
-        "storage_root": format!("s3://sandbox-managed/{}", metastore.id), "delta_sharing_scope": "INTERNAL",
-        "external_access_enabled": metastore.external_access,
-    })
+/// A row of a table that statements filled.
+pub type Row = BTreeMap<String, Value>;
+
+pub struct Metastore {
+    pub id: String,
+    pub owner: String,
+    pub external_access: bool,
+    pub catalogs: BTreeMap<String, Catalog>,
+    pub schemas: BTreeMap<String, Schema>,
+    pub tables: BTreeMap<String, Table>,
+    pub volumes: BTreeMap<String, Volume>,
+    pub rows: BTreeMap<String, Vec<Row>>,
+    pub grants: Grants,
+    /// (entity type, name) to tags.
+    pub tags: BTreeMap<(String, String), BTreeMap<String, String>>,
+    pub seeded: Seeded,
 }
 
-pub async fn summary(State(world): State<Shared>) -> Answer {
-    Ok(Json(told(&locked(&world.unity))))
-}
-
-pub async fn assignment(State(world): State<Shared>) -> Answer {
-    let id = locked(&world.unity).id.clone();
-    let workspace: u64 = WORKSPACE_ID.parse().unwrap_or_default();
-    Ok(Json(json!({"metastore_id": id, "workspace_id": workspace, "default_catalog_name": "main"})))
-}
-
-pub async fn list(State(world): State<Shared>, caller: Caller) -> Answer {
-    let metastore = locked(&world.unity);
-    let seen = if caller.is(&metastore.owner) { vec![told(&metastore)] } else { Vec::new() };
-    Ok(Json(json!({"metastores": seen})))
-}
-
-fn admin<'a>(metastore: &'a Metastore, caller: &Caller, id: &str) -> Result<&'a Metastore, Refusal> {
-    if id != metastore.id {
-        return Err(Kind::Metastore.does_not_exist(id));
+impl Metastore {
+    /// With generated tables alone.
+    pub fn new(tables: u32, seed: u64, now: i64) -> Self {
+        Self {
+            id: uuid::Uuid::from_u64_pair(0x5eed_0000_0000_4000, 0x8000_0000_0000_0000 | seed).to_string(),
+            owner: ADMIN.to_owned(),
+            external_access: false,
+            catalogs: BTreeMap::new(),
+            schemas: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            grants: Grants::default(),
+            tags: BTreeMap::new(),
+            seeded: Seeded::new(tables, seed, now),
+        }
     }
-    if !caller.is(&metastore.owner) {
-        return Err(Refusal::unity(403, "PERMISSION_DENIED", "User is not an owner of Metastore 'sandbox'."));
-    }
-    Ok(metastore)
-}
 
-pub async fn get(State(world): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let metastore = locked(&world.unity);
-    Ok(Json(told(admin(&metastore, &caller, &id)?)))
-}
-
-pub async fn patch(State(world): State<Shared>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Answer {
-    let mut metastore = locked(&world.unity);
-    admin(&metastore, &caller, &id)?;
-    if fields.get("external_access_enabled").is_some() {
-        metastore.external_access = fields.flag("external_access_enabled");
+    pub fn catalog(&self, name: &str) -> Result<&Catalog, Refusal> {
+        self.catalogs.get(&name.to_lowercase()).ok_or_else(|| Kind::Catalog.does_not_exist(name))
     }
-    Ok(Json(told(&metastore)))
+
+    pub fn schema(&self, full_name: &str) -> Result<&Schema, Refusal> {
+        self.schemas.get(&full_name.to_lowercase()).ok_or_else(|| Kind::Schema.does_not_exist(full_name))
+    }
+
+    pub fn volume(&self, full_name: &str) -> Result<&Volume, Refusal> {
+        self.volumes.get(&full_name.to_lowercase()).ok_or_else(|| Kind::Volume.does_not_exist(full_name))
+    }
+
+    pub fn table(&self, full_name: &str) -> Result<Table, Refusal> {
+        let name = full_name.to_lowercase();
+        let found = self.tables.get(&name).cloned().or_else(|| self.seeded.find(&name));
+        found.ok_or_else(|| Kind::Table.does_not_exist(full_name))
+    }
+
+    /// For changing it. A generated table is kept from then on.
+    pub fn table_mut(&mut self, full_name: &str) -> Result<&mut Table, Refusal> {
+        let name = full_name.to_lowercase();
+        if !self.tables.contains_key(&name)
+            && let Some(made) = self.seeded.find(&name)
+        {
+            self.tables.insert(name.clone(), made);
+        }
+        self.tables.get_mut(&name).ok_or_else(|| Kind::Table.does_not_exist(full_name))
+    }
+
+    pub fn schemas_of(&self, catalog: &str) -> Result<impl Iterator<Item = &Schema>, Refusal> {
+        let start = format!("{}.", self.catalog(catalog)?.name);
+        let all = self.schemas.range(start.clone()..).map(|(_, schema)| schema);
+        Ok(all.take_while(move |schema| schema.full_name.starts_with(&start)))
+    }
+
+    pub fn volumes_of(&self, schema: &str) -> Result<impl Iterator<Item = &Volume>, Refusal> {
+        let start = format!("{}.", self.schema(schema)?.full_name);
+        Ok(self.volumes.values().filter(move |volume| volume.full_name.starts_with(&start)))
+    }
+
+    /// The tables of a schema: how many, and each by its place.
+    pub fn tables_of<'a>(&'a self, schema: &str) -> (usize, impl Fn(usize) -> Option<Table> + use<'a>) {
+        let schema = schema.to_lowercase();
+        let start = format!("{schema}.");
+        // One that was changed is at its generated place too; there, the changed one is shown.
+        let kept: Vec<&Table> = self
+            .tables
+            .range(start.clone()..)
+            .map(|(_, table)| table)
+            .take_while(|table| table.full_name.starts_with(&start))
+            .filter(|table| self.seeded.find(&table.full_name).is_none())
+            .collect();
+        let total = kept.len() + self.seeded.count(&schema);
+        let at = move |place: usize| match place.checked_sub(kept.len()) {
+            None => kept.get(place).map(|table| (*table).clone()),
+            Some(place) => {
+                let made = self.seeded.nth(&schema, place)?;
+                Some(self.tables.get(&made.full_name).cloned().unwrap_or(made))
+            }
+        };
+        (total, at)
+    }
+
+    /// Every table there is.
+    pub fn all_tables(&self) -> impl Iterator<Item = Table> {
+        let made = self.seeded.tables().filter(|table| !self.tables.contains_key(&table.full_name));
+        self.tables.values().cloned().chain(made)
+    }
+
+    pub fn exists(&self, securable: &Securable) -> Result<(), Refusal> {
+        let name = securable.name.as_str();
+        let found = match securable.kind {
+            Kind::Metastore => name == self.id,
+            Kind::Catalog => self.catalogs.contains_key(name),
+            Kind::Schema => self.schemas.contains_key(name),
+            Kind::Table => self.tables.contains_key(name) || self.seeded.find(name).is_some(),
+            Kind::Volume => self.volumes.contains_key(name),
+            Kind::Connection => connections::connection(name).is_ok(),
+            Kind::ExternalLocation => connections::location(name).is_ok(),
+        };
+        if found { Ok(()) } else { Err(securable.kind.does_not_exist(name)) }
+    }
+
+    /// The effective setting of predictive optimization, and from where.
+    pub fn optimization(&self, securable: &Securable) -> Value {
+        for one in securable.lineage() {
+            let setting = match one.kind {
+                Kind::Catalog => self.catalogs.get(&one.name).map(|it| &it.optimization),
+                Kind::Schema => self.schemas.get(&one.name).map(|it| &it.optimization),
+                _ => self.tables.get(&one.name).map(|it| &it.optimization),
+            };
+            let Some(value) = setting.filter(|value| *value != "INHERIT") else { continue };
+            if one == *securable {
+                return json!({"value": value});
+            }
+            return json!({
+                "value": value, "inherited_from_type": one.kind.upper(), "inherited_from_name": one.name
+            });
+        }
+        json!({"value": "DISABLE"})
+    }
+
+    pub fn catalog_kind(&self, full_name: &str) -> &'static str {
+        self.catalogs.get(parts(full_name).0).map_or("MANAGED_CATALOG", |catalog| catalog.kind)
+    }
 }

@@ -1,66 +1,22 @@
-//! Unity Catalog.
+//! Unity Catalog: its objects, who owns them and who may do what. Pure state, without HTTP.
 
-mod catalogs;
-mod connections;
-mod credentials;
-pub mod grants;
+mod access;
+mod changes;
+pub mod connections;
+mod grants;
 mod metastore;
 pub mod objects;
-pub mod privileges;
-mod sample;
-mod schemas;
+mod privileges;
+pub mod sample;
 pub mod securable;
-pub mod seeded;
-mod state;
-mod summaries;
-mod tables;
+mod seeded;
 mod tags;
 pub mod types;
-mod volumes;
 
-pub use schemas::add as add_schema;
-pub use state::Metastore;
-pub use summaries::like;
-pub use tags::may_tag;
-pub use volumes::add as add_volume;
+pub use access::GrantChange;
+pub use changes::{Details, NewTable, is_reserved, valid_name};
+pub use metastore::{Metastore, Row};
+pub use securable::{Kind, Securable};
 
-use crate::world::Shared;
-use axum::Router;
-use axum::routing::{get, post};
-
-pub fn routes() -> Router<Shared> {
-    let unity = Router::new()
-        .route("/metastore_summary", get(metastore::summary))
-        .route("/current-metastore-assignment", get(metastore::assignment))
-        .route("/metastores", get(metastore::list))
-        .route("/metastores/{id}", get(metastore::get).patch(metastore::patch))
-        .route("/catalogs", get(catalogs::list).post(catalogs::create))
-        .route("/catalogs/{name}", get(catalogs::get).patch(catalogs::patch).delete(catalogs::delete))
-        .route("/schemas", get(schemas::list).post(schemas::create))
-        .route("/schemas/{name}", get(schemas::get).patch(schemas::patch).delete(schemas::delete))
-        .route("/tables", get(tables::list).post(tables::create))
-        .route("/tables/{name}", get(tables::get).patch(tables::patch).delete(tables::delete))
-        .route("/tables/{name}/exists", get(tables::exists))
-        .route("/table-summaries", get(summaries::list))
-        .route("/volumes", get(volumes::list).post(volumes::create))
-        .route("/volumes/{name}", get(volumes::get).delete(volumes::delete))
-        .route("/permissions/{kind}/{name}", get(grants::direct).patch(grants::patch))
-        .route("/effective-permissions/{kind}/{name}", get(grants::effective))
-        .route("/privilege-assignments/{kind}/{name}", get(grants::direct))
-        .route("/effective-privilege-assignments/{kind}/{name}", get(grants::effective_assignments))
-        .route("/entity-tag-assignments", post(tags::create))
-        .route("/entity-tag-assignments/{kind}/{name}/tags", get(tags::list))
-        .route(
-            "/entity-tag-assignments/{kind}/{name}/tags/{key}",
-            get(tags::get).patch(tags::patch).delete(tags::delete),
-        )
-        .route("/connections", get(connections::list))
-        .route("/connections/{name}", get(connections::get))
-        .route("/external-locations", get(connections::locations))
-        .route("/external-locations/{name}", get(connections::location))
-        .route("/storage-credentials", get(connections::credentials));
-    Router::new()
-        .nest("/api/2.1/unity-catalog", unity)
-        .route("/api/2.0/unity-catalog/temporary-table-credentials", post(credentials::table))
-        .route("/api/2.1/unity-catalog/temporary-table-credentials", post(credentials::table))
-}
+#[cfg(test)]
+mod tests;

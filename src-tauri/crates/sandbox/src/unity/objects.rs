@@ -31,7 +31,7 @@ pub struct Schema {
     pub created: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     pub name: String,
     pub kind: Type,
@@ -68,13 +68,55 @@ pub struct Volume {
     pub created: i64,
 }
 
-/// What a client asked to see of tables.
+/// What a client wants to see of tables.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Show {
     pub columns: bool,
     pub properties: bool,
     pub username: bool,
     pub manifest: bool,
+}
+
+impl Schema {
+    pub fn new(full_name: &str, id: String, owner: &str, created: i64) -> Self {
+        Self {
+            full_name: full_name.to_owned(),
+            id,
+            properties: BTreeMap::new(),
+            storage_root: None,
+            owner: owner.to_owned(),
+            comment: None,
+            optimization: "INHERIT".to_owned(),
+            created,
+        }
+    }
+}
+
+impl Column {
+    pub fn new(name: &str, kind: Type) -> Self {
+        Self { name: name.to_owned(), kind, nullable: true, comment: None, partition_index: None }
+    }
+}
+
+impl Table {
+    /// A managed table without columns, as far as nothing else is said.
+    pub fn new(full_name: &str, id: String, owner: &str, created: i64) -> Self {
+        Self {
+            full_name: full_name.to_owned(),
+            id,
+            kind: "MANAGED".to_owned(),
+            format: None,
+            securable_kind: "TABLE_DELTA".to_owned(),
+            location: None,
+            columns: Vec::new(),
+            properties: BTreeMap::new(),
+            owner: owner.to_owned(),
+            comment: None,
+            optimization: "INHERIT".to_owned(),
+            created,
+            view: None,
+        }
+    }
 }
 
 /// The parts of `catalog.schema.object`; the last ones empty where there are fewer.
@@ -84,18 +126,18 @@ pub fn parts(full_name: &str) -> (&str, &str, &str) {
     (next(), next(), next())
 }
 
-fn stamp(told: &mut Map<String, Value>, owner: &str, created: i64, metastore: &str) {
-    told.insert("owner".into(), owner.into());
-    told.insert("created_at".into(), created.into());
-    told.insert("created_by".into(), owner.into());
-    told.insert("updated_at".into(), created.into());
-    told.insert("updated_by".into(), owner.into());
-    told.insert("metastore_id".into(), metastore.into());
+fn stamp(payload: &mut Map<String, Value>, owner: &str, created: i64, metastore: &str) {
+    payload.insert("owner".into(), owner.into());
+    payload.insert("created_at".into(), created.into());
+    payload.insert("created_by".into(), owner.into());
+    payload.insert("updated_at".into(), created.into());
+    payload.insert("updated_by".into(), owner.into());
+    payload.insert("metastore_id".into(), metastore.into());
 }
 
-fn put<T: Into<Value>>(told: &mut Map<String, Value>, name: &str, value: Option<T>) {
+fn put<T: Into<Value>>(payload: &mut Map<String, Value>, name: &str, value: Option<T>) {
     if let Some(value) = value {
-        told.insert(name.into(), value.into());
+        payload.insert(name.into(), value.into());
     }
 }
 
@@ -107,8 +149,8 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 impl Catalog {
-    pub fn told(&self, metastore: &str, effective: Value) -> Value {
-        let mut told = object(json!({
+    pub fn payload(&self, metastore: &str, effective: Value) -> Value {
+        let mut payload = object(json!({
             "name": self.name, "full_name": self.name, "catalog_type": self.kind, "securable_type": "CATALOG",
             "securable_kind": match self.kind {
                 "FOREIGN_CATALOG" => "CATALOG_FOREIGN",
@@ -119,82 +161,82 @@ impl Catalog {
             "effective_predictive_optimization_flag": effective, "browse_only": false,
             "provisioning_info": {"state": "ACTIVE"},
         }));
-        put(&mut told, "connection_name", self.connection.clone());
-        put(&mut told, "comment", self.comment.clone());
-        put(&mut told, "storage_root", self.storage_root.clone());
-        put(&mut told, "storage_location", self.storage_root.clone());
-        told.insert("options".into(), json!(self.options));
-        told.insert("properties".into(), json!(self.properties));
-        stamp(&mut told, &self.owner, self.created, metastore);
-        Value::Object(told)
+        put(&mut payload, "connection_name", self.connection.clone());
+        put(&mut payload, "comment", self.comment.clone());
+        put(&mut payload, "storage_root", self.storage_root.clone());
+        put(&mut payload, "storage_location", self.storage_root.clone());
+        payload.insert("options".into(), json!(self.options));
+        payload.insert("properties".into(), json!(self.properties));
+        stamp(&mut payload, &self.owner, self.created, metastore);
+        Value::Object(payload)
     }
 }
 
 impl Schema {
-    pub fn told(&self, metastore: &str, catalog_kind: &str, effective: Value) -> Value {
+    pub fn payload(&self, metastore: &str, catalog_kind: &str, effective: Value) -> Value {
         let (catalog, name, _) = parts(&self.full_name);
-        let mut told = object(json!({
+        let mut payload = object(json!({
             "name": name, "catalog_name": catalog, "full_name": self.full_name, "schema_id": self.id,
             "catalog_type": catalog_kind, "securable_type": "SCHEMA",
             "securable_kind": if catalog_kind == "FOREIGN_CATALOG" { "SCHEMA_FOREIGN" } else { "SCHEMA_STANDARD" },
             "enable_predictive_optimization": self.optimization, "effective_predictive_optimization_flag": effective,
             "browse_only": false, "properties": self.properties,
         }));
-        put(&mut told, "comment", self.comment.clone());
-        put(&mut told, "storage_root", self.storage_root.clone());
-        put(&mut told, "storage_location", self.storage_root.clone());
-        stamp(&mut told, &self.owner, self.created, metastore);
-        Value::Object(told)
+        put(&mut payload, "comment", self.comment.clone());
+        put(&mut payload, "storage_root", self.storage_root.clone());
+        put(&mut payload, "storage_location", self.storage_root.clone());
+        stamp(&mut payload, &self.owner, self.created, metastore);
+        Value::Object(payload)
     }
 }
 
 impl Column {
-    pub fn told(&self, position: usize) -> Value {
+    pub fn payload(&self, position: usize) -> Value {
         let whole = json!({"name": self.name, "type": self.kind.spark(), "nullable": self.nullable, "metadata": {}});
         let (precision, scale) = match self.kind {
             Type::Decimal(precision, scale) => (precision, scale),
             _ => (0, 0),
         };
-        let mut told = object(json!({
+        let mut payload = object(json!({
             "name": self.name, "position": position, "type_name": self.kind.api_name(), "type_text": self.kind.text(),
             "type_json": whole.to_string(), "type_precision": precision, "type_scale": scale, "nullable": self.nullable,
         }));
-        put(&mut told, "comment", self.comment.clone());
-        put(&mut told, "partition_index", self.partition_index);
-        Value::Object(told)
+        put(&mut payload, "comment", self.comment.clone());
+        put(&mut payload, "partition_index", self.partition_index);
+        Value::Object(payload)
     }
 }
 
 impl Table {
-    pub fn told(&self, metastore: &str, show: Show, effective: Value) -> Value {
+    pub fn payload(&self, metastore: &str, show: Show, effective: Value) -> Value {
         let (catalog, schema, name) = parts(&self.full_name);
-        let mut told = object(json!({
+        let mut payload = object(json!({
             "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "table_id": self.id,
             "table_type": self.kind, "securable_type": "TABLE", "securable_kind": self.securable_kind,
             "enable_predictive_optimization": self.optimization, "effective_predictive_optimization_flag": effective,
             "browse_only": false,
         }));
-        put(&mut told, "data_source_format", self.format.clone());
-        put(&mut told, "storage_location", self.location.clone());
-        put(&mut told, "comment", self.comment.clone());
-        put(&mut told, "view_definition", self.view.clone());
+        put(&mut payload, "data_source_format", self.format.clone());
+        put(&mut payload, "storage_location", self.location.clone());
+        put(&mut payload, "comment", self.comment.clone());
+        put(&mut payload, "view_definition", self.view.clone());
         if show.columns {
-            let columns: Vec<Value> = self.columns.iter().enumerate().map(|(at, one)| one.told(at)).collect();
-            told.insert("columns".into(), columns.into());
+            let columns: Vec<Value> = self.columns.iter().enumerate().map(|(at, one)| one.payload(at)).collect();
+            payload.insert("columns".into(), columns.into());
         }
         if show.properties {
-            told.insert("properties".into(), json!(self.properties));
+            payload.insert("properties".into(), json!(self.properties));
         }
         if show.manifest {
-            told.insert("securable_kind_manifest".into(), self.manifest());
+            payload.insert("securable_kind_manifest".into(), self.manifest());
         }
-        stamp(&mut told, &self.owner, self.created, metastore);
+        stamp(&mut payload, &self.owner, self.created, metastore);
         if !show.username {
             for name in ["owner", "created_by", "updated_by"] {
-                told.remove(name);
+                payload.remove(name);
             }
         }
-        Value::Object(told)
+        Value::Object(payload)
     }
 
     pub fn manifest(&self) -> Value {
@@ -202,24 +244,24 @@ impl Table {
     }
 
     pub fn summary(&self, manifest: bool) -> Value {
-        let mut told = json!({"full_name": self.full_name, "table_type": self.kind});
+        let mut payload = json!({"full_name": self.full_name, "table_type": self.kind});
         if manifest {
-            told["securable_kind_manifest"] = self.manifest();
+            payload["securable_kind_manifest"] = self.manifest();
         }
-        told
+        payload
     }
 }
 
 impl Volume {
-    pub fn told(&self, metastore: &str) -> Value {
+    pub fn payload(&self, metastore: &str) -> Value {
         let (catalog, schema, name) = parts(&self.full_name);
-        let mut told = object(json!({
+        let mut payload = object(json!({
             "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "volume_id": self.id,
             "volume_type": "MANAGED",
             "storage_location": format!("s3://sandbox-managed/{metastore}/volumes/{}", self.id),
         }));
-        put(&mut told, "comment", self.comment.clone());
-        stamp(&mut told, &self.owner, self.created, metastore);
-        Value::Object(told)
+        put(&mut payload, "comment", self.comment.clone());
+        stamp(&mut payload, &self.owner, self.created, metastore);
+        Value::Object(payload)
     }
 }

@@ -1,10 +1,10 @@
 //! The small workspace that every sandbox has: one table of each kind that matters to a migration.
 
+use super::metastore::Metastore;
 use super::objects::{Catalog, Column, Schema, Table, Volume};
 use super::securable::{Kind, Securable};
 use super::seeded::{CATALOG, column};
-use super::state::Metastore;
-use crate::people::{ADMIN, EVERYBODY, MIGRATORS};
+use crate::state::{ACCOUNT_USERS, ADMIN, MIGRATORS};
 use std::collections::BTreeMap;
 
 const FOREIGN: &str = "FOREIGN_CATALOG";
@@ -43,7 +43,17 @@ fn partitioned(mut columns: Vec<Column>, by: &[&str]) -> Vec<Column> {
     columns
 }
 
-pub fn lay_out(metastore: &mut Metastore, now: i64) {
+/// With `tables` generated ones in the catalog `lake`, made from `seed`.
+pub fn metastore(tables: u32, seed: u64, now: i64, gate_open: bool) -> Metastore {
+    let mut metastore = Metastore::new(tables, seed, now);
+    add_objects(&mut metastore, now);
+    if gate_open {
+        metastore.set_gate(true, &["main".to_owned()], ACCOUNT_USERS);
+    }
+    metastore
+}
+
+fn add_objects(metastore: &mut Metastore, now: i64) {
     let mut ids = Ids(0);
     let mut glue = catalog("glue_lake", FOREIGN, Some("glue_prod"), now);
     glue.options.insert("authorized_paths".to_owned(), "s3://sandbox-lake/".to_owned());
@@ -62,7 +72,7 @@ pub fn lay_out(metastore: &mut Metastore, now: i64) {
     let generated: Vec<String> = metastore.seeded.schema_names().map(|name| format!("{CATALOG}.{name}")).collect();
     for name in generated {
         let schema = metastore.seeded.schema(&name, ids.next());
-        metastore.add_schema(schema);
+        metastore.schemas.insert(name, schema);
     }
     for name in [
         "main.default",
@@ -75,16 +85,7 @@ pub fn lay_out(metastore: &mut Metastore, now: i64) {
         "system.information_schema",
     ] {
         let owner = if name.starts_with("system") { "System user" } else { ADMIN };
-        metastore.add_schema(Schema {
-            full_name: name.to_owned(),
-            id: ids.next(),
-            properties: BTreeMap::new(),
-            storage_root: None,
-            owner: owner.to_owned(),
-            comment: None,
-            optimization: "INHERIT".to_owned(),
-            created: now,
-        });
+        metastore.schemas.insert(name.to_owned(), Schema::new(name, ids.next(), owner, now));
     }
     tables(metastore, &mut ids, now);
     let volume = Volume {
@@ -98,14 +99,17 @@ pub fn lay_out(metastore: &mut Metastore, now: i64) {
     grants(metastore);
 }
 
-fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
+/// Full name, table type, format, kind, columns.
+type Shape = (&'static str, &'static str, Option<&'static str>, String, Vec<Column>);
+
+fn shapes() -> Vec<Shape> {
     let orders = || {
         let columns =
             [("id", "bigint"), ("customer", "string"), ("amount", "decimal(12,2)"), ("placed_at", "timestamp")];
         columns.map(|(name, kind)| column(name, kind)).to_vec()
     };
     let hive = "TABLE_DELTA_UNIFORM_ICEBERG_FOREIGN_HIVE_METASTORE";
-    let shapes: Vec<(&str, &str, Option<&str>, String, Vec<Column>)> = vec![
+    vec![
         ("glue_lake.sales.orders", "FOREIGN", Some("ICEBERG"), format!("{hive}_EXTERNAL"), orders()),
         (
             "glue_lake.sales.customers",
@@ -134,7 +138,7 @@ fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
             vec![column("id", "bigint"), column("page", "struct<url:string,tags:array<string>>")],
         ),
         ("glue_lake.web.recent_clicks", "VIEW", None, "TABLE_VIEW_FOREIGN".to_owned(), vec![column("id", "bigint")]),
-        // What a later release may bring: clients must live with words they do not know.
+        // What a later release may bring: clients must live with message they do not know.
         ("glue_lake.web.unheard_of", "TELEPATHIC", Some("THOUGHT"), "TABLE_THOUGHT_FOREIGN".to_owned(), orders()),
         (
             "snow.public.accounts",
@@ -148,8 +152,11 @@ fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
         ("main.default.plain", "MANAGED", Some("DELTA"), "TABLE_DELTA".to_owned(), orders()),
         ("main.silver.kept", "MANAGED", Some("DELTA"), "TABLE_DELTA_ICEBERG_MANAGED".to_owned(), orders()),
         ("main.silver.kept_too", "MANAGED", Some("ICEBERG"), "TABLE_ICEBERG_UNIFORM_MANAGED".to_owned(), orders()),
-    ];
-    for (full_name, kind, format, securable_kind, columns) in shapes {
+    ]
+}
+
+fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
+    for (full_name, kind, format, securable_kind, columns) in shapes() {
         let mut properties = BTreeMap::new();
         if securable_kind.contains("ICEBERG") {
             properties.insert("format-version".to_owned(), "2".to_owned());
@@ -159,8 +166,6 @@ fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
         }
         let path = full_name.replace('.', "/");
         let table = Table {
-            full_name: full_name.to_owned(),
-            id: ids.next(),
             kind: kind.to_owned(),
             format: format.map(str::to_owned),
             securable_kind,
@@ -170,35 +175,32 @@ fn tables(metastore: &mut Metastore, ids: &mut Ids, now: i64) {
             }),
             columns,
             properties,
-            owner: ADMIN.to_owned(),
             comment: (full_name == "glue_lake.sales.orders").then(|| "every order since 2019".to_owned()),
-            optimization: "INHERIT".to_owned(),
-            created: now,
             view: (kind == "VIEW").then(|| "SELECT id FROM glue_lake.web.clicks".to_owned()),
+            ..Table::new(full_name, ids.next(), ADMIN, now)
         };
         metastore.tables.insert(table.full_name.clone(), table);
     }
-    let tag = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
     let mut tags = |kind: &str, name: &str, key: &str, value: &str| {
-        metastore.tags.entry(tag(kind, name)).or_default().insert(key.to_owned(), value.to_owned());
+        metastore.tags.entry((kind.to_owned(), name.to_owned())).or_default().insert(key.to_owned(), value.to_owned());
     };
     tags("tables", "glue_lake.sales.orders", "domain", "sales");
     tags("columns", "glue_lake.sales.orders.customer", "pii", "name");
 }
 
-/// What an administrator would have given those who migrate; but not the gate's privilege, which nothing else includes.
+/// What an administrator would have granted the users who migrate; but not the gate's privilege, which nothing else includes.
 fn grants(metastore: &mut Metastore) {
-    let book = &mut metastore.grants;
+    let grants = &mut metastore.grants;
     for catalog in ["glue_lake", "snow", CATALOG] {
         for privilege in ["USE_CATALOG", "USE_SCHEMA", "SELECT"] {
-            book.add(&Securable::new(Kind::Catalog, catalog), MIGRATORS, privilege);
+            grants.add(&Securable::new(Kind::Catalog, catalog), MIGRATORS, privilege);
         }
     }
-    book.add(&Securable::new(Kind::Catalog, "main"), MIGRATORS, "ALL_PRIVILEGES");
-    book.add(&Securable::new(Kind::Catalog, "main"), EVERYBODY, "USE_CATALOG");
-    book.add(&Securable::new(Kind::Catalog, "system"), MIGRATORS, "SELECT");
-    book.add(&Securable::new(Kind::Table, "glue_lake.sales.orders"), "analysts@sandbox.example", "SELECT");
-    book.add(&Securable::new(Kind::Schema, "glue_lake.sales"), EVERYBODY, "USE_SCHEMA");
-    book.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "READ_VOLUME");
-    book.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "WRITE_VOLUME");
+    grants.add(&Securable::new(Kind::Catalog, "main"), MIGRATORS, "ALL_PRIVILEGES");
+    grants.add(&Securable::new(Kind::Catalog, "main"), ACCOUNT_USERS, "USE_CATALOG");
+    grants.add(&Securable::new(Kind::Catalog, "system"), MIGRATORS, "SELECT");
+    grants.add(&Securable::new(Kind::Table, "glue_lake.sales.orders"), "analysts@sandbox.example", "SELECT");
+    grants.add(&Securable::new(Kind::Schema, "glue_lake.sales"), ACCOUNT_USERS, "USE_SCHEMA");
+    grants.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "READ_VOLUME");
+    grants.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "WRITE_VOLUME");
 }

@@ -1,6 +1,6 @@
 //! What can be owned and granted on, and what it lies in.
 
-use crate::answer::Refusal;
+use crate::base::Refusal;
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ impl Kind {
     }
 
     pub fn does_not_exist(self, name: &str) -> Refusal {
-        let words = match self {
+        let message = match self {
             Self::Metastore => "Metastore",
             Self::Catalog => "Catalog",
             Self::Schema => "Schema",
@@ -51,7 +51,7 @@ impl Kind {
             Self::Connection => "Connection",
             Self::ExternalLocation => "External location",
         };
-        Refusal::unity(404, &format!("{}_DOES_NOT_EXIST", self.upper()), format!("{words} '{name}' does not exist."))
+        Refusal::unity(404, &format!("{}_DOES_NOT_EXIST", self.upper()), format!("{message} '{name}' does not exist."))
     }
 }
 
@@ -68,16 +68,19 @@ impl Securable {
         Self { kind, name: name.to_lowercase() }
     }
 
-    /// What it lies in, nearest first: schema, catalog. The metastore is above all of them.
-    pub fn parents(&self) -> Vec<Self> {
+    /// The object itself and what it lies in, nearest first: table, schema, catalog. The metastore is above all of them.
+    pub fn lineage(&self) -> Vec<Self> {
         let parts: Vec<&str> = self.name.split('.').collect();
+        let mut lineage = vec![self.clone()];
         match (self.kind, parts.as_slice()) {
             (Kind::Table | Kind::Volume, [catalog, schema, _]) => {
-                vec![Self::new(Kind::Schema, &format!("{catalog}.{schema}")), Self::new(Kind::Catalog, catalog)]
+                lineage.push(Self::new(Kind::Schema, &format!("{catalog}.{schema}")));
+                lineage.push(Self::new(Kind::Catalog, catalog));
             }
-            (Kind::Schema, [catalog, _]) => vec![Self::new(Kind::Catalog, catalog)],
-            _ => Vec::new(),
+            (Kind::Schema, [catalog, _]) => lineage.push(Self::new(Kind::Catalog, catalog)),
+            _ => {}
         }
+        lineage
     }
 }
 

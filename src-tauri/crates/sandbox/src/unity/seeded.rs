@@ -1,8 +1,8 @@
 //! As many tables as one asks for, made when they are looked at: a hundred thousand cost no more memory than one.
 
-use super::objects::{Column, Schema, Table};
+use super::objects::{Column, Schema, Table, parts};
 use super::types::Type;
-use crate::people::ADMIN;
+use crate::state::ADMIN;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -54,48 +54,45 @@ impl Seeded {
     }
 
     pub fn schema(&self, full_name: &str, id: String) -> Schema {
-        Schema {
-            full_name: full_name.to_owned(),
-            id,
-            properties: BTreeMap::new(),
-            storage_root: None,
-            owner: ADMIN.to_owned(),
-            comment: None,
-            optimization: "INHERIT".to_owned(),
-            created: self.created,
-        }
+        Schema::new(full_name, id, ADMIN, self.created)
     }
 
     /// How many generated tables a schema has.
-    pub fn count(&self, catalog: &str, schema: &str) -> usize {
-        self.first_of(catalog, schema).map_or(0, |first| self.tables.saturating_sub(first).min(PER_SCHEMA) as usize)
+    pub fn count(&self, schema: &str) -> usize {
+        self.first_of(schema).map_or(0, |first| self.tables.saturating_sub(first).min(PER_SCHEMA) as usize)
     }
 
-    fn first_of(&self, catalog: &str, schema: &str) -> Option<u32> {
+    /// The number of the first table of a schema, by its full name in lower case.
+    fn first_of(&self, schema: &str) -> Option<u32> {
+        let (catalog, schema, _) = parts(schema);
         let number = schema.strip_prefix('s').filter(|digits| digits.len() == 4 && catalog == CATALOG)?;
         number.parse::<u32>().ok()?.checked_mul(PER_SCHEMA).filter(|first| *first < self.tables)
     }
 
-    pub fn nth(&self, catalog: &str, schema: &str, at: usize) -> Option<Table> {
-        let first = self.first_of(catalog, schema)?;
+    pub fn nth(&self, schema: &str, at: usize) -> Option<Table> {
+        let first = self.first_of(schema)?;
         let index = first.checked_add(u32::try_from(at).ok()?)?;
         (at < PER_SCHEMA as usize && index < self.tables).then(|| self.table(index))
     }
 
     /// By its full name.
     pub fn find(&self, full_name: &str) -> Option<Table> {
-        let (catalog, schema, name) = super::objects::parts(full_name);
+        let (schema, name) = full_name.rsplit_once('.')?;
         let number = name.strip_prefix('t').filter(|digits| digits.len() == 6)?;
         let index = number.parse::<u32>().ok()?;
-        let first = self.first_of(catalog, schema)?;
-        self.nth(catalog, schema, index.checked_sub(first)? as usize)
+        let first = self.first_of(schema)?;
+        self.nth(schema, index.checked_sub(first)? as usize)
     }
 
     pub fn all(&self) -> usize {
         self.tables as usize
     }
 
-    pub fn table(&self, index: u32) -> Table {
+    pub fn tables(&self) -> impl Iterator<Item = Table> {
+        (0..self.tables).map(|index| self.table(index))
+    }
+
+    fn table(&self, index: u32) -> Table {
         let chance = |salt: u64| mixed(self.seed.wrapping_add(salt), u64::from(index));
         let roll = chance(1) % 100;
         let (_, kind, format, securable) = SHAPES.iter().find(|shape| roll < shape.0).copied().unwrap_or(SHAPES[0]);
@@ -103,13 +100,7 @@ impl Seeded {
         let mut columns = vec![column("id", "bigint")];
         columns.extend((1..count).map(|at| {
             let kind = &READ[(chance(100 + at) % READ.len() as u64) as usize];
-            Column {
-                name: format!("c{at:02}"),
-                kind: kind.clone(),
-                nullable: true,
-                comment: None,
-                partition_index: None,
-            }
+            Column::new(&format!("c{at:02}"), kind.clone())
         }));
         let mut properties = BTreeMap::new();
         if securable == "TABLE_DELTA_ICEBERG_MANAGED" {
@@ -119,32 +110,24 @@ impl Seeded {
             properties.insert("format-version".to_owned(), if chance(3) % 10 < 8 { "2" } else { "1" }.to_owned());
         }
         let schema = index / PER_SCHEMA;
+        let id = uuid::Uuid::from_u64_pair(chance(4), chance(5)).to_string();
+        let created = self.created - (chance(7) % 31_536_000_000) as i64;
         Table {
-            full_name: format!("{CATALOG}.s{schema:04}.t{index:06}"),
-            id: uuid::Uuid::from_u64_pair(chance(4), chance(5)).to_string(),
             kind: kind.to_owned(),
             format: Some(format.to_owned()),
             securable_kind: securable.to_owned(),
             location: Some(format!("s3://sandbox-lake/s{schema:04}/t{index:06}")),
             columns,
             properties,
-            owner: ADMIN.to_owned(),
             comment: (chance(6) % 4 == 0).then(|| format!("table number {index}")),
-            optimization: "INHERIT".to_owned(),
-            created: self.created - (chance(7) % 31_536_000_000) as i64,
-            view: None,
+            ..Table::new(&format!("{CATALOG}.s{schema:04}.t{index:06}"), id, ADMIN, created)
         }
     }
 }
 
 pub fn column(name: &str, kind: &str) -> Column {
-    Column {
-        name: name.to_owned(),
-        kind: Type::read(kind).unwrap_or(Type::Struct(Vec::new())),
-        nullable: name != "id",
-        comment: None,
-        partition_index: None,
-    }
+    let kind = Type::read(kind).unwrap_or(Type::Struct(Vec::new()));
+    Column { nullable: name != "id", ..Column::new(name, kind) }
 }
 
 #[cfg(test)]
@@ -157,9 +140,9 @@ mod tests {
         let schemas: Vec<String> = one.schema_names().collect();
         assert_eq!(schemas, ["s0000", "s0001", "s0002"]);
         let mut seen = 0;
-        for schema in &schemas {
-            for at in 0..one.count(CATALOG, schema) {
-                let table = one.nth(CATALOG, schema, at).unwrap();
+        for schema in schemas.iter().map(|name| format!("{CATALOG}.{name}")) {
+            for at in 0..one.count(&schema) {
+                let table = one.nth(&schema, at).unwrap();
                 let again = two.find(&table.full_name).unwrap();
                 assert_eq!((table.id, table.kind, table.columns.len()), (again.id, again.kind, again.columns.len()));
                 seen += 1;

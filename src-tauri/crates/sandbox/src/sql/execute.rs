@@ -1,0 +1,160 @@
+//! Carries statements out.
+
+use super::ast::{Change, CreateTable, Expression, Name, Statement, Target};
+use super::error::SqlError;
+use super::evaluate::Scope;
+use super::session::Session;
+use super::table::Table;
+use super::{managed, parse, select};
+use crate::unity::objects::parts;
+use crate::unity::{GrantChange, Kind, NewTable, Row, Securable};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+pub fn run(session: &Session<'_>, text: &str) -> Result<Table, SqlError> {
+    let done = match parse::statement(text)? {
+        Statement::Select(query) => return select::run(session, &query),
+        Statement::Insert { table, columns, rows } => return insert(session, &table, columns, &rows),
+        Statement::Grant { add, privileges, on, principal } => grant(session, add, privileges, &on, principal),
+        Statement::CreateSchema { name, if_not_exists, comment } => {
+            create_schema(session, &name, if_not_exists, comment)
+        }
+        Statement::CreateTable(table) => create_table(session, *table),
+        Statement::Alter { on, change } => alter(session, &on, change),
+        Statement::Comment { on, text } => {
+            let securable = session.securable(&on)?;
+            Ok(session.engine.metastore.lock().set_comment(session.principal, &securable, text)?)
+        }
+    };
+    done.map(|()| Table::default())
+}
+
+fn grant(
+    session: &Session<'_>,
+    add: bool,
+    privileges: Vec<String>,
+    on: &Target,
+    principal: String,
+) -> Result<(), SqlError> {
+    let securable = session.securable(on)?;
+    let (add, remove) = if add { (privileges, Vec::new()) } else { (Vec::new(), privileges) };
+    let common = &session.engine.common;
+    let mut metastore = session.engine.metastore.lock();
+    let change = GrantChange { principal, add, remove };
+    metastore.change_grants(session.principal, &common.principals.lock(), &securable, &[change])?;
+    common.counts.grants_changed.add_one();
+    Ok(())
+}
+
+fn create_schema(
+    session: &Session<'_>,
+    name: &Name,
+    if_not_exists: bool,
+    comment: Option<String>,
+) -> Result<(), SqlError> {
+    let full_name = session.full_schema(name)?;
+    let (catalog, schema, _) = parts(&full_name);
+    let details = session.details(comment, BTreeMap::new());
+    match session.engine.metastore.lock().add_schema(catalog, schema, details) {
+        Err(refusal) if if_not_exists && refusal.code == "SCHEMA_ALREADY_EXISTS" => Ok(()),
+        made => Ok(made.map(|_| ())?),
+    }
+}
+
+/// The table is recorded, with the refusals that managed Iceberg has; its rows, if any are inserted, are in memory.
+fn create_table(session: &Session<'_>, table: CreateTable) -> Result<(), SqlError> {
+    let full_name = session.full(&table.name)?;
+    let columns = managed::check(&table)?;
+    let mut metastore = session.engine.metastore.lock();
+    let (catalog, schema, _) = parts(&full_name);
+    let schema = metastore.schema(&format!("{catalog}.{schema}"))?.full_name.clone();
+    metastore.must_allow(session.principal, &Securable::new(Kind::Schema, &schema), "CREATE_TABLE")?;
+    if metastore.table(&full_name).is_ok() {
+        if table.if_not_exists {
+            return Ok(());
+        }
+        let message = format!("Cannot create table or view `{full_name}` because it already exists.");
+        return Err(SqlError::new("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07", message));
+    }
+    let mut properties: BTreeMap<String, String> = table.properties.into_iter().collect();
+    if table.iceberg {
+        let version = properties.entry("format-version".to_owned()).or_insert_with(|| "2".to_owned());
+        let compat = if version == "3" { "V3" } else { "V1" };
+        properties.insert(format!("delta.enableIcebergWriterCompat{compat}"), "true".to_owned());
+    }
+    let details = session.details(table.comment, properties);
+    let made = NewTable {
+        full_name: full_name.clone(),
+        kind: "MANAGED",
+        securable_kind: if table.iceberg { "TABLE_DELTA_ICEBERG_MANAGED" } else { "TABLE_DELTA" },
+        location: Some(format!("s3://sandbox-managed/{}/tables/{}", metastore.id, details.id)),
+        columns,
+    };
+    metastore.put_table(made, details);
+    metastore.rows.insert(full_name, Vec::new());
+    Ok(())
+}
+
+fn alter(session: &Session<'_>, on: &Target, change: Change) -> Result<(), SqlError> {
+    let securable = session.securable(on)?;
+    let caller = session.principal;
+    let mut metastore = session.engine.metastore.lock();
+    match change {
+        Change::Optimization(setting) => metastore.set_optimization(caller, &securable, setting)?,
+        Change::Owner(owner) => {
+            let principals = session.engine.common.principals.lock();
+            metastore.set_owner(caller, &principals, &securable, &owner)?;
+        }
+        Change::Tags(pairs) => {
+            let entity_type = format!("{}s", securable.kind.upper().to_lowercase());
+            metastore.tags_mut(caller, &entity_type, &securable.name)?.extend(pairs);
+        }
+        Change::ColumnComment(column, text) => {
+            metastore.column_mut(caller, &securable.name, &column)?.comment = Some(text);
+        }
+        Change::ColumnTags(column, pairs) => {
+            metastore.tags_mut(caller, "columns", &format!("{}.{column}", securable.name))?.extend(pairs);
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    session: &Session<'_>,
+    table: &Name,
+    columns: Option<Vec<String>>,
+    rows: &[Vec<Expression>],
+) -> Result<Table, SqlError> {
+    let name = session.full(table)?;
+    let mut metastore = session.engine.metastore.lock();
+    let table = metastore.table(&name).map_err(|_| SqlError::no_table(&name))?;
+    metastore.must_allow(session.principal, &Securable::new(Kind::Table, &name), "MODIFY")?;
+    let stored = metastore.rows.get_mut(&name).ok_or_else(|| {
+        SqlError::unsupported(&format!("INSERT into {name}, whose data is not in the sandbox's memory"))
+    })?;
+    let all: Vec<String> = table.columns.iter().map(|column| column.name.to_lowercase()).collect();
+    let into = columns.unwrap_or_else(|| all.clone());
+    if let Some(unknown) = into.iter().find(|name| !all.contains(name)) {
+        let message = format!("A column with name `{unknown}` cannot be resolved.");
+        return Err(SqlError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", message));
+    }
+    let scope = Scope { environment: &session.environment, rows: &[], grouped: false };
+    let mut new = Vec::new();
+    for row in rows {
+        if row.len() != into.len() {
+            let message = format!("A row has {} values for {} columns.", row.len(), into.len());
+            return Err(SqlError::new("INSERT_COLUMN_ARITY_MISMATCH", "21S01", message));
+        }
+        let mut made: Row = all.iter().map(|name| (name.clone(), Value::Null)).collect();
+        for (name, value) in into.iter().zip(row) {
+            made.insert(name.clone(), scope.value(value)?);
+        }
+        new.push(made);
+    }
+    let count = Some(new.len().to_string());
+    stored.extend(new);
+    Ok(Table {
+        columns: vec![("num_affected_rows".to_owned(), "LONG"), ("num_inserted_rows".to_owned(), "LONG")],
+        rows: vec![vec![count.clone(), count]],
+    })
+}
