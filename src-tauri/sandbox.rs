@@ -9,6 +9,7 @@ use icebridge_model::databricks::{SaveWorkspace, SignInMethod, WorkspaceSpec};
 use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use tauri::State;
 use tokio::sync::Mutex;
 
@@ -30,7 +31,8 @@ impl Trial {
     /// The address of the one that runs.
     pub async fn url(&self) -> Option<String> {
         let mut held = self.0.lock().await;
-        held.as_mut().filter(|sandbox| sandbox.is_running()).map(|sandbox| sandbox.sign_in.url.clone())
+        let sandbox = held.as_mut()?;
+        sandbox.is_running().then(|| sandbox.sign_in.url.clone())
     }
 
     /// With every process it started and its temporary folder.
@@ -52,7 +54,7 @@ pub async fn sandbox_start(trial: State<'_, Trial>, backend: State<'_, Backend>)
     let sandbox = match &mut *held {
         Some(running) => running,
         none => {
-            let arguments = ["--port", "0", "--tables", TABLES, "--gate-open"].map(Into::into);
+            let arguments = ["--port", "0", "--tables", TABLES, "--gate-open"].map(OsString::from);
             none.insert(SandboxProcess::start(&arguments).await?)
         }
     };

@@ -110,8 +110,8 @@ fn missing_modules(text: &str) -> Vec<String> {
         units.peek()?;
         // Below a type comes what the module does not list.
         let module = rest.split("::").collect::<Vec<_>>();
-        let is_type = |name: &&str| name.starts_with(char::is_uppercase);
-        let length = module.iter().position(|name| is_type(&name)).map_or(module.len(), |at| at + 1);
+        let length =
+            module.iter().position(|name| name.starts_with(char::is_uppercase)).map_or(module.len(), |at| at + 1);
         let name = module[..length].join("::");
         (!units.any(|unit| unit.names.contains(&name)))
             .then(|| format!("{}: `{}` is not in {first}", code.line, code.text))
@@ -133,7 +133,7 @@ fn wrong_cargo_commands(text: &str) -> Vec<String> {
         }
         let says = |what: String| Some(format!("{}: `{command}`: {what}", code.line));
         if words.get(1) == Some(&"xtask") {
-            let Some(name) = words.get(2) else { return None };
+            let name = words.get(2)?;
             let Some(line) = XTASK.lines().find(|line| line.split_whitespace().next() == Some(name)) else {
                 return says(format!("`cargo xtask` has no {name}"));
             };

@@ -36,6 +36,7 @@ pub enum Limit {
 const MIB: u64 = 1 << 20;
 
 impl Limit {
+    /// In the order of the variants.
     const ALL: [Self; 15] = [
         Self::MetadataJson,
         Self::JsonValues,
@@ -87,10 +88,17 @@ impl Limit {
     pub fn get(self) -> u64 {
         static SET: std::sync::OnceLock<Vec<u64>> = std::sync::OnceLock::new();
         let all = SET.get_or_init(|| {
-            let set = |limit: Self| std::env::var(limit.variable()).ok().and_then(|text| parse(&text));
+            let set = |limit: Self| {
+                let text = std::env::var(limit.variable()).ok()?;
+                let number = parse(&text);
+                if number.is_none() {
+                    tracing::warn!(variable = limit.variable(), text, "this is no limit; the usual one holds");
+                }
+                number
+            };
             Self::ALL.iter().map(|limit| set(*limit).unwrap_or(limit.facts().2)).collect()
         });
-        Self::ALL.iter().position(|one| *one == self).map_or(self.facts().2, |at| all[at])
+        all.get(self as usize).copied().unwrap_or(self.facts().2)
     }
 
     pub fn as_usize(self) -> usize {
@@ -143,6 +151,7 @@ mod tests {
     fn every_limit_has_a_name_of_its_own_and_says_how_to_raise_it() {
         let names: std::collections::BTreeSet<_> = Limit::ALL.iter().map(|limit| limit.name()).collect();
         assert_eq!(names.len(), Limit::ALL.len());
+        assert!(Limit::ALL.iter().enumerate().all(|(at, limit)| *limit as usize == at));
         let error = Limit::ManifestList.check(u64::MAX).unwrap_err();
         assert_eq!(error.code, Code::LimitExceeded);
         assert!(error.hint.unwrap().contains("ICEBRIDGE_LIMIT_MANIFEST_LIST"));

@@ -4,7 +4,7 @@
 use crate::avro::{AvroField, Value};
 use crate::metadata::TableMetadata;
 use crate::scalar::{Scalar, unscaled};
-use icebridge_model::schema::{PartitionField, Primitive, Transform, Type};
+use icebridge_model::schema::{Field, PartitionField, Primitive, Transform, Type};
 use icebridge_model::{Code, Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,11 +43,17 @@ pub fn field_type(metadata: &TableMetadata, field: &PartitionField) -> Option<Pr
     let current = std::iter::once(metadata.current_schema());
     let mut older: Vec<_> = metadata.schemas.iter().collect();
     older.sort_by_key(|schema| std::cmp::Reverse(schema.schema_id));
-    let source = current.chain(older).find_map(|schema| match schema.find(field.source_id) {
-        Some((_, Type::Primitive(primitive))) => Some(primitive.clone()),
+    let source = current.chain(older).find_map(|schema| primitive(&schema.fields, field.source_id))?;
+    result_type(&field.transform, source).ok()
+}
+
+/// The type of a column at any depth of structs: lists and maps cannot be partitioned by.
+fn primitive(fields: &[Field], id: i32) -> Option<&Primitive> {
+    fields.iter().find_map(|field| match &field.field_type {
+        Type::Primitive(found) if field.id == id => Some(found),
+        Type::Struct(inner) => primitive(inner, id),
         _ => None,
-    })?;
-    result_type(&field.transform, &source).ok()
+    })
 }
 
 impl PartitionValue {

@@ -105,7 +105,7 @@ impl MovedFolder {
         let mut document = document::relocate(&metadata, &self.map)?;
         document["location"] = self.map.absolute(&metadata.location).into();
         self.write_document(location, &document)?;
-        self.forget_earlier(location)?;
+        self.remove_earlier_metadata(location)?;
         Ok(self.map.absolute(location))
     }
 
@@ -130,7 +130,7 @@ impl MovedFolder {
     }
 
     /// Older metadata files still name the old place, and nothing names them any more.
-    fn forget_earlier(&self, location: &str) -> Result<()> {
+    fn remove_earlier_metadata(&self, location: &str) -> Result<()> {
         let kept = self.file(location)?;
         let Some(folder) = kept.parent() else { return Ok(()) };
         let entries = std::fs::read_dir(folder).map_err(|e| failed(location, e))?;

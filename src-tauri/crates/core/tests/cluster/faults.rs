@@ -104,7 +104,7 @@ async fn a_token_that_expires_is_renewed_on_the_way() {
         sign_in.client_id.into(),
         sign_in.client_secret.clone(),
         &quick().transport,
-        quick().pace,
+        quick().retry,
     )
     .unwrap();
     let client = Client::new(host, None, Auth::Machine(Arc::new(machine)), &quick()).unwrap();

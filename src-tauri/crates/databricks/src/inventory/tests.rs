@@ -4,8 +4,7 @@ use crate::unity::Kind;
 use futures::StreamExt;
 use icebridge_model::Code;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

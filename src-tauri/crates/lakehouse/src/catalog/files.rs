@@ -26,11 +26,11 @@ pub(super) struct FilesCatalog {
     storage: Storage,
     root: String,
     /// The tables of the last walk and where they lie.
-    found: Mutex<Option<BTreeMap<TableIdent, Place>>>,
+    found: Mutex<Option<BTreeMap<TableIdent, TablePath>>>,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum TablePath {
     Folder(String),
     Metadata(String),
 }
@@ -53,14 +53,14 @@ impl FilesCatalog {
         Ok(Self { spec: spec.clone(), storage, root, found: Mutex::new(None) })
     }
 
-    async fn walk(&self) -> Result<BTreeMap<TableIdent, Place>> {
+    async fn walk(&self) -> Result<BTreeMap<TableIdent, TablePath>> {
         if is_metadata_file(last_part(&self.root)) {
             self.storage.size(&self.root).await?;
             // …/orders/metadata/v3.metadata.json is the table orders.
             let folder = parent(&self.root);
             let folder = if last_part(folder) == "metadata" { parent(folder) } else { folder };
             let ident = TableIdent::new([DEFAULT_NAMESPACE], table_name(folder));
-            return Ok(BTreeMap::from([(ident, Place::Metadata(self.root.clone()))]));
+            return Ok(BTreeMap::from([(ident, TablePath::Metadata(self.root.clone()))]));
         }
         let here = self.storage.children(&self.root).await?;
         if here.is_empty() && !self.there().await? {
@@ -70,7 +70,7 @@ impl FilesCatalog {
         }
         if self.is_table(&self.root, &here).await? {
             let ident = TableIdent::new([DEFAULT_NAMESPACE], table_name(&self.root));
-            return Ok(BTreeMap::from([(ident, Place::Folder(self.root.clone()))]));
+            return Ok(BTreeMap::from([(ident, TablePath::Folder(self.root.clone()))]));
         }
         let mut tables = BTreeMap::new();
         let mut level = folders(&self.root, &[], &here);
@@ -91,7 +91,7 @@ impl FilesCatalog {
             level = Vec::new();
             for (folder, parts, children, is_table) in looked {
                 if is_table {
-                    tables.insert(ident(parts), Place::Folder(folder));
+                    tables.insert(ident(parts), TablePath::Folder(folder));
                 } else {
                     level.extend(folders(&folder, &parts, &children));
                 }
@@ -121,10 +121,10 @@ impl FilesCatalog {
         Ok(metadata.iter().any(|c| !c.is_folder && is_metadata_file(&c.name)))
     }
 
-    async fn place(&self, table: &TableIdent) -> Result<Place> {
+    async fn table_path(&self, table: &TableIdent) -> Result<TablePath> {
         let mut found = self.found.lock().await;
-        if let Some(place) = found.as_ref().and_then(|tables| tables.get(table)) {
-            return Ok(place.clone());
+        if let Some(path) = found.as_ref().and_then(|tables| tables.get(table)) {
+            return Ok(path.clone());
         }
         let tables = found.insert(self.walk().await?);
         tables.get(table).cloned().ok_or_else(|| no_such_table(table, &self.spec.name))
@@ -263,9 +263,9 @@ impl Catalog for FilesCatalog {
     }
 
     async fn load(&self, table: &TableIdent) -> Result<Table> {
-        let location = match self.place(table).await? {
-            Place::Metadata(path) => path,
-            Place::Folder(folder) => self.newest(&folder).await.map_err(|e| e.about(table))?,
+        let location = match self.table_path(table).await? {
+            TablePath::Metadata(path) => path,
+            TablePath::Folder(folder) => self.newest(&folder).await.map_err(|e| e.about(table))?,
         };
         Table::open(table.clone(), location, self.storage.clone()).await
     }

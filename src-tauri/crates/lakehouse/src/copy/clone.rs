@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         let (done, bytes) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|e| Error::internal("relocating a delete file was cut short").with_cause(e))??;
-        let to = self.transfer.place(&relative);
+        let to = self.transfer.target_path(&relative);
         let (relocated, sum) = match done {
             Some((moved, relocated)) => {
                 self.staged.storage.write(&to, Bytes::from(moved)).await?;
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
             .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
         let location = identity::metadata_location(self.staged, self.task);
         self.staged.storage.write(&location, Bytes::from(text)).await?;
-        self.staged.storage.settle(&self.staged.location).await?;
+        self.staged.storage.make_durable(&self.staged.location).await?;
         Ok(location)
     }
 

@@ -43,7 +43,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     let metadata_location = identity::metadata_location(&staged, task);
     let bytes_written = text.len() as u64;
     staged.storage.write(&metadata_location, Bytes::from(text)).await?;
-    staged.storage.settle(&staged.location).await?;
+    staged.storage.make_durable(&staged.location).await?;
     Ok(Prepared {
         outcome: CopyOutcome {
             target_metadata_location: metadata_location.clone(),

@@ -23,7 +23,7 @@ impl<'a> Transfer<'a> {
         Self { task, staged, each: Arc::new(move |bytes| observer.bytes(bytes)) }
     }
 
-    pub fn place(&self, relative: &str) -> String {
+    pub fn target_path(&self, relative: &str) -> String {
         format!("{}/{relative}", self.staged.location)
     }
 
@@ -37,7 +37,7 @@ impl<'a> Transfer<'a> {
             self.task.observer.bytes(done.bytes);
             return Ok(done);
         }
-        let to = self.place(relative);
+        let to = self.target_path(relative);
         let copied =
             self.or_cancelled(self.staged.storage.copy_from(&self.task.source.storage, from, &to, &self.each)).await?;
         if copied.bytes != size {
@@ -83,7 +83,7 @@ impl<'a> Transfer<'a> {
     }
 
     pub async fn is_there(&self, relative: &str, size: u64) -> Result<bool> {
-        match self.staged.storage.size(&self.place(relative)).await {
+        match self.staged.storage.size(&self.target_path(relative)).await {
             Ok(actual) => Ok(actual == size),
             Err(e) if e.code == Code::FileMissing => Ok(false),
             Err(e) => Err(e),

@@ -1,10 +1,10 @@
-//! The entries of a manifest, one by one, inheritance applied: sequence numbers, snapshot ids and row ids that a writer left
-//! out come from the manifest list.
+//! The entries of a manifest, one by one, inheritance applied: sequence numbers and row ids that a writer left out come from
+//! the manifest list.
 
 use super::fields::{
     CONTENT, CONTENT_OFFSET, CONTENT_SIZE, DATA_FILE, EQUALITY_IDS, FILE_FORMAT, FILE_PATH, FILE_SIZE, FIRST_ROW_ID,
-    Fields, KEY_METADATA, LOWER_BOUNDS, PARTITION, RECORD_COUNT, REFERENCED_DATA_FILE, SEQUENCE_NUMBER, SNAPSHOT_ID,
-    SORT_ORDER_ID, STATUS, UPPER_BOUNDS, broken,
+    Fields, KEY_METADATA, LOWER_BOUNDS, PARTITION, RECORD_COUNT, REFERENCED_DATA_FILE, SEQUENCE_NUMBER, SORT_ORDER_ID,
+    STATUS, UPPER_BOUNDS, broken,
 };
 use super::list::snapshot_incomplete;
 use super::partition::PartitionReader;
@@ -95,12 +95,7 @@ impl Entries<'_> {
         if status != EntryStatus::Deleted {
             self.inherit_row_id(&mut file)?;
         }
-        Ok(ManifestEntry {
-            status,
-            snapshot_id: record.optional_integer(SNAPSHOT_ID)?.unwrap_or(list.added_snapshot_id),
-            sequence_number,
-            file,
-        })
+        Ok(ManifestEntry { status, sequence_number, file })
     }
 
     fn inherit_row_id(&mut self, file: &mut DataFile) -> Result<()> {

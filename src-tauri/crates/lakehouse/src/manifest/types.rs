@@ -33,7 +33,6 @@ pub enum FileContent {
 #[derive(Clone, Debug)]
 pub struct ManifestEntry {
     pub status: EntryStatus,
-    pub snapshot_id: i64,
     /// The data sequence number, which decides what a delete file applies to.
     pub sequence_number: i64,
     pub file: DataFile,

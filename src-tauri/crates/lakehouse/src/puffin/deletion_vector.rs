@@ -8,7 +8,7 @@ use crate::limits::Limit;
 use icebridge_model::{Error, Result};
 use roaring::RoaringTreemap;
 
-const MAGIC: [u8; 4] = [0xd1, 0xd3, 0x39, 0x64];
+pub(super) const MAGIC: [u8; 4] = [0xd1, 0xd3, 0x39, 0x64];
 
 /// `blob` is exactly the blob: the `content_size_in_bytes` bytes from `content_offset` on.
 pub fn decode_deletion_vector(blob: &[u8], path: &str) -> Result<RoaringTreemap> {
@@ -94,18 +94,9 @@ fn memory_32(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((total, rest))
 }
 
-pub fn encode_deletion_vector(positions: &RoaringTreemap) -> Result<Vec<u8>> {
-    let mut body = MAGIC.to_vec();
-    positions.serialize_into(&mut body).map_err(|e| Error::internal("writing a deletion vector").with_cause(e))?;
-    let length = u32::try_from(body.len()).map_err(|_| Error::internal("a deletion vector beyond 4 GiB"))?;
-    let mut out = length.to_be_bytes().to_vec();
-    out.extend_from_slice(&body);
-    out.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::testing::encode_deletion_vector;
     use super::*;
 
     /// Bytes laid out by hand from the specification: one 32-bit bitmap with one array container {3, 8}.

@@ -81,11 +81,6 @@ fn misplaced() -> Error {
 }
 
 impl Footer {
-    /// Reads the footer of a whole file.
-    pub fn read(file: &[u8], path: &str) -> Result<Self> {
-        Ok(split(file).map_err(|e| e.about(path))?.0)
-    }
-
     /// Reads the first bytes and the footer of a file in storage.
     pub async fn load(storage: &Storage, path: &str) -> Result<Self> {
         let size = storage.size(path).await?;
@@ -106,13 +101,6 @@ impl Footer {
         };
         footer.map_err(|e| e.about(path))
     }
-}
-
-/// The bytes of one blob in a whole file.
-pub fn blob_bytes<'a>(file: &'a [u8], blob: &Blob) -> Result<&'a [u8]> {
-    let start = usize::try_from(blob.offset).ok();
-    let end = blob.offset.checked_add(blob.length).and_then(|end| usize::try_from(end).ok());
-    start.zip(end).and_then(|(s, e)| file.get(s..e)).ok_or_else(|| broken("a Puffin blob lies outside its file"))
 }
 
 /// The footer of a whole file and the place where it starts.

@@ -1,13 +1,15 @@
-//! Puffin: the container of statistics and deletion vectors, read, written and relocated.
+//! Puffin: the container of statistics and deletion vectors, read and relocated.
 
 mod deletion_vector;
 mod error;
 mod footer;
-mod writer;
+mod relocate;
+#[cfg(test)]
+pub(crate) mod testing;
 
-pub use deletion_vector::{decode_deletion_vector, encode_deletion_vector};
-pub use footer::{Blob, CARDINALITY, DELETION_VECTOR, Footer, REFERENCED_DATA_FILE, blob_bytes};
-pub use writer::{PuffinWriter, relocate};
+pub use deletion_vector::decode_deletion_vector;
+pub use footer::{CARDINALITY, DELETION_VECTOR, Footer, REFERENCED_DATA_FILE};
+pub use relocate::relocate;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-use super::footer::{FLAG_COMPRESSED, MAGIC};
+use super::footer::{Blob, FLAG_COMPRESSED, MAGIC};
+use super::testing::{PuffinWriter, blob_bytes, encode_deletion_vector, read};
 use super::*;
 use roaring::RoaringTreemap;
 use serde_json::{Map, Value};
@@ -31,7 +32,7 @@ fn file() -> (Vec<u8>, Vec<(u64, u64)>) {
 #[test]
 fn a_deletion_vector_round_trips_inside_its_file() {
     let (bytes, places) = file();
-    let footer = Footer::read(&bytes, "x").unwrap();
+    let footer = read(&bytes, "x").unwrap();
     for (blob, (offset, length)) in footer.blobs.iter().zip(places) {
         assert_eq!((blob.offset, blob.length), (offset, length));
         assert_eq!(decode_deletion_vector(blob_bytes(&bytes, blob).unwrap(), "x").unwrap(), vector());
@@ -42,7 +43,7 @@ fn a_deletion_vector_round_trips_inside_its_file() {
 fn relocation_renames_and_moves_no_blob() {
     let (bytes, places) = file();
     let moved = relocate(&bytes.clone().into(), "x", |p| Ok(p.replace("/a/t", "/somewhere/else"))).unwrap().unwrap();
-    let footer = Footer::read(&moved, "x").unwrap();
+    let footer = read(&moved, "x").unwrap();
     assert_eq!(footer.blobs[1].properties[REFERENCED_DATA_FILE], "/somewhere/else/data/2.parquet");
     assert_eq!(footer.blobs[1].properties["cardinality"], "5");
     assert_eq!(footer.blobs[1].other["future"], 1);
@@ -64,12 +65,12 @@ fn statistics_need_no_relocation() {
 fn damage_is_an_error_and_never_a_panic() {
     let (bytes, _) = file();
     for end in 0..bytes.len() {
-        assert!(Footer::read(&bytes[..end], "x").is_err());
+        assert!(read(&bytes[..end], "x").is_err());
     }
     for at in 0..bytes.len() {
         let mut bent = bytes.clone();
         bent[at] ^= 0x41;
-        if let Ok(footer) = Footer::read(&bent, "x") {
+        if let Ok(footer) = read(&bent, "x") {
             for blob in &footer.blobs {
                 let _ = blob_bytes(&bent, blob).and_then(|b| decode_deletion_vector(b, "x"));
             }
@@ -88,14 +89,14 @@ fn a_compressed_footer_reads() {
     bytes.extend_from_slice(&(packed.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&[FLAG_COMPRESSED, 0, 0, 0]);
     bytes.extend_from_slice(MAGIC);
-    assert_eq!(Footer::read(&bytes, "x").unwrap().properties["a"], "b");
+    assert_eq!(read(&bytes, "x").unwrap().properties["a"], "b");
 }
 
 #[test]
 fn what_the_footer_says_must_fit_the_file() {
     let (bytes, _) = file();
     let with_footer = |edit: &dyn Fn(&mut serde_json::Value)| {
-        let mut footer = serde_json::to_value(Footer::read(&bytes, "x").unwrap()).unwrap();
+        let mut footer = serde_json::to_value(read(&bytes, "x").unwrap()).unwrap();
         edit(&mut footer);
         let json = footer.to_string().into_bytes();
         let blobs =
@@ -106,21 +107,21 @@ fn what_the_footer_says_must_fit_the_file() {
         out.extend_from_slice(MAGIC);
         out
     };
-    assert!(Footer::read(&with_footer(&|_| ()), "x").is_ok());
+    assert!(read(&with_footer(&|_| ()), "x").is_ok());
     for (offset, length) in [(0, 4), (4, 1 << 40), (u64::MAX, 1), (4, u64::MAX)] {
         let lying = with_footer(&|footer| {
             footer["blobs"][0]["offset"] = offset.into();
             footer["blobs"][0]["length"] = length.into();
         });
-        assert!(Footer::read(&lying, "x").is_err(), "{offset} {length}");
+        assert!(read(&lying, "x").is_err(), "{offset} {length}");
     }
     let mut without_magic = bytes.clone();
     without_magic[0] = 0;
-    assert!(Footer::read(&without_magic, "x").is_err());
+    assert!(read(&without_magic, "x").is_err());
     let mut flagged = bytes.clone();
     let at = flagged.len() - 8;
     flagged[at] = 2;
-    assert_eq!(Footer::read(&flagged, "x").unwrap_err().code, icebridge_model::Code::Unsupported);
+    assert_eq!(read(&flagged, "x").unwrap_err().code, icebridge_model::Code::Unsupported);
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn a_compressed_footer_that_inflates_without_end_is_refused() {
     bytes.extend_from_slice(&(packed.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&[FLAG_COMPRESSED, 0, 0, 0]);
     bytes.extend_from_slice(MAGIC);
-    assert_eq!(Footer::read(&bytes, "x").unwrap_err().code, icebridge_model::Code::LimitExceeded);
+    assert_eq!(read(&bytes, "x").unwrap_err().code, icebridge_model::Code::LimitExceeded);
 }
 
 #[tokio::test]
@@ -146,7 +147,7 @@ async fn a_footer_in_storage_is_that_of_the_whole_file() {
     let storage = crate::storage::Storage::local().unwrap();
     let (bytes, _) = file();
     storage.write(&path, bytes.clone().into()).await.unwrap();
-    assert_eq!(Footer::load(&storage, &path).await.unwrap(), Footer::read(&bytes, "x").unwrap());
+    assert_eq!(Footer::load(&storage, &path).await.unwrap(), read(&bytes, "x").unwrap());
     for wrong in [b"PFA1".to_vec(), bytes[4..].to_vec(), bytes[..bytes.len() - 1].to_vec(), Vec::new()] {
         storage.write(&path, wrong.into()).await.unwrap();
         assert_eq!(Footer::load(&storage, &path).await.unwrap_err().code, icebridge_model::Code::FileBroken);
@@ -199,7 +200,7 @@ mod properties {
         #[test]
         fn random_bytes_are_no_puffin_file_and_no_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let framed = [MAGIC.as_slice(), &body, MAGIC].concat();
-            let _ = (Footer::read(&body, "x"), Footer::read(&framed, "x"), decode_deletion_vector(&body, "x"));
+            let _ = (read(&body, "x"), read(&framed, "x"), decode_deletion_vector(&body, "x"));
         }
     }
 }

@@ -91,10 +91,9 @@ fn may_become(from: &DataType, want: &Primitive) -> bool {
         Primitive::Long => from.is_integer(),
         Primitive::Float => matches!(from, D::Float16),
         Primitive::Double => matches!(from, D::Float16 | D::Float32),
-        Primitive::Decimal { precision, scale } => match from {
-            D::Decimal32(p, s) | D::Decimal64(p, s) | D::Decimal128(p, s) | D::Decimal256(p, s) => {
-                *s == *scale as i8 && p <= precision
-            }
+        // A wider column is read as long as each value fits: the cast is strict.
+        Primitive::Decimal { scale, .. } => match from {
+            D::Decimal32(_, s) | D::Decimal64(_, s) | D::Decimal128(_, s) | D::Decimal256(_, s) => *s == *scale as i8,
             _ => false,
         },
         Primitive::Date => matches!(from, D::Date32 | D::Int32),

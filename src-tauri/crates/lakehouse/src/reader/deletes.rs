@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 pub struct DeleteCache {
     positions: Slots<PositionsByFile>,
     keys: Slots<EqualityDelete>,
-    containers: Slots<Footer>,
+    containers: Containers,
 }
 
 type Slot<T> = Arc<OnceCell<Arc<T>>>;
@@ -53,6 +53,22 @@ impl<T> Slots<T> {
     }
 }
 
+/// The footers of Puffin files, kept: small, and one file holds the vectors of many data files.
+#[derive(Debug, Default)]
+struct Containers(Mutex<HashMap<String, Slot<Footer>>>);
+
+impl Containers {
+    const MOST: usize = 1024;
+
+    fn slot(&self, path: &str) -> Slot<Footer> {
+        let mut slots = lock(&self.0);
+        if slots.len() >= Self::MOST && !slots.contains_key(path) {
+            slots.clear();
+        }
+        slots.entry(path.to_string()).or_default().clone()
+    }
+}
+
 /// The deletes of one data file, ready to be asked.
 #[derive(Debug, Default)]
 pub struct RowFilter {
@@ -63,7 +79,6 @@ pub struct RowFilter {
     /// Keeps the cache's slots alive while the file is read.
     _slots: Vec<Slot<EqualityDelete>>,
     _position_slots: Vec<Slot<PositionsByFile>>,
-    _containers: Vec<Slot<Footer>>,
 }
 
 /// An equality delete and the columns of a batch its keys lie in.
@@ -98,7 +113,6 @@ impl DeleteCache {
             let load = || async { Footer::load(&table.storage, &delete.path).await.map(Arc::new) };
             let container = slot.get_or_try_init(load).await?;
             filter.positions |= delete_files::vector(table, delete, container).await?;
-            filter._containers.push(slot.clone());
         } else if delete.format != "PARQUET" {
             return Err(Error::new(Code::Unsupported, format!("{} delete files cannot be read", delete.format))
                 .with_hint("Compact the table at the source so that its deletes are applied there."));
@@ -172,5 +186,33 @@ impl RowFilter {
             }
         }
         Ok(touched.then(|| BooleanArray::from(keep)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::Int32Array;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_mask_keeps_the_rows_whose_positions_are_not_deleted(
+            deleted in prop::collection::btree_set(0u64..400, 0..80),
+            first in 0u64..300,
+            rows in 0usize..200,
+        ) {
+            let filter = RowFilter { positions: deleted.iter().copied().collect(), ..RowFilter::default() };
+            let column = Arc::new(Int32Array::from(vec![0; rows])) as _;
+            let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+            let mask = filter.mask(&batch, first).unwrap();
+            let want: Vec<bool> = (0..rows as u64).map(|row| !deleted.contains(&(first + row))).collect();
+            match mask {
+                Some(mask) => prop_assert_eq!(mask.iter().map(Option::unwrap).collect::<Vec<_>>(), want),
+                None => prop_assert!(want.iter().all(|keep| *keep)),
+            }
+        }
     }
 }

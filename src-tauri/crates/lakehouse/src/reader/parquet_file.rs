@@ -19,12 +19,15 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::schema::types::SchemaDescriptor;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 const BATCH_ROWS: usize = 8192;
+/// Rows of many megabytes come in smaller batches.
+const BATCH_BYTES: u64 = 64 << 20;
 
 pub struct Rows {
     pub batches: BoxStream<'static, Result<RecordBatch>>,
@@ -116,8 +119,9 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
         first_row = groups[..range.start].iter().map(|g| g.num_rows().max(0) as u64).sum();
         builder = builder.with_row_groups(range.collect());
     }
+    let batch_rows = batch_rows(builder.metadata());
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
-    let stream = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| broken(&path, e))?;
+    let stream = builder.with_projection(mask).with_batch_size(batch_rows).build().map_err(|e| broken(&path, e))?;
     // The reader hands the roots back in the file's order.
     let present: Fields = roots.iter().map(|i| fields[*i].clone()).collect();
     let schema =
@@ -143,6 +147,15 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
             .map_err(|e| Error::new(Code::FileBroken, "the rows do not fit the table's schema").with_cause(e))
     });
     Ok(Rows { batches: batches.boxed(), first_row })
+}
+
+fn batch_rows(metadata: &ParquetMetaData) -> usize {
+    let row_bytes = |group: &RowGroupMetaData| {
+        let bytes = u64::try_from(group.total_byte_size()).unwrap_or(u64::MAX);
+        bytes / u64::try_from(group.num_rows()).unwrap_or(1).max(1)
+    };
+    let widest = metadata.row_groups().iter().map(row_bytes).max().unwrap_or(0).max(1);
+    usize::try_from(BATCH_BYTES / widest).map_or(BATCH_ROWS, |rows| rows.clamp(1, BATCH_ROWS))
 }
 
 /// The batches in between carry hidden columns and rows that deletes take away; only the output is held to `required`.

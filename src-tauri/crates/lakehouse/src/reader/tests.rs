@@ -4,12 +4,13 @@ use super::*;
 use crate::arrow_types::with_id;
 use crate::avro::{AvroWriter, Header, Value};
 use crate::metadata::TableMetadata;
-use crate::puffin::{Blob, DELETION_VECTOR, PuffinWriter, REFERENCED_DATA_FILE, encode_deletion_vector};
+use crate::puffin::testing::{Blob, PuffinWriter, encode_deletion_vector};
+use crate::puffin::{DELETION_VECTOR, REFERENCED_DATA_FILE};
 use crate::scan;
 use crate::storage::Storage;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Decimal128Array, Int64Array, StringArray};
 use arrow_schema::{DataType, Field, Schema as ArrowSchema};
 use icebridge_model::TableIdent;
 use parquet::arrow::ArrowWriter;
@@ -321,4 +322,17 @@ async fn a_column_that_its_file_lacks_has_the_partitions_value() {
     let value = batch.column(1).as_primitive::<arrow_array::types::Float64Type>().value(0);
     assert_eq!(value.to_bits(), (-0.0f64).to_bits());
     assert_eq!(*batch.schema().field(1).data_type(), DataType::Float64);
+}
+
+#[tokio::test]
+async fn a_decimal_column_wider_than_the_tables_is_read_as_long_as_its_values_fit() {
+    for (unscaled, fits) in [(1234, true), (1_234_567_890, false)] {
+        let mut lake = Lake::new();
+        let wide = Decimal128Array::from(vec![unscaled]).with_precision_and_scale(18, 2).unwrap();
+        let file =
+            lake.parquet("a.parquet", vec![("id", 1, Arc::new(Int64Array::from(vec![1]))), ("p", 2, Arc::new(wide))]);
+        lake.add(0, file, 1, decimal(4, 5), 1);
+        let found = ids(&lake.table("decimal(9, 2)")).await.map_err(|e| e.code);
+        assert_eq!(found, if fits { Ok(vec![1]) } else { Err(Code::FileBroken) });
+    }
 }

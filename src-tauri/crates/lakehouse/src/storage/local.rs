@@ -217,7 +217,7 @@ pub(super) async fn write_new(file: PathBuf, path: &str, bytes: Bytes) -> Result
 }
 
 /// Makes the names of a folder's files survive a power failure, at any depth: their bytes are on disk already.
-pub(super) async fn settle(folder: PathBuf, path: &str) -> Result<()> {
+pub(super) async fn make_durable(folder: PathBuf, path: &str) -> Result<()> {
     blocking("writing", path, move || {
         let mut open = vec![folder.clone()];
         while let Some(folder) = open.pop() {

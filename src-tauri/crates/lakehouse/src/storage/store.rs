@@ -177,9 +177,9 @@ impl Storage {
 
     /// Makes everything that was written below a folder survive a power failure under its name. An object store does so by
     /// itself.
-    pub async fn settle(&self, folder: &str) -> Result<()> {
+    pub async fn make_durable(&self, folder: &str) -> Result<()> {
         match self.open(folder).await? {
-            Opened::Local(path) => local::settle(path, folder).await,
+            Opened::Local(path) => local::make_durable(path, folder).await,
             Opened::S3(..) => Ok(()),
         }
     }

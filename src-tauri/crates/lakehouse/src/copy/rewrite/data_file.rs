@@ -23,7 +23,7 @@ pub struct DataFile {
 /// The JSON shape of a partition value in a checkpoint.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kept {
+enum StoredValue {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -37,29 +37,29 @@ enum Kept {
 
 fn write_tuple<S: Serializer>(tuple: &Tuple, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(tuple.iter().map(|value| match value {
-        None => Kept::Null,
-        Some(PartitionValue::Boolean(b)) => Kept::Boolean(*b),
-        Some(PartitionValue::Integer(n)) => Kept::Integer(*n),
-        Some(PartitionValue::Float(bits)) => Kept::Float(*bits),
-        Some(PartitionValue::Double(bits)) => Kept::Double(*bits),
-        Some(PartitionValue::Decimal(n)) => Kept::Decimal(n.to_string()),
-        Some(PartitionValue::String(text)) => Kept::String(text.clone()),
-        Some(PartitionValue::Bytes(bytes)) => Kept::Bytes(bytes.clone()),
+        None => StoredValue::Null,
+        Some(PartitionValue::Boolean(b)) => StoredValue::Boolean(*b),
+        Some(PartitionValue::Integer(n)) => StoredValue::Integer(*n),
+        Some(PartitionValue::Float(bits)) => StoredValue::Float(*bits),
+        Some(PartitionValue::Double(bits)) => StoredValue::Double(*bits),
+        Some(PartitionValue::Decimal(n)) => StoredValue::Decimal(n.to_string()),
+        Some(PartitionValue::String(text)) => StoredValue::String(text.clone()),
+        Some(PartitionValue::Bytes(bytes)) => StoredValue::Bytes(bytes.clone()),
     }))
 }
 
 fn read_tuple<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tuple, D::Error> {
-    let kept = Vec::<Kept>::deserialize(deserializer)?;
+    let kept = Vec::<StoredValue>::deserialize(deserializer)?;
     let value = |kept| {
         Ok(match kept {
-            Kept::Null => None,
-            Kept::Boolean(b) => Some(PartitionValue::Boolean(b)),
-            Kept::Integer(n) => Some(PartitionValue::Integer(n)),
-            Kept::Float(bits) => Some(PartitionValue::Float(bits)),
-            Kept::Double(bits) => Some(PartitionValue::Double(bits)),
-            Kept::Decimal(text) => Some(PartitionValue::Decimal(text.parse().map_err(D::Error::custom)?)),
-            Kept::String(text) => Some(PartitionValue::String(text)),
-            Kept::Bytes(bytes) => Some(PartitionValue::Bytes(bytes)),
+            StoredValue::Null => None,
+            StoredValue::Boolean(b) => Some(PartitionValue::Boolean(b)),
+            StoredValue::Integer(n) => Some(PartitionValue::Integer(n)),
+            StoredValue::Float(bits) => Some(PartitionValue::Float(bits)),
+            StoredValue::Double(bits) => Some(PartitionValue::Double(bits)),
+            StoredValue::Decimal(text) => Some(PartitionValue::Decimal(text.parse().map_err(D::Error::custom)?)),
+            StoredValue::String(text) => Some(PartitionValue::String(text)),
+            StoredValue::Bytes(bytes) => Some(PartitionValue::Bytes(bytes)),
         })
     };
     kept.into_iter().map(value).collect()

@@ -47,7 +47,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use units::{Rules, Unit};
-use work::{Made, Worker};
+use work::{UnitOutput, Worker};
 
 pub struct Rewrite;
 
@@ -92,7 +92,7 @@ async fn write_units(
     transfer: &Transfer<'_>,
     shape: &Shape,
     units: Vec<Unit>,
-) -> Result<Vec<Made>> {
+) -> Result<Vec<UnitOutput>> {
     let metadata = &task.source.metadata;
     let stored = Schema { fields: columns::stored(&shape.schema.fields)?, ..shape.schema.clone() };
     if stored.fields.is_empty() && !units.is_empty() {
@@ -140,10 +140,10 @@ async fn write_units(
         .await
 }
 
-async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<Made> {
+async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<UnitOutput> {
     let checkpoint = format!("rewrite:{}", unit.id);
     let _permit = transfer.permit().await?;
-    if let Some(done) = transfer.finished::<Made>(&checkpoint).await?
+    if let Some(done) = transfer.finished::<UnitOutput>(&checkpoint).await?
         && all_there(transfer, &done).await?
     {
         transfer.task.observer.bytes(done.source_bytes);
@@ -152,7 +152,7 @@ async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result
     }
     let cancel = worker.cancel.clone();
     // If the caller is gone, clearing the table's folder waits until the unit has noticed.
-    let claim = Claim::of(&transfer.place(&worker.target.stem));
+    let claim = Claim::of(&transfer.target_path(&worker.target.stem));
     let made = tokio::task::spawn_blocking(move || {
         let made = worker.run(&unit);
         drop(claim);
@@ -166,7 +166,7 @@ async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result
     Ok(made)
 }
 
-async fn all_there(transfer: &Transfer<'_>, made: &Made) -> Result<bool> {
+async fn all_there(transfer: &Transfer<'_>, made: &UnitOutput) -> Result<bool> {
     for file in &made.files {
         if !transfer.is_there(&file.path, file.size).await? {
             return Ok(false);
@@ -180,7 +180,7 @@ async fn commit(
     staged: &Staged,
     transfer: &Transfer<'_>,
     shape: &Shape,
-    made: Vec<Made>,
+    made: Vec<UnitOutput>,
 ) -> Result<Prepared> {
     let decoded = made.iter().map(|m| m.decoded).sum();
     let moved = made.iter().map(|m| m.moved).sum();
@@ -197,7 +197,7 @@ async fn commit(
     if !files.is_empty() {
         let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;
         document::add_snapshot(&mut metadata, shape.format_version, &snapshot)?;
-        staged.storage.settle(&staged.location).await?;
+        staged.storage.make_durable(&staged.location).await?;
     }
     let metadata_location = identity::metadata_location(staged, task);
     Ok(Prepared {

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a unit made: its checkpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Made {
+pub struct UnitOutput {
     pub files: Vec<DataFile>,
     /// Source files whose rows were decoded.
     pub decoded: u64,
@@ -55,8 +55,9 @@ struct Opened<'a> {
 }
 
 impl Worker {
-    pub fn run(&self, unit: &Unit) -> Result<Made> {
-        let mut made = Made { source_bytes: unit.files.iter().map(|t| t.file.size).sum(), ..Made::default() };
+    pub fn run(&self, unit: &Unit) -> Result<UnitOutput> {
+        let mut made =
+            UnitOutput { source_bytes: unit.files.iter().map(|t| t.file.size).sum(), ..UnitOutput::default() };
         let mut numbers = 0;
         let mut to_decode: Vec<&FileTask> = Vec::new();
         if unit.work == Work::Move {

@@ -1,40 +1,11 @@
-//! Puffin files written and relocated.
+//! Puffin files relocated.
 
 use super::error::broken;
-use super::footer::{Blob, Footer, MAGIC, REFERENCED_DATA_FILE, split};
+use super::footer::{Footer, MAGIC, REFERENCED_DATA_FILE, split};
 use bytes::Bytes;
 use icebridge_model::{Error, Result};
-use std::collections::BTreeMap;
 
-/// Writes a Puffin file into memory.
-#[derive(Debug)]
-pub struct PuffinWriter {
-    out: Vec<u8>,
-    footer: Footer,
-}
-
-impl PuffinWriter {
-    pub fn new(properties: BTreeMap<String, String>) -> Self {
-        Self { out: MAGIC.to_vec(), footer: Footer { properties, ..Footer::default() } }
-    }
-
-    /// Appends a blob's bytes as they are (compressed by `blob.compression_codec` already); returns where it lies.
-    pub fn append(&mut self, mut blob: Blob, bytes: &[u8]) -> (u64, u64) {
-        blob.offset = self.out.len() as u64;
-        blob.length = bytes.len() as u64;
-        let place = (blob.offset, blob.length);
-        self.out.extend_from_slice(bytes);
-        self.footer.blobs.push(blob);
-        place
-    }
-
-    pub fn finish(mut self) -> Result<Vec<u8>> {
-        write_footer(&mut self.out, &self.footer)?;
-        Ok(self.out)
-    }
-}
-
-fn write_footer(out: &mut Vec<u8>, footer: &Footer) -> Result<()> {
+pub(super) fn write_footer(out: &mut Vec<u8>, footer: &Footer) -> Result<()> {
     let json = serde_json::to_vec(footer).map_err(|e| Error::internal("a Puffin footer to JSON").with_cause(e))?;
     let length = u32::try_from(json.len()).map_err(|_| broken("the Puffin footer is too large"))?;
     out.extend_from_slice(MAGIC);
