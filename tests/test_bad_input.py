@@ -285,10 +285,24 @@ def test_a_journal_that_was_changed_is_not_exported(small: Lake, icebridge: Iceb
         changed = database.execute("UPDATE journal SET body = replace(body, 'committed', 'forgotten')").rowcount
     database.close()
     assert changed
-    done = icebridge.outcome("audit", "export", "--out", tmp_path / "bundle")
-    assert done.code == 1, done.stdout
-    assert done.json["code"] == "state-broken"
-    assert done.json["hint"]
+    for command in (["status"], ["validate"], ["run", "--resume"], ["audit", "export", "--out", tmp_path / "bundle"]):
+        done = icebridge.outcome(*command)
+        assert done.code == 1, done.stdout
+        assert done.json["code"] == "state-broken"
+        assert done.json["hint"]
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_source_that_is_gone_is_not_validated_and_takes_no_proof_back(
+    small: Lake, icebridge: Icebridge, tmp_path: Path
+) -> None:
+    connected(icebridge, small, tmp_path / "managed").migrate("clone")
+    assert icebridge.outcome("validate").code == 0
+    small.folder.rename(tmp_path / "away")
+    assert icebridge.outcome("validate").code == 1
+    tables = icebridge.outcome("status").json["tables"]
+    assert [table["state"] for table in tables] == ["migrated"] * len(tables)
+    assert all(table["validation"]["passed"] for table in tables)
 
 
 # Nonsense

@@ -13,15 +13,12 @@ use std::sync::LazyLock;
 /// all within it. An entry that no circle needs fails the test, so the list only gets shorter.
 const TOLERATED: &[Tolerated] = &[
     ("cli", "cli", "commands read what main.rs defines; arguments and output name each other"),
-    (
-        "core",
-        "core",
-        "state, connect, databricks, run and validate name each other until core is laid out along the journey",
-    ),
-    ("databricks", "databricks", "auth, client and loopback name each other until the transport is a crate"),
-    ("lakehouse", "lakehouse", "catalog and copy, reader and digest name each other until the transport is a crate"),
+    ("lakehouse/catalog", "lakehouse/catalog/rest", "the contract of catalogs lies in the folder that opens them"),
+    ("lakehouse/catalog", "lakehouse/catalog/sql", "the contract of catalogs lies in the folder that opens them"),
+    ("lakehouse/copy", "lakehouse/copy/relocate", "the copiers and what they share lie in one folder"),
+    ("lakehouse/copy", "lakehouse/copy/rewrite", "the copiers and what they share lie in one folder"),
+    ("lakehouse/storage", "lakehouse/storage/s3", "errors and types of storage lie in the folder that opens it"),
     ("model", "model", "finding, photon, plan and validation share settings that want a file below them"),
-    ("sandbox", "sandbox", "every handler names the one state until each takes only its part"),
     ("tests/services", "tests/harness", "the search for leaked secrets lies in harness and wants a package below both"),
     ("ui", "ui", "actions, hooks, state and view name each other until the backend keeps the rows"),
 ];
@@ -37,8 +34,10 @@ const MUST_NOT_NAME: &[(&str, &str, &str)] = &[
     ("ui/state", "ui/pages", "reducers are pure: they do not know what draws them"),
     ("ui/state", "ui/components", "reducers are pure: they do not know what draws them"),
     ("ui/components", "ui/pages", "a component is used by pages and knows none"),
-    ("core/inventory", "core/run", "the inventory only reads"),
-    ("core/preflight", "core/run", "pre-flight only reads"),
+    ("core/inventory", "core/migration", "the inventory only reads"),
+    ("core/preflight", "core/migration", "pre-flight only reads"),
+    ("core/validate", "core/migration", "what judges a copy must not depend on how it was made"),
+    ("core/ledger", "core/migration", "the journal is read the same way by all who read it"),
     ("lakehouse/reader", "lakehouse/copy", "what judges a copy must not depend on how it was made"),
     ("lakehouse/digest", "lakehouse/copy", "what judges a copy must not depend on how it was made"),
 ];

@@ -189,7 +189,7 @@ fn proof(validation: &Validation) -> Html {
             <>
             <tr class={(!check.passed).then_some("failed")}>
                 <td>{ if check.passed { Icon::Check.draw() } else { Icon::Cross.draw() } }<span class="spoken">{ if check.passed { "passed" } else { "failed" } }</span></td>
-                <td class="wrap">{ &check.name }</td>
+                <td class="wrap">{ check.name.to_string() }</td>
                 <td class="wrap"><code title={check.source.clone()}>{ &check.source }</code></td>
                 <td class="wrap"><code title={check.target.clone()}>{ &check.target }</code></td>
             </tr>

@@ -118,6 +118,7 @@ pub mod tests {
             cluster: None,
             documents: None,
             governance: None,
+            not_validated: None,
         }
     }
 

@@ -19,7 +19,7 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
-use icebridge_core::{LocalState, SecretStore, run};
+use icebridge_core::{LocalState, SecretStore, migration};
 use icebridge_model::Result;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::run::{Event, RunId, RunState, RunView};
@@ -75,25 +75,25 @@ impl Api {
     /// Until the run (empty: the latest) is no longer at work. An error says why the run itself broke off; what happened
     /// to its tables is in the view.
     pub async fn wait(&self, run_id: &str) -> Result<RunView> {
-        let mut view = run::view(&self.local, run_id).await?;
+        let mut view = migration::view(&self.local, run_id).await?;
         let ours = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&view.run_id).cloned();
         if let Some(mut ours) = ours {
             // A sender that is gone has ended too.
             let end = ours.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
             return match end {
                 Some(Err(error)) => Err(error),
-                _ => run::view(&self.local, &view.run_id).await,
+                _ => migration::view(&self.local, &view.run_id).await,
             };
         }
         while view.state == RunState::Running {
             tokio::time::sleep(LOOK_EVERY).await;
-            view = run::view(&self.local, &view.run_id).await?;
+            view = migration::view(&self.local, &view.run_id).await?;
         }
         Ok(view)
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.
-    fn follow(&self, handle: run::RunHandle) {
+    fn follow(&self, handle: migration::RunHandle) {
         let (sender, receiver) = watch::channel(None);
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.run_id.clone(), receiver);
         tokio::spawn(async move {

@@ -3,7 +3,7 @@
 
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
-use icebridge_core::{audit, connect, inventory, mapping, plan, preflight, run, sample, table, validate, views};
+use icebridge_core::{audit, connect, inventory, mapping, migration, plan, preflight, sample, table, views};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::{
@@ -233,25 +233,25 @@ impl Operations for Api {
     /// Answers as soon as the run is under way; [`Api::wait`] waits for its end.
     async fn run_start(&self, request: StartRunRequest) -> Result<RunView> {
         let plan = plan::read(Path::new(&request.plan)).await?;
-        let handle = run::start(&self.local, &plan.to_text()?).await?;
+        let handle = migration::start(&self.local, &plan.to_text()?).await?;
         let run_id = handle.run_id.clone();
         self.follow(handle);
-        run::view(&self.local, &run_id).await
+        migration::view(&self.local, &run_id).await
     }
 
     async fn run_resume(&self, request: RunRequest) -> Result<RunView> {
-        let handle = run::resume(&self.local, &request.run_id).await?;
+        let handle = migration::resume(&self.local, &request.run_id).await?;
         let run_id = handle.run_id.clone();
         self.follow(handle);
-        run::view(&self.local, &run_id).await
+        migration::view(&self.local, &run_id).await
     }
 
     async fn run_cancel(&self, request: RunRequest) -> Result<RunView> {
-        run::cancel(&self.local, &request.run_id).await
+        migration::cancel(&self.local, &request.run_id).await
     }
 
     async fn run_status(&self, request: RunRequest) -> Result<RunView> {
-        run::view(&self.local, &request.run_id).await
+        migration::view(&self.local, &request.run_id).await
     }
 
     async fn run_overview(&self, request: RunRequest) -> Result<RunOverview> {
@@ -259,7 +259,7 @@ impl Operations for Api {
     }
 
     async fn run_list(&self, _: Nothing) -> Result<Vec<RunSummary>> {
-        run::list(&self.local).await
+        migration::list(&self.local).await
     }
 
     async fn run_bill(&self, request: RunRequest) -> Result<Bill> {
@@ -267,7 +267,7 @@ impl Operations for Api {
     }
 
     async fn validate_run(&self, request: RunRequest) -> Result<RunView> {
-        validate::again(&self.local, &request.run_id, &self.stop.child_token()).await
+        migration::validate_again(&self.local, &request.run_id, &self.stop.child_token()).await
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {

@@ -81,7 +81,7 @@ fn count<N, T>(namespaces: Result<Vec<N>>, tables: Result<Vec<T>>) -> Result<(us
     Ok((namespaces?.len(), tables?.len()))
 }
 
-/// Its secrets go first: if the keychain refuses, the catalog stays, so that nobody forgets a secret that still exists.
+/// Its secrets go first: if the keychain refuses, the catalog stays, so that no secret is forgotten that still exists.
 pub async fn remove(local: &LocalState, name: &str) -> Result<()> {
     let spec = local.store.catalog(name).await?;
     let removals = spec.secrets.iter().map(|key| (key.clone(), Secret::default())).collect();

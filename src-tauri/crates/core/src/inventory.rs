@@ -49,7 +49,7 @@ pub async fn refresh(
 
     let mut summary = InventorySummary { source: request.source.clone(), ..InventorySummary::default() };
     let total = wanted.len();
-    let mut told = Instant::now();
+    let mut last_event = Instant::now();
     let mut rows =
         futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table)).buffer_unordered(AT_ONCE);
     loop {
@@ -67,8 +67,8 @@ pub async fn refresh(
             }
             InventoryOutcome::Problem(_) => summary.problems += 1,
         }
-        if summary.tables == total || told.elapsed() >= EVENT_EVERY {
-            told = Instant::now();
+        if summary.tables == total || last_event.elapsed() >= EVENT_EVERY {
+            last_event = Instant::now();
             local.emit(Event::Inventory {
                 source: request.source.clone(),
                 done: summary.tables,

@@ -1,8 +1,9 @@
 //! The verbs: one module a stage of the journey, each usable alone.
 //!
-//! connect -> inventory -> (map) -> preflight -> plan -> run -> validate -> audit
+//! connect -> inventory -> (map) -> preflight -> plan -> migration -> validate -> audit
 //!
-//! Everything works on a [`LocalState`]: the store, the secrets and the channel for events.
+//! Everything works on a [`LocalState`]: the store, the secrets and the channel for events. Below the stages: [`state`], the
+//! [`ledger`] and [`limiter`]. No module imports one that imports it (docs/adr/0005-rooms-of-core.md).
 
 pub mod audit;
 mod catalogs;
@@ -10,15 +11,17 @@ pub mod cluster;
 pub mod connect;
 pub mod governance;
 pub mod inventory;
+pub mod ledger;
 pub mod limiter;
 pub mod mapping;
+pub mod migration;
 pub mod plan;
 pub mod preflight;
-pub mod run;
 pub mod sample;
 pub mod secrets;
 mod sessions;
 pub mod state;
+mod sync;
 pub mod table;
 pub mod validate;
 pub mod views;

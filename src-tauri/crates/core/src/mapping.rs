@@ -7,7 +7,7 @@ use icebridge_model::{Result, TableIdent};
 use serde_json::json;
 use std::collections::HashSet;
 
-/// The saved mapping, or the standard one until somebody saves another.
+/// The saved mapping, or the standard one until another is saved.
 pub async fn get(local: &LocalState, route: &Route) -> Result<Mapping> {
     let saved = local.store.mapping(route).await?;
     Ok(if saved == Mapping::default() { Mapping::standard() } else { saved })

@@ -86,7 +86,7 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
     if !unaccepted.is_empty() {
         let codes = [Code::LossNotAccepted.to_string()].into_iter().chain(unaccepted.iter().map(|f| f.code.clone()));
         let reasons: Vec<_> = unaccepted.iter().map(|f| format!("{} {}: {}", f.code, f.title, f.reason)).collect();
-        return Err(left_out(codes.collect(), format!("loses what nobody accepted: {}", reasons.join("; "))));
+        return Err(left_out(codes.collect(), format!("loses what was not accepted: {}", reasons.join("; "))));
     }
     Ok(PlannedTable {
         source: found.source.clone(),

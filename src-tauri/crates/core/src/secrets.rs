@@ -1,10 +1,11 @@
 //! Where secrets are kept. The keychain lives with the hosts (crate api); core only asks.
 
+use crate::sync::lock;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Secrets by catalog and key (`icebridge_model::catalog::SECRET_KEYS`). Calls may block: the callers here wrap them.
 pub trait SecretStore: Debug + Send + Sync {
@@ -65,18 +66,18 @@ impl Debug for MemorySecrets {
 
 impl SecretStore for MemorySecrets {
     fn get(&self, catalog: &str, key: &str) -> Result<Option<Secret>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.kept);
         Ok(kept.get(&(catalog.to_string(), key.to_string())).cloned())
     }
 
     fn set(&self, catalog: &str, key: &str, secret: &Secret) -> Result<()> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.insert((catalog.to_string(), key.to_string()), secret.clone());
         Ok(())
     }
 
     fn remove(&self, catalog: &str, key: &str) -> Result<()> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.remove(&(catalog.to_string(), key.to_string()));
         Ok(())
     }

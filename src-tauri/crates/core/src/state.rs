@@ -1,37 +1,35 @@
-//! The place where a journey's state lives: the store, the secrets, and the channel for events.
+//! IceBridge's local state: the store, the secrets, and the channel for events.
 
-use crate::run::ActiveRuns;
+mod extensions;
+
 use crate::secrets::SecretStore;
 use crate::sessions::{MemoryTokens, Sessions, TokenStore};
-use crate::views::MappedTables;
+use extensions::Extensions;
 use icebridge_lakehouse::catalog::Secrets;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::run::Event;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::broadcast;
 
 pub use icebridge_store::now;
 
 /// A slow listener loses old progress, never a state: those are in the journal.
 const EVENTS_KEPT: usize = 1024;
 
-/// Cheap to clone; every clone is the same workspace.
+/// Cheap to clone; every clone is the same state.
 #[derive(Clone, Debug)]
 pub struct LocalState {
     pub store: Store,
     pub secrets: Arc<dyn SecretStore>,
     pub state_dir: PathBuf,
     pub events: broadcast::Sender<Event>,
-    /// The runs at work in this process.
-    pub(crate) live: ActiveRuns,
     /// Of people who are signed in to Databricks workspaces.
     pub(crate) sessions: Sessions,
-    pub(crate) mapped: MappedTables,
-    /// Held by who brings documents to the state folder.
-    pub(crate) documents: Arc<Mutex<()>>,
+    extensions: Extensions,
 }
 
 impl LocalState {
@@ -40,16 +38,7 @@ impl LocalState {
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let sessions = Sessions::new(Arc::new(MemoryTokens::default()));
-        Ok(Self {
-            store,
-            secrets,
-            state_dir,
-            events,
-            live: ActiveRuns::default(),
-            mapped: MappedTables::default(),
-            sessions,
-            documents: Arc::default(),
-        })
+        Ok(Self { store, secrets, state_dir, events, sessions, extensions: Extensions::default() })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
@@ -58,7 +47,12 @@ impl LocalState {
         self
     }
 
-    /// Nobody listening is no error.
+    /// What a module keeps with the state, by its type; made when it is asked for first.
+    pub(crate) fn extension<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
+        self.extensions.get()
+    }
+
+    /// Without a listener it is lost, which is no error.
     pub fn emit(&self, event: Event) {
         let _ = self.events.send(event);
     }

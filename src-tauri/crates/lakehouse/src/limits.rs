@@ -31,13 +31,15 @@ pub enum Limit {
     ParquetFooter,
     /// The files and folders straight in one folder.
     FolderEntries,
+    /// The file that says which state stages in a folder.
+    OwnerMark,
 }
 
 const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// In the order of the variants.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::MetadataJson,
         Self::JsonValues,
         Self::VersionHint,
@@ -53,6 +55,7 @@ impl Limit {
         Self::DeletionVector,
         Self::ParquetFooter,
         Self::FolderEntries,
+        Self::OwnerMark,
     ];
 
     /// Name, unit and default.
@@ -73,6 +76,7 @@ impl Limit {
             Self::DeletionVector => ("deletion-vector", "bytes", 512 * MIB),
             Self::ParquetFooter => ("parquet-footer", "bytes", 512 * MIB),
             Self::FolderEntries => ("folder-entries", "entries", 1_000_000),
+            Self::OwnerMark => ("owner-mark", "bytes", 4096),
         }
     }
 

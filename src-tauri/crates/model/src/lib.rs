@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod check;
 pub mod databricks;
 pub mod error;
 pub mod facts;

@@ -99,6 +99,9 @@ pub struct TableMigration {
     /// What was done in Unity Catalog since it is migrated.
     #[serde(default, alias = "after")]
     pub governance: Option<GovernanceReport>,
+    /// Why it could not be compared when it was to be validated again. Its state and its earlier validation stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_validated: Option<Error>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

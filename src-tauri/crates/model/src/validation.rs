@@ -1,5 +1,6 @@
 //! What was compared between a source table at its pinned snapshot and its target, and what that proves.
 
+use crate::check::CheckName;
 use crate::plan::EngineKind;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ impl ProofLevel {
 pub struct Check {
     /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `great-expectations`; of a cluster also
     /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest:<column>`.
-    pub name: String,
+    pub name: CheckName,
     pub passed: bool,
     pub source: String,
     pub target: String,

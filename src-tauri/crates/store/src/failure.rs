@@ -1,4 +1,4 @@
-//! SQLite's failures in the product's words.
+//! SQLite's failures as the product's errors.
 
 use icebridge_model::{Code, Error};
 

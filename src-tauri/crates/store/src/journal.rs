@@ -1,38 +1,24 @@
 //! The journal: entries are appended, never changed, and each carries the hash of the one before.
 
+use crate::row::row;
 use crate::{Store, Write, failure, from_json, now, views};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
 
 /// Entries read at a time, so that a long journal does not fill the memory.
 const PAGE: i64 = 500;
 
-struct Row {
-    sequence: i64,
-    at: String,
-    run_id: String,
-    ident: String,
-    kind: String,
-    body: String,
-    previous_hash: String,
-    hash: String,
-}
-
-impl FromRow<'_, SqliteRow> for Row {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            sequence: row.try_get("sequence")?,
-            at: row.try_get("at")?,
-            run_id: row.try_get("run_id")?,
-            ident: row.try_get("ident")?,
-            kind: row.try_get("kind")?,
-            body: row.try_get("body")?,
-            previous_hash: row.try_get("previous_hash")?,
-            hash: row.try_get("hash")?,
-        })
+row! {
+    struct Row {
+        sequence: i64,
+        at: String,
+        run_id: String,
+        ident: String,
+        kind: String,
+        body: String,
+        previous_hash: String,
+        hash: String,
     }
 }
 
@@ -165,19 +151,31 @@ impl Store {
 
     /// Follows the chain from its beginning. Returns the number of entries.
     pub async fn verify_journal(&self) -> Result<u64> {
-        let (mut sequence, mut previous) = (0, GENESIS.to_string());
+        self.follow((0, GENESIS.to_string())).await.map(|(entries, _)| entries)
+    }
+
+    /// As [`Store::verify_journal`], but entries that this process has checked before are not read again.
+    pub async fn check_journal(&self) -> Result<()> {
+        let mut checked = self.checked.lock().await;
+        *checked = self.follow(checked.clone()).await?;
+        Ok(())
+    }
+
+    /// Follows the chain from an entry (sequence and hash) to its end.
+    async fn follow(&self, (mut sequence, mut previous): (u64, String)) -> Result<(u64, String)> {
         loop {
             let page = self.entries_after(sequence).await?;
             if let Some((broken, why)) = first_break(previous.clone(), sequence, &page) {
-                return Err(Error::new(Code::StateBroken, format!("the journal does not hold: {why}"))
+                return Err(Error::new(Code::StateBroken, format!("the journal is broken: {why}"))
                     .about(format!("journal entry {broken}"))
                     .with_hint(
-                        "Somebody changed the state file. Audit bundles exported before still hold the true entries.",
+                        "The state file was changed outside IceBridge. Restore it from a backup; audit bundles that were \
+                         exported before still hold the true entries.",
                     ));
             }
             match page.last() {
                 Some(last) => (sequence, previous) = (last.sequence, last.hash.clone()),
-                None => return Ok(sequence),
+                None => return Ok((sequence, previous)),
             }
         }
     }

@@ -9,11 +9,15 @@ mod clock;
 mod cluster_steps;
 mod failure;
 mod journal;
+mod kinds;
 mod lock;
 mod mappings;
 mod open;
 mod outcomes;
 mod overview;
+mod places;
+mod row;
+mod run_record;
 mod runs;
 mod tables;
 mod units;
@@ -24,11 +28,11 @@ mod workspaces;
 
 pub use acceptances::Acceptance;
 pub use clock::now;
+pub use kinds::TABLE_VALIDATED;
 pub use lock::StateLock;
 pub use overview::Overview;
-pub use runs::RunRecord;
+pub use run_record::RunRecord;
 pub use unity::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};
-pub use validations::TABLE_VALIDATED;
 
 use icebridge_model::{Error, Result};
 use serde::Serialize;
@@ -46,6 +50,8 @@ pub struct Store {
     pool: SqlitePool,
     state_dir: PathBuf,
     writer: Arc<Mutex<()>>,
+    /// Sequence and hash of the last journal entry that this process has checked.
+    checked: Arc<Mutex<(u64, String)>>,
 }
 
 /// A write in progress: SQLite's write lock, and this process's turn to hold it.

@@ -55,7 +55,7 @@ impl Store {
         Ok(StateLock { _file: file, holder })
     }
 
-    /// Whether some process is at work. A run that says `running` while nobody is has been interrupted.
+    /// Whether a process is at work. A run that is `running` while none is has been interrupted.
     pub async fn is_locked(&self) -> Result<bool> {
         let path = self.state_dir.join(LOCK_FILE);
         let file = open(&path)?;

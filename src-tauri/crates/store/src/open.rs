@@ -1,6 +1,7 @@
 //! Opening the state folder: made private, checked to be ours, brought up to date.
 
 use crate::{STATE_FILE, Store, failure, lock, views};
+use icebridge_model::journal::GENESIS;
 use icebridge_model::{Code, Error, Result};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -8,16 +9,18 @@ use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
-/// Each step of the schema: version, words, statements. What was once released is never changed, for its hash is in the state.
+/// Each step of the schema: version, description, statements. A released step is never changed: its hash is in the state.
 ///
 /// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "first state", include_str!("../migrations/0001_first_state.sql")),
     (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
     (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
     (4, "runs", include_str!("../migrations/0004_runs.sql")),
     (5, "views", include_str!("../migrations/0005_views.sql")),
+    (6, "staged places", include_str!("../migrations/0006_staged_places.sql")),
 ];
 
 /// `PRAGMA application_id` of our file, "ICBR".
@@ -50,7 +53,8 @@ impl Store {
             .await
             .map_err(|e| failure::of(e, "open the local state").about(file.display()))?;
         migrations().run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
-        let store = Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default() };
+        let checked = Arc::new(Mutex::new((0, GENESIS.to_string())));
+        let store = Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default(), checked };
         views::bring_up_to_date(&store).await.map_err(|e| e.about(file.display()))?;
         drop(opening);
         Ok(store)
@@ -58,13 +62,13 @@ impl Store {
 }
 
 fn migrations() -> Migrator {
-    let one = |(version, words, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, words.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let one = |(version, description, sql): (i64, &'static str, &'static str)| {
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(MIGRATIONS.map(one).to_vec())
 }
 
-/// Looks before anything is written: somebody's own database must not be turned into ours.
+/// Looks before anything is written: another program's database must not be turned into ours.
 async fn refuse_foreign(file: &Path) -> Result<()> {
     if std::fs::metadata(file).map_or(0, |m| m.len()) == 0 {
         return Ok(());

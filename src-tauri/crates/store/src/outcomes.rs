@@ -27,7 +27,7 @@ impl Store {
         outcome.map(|o| from_json(&o, "what the copy made")).transpose()
     }
 
-    /// Together with the entry that tells of it, which vouches for its checksums: a death between the two would leave
+    /// Together with its entry in the journal, which vouches for its checksums: a death between the two would leave
     /// checksums that nothing vouches for.
     pub async fn save_outcome(
         &self,

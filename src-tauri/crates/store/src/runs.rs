@@ -1,46 +1,21 @@
 //! Runs: each is one execution of a plan.
 
+use crate::row::row;
+use crate::run_record::RunRecord;
 use crate::{Store, failure, views};
 use icebridge_model::run::{RunId, RunState};
 use icebridge_model::{Code, Error, Result};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunRecord {
-    pub run_id: RunId,
-    pub plan_hash: String,
-    pub plan_text: String,
-    pub source: String,
-    pub target: String,
-    pub state: RunState,
-    pub started_at: String,
-    pub ended_at: Option<String>,
-}
-
-struct Row {
-    run_id: String,
-    plan_hash: String,
-    plan_text: String,
-    source: String,
-    target: String,
-    state: String,
-    started_at: String,
-    ended_at: Option<String>,
-}
-
-impl FromRow<'_, SqliteRow> for Row {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            run_id: row.try_get("run_id")?,
-            plan_hash: row.try_get("plan_hash")?,
-            plan_text: row.try_get("plan_text")?,
-            source: row.try_get("source")?,
-            target: row.try_get("target")?,
-            state: row.try_get("state")?,
-            started_at: row.try_get("started_at")?,
-            ended_at: row.try_get("ended_at")?,
-        })
+row! {
+    struct Row {
+        run_id: String,
+        plan_hash: String,
+        plan_text: String,
+        source: String,
+        target: String,
+        state: String,
+        started_at: String,
+        ended_at: Option<String>,
     }
 }
 
@@ -125,16 +100,6 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
-    /// The latest run that ran this plan.
-    pub async fn run_of_plan(&self, plan_hash: &str) -> Result<Option<RunRecord>> {
-        let row: Option<Row> = sqlx::query_as("SELECT * FROM runs WHERE plan_hash = ? ORDER BY rowid DESC LIMIT 1")
-            .bind(plan_hash)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|e| failure::of(e, "find the plan's run"))?;
-        row.map(TryInto::try_into).transpose()
-    }
-
     pub async fn set_run_state(&self, run_id: &str, state: RunState, ended_at: Option<&str>) -> Result<()> {
         let mut write = self.write().await?;
         let changed = sqlx::query("UPDATE runs SET state = ?, ended_at = ? WHERE run_id = ?")
@@ -149,7 +114,7 @@ impl Store {
         if changed == 0 { self.run(run_id).await.map(drop) } else { Ok(()) }
     }
 
-    /// Called by whoever holds the state lock: any other run that says `running` has died. Returns how many did.
+    /// Called by the holder of the state lock: any other run that is `running` has died. Returns how many did.
     pub async fn mark_interrupted(&self, except: &str) -> Result<u64> {
         let mut write = self.write().await?;
         let changed = sqlx::query("UPDATE runs SET state = 'interrupted' WHERE state = 'running' AND run_id <> ?")

@@ -1,4 +1,5 @@
-//! Checkpoints: units of work that are finished, by plan and source table.
+//! Checkpoints: units of work that are finished, by plan and source table. They lie in the staged place of that table
+//! (`places`), and are forgotten together with it.
 
 use crate::{Store, failure, from_json, to_json};
 use icebridge_model::{Result, TableIdent};
@@ -31,28 +32,6 @@ impl Store {
         .execute(&mut *write.transaction)
         .await
         .map_err(|e| failure::of(e, "save a checkpoint").about(table))?;
-        write.commit().await
-    }
-
-    pub async fn count_units(&self, plan_hash: &str, table: &TableIdent) -> Result<u64> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM units WHERE plan_hash = ? AND ident = ?")
-            .bind(plan_hash)
-            .bind(table.to_string())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|e| failure::of(e, "count checkpoints").about(table))?;
-        Ok(count.unsigned_abs())
-    }
-
-    /// When the files they speak of are gone, or are no longer needed.
-    pub async fn clear_units(&self, plan_hash: &str, table: &TableIdent) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("DELETE FROM units WHERE plan_hash = ? AND ident = ?")
-            .bind(plan_hash)
-            .bind(table.to_string())
-            .execute(&mut *write.transaction)
-            .await
-            .map_err(|e| failure::of(e, "clear checkpoints").about(table))?;
         write.commit().await
     }
 }

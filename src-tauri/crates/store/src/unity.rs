@@ -16,7 +16,7 @@ pub struct UnityWalk {
     pub places: Vec<UnityPlace>,
 }
 
-/// Where the listing of one schema stands, in the words of whoever walks.
+/// Where the listing of one schema stands, as the walk describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnityPlace {
     pub catalog: String,
@@ -38,7 +38,7 @@ pub struct UnityBatch {
 /// Catalog and schema of a row.
 pub type SchemaOf = (String, String);
 
-/// A page nobody asked to be smaller.
+/// The largest page.
 const PAGE: usize = 1000;
 
 impl Store {
@@ -135,7 +135,7 @@ impl Store {
             .bind(schema)
             .bind(row.kind.as_str())
             .bind(row.updated_at)
-            .bind(words(row))
+            .bind(search_text(row))
             .bind(to_json(row)?)
             .bind(walk.refresh)
             .execute(&mut *write.transaction)
@@ -292,7 +292,7 @@ impl Store {
     }
 }
 
-fn words(row: &UnityRow) -> String {
+fn search_text(row: &UnityRow) -> String {
     let parts: BTreeSet<&str> =
         [Some(row.full_name.as_str()), row.comment.as_deref(), row.owner.as_deref()].into_iter().flatten().collect();
     parts.into_iter().collect::<Vec<_>>().join("\n").to_lowercase()

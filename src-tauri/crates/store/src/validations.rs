@@ -1,13 +1,11 @@
 //! Validations: all of them are kept, the last one of a table counts.
 
 use crate::journal::append_in;
+use crate::kinds::TABLE_VALIDATED;
 use crate::{Store, failure, from_json, to_json};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
-
-/// The kind of a validation's entry in the journal.
-pub const TABLE_VALIDATED: &str = "table.validated";
 
 impl Store {
     /// Together with its entry in the journal: a death between the two would leave evidence that does not

@@ -136,9 +136,6 @@ async fn jobs_keep_their_order_and_a_dead_one_is_marked() {
     }
     assert_eq!(store.create_run(&run("one", "p")).await.unwrap_err().code, Code::Internal);
     assert_eq!(store.latest_run().await.unwrap().unwrap().run_id, "three");
-    assert_eq!(store.run_of_plan("p").await.unwrap().unwrap().run_id, "three");
-    assert_eq!(store.run_of_plan("q").await.unwrap().unwrap().run_id, "two");
-    assert!(store.run_of_plan("r").await.unwrap().is_none());
     store.set_run_state("two", RunState::Succeeded, Some("2026-01-01T00:00:00Z")).await.unwrap();
     assert_eq!(store.mark_interrupted("three").await.unwrap(), 1);
     let states: Vec<_> = store.runs().await.unwrap().iter().map(|j| (j.run_id.clone(), j.state)).collect();
@@ -161,10 +158,18 @@ async fn checkpoints_outcomes_and_validations_come_back() {
     store.record_unit("p", &table, "data/1.parquet", &json!({"n": 2})).await.unwrap();
     store.record_unit("q", &table, "data/1.parquet", &json!({"n": 3})).await.unwrap();
     assert_eq!(store.unit("p", &table, "data/1.parquet").await.unwrap(), Some(json!({"n": 2})));
-    assert_eq!(store.count_units("p", &table).await.unwrap(), 1);
-    store.clear_units("p", &table).await.unwrap();
+    assert_eq!(store.place("p", &table).await.unwrap(), None);
+    assert_eq!(store.claim_place("p", &table, "first", "fresh").await.unwrap(), "fresh");
+    assert_eq!(store.claim_place("p", &table, "second", "other").await.unwrap(), "fresh", "a later run takes it over");
+    store.claim_place("q", &table, "second", "other").await.unwrap();
+    store.forget_place("p", &table).await.unwrap();
     assert_eq!(store.unit("p", &table, "data/1.parquet").await.unwrap(), None);
-    assert_eq!(store.count_units("q", &table).await.unwrap(), 1);
+    assert_eq!(store.place("p", &table).await.unwrap(), None);
+    assert_eq!(store.unit("q", &table, "data/1.parquet").await.unwrap(), Some(json!({"n": 3})));
+    assert_eq!(store.place("q", &table).await.unwrap().as_deref(), Some("other"));
+    assert_eq!(store.claim_place("p", &table, "third", "anew").await.unwrap(), "anew");
+    let (_other_dir, other) = fresh().await;
+    assert_ne!(store.identity().await.unwrap(), other.identity().await.unwrap());
 
     let outcome = CopyOutcome {
         checksums: vec![FileSum { path: "data/1".into(), bytes: 1, sha256: "ab".into() }],
@@ -256,6 +261,8 @@ async fn a_journal_longer_than_a_page_is_followed_to_its_end_and_tampering_is_fo
     {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut raw).await.unwrap();
     }
+    let other_process = Store::open(dir.path()).await.unwrap();
+    assert_eq!(other_process.check_journal().await.unwrap_err().code, Code::StateBroken);
     let error = store.verify_journal().await.unwrap_err();
     assert_eq!((error.code, error.object.as_deref()), (Code::StateBroken, Some("journal entry 600")));
 }
@@ -283,6 +290,7 @@ async fn steps_of_the_schema_that_are_out_stay_as_they_are() {
         (3, "cluster steps", "216D16410F82CF87B92D6AC8"),
         (4, "runs", "F23C051E47115DACB552B7EE"),
         (5, "views", "E4BE1BC247A0451265714C69"),
+        (6, "staged places", "C1ECFAE3B18F6A228023AFE5"),
     ];
     assert_eq!(done, expected.map(|(version, words, hash)| (version, words.to_string(), hash.to_string())));
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();

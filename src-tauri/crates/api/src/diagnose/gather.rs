@@ -2,7 +2,7 @@
 
 use super::about::about;
 use crate::Api;
-use icebridge_core::{connect, run};
+use icebridge_core::{connect, migration};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::WorkspaceSpec;
 use icebridge_model::logs::DiagnoseRequest;
@@ -178,7 +178,7 @@ struct LastRun<'a> {
 
 async fn last_run(api: &Api, report: &mut Report) {
     let (path, about) = ("last-run.json", "the last run: how it ended, and the errors of its tables");
-    let view = match run::view(&api.local, "").await {
+    let view = match migration::view(&api.local, "").await {
         Ok(view) => view,
         Err(error) if error.code == Code::RunNotFound => return report.add(path, about, Ok(Value::Null)),
         Err(error) => return report.add(path, about, Err(error)),
@@ -224,7 +224,7 @@ fn summary(view: &RunView) -> Result<Value> {
 }
 
 async fn settings(api: &Api) -> Result<Value> {
-    match api.local.store.latest_job().await? {
+    match api.local.store.latest_run().await? {
         Some(record) => to_value(&Plan::from_text(&record.plan_text)?.settings),
         None => Ok(Value::Null),
     }

@@ -8,7 +8,7 @@ use crate::progress::Live;
 use icebridge_api::{Api, Operations};
 use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{RunState, RunSummary, RunView, TableMigration};
+use icebridge_model::run::{RunState, RunSummary, RunView, TableMigration, TableState};
 use icebridge_model::{Error, Result};
 use std::future::Future;
 
@@ -87,8 +87,14 @@ pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Res
     live.end().await;
     let view = view?;
     output.result(&view, told)?;
-    let passed = view.tables.iter().all(|t| t.validation.as_ref().is_some_and(|v| v.passed));
-    Ok(Ended::done_if(passed))
+    Ok(Ended::done_if(view.tables.iter().all(was_validated)))
+}
+
+/// By the attempt that was just made: an earlier proof does not count for it.
+fn was_validated(table: &TableMigration) -> bool {
+    table.not_validated.is_none()
+        && table.state == TableState::Migrated
+        && table.validation.as_ref().is_some_and(|validation| validation.passed)
 }
 
 fn list(runs: &[RunSummary]) -> String {
@@ -121,7 +127,7 @@ fn how(table: &TableMigration) -> String {
 pub fn told(view: &RunView) -> String {
     let mut grid = Grid::new(&["state", "source", "target", "mode", ">rows", ">written", "proof", ">time"]);
     let mut tables: Vec<&TableMigration> = view.tables.iter().collect();
-    tables.sort_by_key(|t| t.error.is_none());
+    tables.sort_by_key(|t| t.error.is_none() && t.not_validated.is_none());
     for table in &tables {
         let validation = table.validation.as_ref();
         let outcome = table.outcome.as_ref();
@@ -163,6 +169,13 @@ pub fn told(view: &RunView) -> String {
                 words::error(&left.error)
             ));
         }
+        if let Some(error) = &table.not_validated {
+            text.push_str(&format!(
+                "{}: not validated, its state stays as it was\n{}\n",
+                table.source,
+                words::error(error)
+            ));
+        }
         if let Some(error) = &table.error {
             text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));
         }
@@ -171,8 +184,12 @@ pub fn told(view: &RunView) -> String {
         RunState::Succeeded | RunState::Running => String::new(),
         _ => format!("; go on with: icebridge run --resume {}", view.run_id),
     };
+    let not_validated = match view.tables.iter().filter(|table| table.not_validated.is_some()).count() {
+        0 => String::new(),
+        count => format!(", {count} not validated"),
+    };
     text.push_str(&format!(
-        "run {} {}: {} of {} migrated, {} failed{resume}",
+        "run {} {}: {} of {} migrated, {} failed{not_validated}{resume}",
         view.run_id,
         view.state.as_str(),
         view.migrated,

@@ -1,17 +1,17 @@
 //! Writes the bundle of a run. The folder appears under its name when it is whole, never before.
 
-use super::evidence::{Environment, RunHistory, TableEvidence, file_name, lowest_proof, migrated};
+use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, write_failure};
-use super::summary::{self, Told};
+use super::summary::{self, Report};
 use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
-use crate::run;
-use crate::run::entry::SumOfSums;
+use crate::ledger::{RunHistory, SumOfSums, plan_of};
+use crate::migration;
 use crate::state::now;
 use icebridge_model::audit::{AuditBundle, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::journal::{GENESIS, canonical};
 use icebridge_model::plan::{Plan, PlannedTable};
-use icebridge_model::run::{CopyOutcome, FileSum, RunState, TableState};
+use icebridge_model::run::{CopyOutcome, FileSum, RunState};
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::RunRecord;
 use serde_json::json;
@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// Exports a run (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
 pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Result<AuditBundle> {
-    let view = run::view(local, run_id).await?;
+    local.store.check_journal().await?;
+    let view = migration::view(local, run_id).await?;
     if view.state == RunState::Running {
         return Err(Error::invalid("the run is still running, so that there is nothing final to export")
             .about(&view.run_id)
@@ -72,17 +73,17 @@ fn free_place(folder: &Path, run_id: &str) -> PathBuf {
 async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<(BundleManifest, String)> {
     let failed = |e| write_failure(folder, e);
     std::fs::create_dir_all(folder.join(TABLES)).map_err(failed)?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let plan = plan_of(record)?;
     let mut files = vec![write(folder, PLAN, record.plan_text.as_bytes())?];
 
-    let (story, journal) = write_journal(local, record, folder).await?;
+    let (history, journal) = write_journal(local, record, folder).await?;
     let (journal_entries, journal_head) = journal.end;
     files.push(journal.sum);
 
     let mut tables = Vec::with_capacity(plan.tables.len());
     for (index, planned) in plan.tables.iter().enumerate() {
         let kept = local.store.outcome(&record.run_id, &planned.source).await?;
-        let evidence = evidence(planned, &story, kept)?;
+        let evidence = evidence(planned, &history, kept)?;
         let text = pretty(&evidence)?;
         files.push(write(folder, &format!("{TABLES}/{}", file_name(index, planned)), text.as_bytes())?);
         // Checksums are many, and nothing below needs them.
@@ -90,16 +91,16 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     }
     files.push(write(folder, ENVIRONMENT, pretty(&environment(local, &plan).await?)?.as_bytes())?);
 
-    let told = Told {
+    let report = Report {
         run_id: &record.run_id,
         plan: &plan,
-        story: &story,
+        history: &history,
         tables: &tables,
         journal_entries,
         journal_head: &journal_head,
     };
-    files.push(write(folder, SUMMARY_MD, summary::markdown(&told).as_bytes())?);
-    files.push(write(folder, SUMMARY_HTML, summary::html(&told).as_bytes())?);
+    files.push(write(folder, SUMMARY_MD, summary::markdown(&report).as_bytes())?);
+    files.push(write(folder, SUMMARY_HTML, summary::html(&report).as_bytes())?);
     files.sort_by(|a, b| a.path.cmp(&b.path));
 
     let manifest = BundleManifest {
@@ -130,7 +131,7 @@ struct JournalFile {
 async fn write_journal(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<(RunHistory, JournalFile)> {
     let failed = |e| write_failure(folder, e);
     let last = local.store.entries(&record.run_id).await?.last().map_or(0, |e| e.sequence);
-    let mut story = RunHistory::default();
+    let mut history = RunHistory::default();
     let mut file = Summed::create(folder, JOURNAL).map_err(failed)?;
     let mut end = (0, GENESIS.to_string());
     'pages: loop {
@@ -142,21 +143,21 @@ async fn write_journal(local: &LocalState, record: &RunRecord, folder: &Path) ->
             if entry.sequence > last {
                 break 'pages;
             }
-            story.take(&record.run_id, &entry)?;
+            history.take(&record.run_id, &entry)?;
             let line = serde_json::to_value(&entry)
                 .map_err(|e| Error::internal("a journal entry cannot be written as JSON").with_cause(e))?;
             writeln!(file, "{}", canonical(&line)).map_err(failed)?;
             end = (entry.sequence, entry.hash);
         }
     }
-    Ok((story, JournalFile { sum: file.finish().map_err(failed)?, end }))
+    Ok((history, JournalFile { sum: file.finish().map_err(failed)?, end }))
 }
 
-/// All that the journal of the bundle tells of a table, and not the latest of the state: that may have gone on meanwhile, with
+/// What the journal of the bundle says of a table, and not the latest of the state: that may have gone on meanwhile, with
 /// a table that is validated once more, say.
-fn evidence(planned: &PlannedTable, story: &RunHistory, kept: Option<CopyOutcome>) -> Result<TableEvidence> {
-    let told = story.tables.get(&planned.source.to_string()).cloned().unwrap_or_default();
-    let outcome = match (told.outcome, &told.checksums) {
+fn evidence(planned: &PlannedTable, history: &RunHistory, kept: Option<CopyOutcome>) -> Result<TableEvidence> {
+    let table = history.tables.get(&planned.source.to_string()).cloned().unwrap_or_default();
+    let outcome = match (table.outcome.clone(), &table.checksums) {
         (Some(outcome), None) => Some(outcome),
         (Some(outcome), Some(sums)) => {
             let checksums = kept.map(|k| k.checksums).unwrap_or_default();
@@ -172,7 +173,7 @@ fn evidence(planned: &PlannedTable, story: &RunHistory, kept: Option<CopyOutcome
         }
         (None, _) => None,
     };
-    let validation = told.validation.map(serde_json::from_value).transpose().map_err(|e| {
+    let validation = table.validation.clone().map(serde_json::from_value).transpose().map_err(|e| {
         Error::new(Code::StateBroken, "the journal has a validation that cannot be understood")
             .about(&planned.source)
             .with_cause(e)
@@ -180,11 +181,11 @@ fn evidence(planned: &PlannedTable, story: &RunHistory, kept: Option<CopyOutcome
     })?;
     Ok(TableEvidence {
         planned: planned.clone(),
-        state: told.state.unwrap_or(TableState::Queued),
-        error: told.error,
+        state: table.state(),
+        error: table.error,
         outcome,
         validation,
-        after: told.after,
+        after: table.governance,
     })
 }
 

@@ -1,8 +1,8 @@
-//! The journal of a bundle: an unbroken chain from its beginning, and the story of one run in it.
+//! The journal of a bundle: an unbroken chain from its beginning, and the history of one run in it.
 
-use super::evidence::RunHistory;
 use super::folder;
-use super::verify::Found;
+use super::found::Found;
+use crate::ledger::RunHistory;
 use icebridge_model::audit::BundleManifest;
 use icebridge_model::journal::{Entry, GENESIS, first_break};
 use icebridge_model::plan::Plan;
@@ -16,7 +16,7 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// Follows the chain one line at a time, however long it is.
 pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory> {
     let mut lines = BufReader::new(folder::open(path)?);
-    let mut story = RunHistory::default();
+    let mut history = RunHistory::default();
     let (mut sequence, mut previous) = (0, GENESIS.to_string());
     let mut line = Vec::new();
     loop {
@@ -33,29 +33,29 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory
         if let Some((broken, why)) = first_break(previous, sequence, [&entry]) {
             return Err(format!("entry {broken}: {why}"));
         }
-        story.take(&manifest.run_id, &entry).map_err(|e| e.to_string())?;
+        history.take(&manifest.run_id, &entry).map_err(|e| e.to_string())?;
         (sequence, previous) = (entry.sequence, entry.hash);
     }
     if sequence != manifest.journal_entries || previous != manifest.journal_head {
         return Err("it does not end where the manifest says".into());
     }
-    Ok((story, format!("{sequence} entries in one chain, the last with hash {previous}")))
+    Ok((history, format!("{sequence} entries in one chain, the last with hash {previous}")))
 }
 
 /// The run is the one of this plan, and its end says what its tables say.
-pub(super) fn run(manifest: &BundleManifest, plan: &Plan, story: &RunHistory) -> Found<()> {
-    let started = story.started.as_ref().ok_or("the journal does not know the run")?;
+pub(super) fn run(manifest: &BundleManifest, plan: &Plan, history: &RunHistory) -> Found<()> {
+    let started = history.started.as_ref().ok_or("the journal does not know the run")?;
     if started.plan_hash != manifest.plan_hash || started.source != plan.source || started.target != plan.target {
         return Err("the run ran another plan".into());
     }
-    let Some(ended) = &story.ended else {
+    let Some(ended) = &history.ended else {
         return Ok(((), "the run was interrupted and has not been resumed".into()));
     };
     // A validation made later may have changed the tables' states, so only the claim that matters is held against them.
     let migrated = plan
         .tables
         .iter()
-        .filter(|t| story.tables.get(&t.source.to_string()).is_some_and(|s| s.state == Some(TableState::Migrated)));
+        .filter(|t| history.tables.get(&t.source.to_string()).is_some_and(|s| s.state == Some(TableState::Migrated)));
     if ended.state == RunState::Succeeded && ended.migrated != plan.tables.len() {
         return Err("the run says that it succeeded, but not for all tables".into());
     }

@@ -4,6 +4,7 @@
 mod evidence;
 mod export;
 mod folder;
+mod found;
 mod journal_check;
 mod summary;
 mod table_check;

@@ -1,19 +1,20 @@
 //! The summary for people, as Markdown and as a page to print.
 //!
 //! Verification writes it again from the evidence and compares: what people read cannot say anything else than what is
-//! proved. So the words below belong to the bundle's version: whoever changes them raises `BUNDLE_VERSION`.
+//! proved. So the text below belongs to the bundle's version: a change of it raises `BUNDLE_VERSION`.
 
-use super::evidence::{RunHistory, TableEvidence, losses, lowest_proof, migrated};
+use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
+use crate::ledger::RunHistory;
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
 use std::fmt::Write;
 
 /// What a summary is made from; all of it is in the bundle.
-pub(crate) struct Told<'a> {
+pub(crate) struct Report<'a> {
     pub run_id: &'a str,
     pub plan: &'a Plan,
-    pub story: &'a RunHistory,
+    pub history: &'a RunHistory,
     pub tables: &'a [TableEvidence],
     pub journal_entries: u64,
     pub journal_head: &'a str,
@@ -28,9 +29,9 @@ enum Block {
     Grid(Vec<&'static str>, Vec<Vec<String>>),
 }
 
-pub(crate) fn markdown(told: &Told<'_>) -> String {
+pub(crate) fn markdown(report: &Report<'_>) -> String {
     let mut out = String::new();
-    for block in blocks(told) {
+    for block in blocks(report) {
         // Writing to a String does not fail.
         let _ = match block {
             Block::Title(text) => writeln!(out, "# {}\n", plain_md(&text)),
@@ -56,7 +57,7 @@ fn grid_md(out: &mut String, head: &[&str], rows: Vec<Vec<String>>) -> std::fmt:
     writeln!(out)
 }
 
-/// A table's name is somebody else's text: it must not become a heading, a link or a tag.
+/// A table's name is foreign text: it must not become a heading, a link or a tag.
 fn plain_md(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -80,16 +81,16 @@ h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:c
 th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}\
 th{background:#f0f0f0}tr{break-inside:avoid}@media print{body{margin:0;max-width:none}}";
 
-pub(crate) fn html(told: &Told<'_>) -> String {
+pub(crate) fn html(report: &Report<'_>) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>Migration report {}</title>\n<style>{STYLE}</style></head><body>\n",
-        plain_html(told.run_id)
+        plain_html(report.run_id)
     );
-    for block in blocks(told) {
+    for block in blocks(report) {
         let _ = match block {
             Block::Title(text) => writeln!(out, "<h1>{}</h1>", plain_html(&text)),
             Block::Heading(text) => writeln!(out, "<h2>{text}</h2>"),
@@ -119,35 +120,36 @@ fn plain_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn blocks(told: &Told<'_>) -> Vec<Block> {
+fn blocks(report: &Report<'_>) -> Vec<Block> {
     let mut blocks = vec![
-        Block::Title(format!("Migration report: {} to {}", told.plan.source, told.plan.target)),
-        Block::Text(verdict(told)),
-        Block::Facts(facts(told)),
+        Block::Title(format!("Migration report: {} to {}", report.plan.source, report.plan.target)),
+        Block::Text(verdict(report)),
+        Block::Facts(facts(report)),
         Block::Heading("Tables"),
         Block::Grid(
             vec!["Source", "Target", "Copied by", "Result", "Proof", "Rows"],
-            told.tables.iter().map(row).collect(),
+            report.tables.iter().map(row).collect(),
         ),
     ];
-    let failed: Vec<Vec<String>> = told.tables.iter().filter(|t| t.state != TableState::Migrated).map(reason).collect();
+    let failed: Vec<Vec<String>> =
+        report.tables.iter().filter(|t| t.state != TableState::Migrated).map(reason).collect();
     if !failed.is_empty() {
         blocks.push(Block::Heading("Not migrated"));
         blocks.push(Block::Grid(vec!["Source", "Code", "Why", "What to do"], failed));
     }
-    let followed: Vec<Vec<String>> = told.tables.iter().flat_map(after).collect();
+    let followed: Vec<Vec<String>> = report.tables.iter().flat_map(after).collect();
     if !followed.is_empty() {
         blocks.push(Block::Heading("Done in Unity Catalog afterwards"));
         blocks.push(Block::Grid(vec!["Source", "Statement", "Result"], followed));
     }
-    if !told.plan.left_out.is_empty() {
-        let rows = told.plan.left_out.iter();
+    if !report.plan.left_out.is_empty() {
+        let rows = report.plan.left_out.iter();
         let rows = rows.map(|l| vec![l.source.to_string(), l.codes.join(", "), l.reason.clone()]).collect();
         blocks.push(Block::Heading("Left out of the plan"));
         blocks.push(Block::Grid(vec!["Source", "Code", "Why"], rows));
     }
     blocks.push(Block::Heading("What was lost, and accepted"));
-    let lost: Vec<Vec<String>> = losses(told.plan)
+    let lost: Vec<Vec<String>> = losses(report.plan)
         .map(|(t, f)| vec![t.source.to_string(), f.code.clone(), f.title.clone(), f.reason.clone()])
         .collect();
     if lost.is_empty() {
@@ -184,9 +186,9 @@ const LEVELS: &[(ProofLevel, &str)] = &[
     (ProofLevel::Bytes, "Digest, and every data file is the source's file, byte for byte."),
 ];
 
-fn verdict(told: &Told<'_>) -> String {
-    let (all, done) = (told.tables.len(), migrated(told.tables));
-    let lowest = lowest_proof(told.tables);
+fn verdict(report: &Report<'_>) -> String {
+    let (all, done) = (report.tables.len(), migrated(report.tables));
+    let lowest = lowest_proof(report.tables);
     if all == done {
         format!("All {all} tables are migrated. Each is proved at level \"{}\" or higher.", lowest.as_str())
     } else {
@@ -194,11 +196,11 @@ fn verdict(told: &Told<'_>) -> String {
     }
 }
 
-fn facts(told: &Told<'_>) -> Vec<(&'static str, String)> {
-    let story = told.story;
-    let mut facts = vec![("Run", told.run_id.to_string())];
-    if let Some(started) = &story.started {
-        facts.push(("Started", format!("{} by {}", story.started_at, started.by)));
+fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
+    let history = report.history;
+    let mut facts = vec![("Run", report.run_id.to_string())];
+    if let Some(started) = &history.started {
+        facts.push(("Started", format!("{} by {}", history.started_at, started.by)));
         if let Some(gate) = &started.gate {
             let open = format!(
                 "open at {} ({}) for {}: {}",
@@ -211,15 +213,15 @@ fn facts(told: &Told<'_>) -> Vec<(&'static str, String)> {
         }
         facts.push(("Program", format!("IceBridge {}", started.product_version)));
     }
-    match &story.ended {
-        Some(ended) => facts.push(("Ended", format!("{}, {}", story.ended_at, ended.state.as_str()))),
+    match &history.ended {
+        Some(ended) => facts.push(("Ended", format!("{}, {}", history.ended_at, ended.state.as_str()))),
         None => facts.push(("Ended", "not yet: the run was interrupted".into())),
     }
-    if story.starts > 1 {
-        facts.push(("Resumed", format!("{} times", story.starts - 1)));
+    if history.starts > 1 {
+        facts.push(("Resumed", format!("{} times", history.starts - 1)));
     }
-    facts.push(("Plan", told.plan.hash.clone()));
-    facts.push(("Journal", format!("{} entries, the last with hash {}", told.journal_entries, told.journal_head)));
+    facts.push(("Plan", report.plan.hash.clone()));
+    facts.push(("Journal", format!("{} entries, the last with hash {}", report.journal_entries, report.journal_head)));
     facts
 }
 

@@ -1,14 +1,15 @@
 //! Each table's evidence against the plan, the journal and itself.
 
-use super::evidence::{RunHistory, TableEvidence, TableStory};
-use super::verify::{Found, some_of};
-use crate::run::entry::{SumOfSums, body, same};
+use super::evidence::TableEvidence;
+use super::found::{Found, some_of};
+use crate::ledger::{RunHistory, SumOfSums, TableHistory, body, same};
 use crate::validate::proof;
+use icebridge_model::check::CheckKind;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::validation::{ProofLevel, Validation};
 
-type Rule = fn(&PlannedTable, &TableStory, &TableEvidence) -> Result<(), String>;
+type Rule = fn(&PlannedTable, &TableHistory, &TableEvidence) -> Result<(), String>;
 
 const RULES: &[(&str, &str, Rule)] = &[
     ("tables-as-planned", "every table is the one the plan names, at its pin and with its findings", as_planned),
@@ -19,18 +20,18 @@ const RULES: &[(&str, &str, Rule)] = &[
 /// One verdict a rule, over all tables.
 pub(super) fn all<'a>(
     plan: &'a Plan,
-    story: &'a RunHistory,
+    history: &'a RunHistory,
     tables: &'a [TableEvidence],
 ) -> impl Iterator<Item = (&'static str, Found<()>)> + 'a {
     RULES.iter().map(move |(name, holds, rule)| {
-        let nothing = TableStory::default();
+        let nothing = TableHistory::default();
         let problems: Vec<String> = plan
             .tables
             .iter()
             .zip(tables)
             .filter_map(|(planned, evidence)| {
-                let told = story.tables.get(&planned.source.to_string()).unwrap_or(&nothing);
-                rule(planned, told, evidence).err().map(|why| format!("{}: {why}", planned.source))
+                let history = history.tables.get(&planned.source.to_string()).unwrap_or(&nothing);
+                rule(planned, history, evidence).err().map(|why| format!("{}: {why}", planned.source))
             })
             .collect();
         let found = if problems.is_empty() { Ok(((), (*holds).to_string())) } else { Err(some_of(problems)) };
@@ -42,21 +43,21 @@ fn ensure(holds: bool, why: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why.into()) }
 }
 
-fn as_planned(planned: &PlannedTable, _told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
+fn as_planned(planned: &PlannedTable, _history: &TableHistory, evidence: &TableEvidence) -> Result<(), String> {
     ensure(evidence.planned == *planned, "the evidence is about something else than the plan")
 }
 
-fn in_journal(_planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
-    ensure(evidence.state == told.state.unwrap_or(TableState::Queued), "the journal has another state")?;
-    ensure(evidence.error == told.error, "the journal has another error")?;
+fn in_journal(_planned: &PlannedTable, history: &TableHistory, evidence: &TableEvidence) -> Result<(), String> {
+    ensure(evidence.state == history.state(), "the journal has another state")?;
+    ensure(evidence.error == history.error, "the journal has another error")?;
     let bare = evidence.outcome.clone().map(|o| CopyOutcome { checksums: Vec::new(), ..o });
-    ensure(bare == told.outcome, "the journal has another outcome")?;
+    ensure(bare == history.outcome, "the journal has another outcome")?;
     let checksums = evidence.outcome.as_ref().map(|o| o.checksums.as_slice()).unwrap_or_default();
     let sums = (!checksums.is_empty()).then(|| SumOfSums::of(checksums));
-    ensure(sums == told.checksums, "the checksums are not those that the journal vouches for")?;
-    ensure(evidence.after == told.after, "the journal has another account of what followed")?;
+    ensure(sums == history.checksums, "the checksums are not those that the journal vouches for")?;
+    ensure(evidence.after == history.governance, "the journal has another account of what followed")?;
     let validation = evidence.validation.as_ref().map(body).transpose().map_err(|e| e.to_string())?;
-    let agrees = match (&validation, &told.validation) {
+    let agrees = match (&validation, &history.validation) {
         (None, None) => true,
         (Some(a), Some(b)) => same(a, b),
         _ => false,
@@ -64,7 +65,7 @@ fn in_journal(_planned: &PlannedTable, told: &TableStory, evidence: &TableEviden
     ensure(agrees, "the journal has another validation")
 }
 
-fn proved(planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -> Result<(), String> {
+fn proved(planned: &PlannedTable, history: &TableHistory, evidence: &TableEvidence) -> Result<(), String> {
     if let Some(validation) = &evidence.validation {
         ensure(validation.proof == proof(&validation.checks), "its proof level does not follow from its checks")?;
     }
@@ -72,7 +73,7 @@ fn proved(planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -
         return Ok(());
     }
     let validation = evidence.validation.as_ref().ok_or("it is said to be migrated and was never validated")?;
-    ensure(told.validated_since, "it was validated before it was committed")?;
+    ensure(history.validated_since, "it was validated before it was committed")?;
     ensure(evidence.error.is_none() && validation.error.is_none(), "it is said to be migrated and has an error")?;
     ensure(validation.passed, "it is said to be migrated and its validation failed")?;
     ensure(
@@ -83,8 +84,8 @@ fn proved(planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -
     )?;
     ensure(validation.checks.iter().all(|c| c.passed), "its validation passed although a check did not")?;
     ensure(validation.proof >= ProofLevel::Digest, "its validation did not compare every row")?;
-    agree(validation, "digest", &validation.digest)?;
-    agree(validation, "count", &validation.rows.to_string())?;
+    agree(validation, CheckKind::Digest, &validation.digest)?;
+    agree(validation, CheckKind::Count, &validation.rows.to_string())?;
     ensure(
         validation.digest.len() == 64 && validation.digest.bytes().all(|b| b.is_ascii_hexdigit()),
         "its digest is no digest",
@@ -92,10 +93,10 @@ fn proved(planned: &PlannedTable, told: &TableStory, evidence: &TableEvidence) -
 }
 
 /// A check that is there once, with both sides at this value.
-fn agree(validation: &Validation, name: &str, value: &str) -> Result<(), String> {
+fn agree(validation: &Validation, name: CheckKind, value: &str) -> Result<(), String> {
     let mut found = validation.checks.iter().filter(|c| c.name == name);
     match (found.next(), found.next()) {
         (Some(check), None) if check.source == value && check.target == value => Ok(()),
-        _ => Err(format!("its {name} check does not show equal sides")),
+        _ => Err(format!("its {} check does not show equal sides", name.as_str())),
     }
 }

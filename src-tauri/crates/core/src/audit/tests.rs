@@ -1,8 +1,8 @@
 //! Bundles of real runs, whole and tampered with by somebody who knows the format.
 
 use super::{export, verify};
-use crate::run::entry::SumOfSums;
-use crate::run::tests::world::{Fault, World, ident};
+use crate::ledger::SumOfSums;
+use crate::migration::tests::fixture::{Fault, Fixture, ident};
 use icebridge_model::Code;
 use icebridge_model::audit::{AuditVerdict, BundleManifest};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash};
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-async fn bundle_of(world: &World) -> PathBuf {
-    let path = world.dir.path().join("bundle");
-    let bundle = export(&world.local, "", Some(&path)).await.unwrap();
+async fn bundle_of(fixture: &Fixture) -> PathBuf {
+    let path = fixture.dir.path().join("bundle");
+    let bundle = export(&fixture.local, "", Some(&path)).await.unwrap();
     let sha256 = hex::encode(Sha256::digest(std::fs::read(path.join("manifest.json")).unwrap()));
     assert_eq!(bundle.sha256, sha256);
     path
 }
 
-async fn good() -> (World, PathBuf) {
-    let world = World::new().await;
-    assert_eq!(world.run(&world.plan()).await.state, RunState::Succeeded);
-    let path = bundle_of(&world).await;
-    (world, path)
+async fn good() -> (Fixture, PathBuf) {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.run(&fixture.plan()).await.state, RunState::Succeeded);
+    let path = bundle_of(&fixture).await;
+    (fixture, path)
 }
 
 fn failed(verdict: &AuditVerdict) -> Vec<&str> {
@@ -79,7 +79,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Value)) {
 
 #[tokio::test]
 async fn a_bundle_of_a_whole_run_is_intact_and_stays_so_elsewhere() {
-    let (world, bundle) = good().await;
+    let (fixture, bundle) = good().await;
     let verdict = verify(&bundle).await.unwrap();
     assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 3), "{verdict:#?}");
     assert_eq!(verdict.lowest_proof, ProofLevel::Bytes);
@@ -88,17 +88,17 @@ async fn a_bundle_of_a_whole_run_is_intact_and_stays_so_elsewhere() {
     let elsewhere = tempfile::TempDir::new().unwrap();
     let moved = elsewhere.path().join("handed over");
     std::fs::rename(&bundle, &moved).unwrap();
-    drop(world);
+    drop(fixture);
     assert!(verify(&moved).await.unwrap().intact);
 }
 
 #[tokio::test]
 async fn a_bundle_of_a_run_with_failures_is_intact_and_says_so() {
-    let world = World::new().await;
-    world.strike("copy-end", "managed.two", Fault::Fail(Code::StorageFull));
-    world.strike("measure-target", "managed.three", Fault::Fail(Code::FileBroken));
-    assert_eq!(world.run(&world.plan()).await.state, RunState::Incomplete);
-    let bundle = bundle_of(&world).await;
+    let fixture = Fixture::new().await;
+    fixture.strike("copy-end", "managed.two", Fault::Fail(Code::StorageFull));
+    fixture.strike("measure-target", "managed.three", Fault::Fail(Code::FileBroken));
+    assert_eq!(fixture.run(&fixture.plan()).await.state, RunState::Incomplete);
+    let bundle = bundle_of(&fixture).await;
     let verdict = verify(&bundle).await.unwrap();
     assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 1), "{verdict:#?}");
     assert_eq!(verdict.lowest_proof, ProofLevel::None);
@@ -109,27 +109,27 @@ async fn a_bundle_of_a_run_with_failures_is_intact_and_says_so() {
 
 #[tokio::test]
 async fn a_bundle_of_an_interrupted_run_can_be_made() {
-    let world = World::new().await;
-    world.strike("copy-unit-2", "managed.two", Fault::Die);
-    let handle = world.start(&world.plan()).await.unwrap();
-    assert!(world.finish(handle).await.is_none());
-    let verdict = verify(&bundle_of(&world).await).await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.strike("copy-unit-2", "managed.two", Fault::Die);
+    let handle = fixture.start(&fixture.plan()).await.unwrap();
+    assert!(fixture.finish(handle).await.is_none());
+    let verdict = verify(&bundle_of(&fixture).await).await.unwrap();
     assert!(verdict.intact, "{verdict:#?}");
 }
 
 #[tokio::test]
 async fn the_same_job_gives_the_same_evidence_after_more_has_happened() {
-    let (world, first) = good().await;
-    world.run(&world.plan()).await;
-    let runs = crate::run::list(&world.local).await.unwrap();
-    let second = world.dir.path().join("second");
-    export(&world.local, &runs[1].run_id, Some(&second)).await.unwrap();
+    let (fixture, first) = good().await;
+    fixture.run(&fixture.plan()).await;
+    let runs = crate::migration::list(&fixture.local).await.unwrap();
+    let second = fixture.dir.path().join("second");
+    export(&fixture.local, &runs[1].run_id, Some(&second)).await.unwrap();
     for file in ["plan.json", "journal.jsonl", "summary.md", "summary.html", "environment.json"] {
         assert_eq!(std::fs::read(first.join(file)).unwrap(), std::fs::read(second.join(file)).unwrap(), "{file}");
     }
     // The second run adopted everything, and its bundle holds the first one's entries too.
-    let third = world.dir.path().join("third");
-    export(&world.local, &runs[0].run_id, Some(&third)).await.unwrap();
+    let third = fixture.dir.path().join("third");
+    export(&fixture.local, &runs[0].run_id, Some(&third)).await.unwrap();
     let verdict = verify(&third).await.unwrap();
     assert_eq!((verdict.intact, verdict.migrated, verdict.lowest_proof), (true, 3, ProofLevel::Bytes), "{verdict:#?}");
 }
@@ -223,16 +223,16 @@ async fn a_journal_that_was_cut_or_changed_shows() {
 /// He rewrites the whole chain as well, to turn a failed table into a migrated one.
 #[tokio::test]
 async fn a_table_cannot_be_forged_migrated_without_matching_digests() {
-    let world = World::new().await;
-    world.strike("publish-after", "managed.two", Fault::Die);
-    let plan = world.plan();
-    let handle = world.start(&plan).await.unwrap();
-    assert!(world.finish(handle).await.is_none());
-    let folder = world.dir.path().join("warehouse").join(format!("managed.two-{}", &plan.hash[..12]));
+    let fixture = Fixture::new().await;
+    fixture.strike("publish-after", "managed.two", Fault::Die);
+    let plan = fixture.plan();
+    let handle = fixture.start(&plan).await.unwrap();
+    assert!(fixture.finish(handle).await.is_none());
+    let folder = fixture.folder("managed.two");
     std::fs::write(folder.join("data/1.txt"), "something else\n").unwrap();
-    let handle = world.resume().await.unwrap();
-    assert_eq!(world.finish(handle).await.unwrap().failed, 1);
-    let bundle = bundle_of(&world).await;
+    let handle = fixture.resume().await.unwrap();
+    assert_eq!(fixture.finish(handle).await.unwrap().failed, 1);
+    let bundle = bundle_of(&fixture).await;
     assert!(verify(&bundle).await.unwrap().intact);
 
     let mut entries = journal(&bundle);
@@ -294,34 +294,34 @@ async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
 
 #[tokio::test]
 async fn a_bundle_is_never_written_over_and_never_half_there() {
-    let (world, bundle) = good().await;
-    let error = export(&world.local, "", Some(&bundle)).await.unwrap_err();
+    let (fixture, bundle) = good().await;
+    let error = export(&fixture.local, "", Some(&bundle)).await.unwrap_err();
     assert_eq!(error.code, Code::InvalidInput);
     // Without a path each export has a place of its own.
-    let one = export(&world.local, "", None).await.unwrap();
-    let two = export(&world.local, "", None).await.unwrap();
+    let one = export(&fixture.local, "", None).await.unwrap();
+    let two = export(&fixture.local, "", None).await.unwrap();
     assert_ne!(one.path, two.path);
     assert!(verify(Path::new(&two.path)).await.unwrap().intact);
     // Checksums that are not those of the copy stop the export in the middle.
     let run_id = &one.manifest.run_id;
-    let mut outcome = world.local.store.outcome(run_id, &ident("b.three")).await.unwrap().unwrap();
+    let mut outcome = fixture.local.store.outcome(run_id, &ident("b.three")).await.unwrap().unwrap();
     outcome.checksums.pop();
     let entry = ("test.changed", json!({}));
-    let (store, plan) = (&world.local.store, &one.manifest.plan_hash);
+    let (store, plan) = (&fixture.local.store, &one.manifest.plan_hash);
     store.save_outcome(run_id, plan, &ident("b.three"), &outcome, entry).await.unwrap();
-    let path = world.dir.path().join("third");
-    assert_eq!(export(&world.local, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
-    let left = std::fs::read_dir(world.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let path = fixture.dir.path().join("third");
+    assert_eq!(export(&fixture.local, "", Some(&path)).await.unwrap_err().code, Code::StateBroken);
+    let left = std::fs::read_dir(fixture.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| name != "third" && !name.ends_with(".unfinished")));
 }
 
 #[tokio::test]
 async fn names_from_the_lake_do_no_harm_in_a_report() {
-    let world = World::new().await;
-    world.lake.write_source(&ident("a.`<script>|x`"), 1, "x");
-    let view = world.run(&world.plan()).await;
+    let fixture = Fixture::new().await;
+    fixture.lake.write_source(&ident("a.`<script>|x`"), 1, "x");
+    let view = fixture.run(&fixture.plan()).await;
     assert_eq!(view.state, RunState::Succeeded, "{view:#?}");
-    let bundle = bundle_of(&world).await;
+    let bundle = bundle_of(&fixture).await;
     assert!(verify(&bundle).await.unwrap().intact);
     for file in ["summary.md", "summary.html"] {
         let text = std::fs::read_to_string(bundle.join(file)).unwrap();

@@ -1,25 +1,23 @@
-//! Verifies a bundle that somebody hands over: offline, and trusting nothing in it.
+//! Verifies a bundle: offline, and trusting nothing in it.
 
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{self, contents, inside};
-use super::summary::{self, Told};
+use super::found::{Checks, Found, some_of};
+use super::summary::{self, Report};
 use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check, table_check};
-use icebridge_model::audit::{AuditCheck, AuditVerdict, BUNDLE_VERSION, BundleManifest};
+use icebridge_model::audit::{AuditVerdict, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::plan::Plan;
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How many offenders a check names.
-const SHOWN: usize = 5;
-
-/// Every check is made and told, also after one failed. An error means that there is nothing to check: no bundle, or one of
+/// Every check is made and reported, also after one failed. An error means that there is nothing to check: no bundle, or one of
 /// a version that is not known.
 pub async fn verify(path: &Path) -> Result<AuditVerdict> {
     let path = path.to_path_buf();
     tokio::task::spawn_blocking(move || verify_folder(&path))
         .await
-        .map_err(|e| Error::internal("the verification broke off").with_cause(e))?
+        .map_err(|e| Error::internal("the verification panicked").with_cause(e))?
 }
 
 fn verify_folder(path: &Path) -> Result<AuditVerdict> {
@@ -40,21 +38,21 @@ fn verify_folder(path: &Path) -> Result<AuditVerdict> {
     let plan = checks.add("plan", plan(path, &manifest));
     let journal = checks.add("journal", journal_check::follow(&path.join(JOURNAL), &manifest));
     let tables = plan.as_ref().and_then(|plan| checks.add("tables", tables(path, plan)));
-    if let (Some(plan), Some(story), Some(tables)) = (&plan, &journal, &tables) {
-        checks.add("run", journal_check::run(&manifest, plan, story));
-        for (name, problem) in table_check::all(plan, story, tables) {
+    if let (Some(plan), Some(history), Some(tables)) = (&plan, &journal, &tables) {
+        checks.add("run", journal_check::run(&manifest, plan, history));
+        for (name, problem) in table_check::all(plan, history, tables) {
             checks.add(name, problem);
         }
         checks.add("totals", totals(&manifest, tables));
-        let told = Told {
+        let report = Report {
             run_id: &manifest.run_id,
             plan,
-            story,
+            history,
             tables,
             journal_entries: manifest.journal_entries,
             journal_head: &manifest.journal_head,
         };
-        checks.add("summary", summaries(path, &told));
+        checks.add("summary", summaries(path, &report));
     }
     checks.add("environment", environment(path, &manifest, plan.as_ref()));
 
@@ -68,35 +66,6 @@ fn verify_folder(path: &Path) -> Result<AuditVerdict> {
         lowest_proof: lowest_proof(&tables),
         checks: checks.list,
     })
-}
-
-/// What a check found: something to go on with and a word about it, or what is wrong.
-pub(super) type Found<T> = std::result::Result<(T, String), String>;
-
-#[derive(Default)]
-struct Checks {
-    list: Vec<AuditCheck>,
-}
-
-impl Checks {
-    fn add<T>(&mut self, name: &str, found: Found<T>) -> Option<T> {
-        let (passed, detail, value) = match found {
-            Ok((value, detail)) => (true, detail, Some(value)),
-            Err(why) => (false, why, None),
-        };
-        self.list.push(AuditCheck { name: name.into(), passed, detail });
-        value
-    }
-}
-
-pub(super) fn some_of(mut problems: Vec<String>) -> String {
-    let more = problems.len().saturating_sub(SHOWN);
-    problems.truncate(SHOWN);
-    let mut text = problems.join("; ");
-    if more > 0 {
-        text += &format!("; and {more} more");
-    }
-    text
 }
 
 /// Every listed file is there and is what it was; nothing else is there.
@@ -176,13 +145,13 @@ fn totals(manifest: &BundleManifest, tables: &[TableEvidence]) -> Found<()> {
     Ok(((), format!("{} of {} tables migrated, lowest proof {}", is.1, is.0, is.2.as_str())))
 }
 
-fn summaries(path: &Path, told: &Told<'_>) -> Found<()> {
-    for (name, expected) in [(SUMMARY_MD, summary::markdown(told)), (SUMMARY_HTML, summary::html(told))] {
+fn summaries(path: &Path, report: &Report<'_>) -> Found<()> {
+    for (name, expected) in [(SUMMARY_MD, summary::markdown(report)), (SUMMARY_HTML, summary::html(report))] {
         if folder::read(&path.join(name)).map_err(|e| format!("{name}: {e}"))? != expected.into_bytes() {
-            return Err(format!("{name} does not say what the evidence says"));
+            return Err(format!("{name} differs from the evidence"));
         }
     }
-    Ok(((), "what people read says what the evidence says".into()))
+    Ok(((), "the summaries agree with the evidence".into()))
 }
 
 fn environment(path: &Path, manifest: &BundleManifest, plan: Option<&Plan>) -> Found<()> {

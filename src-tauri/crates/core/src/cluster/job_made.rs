@@ -13,7 +13,7 @@ pub(super) async fn make(record: &mut StepRecord, context: &StepContext<'_>) -> 
         return Err(cancelled());
     }
     let settings = requests::job(record);
-    let make = || async { Ok(client.find_or_create_job(&settings).await?.value) };
+    let make = || async { Ok(client.find_or_create_job(&settings).await?.value.get()) };
     record.job_id = Some(patience.ask(Some(context.cancel), make).await?);
     context.reach(record, StepState::JobMade).await
 }
@@ -24,7 +24,7 @@ pub(super) async fn find(record: &StepRecord, context: &StepContext<'_>) -> Resu
         return Ok(record.job_id);
     }
     let found = context.patience.ask(None, || context.client.job_named(&record.run_name)).await?;
-    Ok(found.map(|job| job.job_id))
+    Ok(found.map(|job| job.job_id.get()))
 }
 
 /// The undo. A lost answer can leave a second job of the name, which never ran.

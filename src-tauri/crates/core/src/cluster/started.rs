@@ -42,12 +42,12 @@ async fn request(record: &StepRecord, context: &StepContext<'_>) -> Result<i64> 
     match (record.needs_job(), record.job_id) {
         (false, _) => {
             let submission = requests::submission(record);
-            let submit = || async { Ok(client.submit_run(&submission, &token).await?.value) };
+            let submit = || async { Ok(client.submit_run(&submission, &token).await?.value.get()) };
             patience.ask(Some(context.cancel), submit).await
         }
         (true, Some(job)) => {
             let parameters = BTreeMap::new();
-            let run = || async { Ok(client.run_job(job, &parameters, &token).await?.value) };
+            let run = || async { Ok(client.run_job(job, &parameters, &token).await?.value.get()) };
             patience.ask(Some(context.cancel), run).await
         }
         (true, None) => Err(Error::internal("the record of a step has no job").about(&record.step)),
@@ -61,7 +61,7 @@ pub(super) async fn find(record: &mut StepRecord, context: &StepContext<'_>) -> 
         record.job_id = job_made::find(record, context).await?;
         // Without a job there is no run of it.
         let Some(job) = record.job_id else { return Ok(None) };
-        RunFilter { job_id: Some(job), ..RunFilter::default() }
+        RunFilter { job_id: Some(job.into()), ..RunFilter::default() }
     } else {
         let intended = record.intended_at.parse::<jiff::Timestamp>().ok();
         let started_from = intended.map(|at| at.as_millisecond() - MAX_CLOCK_DIFFERENCE_MS);
@@ -69,7 +69,7 @@ pub(super) async fn find(record: &mut StepRecord, context: &StepContext<'_>) -> 
     };
     let run_name = record.run_name.as_str();
     match patience.ask(None, || first_named(client, &filter, run_name)).await {
-        Ok(run) => Ok(run.map(|run| run.run_id)),
+        Ok(run) => Ok(run.map(|run| run.run_id.get())),
         // The job was deleted together with what is known of its runs.
         Err(error) if error.code == Code::ObjectNotFound => Ok(None),
         Err(error) => Err(error),

@@ -9,6 +9,7 @@ use icebridge_model::{Code, Error, Result};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 const INDEX: &str = "index.html";
@@ -27,11 +28,16 @@ fn place(state_dir: &Path, docs: &str) -> Option<PathBuf> {
     [plan, step, task].iter().all(|part| plain(part)).then(|| state_dir.join(FOLDER).join(plan).join(step).join(task))
 }
 
+/// Held by the download at work.
+#[derive(Default)]
+struct DownloadTurn(Mutex<()>);
+
 /// They are a convenience: the checks themselves are in the validation. What keeps them away is in the log.
 pub(crate) async fn download(local: &LocalState, client: &Client, docs: &str, cancel: &CancellationToken) {
     let Some(into) = place(&local.state_dir, docs) else { return };
     // The tables of a task share them.
-    let _one_at_a_time = local.documents.lock().await;
+    let turn = local.extension::<DownloadTurn>();
+    let _one_at_a_time = turn.0.lock().await;
     if into.join(INDEX).is_file() {
         return;
     }

@@ -34,7 +34,7 @@ pub(crate) struct MigratedTable<'a> {
     pub plan: &'a Plan,
     pub planned: &'a PlannedTable,
     /// With its outcome and its validation.
-    pub migration: Option<TableMigration>,
+    pub migration: TableMigration,
     pub once: &'a OncePerRun,
     pub cancel: &'a CancellationToken,
 }
@@ -146,8 +146,8 @@ impl MigratedTable<'_> {
     }
 
     async fn record_metrics(&self, settings: &GovernanceSettings, table: &TableIdent) -> Result<()> {
-        let outcome = self.migration.as_ref().and_then(|migration| migration.outcome.as_ref());
-        let validation = self.migration.as_ref().and_then(|migration| migration.validation.as_ref());
+        let outcome = self.migration.outcome.as_ref();
+        let validation = self.migration.validation.as_ref();
         let cluster = outcome.and_then(|outcome| outcome.cluster.as_deref());
         let row = metrics::Row {
             source: &self.planned.source,

@@ -4,7 +4,7 @@ use super::file;
 use crate::LocalState;
 use crate::cluster::Offer;
 use crate::governance::{self, Prices};
-use crate::run;
+use crate::ledger::{body, find_run, plan_of};
 use crate::workspaces::client;
 use icebridge_databricks::Client;
 use icebridge_model::catalog::CatalogKind;
@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 const COST_ESTIMATED: &str = "cost.estimated";
 
-/// Body of `cost.estimated`: the bill is compared with what was told.
+/// Body of `cost.estimated`: the bill is compared with it.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct CostEstimated {
     plan_hash: String,
     estimate: CostEstimate,
 }
@@ -30,22 +30,22 @@ pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.clone()).collect();
     let offer = if settings.serverless { Offer::default() } else { Offer::of(&client).await? };
     let estimate = governance::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
-    let told = Told { plan_hash: plan.hash.clone(), estimate };
-    local.store.append("", "", COST_ESTIMATED, run::entry::body(&told)?).await?;
-    Ok(told.estimate)
+    let estimated = CostEstimated { plan_hash: plan.hash.clone(), estimate };
+    local.store.append("", "", COST_ESTIMATED, body(&estimated)?).await?;
+    Ok(estimated.estimate)
 }
 
 /// Of all runs of the run's plan (empty: the latest run), as the workspace's own bill has them.
 pub async fn bill(local: &LocalState, run_id: &str, cancel: &CancellationToken) -> Result<Bill> {
-    let record = run::find_run(local, run_id).await?;
-    let plan = Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))?;
+    let record = find_run(local, run_id).await?;
+    let plan = plan_of(&record)?;
     let (_, client) = clusters_of(local, &plan).await?;
     let mut estimate = None;
     for entry in local.store.entries("").await?.into_iter().rev().filter(|entry| entry.kind == COST_ESTIMATED) {
-        let told: Told = serde_json::from_value(entry.body)
+        let estimated: CostEstimated = serde_json::from_value(entry.body)
             .map_err(|e| Error::internal("an estimate in the journal cannot be understood").with_cause(e))?;
-        if told.plan_hash == plan.hash {
-            estimate = Some(told.estimate);
+        if estimated.plan_hash == plan.hash {
+            estimate = Some(estimated.estimate);
             break;
         }
     }
@@ -59,7 +59,7 @@ async fn clusters_of<'a>(local: &LocalState, plan: &'a Plan) -> Result<(&'a Phot
         Some(settings) if spec.kind == CatalogKind::Unity && plan.tables.iter().any(|t| t.cluster.is_some()) => {
             Ok((settings, client(local, &spec.uri).await?))
         }
-        _ => Err(Error::invalid("the plan gives no table to a cluster, so that there is no cost to tell")
+        _ => Err(Error::invalid("the plan gives no table to a cluster, so there is no cost to estimate")
             .about(plan.short_hash())),
     }
 }

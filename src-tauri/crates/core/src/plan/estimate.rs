@@ -1,4 +1,4 @@
-//! Bytes, rows, files and seconds of one table, from what its manifests say. The rates are told in docs/estimates.md.
+//! Bytes, rows, files and seconds of one table, from what its manifests say. docs/estimates.md explains the rates.
 
 use icebridge_model::facts::TableFacts;
 use icebridge_model::plan::{CopyMode, Estimate};

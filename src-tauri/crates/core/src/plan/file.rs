@@ -41,7 +41,7 @@ fn write_now(text: &str, path: &Path) -> std::io::Result<()> {
         std::fs::rename(&draft, path)
     })();
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = std::fs::remove_file(&draft);
     }
     written

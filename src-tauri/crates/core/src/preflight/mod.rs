@@ -1,28 +1,25 @@
 //! Findings before anything moves: what blocks a table, what its migration loses, what is worth knowing.
 //!
 //! The rules are data ([`rules::RULES`]): a code that never changes its meaning, a verdict, a title, a fix, a public
-//! link, and a condition that gives the reason on one table. The target's rules that nobody could try on a live
+//! link, and a condition that gives the reason on one table. The target's rules that could not be tried on a live
 //! workspace block, and say so.
 
-pub(crate) mod clusters;
 mod conditions;
-mod context;
+mod engine;
 mod mode;
 mod rules;
-mod target;
+mod subject;
 
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use target::TargetKind;
+pub use subject::TargetKind;
 
 use crate::LocalState;
 use crate::mapping;
 use crate::workspaces::gate;
-use clusters::Clusters;
-use context::Context;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
 use icebridge_model::mapping::{MappingRow, MappingState, fold};
@@ -32,10 +29,7 @@ use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
-use target::Target;
-
-/// The code of the finding that says the target has the table already.
-pub const TARGET_EXISTS: &str = "IB-F003";
+use subject::{Clusters, Context, Target};
 
 /// One table's findings beside the facts they were made from.
 pub(crate) struct Judged {
@@ -116,9 +110,9 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
             .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
     }
     let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
-    let wishes = mapping::get(local, route).await?;
+    let mapping = mapping::get(local, route).await?;
     // First of all: behind a closed gate the target does not even say what it has.
-    let wanted = mapping::resolve(&wishes, &sources, &HashSet::new())?;
+    let wanted = mapping::resolve(&mapping, &sources, &HashSet::new())?;
     let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
     gate::pass(local, &route.target, wanted).await?;
     let target = local.open_target(&route.target).await?;
@@ -129,7 +123,7 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let clusters = Clusters::of(&saved.0, &saved.1, settings);
     let target = Target::new(target.spec(), target.abilities(), clusters);
 
-    let mapped = mapping::resolve(&wishes, &sources, &existing)?;
+    let mapped = mapping::resolve(&mapping, &sources, &existing)?;
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
     for acceptance in local.store.acceptances(route).await? {
         accepted.entry(acceptance.table).or_default().insert(acceptance.code);
@@ -161,7 +155,7 @@ fn judge_table(
         InventoryOutcome::Problem(problem) => (None, Some(problem)),
     };
     let excluded = mapping.state == MappingState::Excluded;
-    let (chosen, engine, engine_reason) = clusters::choose(target, settings, facts, |engine, mode| {
+    let (chosen, engine, engine_reason) = engine::choose(target, settings, facts, |engine, mode| {
         let context = Context { mapping, facts, problem, target, mode, engine };
         if excluded { Vec::new() } else { findings(&context, accepted) }
     });
@@ -197,7 +191,7 @@ fn findings(context: &Context, accepted: &HashSet<String>) -> Vec<Finding> {
     found
 }
 
-/// A table left out by the mapping is neither ready nor blocked: nobody wants it.
+/// A table left out by the mapping is neither ready nor blocked: it is not wanted.
 fn report(tables: Vec<TableFindings>) -> PreflightReport {
     let mut report = PreflightReport::default();
     for table in &tables {

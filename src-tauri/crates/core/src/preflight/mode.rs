@@ -1,6 +1,6 @@
 //! Which copy mode a table gets, and why.
 
-use super::target::{Target, TargetKind};
+use super::subject::{Target, TargetKind};
 use icebridge_model::finding::{Finding, Verdict};
 use icebridge_model::plan::{CopyMode, Settings};
 
@@ -11,7 +11,7 @@ pub(super) struct Chosen {
 }
 
 /// The first mode that nothing blocks, in the order that suits the target; the first of all if everything is blocked, so
-/// that the findings tell about the mode a person would expect. Register is never chosen by itself: a target that shares
+/// that the findings are about the mode that a person would expect. Register is never chosen by itself: a target that shares
 /// its files with the source is not independent of it.
 pub(super) fn choose(target: &Target, settings: &Settings, findings: impl Fn(CopyMode) -> Vec<Finding>) -> Chosen {
     if let Some(mode) = settings.mode {

@@ -5,7 +5,7 @@
 //! Rules on Unity Catalog rest on its public documentation and on reports; none was tried on a live workspace. They block.
 
 use super::conditions::{clusters, losses, notes, reading, target};
-use super::context::Context;
+use super::subject::Context;
 use icebridge_model::finding::Verdict::{self, Blocks, Loses, Note};
 
 pub(super) struct Rule {

@@ -179,7 +179,7 @@ fn the_rules_about_the_mapping_and_the_inventory_speak() {
         m.problem = "a.b goes there too".into();
     });
     assert_eq!((codes(&conflict), conflict.findings[0].reason.as_str()), (vec!["IB-F002"], "a.b goes there too"));
-    assert_eq!(codes(&with(|m| m.state = MappingState::Exists)), [TARGET_EXISTS]);
+    assert_eq!(codes(&with(|m| m.state = MappingState::Exists)), ["IB-F003"]);
 
     let broken = row(InventoryOutcome::Problem(Error::new(Code::MetadataBroken, "metadata.json is not valid JSON")));
     let found = judge_table(&broken, &mapped(&facts), &embedded, &settings, &HashSet::new());
@@ -311,8 +311,8 @@ fn losses_wait_for_acceptance_by_code() {
 #[test]
 fn long_lists_are_shortened_not_cut_silently() {
     let names: Vec<String> = (0..20).map(|i| format!("c{i}")).collect();
-    assert_eq!(context::listed(&names).unwrap(), "c0, c1, c2, c3, c4, c5, c6, c7 and 12 more");
-    assert_eq!(context::listed(&[]), None);
+    assert_eq!(subject::listed(&names).unwrap(), "c0, c1, c2, c3, c4, c5, c6, c7 and 12 more");
+    assert_eq!(subject::listed(&[]), None);
 }
 
 #[test]

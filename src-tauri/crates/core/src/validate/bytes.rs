@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_lakehouse::Table;
+use icebridge_model::check::CheckKind;
 use icebridge_model::run::{CopyOutcome, FileSum};
 use icebridge_model::validation::Check;
 use icebridge_model::{Code, Error, Result};
@@ -31,7 +32,7 @@ pub(super) async fn check(target: &Table, outcome: &CopyOutcome, cancel: &Cancel
         detail = format!("{relocated} delete files hold paths and were written anew; the digest covers them");
     }
     Ok(Check {
-        name: "bytes".into(),
+        name: CheckKind::Bytes.into(),
         passed: differing.is_empty(),
         source: format!("{} files, {bytes} bytes", sums.len()),
         target: format!("{} of {} files have the same SHA-256", sums.len() - differing.len(), sums.len()),
@@ -58,10 +59,10 @@ async fn differs(target: &Table, sum: &FileSum, cancel: &CancellationToken) -> R
         }
         let end = size.min(at + PIECE);
         let piece = target.storage.read_range(&path, at..end).await?;
-        // Hashing is work for a processor, not for the thread that serves everybody.
+        // Hashing is work for a processor, not for the thread that serves all tasks.
         hasher = tokio::task::spawn_blocking(move || hasher.chain_update(&piece))
             .await
-            .map_err(|e| Error::internal("hashing a file broke off").about(&path).with_cause(e))?;
+            .map_err(|e| Error::internal("hashing a file panicked").about(&path).with_cause(e))?;
         at = end;
     }
     let found = hex::encode(hasher.finalize());

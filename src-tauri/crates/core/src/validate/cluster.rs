@@ -1,42 +1,45 @@
-//! What Great Expectations on a cluster says of a copy: beside our own reader, or, for what outgrows a laptop, in its place.
+//! What Great Expectations on a cluster found of a copy: beside our own reader, or, for what outgrows a laptop, in its place.
 
+use icebridge_model::check::CheckKind;
 use icebridge_model::photon::ClusterValidation;
 use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::validation::{Check, ProofLevel, Validation};
 use icebridge_model::{Code, Error};
 
-/// The name of its one check in a validation of ours.
-const GREAT_EXPECTATIONS: &str = "great-expectations";
-
-/// Its word on a copy that our own reader compared: one more check, which has to pass as well. Where it never came to it,
+/// Its result on a copy that our own reader compared: one more check, which has to pass as well. Where it never came to it,
 /// nothing differs: the validation is not at its end, and a resume asks again.
-pub(crate) fn also(validation: &mut Validation, told: Option<&ClusterValidation>) {
-    match told {
-        Some(told) if came(told) => {
-            let check = word(validation, told);
+pub(crate) fn add_checks(validation: &mut Validation, report: Option<&ClusterValidation>) {
+    match report {
+        Some(report) if was_made(report) => {
+            let check = as_check(validation, report);
             add(validation, check);
         }
-        told => {
+        report => {
             let silent = || Error::new(Code::RunFailed, "the cluster did not come to the check of its copy");
-            validation.error = Some(told.and_then(|told| told.error.clone()).unwrap_or_else(silent));
+            validation.error = Some(report.and_then(|report| report.error.clone()).unwrap_or_else(silent));
             validation.passed = false;
         }
     }
 }
 
 /// What it had said of the copy, beside a comparison made later by our own reader alone.
-pub(super) fn as_before(validation: &mut Validation, before: Option<&Validation>, told: Option<&ClusterValidation>) {
-    let kept = before.and_then(|one| one.checks.iter().find(|check| check.name == GREAT_EXPECTATIONS)).cloned();
+pub(crate) fn keep_checks(
+    validation: &mut Validation,
+    before: Option<&Validation>,
+    report: Option<&ClusterValidation>,
+) {
+    let kept =
+        before.and_then(|one| one.checks.iter().find(|check| check.name == CheckKind::GreatExpectations)).cloned();
     // Where it compared alone there is no such check yet.
-    let check = kept.or_else(|| told.filter(|told| came(told)).map(|told| word(validation, told)));
+    let check = kept.or_else(|| report.filter(|report| was_made(report)).map(|report| as_check(validation, report)));
     if let Some(check) = check {
         add(validation, check);
     }
 }
 
 /// Whether it looked at the copy at all.
-fn came(told: &ClusterValidation) -> bool {
-    told.error.as_ref().is_none_or(|error| error.code == Code::ValidationFailed)
+fn was_made(report: &ClusterValidation) -> bool {
+    report.error.as_ref().is_none_or(|error| error.code == Code::ValidationFailed)
 }
 
 fn add(validation: &mut Validation, check: Check) {
@@ -44,59 +47,59 @@ fn add(validation: &mut Validation, check: Check) {
     validation.checks.push(check);
 }
 
-fn word(validation: &Validation, told: &ClusterValidation) -> Check {
-    let passed = told.checks.iter().filter(|check| check.passed).count();
+fn as_check(validation: &Validation, report: &ClusterValidation) -> Check {
+    let passed = report.checks.iter().filter(|check| check.passed).count();
     // What is kept of a copy has no list of checks.
-    let target = if told.checks.is_empty() { "its checks".into() } else { format!("{passed} passed") };
+    let target = if report.checks.is_empty() { "its checks".into() } else { format!("{passed} passed") };
     // Two engines that read the same rows have the same digest; if not, one of them reads something else.
     let agrees = |theirs: &Option<String>| theirs.as_ref().is_none_or(|theirs| *theirs == validation.digest);
-    let same = agrees(&told.digest) && agrees(&told.expected_digest);
-    let detail = match &told.error {
+    let same = agrees(&report.digest) && agrees(&report.expected_digest);
+    let detail = match &report.error {
         Some(error) => error.to_string(),
         None if !same => "the cluster's digest is another than that of our reader".into(),
         None => String::new(),
     };
     Check {
-        name: GREAT_EXPECTATIONS.into(),
-        passed: told.passed && same,
-        source: format!("{} checks", told.checks.len()),
+        name: CheckKind::GreatExpectations.into(),
+        passed: report.passed && same,
+        source: format!("{} checks", report.checks.len()),
         target,
         detail,
     }
 }
 
-/// Its word alone. Both sides were read by the cluster's engine, at the pin; the table has no deletes that it would pass over.
-pub(crate) fn alone(
+/// Its result alone. Both sides were read by the cluster's engine, at the pin; the table has no deletes that it would pass over.
+pub(crate) fn from_cluster(
     planned: &PlannedTable,
     target_snapshot_id: Option<i64>,
-    told: Option<&ClusterValidation>,
+    report: Option<&ClusterValidation>,
 ) -> Validation {
-    let mut validation = super::nothing_yet(planned, target_snapshot_id, EngineKind::Photon);
-    let Some(told) = told else {
+    let mut validation = super::compare::nothing_yet(planned, target_snapshot_id, EngineKind::Photon);
+    let Some(report) = report else {
         validation.error = Some(Error::new(Code::ValidationFailed, "the cluster did not come to the validation"));
         return validation;
     };
-    validation.rows = told.expected_rows.unwrap_or(0);
-    validation.digest = told.expected_digest.clone().unwrap_or_default();
+    validation.rows = report.expected_rows.unwrap_or(0);
+    validation.digest = report.expected_digest.clone().unwrap_or_default();
     // Great Expectations counts the rows by itself, beside the measures: one answer twice is one answer.
-    for check in &told.checks {
+    for check in &report.checks {
         // Examples of values stay in the documents: a bundle goes to people who may not see the rows.
         let check = Check { detail: String::new(), ..check.clone() };
         if !validation.checks.contains(&check) {
             validation.checks.push(check);
         }
     }
-    validation.milliseconds = told.milliseconds.unwrap_or(0);
+    validation.milliseconds = report.milliseconds.unwrap_or(0);
     // Checks that did not pass speak for themselves.
     validation.error =
-        told.error.clone().filter(|error| error.code != Code::ValidationFailed || told.checks.is_empty());
+        report.error.clone().filter(|error| error.code != Code::ValidationFailed || report.checks.is_empty());
     validation.proof = super::proof(&validation.checks);
-    validation.passed = told.passed
+    validation.passed = report.passed
         && validation.error.is_none()
         && validation.proof >= ProofLevel::Digest
         && validation.checks.iter().all(|check| check.passed)
-        && told.digest == told.expected_digest
-        && told.rows == told.expected_rows;
+        && report.digest == report.expected_digest
+        && report.rows == report.expected_rows;
     validation
 }
 
@@ -124,10 +127,16 @@ mod tests {
     }
 
     fn check(name: &str, both: &str) -> Check {
-        Check { name: name.into(), passed: true, source: both.into(), target: both.into(), detail: String::new() }
+        Check {
+            name: name.parse().unwrap(),
+            passed: true,
+            source: both.into(),
+            target: both.into(),
+            detail: String::new(),
+        }
     }
 
-    fn told() -> ClusterValidation {
+    fn report() -> ClusterValidation {
         let checks = [("schema", "2 columns"), ("count", "3"), ("count", "3"), ("aggregates:id", "x"), ("digest", "d")];
         ClusterValidation {
             passed: true,
@@ -145,60 +154,61 @@ mod tests {
 
     #[test]
     fn a_cluster_alone_proves_as_much_as_its_checks() {
-        let good = alone(&planned(), Some(9), Some(&told()));
+        let good = from_cluster(&planned(), Some(9), Some(&report()));
         assert!(good.passed && good.proof == ProofLevel::Digest && good.read_by == EngineKind::Photon);
-        assert_eq!((good.rows, good.checks.iter().filter(|check| check.name == "count").count()), (3, 1));
+        assert_eq!((good.rows, good.checks.iter().filter(|check| check.name == CheckKind::Count).count()), (3, 1));
         let bad: [fn(&mut ClusterValidation); 5] = [
-            |told| told.passed = false,
-            |told| told.digest = Some("e".into()),
-            |told| told.rows = None,
-            |told| told.checks[4].passed = false,
-            |told| told.error = Some(Error::new(Code::RunFailed, "gone")),
+            |report| report.passed = false,
+            |report| report.digest = Some("e".into()),
+            |report| report.rows = None,
+            |report| report.checks[4].passed = false,
+            |report| report.error = Some(Error::new(Code::RunFailed, "gone")),
         ];
         for change in bad {
-            let mut told = told();
-            change(&mut told);
-            assert!(!alone(&planned(), Some(9), Some(&told)).passed);
+            let mut report = report();
+            change(&mut report);
+            assert!(!from_cluster(&planned(), Some(9), Some(&report)).passed);
         }
-        let silent = alone(&planned(), Some(9), None);
+        let silent = from_cluster(&planned(), Some(9), None);
         assert!(!silent.passed && silent.error.is_some());
     }
 
     #[test]
     fn what_a_cluster_had_found_is_not_forgotten_by_a_later_look() {
-        let ours = || Validation { read_by: EngineKind::Embedded, ..alone(&planned(), Some(9), Some(&told())) };
+        let ours =
+            || Validation { read_by: EngineKind::Embedded, ..from_cluster(&planned(), Some(9), Some(&report())) };
         let failed = ClusterValidation {
             passed: false,
             checks: Vec::new(),
             error: Some(Error::new(Code::ValidationFailed, "unique:id")),
-            ..told()
+            ..report()
         };
         let gone = ClusterValidation { error: Some(Error::new(Code::RunFailed, "gone")), ..failed.clone() };
-        for (told, passes) in [(&failed, false), (&gone, true), (&told(), true)] {
+        for (report, passes) in [(&failed, false), (&gone, true), (&report(), true)] {
             let mut validation = ours();
-            as_before(&mut validation, None, Some(told));
+            keep_checks(&mut validation, None, Some(report));
             assert_eq!(validation.passed, passes);
         }
     }
 
     #[test]
     fn beside_our_reader_its_word_must_agree() {
-        let ours = || alone(&planned(), Some(9), Some(&told()));
-        let with = |told: Option<&ClusterValidation>| {
+        let ours = || from_cluster(&planned(), Some(9), Some(&report()));
+        let with = |report: Option<&ClusterValidation>| {
             let mut validation = ours();
-            also(&mut validation, told);
+            add_checks(&mut validation, report);
             (validation.passed, validation.checks.last().map(|check| check.passed))
         };
-        assert_eq!(with(Some(&told())), (true, Some(true)));
+        assert_eq!(with(Some(&report())), (true, Some(true)));
         // It never came: nothing differs, and nothing is proved.
-        let gone = ClusterValidation { error: Some(Error::new(Code::RunFailed, "no such package")), ..told() };
+        let gone = ClusterValidation { error: Some(Error::new(Code::RunFailed, "no such package")), ..report() };
         for silent in [None, Some(&gone)] {
             let mut validation = ours();
-            also(&mut validation, silent);
+            add_checks(&mut validation, silent);
             assert!(!validation.passed && validation.error.is_some());
-            assert!(validation.checks.iter().all(|check| check.name != GREAT_EXPECTATIONS));
+            assert!(validation.checks.iter().all(|check| check.name != CheckKind::GreatExpectations));
         }
-        let other = ClusterValidation { digest: Some("e".into()), ..told() };
+        let other = ClusterValidation { digest: Some("e".into()), ..report() };
         assert_eq!(with(Some(&other)), (false, Some(false)));
     }
 }

@@ -1,5 +1,6 @@
 //! The schema check: names, types, nullability, docs and order, at every depth.
 
+use icebridge_model::check::CheckKind;
 use icebridge_model::schema::{Field, Schema, Type};
 use icebridge_model::validation::Check;
 
@@ -36,7 +37,7 @@ pub(super) fn check(source: &Schema, target: &Schema, kept: Kept) -> Check {
     }
     let count = |schema: &Schema, leaves: &[Leaf]| format!("{} columns, {} fields", schema.fields.len(), leaves.len());
     Check {
-        name: "schema".into(),
+        name: CheckKind::Schema.into(),
         passed: differences.is_empty(),
         source: count(source, &from),
         target: count(target, &to),

@@ -13,7 +13,7 @@ const KEPT: Duration = Duration::from_secs(30);
 
 /// The mapping that was looked at last.
 #[derive(Clone, Debug, Default)]
-pub struct MappedTables(Arc<Mutex<Option<Kept>>>);
+struct MappedTables(Arc<Mutex<Option<Kept>>>);
 
 type Key = (Route, Mapping, (i64, i64));
 
@@ -30,12 +30,12 @@ pub async fn rows(local: &LocalState, route: &Route, draft: Option<&Mapping>) ->
         None => mapping::get(local, route).await?,
     };
     let key = (route.clone(), wanted, local.store.inventory_changes(&route.source).await?);
-    if let Some(rows) = local.mapped.kept(&key) {
+    if let Some(rows) = local.extension::<MappedTables>().kept(&key) {
         return Ok(rows);
     }
     let rows = Arc::new(mapping::preview(local, route, &key.1).await?.rows);
     let kept = Kept { key, at: Instant::now(), rows: Arc::clone(&rows) };
-    *local.mapped.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    *local.extension::<MappedTables>().0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     Ok(rows)
 }
 

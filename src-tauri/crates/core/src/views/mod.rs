@@ -1,19 +1,19 @@
 //! Views: one page of the tables of a source, a mapping, a pre-flight, a plan or a run, and one table in full.
 
+mod content;
 mod mapping;
 mod run;
 
-pub use mapping::MappedTables;
 pub use run::overview;
 
 use crate::LocalState;
+use content::read;
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::mapping::MappingRow;
 use icebridge_model::ops::{DetailRequest, TableDetail};
 use icebridge_model::plan::Plan;
 use icebridge_model::view::{Scope, ViewPage, ViewRequest, memory};
 use icebridge_model::{Code, Error, Result};
-use serde_json::Value;
 
 pub async fn page(local: &LocalState, request: &ViewRequest) -> Result<ViewPage> {
     let query = request.checked()?;
@@ -66,12 +66,4 @@ pub async fn detail(local: &LocalState, request: &DetailRequest) -> Result<Table
 /// A plan that was read from a file is listed as one that was made here.
 pub async fn keep_plan(local: &LocalState, plan: &Plan) -> Result<()> {
     local.store.save_plan_view(plan).await
-}
-
-fn read<T: serde::de::DeserializeOwned>(content: Value) -> Result<T> {
-    serde_json::from_value(content).map_err(|e| {
-        Error::new(Code::StateBroken, "a row of a view cannot be understood")
-            .with_hint("Make the pre-flight or the plan again.")
-            .with_cause(e)
-    })
 }

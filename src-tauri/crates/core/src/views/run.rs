@@ -1,14 +1,16 @@
 //! A run's view: what its journal says, and of tables at work in this process what they have come to since.
 
+use super::content::read;
 use crate::LocalState;
-use crate::run;
+use crate::ledger::find_run;
+use crate::migration;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::run::{RunOverview, TableMigration};
 use icebridge_model::view::{Query, Scope, ViewPage, ViewRow, rows};
 use icebridge_model::{Code, Error, Result, TableIdent};
 
 pub async fn page(local: &LocalState, run_id: &str, query: &Query) -> Result<ViewPage> {
-    let run_id = run::find_run(local, run_id).await?.run_id;
+    let run_id = find_run(local, run_id).await?.run_id;
     let mut page = local.store.view(&Scope::Run { run_id: run_id.clone() }, query).await?;
     for row in &mut page.rows {
         overlay(local, &run_id, row);
@@ -19,7 +21,7 @@ pub async fn page(local: &LocalState, run_id: &str, query: &Query) -> Result<Vie
 /// Only columns that were asked for; the name is what the table is known by.
 fn overlay(local: &LocalState, run_id: &str, row: &mut ViewRow) {
     let Ok(name) = TableIdent::parse(row.text("name")) else { return };
-    let Some(live) = run::at_work(local, run_id, &name) else { return };
+    let Some(live) = migration::at_work(local, run_id, &name) else { return };
     for (column, value) in rows::of_migration(&live).0 {
         if let Some(known) = row.0.get_mut(&column) {
             *known = value;
@@ -29,26 +31,27 @@ fn overlay(local: &LocalState, run_id: &str, row: &mut ViewRow) {
 
 /// One table's migration in full.
 pub async fn migration(local: &LocalState, run_id: &str, table: &TableIdent) -> Result<TableMigration> {
-    let record = run::find_run(local, run_id).await?;
-    if let Some(live) = run::at_work(local, &record.run_id, table) {
+    let record = find_run(local, run_id).await?;
+    if let Some(live) = migration::at_work(local, &record.run_id, table) {
         return Ok(live);
     }
     let plan = Scope::Plan { plan_hash: record.plan_hash.clone() };
     let planned: PlannedTable = match local.store.view_content(&plan, table).await? {
-        Some(content) => super::read(content)?,
+        Some(content) => read(content)?,
         None => {
             return Err(Error::new(Code::TableNotFound, "the run has no such table")
                 .about(table)
                 .with_hint("`icebridge status` lists what it has."));
         }
     };
-    run::recorded_migration(local, &record.run_id, &planned).await
+    migration::recorded_migration(local, &record.run_id, &planned).await
 }
 
 /// The run as a whole, whatever its number of tables.
 pub async fn overview(local: &LocalState, run_id: &str) -> Result<RunOverview> {
-    let record = run::find_run(local, run_id).await?;
-    let record = run::as_of_now(local, record).await?;
+    local.store.check_journal().await?;
+    let record = find_run(local, run_id).await?;
+    let record = migration::as_of_now(local, record).await?;
     let counts = local.store.run_counts(Some(&record.run_id)).await?.remove(&record.run_id).unwrap_or_default();
     Ok(RunOverview {
         run_id: record.run_id,

@@ -61,8 +61,8 @@ pub struct Abilities {
 pub trait TargetCatalog: Catalog {
     fn abilities(&self) -> Abilities;
     async fn ensure_namespace(&self, namespace: &[String]) -> Result<()>;
-    /// Decides where the table's files go. `token` (from the plan) makes the place the same at every resume and different
-    /// for every plan. `draft` is a metadata document with schema, spec, sort order and properties.
+    /// Decides where the table's files go. `token` (of one state's run) makes the place the same at every resume and different
+    /// for everybody else. `draft` is a metadata document with schema, spec, sort order and properties.
     async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged>;
     /// `table-exists` if another table has the name by then; `commit-unknown` if the answer was lost and asking does not
     /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself, each time in its turn.

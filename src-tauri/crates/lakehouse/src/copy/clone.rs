@@ -8,7 +8,7 @@ use super::identity::{self, check_cancelled, check_pin, check_register};
 use super::relocate::manifests::{self, Entry};
 use super::relocate::{self, PathMap, Relocated, document};
 use super::transfer::{Transfer, of_snapshot, wrong_size};
-use super::{Copier, CopyTask, Prepared};
+use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::catalog::{Publication, Staged};
 use crate::limits::Limit;
 use crate::location::canonical;
@@ -38,7 +38,7 @@ impl Copier for Clone {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }
 
-    async fn discard(&self, task: &CopyTask<'_>) -> Result<()> {
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
     }
 }

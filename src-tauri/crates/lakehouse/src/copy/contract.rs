@@ -31,8 +31,12 @@ pub struct CopyTask<'a> {
     pub snapshot_id: Option<i64>,
     pub target: &'a dyn TargetCatalog,
     pub target_ident: &'a TableIdent,
-    /// The plan's hash: in the table's properties, and (shortened) in its folder's name.
+    /// In the table's properties.
     pub plan_hash: &'a str,
+    /// Names the place where the table is staged. No other state has it, and no place that was published is named by it again.
+    pub place: &'a str,
+    /// The state that runs the plan: marks places that the catalog names.
+    pub owner: &'a str,
     pub settings: &'a Settings,
     /// One permit for each file being copied or written, over all tables.
     pub writers: Arc<Semaphore>,
@@ -52,6 +56,14 @@ pub struct Prepared {
 pub trait Copier: Send + Sync {
     /// Repeatable: what was finished before a kill is found and kept, what was half made is made again.
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared>;
-    /// Takes back what `copy` left in storage, after a failure. Must not be called once the table is published.
-    async fn discard(&self, task: &CopyTask<'_>) -> Result<()>;
+    /// Takes back what `copy` left in storage. The target is asked first: files of a published table stay.
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded>;
+}
+
+/// What became of a staged place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discarded {
+    Removed,
+    /// The target's table lies in it: nothing was removed.
+    Published,
 }

@@ -1,9 +1,12 @@
 //! Names of what a plan makes: the same at every resume, different for every plan and table.
 
-use super::CopyTask;
+use super::{CopyTask, Discarded};
 use crate::catalog::Staged;
+use crate::limits::Limit;
 use crate::location::is_below;
 use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
+use crate::table::Table;
+use bytes::Bytes;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -35,32 +38,105 @@ pub fn snapshot_id(plan_hash: &str, target: &TableIdent) -> i64 {
     (i64::from_be_bytes(bytes) & i64::MAX).max(1)
 }
 
-/// The part of the plan's hash that names folders.
-fn token(plan_hash: &str) -> &str {
-    plan_hash.get(..12).unwrap_or(plan_hash)
-}
+/// Says in a place that the catalog named which state stages there.
+const OWNER_MARK: &str = "metadata/icebridge-owner.txt";
 
+/// Where to copy to.
 pub async fn stage(task: &CopyTask<'_>) -> Result<Staged> {
-    let mut staged = task
-        .target
-        .stage(task.target_ident, token(task.plan_hash), &task.source.metadata.raw)
-        .await
-        .map_err(|e| e.about(task.target_ident))?;
-    staged.location = staged.location.trim_end_matches('/').to_string();
+    let staged = place(task).await?;
+    // Asked after the place was claimed: whoever had it before may have published.
+    if is_named_by_catalog(task, &staged)
+        && let Some(table) = published_in(task, &staged).await?
+    {
+        remove_mark(&table, task.owner).await?;
+        return Err(Error::new(Code::TableExists, "another run has published the table").about(task.target_ident));
+    }
     Ok(staged)
 }
 
-/// Takes back all that was staged. Nothing else writes below the staged folder, so no other file can be hit, unless the
-/// source lies in it, which is refused.
-pub async fn discard(task: &CopyTask<'_>) -> Result<()> {
-    let staged = stage(task).await?;
+async fn place(task: &CopyTask<'_>) -> Result<Staged> {
+    let mut staged = task
+        .target
+        .stage(task.target_ident, task.place, &task.source.metadata.raw)
+        .await
+        .map_err(|e| e.about(task.target_ident))?;
+    staged.location = staged.location.trim_end_matches('/').to_string();
+    if is_named_by_catalog(task, &staged) {
+        claim(task, &staged).await?;
+    }
+    Ok(staged)
+}
+
+/// Such a catalog may give one place to two states.
+fn is_named_by_catalog(task: &CopyTask<'_>, staged: &Staged) -> bool {
+    !staged.location.ends_with(task.place)
+}
+
+fn mark(location: &str) -> String {
+    format!("{}/{OWNER_MARK}", location.trim_end_matches('/'))
+}
+
+/// A table that is published needs no mark. Returns whether it had the owner's.
+pub async fn remove_mark(table: &Table, owner: &str) -> Result<bool> {
+    let mark = mark(&table.metadata.location);
+    match table.storage.read(&mark, Limit::OwnerMark).await {
+        Ok(found) if found == owner => table.storage.delete(&mark).await.map(|()| true),
+        Ok(_) => Ok(false),
+        Err(e) if e.code == Code::FileMissing => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The first state to mark the place has it.
+async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
+    let mark = mark(&staged.location);
+    let own = Bytes::from(task.owner.to_string());
+    if staged.storage.write_new(&mark, own.clone()).await? || staged.storage.read(&mark, Limit::OwnerMark).await? == own
+    {
+        return Ok(());
+    }
+    Err(Error::new(Code::CommitConflict, "another IceBridge stages this table in the same place")
+        .about(&staged.location)
+        .with_hint(format!(
+            "Wait for its run to end, then resume this one: it adopts the table if the other run made it. If no other run \
+             is at work, delete {mark}."
+        )))
+}
+
+/// Removes all that was staged, unless the target's table lies there.
+pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
+    let staged = place(task).await?;
     let source = format!("{}/metadata", task.source.metadata.location);
     if is_below(&source, &staged.location) || is_below(&task.source.metadata_location, &staged.location) {
         return Err(
             Error::internal("the source lies in the staged folder; nothing was deleted").about(&staged.location)
         );
     }
-    staged.storage.delete_prefix(&staged.location).await.map_err(|e| e.about(task.target_ident))
+    if let Some(table) = published_in(task, &staged).await? {
+        remove_mark(&table, task.owner).await?;
+        return Ok(Discarded::Published);
+    }
+    staged.storage.delete_prefix(&staged.location).await.map_err(|e| e.about(task.target_ident))?;
+    Ok(Discarded::Removed)
+}
+
+/// The target's table, if it lies in the place. An error, too, keeps the place as it is: a table that cannot be read may lie
+/// there.
+async fn published_in(task: &CopyTask<'_>, staged: &Staged) -> Result<Option<Table>> {
+    match task.target.load(task.target_ident).await {
+        Ok(table) => Ok(lies_in(&table, &staged.location).then_some(table)),
+        Err(e) if e.code == Code::TableNotFound => Ok(None),
+        Err(e) => Err(e.about(task.target_ident)),
+    }
+}
+
+/// Whether anything of a table is in a folder.
+pub fn lies_in(table: &Table, folder: &str) -> bool {
+    let metadata = &table.metadata;
+    let lists = metadata.snapshots.iter().filter_map(|snapshot| snapshot.manifest_list.as_deref());
+    let manifests = metadata.snapshots.iter().flat_map(|snapshot| snapshot.manifests.iter().map(String::as_str));
+    std::iter::once(table.metadata_location.as_str()).chain(lists).chain(manifests).any(|path| is_below(path, folder))
+        || is_below(&format!("{}/x", metadata.location.trim_end_matches('/')), folder)
 }
 
 /// `metadata/00000-<uuid>.metadata.json`: engines count on from the number.
@@ -112,6 +188,136 @@ pub fn cancelled() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{Abilities, Catalog, Publication, TargetCatalog, Turns};
+    use crate::copy::{Checkpoint, Observer};
+    use crate::storage::Storage;
+    use async_trait::async_trait;
+    use icebridge_model::catalog::CatalogSpec;
+    use icebridge_model::plan::Settings;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+    use tokio_util::sync::CancellationToken;
+
+    /// A target that gives every table the same place, whoever asks.
+    #[derive(Debug)]
+    struct OnePlace {
+        spec: CatalogSpec,
+        location: String,
+        storage: Storage,
+        table: Mutex<Option<String>>,
+    }
+
+    #[async_trait]
+    impl Catalog for OnePlace {
+        fn spec(&self) -> &CatalogSpec {
+            &self.spec
+        }
+        async fn namespaces(&self) -> Result<Vec<Vec<String>>> {
+            Ok(Vec::new())
+        }
+        async fn tables(&self) -> Result<Vec<TableIdent>> {
+            Ok(Vec::new())
+        }
+        async fn load(&self, table: &TableIdent) -> Result<Table> {
+            let location = self.table.lock().unwrap().clone();
+            let location = location.ok_or_else(|| Error::new(Code::TableNotFound, "no such table"))?;
+            Table::open(table.clone(), location, self.storage.clone()).await
+        }
+    }
+
+    #[async_trait]
+    impl TargetCatalog for OnePlace {
+        fn abilities(&self) -> Abilities {
+            Abilities { register: true }
+        }
+        async fn ensure_namespace(&self, _namespace: &[String]) -> Result<()> {
+            Ok(())
+        }
+        async fn stage(&self, _table: &TableIdent, _token: &str, _draft: &Value) -> Result<Staged> {
+            Ok(Staged { location: self.location.clone(), storage: self.storage.clone() })
+        }
+        async fn publish(&self, table: &TableIdent, _what: &Publication, _turns: &mut dyn Turns) -> Result<Table> {
+            self.load(table).await
+        }
+    }
+
+    struct Nothing;
+
+    #[async_trait]
+    impl Checkpoint for Nothing {
+        async fn done(&self, _unit: &str) -> Result<Option<Value>> {
+            Ok(None)
+        }
+        async fn record(&self, _unit: &str, _output: Value) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Observer for Nothing {
+        fn bytes(&self, _more: u64) {}
+        fn rows(&self, _more: u64) {}
+    }
+
+    fn write_metadata(folder: &std::path::Path) -> String {
+        std::fs::create_dir_all(folder.join("metadata")).unwrap();
+        let metadata = json!({"format-version": 2, "table-uuid": "u", "location": folder, "last-updated-ms": 0,
+            "schemas": [{"type": "struct", "schema-id": 0, "fields": []}], "current-schema-id": 0,
+            "properties": {}, "snapshots": []});
+        let path = folder.join("metadata/v1.metadata.json");
+        std::fs::write(&path, metadata.to_string()).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_place_that_a_catalog_gives_twice_belongs_to_the_first_until_it_is_cleared_or_published() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (place, storage) = (dir.path().join("w/t"), Storage::local().unwrap());
+        let ident = TableIdent::new(["n"], "t");
+        let source =
+            Table::open(ident.clone(), write_metadata(&dir.path().join("s/t")), storage.clone()).await.unwrap();
+        let spec = json!({"name": "managed", "role": "target", "kind": "rest", "uri": "http://h"});
+        let target = OnePlace {
+            spec: serde_json::from_value(spec).unwrap(),
+            location: place.to_string_lossy().into_owned(),
+            storage,
+            table: Mutex::default(),
+        };
+        let settings = Settings::default();
+        let task = |owner: &'static str| CopyTask {
+            source: &source,
+            snapshot_id: None,
+            target: &target,
+            target_ident: &ident,
+            plan_hash: "p",
+            place: owner,
+            owner,
+            settings: &settings,
+            writers: Arc::new(Semaphore::new(1)),
+            observer: Arc::new(Nothing),
+            checkpoint: Arc::new(Nothing),
+            cancel: CancellationToken::new(),
+        };
+        let (first, second) = (task("first"), task("second"));
+        stage(&first).await.unwrap();
+        stage(&first).await.unwrap();
+        std::fs::write(place.join("data.parquet"), "rows").unwrap();
+        assert_eq!(stage(&second).await.unwrap_err().code, Code::CommitConflict);
+        assert_eq!(discard(&second).await.unwrap_err().code, Code::CommitConflict);
+        assert!(place.join("data.parquet").exists());
+
+        assert_eq!(discard(&first).await.unwrap(), Discarded::Removed);
+        assert!(!place.exists());
+        stage(&second).await.unwrap();
+        *target.table.lock().unwrap() = Some(write_metadata(&place));
+        assert_eq!(discard(&second).await.unwrap(), Discarded::Published);
+        assert!(place.join("metadata/v1.metadata.json").exists());
+        assert!(!place.join(OWNER_MARK).exists());
+        assert_eq!(stage(&first).await.unwrap_err().code, Code::TableExists);
+        // A later run, of whichever state, finds a table there and not a mark.
+        assert_eq!(discard(&first).await.unwrap(), Discarded::Published);
+        assert!(place.join("metadata/v1.metadata.json").exists());
+    }
 
     #[test]
     fn names_repeat_for_one_plan_and_differ_between_plans_and_tables() {

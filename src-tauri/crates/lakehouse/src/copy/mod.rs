@@ -10,7 +10,8 @@ mod rewrite;
 mod transfer;
 
 pub use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
-pub use contract::{Checkpoint, Copier, CopyTask, Observer, Prepared};
+pub use contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Prepared};
+pub use identity::{lies_in, remove_mark};
 
 use icebridge_model::plan::CopyMode;
 

@@ -7,7 +7,7 @@
 
 use super::identity::{self, check_pin, check_register};
 use super::relocate::document;
-use super::{Copier, CopyTask, Prepared};
+use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::catalog::Publication;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ impl Copier for Register {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }
 
-    async fn discard(&self, task: &CopyTask<'_>) -> Result<()> {
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
     }
 }

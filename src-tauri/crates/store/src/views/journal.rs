@@ -3,8 +3,9 @@
 use super::facts::{measure_by_inventory, put_plan};
 use super::write::{patch, put, view_id};
 use super::{Kind, Owner};
-use crate::validations::TABLE_VALIDATED;
-use crate::{RunRecord, Write, failure};
+use crate::kinds::TABLE_VALIDATED;
+use crate::run_record::RunRecord;
+use crate::{Write, failure};
 use icebridge_model::Result;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::CopyOutcome;

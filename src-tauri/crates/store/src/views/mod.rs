@@ -14,7 +14,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::{forget_source, keep_listed, put_inventory, put_plan};
+pub(crate) use facts::{forget_source, keep_listed, put_inventory};
 pub(crate) use journal::{begin_run, follow};
 pub(crate) use rebuild::bring_up_to_date;
 
@@ -38,6 +38,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    #[cfg(test)]
     pub const ALL: [Self; 4] = [Self::Inventory, Self::Preflight, Self::Plan, Self::Run];
 
     pub fn scope(self) -> ScopeKind {

@@ -2,7 +2,8 @@
 
 use super::write::{put, view_id};
 use super::{Kind, Owner, begin_run, follow};
-use crate::{RunRecord, Store, failure, from_json};
+use crate::run_record::RunRecord;
+use crate::{Store, failure, from_json};
 use icebridge_model::Result;
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::view::rows;

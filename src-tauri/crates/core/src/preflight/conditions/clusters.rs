@@ -1,6 +1,6 @@
 //! What keeps a table from a cluster, and what a cluster's copy lacks.
 
-use super::super::context::{Context, counted, listed};
+use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::EngineKind;
@@ -45,7 +45,7 @@ pub fn out_of_reach(context: &Context) -> Option<String> {
 pub fn transforms_become_clustering(context: &Context) -> Option<String> {
     let facts = context.by_cluster()?;
     let spec = facts.partition_spec();
-    let words = spec.fields.iter().filter(|field| field.transform != Transform::Void).filter_map(|field| {
+    let shown = spec.fields.iter().filter(|field| field.transform != Transform::Void).filter_map(|field| {
         let (column, _) = facts.schema.find(field.source_id)?;
         match (&field.transform, column.contains('.')) {
             (Transform::Identity, false) => None,
@@ -53,7 +53,7 @@ pub fn transforms_become_clustering(context: &Context) -> Option<String> {
             (transform, true) => Some(format!("{transform} of {column} is left out")),
         }
     });
-    listed(&words.collect::<Vec<_>>())
+    listed(&shown.collect::<Vec<_>>())
 }
 
 pub fn identifier_fields(context: &Context) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What the migrated table lacks that the source has. Named one by one: a loss is accepted with open eyes.
 
-use super::super::context::{Context, counted, listed};
+use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Carry, PLACES, carry};
 use icebridge_model::schema::Transform;
@@ -57,11 +57,11 @@ pub fn properties(context: &Context) -> Option<String> {
         carry(key, value, unity) == Carry::Lost
             || by_cluster && names_a_secret(key) && carry(key, value, unity) == Carry::Carried
     });
-    let told = |(key, value): (&String, &String)| match names_a_secret(key) {
+    let shown = |(key, value): (&String, &String)| match names_a_secret(key) {
         true => format!("{key} (a secret)"),
         false => format!("{key}={}", shortened(value)),
     };
-    listed(&lost.map(told).collect::<Vec<_>>())
+    listed(&lost.map(shown).collect::<Vec<_>>())
 }
 
 /// A clone keeps all properties but these; a rewrite lists them with the others.
@@ -80,14 +80,14 @@ pub fn sort_order(context: &Context) -> Option<String> {
     if !context.target.is_unity() {
         return gone.map(|field| format!("it sorts by column {}, which was dropped", field.source_id));
     }
-    let words = fields.iter().map(|f| {
+    let shown = fields.iter().map(|f| {
         let column = named(f.source_id).unwrap_or_else(|| f.source_id.to_string());
         match &f.transform {
             Transform::Identity => format!("{column} {}", f.direction),
             transform => format!("{transform}({column}) {}", f.direction),
         }
     });
-    listed(&words.collect::<Vec<_>>())
+    listed(&shown.collect::<Vec<_>>())
 }
 
 pub fn independence(context: &Context) -> Option<String> {

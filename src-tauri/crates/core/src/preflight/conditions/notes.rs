@@ -1,6 +1,6 @@
 //! What is worth knowing and costs nothing.
 
-use super::super::context::{Context, counted};
+use crate::preflight::subject::{Context, counted};
 use icebridge_model::plan::CopyMode;
 
 /// Below this average, opening files costs more than reading them.
@@ -53,12 +53,12 @@ pub fn deletes(context: &Context) -> Option<String> {
             kinds.push(counted(count, one, many));
         }
     }
-    let fate = match context.mode {
+    let effect = match context.mode {
         CopyMode::Rewrite => "applied while the rows are written",
         CopyMode::Clone => "copied and pointed to the new files",
         CopyMode::Register => "adopted as they are",
     };
-    (!kinds.is_empty()).then(|| format!("{}: {fate}", kinds.join(", ")))
+    (!kinds.is_empty()).then(|| format!("{}: {effect}", kinds.join(", ")))
 }
 
 pub fn name_mapping(context: &Context) -> Option<String> {

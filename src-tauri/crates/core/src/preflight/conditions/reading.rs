@@ -1,6 +1,6 @@
 //! What cannot be read, or cannot be written anew.
 
-use super::super::context::{Context, columns, counted, listed};
+use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::schema::{PartitionField, Primitive, Transform, Type};
 
 /// The highest version whose every feature the reader knows.
@@ -10,13 +10,13 @@ pub fn problem(context: &Context) -> Option<String> {
     context.problem.map(|error| format!("{}: {error}", error.code))
 }
 
-/// In every mode: even where bytes are only copied, nobody here could prove that the copy reads the same.
+/// In every mode: even where bytes are only copied, it could not be proved that the copy reads the same.
 pub fn formats(context: &Context) -> Option<String> {
     let formats = &context.facts?.files.formats;
     let other = formats.iter().filter(|(format, _)| !format.eq_ignore_ascii_case("parquet"));
-    let words: Vec<String> =
+    let shown: Vec<String> =
         other.map(|(format, count)| counted(*count, &format!("{format} file"), &format!("{format} files"))).collect();
-    listed(&words)
+    listed(&shown)
 }
 
 pub fn encrypted(context: &Context) -> Option<String> {

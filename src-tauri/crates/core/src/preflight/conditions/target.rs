@@ -1,6 +1,6 @@
 //! What the target refuses.
 
-use super::super::context::{Context, columns, counted, listed};
+use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingState;
 use icebridge_model::plan::CopyMode;
@@ -89,8 +89,8 @@ pub fn required_nested(context: &Context) -> Option<String> {
 pub fn expression_partition(context: &Context) -> Option<String> {
     let spec = context.for_unity_over_rest()?.partition_spec();
     let fields = spec.fields.iter().filter(|f| !matches!(f.transform, Transform::Identity | Transform::Void));
-    let words = listed(&fields.map(|f| format!("{} ({})", f.name, f.transform)).collect::<Vec<_>>())?;
-    Some(format!("{words}; documented for SQL, not tried over REST, so blocked to be safe"))
+    let shown = listed(&fields.map(|f| format!("{} ({})", f.name, f.transform)).collect::<Vec<_>>())?;
+    Some(format!("{shown}; documented for SQL, not tried over REST, so blocked to be safe"))
 }
 
 pub fn nested_namespace(context: &Context) -> Option<String> {

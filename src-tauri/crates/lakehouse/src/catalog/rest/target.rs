@@ -7,7 +7,6 @@ use super::vending::{Loaded, Origin};
 use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
 use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, table_location};
 use crate::metadata::TableMetadata;
-use crate::provenance::PROPERTY_PLAN;
 use crate::table::Table;
 use async_trait::async_trait;
 use icebridge_http::{Failure, Refusal};
@@ -51,20 +50,10 @@ impl RestCatalog {
         Ok(Staged { location, storage: self.vending.shared.clone() })
     }
 
-    /// The name is taken at staging. Ours, if it is from this plan: a process was killed after its commit. Somebody else's,
-    /// if it came between our staging and now: our place is still ours, to be cleared.
-    async fn staged_before(&self, table: &TableIdent, token: &str) -> Result<Staged> {
-        let existing = self.load(table).await?;
-        match existing.metadata.properties.get(PROPERTY_PLAN) {
-            Some(plan) if !token.is_empty() && (plan.starts_with(token) || token.starts_with(plan.as_str())) => {
-                let location = existing.metadata.location.trim_end_matches('/').to_string();
-                Ok(Staged { location, storage: existing.storage })
-            }
-            _ => {
-                let places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
-                places.get(&(table.clone(), token.to_string())).cloned().ok_or_else(|| table_exists(table))
-            }
-        }
+    /// The name is taken at staging. If that happened between our staging and now, our place is still ours, to be cleared.
+    fn staged_before(&self, table: &TableIdent, token: &str) -> Result<Staged> {
+        let places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get(&(table.clone(), token.to_string())).cloned().ok_or_else(|| table_exists(table))
     }
 
     /// Some, if the name is taken by our own table; an error, if by another.
@@ -158,7 +147,7 @@ impl TargetCatalog for RestCatalog {
     async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged> {
         let asked = match self.stage_at(table, draft, None).await {
             Ok(loaded) => loaded,
-            Err(Failure::Refused(refusal)) if refusal.is_conflict() => return self.staged_before(table, token).await,
+            Err(Failure::Refused(refusal)) if refusal.is_conflict() => return self.staged_before(table, token),
             Err(Failure::Refused(refusal)) if refusal.is_unsupported() => {
                 return self.plain_place(table, token, refusal).await;
             }
@@ -168,8 +157,8 @@ impl TargetCatalog for RestCatalog {
         let theirs = theirs.filter(|l| !l.is_empty()).ok_or_else(|| {
             Error::new(Code::CatalogRefused, "the catalog staged the table but gave it no location").about(table)
         })?;
-        // The server's own place may be another at every asking, or one that an earlier plan left files in. Beside it, the
-        // plan's token makes one that is the same at every resume; a server that does not allow that keeps its own.
+        // The server's own place may be another at every asking, or one that an earlier run left files in. Beside it, the
+        // token makes one that is the same at every resume; a server that does not allow that keeps its own.
         let mut location = theirs.clone();
         let mut loaded = asked;
         if let Some((parent, _)) =

@@ -22,7 +22,7 @@ mod work;
 
 use super::identity::{self, cancelled, check_cancelled};
 use super::transfer::Transfer;
-use super::{Copier, CopyTask, Prepared};
+use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
 use crate::name_mapping::{self, MappedField};
@@ -57,7 +57,7 @@ impl Copier for Rewrite {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }
 
-    async fn discard(&self, task: &CopyTask<'_>) -> Result<()> {
+    async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
     }
 }

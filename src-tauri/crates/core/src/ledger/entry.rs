@@ -1,0 +1,68 @@
+//! What a run writes into the journal. These shapes are part of the audit bundle's format: fields are added, never changed.
+
+use icebridge_model::databricks::GatePassed;
+use icebridge_model::journal::{Entry, canonical};
+use icebridge_model::run::RunState;
+use icebridge_model::{Code, Error, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub const RUN_STARTED: &str = "run.started";
+pub const RUN_RESUMED: &str = "run.resumed";
+pub const RUN_ENDED: &str = "run.ended";
+/// What these three were called before runs were: the journal keeps its entries as they were written.
+pub const OLD_RUN_STARTED: &str = "job.started";
+pub const OLD_RUN_RESUMED: &str = "job.resumed";
+pub const OLD_RUN_ENDED: &str = "job.ended";
+pub const TABLE_STATE: &str = "table.state";
+/// Its body is a `GovernanceReport`: what was done in Unity Catalog after the migration.
+pub const TABLE_GOVERNANCE: &str = "table.governance";
+/// What it was called before: the journal keeps its entries as they were written.
+pub const OLD_TABLE_GOVERNANCE: &str = "table.after";
+/// Its body names the error for which a table could not be compared again. It changes no state.
+pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
+// Appended by the store, with the validation itself.
+pub use icebridge_store::TABLE_VALIDATED;
+
+/// Body of `run.started` and `run.resumed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    pub plan_hash: String,
+    pub source: String,
+    pub target: String,
+    pub tables: usize,
+    /// The operating system's name of who started it.
+    pub by: String,
+    pub product_version: String,
+    /// Of a target that has one: asked just before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GatePassed>,
+}
+
+/// Body of `run.ended`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEnded {
+    pub state: RunState,
+    pub migrated: usize,
+    pub failed: usize,
+    pub cancelled: usize,
+}
+
+pub(crate) fn body(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::internal("a journal entry cannot be written as JSON").with_cause(e))
+}
+
+pub(crate) fn read<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
+    serde_json::from_value(entry.body.clone()).map_err(|e| {
+        Error::new(Code::StateBroken, format!("a {} entry cannot be understood", entry.kind))
+            .about(format!("journal entry {}", entry.sequence))
+            .with_hint("The state was written by another version of IceBridge: use that one for this run.")
+            .with_cause(e)
+    })
+}
+
+/// Whether two bodies say the same, whatever the order of their keys.
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    canonical(a) == canonical(b)
+}

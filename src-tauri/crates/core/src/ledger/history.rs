@@ -1,0 +1,116 @@
+//! A run's entries folded, one at a time, into what became of the run and of each of its tables.
+
+use super::entry::{
+    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED, RUN_STARTED,
+    RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_VALIDATED, read,
+};
+use super::step::{SumOfSums, TableStep};
+use icebridge_model::governance::GovernanceReport;
+use icebridge_model::journal::Entry;
+use icebridge_model::run::{CopyOutcome, TableState};
+use icebridge_model::{Error, Result};
+use serde_json::Value;
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunHistory {
+    pub started: Option<RunStarted>,
+    pub started_at: String,
+    /// How often it was started or resumed.
+    pub starts: usize,
+    pub ended: Option<RunEnded>,
+    pub ended_at: String,
+    /// By source table.
+    pub tables: HashMap<String, TableHistory>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableHistory {
+    /// None: the run did not come to it.
+    pub state: Option<TableState>,
+    /// A copy has begun and was not taken back.
+    pub begun: bool,
+    /// The target has the table, or had it.
+    pub committed: bool,
+    pub error: Option<Error>,
+    pub outcome: Option<CopyOutcome>,
+    /// Of the outcome's files.
+    pub checksums: Option<SumOfSums>,
+    pub validation: Option<Value>,
+    /// The validation came after the last commit.
+    pub validated_since: bool,
+    pub governance: Option<GovernanceReport>,
+}
+
+impl RunHistory {
+    /// Entries of other runs are passed over.
+    pub fn take(&mut self, run_id: &str, entry: &Entry) -> Result<()> {
+        if entry.run_id != run_id {
+            return Ok(());
+        }
+        match entry.kind.as_str() {
+            RUN_STARTED | OLD_RUN_STARTED => {
+                self.starts += 1;
+                self.started_at.clone_from(&entry.at);
+                self.started = Some(read(entry)?);
+            }
+            RUN_RESUMED | OLD_RUN_RESUMED => {
+                self.starts += 1;
+                self.ended = None;
+            }
+            RUN_ENDED | OLD_RUN_ENDED => {
+                self.ended_at.clone_from(&entry.at);
+                self.ended = Some(read(entry)?);
+            }
+            TABLE_STATE | TABLE_VALIDATED | TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => {
+                self.tables.entry(entry.table.clone()).or_default().take(entry)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl TableHistory {
+    /// Takes an entry about this table.
+    pub fn take(&mut self, entry: &Entry) -> Result<()> {
+        match entry.kind.as_str() {
+            TABLE_STATE => self.step(read(entry)?),
+            TABLE_VALIDATED => {
+                self.validation = entry.body.get("validation").cloned();
+                self.validated_since = true;
+            }
+            TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => self.governance = Some(read(entry)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: TableStep) {
+        self.state = Some(step.state);
+        self.error = step.error;
+        if step.outcome.is_some() {
+            self.outcome = step.outcome;
+            self.checksums = step.checksums;
+        }
+        match step.state {
+            TableState::Copying => self.begun = true,
+            TableState::Failed => self.begun = false,
+            TableState::Committed => self.committed = true,
+            _ => {}
+        }
+        if matches!(step.state, TableState::Copying | TableState::Committing | TableState::Committed) {
+            self.validated_since = false;
+        }
+    }
+
+    pub fn state(&self) -> TableState {
+        self.state.unwrap_or(TableState::Queued)
+    }
+
+    /// Migrated, and what follows was not done, or not all of it.
+    pub fn is_owed(&self) -> bool {
+        self.state() == TableState::Migrated
+            && self.governance.as_ref().is_none_or(|report| !report.not_done.is_empty())
+    }
+}

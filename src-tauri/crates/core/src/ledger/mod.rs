@@ -1,0 +1,15 @@
+//! What a run writes into the journal, and how a run's entries are read back: below everything that runs, validates or audits.
+
+mod entry;
+mod history;
+mod records;
+mod step;
+
+pub use entry::{
+    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED, RUN_STARTED,
+    RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_NOT_VALIDATED, TABLE_STATE, TABLE_VALIDATED,
+};
+pub(crate) use entry::{body, same};
+pub(crate) use history::{RunHistory, TableHistory};
+pub(crate) use records::{find_run, plan_of, table_histories, table_history};
+pub use step::{Published, PublishedBy, SumOfSums, TableStep};

@@ -1,0 +1,45 @@
+//! Runs as the store has them.
+
+use super::entry::TABLE_VALIDATED;
+use super::history::TableHistory;
+use crate::LocalState;
+use icebridge_model::plan::Plan;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use icebridge_store::RunRecord;
+use std::collections::HashMap;
+
+/// Empty: the latest.
+pub(crate) async fn find_run(local: &LocalState, run_id: &str) -> Result<RunRecord> {
+    if !run_id.is_empty() {
+        return local.store.run(run_id).await;
+    }
+    local.store.latest_run().await?.ok_or_else(|| {
+        Error::new(Code::RunNotFound, "there is no run yet").with_hint("Start one with `icebridge run PLAN`.")
+    })
+}
+
+pub(crate) fn plan_of(record: &RunRecord) -> Result<Plan> {
+    Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))
+}
+
+/// In the plan's order, without the validations: those are in the store, too.
+pub(crate) async fn table_histories(local: &LocalState, run_id: &str, plan: &Plan) -> Result<Vec<TableHistory>> {
+    let mut by_table: HashMap<String, TableHistory> = HashMap::new();
+    for entry in local.store.entries(run_id).await? {
+        if entry.kind != TABLE_VALIDATED {
+            by_table.entry(entry.table.clone()).or_default().take(&entry)?;
+        }
+    }
+    Ok(plan.tables.iter().map(|table| by_table.remove(&table.source.to_string()).unwrap_or_default()).collect())
+}
+
+/// Of one table, without its validations.
+pub(crate) async fn table_history(local: &LocalState, run_id: &str, table: &TableIdent) -> Result<TableHistory> {
+    let mut history = TableHistory::default();
+    for entry in local.store.entries_of(run_id, table).await? {
+        if entry.kind != TABLE_VALIDATED {
+            history.take(&entry)?;
+        }
+    }
+    Ok(history)
+}

@@ -1,0 +1,187 @@
+//! What the tables of one run share, and one table's migration within it.
+
+use super::environment::Environment;
+use super::live::{ActiveRun, LiveTable};
+use crate::LocalState;
+use crate::governance::OncePerRun;
+use crate::ledger::{TABLE_STATE, TableStep};
+use crate::limiter::CommitLimiter;
+use icebridge_databricks::Client;
+use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{CopyOutcome, TableState};
+use icebridge_model::{Code, Error, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::{Mutex, Semaphore};
+
+pub(super) struct RunContext {
+    pub local: LocalState,
+    pub environment: Arc<dyn Environment>,
+    pub plan: Plan,
+    /// What tells this state from others, for those who meet in one target.
+    pub owner: String,
+    pub source: Arc<dyn Catalog>,
+    pub target: Arc<dyn TargetCatalog>,
+    /// Of the target's workspace, where it has one.
+    pub client: Option<Client>,
+    pub writers: Arc<Semaphore>,
+    pub commits: CommitLimiter,
+    /// Its tables are the plan's, in the plan's order.
+    pub live: Arc<ActiveRun>,
+    /// Tables whose copy began before this process did.
+    begun: HashSet<usize>,
+    /// Namespaces known to be there; one table at a time makes a new one.
+    namespaces: Mutex<HashSet<Vec<String>>>,
+    pub governance: OncePerRun,
+}
+
+/// Both ends, open before a run is made: a run that cannot begin leaves no trace.
+pub(super) struct Opened {
+    pub environment: Arc<dyn Environment>,
+    pub source: Arc<dyn Catalog>,
+    pub target: Arc<dyn TargetCatalog>,
+    pub client: Option<Client>,
+}
+
+impl Opened {
+    pub async fn new(local: &LocalState, plan: &Plan, environment: Arc<dyn Environment>) -> Result<Self> {
+        let source = environment.source(local, &plan.source).await?;
+        let target = environment.target(local, &plan.target).await?;
+        let client = environment.client(local, &plan.target).await?;
+        if client.is_none() && plan.tables.iter().any(|table| table.cluster.is_some()) {
+            return Err(Error::invalid(
+                "the plan gives tables to clusters, and the target is no catalog of a workspace",
+            )
+            .about(&plan.target)
+            .with_hint("Make the plan again."));
+        }
+        Ok(Self { environment, source, target, client })
+    }
+}
+
+impl RunContext {
+    pub async fn new(
+        local: LocalState,
+        opened: Opened,
+        plan: Plan,
+        live: Arc<ActiveRun>,
+        begun: HashSet<usize>,
+    ) -> Result<Self> {
+        let owner = local.store.identity().await?;
+        Ok(Self {
+            local,
+            owner,
+            environment: opened.environment,
+            source: opened.source,
+            target: opened.target,
+            client: opened.client,
+            writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers)),
+            commits: CommitLimiter::per_minute(plan.settings.max_commits_per_min),
+            live,
+            begun,
+            namespaces: Mutex::default(),
+            governance: OncePerRun::default(),
+            plan,
+        })
+    }
+
+    pub fn not_cancelled(&self) -> Result<()> {
+        if self.live.cancel.is_cancelled() {
+            return Err(Error::new(Code::Cancelled, "the run was cancelled"));
+        }
+        Ok(())
+    }
+
+    /// Whether an error comes from the run's own cancellation.
+    pub fn is_cancelled(&self, error: &Error) -> bool {
+        error.code == Code::Cancelled && self.live.cancel.is_cancelled()
+    }
+}
+
+/// One table's migration. Cheap to clone; every clone is the same.
+#[derive(Clone)]
+pub(super) struct Migration {
+    pub run: Arc<RunContext>,
+    /// Of the plan's tables, and so of the live ones. Only [`Migration::all`] makes one.
+    index: usize,
+}
+
+impl Migration {
+    /// Of every table, in the plan's order.
+    pub fn all(run: &Arc<RunContext>) -> Vec<Self> {
+        (0..run.plan.tables.len()).map(|index| Self { run: Arc::clone(run), index }).collect()
+    }
+
+    pub fn planned(&self) -> &PlannedTable {
+        &self.run.plan.tables[self.index]
+    }
+
+    pub fn live(&self) -> &Arc<LiveTable> {
+        &self.run.live.tables[self.index]
+    }
+
+    /// Its copy began before this process did.
+    pub fn has_begun(&self) -> bool {
+        self.run.begun.contains(&self.index)
+    }
+
+    pub fn state(&self) -> TableState {
+        self.live().state()
+    }
+
+    pub async fn ensure_namespace(&self) -> Result<()> {
+        let target = &self.planned().target;
+        let mut known = self.run.namespaces.lock().await;
+        if !known.contains(&target.namespace) {
+            self.run.target.ensure_namespace(&target.namespace).await.map_err(|e| e.about(target))?;
+            known.insert(target.namespace.clone());
+        }
+        Ok(())
+    }
+
+    pub async fn enter(&self, state: TableState) -> Result<()> {
+        self.record(TableStep::new(state, &self.planned().target)).await
+    }
+
+    /// Writes a step down, and then shows it. An error means that the journal cannot be written.
+    pub async fn record(&self, step: TableStep) -> Result<()> {
+        let source = self.planned().source.to_string();
+        self.run.local.store.append(&self.run.live.run_id, &source, TABLE_STATE, step.to_body()?).await?;
+        self.show(step);
+        Ok(())
+    }
+
+    /// A step that made something, which is kept with its checksums.
+    pub async fn record_made(&self, step: TableStep, outcome: &CopyOutcome) -> Result<()> {
+        let step = step.outcome(outcome);
+        let entry = (TABLE_STATE, step.to_body()?);
+        let (run, source) = (&self.run, &self.planned().source);
+        run.local.store.save_outcome(&run.live.run_id, &run.plan.hash, source, outcome, entry).await?;
+        self.show(step);
+        Ok(())
+    }
+
+    /// Writes down why the table is not migrated.
+    pub async fn give_up(&self, error: Error) -> Result<()> {
+        let planned = self.planned();
+        let error = error.about(&planned.source).or_usual_hint();
+        let step = if self.run.is_cancelled(&error) {
+            TableStep::new(TableState::Cancelled, &planned.target)
+                .note("what was finished is kept: a resume, or another run of the same plan, goes on from there")
+        } else {
+            tracing::warn!(table = %planned.source, %error, "table failed");
+            TableStep::new(TableState::Failed, &planned.target)
+        };
+        self.record(step.error(error)).await
+    }
+
+    fn show(&self, step: TableStep) {
+        self.live().step(step.state, step.error, step.outcome);
+        self.emit();
+    }
+
+    pub fn emit(&self) {
+        self.run.live.emit_table(&self.run.local, self.live());
+    }
+}

@@ -1,0 +1,38 @@
+//! Runs a plan: each table's migration is a unit of its own.
+//!
+//! A table goes queued -> copying -> committing -> committed -> validating -> migrated, and every step is a journal entry
+//! before it is an action ([`crate::ledger`]). The process may be killed at any instruction: a resume asks the target before it
+//! acts ([`adoption`]), finds finished files by their checkpoints, and makes the rest again. One table's failure, or a panic
+//! in its task, never stops another.
+//!
+//! What is left when a table does not make it: after a failure before the commit, nothing (the copy is discarded); after a
+//! cancel, the finished files, for a resume or a later run of the same plan in this state ([`staging`]); after a failed
+//! validation, the table in the target, named in the error and never counted as migrated.
+
+mod adoption;
+mod checkpoint;
+mod clusters;
+mod context;
+mod environment;
+mod executor;
+mod governance;
+mod guard;
+mod live;
+mod local_copy;
+mod pin;
+mod proving;
+mod scheduler;
+mod staging;
+mod start;
+mod validate_again;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use environment::{Environment, Lakehouse};
+pub use start::{RunHandle, resume, start};
+pub use validate_again::validate_again;
+pub use view::{cancel, list, view};
+
+pub(crate) use view::{as_of_now, at_work, recorded_migration};

@@ -1,0 +1,7 @@
+//! Runs on a lake whose every step can fail, panic, or be the last thing the process does.
+
+mod faults;
+pub(crate) mod fixture;
+mod journeys;
+mod two_real_states;
+mod two_states;

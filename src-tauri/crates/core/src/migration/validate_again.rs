@@ -1,0 +1,176 @@
+//! Validates the tables of a finished run once more: weeks later, or after something was mended.
+
+use super::environment::{Environment, Lakehouse};
+use super::{pin, view};
+use crate::LocalState;
+use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
+use crate::validate::{self, Sides};
+use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::run::{CopyOutcome, RunState, RunView, TableState};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Compares every table that the run brought into the target, at the source's pinned snapshot. A table that differs, or is
+/// damaged or gone in the target, is no longer migrated. One that could not be compared stays what it was, and the answer
+/// names the reason. An empty run is the latest.
+pub async fn validate_again(local: &LocalState, run_id: &str, cancel: &CancellationToken) -> Result<RunView> {
+    validate_again_in(local, run_id, cancel, &Lakehouse).await
+}
+
+/// What a comparison says of a table.
+enum Verdict {
+    Holds(Validation),
+    /// With the validation, if it came to one.
+    Fails(Error, Option<Box<Validation>>),
+    /// The comparison could not take place.
+    NotValidated(Error),
+}
+
+/// Body of `table.not_validated`.
+#[derive(Serialize)]
+struct NotValidated<'a> {
+    target: &'a TableIdent,
+    error: &'a Error,
+}
+
+struct Comparison<'a> {
+    environment: &'a dyn Environment,
+    source: Arc<dyn Catalog>,
+    target: Arc<dyn TargetCatalog>,
+    plan: &'a Plan,
+    /// The last ones of the run.
+    validations: Vec<Validation>,
+    cancel: &'a CancellationToken,
+}
+
+pub(super) async fn validate_again_in(
+    local: &LocalState,
+    run_id: &str,
+    cancel: &CancellationToken,
+    environment: &dyn Environment,
+) -> Result<RunView> {
+    let _lock = local.store.lock().await?;
+    local.store.check_journal().await?;
+    let record = find_run(local, run_id).await?;
+    let run_id = record.run_id.as_str();
+    let plan = plan_of(&record)?;
+    let histories = table_histories(local, run_id, &plan).await?;
+    let comparison = Comparison {
+        environment,
+        source: environment.source(local, &plan.source).await?,
+        target: environment.target(local, &plan.target).await?,
+        plan: &plan,
+        validations: local.store.validations(run_id).await?,
+        cancel,
+    };
+    let mut migrated = 0;
+    let mut not_validated = HashMap::new();
+    for (planned, history) in plan.tables.iter().zip(&histories) {
+        // A table that was never committed has nothing to compare; one that was and then failed has.
+        if !history.committed {
+            continue;
+        }
+        let outcome = local.store.outcome(run_id, &planned.source).await?.unwrap_or_default();
+        let state = match comparison.verdict(planned, &outcome).await? {
+            Verdict::Holds(validation) => {
+                local.store.save_validation(run_id, &validation).await?;
+                // Only what changed: an entry for every look would bury the ones that matter.
+                if history.state() != TableState::Migrated {
+                    record_state(local, run_id, planned, TableState::Migrated, None).await?;
+                }
+                TableState::Migrated
+            }
+            Verdict::Fails(error, validation) => {
+                // In this order, so that a death in between leaves no table migrated whose last validation failed.
+                record_state(local, run_id, planned, TableState::Failed, Some(error)).await?;
+                if let Some(validation) = validation {
+                    local.store.save_validation(run_id, &validation).await?;
+                }
+                TableState::Failed
+            }
+            Verdict::NotValidated(error) => {
+                let entry = body(&NotValidated { target: &planned.target, error: &error })?;
+                local.store.append(run_id, &planned.source.to_string(), TABLE_NOT_VALIDATED, entry).await?;
+                not_validated.insert(planned.source.clone(), error);
+                history.state()
+            }
+        };
+        migrated += usize::from(state == TableState::Migrated);
+    }
+    let state = match record.state {
+        RunState::Succeeded | RunState::Incomplete if migrated == plan.tables.len() => RunState::Succeeded,
+        RunState::Succeeded => RunState::Incomplete,
+        other => other,
+    };
+    if state != record.state {
+        local.store.set_run_state(run_id, state, record.ended_at.as_deref()).await?;
+    }
+    let mut view = view::view(local, run_id).await?;
+    for table in &mut view.tables {
+        table.not_validated = not_validated.remove(&table.source);
+    }
+    Ok(view)
+}
+
+impl Comparison<'_> {
+    /// An error means cancelled.
+    async fn verdict(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<Verdict> {
+        let not_validated = |error: Error| {
+            if error.code == Code::Cancelled && self.cancel.is_cancelled() {
+                return Err(error);
+            }
+            Ok(Verdict::NotValidated(error.about(&planned.source).or_usual_hint()))
+        };
+        let to = match self.target.load(&planned.target).await {
+            Ok(table) => table,
+            Err(error) if validate::is_damage(error.code) => {
+                return Ok(Verdict::Fails(error.about(&planned.target).or_usual_hint(), None));
+            }
+            Err(error) => return not_validated(error),
+        };
+        let from = match pin::pinned(self.source.as_ref(), planned).await {
+            Ok(table) => table,
+            Err(error) => return not_validated(error),
+        };
+        let sides = Sides {
+            planned,
+            source: &from,
+            target: &to,
+            outcome,
+            measured: None,
+            comments_carried: self.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments),
+        };
+        let mut compared = validate::compare(self.environment, &sides, self.cancel).await?;
+        if !compared.conclusive {
+            let unknown = || Error::internal("a comparison came to no end, without an error");
+            return not_validated(compared.validation.error.unwrap_or_else(unknown));
+        }
+        // What a cluster had said of the copy is not asked again, and still counts.
+        let before = self.validations.iter().find(|one| one.source == planned.source);
+        let by_cluster = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
+        validate::cluster::keep_checks(&mut compared.validation, before, by_cluster);
+        Ok(match validate::failure(&compared.validation) {
+            None => Verdict::Holds(compared.validation),
+            Some(error) => {
+                Verdict::Fails(error.about(&planned.source).or_usual_hint(), Some(Box::new(compared.validation)))
+            }
+        })
+    }
+}
+
+async fn record_state(
+    local: &LocalState,
+    run_id: &str,
+    planned: &PlannedTable,
+    state: TableState,
+    error: Option<Error>,
+) -> Result<()> {
+    let mut step = TableStep::new(state, &planned.target).note("validated again");
+    step.error = error;
+    local.store.append(run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await.map(drop)
+}

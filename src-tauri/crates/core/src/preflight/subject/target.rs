@@ -1,0 +1,75 @@
+//! What the rules have to know of a target.
+
+use super::clusters::Clusters;
+use icebridge_lakehouse::catalog::Abilities;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    Embedded,
+    Sql,
+    Rest,
+    /// A REST catalog that looks like Unity Catalog's endpoint.
+    Unity,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::preflight) struct Target {
+    pub kind: TargetKind,
+    /// It can adopt metadata that is already there.
+    pub adopts: bool,
+    /// How its workspace copies by clusters, where it may.
+    pub clusters: Option<Clusters>,
+}
+
+impl Target {
+    pub fn new(spec: &CatalogSpec, abilities: Abilities, clusters: Option<Clusters>) -> Self {
+        let kind = TargetKind::of(spec);
+        // Unity Catalog makes managed tables by itself alone, whatever a server that speaks for it says.
+        Self { kind, adopts: abilities.register && kind != TargetKind::Unity, clusters }
+    }
+    pub fn is_unity(&self) -> bool {
+        self.kind == TargetKind::Unity
+    }
+}
+
+impl TargetKind {
+    pub fn of(spec: &CatalogSpec) -> Self {
+        match spec.kind {
+            CatalogKind::Embedded | CatalogKind::Files => Self::Embedded,
+            CatalogKind::Sql => Self::Sql,
+            CatalogKind::Unity => Self::Unity,
+            CatalogKind::Rest if looks_like_unity(&spec.uri) => Self::Unity,
+            CatalogKind::Rest => Self::Rest,
+        }
+    }
+}
+
+/// By the path of its endpoint (<https://docs.databricks.com/aws/en/external-access/iceberg>), which stays the same
+/// behind a proxy, or by the host.
+fn looks_like_unity(uri: &str) -> bool {
+    let uri = uri.to_ascii_lowercase();
+    let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
+    uri.contains("/unity-catalog/iceberg")
+        || [".databricks.com", ".databricks.us", ".databricks.cn", ".azuredatabricks.net"]
+            .iter()
+            .any(|d| host.ends_with(d))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unity_catalog_is_known_by_its_address() {
+        for (uri, unity) in [
+            ("https://dbc-1.cloud.databricks.com/api/2.1/unity-catalog/iceberg-rest", true),
+            ("https://adb-1.2.azuredatabricks.net:443", true),
+            ("http://localhost:8080/api/2.1/unity-catalog/iceberg", true),
+            ("https://polaris.example.com/api/catalog", false),
+            ("https://example.com/databricks.com", false),
+        ] {
+            assert_eq!(looks_like_unity(uri), unity, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One table's source and target compared, each read to its end.
+
+use super::measure::{Measure, Measured, measure};
+use super::proof::{aggregates, check, proof};
+use super::{bytes, columns};
+use crate::state::now;
+use icebridge_lakehouse::Table;
+use icebridge_model::check::CheckKind;
+use icebridge_model::photon::ClusterMethod;
+use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
+use icebridge_model::run::CopyOutcome;
+use icebridge_model::validation::{ProofLevel, Validation};
+use icebridge_model::{Code, Error, Result};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// What is compared.
+pub struct Sides<'a> {
+    pub planned: &'a PlannedTable,
+    /// The source at its pinned metadata.
+    pub source: &'a Table,
+    pub target: &'a Table,
+    /// What the copy made; of a clone, the checksum of each file as it was read.
+    pub outcome: &'a CopyOutcome,
+    /// The source, where the run has read it already.
+    pub measured: Option<&'a Measured>,
+    /// Comments come from Unity Catalog afterwards, and may then be others than those of the source's metadata.
+    pub comments_carried: bool,
+}
+
+impl Sides<'_> {
+    /// Clone and register keep snapshot ids; a rewritten table has one snapshot of its own.
+    fn target_snapshot(&self) -> Option<i64> {
+        match self.planned.mode {
+            CopyMode::Register | CopyMode::Clone => self.planned.snapshot_id,
+            CopyMode::Rewrite => self.target.metadata.current_snapshot_id,
+        }
+    }
+}
+
+pub struct Compared {
+    pub validation: Validation,
+    /// False where the comparison could not take place, so that the validation says nothing about the target: the source
+    /// could not be read, or the target could not be reached.
+    pub conclusive: bool,
+}
+
+/// A comparison that came to no end.
+struct Unfinished {
+    error: Error,
+    conclusive: bool,
+}
+
+impl Unfinished {
+    fn at_source(error: Error) -> Self {
+        Self { error, conclusive: false }
+    }
+    fn at_target(error: Error) -> Self {
+        Self { conclusive: is_damage(error.code), error }
+    }
+}
+
+/// Whether an error says that a table is not whole, and not merely that it could not be reached.
+pub(crate) fn is_damage(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TableNotFound | Code::MetadataBroken | Code::FileMissing | Code::FileBroken | Code::ChecksumMismatch
+    )
+}
+
+/// Validates one table. An error means cancelled; everything else that goes wrong is a validation that did not pass.
+pub async fn compare(reader: &dyn Measure, sides: &Sides<'_>, cancel: &CancellationToken) -> Result<Compared> {
+    let began = Instant::now();
+    let mut validation = nothing_yet(sides.planned, sides.target_snapshot(), EngineKind::Embedded);
+    let mut conclusive = true;
+    if let Err(unfinished) = check_all(reader, sides, cancel, &mut validation).await {
+        if unfinished.error.code == Code::Cancelled && cancel.is_cancelled() {
+            return Err(unfinished.error);
+        }
+        // A difference that was seen stays one.
+        conclusive = unfinished.conclusive || validation.checks.iter().any(|check| !check.passed);
+        validation.error = Some(unfinished.error);
+    }
+    validation.proof = proof(&validation.checks);
+    validation.passed = validation.error.is_none()
+        && validation.proof >= ProofLevel::Digest
+        && validation.checks.iter().all(|c| c.passed);
+    let took = began.elapsed() + sides.measured.map_or(Duration::ZERO, |m| m.took);
+    validation.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    Ok(Compared { validation, conclusive })
+}
+
+/// A validation that has compared nothing, and so did not pass.
+pub(super) fn nothing_yet(planned: &PlannedTable, target_snapshot_id: Option<i64>, read_by: EngineKind) -> Validation {
+    Validation {
+        source: planned.source.clone(),
+        target: planned.target.clone(),
+        source_snapshot_id: planned.snapshot_id,
+        target_snapshot_id,
+        passed: false,
+        proof: ProofLevel::None,
+        read_by,
+        rows: 0,
+        digest: String::new(),
+        checks: Vec::new(),
+        error: None,
+        validated_at: now(),
+        milliseconds: 0,
+    }
+}
+
+async fn check_all(
+    reader: &dyn Measure,
+    sides: &Sides<'_>,
+    cancel: &CancellationToken,
+    validation: &mut Validation,
+) -> Result<(), Unfinished> {
+    let checks = &mut validation.checks;
+    let source_schema = sides.source.metadata.read_schema(sides.planned.snapshot_id);
+    let target_schema = sides.target.metadata.read_schema(validation.target_snapshot_id);
+    let kept = columns::Kept {
+        ids: sides.planned.mode != CopyMode::Rewrite,
+        comments: !sides.comments_carried,
+        // That one statement does not keep NOT NULL was accepted as a loss.
+        nullability: sides.planned.cluster.as_ref().is_none_or(|copy| copy.method != ClusterMethod::Ctas),
+    };
+    checks.push(columns::check(source_schema, target_schema, kept));
+
+    let source = async {
+        match sides.measured {
+            Some(measured) => Ok(measured.clone()),
+            None => measure(reader, sides.source, sides.planned.snapshot_id, cancel).await,
+        }
+        .map_err(Unfinished::at_source)
+    };
+    let target = async {
+        let measured = measure(reader, sides.target, validation.target_snapshot_id, cancel).await;
+        measured.map_err(Unfinished::at_target)
+    };
+    let (source, target) = tokio::try_join!(source, target)?;
+    let (source, target) = (source.measurement, target.measurement);
+
+    validation.rows = source.rows;
+    validation.digest.clone_from(&source.digest);
+    checks.push(check(CheckKind::Count, source.rows, target.rows, source.rows == target.rows));
+    checks.extend(aggregates(&source, &target));
+    checks.push(check(
+        CheckKind::Digest,
+        &source.digest,
+        &target.digest,
+        source.digest == target.digest && !source.digest.is_empty(),
+    ));
+    if sides.planned.mode == CopyMode::Clone && !sides.outcome.checksums.is_empty() {
+        checks.push(bytes::check(sides.target, sides.outcome, cancel).await.map_err(Unfinished::at_target)?);
+    }
+    Ok(())
+}
+
+/// Why a table that was validated is not migrated; none if it is.
+pub fn failure(validation: &Validation) -> Option<Error> {
+    if validation.passed {
+        return None;
+    }
+    let left = "The table stays in the target so that you can look at it, and does not count as migrated. \
+                Drop it there before you run the plan again.";
+    Some(match &validation.error {
+        Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")
+            .about(&validation.target)
+            .with_cause(error.clone())
+            .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
+        None => {
+            let differing: Vec<String> =
+                validation.checks.iter().filter(|c| !c.passed).map(|c| c.name.to_string()).collect();
+            Error::new(Code::ValidationFailed, format!("the target is not the source: {} differ", differing.join(", ")))
+                .about(&validation.target)
+                .with_hint(left)
+        }
+    })
+}
