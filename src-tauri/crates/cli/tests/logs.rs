@@ -173,3 +173,23 @@ fn new_lines_are_followed() {
     let line: Value = serde_json::from_str(&line.expect("a line within 40 seconds")).unwrap();
     assert_eq!((&line["message"], &line["fields"]["command"]), (&Value::from("started"), &Value::from("about")));
 }
+
+#[test]
+fn the_lines_of_a_run_name_the_run_and_its_tables() {
+    let program = Program::new();
+    program.done(&["journey", "--sample", "--json"]);
+    let started = program.lines(&["--lines", "10000"]).into_iter().find(|line| line["message"] == "the run starts");
+    let run = started.unwrap()["run"].as_str().unwrap().to_string();
+    let lines = program.lines(&["--run", &run, "--lines", "10000"]);
+    let message = |line: &Value| line["message"].as_str().unwrap().to_string();
+    assert_eq!((message(&lines[0]), message(lines.last().unwrap())), ("the run starts".into(), "the run ends".into()));
+    assert_eq!(lines.last().unwrap()["fields"]["state"], "succeeded");
+    let states = |table: &str| -> Vec<Value> {
+        let lines = program.lines(&["--run", &run, "--table", table, "--lines", "10000"]);
+        let states = lines.iter().filter(|line| line["message"] == "table state");
+        states.map(|line| line["fields"]["state"].clone()).collect()
+    };
+    assert_eq!(states("sales.orders"), ["copying", "committing", "committed", "validating", "migrated"]);
+    let begun = program.done(&["logs", "--run", &run, "--table", "sales.orders", "--lines", "1"]);
+    assert!(begun.contains(&format!("run={run} table=sales.orders table state")), "{begun}");
+}

@@ -3,6 +3,7 @@
 
 use crate::LocalState;
 use crate::secrets::{blocking, change_secrets, is_name};
+use icebridge_lakehouse::catalog::refuse_secrets;
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
 use icebridge_model::ops::SaveCatalog;
 use icebridge_model::secret::{Secret, names_a_secret};
@@ -140,6 +141,7 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
             ));
         }
     }
+    refuse_secrets(spec)?;
     spec.uri = spec.uri.trim().to_string();
     if spec.uri.is_empty() {
         return Err(Error::invalid("the catalog has no address").with_hint("Say where it is with --uri."));

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// Tables read at the same time. Reading one is a handful of small requests, mostly spent waiting.
 const AT_ONCE: usize = 16;
 const EVENT_EVERY: Duration = Duration::from_millis(100);
 
 /// Rows are stored as they come, so that a cancelled or killed refresh keeps what it had.
+#[tracing::instrument(name = "inventory", skip_all, fields(source = request.source))]
 pub async fn refresh(
     local: &LocalState,
     request: &InventoryRequest,
@@ -88,11 +90,12 @@ pub async fn list(local: &LocalState, source: &str) -> Result<Vec<InventoryRow>>
 /// In a task of its own, so that a defect in reading one strange table costs that table alone.
 async fn capture(source: Arc<dyn Catalog>, ident: TableIdent) -> InventoryRow {
     let reading = tokio::spawn({
-        let ident = ident.clone();
+        let (ident, span_table) = (ident.clone(), ident.clone());
         async move {
             let table = source.load(&ident).await?;
             facts::facts(&table).await
         }
+        .instrument(tracing::info_span!("table", table = %span_table))
     });
     let outcome = match AbortOnDropHandle::new(reading).await {
         Ok(Ok(facts)) => InventoryOutcome::Facts(Box::new(facts)),

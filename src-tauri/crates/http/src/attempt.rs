@@ -5,6 +5,7 @@ use crate::call::{Call, Repeat};
 use crate::client::HttpClient;
 use crate::failure::{Failure, outcome_unknown, unreachable};
 use crate::limiter::Turn;
+use crate::refusal::request_id;
 use crate::retry::{Attempts, GiveUp, retry_after};
 use crate::scrub::Scrubber;
 use crate::service::Refusal;
@@ -29,6 +30,7 @@ pub(crate) enum Tried<T> {
 
 impl HttpClient {
     /// Sends the call until it is answered, refused, or must not be sent again. `read` takes an answer that began well.
+    #[tracing::instrument(level = "debug", name = "call", skip_all, fields(method = %call.method, path = call.path, family = ?call.family))]
     pub(crate) async fn repeat<T, R>(&self, call: &Call, read: impl Fn(reqwest::Response) -> R) -> Result<T, Failure>
     where
         R: Future<Output = Tried<T>>,
@@ -99,6 +101,7 @@ impl HttpClient {
         };
         let status = answer.status().as_u16();
         let wait = retry_after(answer.headers());
+        tracing::debug!(status, request_id = request_id(answer.headers()), "answered");
         let verdict = verdict(status, wait.is_some(), call.repeat);
         match verdict {
             Verdict::Accepted => {

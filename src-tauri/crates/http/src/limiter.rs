@@ -148,6 +148,7 @@ impl Turn {
     pub(crate) fn throttled(&self, wait: Option<Duration>) {
         let mut state = unpoisoned(&self.limiter.state);
         if self.cuts == state.cuts {
+            tracing::info!(rate = state.rate / 2.0, ?wait, "the host asks for fewer requests");
             state.rate = (state.rate / 2.0).max(MIN_RATE.min(self.limiter.limits.max));
             state.cuts += 1;
         }

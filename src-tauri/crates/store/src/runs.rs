@@ -3,7 +3,7 @@
 use crate::row::row;
 use crate::run_record::RunRecord;
 use crate::{Store, failure, views};
-use icebridge_model::run::{RunId, RunState};
+use icebridge_model::run::RunState;
 use icebridge_model::{Code, Error, Result};
 
 row! {

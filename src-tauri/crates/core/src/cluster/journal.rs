@@ -16,6 +16,14 @@ pub(super) async fn reach(
     observer: &dyn Observer,
 ) -> Result<()> {
     record.state = state;
+    tracing::info!(
+        step = record.step,
+        ?state,
+        job_id = record.job_id,
+        job_run_id = record.job_run_id,
+        ended = record.ended,
+        "cluster step"
+    );
     store.append(&record.run_id, "", CLUSTER_STEP, record.journal_body()).await?;
     store.save_cluster_step(&record.plan_hash, &record.step, record.attempt, record).await?;
     observer.step(record).await

@@ -8,6 +8,7 @@ use icebridge_model::photon::CopyEnd;
 use icebridge_model::{Code, Error, Result};
 
 /// As far as it goes. The step's failure is in its results; an error is of this machine or of this program.
+#[tracing::instrument(name = "step", skip_all, fields(step = %record.step, attempt = record.attempt))]
 pub(super) async fn carry(mut record: StepRecord, context: &StepContext<'_>) -> Result<StepRecord> {
     while record.is_open() {
         match next(&mut record, context).await {

@@ -25,6 +25,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// Tables whose source and target are looked at at the same time, before the order is given.
 const LOOKED_AT_ONCE: usize = 8;
@@ -166,7 +167,7 @@ async fn prove_all(run: &Arc<RunContext>, mut arrivals: UnboundedReceiver<Arriva
         tokio::select! {
             arrival = arrivals.recv(), if open && proving.len() < at_once => match arrival {
                 Some(arrival) => {
-                    proving.spawn(land(arrival));
+                    proving.spawn(land(arrival).in_current_span());
                 }
                 None => open = false,
             },
@@ -186,6 +187,7 @@ fn copy(table: &Migration) -> Option<&ClusterCopy> {
 }
 
 /// Whether the table may be ordered; if so, whether the target has something of it already.
+#[tracing::instrument(name = "table", skip_all, fields(table = %table.planned().source, target_table = %table.planned().target))]
 async fn look(table: Migration, prior: &PriorSteps) -> Result<Option<(Migration, bool)>> {
     let ready = guarded(make_ready(&table, prior).boxed()).await;
     match ready {
@@ -214,6 +216,7 @@ async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<bool> {
     Ok(there)
 }
 
+#[tracing::instrument(name = "table", skip_all, fields(table = %arrival.table.planned().source, target_table = %arrival.table.planned().target))]
 async fn land(arrival: Arrival) -> Result<()> {
     let table = arrival.table.clone();
     match guarded(arrive(arrival).boxed()).await {

@@ -170,13 +170,20 @@ impl Migration {
             TableStep::new(TableState::Cancelled, &planned.target)
                 .note("what was finished is kept: a resume, or another run of the same plan, goes on from there")
         } else {
-            tracing::warn!(table = %planned.source, %error, "table failed");
+            tracing::warn!(code = %error.code, %error, "the table failed");
             TableStep::new(TableState::Failed, &planned.target)
         };
         self.record(step.error(error)).await
     }
 
     fn show(&self, step: TableStep) {
+        tracing::info!(
+            table = %self.planned().source,
+            state = step.state.as_str(),
+            note = step.note,
+            code = step.error.as_ref().map(|error| error.code.as_str()),
+            "table state"
+        );
         self.live().step(step.state, step.error, step.outcome);
         self.emit();
     }

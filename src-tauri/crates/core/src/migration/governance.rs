@@ -11,6 +11,7 @@ use icebridge_model::{Code, Error, Result};
 
 impl Migration {
     /// An error means that the journal cannot be written.
+    #[tracing::instrument(name = "governance", skip_all)]
     pub(super) async fn follow_up(&self) -> Result<()> {
         let (run, planned) = (&self.run, self.planned());
         let (Some(settings), Some(client)) = (&run.plan.settings.governance, &run.client) else { return Ok(()) };

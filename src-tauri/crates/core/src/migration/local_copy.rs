@@ -17,6 +17,7 @@ use icebridge_model::{Code, Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::{Id, JoinError, JoinSet};
+use tracing::Instrument;
 
 pub(super) struct LocalCopy;
 
@@ -32,7 +33,7 @@ impl Executor for LocalCopy {
                 let Some(table) = waiting.next() else { break };
                 let task = at_work.spawn({
                     let table = table.clone();
-                    async move { migrate_table(&table).await }
+                    async move { migrate_table(&table).await }.in_current_span()
                 });
                 by_task.insert(task.id(), table);
             }
@@ -64,6 +65,7 @@ async fn task_panicked(table: &Migration, broken: &JoinError) -> Result<()> {
 }
 
 /// Takes one table as far as it goes. An error means that the journal itself could not be written.
+#[tracing::instrument(name = "table", skip_all, fields(table = %table.planned().source, target_table = %table.planned().target))]
 async fn migrate_table(table: &Migration) -> Result<()> {
     match guarded(attempt(table).boxed()).await {
         Ok(()) => table.follow_up().await,

@@ -36,7 +36,16 @@ impl Drop for RunGuard {
     }
 }
 
+#[tracing::instrument(name = "run", skip_all, fields(run = %run.live.run_id))]
 pub(super) async fn execute(run: Arc<RunContext>, work: Work, guard: RunGuard) -> Result<RunView> {
+    tracing::info!(
+        plan = run.plan.hash,
+        source = run.plan.source,
+        target = run.plan.target,
+        tables = run.plan.tables.len(),
+        to_do = work.tables.len(),
+        "the run starts"
+    );
     let mut progress_task = JoinSet::new();
     progress_task.spawn(Arc::clone(&run.live).report_progress(run.local.clone()));
     let (by_clusters, by_us) = work.tables.into_iter().partition(|table| table.planned().cluster.is_some());
@@ -50,6 +59,13 @@ pub(super) async fn execute(run: Arc<RunContext>, work: Work, guard: RunGuard) -
     // A journal that takes no more entries leaves the run `running` without a process: interrupted, to be resumed.
     by_clusters.and(by_us).and(followed)?;
     let ended = ended(&run);
+    tracing::info!(
+        state = ended.state.as_str(),
+        migrated = ended.migrated,
+        failed = ended.failed,
+        cancelled = ended.cancelled,
+        "the run ends"
+    );
     let (store, run_id) = (&run.local.store, &run.live.run_id);
     store.append(run_id, "", RUN_ENDED, body(&ended)?).await?;
     store.set_run_state(run_id, ended.state, Some(&now())).await?;

@@ -34,6 +34,7 @@ pub struct Clone;
 
 #[async_trait]
 impl Copier for Clone {
+    #[tracing::instrument(name = "copy", skip_all, fields(mode = "clone"))]
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }

@@ -18,6 +18,7 @@ pub struct Register;
 
 #[async_trait]
 impl Copier for Register {
+    #[tracing::instrument(name = "copy", skip_all, fields(mode = "register"))]
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }

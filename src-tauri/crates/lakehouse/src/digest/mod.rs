@@ -79,6 +79,7 @@ pub async fn measure(
 }
 
 /// As [`measure`], under a schema of the caller's choice: a branch is read under another one than its snapshot.
+#[tracing::instrument(name = "measure", skip_all)]
 pub async fn measure_as(
     table: &Table,
     snapshot_id: Option<i64>,

@@ -17,6 +17,7 @@ pub struct FileTask {
 }
 
 /// Plans the read of `snapshot_id`; none means a table without a snapshot, which has no rows.
+#[tracing::instrument(name = "scan", skip_all, fields(scanned = %table.ident, snapshot_id))]
 pub async fn plan(table: &Table, snapshot_id: Option<i64>) -> Result<Vec<FileTask>> {
     let Some(snapshot_id) = snapshot_id else { return Ok(Vec::new()) };
     let metadata = &table.metadata;

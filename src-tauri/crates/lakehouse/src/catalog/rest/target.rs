@@ -196,6 +196,7 @@ impl TargetCatalog for RestCatalog {
         Ok(staged)
     }
 
+    #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         let (path, body) = self.request(table, publication)?;
         if let Some(existing) = self.taken(table, publication).await? {

@@ -87,6 +87,7 @@ impl TargetCatalog for SqlCatalog {
         Ok(Staged { location: table_location::staged(self.warehouse()?, table, token), storage: self.storage.clone() })
     }
 
+    #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         self.warehouse()?;
         let (location, wanted) = match publication {

@@ -53,6 +53,7 @@ pub struct Rewrite;
 
 #[async_trait]
 impl Copier for Rewrite {
+    #[tracing::instrument(name = "copy", skip_all, fields(mode = "rewrite"))]
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
         prepare(task).await.map_err(|e| e.about(&task.source.ident))
     }
