@@ -18,7 +18,7 @@ import pytest
 
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.lake import Lake, connected, small_lake
-from tests.harness.route import Run, Route, files, meanwhile, wait_until
+from tests.harness.route import Route, Run, files, meanwhile, wait_until
 from tests.harness.written import plain, sqlite_catalog
 
 

@@ -14,7 +14,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.lake import GOOD, Lake, connected, make_lake, nothing_left, small_lake
-from tests.harness.route import Run, Route
+from tests.harness.route import Route, Run
 from tests.harness.written import plain, reading
 from tests.lakehouse.broken import WAYS
 

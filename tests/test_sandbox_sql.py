@@ -131,7 +131,7 @@ def test_a_statement_binds_parameters_and_fails_with_200(box: Sandbox) -> None:
     assert told.status.error and told.status.error.error_code and "owner" in str(told.status.error.message)
     assert rows(box, grant, admin=True) == []
     rows(box, f"REVOKE EXTERNAL USE SCHEMA ON SCHEMA main.silver FROM `{box.user}`", admin=True)
-    rows(box, "DROP TABLE main.default.noted")
+    box.client().tables.delete("main.default.noted")
 
 
 # Files

@@ -104,7 +104,8 @@ def test_tables_leave_postgresql_and_the_password_stays_nowhere(
 ) -> None:
     connect_postgres(icebridge, "foreign", postgres_server, warehouse="prod")
     said = [icebridge.outcome("catalog", "list"), icebridge.outcome("inventory", "foreign")]
-    assert {row["ident"] for row in icebridge.run("tables", "foreign", "--facts")} == {".".join(name) for name in pg_tables}
+    listed = {row["ident"] for row in icebridge.run("tables", "foreign", "--facts")}
+    assert listed == {".".join(name) for name in pg_tables}
     route = Route(icebridge)
     plan = route.plan("clone", "--out", str(tmp_path / "plan.json"))
     run = route.run(plan)

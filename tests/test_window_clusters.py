@@ -490,7 +490,7 @@ def end_told(app: Window, state: Path) -> None:
     answer(
         app,
         "run.bill",
-        {"bill": "not_yet", "explanation": "the bill has nothing of this plan yet: it is written some hours after a run"},
+        {"bill": "not_yet", "explanation": "the bill has nothing of this plan yet: some hours after a run it will"},
     )
     app.click("run-bill-ask")
     app.says("run-bill-words", "some hours after")

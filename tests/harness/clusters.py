@@ -13,7 +13,7 @@ import pytest
 from databricks.sdk.service import jobs
 
 from tests.harness.cli import Icebridge
-from tests.harness.route import Run, Route, connect
+from tests.harness.route import Route, Run, connect
 from tests.harness.sandbox import Sandbox, sandbox, until
 
 VOLUME = "/Volumes/main/default/icebridge"

@@ -4,6 +4,7 @@ use super::{Handle, begin};
 use crate::backend::{self, call};
 use crate::state::workspaces::{Change, Question, tables};
 use crate::state::{Action, Page, Work};
+use crate::view::workspaces::is_ended_sandbox;
 use icebridge_model::databricks::{
     GateRequest, Keep, SaveWorkspace, SchemaName, SignInMethod, SignInRequest, TableKind, UnityListRequest,
     UnityRequest, WorkspaceSpec,
@@ -36,7 +37,10 @@ pub fn read(session: &Handle) {
     begin(session, Work::ReadWorkspaces, async move {
         change(&handle, Change::Sandbox(backend::launch().await?.sandbox));
         let specs = list(&handle).await?;
-        for name in specs.into_iter().map(|spec| spec.name) {
+        // A sandbox that ended with the app that had started it answers no more.
+        let running = handle.workspaces.sandbox.clone();
+        let open = specs.into_iter().filter(|spec| !is_ended_sandbox(spec, running.as_deref()));
+        for name in open.map(|spec| spec.name) {
             let known = handle.workspaces.statuses.contains_key(&name) || handle.is_busy(&Work::SignIn(name.clone()));
             if !known {
                 check(&handle, name);
@@ -98,8 +102,15 @@ pub fn remove(session: &Handle, spec: WorkspaceSpec) {
 pub fn check(session: &Handle, name: String) {
     let handle = session.clone();
     begin(session, Work::CheckWorkspace(name.clone()), async move {
-        change(&handle, Change::Status(call::<op::workspace_check>(Named { name }).await?));
-        Ok(())
+        loop {
+            let asked = handle.workspaces.spec(&name).cloned();
+            let status = call::<op::workspace_check>(Named { name: name.clone() }).await?;
+            // Saved anew meanwhile: the answer is about an address that is gone.
+            if handle.workspaces.spec(&name) == asked.as_ref() {
+                change(&handle, Change::Status(status));
+                return Ok(());
+            }
+        }
     });
 }
 

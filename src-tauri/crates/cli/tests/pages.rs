@@ -26,6 +26,7 @@ impl Program {
     /// The command line, its exit code, and what it printed.
     fn page(&self, words: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_icebridge"));
+        command.current_dir(self.state.path());
         command.args(words).env("ICEBRIDGE_STATE", self.state.path()).env_remove("ICEBRIDGE_LOG").stdin(Stdio::null());
         let output = command.output().unwrap();
         let printed = [output.stdout, output.stderr].concat();

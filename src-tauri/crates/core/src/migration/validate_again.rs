@@ -24,7 +24,7 @@ pub async fn validate_again(local: &LocalState, run_id: &str, cancel: &Cancellat
 
 /// What a comparison says of a table.
 enum Verdict {
-    Holds(Validation),
+    Holds(Box<Validation>),
     /// With the validation, if it came to one.
     Fails(Error, Option<Box<Validation>>),
     /// The comparison could not take place.
@@ -155,7 +155,7 @@ impl Comparison<'_> {
         let by_cluster = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
         validate::cluster::keep_checks(&mut compared.validation, before, by_cluster);
         Ok(match validate::failure(&compared.validation) {
-            None => Verdict::Holds(compared.validation),
+            None => Verdict::Holds(Box::new(compared.validation)),
             Some(error) => {
                 Verdict::Fails(error.about(&planned.source).or_usual_hint(), Some(Box::new(compared.validation)))
             }

@@ -58,7 +58,7 @@ pub fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
         // Not with the address, which holds them.
         return Err(Error::invalid("an address in the catalog's settings holds a key or password")
             .about(&spec.name)
-            .with_hint("Take it out of the address and hand it over as a secret, such as `password` or `s3.secret-access-key`."));
+            .with_hint("Take it out of the address. Secrets go to the keychain: use `--secret` (or the window's field for it)."));
     }
     Ok(())
 }
