@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -223,14 +224,19 @@ const real = core.invoke;
 const bytes = value => new TextEncoder().encode(JSON.stringify(value));
 const read = answer => JSON.parse(new TextDecoder().decode(answer));
 window.answers = answers;
+// Views and rows in full are told apart by what they list, and rows by their table.
+const name = given => {
+  const asked = given.op.startsWith('tables.') ? JSON.parse(given.payload) : {};
+  return [given.op, asked.scope?.of, asked.table].filter(Boolean).join(':');
+};
 const invoke = async (command, given) => {
-  const answer = command === 'rpc' ? window.answers[given.op] : window.answers[command];
+  const answer = window.answers[command === 'rpc' ? name(given) : command];
   if (answer === undefined) return real(command, given);
   if (answer.fails) throw answer.fails;
-  if (answer.tables === undefined) return bytes(answer.is);
+  if (answer.is !== undefined) return bytes(answer.is);
   const whole = read(await real(command, given));
-  const tables = (whole.plan ?? whole).tables;
-  for (const table of tables) Object.assign(table, answer.tables[table.source] ?? answer.tables['*']);
+  Object.assign(whole.plan ?? whole.preflight ?? whole, answer.merge ?? {});
+  for (const row of whole.rows ?? []) Object.assign(row, answer.rows?.[row.name] ?? answer.rows?.['*'] ?? {});
   return bytes(whole);
 };
 window.__TAURI__.core = {...core, invoke};
@@ -239,7 +245,6 @@ ORDERS, LINES, EVENTS = "sales.products", "sales.order_lines", "web.legacy_event
 FITS = (
     "Photon, because it is larger than 10 GiB; DEEP CLONE, because the source is seen as glue_lake and has no deletes"
 )
-HERE = "this computer, because Databricks would not apply its 3 equality deletes"
 RUN_PAGE = "https://sandbox.example.com/jobs/runs/4711"
 
 
@@ -271,34 +276,78 @@ def table_run(name: str, state: str, **more: Any) -> dict[str, Any]:
     return {**run, **sizes, **more}
 
 
+# In the order in which a run's states are listed.
+STATES = ("failed", "copying", "committing", "validating", "committed", "queued", "cancelled", "migrated")
+
+
+def row(table: dict[str, Any]) -> dict[str, Any]:
+    """A table of a run in its view."""
+    same = ("target", "mode", "engine", "state")
+    cluster, validation = table.get("cluster") or {}, table.get("validation")
+    found: dict[str, Any] = {"result": "not_compared"}
+    if validation:
+        checks = validation["checks"]
+        found = {"result": "equal" if validation["passed"] else "differs", "proof": validation["proof"]}
+        found |= {"checks": len(checks), "checks_passed": sum(check["passed"] for check in checks)}
+        found |= {"digest": validation["digest"], "validation_ms": validation["milliseconds"]}
+    return {
+        "name": table["source"],
+        **{column: table[column] for column in same},
+        **{"bytes_to_copy": table["bytes_total"], "bytes_copied": table["bytes_done"]},
+        **{"rows": table["rows_total"], "rows_copied": table["rows_done"]},
+        **{"stage": cluster.get("stage", ""), "words": cluster.get("message", "")},
+        **found,
+    }
+
+
 def run(state: str, tables: list[dict[str, Any]]) -> dict[str, Any]:
-    """A run."""
+    """What the backend would answer to all that is asked about a run: by operation, view and table."""
     ended = None if state == "running" else "2026-03-01T11:40:00Z"
-    bare = {"run_id": "run-1", "plan_hash": "0" * 64, "source": "sample", "target": "lakehouse", "state": state}
-    migrated = sum(table["state"] == "migrated" for table in tables)
-    times = {"started_at": "2026-03-01T10:00:00Z", "ended_at": ended}
-    return {**bare, **times, "tables": tables, "migrated": migrated, "failed": 0}
+    bare: dict[str, Any] = {
+        "run_id": "run-1",
+        "plan_hash": "0" * 64,
+        "source": "sample",
+        "target": "lakehouse",
+        "state": state,
+    }
+    bare |= {"started_at": "2026-03-01T10:00:00Z", "ended_at": ended}
+    rows = sorted(map(row, tables), key=lambda row: STATES.index(row["state"]))
+    total = {column: sum(row[column] for row in rows) for column in ("bytes_to_copy", "rows", "rows_copied")}
+    equal = sum(row["result"] == "equal" for row in rows)
+    counters = {
+        "by_state": dict(Counter(row["state"] for row in rows)),
+        **total,
+        **{"bytes_copied": 0, "bytes_done": 0, "on_clusters": sum(row["engine"] == "photon" for row in rows)},
+        **{"equal": equal, "differ": 0},
+    }
+    proofs = Counter(row["proof"] for row in rows if "proof" in row)
+    facets = {"result": list(Counter(row["result"] for row in rows).items()), "proof": list(proofs.items())}
+    page = {"total": len(rows), "matching": len(rows), "offset": 0, "rows": rows, "sums": total, "facets": facets}
+    migrated = counters["by_state"].get("migrated", 0)
+    return {
+        "run.list": [{**bare, "tables": len(rows), "migrated": migrated, "failed": 0}],
+        "run.overview": {**bare, "counters": counters},
+        "tables.view:run": page,
+        **{f"tables.detail:run:{table['source']}": {"run": table} for table in tables},
+    }
 
 
-def at_work() -> dict[str, Any]:
-    """A run in the middle."""
+def at_work() -> list[dict[str, Any]]:
+    """The tables of a run in the middle."""
     view = {"step": "step-1", "job_run_id": 4711}
     running = {**view, "stage": "running", "message": "batch 2 of 4", "run_page_url": RUN_PAGE}
     starting = {**view, "stage": "starting", "message": "the cluster is starting", "run_page_url": RUN_PAGE}
     queued = {**view, "stage": "queued", "message": "the workspace has no room for another run", "run_page_url": None}
-    return run(
-        "running",
-        [
-            table_run(ORDERS, "copying", rows_done=2_500_000, cluster=running),
-            table_run(LINES, "copying", cluster={**starting, "run_page_url": "http://127.0.0.1:8765/jobs/runs/4712"}),
-            table_run("crm.customers", "queued", cluster=queued),
-            table_run(EVENTS, "copying", engine="embedded", bytes_done=3 << 30),
-        ],
-    )
+    return [
+        table_run(ORDERS, "copying", rows_done=2_500_000, cluster=running),
+        table_run(LINES, "copying", cluster={**starting, "run_page_url": "http://127.0.0.1:8765/jobs/runs/4712"}),
+        table_run("crm.customers", "queued", cluster=queued),
+        table_run(EVENTS, "copying", engine="embedded", bytes_done=3 << 30),
+    ]
 
 
-def over(documents: str) -> dict[str, Any]:
-    """The same run at its end."""
+def over(documents: str) -> list[dict[str, Any]]:
+    """The tables of the same run at its end."""
     result = {
         "source": f"glue_lake.{ORDERS}",
         "target": f"main.{ORDERS}",
@@ -347,7 +396,7 @@ def over(documents: str) -> dict[str, Any]:
         "governance": report,
     }
     ended = {"step": "step-1", "stage": "over", "message": "", "job_run_id": 4711, "run_page_url": RUN_PAGE}
-    return run("succeeded", [table_run(ORDERS, "migrated", cluster=ended, **done)])
+    return [table_run(ORDERS, "migrated", cluster=ended, **done)]
 
 
 def test_what_clusters_tell_is_shown(webkit: Driver, box: Sandbox, tmp_path: Path) -> None:
@@ -366,16 +415,18 @@ def test_what_clusters_tell_is_shown(webkit: Driver, box: Sandbox, tmp_path: Pat
 
 def told(state: Path) -> dict[str, Any]:
     """The answers, by operation."""
-    embedded = {"engine": "embedded", "engine_reason": HERE}
-    chosen = {"engine": "photon", "engine_reason": FITS}
+    photon = {"engine": "photon"}
+    chosen = {**photon, "engine_reason": FITS}
     return {
-        "preflight.run": {"tables": {"*": embedded, ORDERS: chosen, LINES: chosen}},
-        "plan.make": {
-            "tables": {
-                "*": {"engine_reason": HERE},
-                ORDERS: {"engine_reason": FITS, "cluster": cluster_copy(ORDERS, "deep_clone")},
-                LINES: {"engine_reason": FITS, "cluster": cluster_copy(LINES, "insert_select")},
-            }
+        "preflight.run": {"merge": {"has_engines": True}},
+        "tables.view:preflight": {"rows": {ORDERS: photon, LINES: photon}},
+        f"tables.detail:preflight:{ORDERS}": {"merge": chosen},
+        "plan.make": {"merge": {"has_engines": True, "on_clusters": 2}},
+        "tables.view:plan": {
+            "rows": {ORDERS: {**photon, "method": "deep_clone"}, LINES: {**photon, "method": "insert_select"}}
+        },
+        f"tables.detail:plan:{ORDERS}": {
+            "merge": {"engine_reason": FITS, "cluster": cluster_copy(ORDERS, "deep_clone")}
         },
         "plan.cost": {
             "fails": {
@@ -387,14 +438,19 @@ def told(state: Path) -> dict[str, Any]:
                 "retryable": True,
             }
         },
-        "run.list": {"is": [{**at_work(), "tables": 4}]},
-        "run.status": {"is": at_work()},
+        **{operation: {"is": value} for operation, value in run("running", at_work()).items()},
     }
 
 
 def answer(app: Window, operation: str, value: Any) -> None:
     """From now on, this."""
     app.script("window.answers[arguments[0]] = {is: arguments[1]};", operation, value)
+
+
+def answer_run(app: Window, state: str, tables: list[dict[str, Any]]) -> None:
+    """The run is so from now on."""
+    for operation, value in run(state, tables).items():
+        answer(app, operation, value)
 
 
 def preflight_told(app: Window) -> None:
@@ -455,7 +511,7 @@ def rows_wait_for_the_mouse(app: Window) -> None:
     """What failed goes to the top, but not under a mouse that reaches for a row."""
     order = list(app.rows("run-grid"))
     failed = at_work()
-    failed["tables"][-1]["state"] = "failed"
+    failed[-1]["state"] = "failed"
 
     def told() -> list[str] | None:
         app.hover(f"row-{LINES}")
@@ -463,10 +519,10 @@ def rows_wait_for_the_mouse(app: Window) -> None:
         return list(rows) if rows[EVENTS]["state"] == "failed" else None
 
     def held() -> bool:
-        answer(app, "run.status", failed)
+        answer_run(app, "running", failed)
         seen = app.wait("the failure", told)
         app.wait("the failure at the top", lambda: next(iter(app.rows("run-grid"))) == EVENTS)
-        answer(app, "run.status", at_work())
+        answer_run(app, "running", at_work())
         app.wait("the order as it was", lambda: list(app.rows("run-grid")) == order)
         return seen == order
 
@@ -477,7 +533,7 @@ def rows_wait_for_the_mouse(app: Window) -> None:
 def end_told(app: Window, state: Path) -> None:
     """What is lost, what is left to do by hand, the documents, and the bill."""
     documents = str(state / "docs" / "gone" / "index.html")
-    answer(app, "run.status", over(documents))
+    answer_run(app, "succeeded", over(documents))
     app.says("run-state", "succeeded")
     app.says("run-cluster-lost", "identifier fields")
     app.shows("run-cluster-batches", "4 of 4, 1 of them by an earlier attempt")

@@ -11,10 +11,11 @@ use icebridge_model::catalog::{CatalogSpec, Role};
 use icebridge_model::mapping::Mapping;
 use icebridge_model::ops::{
     AcceptRequest, AuditRequest, InventoryRequest, MappingRequest, Named, Nothing, PathRequest, PlanRequest,
-    PreflightRequest, RunRequest, SampleRequest, SaveCatalog, StartRunRequest, op,
+    PreflightRequest, Route, RunRequest, SampleRequest, SaveCatalog, SheetRequest, StartRunRequest, op,
 };
 use icebridge_model::run::RunId;
 use icebridge_model::secret::Secret;
+use icebridge_model::view::{Scope, ViewPage, ViewRequest};
 use icebridge_model::{Code, Result, TableIdent};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -69,7 +70,7 @@ pub fn open(session: &Handle) {
 
 /// Loads what a page shows when it is not there yet.
 pub fn arrive(session: &Handle, page: Page) {
-    let ready = session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty());
+    let ready = session.has_route() && session.has_inventory();
     if !session.route().source.is_empty() && session.inventory.is_none() {
         read_inventory(session);
     }
@@ -145,10 +146,17 @@ pub fn read_inventory(session: &Handle) {
     let handle = session.clone();
     let route = session.route().clone();
     begin(session, Work::ReadInventory, async move {
-        let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
-        handle.dispatch(Action::Inventory(route, rows));
+        let all = inventory_in_numbers(&route).await?;
+        handle.dispatch(Action::Inventory(route, all));
         Ok(())
     });
+}
+
+/// Counts and sums, whatever the number of tables.
+async fn inventory_in_numbers(route: &Route) -> Result<ViewPage> {
+    let scope = Scope::Inventory { source: route.source.clone() };
+    let facets = vec!["state".into(), "has_deletes".into()];
+    call::<op::tables_view>(ViewRequest { sums: true, facets, ..ViewRequest::of(scope) }).await
 }
 
 pub fn refresh_inventory(session: &Handle) {
@@ -158,8 +166,8 @@ pub fn refresh_inventory(session: &Handle) {
         let request = InventoryRequest { source: route.source.clone(), only: Vec::new() };
         let refreshed = call::<op::inventory_refresh>(request).await;
         // What was read before somebody stopped it, or before it failed, is kept.
-        let rows = call::<op::inventory_list>(Named { name: route.source.clone() }).await?;
-        handle.dispatch(Action::Inventory(route, rows));
+        let all = inventory_in_numbers(&route).await?;
+        handle.dispatch(Action::Inventory(route, all));
         handle.dispatch(Action::InventoryChanged { whole: refreshed.is_ok() });
         match refreshed {
             Err(error) if error.code != Code::Cancelled => Err(error),
@@ -182,25 +190,30 @@ pub fn read_mapping(session: &Handle) {
     let route = session.route().clone();
     begin(session, Work::ReadMapping, async move {
         let mapping = call::<op::mapping_get>(route.clone()).await?;
-        let request = MappingRequest { route: route.clone(), mapping: mapping.clone() };
-        let preview = call::<op::mapping_preview>(request).await?;
-        handle.dispatch(Action::MappingRead(route, mapping, preview));
+        let counts = mapping_counts(&route, mapping.clone()).await?;
+        handle.dispatch(Action::MappingRead(route, mapping, counts));
         Ok(())
     });
 }
 
-/// Asks which targets of the draft exist. The page calls it when the person pauses.
-pub fn preview_mapping(session: &Handle, generation: u64) {
+/// How many tables are in which state.
+async fn mapping_counts(route: &Route, mapping: Mapping) -> Result<ViewPage> {
+    let scope = Scope::Mapping { route: route.clone(), mapping: Some(mapping) };
+    call::<op::tables_view>(ViewRequest { facets: vec!["state".into()], ..ViewRequest::of(scope) }).await
+}
+
+/// Counts the states of the draft. The page calls it when the person pauses.
+pub fn count_mapping(session: &Handle, generation: u64) {
     let Some(draft) = &session.mapping else { return };
     if draft.error.is_some() || draft.generation != generation {
         return;
     }
-    let request = MappingRequest { route: session.route().clone(), mapping: (*draft.draft).clone() };
+    let (route, mapping) = (session.route().clone(), (*draft.draft).clone());
     let handle = session.clone();
     // Not through `begin`: a newer draft must be asked about while an older answer is still on its way.
     spawn_local(async move {
-        match call::<op::mapping_preview>(request).await {
-            Ok(preview) => handle.dispatch(Action::MappingPreview(generation, preview)),
+        match mapping_counts(&route, mapping).await {
+            Ok(counts) => handle.dispatch(Action::MappingCounts(generation, counts)),
             Err(error) => handle.dispatch(Action::Fail(Work::Preview, error)),
         }
     });
@@ -211,8 +224,26 @@ pub fn save_mapping(session: &Handle, mapping: Mapping) {
     let route = session.route().clone();
     begin(session, Work::SaveMapping, async move {
         let request = MappingRequest { route, mapping: mapping.clone() };
-        let preview = call::<op::mapping_save>(request).await?;
-        handle.dispatch(Action::MappingSaved(mapping, preview));
+        call::<op::mapping_save>(request).await?;
+        handle.dispatch(Action::MappingSaved(mapping));
+        Ok(())
+    });
+}
+
+/// The draft as a sheet.
+pub fn write_sheet(session: &Handle, mapping: Mapping, done: impl FnOnce(String) + 'static) {
+    let route = session.route().clone();
+    begin(session, Work::TransferMapping, async move {
+        done(call::<op::mapping_sheet>(MappingRequest { route, mapping }).await?.text);
+        Ok(())
+    });
+}
+
+/// The draft with what a sheet changes in it; nothing is saved.
+pub fn read_sheet(session: &Handle, mapping: Mapping, csv: String, done: impl FnOnce(Mapping) + 'static) {
+    let route = session.route().clone();
+    begin(session, Work::TransferMapping, async move {
+        done(call::<op::mapping_with_sheet>(SheetRequest { route, mapping, csv }).await?);
         Ok(())
     });
 }
@@ -265,8 +296,8 @@ fn read_plan(session: &Handle) {
     let basis = session.basis;
     spawn_local(async move {
         // A plan that is gone is simply made again; nobody asked for it now, so no error.
-        if let Ok(plan) = call::<op::plan_read>(PathRequest { path: path.clone() }).await {
-            handle.dispatch(Action::Plan(basis, icebridge_model::ops::PlanMade { path, plan }));
+        if let Ok(saved) = call::<op::plan_outline>(PathRequest { path }).await {
+            handle.dispatch(Action::Plan(basis, saved));
         }
     });
 }
@@ -316,7 +347,7 @@ pub fn cancel_run(session: &Handle, run: RunId) {
 pub fn read_run(session: &Handle, run: RunId) {
     let handle = session.clone();
     begin(session, Work::ReadRun, async move {
-        handle.dispatch(Action::Run(call::<op::run_status>(RunRequest { run_id: run }).await?));
+        handle.dispatch(Action::Run(call::<op::run_overview>(RunRequest { run_id: run }).await?));
         Ok(())
     });
 }
@@ -334,7 +365,7 @@ fn read_latest_run(session: &Handle) {
         let latest = runs.iter().max_by(|a, b| a.started_at.cmp(&b.started_at)).map(|run| run.run_id.clone());
         handle.dispatch(Action::Runs(runs));
         if let Some(run) = latest {
-            handle.dispatch(Action::Run(call::<op::run_status>(RunRequest { run_id: run }).await?));
+            handle.dispatch(Action::Run(call::<op::run_overview>(RunRequest { run_id: run }).await?));
         }
         Ok(())
     });

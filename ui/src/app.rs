@@ -32,7 +32,9 @@ pub fn App() -> Html {
                 <main class="opening" data-testid="open-failed">
                     <div class="opening-box">
                         <h1>{ "IceBridge could not open its state" }</h1>
-                        <p class="purpose">{ "Nothing was changed. The state folder holds your connections, inventories and the journal of every run." }</p>
+                        <p class="purpose">
+                            { "Nothing was changed. The state folder holds your connections, inventories and the journal of every run." }
+                        </p>
                         <ErrorCard error={(**error).clone()}>
                             <div class="actions">
                                 <Button testid="open-retry" kind="primary" icon={Icon::Refresh} label="Try again"
@@ -46,7 +48,9 @@ pub fn App() -> Html {
         Opening::Ready(_) => html! {
             <>
                 <Rail />
-                <main class="page" id="page" data-testid={format!("page-{}", session.prefs.page.slug())}>{ page(session.prefs.page) }</main>
+                <main class="page" id="page" data-testid={format!("page-{}", session.prefs.page.slug())}>
+                    { page(session.prefs.page) }
+                </main>
             </>
         },
     };

@@ -45,7 +45,8 @@ pub fn Button(props: &ButtonProps) -> Html {
     };
     let title = props.title.clone().or_else(|| props.icon_only.then(|| props.label.clone()));
     html! {
-        <button type={if props.submit { "submit" } else { "button" }} class={classes!("btn", props.kind.clone(), props.icon_only.then_some("icon-only"))}
+        <button type={if props.submit { "submit" } else { "button" }}
+            class={classes!("btn", props.kind.clone(), props.icon_only.then_some("icon-only"))}
             data-testid={props.testid.clone()} disabled={props.disabled} aria-busy={props.busy.then_some("true")}
             aria-label={props.icon_only.then(|| props.label.clone())} {title} {onclick}
             aria-pressed={props.pressed.map(|on| if on { "true" } else { "false" })}>

@@ -52,7 +52,7 @@ pub mod of {
     use crate::view::clusters;
     use icebridge_model::finding::Verdict;
     use icebridge_model::mapping::MappingState;
-    use icebridge_model::photon::ClusterView;
+    use icebridge_model::photon::ClusterStage;
     use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::{RunState, TableState};
     use icebridge_model::validation::ProofLevel;
@@ -68,9 +68,8 @@ pub mod of {
     }
 
     /// A table's verdict as a whole: with its losses accepted it is ready.
-    pub fn table_findings(table: &icebridge_model::finding::TableFindings) -> Html {
-        let open = table.unaccepted().len();
-        if table.is_blocked() {
+    pub fn findings(is_blocked: bool, open: u64) -> Html {
+        if is_blocked {
             html! { <Chip tone={Tone::Bad} icon={Icon::CrossCircle} word="blocked" /> }
         } else if open > 0 {
             html! { <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{open} to accept")} /> }
@@ -134,9 +133,9 @@ pub mod of {
     }
 
     /// How far its cluster is.
-    pub fn stage(view: &ClusterView) -> Html {
-        let stage = clusters::stage(view.stage);
-        let title = Some(view.message.clone()).filter(|message| !message.is_empty()).map(AttrValue::from);
+    pub fn stage(stage: ClusterStage, message: &str) -> Html {
+        let stage = clusters::stage(stage);
+        let title = Some(message.to_string()).filter(|message| !message.is_empty()).map(AttrValue::from);
         html! { <Chip tone={stage.tone} icon={stage.icon} word={stage.word} spinning={stage.is_at_work} {title} /> }
     }
 

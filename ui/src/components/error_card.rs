@@ -31,7 +31,9 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
                         if !props.subject.is_empty() { <span class="error-subject">{ &props.subject }</span> }
                         <span data-testid="error-message">{ format::sentence(&error.message) }</span>
                     </p>
-                    <code class="error-code" data-testid="error-code" title="The stable code of this error">{ error.code.as_str() }</code>
+                    <code class="error-code" data-testid="error-code" title="The stable code of this error">
+                        { error.code.as_str() }
+                    </code>
                 </div>
                 if let Some(object) = error.object.as_ref().filter(|object| **object != *props.subject) {
                     <p class="error-object"><code data-testid="error-object">{ object }</code></p>
@@ -48,7 +50,8 @@ pub fn ErrorCard(props: &ErrorCardProps) -> Html {
                 { props.children.clone() }
             </div>
             if let Some(on_dismiss) = &props.on_dismiss {
-                <Button testid="error-dismiss" kind="quiet" icon={Icon::Cross} icon_only=true label="Dismiss" onclick={on_dismiss} />
+                <Button testid="error-dismiss" kind="quiet" icon={Icon::Cross} icon_only=true label="Dismiss"
+                    onclick={on_dismiss} />
             }
         </section>
     }

@@ -56,16 +56,18 @@ pub fn Field(props: &FieldProps) -> Html {
     let invalid = (!props.invalid.is_empty()).then_some("true");
     let input = if props.lines > 1 {
         html! {
-            <textarea data-testid={props.testid.clone()} rows={props.lines.to_string()} value={props.value.clone()} {oninput}
-                placeholder={props.placeholder.clone()} disabled={props.disabled} spellcheck="false"
-                aria-label={props.bare.then(|| props.label.clone())} aria-describedby={described} aria-invalid={invalid} />
+            <textarea data-testid={props.testid.clone()} rows={props.lines.to_string()} value={props.value.clone()}
+                {oninput} placeholder={props.placeholder.clone()} disabled={props.disabled} spellcheck="false"
+                aria-label={props.bare.then(|| props.label.clone())} aria-describedby={described}
+                aria-invalid={invalid} />
         }
     } else {
         html! {
             <input type={props.kind.clone()} data-testid={props.testid.clone()} value={props.value.clone()} {oninput}
-                placeholder={props.placeholder.clone()} disabled={props.disabled} autocomplete="off" spellcheck="false"
-                min={props.min.clone()} max={props.max.clone()} list={props.list.clone()}
-                aria-label={props.bare.then(|| props.label.clone())} aria-describedby={described} aria-invalid={invalid} />
+                placeholder={props.placeholder.clone()} disabled={props.disabled} autocomplete="off"
+                spellcheck="false" min={props.min.clone()} max={props.max.clone()} list={props.list.clone()}
+                aria-label={props.bare.then(|| props.label.clone())} aria-describedby={described}
+                aria-invalid={invalid} />
         }
     };
     if props.bare {

@@ -1,8 +1,8 @@
 //! A grid that draws only the rows in sight, so that 10,000 tables scroll like ten. One tab stop; arrow keys move.
 
 use crate::components::Icon;
-use crate::view::order::Sort;
 use crate::view::window;
+use icebridge_model::view::Sort;
 use wasm_bindgen::prelude::*;
 use web_sys::{Element, ResizeObserver};
 use yew::prelude::*;
@@ -89,26 +89,7 @@ pub fn Grid(props: &GridProps) -> Html {
             }
         })
     };
-    let onkeydown = {
-        let (body, on_select, selected, count) = (body.clone(), props.on_select.clone(), props.selected, props.count);
-        Callback::from(move |event: KeyboardEvent| {
-            let Some(element) = body.cast::<Element>() else { return };
-            // Keys of a field or button inside a cell belong to it. (Yew listens at its root: the event's current target
-            // is never this element.)
-            if event.target().and_then(|target| target.dyn_into::<Element>().ok()).as_ref() != Some(&element) {
-                return;
-            }
-            let rows_height = f64::from(element.client_height()) - window::ROW;
-            let page = (rows_height / window::ROW) as usize;
-            if let Some(row) = window::step(&event.key(), selected, count, page) {
-                event.prevent_default();
-                if let Some(top) = window::reveal(row, f64::from(element.scroll_top()), rows_height) {
-                    element.set_scroll_top(top as i32);
-                }
-                on_select.emit(row);
-            }
-        })
-    };
+    let onkeydown = on_key(props, &body);
     let onmousemove = props.on_reach.clone().map(|on_reach| on_reach.reform(|_: MouseEvent| ()));
     // Every row is a grid of its own: with one fixed least width they all resolve the same tracks.
     let columns = fitting(&props.columns, width);
@@ -124,19 +105,45 @@ pub fn Grid(props: &GridProps) -> Html {
     }
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
-        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} {onmousemove} aria-label={props.label.clone()}
-            data-testid={props.testid.clone()} aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
+        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} {onmousemove}
+            aria-label={props.label.clone()} data-testid={props.testid.clone()}
+            aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
             style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least(&columns))}>
-            <div class="grid-head" role="row" aria-rowindex="1">{ for columns.iter().map(|column| head_cell(props, column)) }</div>
+            <div class="grid-head" role="row" aria-rowindex="1">
+                { for columns.iter().map(|column| head_cell(props, column)) }
+            </div>
             if props.count == 0 {
                 <div class="grid-empty">{ props.children.clone() }</div>
             } else {
-                <div class="grid-body" role="presentation" style={format!("height: {}px", props.count as f64 * window::ROW)}>
+                <div class="grid-body" role="presentation"
+                    style={format!("height: {}px", props.count as f64 * window::ROW)}>
                     { for in_sight.map(|row| draw_row(props, &columns, row)) }
                 </div>
             }
         </div>
     }
+}
+
+/// Arrow keys and their kind move the selection.
+fn on_key(props: &GridProps, body: &NodeRef) -> Callback<KeyboardEvent> {
+    let (body, on_select, selected, count) = (body.clone(), props.on_select.clone(), props.selected, props.count);
+    Callback::from(move |event: KeyboardEvent| {
+        let Some(element) = body.cast::<Element>() else { return };
+        // Keys of a field or button inside a cell belong to it. (Yew listens at its root: the event's current target
+        // is never this element.)
+        if event.target().and_then(|target| target.dyn_into::<Element>().ok()).as_ref() != Some(&element) {
+            return;
+        }
+        let rows_height = f64::from(element.client_height()) - window::ROW;
+        let page = (rows_height / window::ROW) as usize;
+        if let Some(row) = window::step(&event.key(), selected, count, page) {
+            event.prevent_default();
+            if let Some(top) = window::reveal(row, f64::from(element.scroll_top()), rows_height) {
+                element.set_scroll_top(top as i32);
+            }
+            on_select.emit(row);
+        }
+    })
 }
 
 /// Padding at either side of a row, as in the style sheet.

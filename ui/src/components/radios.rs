@@ -34,8 +34,9 @@ pub fn Radios(props: &RadiosProps) -> Html {
         let note = format!("{}-{}-note", props.testid, choice.value);
         html! {
             <label class="check" key={choice.value.to_string()}>
-                <input type="radio" name={props.testid.clone()} value={choice.value.clone()} checked={choice.value == props.value}
-                    data-testid={format!("{}-{}", props.testid, choice.value)} onchange={onchange.clone()} aria-describedby={note.clone()} />
+                <input type="radio" name={props.testid.clone()} value={choice.value.clone()}
+                    checked={choice.value == props.value} data-testid={format!("{}-{}", props.testid, choice.value)}
+                    onchange={onchange.clone()} aria-describedby={note.clone()} />
                 <span>
                     <span>{ &choice.label }</span>
                     <span class="field-hint" id={note}>{ &choice.hint }</span>

@@ -19,13 +19,16 @@ pub fn Rail() -> Html {
         let current = session.prefs.page == *page;
         html! {
             <li>
-                <button type="button" class={classes!("step", class(state), current.then_some("current"))} onclick={go(*page)}
-                    data-testid={format!("nav-{}", page.slug())} data-state={state.word()}
+                <button type="button" class={classes!("step", class(state), current.then_some("current"))}
+                    onclick={go(*page)} data-testid={format!("nav-{}", page.slug())} data-state={state.word()}
                     aria-current={current.then_some("step")}>
                     <span class="step-mark">{ mark(state, i + 1) }</span>
                     <span class="step-text">
                         <span class="step-name">{ page.title() }</span>
-                        <span class="step-words"><span class="spoken">{ format!("{}. ", state.word()) }</span>{ words }</span>
+                        <span class="step-words">
+                            <span class="spoken">{ format!("{}. ", state.word()) }</span>
+                            { words }
+                        </span>
                     </span>
                 </button>
             </li>
@@ -54,7 +57,8 @@ pub fn Rail() -> Html {
                 <span class="brand-mark">{ Icon::Berg.draw() }</span>
                 <span>{ "IceBridge" }</span>
             </div>
-            <button type="button" class={classes!("step", "plain", "place", (session.prefs.page == Page::Workspaces).then_some("current"))}
+            <button type="button"
+                class={classes!("step", "plain", "place", (session.prefs.page == Page::Workspaces).then_some("current"))}
                 onclick={go(Page::Workspaces)} data-testid="nav-workspaces"
                 aria-current={(session.prefs.page == Page::Workspaces).then_some("page")}>
                 <span class="step-mark">{ Icon::Cloud.draw() }</span>
@@ -65,8 +69,8 @@ pub fn Rail() -> Html {
             </button>
             <ol class="steps">{ for steps }</ol>
             <div class="rail-foot">
-                <button type="button" class={classes!("step", "plain", history.then_some("current"))} onclick={go(Page::History)}
-                    data-testid="nav-history" aria-current={history.then_some("page")}>
+                <button type="button" class={classes!("step", "plain", history.then_some("current"))}
+                    onclick={go(Page::History)} data-testid="nav-history" aria-current={history.then_some("page")}>
                     <span class="step-mark">{ Icon::History.draw() }</span>
                     <span class="step-text"><span class="step-name">{ Page::History.title() }</span></span>
                 </button>

@@ -4,8 +4,8 @@ use crate::actions;
 use crate::components::{Button, Icon, chip};
 use crate::hooks::use_session;
 use crate::state::Work;
-use crate::view::{clusters, format};
-use icebridge_model::plan::{CopyMode, EngineKind, Plan};
+use crate::view::format;
+use icebridge_model::plan::{EngineKind, PlanOutline};
 use yew::prelude::*;
 
 #[component]
@@ -19,10 +19,9 @@ pub fn StartPanel() -> Html {
         let (session, path) = (session.clone(), made.value.path.clone());
         Callback::from(move |()| actions::start_run(&session, path.clone()))
     };
-    let on_clusters = clusters::on_clusters(plan);
     let why_not = if made.stale {
         "Something this plan rests on has changed: make it again first."
-    } else if plan.tables.is_empty() {
+    } else if plan.tables == 0 {
         "The plan holds no table."
     } else if running {
         "A run is under way."
@@ -37,36 +36,48 @@ pub fn StartPanel() -> Html {
                 <div><span class="stat-label">{ "Into" }</span><strong>{ &plan.target }</strong></div>
             </div>
             <div class="start-facts">
-                <p data-testid="start-summary">
-                    <strong>{ format::tables(plan.tables.len()) }</strong>{ ", " }
-                    <strong>{ format::bytes(plan.totals.bytes) }</strong>
-                    { format!(
-                        " in {}, {}; about {}.",
-                        format::counted(plan.totals.files, "file", "files"),
-                        format::counted(plan.totals.rows, "row", "rows"),
-                        format::seconds(plan.totals.seconds),
-                    ) }
-                </p>
-                <p class="line">
-                    { for modes(plan).into_iter().map(|(mode, count)| html! { <span class="line">{ chip::of::mode(mode) }{ format::tables(count) }</span> }) }
-                    if on_clusters > 0 { <span class="line">{ chip::of::engine(EngineKind::Photon, "") }{ format::tables(on_clusters) }</span> }
-                    if !plan.left_out.is_empty() { <span class="quiet-text">{ format!("{} left out", format::tables(plan.left_out.len())) }</span> }
-                </p>
+                { facts(plan) }
                 if run_before && why_not.is_empty() {
-                    <p class="quiet-text">{ "This plan was run before; running it again changes nothing that is already migrated." }</p>
+                    <p class="quiet-text">
+                        { "This plan was run before; running it again changes nothing that is already migrated." }
+                    </p>
                 }
                 if !why_not.is_empty() { <p class="quiet-text" data-testid="start-refusal">{ why_not }</p> }
             </div>
-            <Button testid="run-start" kind="primary large" icon={Icon::Play} label="Start the run" disabled={!why_not.is_empty() && !running}
-                busy={running} onclick={start} />
+            <Button testid="run-start" kind="primary large" icon={Icon::Play} label="Start the run"
+                disabled={!why_not.is_empty() && !running} busy={running} onclick={start} />
         </section>
     }
 }
 
-fn modes(plan: &Plan) -> Vec<(CopyMode, usize)> {
-    [CopyMode::Register, CopyMode::Clone, CopyMode::Rewrite]
-        .into_iter()
-        .map(|mode| (mode, plan.tables.iter().filter(|table| table.mode == mode).count()))
-        .filter(|(_, count)| *count > 0)
-        .collect()
+/// How much goes, and how.
+fn facts(plan: &PlanOutline) -> Html {
+    html! {
+        <>
+            <p data-testid="start-summary">
+                <strong>{ format::tables(plan.tables) }</strong>{ ", " }
+                <strong>{ format::bytes(plan.totals.bytes) }</strong>
+                { format!(
+                    " in {}, {}; about {}.",
+                    format::counted(plan.totals.files, "file", "files"),
+                    format::counted(plan.totals.rows, "row", "rows"),
+                    format::seconds(plan.totals.seconds),
+                ) }
+            </p>
+            <p class="line">
+                { for plan.modes.iter().map(|(mode, count)| html! {
+                    <span class="line">{ chip::of::mode(*mode) }{ format::tables(*count) }</span>
+                }) }
+                if plan.on_clusters > 0 {
+                    <span class="line">
+                        { chip::of::engine(EngineKind::Photon, "") }
+                        { format::tables(plan.on_clusters) }
+                    </span>
+                }
+                if plan.left_out > 0 {
+                    <span class="quiet-text">{ format!("{} left out", format::tables(plan.left_out)) }</span>
+                }
+            </p>
+        </>
+    }
 }

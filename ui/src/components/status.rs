@@ -36,7 +36,10 @@ pub struct LoadingProps {
 #[component]
 pub fn Loading(props: &LoadingProps) -> Html {
     html! {
-        <div class="loading" role="status" data-testid="loading"><span class="spinner" aria-hidden="true" />{ &props.text }</div>
+        <div class="loading" role="status" data-testid="loading">
+            <span class="spinner" aria-hidden="true" />
+            { &props.text }
+        </div>
     }
 }
 
@@ -101,7 +104,8 @@ pub fn Stale(props: &StaleProps) -> Html {
     html! {
         <div class="banner warn" role="status">
             { Icon::Warning.draw() }<span class="grow">{ &props.text }</span>
-            <Button testid={props.testid.clone()} label={props.action.clone()} icon={Icon::Refresh} onclick={&props.onclick} busy={props.busy} />
+            <Button testid={props.testid.clone()} label={props.action.clone()} icon={Icon::Refresh}
+                onclick={&props.onclick} busy={props.busy} />
         </div>
     }
 }

@@ -22,7 +22,9 @@ pub fn Unset(props: &UnsetProps) -> Html {
     let words = format!("{part}: {}.", error.message);
     if props.whole {
         return html! {
-            <Empty icon={Icon::Warning} testid="settings-incomplete" title="The settings are not complete" text={words}>{ props.children.clone() }</Empty>
+            <Empty icon={Icon::Warning} testid="settings-incomplete" title="The settings are not complete" text={words}>
+                { props.children.clone() }
+            </Empty>
         };
     }
     html! {

@@ -2,10 +2,10 @@
 
 mod events;
 mod session;
-mod steady;
 mod upkeep;
+mod view;
 
 pub use events::use_events;
 pub use session::use_session;
-pub use steady::use_steady_order;
 pub use upkeep::{use_arrival, use_run_polling, use_saved_preferences, use_theme};
+pub use view::{View, use_answer, use_detail, use_view};

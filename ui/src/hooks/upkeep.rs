@@ -20,7 +20,7 @@ pub fn use_arrival(session: &Handle) {
         ready,
         session.prefs.page,
         session.route().clone(),
-        session.inventory.as_ref().map(|rows| rows.len()),
+        session.inventory.as_ref().map(|all| all.total),
         session.mapping.is_some(),
         session.preflight.as_ref().map(|report| report.stale),
     );

@@ -7,6 +7,7 @@ use crate::pages::go;
 use crate::state::{Page, Work};
 use crate::view::format;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
+use icebridge_model::run::TableState;
 use yew::prelude::*;
 
 #[component]
@@ -30,7 +31,8 @@ fn Export() -> Html {
         return html! {
             <section class="panel" aria-label="Export">
                 <header class="panel-head"><h2>{ "Export a bundle" }</h2></header>
-                <Empty icon={Icon::Shield} title="No run to prove yet" text="A bundle holds the plan, the journal, the results and the evidence of one run.">
+                <Empty icon={Icon::Shield} title="No run to prove yet"
+                    text="A bundle holds the plan, the journal, the results and the evidence of one run.">
                     <Button testid="audit-run" kind="primary" label="Go to Run" onclick={go(&session, Page::Run)} />
                 </Empty>
             </section>
@@ -44,23 +46,32 @@ fn Export() -> Html {
         let (session, folder, run) = (session.clone(), folder.clone(), run.view.run_id.clone());
         Callback::from(move |()| actions::export_bundle(&session, run.clone(), folder.trim().to_string()))
     };
+    let counters = &run.view.counters;
+    let (tables, migrated) = (counters.tables(), counters.of(TableState::Migrated));
     let bundle =
         session.bundle.as_ref().filter(|(run_id, _)| *run_id == run.view.run_id).map(|(_, bundle)| bundle.clone());
     html! {
         <section class="panel" aria-label="Export">
-            <header class="panel-head"><h2 class="grow">{ "Export a bundle" }</h2><code class="quiet-text">{ &run.view.run_id }</code></header>
+            <header class="panel-head">
+                <h2 class="grow">{ "Export a bundle" }</h2>
+                <code class="quiet-text">{ &run.view.run_id }</code>
+            </header>
             <div class="panel-body stack">
-                <p>{ "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret and no row." }</p>
-                if run.view.failed > 0 || run.is_running() {
+                <p>
+                    { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret and no row." }
+                </p>
+                if counters.of(TableState::Failed) > 0 || run.is_running() {
                     <div class="banner warn">{ Icon::Warning.draw() }
-                        <span>{ if run.is_running() { "The run is still going on.".to_string() } else { format!("{} of {} tables are not migrated; the bundle says so.", run.view.tables.len() - run.view.migrated, run.view.tables.len()) } }</span>
+                        <span>
+                            { if run.is_running() { "The run is still going on.".to_string() } else { format!("{} of {} tables are not migrated; the bundle says so.", tables - migrated, tables) } }
+                        </span>
                     </div>
                 }
-                <Field testid="audit-folder" label="Folder to make" value={(*folder).clone()} {oninput} placeholder="inside the state folder"
-                    hint="Leave empty to keep it with the state." />
+                <Field testid="audit-folder" label="Folder to make" value={(*folder).clone()} {oninput}
+                    placeholder="inside the state folder" hint="Leave empty to keep it with the state." />
                 <div class="actions">
-                    <Button testid="audit-export" kind="primary" icon={Icon::Shield} label="Export the bundle" disabled={run.is_running()}
-                        busy={session.is_busy(&Work::Export)} onclick={export} />
+                    <Button testid="audit-export" kind="primary" icon={Icon::Shield} label="Export the bundle"
+                        disabled={run.is_running()} busy={session.is_busy(&Work::Export)} onclick={export} />
                 </div>
                 if let Some(bundle) = bundle { <Exported bundle={(*bundle).clone()} /> }
             </div>
@@ -88,7 +99,10 @@ fn Exported(props: &ExportedProps) -> Html {
     };
     html! {
         <div class="result" data-testid="audit-exported">
-            <div class="line"><Chip tone={Tone::Good} icon={Icon::CheckCircle} word="exported" /><span class="quiet-text">{ format::moment(&manifest.exported_at) }</span></div>
+            <div class="line">
+                <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="exported" />
+                <span class="quiet-text">{ format::moment(&manifest.exported_at) }</span>
+            </div>
             <div class="stats inline">
                 <Stat label="migrated" value={format!("{} of {}", manifest.migrated, manifest.tables)} />
                 <Stat label="lowest proof" value={manifest.lowest_proof.as_str()} />
@@ -97,12 +111,17 @@ fn Exported(props: &ExportedProps) -> Html {
             </div>
             <dl class="facts wide">
                 <dt>{ "Folder" }</dt><dd class="wrap"><code data-testid="audit-path">{ &bundle.path }</code></dd>
-                <dt>{ "SHA-256 of the manifest" }</dt><dd class="wrap"><code data-testid="audit-sha256">{ &bundle.sha256 }</code></dd>
-                <dt>{ "Journal head" }</dt><dd class="wrap"><code data-testid="audit-head">{ &manifest.journal_head }</code></dd>
+                <dt>{ "SHA-256 of the manifest" }</dt>
+                <dd class="wrap"><code data-testid="audit-sha256">{ &bundle.sha256 }</code></dd>
+                <dt>{ "Journal head" }</dt>
+                <dd class="wrap"><code data-testid="audit-head">{ &manifest.journal_head }</code></dd>
             </dl>
-            <p class="quiet-text">{ "Publish the two hashes: nobody can then alter the bundle or the past unnoticed." }</p>
+            <p class="quiet-text">
+                { "Publish the two hashes: nobody can then alter the bundle or the past unnoticed." }
+            </p>
             <div class="actions">
-                <Button testid="audit-verify-exported" icon={Icon::Check} label="Verify it" busy={session.is_busy(&Work::Verify)} onclick={verify} />
+                <Button testid="audit-verify-exported" icon={Icon::Check} label="Verify it"
+                    busy={session.is_busy(&Work::Verify)} onclick={verify} />
                 <Button testid="audit-show" icon={Icon::Folder} label="Show the folder" onclick={show} />
             </div>
         </div>
@@ -134,10 +153,14 @@ fn Verify() -> Html {
         <section class="panel" aria-label="Verify">
             <header class="panel-head"><h2>{ "Verify a bundle" }</h2></header>
             <form class="panel-body stack" {onsubmit}>
-                <p>{ "Any bundle, from anybody: its hashes, its journal’s chain and its results are checked offline, against nothing but itself." }</p>
-                <Field testid="audit-verify-path" label="The bundle’s folder" value={(*path).clone()} {oninput} placeholder="/path/to/bundle" />
+                <p>
+                    { "Any bundle, from anybody: its hashes, its journal’s chain and its results are checked offline, against nothing but itself." }
+                </p>
+                <Field testid="audit-verify-path" label="The bundle’s folder" value={(*path).clone()} {oninput}
+                    placeholder="/path/to/bundle" />
                 <div class="actions">
-                    <Button testid="audit-verify" icon={Icon::Check} label="Verify" disabled={path.trim().is_empty()} busy={session.is_busy(&Work::Verify)} onclick={verify} />
+                    <Button testid="audit-verify" icon={Icon::Check} label="Verify" disabled={path.trim().is_empty()}
+                        busy={session.is_busy(&Work::Verify)} onclick={verify} />
                 </div>
                 if let Some(verdict) = &session.verdict { { said(verdict) } }
             </form>
@@ -152,7 +175,11 @@ fn said(verdict: &AuditVerdict) -> Html {
         html! {
             <li class="line top">
                 <Chip {tone} {icon} {word} />
-                <span><strong>{ &check.name }</strong><br /><span class="quiet-text wrap">{ &check.detail }</span></span>
+                <span>
+                    <strong>{ &check.name }</strong>
+                    <br />
+                    <span class="quiet-text wrap">{ &check.detail }</span>
+                </span>
             </li>
         }
     });

@@ -70,12 +70,15 @@ pub fn History() -> Html {
             html! { <Grid label="Runs" testid="history-grid" columns={columns()} count={runs.len()} {name} {cell} {selected} /> }
         }
         None => html! {
-            <Empty icon={Icon::History} title="The runs could not be read" text="The error above says why; what they did is safe in the journal.">
-                <Button testid="history-reload" kind="primary" icon={Icon::Refresh} label="Read them again" onclick={act(&session, actions::read_runs)} />
+            <Empty icon={Icon::History} title="The runs could not be read"
+                text="The error above says why; what they did is safe in the journal.">
+                <Button testid="history-reload" kind="primary" icon={Icon::Refresh} label="Read them again"
+                    onclick={act(&session, actions::read_runs)} />
             </Empty>
         },
         Some(_) => html! {
-            <Empty icon={Icon::History} title="No run yet" text="Each run is kept here with its plan, its result and its evidence.">
+            <Empty icon={Icon::History} title="No run yet"
+                text="Each run is kept here with its plan, its result and its evidence.">
                 <Button testid="history-plan" kind="primary" label="Go to Plan" onclick={go(&session, Page::Plan)} />
             </Empty>
         },
@@ -83,8 +86,8 @@ pub fn History() -> Html {
     html! {
         <>
             <PageHead page={Page::History}>
-                <Button testid="history-refresh" icon={Icon::Refresh} label="Refresh" busy={session.is_busy(&Work::History)}
-                    onclick={act(&session, actions::read_runs)} />
+                <Button testid="history-refresh" icon={Icon::Refresh} label="Refresh"
+                    busy={session.is_busy(&Work::History)} onclick={act(&session, actions::read_runs)} />
             </PageHead>
             { body }
         </>

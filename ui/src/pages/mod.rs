@@ -14,7 +14,9 @@ pub mod workspaces;
 use crate::actions::Handle;
 use crate::components::Icon;
 use crate::state::{Action, Page};
-use icebridge_model::TableIdent;
+use icebridge_model::ops::TableDetail;
+use icebridge_model::{Result, TableIdent};
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// A callback that opens a page.
@@ -40,8 +42,26 @@ fn no_keychain(session: &Handle, consequence: &str) -> Html {
     }
 }
 
+/// Compared by address: an answer is replaced as a whole.
+#[derive(Clone)]
+struct Shared(Option<Rc<Result<TableDetail>>>);
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
 /// A table's name in a cell, whole in its tooltip.
 fn ident(table: &TableIdent) -> Html {
-    let name = table.to_string();
+    name(&table.to_string())
+}
+
+/// The same of a row of a view.
+fn name(name: &str) -> Html {
+    let name = name.to_string();
     html! { <span class="ident" title={name.clone()}>{ name }</span> }
 }

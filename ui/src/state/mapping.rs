@@ -1,68 +1,62 @@
-//! The mapping being edited, its preview, and the small edits the page offers.
+//! The mapping being edited, and the small edits the page offers. What it does to the tables, the backend says.
 
-use icebridge_model::mapping::{Mapping, MappingPreview, MappingState, Override, Rule, resolve};
+use icebridge_model::mapping::{Mapping, Matcher, Override, Rule};
+use icebridge_model::view::ViewPage;
 use icebridge_model::{Error, TableIdent};
-use std::collections::HashSet;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
 pub struct MappingDraft {
     pub saved: Rc<Mapping>,
     pub draft: Rc<Mapping>,
-    pub preview: Rc<MappingPreview>,
-    /// Why the draft cannot be resolved; the preview is then the last that could.
+    /// The last draft whose rules could be understood: what the preview shows.
+    pub shown: Rc<Mapping>,
+    /// How many tables are in which state, from the backend's last answer.
+    pub counts: Rc<ViewPage>,
+    /// Why the draft cannot be resolved.
     pub error: Option<Error>,
     /// Counts the edits, so that a late answer for an older draft is dropped.
     pub generation: u64,
-    /// Targets known to exist, from the backend's answers: what the pure preview cannot find out by itself.
-    existing: Rc<HashSet<TableIdent>>,
 }
 
 impl MappingDraft {
-    pub fn new(mapping: Mapping, preview: MappingPreview) -> Self {
+    pub fn new(mapping: Mapping, counts: ViewPage) -> Self {
         let mapping = Rc::new(mapping);
-        let mut draft = Self {
+        Self {
             saved: mapping.clone(),
-            draft: mapping,
-            preview: Rc::new(MappingPreview::default()),
+            draft: mapping.clone(),
+            shown: mapping,
+            counts: Rc::new(counts),
             error: None,
             generation: 0,
-            existing: Rc::default(),
-        };
-        draft.confirm(0, preview);
-        draft
+        }
     }
 
     pub fn is_changed(&self) -> bool {
         self.draft != self.saved
     }
 
-    /// Shows the edit's effect at once; the backend's word on what exists follows.
-    pub fn edit(&mut self, mapping: Mapping, tables: &[TableIdent]) {
+    pub fn edit(&mut self, mapping: Mapping) {
         self.generation += 1;
-        match resolve(&mapping, tables, &|target| self.existing.contains(target)) {
-            Ok(preview) => {
-                self.preview = Rc::new(preview);
-                self.error = None;
-            }
-            Err(error) => self.error = Some(error),
-        }
+        self.error = Matcher::new(&mapping).err();
         self.draft = Rc::new(mapping);
+        if self.error.is_none() {
+            self.shown = self.draft.clone();
+        }
     }
 
-    pub fn confirm(&mut self, generation: u64, preview: MappingPreview) {
-        if generation != self.generation {
-            return;
+    pub fn count(&mut self, generation: u64, counts: ViewPage) {
+        if generation == self.generation {
+            self.counts = Rc::new(counts);
         }
-        let existing = Rc::make_mut(&mut self.existing);
-        for row in &preview.rows {
-            match (&row.target, row.state) {
-                (Some(target), MappingState::Exists) => drop(existing.insert(target.clone())),
-                (Some(target), MappingState::Create) => drop(existing.remove(target)),
-                _ => {}
-            }
-        }
-        self.preview = Rc::new(preview);
+    }
+
+    pub fn conflicts(&self) -> usize {
+        self.counts.count("state", "conflict")
+    }
+
+    pub fn mapped(&self) -> usize {
+        self.counts.count("state", "create") + self.counts.count("state", "exists")
     }
 }
 
@@ -109,42 +103,38 @@ pub fn overridden(mapping: &Mapping, source: &TableIdent, target: Option<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use icebridge_model::mapping::MappingRow;
+    use icebridge_model::mapping::PatternKind;
 
     fn ident(text: &str) -> TableIdent {
         TableIdent::parse(text).unwrap()
     }
 
-    fn preview(state: MappingState) -> MappingPreview {
-        let row = MappingRow {
-            source: ident("s.a"),
-            target: Some(ident("s.a")),
-            state,
-            because: String::new(),
-            problem: String::new(),
-        };
-        MappingPreview { rows: vec![row], mapped: 1, excluded: 0, conflicts: 0 }
+    fn counts(conflicts: usize) -> ViewPage {
+        let mut counts = ViewPage { total: 9, ..ViewPage::default() };
+        counts.facets.insert("state".into(), vec![("conflict".into(), conflicts), ("create".into(), 4)]);
+        counts
     }
 
     #[test]
-    fn an_edit_shows_at_once_and_remembers_what_exists() {
-        let mut draft = MappingDraft::new(Mapping::standard(), preview(MappingState::Exists));
+    fn a_late_answer_is_dropped() {
+        let mut draft = MappingDraft::new(Mapping::standard(), counts(0));
         assert!(!draft.is_changed());
-        draft.edit(overridden(&draft.draft, &ident("s.b"), Some(None)), &[ident("s.a"), ident("s.b")]);
-        assert!(draft.is_changed());
-        let states: Vec<_> = draft.preview.rows.iter().map(|row| row.state).collect();
-        assert_eq!(states, [MappingState::Exists, MappingState::Excluded]);
+        draft.edit(overridden(&draft.draft, &ident("s.b"), Some(None)));
+        draft.count(0, counts(3));
+        assert_eq!((draft.is_changed(), draft.conflicts()), (true, 0));
+        draft.count(1, counts(3));
+        assert_eq!((draft.conflicts(), draft.mapped()), (3, 4));
     }
 
     #[test]
-    fn a_late_answer_is_dropped_and_a_broken_rule_keeps_the_last_preview() {
-        let mut draft = MappingDraft::new(Mapping::standard(), preview(MappingState::Create));
-        let broken = with_rule(&draft.draft, 0, |rule| rule.pattern = "[".into());
-        draft.edit(broken, &[ident("s.a")]);
+    fn a_broken_rule_keeps_the_last_preview() {
+        let mut draft = MappingDraft::new(Mapping::standard(), counts(0));
+        let regex = |rule: &mut Rule| (rule.kind, rule.pattern) = (PatternKind::Regex, "[".into());
+        draft.edit(with_rule(&draft.draft, 0, regex));
         assert!(draft.error.is_some());
-        assert_eq!(draft.preview.rows.len(), 1);
-        draft.confirm(0, MappingPreview::default());
-        assert_eq!(draft.preview.rows.len(), 1);
+        assert_eq!(*draft.shown, Mapping::standard());
+        draft.edit(Mapping::standard());
+        assert!(draft.error.is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything the window knows, in one reducer above the pages, so that leaving a page loses nothing.
 
+pub mod listing;
 pub mod mapping;
 pub mod page;
 pub mod prefs;
@@ -16,16 +17,16 @@ pub use unity::UnityDraft;
 pub use work::{Notice, Work};
 pub use workspaces::Workspaces;
 
+use icebridge_model::Error;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
-use icebridge_model::facts::InventoryRow;
-use icebridge_model::finding::PreflightReport;
-use icebridge_model::mapping::{Mapping, MappingPreview};
-use icebridge_model::ops::{About, Keychain, PlanMade, Route, SampleCreated};
+use icebridge_model::finding::PreflightOutline;
+use icebridge_model::mapping::Mapping;
+use icebridge_model::ops::{About, Keychain, PlanSaved, Route, SampleCreated};
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Settings;
-use icebridge_model::run::{Event, RunId, RunSummary, RunView};
-use icebridge_model::{Error, TableIdent};
+use icebridge_model::run::{Event, RunId, RunOverview, RunSummary};
+use icebridge_model::view::{Sort, ViewPage};
 use prefs::{FindingsBy, Prefs, Theme};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -75,12 +76,17 @@ pub struct Session {
     pub catalogs: Option<Rc<Vec<CatalogSpec>>>,
     pub checks: BTreeMap<String, CatalogCheck>,
     pub scan: Option<Scan>,
-    pub inventory: Option<Rc<Vec<InventoryRow>>>,
+    /// The inventory in numbers: its rows are asked for as they are looked at.
+    pub inventory: Option<Rc<ViewPage>>,
+    /// Counts the readings of the inventory.
+    pub inventory_version: u64,
     /// It was read to its end in this session and holds no table.
     pub source_is_empty: bool,
     pub mapping: Option<MappingDraft>,
-    pub preflight: Option<Fresh<PreflightReport>>,
-    pub plan: Option<Fresh<PlanMade>>,
+    pub preflight: Option<Fresh<PreflightOutline>>,
+    /// Counts the checks: what each table's findings are may have changed.
+    pub preflight_version: u64,
+    pub plan: Option<Fresh<PlanSaved>>,
     /// Of the plan with this hash.
     pub cost: Option<(String, Rc<CostEstimate>)>,
     pub run: Option<ShownRun>,
@@ -104,7 +110,7 @@ pub enum Action {
     Prefs(Box<Prefs>),
     Go(Page),
     Theme(Theme),
-    InventorySort(crate::view::order::Sort),
+    InventorySort(Sort),
     ToggleColumn(String),
     FindingsBy(FindingsBy),
     Settings(Settings),
@@ -118,22 +124,23 @@ pub enum Action {
     Choose(Role, String),
     Checked(CatalogCheck),
     Sampled(SampleCreated),
-    Inventory(Route, Vec<InventoryRow>),
+    Inventory(Route, ViewPage),
     /// Read anew: to its end, or as far as it got.
     InventoryChanged {
         whole: bool,
     },
-    MappingRead(Route, Mapping, MappingPreview),
+    /// With the counts of its states.
+    MappingRead(Route, Mapping, ViewPage),
     MappingEdit(Mapping),
     /// The backend's answer for the draft of that generation.
-    MappingPreview(u64, MappingPreview),
-    MappingSaved(Mapping, MappingPreview),
+    MappingCounts(u64, ViewPage),
+    MappingSaved(Mapping),
     /// With the basis of the question.
-    Preflight(Route, Basis, PreflightReport),
-    Plan(Basis, PlanMade),
+    Preflight(Route, Basis, PreflightOutline),
+    Plan(Basis, PlanSaved),
     Cost(String, CostEstimate),
-    Events(Vec<Event>),
-    Run(RunView),
+    Event(Event),
+    Run(RunOverview),
     Bill(RunId, Bill),
     Runs(Vec<RunSummary>),
     Bundle(RunId, AuditBundle),
@@ -183,8 +190,9 @@ impl Session {
         self.catalogs.as_ref()?.iter().find(|spec| spec.name == name)
     }
 
-    pub fn idents(&self) -> Vec<TableIdent> {
-        self.inventory.iter().flat_map(|rows| rows.iter()).map(|row| row.ident.clone()).collect()
+    /// The source's tables are known, and there are some.
+    pub fn has_inventory(&self) -> bool {
+        self.inventory.as_ref().is_some_and(|all| all.total > 0)
     }
 
     fn set_prefs(&mut self, change: impl FnOnce(&mut Prefs)) {
@@ -261,35 +269,36 @@ impl Session {
                 self.choose(Role::Source, sample.source.name);
                 self.choose(Role::Target, sample.target.name);
             }
-            Action::Inventory(route, rows) => {
+            Action::Inventory(route, all) => {
                 if route.source == self.route().source {
-                    self.inventory = Some(Rc::new(rows));
+                    self.inventory = Some(Rc::new(all));
+                    self.inventory_version += 1;
                 }
             }
             Action::InventoryChanged { whole } => {
-                self.source_is_empty = whole && self.inventory.as_ref().is_some_and(|rows| rows.is_empty());
+                self.source_is_empty = whole && self.inventory.as_ref().is_some_and(|all| all.total == 0);
                 self.scan = None;
                 self.mapping = self.mapping.take().filter(MappingDraft::is_changed);
                 self.age_from(Page::Mapping);
             }
-            Action::MappingRead(route, mapping, preview) => {
+            Action::MappingRead(route, mapping, counts) => {
                 if route == *self.route() {
-                    self.mapping = Some(MappingDraft::new(mapping, preview));
+                    self.mapping = Some(MappingDraft::new(mapping, counts));
                 }
             }
             Action::MappingEdit(mapping) => {
-                let idents = self.idents();
                 if let Some(draft) = &mut self.mapping {
-                    draft.edit(mapping, &idents);
+                    draft.edit(mapping);
                 }
             }
-            Action::MappingPreview(generation, preview) => {
+            Action::MappingCounts(generation, counts) => {
                 if let Some(draft) = &mut self.mapping {
-                    draft.confirm(generation, preview);
+                    draft.count(generation, counts);
                 }
             }
-            Action::MappingSaved(mapping, preview) => {
-                self.mapping = Some(MappingDraft::new(mapping, preview));
+            Action::MappingSaved(mapping) => {
+                let counts = self.mapping.as_ref().map(|draft| (*draft.counts).clone()).unwrap_or_default();
+                self.mapping = Some(MappingDraft::new(mapping, counts));
                 self.age_from(Page::Mapping);
             }
             Action::Preflight(route, basis, report) => {
@@ -300,6 +309,7 @@ impl Session {
                     }
                     let stale = basis.of_preflight != self.basis.of_preflight;
                     self.preflight = Some(Fresh { value: Rc::new(report), stale });
+                    self.preflight_version += 1;
                 }
             }
             Action::Plan(basis, made) => {
@@ -311,7 +321,7 @@ impl Session {
                 }
             }
             Action::Cost(plan, cost) => self.cost = Some((plan, Rc::new(cost))),
-            Action::Events(events) => events.into_iter().for_each(|event| self.hear(event)),
+            Action::Event(event) => self.hear(event),
             Action::Run(run) => {
                 self.run = Some(match &self.run {
                     Some(shown) if shown.view.run_id == run.run_id => shown.replaced_by(run),

@@ -1,9 +1,9 @@
 //! What the window remembers between two starts. Nothing in it decides anything about a migration but the settings.
 
 use crate::state::{Page, UnityDraft};
-use crate::view::order::Sort;
 use icebridge_model::ops::Route;
 use icebridge_model::plan::Settings;
+use icebridge_model::view::Sort;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

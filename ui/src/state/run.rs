@@ -1,28 +1,38 @@
-//! The run in sight, kept current by events.
+//! The run in sight, kept current by events: as a whole, and what has changed since. Its tables are asked for as they are
+//! looked at.
 
-use icebridge_model::TableIdent;
-use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{Event, Progress, RunState, RunView, TableMigration, TableState};
-use std::collections::HashMap;
+use icebridge_model::run::{Event, RunChanges, RunOverview, RunState};
+use icebridge_model::view::ViewRow;
 use std::rc::Rc;
+
+/// Events between two looks at the order of the tables: about one a second.
+const EVENTS_PER_LOOK: u64 = 10;
 
 #[derive(Clone, Debug)]
 pub struct ShownRun {
-    pub view: Rc<RunView>,
-    pub progress: Option<Progress>,
-    index: Rc<HashMap<TableIdent, usize>>,
+    pub view: Rc<RunOverview>,
+    pub rate: Option<Rate>,
+    /// Rows that are newer than those that were asked for.
+    pub changed: Rc<Vec<ViewRow>>,
+    /// Grows when the tables should be asked for anew.
+    pub version: u64,
+    heard: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub bytes_per_second: u64,
+    pub seconds_left: Option<u64>,
 }
 
 impl ShownRun {
-    pub fn new(view: RunView) -> Self {
-        let index = view.tables.iter().enumerate().map(|(i, table)| (table.source.clone(), i)).collect();
-        Self { view: Rc::new(view), progress: None, index: Rc::new(index) }
+    pub fn new(view: RunOverview) -> Self {
+        Self { view: Rc::new(view), rate: None, changed: Rc::default(), version: 0, heard: 0 }
     }
 
-    /// The same run read again: its progress still holds.
-    pub fn replaced_by(&self, view: RunView) -> Self {
-        let progress = self.progress.clone().filter(|progress| progress.run_id == view.run_id);
-        Self { progress, ..Self::new(view) }
+    /// The same run read again: its rate still holds.
+    pub fn replaced_by(&self, view: RunOverview) -> Self {
+        Self { view: Rc::new(view), version: self.version + 1, ..self.clone() }
     }
 
     pub fn is_running(&self) -> bool {
@@ -36,94 +46,40 @@ impl ShownRun {
 
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Table { run_id, table } if run_id == self.view.run_id => self.set_table(*table),
-            Event::Progress(progress) if progress.run_id == self.view.run_id => self.progress = Some(progress),
-            Event::Run { run_id, state } if run_id == self.view.run_id => Rc::make_mut(&mut self.view).state = state,
+            Event::Changes(changes) if changes.run_id == self.view.run_id => self.take(changes),
+            Event::Run { run_id, state } if run_id == self.view.run_id => {
+                Rc::make_mut(&mut self.view).state = state;
+                self.version += 1;
+            }
             _ => {}
         }
     }
 
-    fn set_table(&mut self, table: TableMigration) {
-        let view = Rc::make_mut(&mut self.view);
-        match self.index.get(&table.source) {
-            Some(at) => view.tables[*at] = table,
-            None => {
-                Rc::make_mut(&mut self.index).insert(table.source.clone(), view.tables.len());
-                view.tables.push(table);
-            }
+    fn take(&mut self, changes: RunChanges) {
+        Rc::make_mut(&mut self.view).counters = changes.counters;
+        self.rate = Some(Rate { bytes_per_second: changes.bytes_per_second, seconds_left: changes.seconds_left });
+        if !changes.rows.is_empty() {
+            self.changed = Rc::new(changes.rows);
         }
-        view.migrated = view.tables.iter().filter(|table| table.state == TableState::Migrated).count();
-        view.failed = view.tables.iter().filter(|table| table.state == TableState::Failed).count();
-    }
-
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals { tables: self.view.tables.len(), ..Totals::default() };
-        for table in &self.view.tables {
-            totals.ended += usize::from(table.state.is_terminal());
-            totals.cancelled += usize::from(table.state == TableState::Cancelled);
-            totals.bytes_done += table.bytes_done;
-            totals.bytes_reached += reached(table);
-            totals.bytes_total += table.bytes_total;
-            totals.rows_done += table.rows_done;
-            totals.rows_total += table.rows_total;
+        self.heard += 1;
+        if self.heard.is_multiple_of(EVENTS_PER_LOOK) {
+            self.version += 1;
         }
-        totals
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub tables: usize,
-    /// In a state nothing follows.
-    pub ended: usize,
-    pub cancelled: usize,
-    pub bytes_done: u64,
-    /// With the share of what clusters have done, which tell rows alone until they end.
-    pub bytes_reached: u64,
-    pub bytes_total: u64,
-    pub rows_done: u64,
-    pub rows_total: u64,
-}
-
-fn reached(table: &TableMigration) -> u64 {
-    match table.engine {
-        EngineKind::Photon if table.rows_total > 0 => {
-            let share = u128::from(table.bytes_total) * u128::from(table.rows_done) / u128::from(table.rows_total);
-            // No more than the whole, which fits.
-            table.bytes_done.max(u64::try_from(share).unwrap_or(u64::MAX).min(table.bytes_total))
-        }
-        _ => table.bytes_done,
     }
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use icebridge_model::plan::CopyMode;
+    use icebridge_model::run::RunCounters;
 
-    pub fn table(name: &str, state: TableState) -> TableMigration {
-        TableMigration {
-            source: TableIdent::new(["s"], name),
-            target: TableIdent::new(["t"], name),
-            mode: CopyMode::Clone,
-            state,
-            bytes_done: 0,
-            bytes_total: 10,
-            rows_done: 0,
-            rows_total: 5,
-            error: None,
-            validation: None,
-            outcome: None,
-            engine: EngineKind::Embedded,
-            cluster: None,
-            documents: None,
-            governance: None,
-            not_validated: None,
-        }
+    pub fn counters(states: &[(&str, usize)]) -> RunCounters {
+        let by_state = states.iter().map(|(state, tables)| ((*state).to_string(), *tables)).collect();
+        RunCounters { by_state, ..RunCounters::default() }
     }
 
-    pub fn run(state: RunState, tables: Vec<TableMigration>) -> RunView {
-        RunView {
+    pub fn run(state: RunState, states: &[(&str, usize)]) -> RunOverview {
+        RunOverview {
             run_id: "j1".into(),
             plan_hash: "h".into(),
             source: "a".into(),
@@ -131,31 +87,30 @@ pub mod tests {
             state,
             started_at: String::new(),
             ended_at: None,
-            tables,
-            migrated: 0,
-            failed: 0,
+            counters: counters(states),
         }
     }
 
-    #[test]
-    fn events_move_tables_and_only_of_their_own_job() {
-        let mut run =
-            ShownRun::new(run(RunState::Running, vec![table("x", TableState::Queued), table("y", TableState::Queued)]));
-        run.apply(Event::Table { run_id: "j1".into(), table: Box::new(table("y", TableState::Migrated)) });
-        run.apply(Event::Table { run_id: "j2".into(), table: Box::new(table("x", TableState::Failed)) });
-        assert_eq!((run.view.migrated, run.view.failed), (1, 0));
-        run.apply(Event::Table { run_id: "j1".into(), table: Box::new(table("z", TableState::Failed)) });
-        assert_eq!((run.view.tables.len(), run.view.failed), (3, 1));
-        assert_eq!(run.totals().ended, 2);
-        run.apply(Event::Run { run_id: "j1".into(), state: RunState::Incomplete });
-        assert!(run.is_resumable() && !run.is_running());
+    fn changes(run_id: &str, states: &[(&str, usize)]) -> Event {
+        let rows = vec![ViewRow::default()];
+        Event::Changes(RunChanges { run_id: run_id.into(), counters: counters(states), rows, ..RunChanges::default() })
     }
 
     #[test]
-    fn what_clusters_have_done_is_told_by_rows() {
-        let cluster = TableMigration { engine: EngineKind::Photon, rows_done: 3, ..table("x", TableState::Copying) };
-        let here = TableMigration { bytes_done: 2, ..table("y", TableState::Copying) };
-        let totals = ShownRun::new(run(RunState::Running, vec![cluster, here])).totals();
-        assert_eq!((totals.bytes_reached, totals.bytes_done, totals.bytes_total), (6 + 2, 2, 20));
+    fn events_move_the_counters_and_only_of_their_own_run() {
+        let mut shown = ShownRun::new(run(RunState::Running, &[("queued", 2)]));
+        shown.apply(changes("j1", &[("queued", 1), ("migrated", 1)]));
+        shown.apply(changes("j2", &[("failed", 2)]));
+        assert_eq!((shown.view.counters.ended(), shown.changed.len()), (1, 1));
+        shown.apply(Event::Run { run_id: "j1".into(), state: RunState::Incomplete });
+        assert!(shown.is_resumable() && !shown.is_running());
+    }
+
+    #[test]
+    fn tables_are_asked_for_anew_now_and_then_and_not_for_every_event() {
+        let mut shown = ShownRun::new(run(RunState::Running, &[]));
+        (0..35).for_each(|_| shown.apply(changes("j1", &[])));
+        assert_eq!(shown.version, 3);
+        assert_eq!(shown.replaced_by(run(RunState::Running, &[])).version, 4);
     }
 }

@@ -3,7 +3,7 @@ use crate::state::unity::EngineChoice;
 use icebridge_model::Code;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::photon::PhotonSettings;
-use icebridge_model::plan::{CopyMode, Plan};
+use icebridge_model::plan::{CopyMode, PlanOutline};
 
 fn catalog(name: &str, role: Role) -> CatalogSpec {
     CatalogSpec {
@@ -28,17 +28,19 @@ fn connected() -> Vec<Action> {
 fn plan_made(asked: Basis, settings: Settings) -> Action {
     Action::Plan(
         asked,
-        PlanMade {
+        PlanSaved {
             path: "/plan.json".into(),
-            plan: Plan {
-                plan_version: 1,
+            plan: PlanOutline {
+                hash: "h".into(),
                 source: "a".into(),
                 target: "b".into(),
                 settings,
-                tables: Vec::new(),
-                left_out: Vec::new(),
+                tables: 0,
+                left_out: 0,
                 totals: Default::default(),
-                hash: "h".into(),
+                modes: Vec::new(),
+                on_clusters: 0,
+                has_engines: false,
             },
         },
     )
@@ -46,7 +48,7 @@ fn plan_made(asked: Basis, settings: Settings) -> Action {
 
 fn checked(source: &str, asked: Basis, ready: usize) -> Action {
     let route = Route { source: source.into(), target: "b".into() };
-    Action::Preflight(route, asked, PreflightReport { ready, ..PreflightReport::default() })
+    Action::Preflight(route, asked, PreflightOutline { ready, ..PreflightOutline::default() })
 }
 
 fn nine_at_once() -> Settings {
@@ -71,7 +73,7 @@ fn choices_survive_leaving_a_page() {
     actions.push(Action::MappingRead(
         Route { source: "a".into(), target: "b".into() },
         Mapping::default(),
-        MappingPreview::default(),
+        ViewPage::default(),
     ));
     actions.push(Action::MappingEdit(Mapping::standard()));
     actions.push(Action::Go(Page::Audit));
@@ -135,7 +137,7 @@ fn an_error_stays_until_dismissed_or_the_work_is_done_again() {
 fn answers_for_another_route_are_dropped() {
     let mut actions = connected();
     actions.push(checked("x", Basis::default(), 1));
-    actions.push(Action::Inventory(Route { source: "x".into(), target: "b".into() }, Vec::new()));
+    actions.push(Action::Inventory(Route { source: "x".into(), target: "b".into() }, ViewPage::default()));
     let session = after(actions);
     assert!(session.preflight.is_none() && session.inventory.is_none());
 }

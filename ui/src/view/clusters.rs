@@ -3,8 +3,7 @@
 use crate::components::{Icon, Tone};
 use crate::view::format;
 use icebridge_model::photon::{AgainstEstimate, Bill, ClusterMethod, ClusterStage, CostEstimate};
-use icebridge_model::plan::{EngineKind, Plan};
-use icebridge_model::run::RunView;
+use icebridge_model::plan::EngineKind;
 
 pub fn method(method: ClusterMethod) -> &'static str {
     match method {
@@ -84,15 +83,6 @@ pub fn bill(bill: &Bill) -> (String, Tone) {
         Bill::NotYet { explanation } => (format::sentence(explanation), Tone::Plain),
         Bill::Unknown { explanation } => (format::sentence(explanation), Tone::Warn),
     }
-}
-
-pub fn on_clusters(plan: &Plan) -> usize {
-    plan.tables.iter().filter(|table| table.cluster.is_some()).count()
-}
-
-/// Whether a cluster has a part in the run.
-pub fn has_clusters(run: &RunView) -> bool {
-    run.tables.iter().any(|table| table.engine == EngineKind::Photon)
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ pub mod catalogs;
 pub mod clusters;
 #[cfg(test)]
 mod contrast;
-pub mod findings;
 pub mod format;
 pub mod lines;
-pub mod order;
 pub mod phase;
 pub mod steps;
+pub mod view_words;
 pub mod window;
 pub mod workspaces;

@@ -1,7 +1,17 @@
 //! What a run is doing at this moment, in words: a rate of nothing says neither that it waits nor for what.
 
 use crate::view::format;
-use icebridge_model::run::{TableMigration, TableState};
+use icebridge_model::run::{RunCounters, TableState};
+use icebridge_model::view::{ViewRow, measures};
+
+/// How much of a table's copy is done. A cluster counts the rows.
+pub fn of_table(row: &ViewRow, state: TableState) -> (u64, u64) {
+    let counted = match row.text("engine") {
+        "photon" => (row.amount("rows_copied"), row.amount("rows")),
+        _ => (row.amount("bytes_copied"), row.amount("bytes_to_copy")),
+    };
+    measures::progress(state, counted)
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AtWork {
@@ -12,18 +22,14 @@ pub struct AtWork {
 }
 
 impl AtWork {
-    pub fn of(tables: &[TableMigration]) -> Self {
-        let mut now = Self::default();
-        for table in tables {
-            match table.state {
-                TableState::Queued => now.queued += 1,
-                TableState::Copying => now.copying += 1,
-                TableState::Committing => now.committing += 1,
-                TableState::Committed | TableState::Validating => now.validating += 1,
-                TableState::Migrated | TableState::Failed | TableState::Cancelled => {}
-            }
+    pub fn of(counters: &RunCounters) -> Self {
+        let of = |state| counters.of(state);
+        Self {
+            queued: of(TableState::Queued),
+            copying: of(TableState::Copying),
+            committing: of(TableState::Committing),
+            validating: of(TableState::Committed) + of(TableState::Validating),
         }
-        now
     }
 
     /// Whether a rate and the time left mean anything: only a copy moves bytes.
@@ -72,10 +78,13 @@ impl AtWork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::run::tests::table;
 
     fn at_work(states: &[TableState]) -> AtWork {
-        AtWork::of(&states.iter().map(|state| table("t", *state)).collect::<Vec<_>>())
+        let mut counters = RunCounters::default();
+        for state in states {
+            *counters.by_state.entry(state.as_str().into()).or_default() += 1;
+        }
+        AtWork::of(&counters)
     }
 
     #[test]

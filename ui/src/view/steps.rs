@@ -78,27 +78,27 @@ fn inventory(session: &Session) -> (StepState, String) {
     match &session.inventory {
         _ if session.route().source.is_empty() => (StepState::Waiting, String::new()),
         _ if session.source_is_empty => (StepState::Attention, "no table".into()),
-        Some(rows) if !rows.is_empty() => {
-            let problems = rows.iter().filter(|row| row.facts().is_none()).count();
+        Some(all) if all.total > 0 => {
+            let problems = all.count("state", "unreadable");
             let state = if problems > 0 { StepState::Attention } else { StepState::Done };
-            (state, format::tables(rows.len()))
+            (state, format::tables(all.total))
         }
         _ => (StepState::Ready, "not read yet".into()),
     }
 }
 
 fn has_inventory(session: &Session) -> bool {
-    session.has_route() && session.inventory.as_ref().is_some_and(|rows| !rows.is_empty())
+    session.has_route() && session.has_inventory()
 }
 
 fn mapping(session: &Session) -> (StepState, String) {
     match &session.mapping {
         _ if !has_inventory(session) => (StepState::Waiting, String::new()),
         Some(draft) if draft.is_changed() => (StepState::Attention, "not saved".into()),
-        Some(draft) if draft.preview.conflicts > 0 => {
-            (StepState::Attention, format::counted(draft.preview.conflicts as u64, "conflict", "conflicts"))
+        Some(draft) if draft.conflicts() > 0 => {
+            (StepState::Attention, format::counted(draft.conflicts() as u64, "conflict", "conflicts"))
         }
-        Some(draft) => (StepState::Done, format!("{} mapped", draft.preview.mapped)),
+        Some(draft) => (StepState::Done, format!("{} mapped", format::count(draft.mapped() as u64))),
         None => (StepState::Ready, String::new()),
     }
 }
@@ -125,7 +125,7 @@ fn plan(session: &Session) -> (StepState, String) {
     match &session.plan {
         _ if !has_inventory(session) => (StepState::Waiting, String::new()),
         Some(plan) if plan.stale => (StepState::Attention, "out of date".into()),
-        Some(plan) => (StepState::Done, format::tables(plan.value.plan.tables.len())),
+        Some(plan) => (StepState::Done, format::tables(plan.value.plan.tables)),
         None => (StepState::Ready, String::new()),
     }
 }
@@ -135,29 +135,28 @@ fn run(session: &Session) -> (StepState, String) {
         return (StepState::Working, "starting".into());
     }
     if let Some(run) = &session.run {
-        let totals = run.totals();
+        let counters = &run.view.counters;
         return match run.view.state {
-            RunState::Running => (StepState::Working, format!("{} of {}", totals.ended, totals.tables)),
-            RunState::Succeeded => (StepState::Done, format!("{} migrated", run.view.migrated)),
-            RunState::Incomplete => (StepState::Attention, format!("{} failed", run.view.failed)),
+            RunState::Running => (StepState::Working, format!("{} of {}", counters.ended(), counters.tables())),
+            RunState::Succeeded => (StepState::Done, format!("{} migrated", counters.of(TableState::Migrated))),
+            RunState::Incomplete => (StepState::Attention, format!("{} failed", counters.of(TableState::Failed))),
             RunState::Cancelled => (StepState::Attention, "cancelled".into()),
             RunState::Interrupted => (StepState::Attention, "interrupted".into()),
         };
     }
     match &session.plan {
-        Some(plan) if !plan.stale && !plan.value.plan.tables.is_empty() => (StepState::Ready, "ready to start".into()),
+        Some(plan) if !plan.stale && plan.value.plan.tables > 0 => (StepState::Ready, "ready to start".into()),
         _ => (StepState::Waiting, String::new()),
     }
 }
 
 fn validate(session: &Session) -> (StepState, String) {
     let Some(run) = &session.run else { return (StepState::Waiting, String::new()) };
-    if session.is_busy(&Work::Validate) || run.view.tables.iter().any(|table| table.state == TableState::Validating) {
+    let counters = &run.view.counters;
+    if session.is_busy(&Work::Validate) || counters.of(TableState::Validating) > 0 {
         return (StepState::Working, "comparing".into());
     }
-    let compared = run.view.tables.iter().filter_map(|table| table.validation.as_ref());
-    let (passed, all) = compared.fold((0, 0), |(passed, all), v| (passed + u64::from(v.passed), all + 1));
-    match (passed, all) {
+    match (counters.equal, counters.equal + counters.differ) {
         (_, 0) => (StepState::Waiting, String::new()),
         (passed, all) if passed < all => (StepState::Attention, format!("{} differ", all - passed)),
         (passed, _) if run.is_running() => (StepState::Working, format!("{passed} proved")),
@@ -178,7 +177,7 @@ fn audit(session: &Session) -> (StepState, String) {
 mod tests {
     use super::*;
     use crate::state::ShownRun;
-    use crate::state::run::tests::{run, table};
+    use crate::state::run::tests::run;
 
     #[test]
     fn nothing_is_ready_but_connecting_at_first() {
@@ -191,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_failed_table_asks_for_attention() {
-        let failed = vec![table("x", TableState::Failed), table("y", TableState::Migrated)];
-        let run = ShownRun::new(run(RunState::Incomplete, failed));
+        let run = ShownRun::new(run(RunState::Incomplete, &[("failed", 1), ("migrated", 1)]));
         let mut session = Session::default();
         session.run = Some(run);
         assert_eq!(step(&session, Page::Run).0, StepState::Attention);

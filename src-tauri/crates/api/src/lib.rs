@@ -92,6 +92,11 @@ impl Api {
         Ok(view)
     }
 
+    /// Compares the tables of a run (empty: the latest) once more. The view names the reason for each that could not be.
+    pub async fn validate(&self, run_id: &str) -> Result<RunView> {
+        migration::validate_again(&self.local, run_id, &self.stop.child_token()).await
+    }
+
     /// Keeps an eye on a run, so that its end can be waited for.
     fn follow(&self, handle: migration::RunHandle) {
         let (sender, receiver) = watch::channel(None);

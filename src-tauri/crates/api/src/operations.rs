@@ -12,7 +12,7 @@ use icebridge_model::databricks::{
 };
 use icebridge_model::error::Blame;
 use icebridge_model::facts::{InventoryRow, TableFacts};
-use icebridge_model::finding::{PreflightReport, RuleInfo};
+use icebridge_model::finding::{PreflightOutline, PreflightReport, RuleInfo};
 use icebridge_model::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
@@ -192,8 +192,16 @@ impl Operations for Api {
         mapping::preview(&self.local, &request.route, &request.mapping).await
     }
 
-    async fn mapping_save(&self, request: MappingRequest) -> Result<MappingPreview> {
-        mapping::save(&self.local, &request.route, &request.mapping).await
+    async fn mapping_save(&self, request: MappingRequest) -> Result<Nothing> {
+        mapping::save(&self.local, &request.route, &request.mapping).await.map(|_| Nothing {})
+    }
+
+    async fn mapping_sheet(&self, request: MappingRequest) -> Result<Text> {
+        mapping::sheet(&self.local, &request.route, &request.mapping).await.map(|text| Text { text })
+    }
+
+    async fn mapping_with_sheet(&self, request: SheetRequest) -> Result<Mapping> {
+        mapping::with_sheet(&self.local, &request.route, &request.mapping, &request.csv).await
     }
 
     async fn mapping_export(&self, route: Route) -> Result<Text> {
@@ -208,16 +216,26 @@ impl Operations for Api {
         Ok(preflight::rule_infos())
     }
 
-    async fn preflight_run(&self, request: PreflightRequest) -> Result<PreflightReport> {
-        preflight::run(&self.local, &request.route, &request.settings).await
+    async fn preflight_run(&self, request: PreflightRequest) -> Result<PreflightOutline> {
+        preflight::run(&self.local, &request.route, &request.settings).await.map(|report| report.outline())
     }
 
-    async fn preflight_accept(&self, request: AcceptRequest) -> Result<PreflightReport> {
-        preflight::accept(&self.local, &request).await
+    async fn preflight_accept(&self, request: AcceptRequest) -> Result<PreflightOutline> {
+        preflight::accept(&self.local, &request).await.map(|report| report.outline())
     }
 
-    async fn plan_make(&self, request: PlanRequest) -> Result<PlanMade> {
-        plan::make(&self.local, &request).await
+    async fn preflight_report(&self, route: Route) -> Result<PreflightReport> {
+        views::preflight_report(&self.local, &route).await
+    }
+
+    async fn plan_make(&self, request: PlanRequest) -> Result<PlanSaved> {
+        let made = plan::make(&self.local, &request).await?;
+        Ok(PlanSaved { path: made.path, plan: made.plan.outline() })
+    }
+
+    async fn plan_outline(&self, request: PathRequest) -> Result<PlanSaved> {
+        let plan = self.plan_read(request.clone()).await?;
+        Ok(PlanSaved { path: request.path, plan: plan.outline() })
     }
 
     async fn plan_read(&self, request: PathRequest) -> Result<Plan> {
@@ -231,23 +249,24 @@ impl Operations for Api {
     }
 
     /// Answers as soon as the run is under way; [`Api::wait`] waits for its end.
-    async fn run_start(&self, request: StartRunRequest) -> Result<RunView> {
+    async fn run_start(&self, request: StartRunRequest) -> Result<RunOverview> {
         let plan = plan::read(Path::new(&request.plan)).await?;
         let handle = migration::start(&self.local, &plan.to_text()?).await?;
         let run_id = handle.run_id.clone();
         self.follow(handle);
-        migration::view(&self.local, &run_id).await
+        views::overview(&self.local, &run_id).await
     }
 
-    async fn run_resume(&self, request: RunRequest) -> Result<RunView> {
+    async fn run_resume(&self, request: RunRequest) -> Result<RunOverview> {
         let handle = migration::resume(&self.local, &request.run_id).await?;
         let run_id = handle.run_id.clone();
         self.follow(handle);
-        migration::view(&self.local, &run_id).await
+        views::overview(&self.local, &run_id).await
     }
 
-    async fn run_cancel(&self, request: RunRequest) -> Result<RunView> {
-        migration::cancel(&self.local, &request.run_id).await
+    async fn run_cancel(&self, request: RunRequest) -> Result<RunOverview> {
+        migration::cancel(&self.local, &request.run_id).await?;
+        views::overview_unchecked(&self.local, &request.run_id).await
     }
 
     async fn run_status(&self, request: RunRequest) -> Result<RunView> {
@@ -266,8 +285,9 @@ impl Operations for Api {
         plan::cost::bill(&self.local, &request.run_id, &self.stop.child_token()).await
     }
 
-    async fn validate_run(&self, request: RunRequest) -> Result<RunView> {
-        migration::validate_again(&self.local, &request.run_id, &self.stop.child_token()).await
+    async fn validate_run(&self, request: RunRequest) -> Result<RunOverview> {
+        let view = self.validate(&request.run_id).await?;
+        views::overview(&self.local, &view.run_id).await
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {

@@ -1,7 +1,8 @@
 //! Live progress on standard error: bars on a terminal, plain lines elsewhere.
 
 use crate::output::{Output, words};
-use icebridge_model::run::{Event, Progress, RunId, TableMigration, TableState};
+use icebridge_model::run::{Event, RunChanges, RunId, TableState};
+use icebridge_model::view::ViewRow;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
@@ -55,7 +56,7 @@ struct Screen {
     bars: Option<MultiProgress>,
     whole: Option<ProgressBar>,
     tables: HashMap<(RunId, String), ProgressBar>,
-    told: HashMap<String, TableState>,
+    told: HashMap<String, String>,
     /// Of clusters, by table.
     stages: HashMap<String, String>,
     line_at: Option<Instant>,
@@ -91,8 +92,7 @@ impl Screen {
                     self.line(&format!("  {done} of {total} tables read"));
                 }
             }
-            Event::Table { run_id, table } => self.table(run_id, &table),
-            Event::Progress(progress) => self.progress(&progress),
+            Event::Changes(changes) => self.changes(&changes),
             Event::Unity { tables, last, .. } => {
                 self.whole(tables as u64, tables as u64, &format!("tables listed, last {last}"));
                 if self.due() {
@@ -113,36 +113,37 @@ impl Screen {
         let _ = writeln!(std::io::stderr(), "{how} {address}");
     }
 
-    fn table(&mut self, run_id: RunId, run: &TableMigration) {
-        let name = run.source.to_string();
-        let key = (run_id, name.clone());
-        if run.state.is_terminal() {
+    fn changes(&mut self, changes: &RunChanges) {
+        for row in &changes.rows {
+            self.table(&changes.run_id, row);
+        }
+        let counters = &changes.counters;
+        let (done, all) = (counters.ended(), counters.tables());
+        let left = changes.seconds_left.map(|s| format!(", {} left", words::seconds(s))).unwrap_or_default();
+        let rate = words::bytes(changes.bytes_per_second);
+        self.whole(done as u64, all as u64, &format!("tables, {rate}/s{left}"));
+        if self.due() {
+            self.line(&format!("  {done} of {all} tables, {} at {rate}/s{left}", words::bytes(counters.bytes_copied)));
+        }
+    }
+
+    fn table(&mut self, run_id: &RunId, row: &ViewRow) {
+        let (name, state) = (row.text("name").to_string(), row.text("state").to_string());
+        let key = (run_id.clone(), name.clone());
+        if ENDED.iter().any(|ended| ended.as_str() == state) {
             if let Some(bar) = self.tables.remove(&key) {
                 bar.finish_and_clear();
             }
-            if self.told.insert(name, run.state) != Some(run.state) {
-                self.line(&ended(run));
+            if self.told.insert(name, state.clone()).as_deref() != Some(state.as_str()) {
+                self.line(&ended(row));
             }
             return;
         }
-        if run.state == TableState::Queued {
+        if state == TableState::Queued.as_str() {
             return;
         }
         if self.bars.is_none() {
-            // In a log the begin and the end of a table are news; its steps follow each other in a moment.
-            if !self.told.contains_key(&name) {
-                self.line(&format!("  {:<10} {name} ({})", run.state.as_str(), run.mode.as_str()));
-                self.told.insert(name.clone(), run.state);
-            }
-            // A cluster takes minutes, and where it is is all there is to tell.
-            if let Some(cluster) = run.cluster.as_ref().filter(|_| run.state == TableState::Copying) {
-                let why = if cluster.message.is_empty() { String::new() } else { format!(": {}", cluster.message) };
-                let stage = format!("{}{why}", cluster.stage.as_str());
-                if self.stages.get(&name) != Some(&stage) {
-                    self.line(&format!("  cluster    {name} {stage}"));
-                    self.stages.insert(name, stage);
-                }
-            }
+            self.log(name, state, row);
             return;
         }
         let Some(bars) = &self.bars else { return };
@@ -151,22 +152,32 @@ impl Screen {
             bar.set_style(style("  {prefix:.dim} {wide_msg} {bar:20} {percent:>3}%"));
             bar
         });
-        let (done, all) =
-            if run.bytes_total > 0 { (run.bytes_done, run.bytes_total) } else { (run.rows_done, run.rows_total) };
-        bar.set_prefix(format!("{:<10}", run.state.as_str()));
-        let how = run.cluster.as_ref().map_or(run.mode.as_str(), |cluster| cluster.stage.as_str());
+        let (done, all) = match row.amount("bytes_to_copy") {
+            0 => (row.amount("rows_copied"), row.amount("rows")),
+            bytes => (row.amount("bytes_copied"), bytes),
+        };
+        bar.set_prefix(format!("{state:<10}"));
+        let how = if row.text("stage").is_empty() { row.text("mode") } else { row.text("stage") };
         bar.set_message(format!("{name} ({how})"));
         bar.set_length(all.max(done));
         bar.set_position(done);
     }
 
-    fn progress(&mut self, progress: &Progress) {
-        let left = progress.seconds_left.map(|s| format!(", {} left", words::seconds(s))).unwrap_or_default();
-        let rate = words::bytes(progress.bytes_per_second);
-        self.whole(progress.tables_done as u64, progress.tables_total as u64, &format!("tables, {rate}/s{left}"));
-        if self.due() {
-            let (done, all) = (progress.tables_done, progress.tables_total);
-            self.line(&format!("  {done} of {all} tables, {} at {rate}/s{left}", words::bytes(progress.bytes_done)));
+    /// In a log the begin and the end of a table are news; its steps follow each other in a moment.
+    fn log(&mut self, name: String, state: String, row: &ViewRow) {
+        if !self.told.contains_key(&name) {
+            self.line(&format!("  {state:<10} {name} ({})", row.text("mode")));
+            self.told.insert(name.clone(), state.clone());
+        }
+        // A cluster takes minutes, and where it is is all there is to tell.
+        let (stage, words) = (row.text("stage"), row.text("words"));
+        if stage.is_empty() || state != TableState::Copying.as_str() {
+            return;
+        }
+        let stage = if words.is_empty() { stage.to_string() } else { format!("{stage}: {words}") };
+        if self.stages.get(&name) != Some(&stage) {
+            self.line(&format!("  cluster    {name} {stage}"));
+            self.stages.insert(name, stage);
         }
     }
 
@@ -215,10 +226,12 @@ impl Screen {
     }
 }
 
-fn ended(run: &TableMigration) -> String {
-    let mut text = format!("  {:<10} {} -> {}", run.state.as_str(), run.source, run.target);
-    if let Some(error) = &run.error {
-        text.push_str(&format!(": {} [{}]", error.message, error.code));
+const ENDED: [TableState; 3] = [TableState::Migrated, TableState::Failed, TableState::Cancelled];
+
+fn ended(row: &ViewRow) -> String {
+    let mut text = format!("  {:<10} {} -> {}", row.text("state"), row.text("name"), row.text("target"));
+    if !row.text("error").is_empty() {
+        text.push_str(&format!(": {} [{}]", row.text("message"), row.text("error")));
     }
     text
 }

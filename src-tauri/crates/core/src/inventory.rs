@@ -64,8 +64,8 @@ pub async fn refresh(
         summary.tables += 1;
         match &row.outcome {
             InventoryOutcome::Facts(facts) => {
-                summary.rows += facts.files.data_records;
-                summary.bytes += facts.files.data_bytes;
+                summary.rows += facts.live_rows();
+                summary.bytes += facts.live_bytes();
             }
             InventoryOutcome::Problem(_) => summary.problems += 1,
         }

@@ -30,6 +30,16 @@ pub async fn export(local: &LocalState, route: &Route) -> Result<String> {
     mapping::to_csv(&preview(local, route, &get(local, route).await?).await?)
 }
 
+/// The sheet of a mapping that need not be saved.
+pub async fn sheet(local: &LocalState, route: &Route, mapping: &Mapping) -> Result<String> {
+    mapping::to_csv(&preview(local, route, mapping).await?)
+}
+
+/// The mapping with what a sheet changes in it; nothing is saved.
+pub async fn with_sheet(local: &LocalState, route: &Route, mapping: &Mapping, csv: &str) -> Result<Mapping> {
+    mapping::from_csv(mapping, &sources(local, route).await?, csv)
+}
+
 pub async fn import(local: &LocalState, route: &Route, csv: &str) -> Result<MappingPreview> {
     let known = sources(local, route).await?;
     let mapping = mapping::from_csv(&get(local, route).await?, &known, csv)?;
@@ -44,12 +54,13 @@ pub(crate) fn resolve(
     mapping::resolve(mapping, sources, &|target| existing.contains(&fold(target)))
 }
 
-async fn sources(local: &LocalState, route: &Route) -> Result<Vec<TableIdent>> {
-    Ok(crate::inventory::list(local, &route.source).await?.into_iter().map(|row| row.ident).collect())
+pub(crate) async fn sources(local: &LocalState, route: &Route) -> Result<Vec<TableIdent>> {
+    local.store.catalog(&route.source).await?;
+    local.store.inventory_names(&route.source).await
 }
 
 /// The target's tables, folded: a name that differs in case alone is taken too.
-async fn existing_targets(local: &LocalState, route: &Route) -> Result<HashSet<TableIdent>> {
+pub(crate) async fn existing_targets(local: &LocalState, route: &Route) -> Result<HashSet<TableIdent>> {
     let target = local.open_target(&route.target).await?;
     let tables = target.tables().await.map_err(|e| e.about(&route.target))?;
     Ok(tables.iter().map(fold).collect())

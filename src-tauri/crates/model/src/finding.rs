@@ -3,6 +3,8 @@
 use crate::TableIdent;
 use crate::plan::{CopyMode, EngineKind};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +68,74 @@ pub struct PreflightReport {
     pub blocked: usize,
 }
 
+/// A pre-flight as a whole: nothing in it grows with the number of tables.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PreflightOutline {
+    pub tables: usize,
+    pub ready: usize,
+    pub needs_acceptance: usize,
+    pub blocked: usize,
+    /// Some table has an engine that was chosen for it.
+    pub has_engines: bool,
+    /// What stands in the way first, then what is lost, then what is worth knowing.
+    pub codes: Vec<CodeOutline>,
+}
+
+/// A finding, over all tables that have it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CodeOutline {
+    pub code: String,
+    pub verdict: Verdict,
+    pub title: String,
+    pub fix: String,
+    pub link: String,
+    pub tables: usize,
+    /// Tables on which the loss is not accepted.
+    pub open: usize,
+}
+
+impl PreflightOutline {
+    /// Codes with a loss that is not accepted everywhere.
+    pub fn open_codes(&self) -> Vec<String> {
+        self.codes.iter().filter(|code| code.open > 0).map(|code| code.code.clone()).collect()
+    }
+}
+
+impl TableFindings {
+    /// Whether there was an engine to choose.
+    pub fn has_engines(&self) -> bool {
+        self.engine == EngineKind::Photon || !self.engine_reason.is_empty()
+    }
+}
+
+impl PreflightReport {
+    pub fn outline(&self) -> PreflightOutline {
+        let mut codes: BTreeMap<(Reverse<Verdict>, &str), CodeOutline> = BTreeMap::new();
+        for finding in self.tables.iter().flat_map(|table| &table.findings) {
+            let key = (Reverse(finding.verdict), finding.code.as_str());
+            let outline = codes.entry(key).or_insert_with(|| CodeOutline {
+                code: finding.code.clone(),
+                verdict: finding.verdict,
+                title: finding.title.clone(),
+                fix: finding.fix.clone(),
+                link: finding.link.clone(),
+                tables: 0,
+                open: 0,
+            });
+            outline.tables += 1;
+            outline.open += usize::from(finding.verdict == Verdict::Loses && !finding.accepted);
+        }
+        PreflightOutline {
+            tables: self.tables.len(),
+            ready: self.ready,
+            needs_acceptance: self.needs_acceptance,
+            blocked: self.blocked,
+            has_engines: self.tables.iter().any(TableFindings::has_engines),
+            codes: codes.into_values().collect(),
+        }
+    }
+}
+
 /// One line of the rule table, for `icebridge preflight --rules` and the docs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleInfo {
@@ -73,4 +143,45 @@ pub struct RuleInfo {
     pub verdict: Verdict,
     pub title: String,
     pub link: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, findings: &[(&str, Verdict, bool)]) -> TableFindings {
+        let findings = findings.iter().map(|(code, verdict, accepted)| Finding {
+            code: (*code).into(),
+            verdict: *verdict,
+            title: String::new(),
+            reason: format!("{code} on {name}"),
+            fix: String::new(),
+            link: String::new(),
+            accepted: *accepted,
+        });
+        TableFindings {
+            source: TableIdent::new(["s"], name),
+            target: None,
+            mode: None,
+            mode_reason: String::new(),
+            engine: EngineKind::Embedded,
+            engine_reason: String::new(),
+            findings: findings.collect(),
+        }
+    }
+
+    #[test]
+    fn codes_are_gathered_and_the_gravest_come_first() {
+        let report = PreflightReport {
+            tables: vec![
+                table("a", &[("IB-F1", Verdict::Note, false), ("IB-F2", Verdict::Loses, true)]),
+                table("b", &[("IB-F9", Verdict::Blocks, false), ("IB-F2", Verdict::Loses, false)]),
+            ],
+            ..PreflightReport::default()
+        };
+        let outline = report.outline();
+        let codes: Vec<_> = outline.codes.iter().map(|code| (code.code.as_str(), code.tables, code.open)).collect();
+        assert_eq!(codes, [("IB-F9", 1, 0), ("IB-F2", 2, 1), ("IB-F1", 1, 0)], "what blocks cannot be accepted");
+        assert_eq!((outline.open_codes(), outline.tables), (vec!["IB-F2".to_string()], 2));
+    }
 }

@@ -11,11 +11,11 @@ use crate::databricks::{
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
 use crate::facts::{InventoryRow, TableFacts};
-use crate::finding::{PreflightReport, RuleInfo, TableFindings};
+use crate::finding::{PreflightOutline, PreflightReport, RuleInfo, TableFindings};
 use crate::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use crate::mapping::{Mapping, MappingPreview, MappingRow};
 use crate::photon::{Bill, CostEstimate};
-use crate::plan::{LeftOut, Plan, PlannedTable, Settings};
+use crate::plan::{LeftOut, Plan, PlanOutline, PlannedTable, Settings};
 use crate::run::{RunId, RunOverview, RunSummary, RunView, TableMigration};
 use crate::secret::Secret;
 use crate::validation::Measurement;
@@ -56,23 +56,27 @@ macro_rules! with_operations {
             table_rows "table.rows" RowsRequest => Rows;
             mapping_get "mapping.get" Route => Mapping;
             mapping_preview "mapping.preview" MappingRequest => MappingPreview;
-            mapping_save "mapping.save" MappingRequest => MappingPreview;
+            mapping_save "mapping.save" MappingRequest => Nothing;
+            mapping_sheet "mapping.sheet" MappingRequest => Text;
+            mapping_with_sheet "mapping.with_sheet" SheetRequest => Mapping;
             mapping_export "mapping.export" Route => Text;
             mapping_import "mapping.import" MappingImport => MappingPreview;
             preflight_rules "preflight.rules" Nothing => Vec<RuleInfo>;
-            preflight_run "preflight.run" PreflightRequest => PreflightReport;
-            preflight_accept "preflight.accept" AcceptRequest => PreflightReport;
-            plan_make "plan.make" PlanRequest => PlanMade;
+            preflight_run "preflight.run" PreflightRequest => PreflightOutline;
+            preflight_accept "preflight.accept" AcceptRequest => PreflightOutline;
+            preflight_report "preflight.report" Route => PreflightReport;
+            plan_make "plan.make" PlanRequest => PlanSaved;
+            plan_outline "plan.outline" PathRequest => PlanSaved;
             plan_read "plan.read" PathRequest => Plan;
             plan_cost "plan.cost" PathRequest => CostEstimate;
-            run_start "run.start" StartRunRequest => RunView;
-            run_resume "run.resume" RunRequest => RunView;
-            run_cancel "run.cancel" RunRequest => RunView;
+            run_start "run.start" StartRunRequest => RunOverview;
+            run_resume "run.resume" RunRequest => RunOverview;
+            run_cancel "run.cancel" RunRequest => RunOverview;
             run_status "run.status" RunRequest => RunView;
             run_overview "run.overview" RunRequest => RunOverview;
             run_list "run.list" Nothing => Vec<RunSummary>;
             run_bill "run.bill" RunRequest => Bill;
-            validate_run "validate.run" RunRequest => RunView;
+            validate_run "validate.run" RunRequest => RunOverview;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" PathRequest => AuditVerdict;
         }
@@ -233,6 +237,14 @@ pub struct MappingRequest {
     pub mapping: Mapping,
 }
 
+/// A draft, and a sheet that changes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SheetRequest {
+    pub route: Route,
+    pub mapping: Mapping,
+    pub csv: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingImport {
     pub route: Route,
@@ -268,6 +280,13 @@ pub struct PlanRequest {
     /// Where to write the plan; none: in the state folder, named by its hash.
     #[serde(default)]
     pub path: Option<String>,
+}
+
+/// A plan's file, and the plan in it as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanSaved {
+    pub path: String,
+    pub plan: PlanOutline,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -167,7 +167,43 @@ impl std::ops::AddAssign for Estimate {
     }
 }
 
+/// A plan as a whole: nothing in it grows with the number of tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanOutline {
+    pub hash: String,
+    pub source: String,
+    pub target: String,
+    pub settings: Settings,
+    pub tables: usize,
+    pub left_out: usize,
+    pub totals: Estimate,
+    /// Tables by their mode; a mode that no table has is left out.
+    pub modes: Vec<(CopyMode, usize)>,
+    /// Tables that a cluster copies.
+    pub on_clusters: usize,
+    /// Some table has an engine that was chosen for it.
+    pub has_engines: bool,
+}
+
 impl Plan {
+    pub fn outline(&self) -> PlanOutline {
+        let of = |mode| self.tables.iter().filter(|table| table.mode == mode).count();
+        let modes = [CopyMode::Register, CopyMode::Clone, CopyMode::Rewrite].map(|mode| (mode, of(mode)));
+        let on_clusters = self.tables.iter().filter(|table| table.cluster.is_some()).count();
+        PlanOutline {
+            hash: self.hash.clone(),
+            source: self.source.clone(),
+            target: self.target.clone(),
+            settings: self.settings.clone(),
+            tables: self.tables.len(),
+            left_out: self.left_out.len(),
+            totals: self.totals,
+            modes: modes.into_iter().filter(|(_, tables)| *tables > 0).collect(),
+            on_clusters,
+            has_engines: on_clusters > 0 || self.tables.iter().any(|table| !table.engine_reason.is_empty()),
+        }
+    }
+
     /// Pretty JSON with a fixed field order and a last newline: what lies on disk.
     pub fn to_text(&self) -> Result<String> {
         let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;

@@ -4,6 +4,7 @@ use crate::governance::GovernanceReport;
 use crate::photon::{ClusterResult, ClusterView};
 use crate::plan::{CopyMode, EngineKind};
 use crate::validation::Validation;
+use crate::view::ViewRow;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -169,11 +170,37 @@ pub struct RunCounters {
     /// By the plan: does not change while the run is at work.
     pub bytes_to_copy: u64,
     pub bytes_copied: u64,
+    /// Of the bytes to copy, those of tables that are copied, and what is copied of the others.
+    pub bytes_done: u64,
     pub rows: u64,
     pub rows_copied: u64,
+    /// Tables that a cluster copies.
+    pub on_clusters: usize,
+    /// Tables of which source and target were compared and are equal.
+    pub equal: usize,
+    pub differ: usize,
 }
 
 impl RunCounters {
+    /// In a state that nothing follows.
+    pub fn ended(&self) -> usize {
+        [TableState::Migrated, TableState::Failed, TableState::Cancelled].map(|state| self.of(state)).iter().sum()
+    }
+
+    /// How far the run is, as parts of a whole: by bytes, or by tables where there are none to copy. It is whole only when
+    /// every table is migrated: all bytes may be there long before the last commit and comparison.
+    pub fn progress(&self) -> (u64, u64) {
+        let (tables, migrated) = (self.tables(), self.of(TableState::Migrated));
+        if tables > 0 && tables == migrated {
+            return (1, 1);
+        }
+        match self.bytes_to_copy {
+            0 => (self.ended() as u64, tables.max(1) as u64),
+            bytes if self.bytes_done >= bytes && self.ended() < tables => (99, 100),
+            bytes => (self.bytes_done, bytes),
+        }
+    }
+
     pub fn tables(&self) -> usize {
         self.by_state.values().sum()
     }
@@ -198,7 +225,7 @@ pub struct RunSummary {
     pub failed: usize,
 }
 
-/// What a long operation tells while it works. Sent at most ten times a second for each table.
+/// What a long operation tells while it works, at most ten times a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -221,11 +248,8 @@ pub enum Event {
         tables: usize,
         last: String,
     },
-    Table {
-        run_id: RunId,
-        table: Box<TableMigration>,
-    },
-    Progress(Progress),
+    /// What has changed in a run since the event before: at most ten times a second, whatever the number of tables.
+    Changes(RunChanges),
     Run {
         run_id: RunId,
         state: RunState,
@@ -233,13 +257,40 @@ pub enum Event {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct RunChanges {
     pub run_id: RunId,
-    pub tables_done: usize,
-    pub tables_total: usize,
-    pub bytes_done: u64,
-    pub bytes_total: u64,
-    pub rows_done: u64,
+    pub counters: RunCounters,
     pub bytes_per_second: u64,
     pub seconds_left: Option<u64>,
+    /// Tables that have changed, at most [`CHANGED_ROWS`]; what is over comes with the next event. The columns are those of
+    /// the run's view, and of a table that a cluster copies `stage` and `words`.
+    pub rows: Vec<ViewRow>,
+}
+
+/// The most rows in one event.
+pub const CHANGED_ROWS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(states: &[(&str, usize)], done: u64, to_copy: u64) -> RunCounters {
+        let by_state = states.iter().map(|(state, tables)| ((*state).to_string(), *tables)).collect();
+        RunCounters { by_state, bytes_done: done, bytes_to_copy: to_copy, ..RunCounters::default() }
+    }
+
+    #[test]
+    fn a_run_is_whole_only_when_every_table_is_migrated() {
+        for (states, done, to_copy, expected) in [
+            (&[("queued", 4)][..], 0, 0, (0, 4)),
+            (&[("migrated", 3), ("queued", 1)], 0, 0, (3, 4)),
+            (&[("copying", 2)], 30, 100, (30, 100)),
+            (&[("validating", 2)], 100, 100, (99, 100)),
+            (&[("migrated", 1), ("failed", 1)], 60, 100, (60, 100)),
+            (&[("migrated", 2)], 100, 100, (1, 1)),
+            (&[], 0, 0, (0, 1)),
+        ] {
+            assert_eq!(counters(states, done, to_copy).progress(), expected, "{states:?}");
+        }
+    }
 }

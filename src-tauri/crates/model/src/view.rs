@@ -16,6 +16,7 @@ use crate::mapping::Mapping;
 use crate::ops::Route;
 use crate::run::RunId;
 use crate::{Error, Result, TableIdent};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -108,6 +109,9 @@ pub struct ViewRequest {
     /// Add up what can be added up over the matching tables, and over each group.
     #[serde(default)]
     pub sums: bool,
+    /// Put all that is known of a table of a pre-flight or a plan into its row, as `content`.
+    #[serde(default)]
+    pub full: bool,
     /// Say where in this order the table stands.
     #[serde(default)]
     pub locate: Option<TableIdent>,
@@ -126,6 +130,7 @@ impl ViewRequest {
             offset: 0,
             limit: 0,
             sums: false,
+            full: false,
             locate: None,
         }
     }
@@ -149,6 +154,7 @@ impl ViewRequest {
             summed: columns::of(kind).iter().copied().filter(|column| self.sums && column.summed).collect(),
             offset: self.offset,
             limit: self.limit.min(PAGE_LIMIT),
+            full: self.full,
             locate: self.locate.clone(),
         })
     }
@@ -168,6 +174,7 @@ pub struct Query {
     pub summed: Vec<&'static Column>,
     pub offset: usize,
     pub limit: usize,
+    pub full: bool,
     pub locate: Option<TableIdent>,
 }
 
@@ -263,6 +270,11 @@ impl ViewRow {
 
     pub fn set(&mut self, column: &str, value: impl Into<Value>) {
         self.0.insert(column.to_string(), value.into());
+    }
+
+    /// All that is known of the table, where it was asked for.
+    pub fn content<T: DeserializeOwned>(&self) -> Option<T> {
+        T::deserialize(self.0.get("content")?).ok()
     }
 
     /// As people read it.

@@ -43,14 +43,17 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
         <article class={classes!("card", props.chosen.then_some("chosen"))} data-testid={format!("catalog-{name}")}>
             <div class="card-top">
                 <label class="card-choice">
-                    <input type="radio" name={group} checked={props.chosen} onchange={choose} data-testid={format!("choose-{name}")} />
+                    <input type="radio" name={group} checked={props.chosen} onchange={choose}
+                        data-testid={format!("choose-{name}")} />
                     <span class="card-name">{ &name }</span>
                 </label>
                 <span class="quiet-text card-kind">{ catalogs::words(spec.kind).label }</span>
                 <span class="grow" />
                 <span class="card-buttons">
-                    <Button testid={format!("edit-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
-                    <Button testid={format!("remove-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
+                    <Button testid={format!("edit-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true
+                        label={format!("Change {name}")} onclick={&props.on_edit} />
+                    <Button testid={format!("remove-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true
+                        label={format!("Remove {name}")} onclick={ask(true)} />
                 </span>
             </div>
             <code class="card-uri" title={spec.uri.clone()}>{ &spec.uri }</code>
@@ -60,14 +63,17 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
             </div>
             if *removing {
                 <div class="banner warn">
-                    <span class="grow">{ format!("Remove the connection {name} and its secrets? Tables and past runs stay.") }</span>
-                    <Button testid={format!("remove-confirm-{name}")} kind="danger small" label="Remove" onclick={remove}
-                        busy={session.is_busy(&Work::RemoveCatalog(name.clone()))} />
+                    <span class="grow">
+                        { format!("Remove the connection {name} and its secrets? Tables and past runs stay.") }
+                    </span>
+                    <Button testid={format!("remove-confirm-{name}")} kind="danger small" label="Remove"
+                        onclick={remove} busy={session.is_busy(&Work::RemoveCatalog(name.clone()))} />
                     <Button testid={format!("remove-keep-{name}")} kind="small" label="Keep" onclick={ask(false)} />
                 </div>
             }
             <div class="card-check">
-                <Button testid={format!("check-{name}")} kind="small" icon={Icon::Refresh} label="Check connection" busy={checking} onclick={check} />
+                <Button testid={format!("check-{name}")} kind="small" icon={Icon::Refresh} label="Check connection"
+                    busy={checking} onclick={check} />
                 if let Some(check) = session.checks.get(&name) { { reached(&name, check) } }
             </div>
             if let Some(error) = session.checks.get(&name).and_then(|check| check.error.clone()) {

@@ -95,22 +95,20 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
         <form class="form" {onsubmit} data-testid={format!("{id}-form")}>
             <h3>{ if is_new { format!("New {id}") } else { format!("Change {}", draft.spec.name) } }</h3>
             <div class="form-grid">
-                <Select testid={format!("{id}-kind")} label="Kind" value={words.id} options={kinds} disabled={!is_new} hint={words.about}
-                    onchange={edit(|draft, id| if let Some(kind) = catalogs::by_id(&id) {
-                        draft.spec.kind = kind;
-                        draft.secrets.clear();
-                    })} />
-                <Field testid={format!("{id}-name")} label="Name" value={draft.spec.name.clone()} disabled={!is_new} placeholder="lake-prod"
-                    hint="What you call it here; runs and bundles carry this name."
+                <Select testid={format!("{id}-kind")} label="Kind" value={words.id} options={kinds}
+                    disabled={!is_new} hint={words.about}
+                    onchange={edit(|draft, id| if let Some(kind) = catalogs::by_id(&id) { draft.spec.kind = kind; draft.secrets.clear(); })} />
+                <Field testid={format!("{id}-name")} label="Name" value={draft.spec.name.clone()} disabled={!is_new}
+                    placeholder="lake-prod" hint="What you call it here; runs and bundles carry this name."
                     invalid={if name_taken { "there is a connection of this name already" } else { "" }}
                     oninput={edit(|draft, text| draft.spec.name = text)} />
                 <div class="span-2">
                     if !workspaces.is_empty() {
-                        <Select testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()} options={workspaces}
-                            onchange={edit(|draft, name| draft.spec.uri = name)} />
+                        <Select testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
+                            options={workspaces} onchange={edit(|draft, name| draft.spec.uri = name)} />
                     } else {
-                        <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()} placeholder={words.uri_example}
-                            oninput={edit(|draft, text| draft.spec.uri = text)} />
+                        <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
+                            placeholder={words.uri_example} oninput={edit(|draft, text| draft.spec.uri = text)} />
                     }
                 </div>
                 if let Some((label, hint)) = words.warehouse {
@@ -123,14 +121,15 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             if !words.secrets.is_empty() { { secrets(id, words, &draft) } }
             <details open={!draft.spec.properties.is_empty()}>
                 <summary>{ "More properties" }</summary>
-                <Field testid={format!("{id}-properties")} label="Properties, one a line" lines=4 value={draft.properties.clone()}
+                <Field testid={format!("{id}-properties")} label="Properties, one a line" lines=4
+                    value={draft.properties.clone()}
                     placeholder={"s3.endpoint = https://minio.example.com\ns3.region = eu-west-1"}
                     hint="The names that PyIceberg and Java use. Secrets have their own fields above."
                     invalid={parsed.err().unwrap_or_default()} oninput={edit(|draft, text| draft.properties = text)} />
             </details>
             <div class="actions">
-                <Button testid={format!("{id}-save")} kind="primary" icon={Icon::Check} label="Save and check" disabled={!complete}
-                    busy={session.is_busy(&Work::SaveCatalog)} submit=true />
+                <Button testid={format!("{id}-save")} kind="primary" icon={Icon::Check} label="Save and check"
+                    disabled={!complete} busy={session.is_busy(&Work::SaveCatalog)} submit=true />
                 <Button testid={format!("{id}-cancel")} label="Cancel" onclick={&props.on_close} />
             </div>
         </form>
@@ -190,7 +189,9 @@ fn secrets(id: &str, words: &KindWords, draft: &UseStateHandle<Draft>) -> Html {
     html! {
         <details open={open}>
             <summary>{ "Secrets" }</summary>
-            <p class="quiet-text">{ "They go to the system’s keychain and nowhere else: not into the plan, the log or the bundle." }</p>
+            <p class="quiet-text">
+                { "They go to the system’s keychain and nowhere else: not into the plan, the log or the bundle." }
+            </p>
             <div class="form-grid">{ for fields }</div>
         </details>
     }

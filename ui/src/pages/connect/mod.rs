@@ -20,7 +20,8 @@ pub fn Connect() -> Html {
     let nothing_yet = session.catalogs.as_ref().is_some_and(|specs| specs.is_empty());
     let sample_busy = session.is_busy(&Work::Sample);
     let sample = html! {
-        <Button testid="connect-sample" kind={if nothing_yet { "primary" } else { "" }} icon={Icon::Spark} label={if sample_busy { "Making the sample lakehouse…" } else { "Try it with the sample lakehouse" }}
+        <Button testid="connect-sample" kind={if nothing_yet { "primary" } else { "" }} icon={Icon::Spark}
+            label={if sample_busy { "Making the sample lakehouse…" } else { "Try it with the sample lakehouse" }}
             busy={sample_busy} onclick={act(&session, actions::sample)} />
     };
     html! {
@@ -28,16 +29,19 @@ pub fn Connect() -> Html {
             <PageHead page={Page::Connect}>
                 { sample }
                 if session.has_route() {
-                    <Button testid="connect-next" kind="primary" icon={Icon::Right} label="Continue to inventory" onclick={go(&session, Page::Inventory)} />
+                    <Button testid="connect-next" kind="primary" icon={Icon::Right} label="Continue to inventory"
+                        onclick={go(&session, Page::Inventory)} />
                 }
             </PageHead>
             { no_keychain(&session, "Catalogs without secrets work; secrets cannot be stored.") }
             <div class="route-line">
-                <span class={classes!("route-end", route.source.is_empty().then_some("missing"))} data-testid="route-source">
+                <span class={classes!("route-end", route.source.is_empty().then_some("missing"))}
+                    data-testid="route-source">
                     { if route.source.is_empty() { "no source chosen" } else { &route.source } }
                 </span>
                 { Icon::Right.draw() }
-                <span class={classes!("route-end", route.target.is_empty().then_some("missing"))} data-testid="route-target">
+                <span class={classes!("route-end", route.target.is_empty().then_some("missing"))}
+                    data-testid="route-target">
                     { if route.target.is_empty() { "no target chosen" } else { &route.target } }
                 </span>
             </div>
@@ -95,12 +99,14 @@ fn Side(props: &SideProps) -> Html {
                 <h2>{ title }</h2>
                 <span class="quiet-text grow">{ text }</span>
                 if *editing == Editing::Nothing {
-                    <Button testid={format!("add-{id}")} icon={Icon::Plus} label={format!("Add {id}")} onclick={set(Editing::New)} />
+                    <Button testid={format!("add-{id}")} icon={Icon::Plus} label={format!("Add {id}")}
+                        onclick={set(Editing::New)} />
                 }
             </header>
             <div class="panel-body stack">
                 if specs.is_empty() && *editing == Editing::Nothing {
-                    <Empty icon={Icon::Link} title={format!("No {id} yet")} text={empty} testid={format!("empty-{id}")} />
+                    <Empty icon={Icon::Link} title={format!("No {id} yet")} text={empty}
+                        testid={format!("empty-{id}")} />
                 }
                 <div class="stack" role="radiogroup" aria-label={title}>
                     { for specs.iter().map(|spec| html! {

@@ -1,7 +1,8 @@
 //! Everything known of one table.
 
-use crate::view::{format, order};
+use crate::view::format;
 use icebridge_model::facts::TableFacts;
+use icebridge_model::view::measures::partition_field;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -83,7 +84,14 @@ fn schema(facts: &TableFacts) -> Html {
     html! {
         <table class="plain-table schema">
             <colgroup><col /><col /><col /><col /></colgroup>
-            <thead><tr><th class="numeric">{ "Id" }</th><th>{ "Column" }</th><th>{ "Type" }</th><th><span class="spoken">{ "Required" }</span></th></tr></thead>
+            <thead>
+                <tr>
+                    <th class="numeric">{ "Id" }</th>
+                    <th>{ "Column" }</th>
+                    <th>{ "Type" }</th>
+                    <th><span class="spoken">{ "Required" }</span></th>
+                </tr>
+            </thead>
             <tbody>{ for fields }</tbody>
         </table>
     }
@@ -91,8 +99,7 @@ fn schema(facts: &TableFacts) -> Html {
 
 fn specs(facts: &TableFacts) -> Html {
     let specs = facts.partition_specs.iter().map(|spec| {
-        let fields: Vec<String> =
-            spec.fields.iter().map(|field| order::partition_field(&facts.schema, field)).collect();
+        let fields: Vec<String> = spec.fields.iter().map(|field| partition_field(&facts.schema, field)).collect();
         let text = if fields.is_empty() { "unpartitioned".to_string() } else { fields.join(", ") };
         let files = facts.files.specs_in_use.get(&spec.spec_id).copied().unwrap_or(0);
         html! {

@@ -4,13 +4,14 @@ use super::{Draft, edit};
 use crate::components::{Button, Field, Icon, chip};
 use crate::hooks::use_session;
 use crate::state::mapping::overridden;
+use crate::view::view_words;
 use icebridge_model::TableIdent;
-use icebridge_model::mapping::MappingRow;
+use icebridge_model::view::ViewRow;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct OverridePanelProps {
-    pub row: MappingRow,
+    pub row: ViewRow,
     pub draft: Draft,
     pub on_close: Callback<()>,
 }
@@ -19,17 +20,23 @@ pub struct OverridePanelProps {
 pub fn OverridePanel(props: &OverridePanelProps) -> Html {
     let session = use_session();
     let row = &props.row;
-    let text = use_state_eq(|| row.target.as_ref().map(ToString::to_string).unwrap_or_default());
+    let text = use_state_eq(|| row.text("target").to_string());
     let parsed = TableIdent::parse(text.trim());
     let invalid = match &parsed {
         _ if text.trim().is_empty() => String::new(),
         Err(error) => error.message.clone(),
         Ok(_) => String::new(),
     };
-    let is_override = props.draft.0.draft.overrides.iter().any(|entry| entry.source == row.source);
+    let source = TableIdent::parse(row.text("name")).ok();
+    let overrides = &props.draft.0.draft.overrides;
+    let is_override = overrides.iter().any(|entry| Some(&entry.source) == source.as_ref());
     let set = |target: Option<Option<TableIdent>>| {
-        let (session, mapping, source) = (session.clone(), props.draft.0.draft.clone(), row.source.clone());
-        Callback::from(move |()| edit(&session, overridden(&mapping, &source, target.clone())))
+        let (session, mapping, source) = (session.clone(), props.draft.0.draft.clone(), source.clone());
+        Callback::from(move |()| {
+            if let Some(source) = &source {
+                edit(&session, overridden(&mapping, source, target.clone()));
+            }
+        })
     };
     let oninput = {
         let text = text.clone();
@@ -45,19 +52,21 @@ pub fn OverridePanel(props: &OverridePanelProps) -> Html {
             }
         })
     };
+    let name = row.text("name").to_string();
     html! {
         <aside class="detail panel" aria-label="Override" data-testid="mapping-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={row.source.to_string()}>{ row.source.to_string() }</h2>
-                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close" onclick={&props.on_close} />
+                <h2 class="grow ellipsis" title={name.clone()}>{ name }</h2>
+                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
+                    onclick={&props.on_close} />
             </header>
             <form class="panel-body stack" {onsubmit}>
-                <div class="line">{ chip::of::mapping(row.state) }<span class="quiet-text">{ &row.because }</span></div>
-                if !row.problem.is_empty() { <p class="bad-text">{ &row.problem }</p> }
-                <Field testid="override-target" label="Target table" value={(*text).clone()} {oninput} {invalid} placeholder="namespace.table"
-                    hint="Beats every rule, for this table alone." />
+                { state(row) }
+                <Field testid="override-target" label="Target table" value={(*text).clone()} {oninput} {invalid}
+                    placeholder="namespace.table" hint="Beats every rule, for this table alone." />
                 <div class="actions">
-                    <Button testid="override-apply" kind="primary" label="Use this name" disabled={parsed.is_err()} onclick={apply} />
+                    <Button testid="override-apply" kind="primary" label="Use this name" disabled={parsed.is_err()}
+                        onclick={apply} />
                     <Button testid="override-exclude" label="Leave out" onclick={set(Some(None))} />
                     if is_override {
                         <Button testid="override-clear" label="Back to the rules" onclick={set(None)} />
@@ -65,5 +74,19 @@ pub fn OverridePanel(props: &OverridePanelProps) -> Html {
                 </div>
             </form>
         </aside>
+    }
+}
+
+/// What the draft makes of the table, and what is wrong with that.
+fn state(row: &ViewRow) -> Html {
+    let problem = row.text("message").to_string();
+    html! {
+        <>
+            <div class="line">
+                { view_words::mapping(row).map(chip::of::mapping).unwrap_or_default() }
+                <span class="quiet-text">{ row.text("reason").to_string() }</span>
+            </div>
+            if !problem.is_empty() { <p class="bad-text">{ problem }</p> }
+        </>
     }
 }

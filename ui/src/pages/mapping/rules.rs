@@ -40,10 +40,14 @@ pub fn Rules(props: &RulesProps) -> Html {
                 <h2>{ "Rules" }</h2>
                 <span class="quiet-text grow">
                     { "The first match names the table. " }<code>{ "{namespace}" }</code>{ " " }<code>{ "{namespace_flat}" }</code>{ " " }
-                    <code>{ "{table}" }</code>{ " and the pattern’s groups " }<code>{ "{0} {1}" }</code>{ " stand for the source’s parts." }
+                    <code>{ "{table}" }</code>
+                    { " and the pattern’s groups " }
+                    <code>{ "{0} {1}" }</code>
+                    { " stand for the source’s parts." }
                     if overrides > 0 { { format!(" {} overridden by hand.", crate::view::format::tables(overrides)) } }
                 </span>
-                <Button testid="mapping-csv" icon={Icon::File} label="CSV" title="Export or import the mapping as a sheet" onclick={&props.on_sheet} />
+                <Button testid="mapping-csv" icon={Icon::File} label="CSV"
+                    title="Export or import the mapping as a sheet" onclick={&props.on_sheet} />
                 <Button testid="rule-add" icon={Icon::Plus} label="Add rule" onclick={add} />
             </header>
             if mapping.rules.is_empty() {
@@ -92,7 +96,8 @@ fn line(mapping: &std::rc::Rc<Mapping>, at: usize, rule: &Rule, change: &Callbac
     let kind = KINDS.iter().find(|(kind, _)| *kind == rule.kind).map_or("glob", |(_, label)| label);
     let case = CASES.iter().find(|(case, _)| *case == rule.case).map_or("keep", |(_, label)| label);
     html! {
-        <div class={classes!("rule", rule.exclude.then_some("excluding"))} role="row" key={at} data-testid={format!("rule-{number}")}>
+        <div class={classes!("rule", rule.exclude.then_some("excluding"))} role="row" key={at}
+            data-testid={format!("rule-{number}")}>
             <span class="rule-number" role="cell">{ number }</span>
             <span role="cell"><Select testid={format!("rule-kind-{number}")} label={format!("Kind of pattern {number}")} bare=true value={kind}
                 options={labels(KINDS.iter().map(|(_, label)| *label))}
@@ -109,10 +114,12 @@ fn line(mapping: &std::rc::Rc<Mapping>, at: usize, rule: &Rule, change: &Callbac
             <span role="cell" class="centred"><Check testid={format!("rule-exclude-{number}")} label={format!("Leave out what pattern {number} matches")}
                 bare=true checked={rule.exclude} onchange={exclude} /></span>
             <span role="cell" class="actions tight">
-                <Button testid={format!("rule-up-{number}")} kind="quiet small" icon={Icon::Up} icon_only=true label="Try earlier" disabled={at == 0} onclick={shift(-1)} />
-                <Button testid={format!("rule-down-{number}")} kind="quiet small" icon={Icon::Down} icon_only=true label="Try later"
-                    disabled={number == mapping.rules.len()} onclick={shift(1)} />
-                <Button testid={format!("rule-remove-{number}")} kind="quiet small" icon={Icon::Trash} icon_only=true label="Remove this rule" onclick={remove} />
+                <Button testid={format!("rule-up-{number}")} kind="quiet small" icon={Icon::Up} icon_only=true
+                    label="Try earlier" disabled={at == 0} onclick={shift(-1)} />
+                <Button testid={format!("rule-down-{number}")} kind="quiet small" icon={Icon::Down} icon_only=true
+                    label="Try later" disabled={number == mapping.rules.len()} onclick={shift(1)} />
+                <Button testid={format!("rule-remove-{number}")} kind="quiet small" icon={Icon::Trash} icon_only=true
+                    label="Remove this rule" onclick={remove} />
             </span>
         </div>
     }

@@ -13,9 +13,8 @@ pub fn CostCard() -> Html {
     let session = use_session();
     let made = session.plan.as_ref().map(|plan| plan.value.clone());
     // Asked once for each plan that has clusters; prices and machines are looked up in the workspace.
-    let question = made
-        .filter(|made| clusters::on_clusters(&made.plan) > 0)
-        .map(|made| (made.plan.hash.clone(), made.path.clone()));
+    let question =
+        made.filter(|made| made.plan.on_clusters > 0).map(|made| (made.plan.hash.clone(), made.path.clone()));
     let known = session.cost.as_ref().filter(|(plan, _)| question.as_ref().is_some_and(|(hash, _)| hash == plan));
     let busy = session.is_busy(&Work::Cost);
     {
@@ -37,7 +36,10 @@ pub fn CostCard() -> Html {
     if let (None, Some(notice)) = (known, failed) {
         return html! {
             <ErrorCard error={notice.error.clone()} testid="plan-cost-error" subject="Cost of the clusters">
-                <div class="actions"><Button testid="plan-cost-again" kind="small" icon={Icon::Refresh} label="Ask again" {busy} onclick={again} /></div>
+                <div class="actions">
+                    <Button testid="plan-cost-again" kind="small" icon={Icon::Refresh} label="Ask again" {busy}
+                        onclick={again} />
+                </div>
             </ErrorCard>
         };
     }
@@ -46,7 +48,10 @@ pub fn CostCard() -> Html {
             if let Some((_, estimate)) = known {
                 { range(estimate) }
             } else {
-                <p class="line quiet-text" role="status"><span class="spinner" aria-hidden="true" />{ "Asking the workspace what the clusters will cost…" }</p>
+                <p class="line quiet-text" role="status">
+                    <span class="spinner" aria-hidden="true" />
+                    { "Asking the workspace what the clusters will cost…" }
+                </p>
             }
         </section>
     }
@@ -67,7 +72,11 @@ fn range(estimate: &CostEstimate) -> Html {
             </div>
             <p class="quiet-text cost-basis" data-testid="plan-cost-basis">
                 { format!("{}.", format::sentence(&estimate.basis)) }
-                if estimate.guessed { <strong class="warn-text" data-testid="plan-cost-guessed">{ " A rate is guessed: the table of prices does not know a machine." }</strong> }
+                if estimate.guessed {
+                    <strong class="warn-text" data-testid="plan-cost-guessed">
+                        { " A rate is guessed: the table of prices does not know a machine." }
+                    </strong>
+                }
             </p>
         </>
     }

@@ -1,11 +1,13 @@
 //! The plan's tables, and those it leaves out.
 
-use crate::components::{Button, Column, Grid, chip};
-use crate::hooks::use_session;
-use crate::pages::ident;
-use crate::view::{clusters, format};
-use icebridge_model::ops::PlanMade;
+use crate::components::{Button, Column, ErrorCard, PagedGrid, chip};
+use crate::hooks::{use_detail, use_session, use_view};
+use crate::pages::{ident, name};
+use crate::view::{clusters, format, view_words};
+use icebridge_model::TableIdent;
+use icebridge_model::ops::TableDetail;
 use icebridge_model::plan::PlannedTable;
+use icebridge_model::view::{Scope, Sort, ViewRequest, ViewRow};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -19,141 +21,167 @@ enum Shown {
 pub fn PlanTables() -> Html {
     let session = use_session();
     let shown = use_state_eq(|| Shown::Planned);
-    let selected = use_state_eq(|| None::<usize>);
     let Some(made) = session.plan.as_ref().map(|plan| plan.value.clone()) else { return html! {} };
     let show = |value: Shown| {
         let shown = shown.clone();
         Callback::from(move |()| shown.set(value))
     };
-    let on_select = {
-        let selected = selected.clone();
-        Callback::from(move |row| selected.set(Some(row)))
-    };
+    let (plan_hash, has_engines) = (made.plan.hash.clone(), made.plan.has_engines);
     html! {
         <>
             <div class="toolbar">
                 <div class="segments" role="group" aria-label="Show">
-                    <Button testid="plan-show-tables" kind="small toggle" label={format!("In the plan {}", format::count(made.plan.tables.len() as u64))}
+                    <Button testid="plan-show-tables" kind="small toggle"
+                        label={format!("In the plan {}", format::count(made.plan.tables as u64))}
                         pressed={Some(*shown == Shown::Planned)} onclick={show(Shown::Planned)} />
-                    <Button testid="plan-show-left-out" kind="small toggle" label={format!("Left out {}", format::count(made.plan.left_out.len() as u64))}
+                    <Button testid="plan-show-left-out" kind="small toggle"
+                        label={format!("Left out {}", format::count(made.plan.left_out as u64))}
                         pressed={Some(*shown == Shown::LeftOut)} onclick={show(Shown::LeftOut)} />
                 </div>
             </div>
             if *shown == Shown::Planned {
-                { planned(&made, *selected, on_select) }
-                if let Some(table) = selected.and_then(|row| made.plan.tables.get(row)) { { detail(table) } }
+                <Planned key={format!("planned-{plan_hash}")} plan_hash={plan_hash.clone()} {has_engines} />
             } else {
-                { left_out(&made) }
+                <LeftOut key={format!("left-out-{plan_hash}")} plan_hash={plan_hash.clone()} {has_engines} />
             }
         </>
     }
 }
 
-fn planned(made: &Rc<PlanMade>, selected: Option<usize>, on_select: Callback<usize>) -> Html {
-    let mut columns = vec![
-        Column::new("source", "Source table", 130).growing(3),
-        Column::new("target", "Target table", 130).growing(3),
-        Column::new("mode", "Mode", 98),
-        Column::new("reason", "Because", 200).growing(4).yielding(3),
-        Column::new("rows", "Rows", 108).numeric(),
-        Column::new("bytes", "Size", 76).numeric(),
-        Column::new("files", "Files", 64).numeric().yielding(2),
-        Column::new("lost", "Losses", 64).numeric(),
-    ];
-    if made.plan.tables.iter().any(has_engines) {
-        columns.insert(3, Column::new("engine", "Engine", 96));
-        columns.insert(4, Column::new("method", "Method", 130).yielding(1));
-    }
-    let name = {
-        let made = made.clone();
-        Callback::from(move |row: usize| made.plan.tables[row].source.to_string())
+#[derive(Properties, PartialEq)]
+struct TablesProps {
+    plan_hash: String,
+    has_engines: bool,
+}
+
+fn request(plan_hash: &str, state: &str, sort: Option<&Sort>) -> ViewRequest {
+    let scope = Scope::Plan { plan_hash: plan_hash.to_string() };
+    let filter = format!("state={state}");
+    ViewRequest { filter, sort: sort.into_iter().cloned().collect(), ..ViewRequest::of(scope) }
+}
+
+#[component]
+fn Planned(props: &TablesProps) -> Html {
+    let selected = use_state_eq(|| None::<String>);
+    let sort = use_state_eq(|| None::<Sort>);
+    let request = request(&props.plan_hash, "planned", sort.as_ref());
+    let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
+    let table = use_detail(request.scope.clone(), chosen, 0);
+    let view = use_view(request, 0, Rc::default());
+    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let on_select = {
+        let selected = selected.clone();
+        Callback::from(move |name: String| selected.set(Some(name)))
     };
-    let cell = {
-        let made = made.clone();
-        Callback::from(move |(row, column): (usize, &'static str)| {
-            let table = &made.plan.tables[row];
-            match column {
-                "source" => ident(&table.source),
-                "target" => ident(&table.target),
-                "mode" => chip::of::mode(table.mode),
-                "reason" => {
-                    html! { <span class="quiet-text" title={table.mode_reason.clone()}>{ &table.mode_reason }</span> }
-                }
-                "engine" => chip::of::engine(table.engine(), &table.engine_reason),
-                "method" => html! { <span class="quiet-text">{ method(table) }</span> },
-                "rows" => html! { { format::count(table.estimate.rows) } },
-                "bytes" => html! { { format::bytes(table.estimate.bytes) } },
-                "files" => html! { { format::count(table.estimate.files) } },
-                _ => html! { { format::count(losses(table).len() as u64) } },
-            }
-        })
+    let on_sort = {
+        let sort = sort.clone();
+        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
+    };
+    let shown = match table.as_deref() {
+        Some(Ok(TableDetail::Plan(table))) => detail(table),
+        Some(Err(error)) => html! { <ErrorCard error={error.clone()} testid="plan-detail-error" /> },
+        _ => html! {},
     };
     html! {
-        <Grid key="planned" label="Tables of the plan" testid="plan-grid" {columns} count={made.plan.tables.len()} {name} {cell} {selected} {on_select}>
-            <p class="quiet-text">{ "The plan holds no table: see what is left out, and why." }</p>
-        </Grid>
+        <>
+            if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="plan-error" /> }
+            <PagedGrid label="Tables of the plan" testid="plan-grid" columns={columns(props.has_engines)} {view} {cell}
+                selected={(*selected).clone()} {on_select} sort={(*sort).clone()} {on_sort}>
+                <p class="quiet-text">{ "The plan holds no table: see what is left out, and why." }</p>
+            </PagedGrid>
+            { shown }
+        </>
     }
 }
 
-/// Whether there was an engine to choose.
-fn has_engines(table: &PlannedTable) -> bool {
-    table.cluster.is_some() || !table.engine_reason.is_empty()
+fn columns(has_engines: bool) -> Vec<Column> {
+    let mut columns = vec![
+        Column::new("name", "Source table", 130).growing(3).sortable(),
+        Column::new("target", "Target table", 130).growing(3).sortable(),
+        Column::new("mode", "Mode", 98).sortable(),
+        Column::new("reason", "Because", 200).growing(4).yielding(3),
+        Column::new("rows", "Rows", 108).numeric().sortable(),
+        Column::new("bytes_to_copy", "To copy", 76).numeric().sortable(),
+        Column::new("files_to_copy", "Files", 64).numeric().yielding(2).sortable(),
+        Column::new("accepted", "Losses", 64).numeric().sortable(),
+    ];
+    if has_engines {
+        columns.insert(3, Column::new("engine", "Engine", 96).sortable());
+        columns.insert(4, Column::new("method", "Method", 130).yielding(1));
+    }
+    columns
 }
 
-fn method(table: &PlannedTable) -> &'static str {
-    table.cluster.as_ref().map_or("—", |cluster| clusters::method(cluster.method))
-}
-
-fn losses(table: &PlannedTable) -> Vec<&str> {
-    let lost = table.findings.iter().filter(|finding| finding.accepted);
-    lost.map(|finding| finding.code.as_str()).collect()
+fn cell(row: &ViewRow, column: &str) -> Html {
+    match column {
+        "name" | "target" => name(row.text(column)),
+        "mode" => view_words::mode(row).map(chip::of::mode).unwrap_or_default(),
+        "reason" => {
+            let reason = row.text("reason").to_string();
+            html! { <span class="quiet-text" title={reason.clone()}>{ reason }</span> }
+        }
+        "engine" => chip::of::engine(view_words::engine(row), ""),
+        "method" => {
+            let method = view_words::method(row).map_or("—", clusters::method);
+            html! { <span class="quiet-text">{ method }</span> }
+        }
+        "bytes_to_copy" => html! { { format::bytes(row.amount("bytes_to_copy")) } },
+        column => html! { { format::count(row.amount(column)) } },
+    }
 }
 
 /// The selected table in a few lines: the grid has no room for whole sentences.
 fn detail(table: &PlannedTable) -> Html {
     let snapshot = table.snapshot_id.map_or_else(|| "no snapshot".into(), |id| format!("snapshot {id}"));
+    let pinned =
+        format!("Pinned to {snapshot} of format version {}, {}", table.format_version, table.metadata_location);
     html! {
         <section class="panel strip" aria-label="Table of the plan" data-testid="plan-detail">
-            <p class="line">{ ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span></p>
-            if has_engines(table) {
-                <p class="line top" data-testid="plan-engine">
-                    { chip::of::engine(table.engine(), &table.engine_reason) }
-                    if table.cluster.is_some() { <strong class="nowrap">{ method(table) }</strong> }
-                    <span>{ &table.engine_reason }</span>
-                </p>
-            }
-            <p class="quiet-text wrap">{ format!("Pinned to {snapshot} of format version {}, {}", table.format_version, table.metadata_location) }</p>
+            <p class="line">
+                { ident(&table.source) }{ chip::of::mode(table.mode) }<span>{ &table.mode_reason }</span>
+            </p>
+            if table.cluster.is_some() || !table.engine_reason.is_empty() { { engine(table) } }
+            <p class="quiet-text wrap">{ pinned }</p>
             { for table.findings.iter().map(|finding| html! {
-                <p class="line">{ chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code><span>{ format!("{}: {}", finding.title, finding.reason) }</span></p>
+                <p class="line">
+                    { chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code>
+                    <span>{ format!("{}: {}", finding.title, finding.reason) }</span>
+                </p>
             }) }
         </section>
     }
 }
 
-fn left_out(made: &Rc<PlanMade>) -> Html {
+fn engine(table: &PlannedTable) -> Html {
+    let method = table.cluster.as_ref().map(|cluster| clusters::method(cluster.method));
+    html! {
+        <p class="line top" data-testid="plan-engine">
+            { chip::of::engine(table.engine(), &table.engine_reason) }
+            if let Some(method) = method { <strong class="nowrap">{ method }</strong> }
+            <span>{ &table.engine_reason }</span>
+        </p>
+    }
+}
+
+#[component]
+fn LeftOut(props: &TablesProps) -> Html {
+    let view = use_view(request(&props.plan_hash, "left_out", None), 0, Rc::default());
     let columns = vec![
-        Column::new("source", "Source table", 150).growing(1),
+        Column::new("name", "Source table", 150).growing(1),
         Column::new("codes", "Because of", 120),
         Column::new("reason", "Reason", 200).growing(3),
     ];
-    let name = {
-        let made = made.clone();
-        Callback::from(move |row: usize| made.plan.left_out[row].source.to_string())
-    };
-    let cell = {
-        let made = made.clone();
-        Callback::from(move |(row, column): (usize, &'static str)| {
-            let table = &made.plan.left_out[row];
-            match column {
-                "source" => ident(&table.source),
-                "codes" => html! { <code>{ table.codes.join(" ") }</code> },
-                _ => html! { <span title={table.reason.clone()}>{ &table.reason }</span> },
-            }
-        })
-    };
+    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| {
+        let text = row.text(column).to_string();
+        match column {
+            "name" => name(&text),
+            "codes" => html! { <code>{ text }</code> },
+            _ => html! { <span title={text.clone()}>{ text }</span> },
+        }
+    });
     html! {
-        <Grid key="left-out" label="Tables left out" testid="left-out-grid" {columns} count={made.plan.left_out.len()} {name} {cell}>
+        <PagedGrid label="Tables left out" testid="left-out-grid" {columns} {view} {cell}>
             <p class="quiet-text">{ "No table is left out." }</p>
-        </Grid>
+        </PagedGrid>
     }
 }

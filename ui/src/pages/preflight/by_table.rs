@@ -2,38 +2,40 @@
 
 use super::ReportProps;
 use crate::actions::{self, Handle};
-use crate::components::{Button, Check, Column, Empty, Field, Grid, Icon, chip};
-use crate::hooks::use_session;
-use crate::pages::ident;
-use crate::view::order;
-use icebridge_model::TableIdent;
+use crate::components::{Button, Check, Column, Empty, ErrorCard, Field, Icon, PagedGrid, chip};
+use crate::hooks::{use_detail, use_session, use_view};
+use crate::pages::name;
+use crate::view::view_words;
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
-use icebridge_model::plan::EngineKind;
+use icebridge_model::ops::TableDetail;
+use icebridge_model::view::filter::quoted;
+use icebridge_model::view::{Scope, Sort, ViewRequest, ViewRow};
+use icebridge_model::{Result, TableIdent};
+use std::rc::Rc;
 use yew::prelude::*;
 
 #[component]
 pub fn ByTable(props: &ReportProps) -> Html {
     let session = use_session();
     let filter = use_state_eq(String::new);
-    let selected = use_state_eq(|| None::<TableIdent>);
-    let report = props.report.0.clone();
-    if report.tables.is_empty() {
-        return html! { <Empty icon={Icon::Shield} title="No mapped table" text="The mapping leaves every table out." /> };
-    }
-    let order = use_order(&props.report, &filter);
-    let row_selected =
-        selected.as_ref().and_then(|ident| order.iter().position(|at| report.tables[*at].source == *ident));
-    let name = {
-        let (report, order) = (report.clone(), order.clone());
-        Callback::from(move |row: usize| report.tables[order[row]].source.to_string())
+    let selected = use_state_eq(|| None::<String>);
+    let sort = use_state_eq(|| None::<Sort>);
+    let scope = Scope::Preflight { route: session.route().clone() };
+    // Blocked tables first, then those with something to accept.
+    let by = (*sort).clone().unwrap_or(Sort { column: "state".into(), descending: false });
+    let (search, codes) = words(&filter);
+    let request = ViewRequest { search, filter: codes, sort: vec![by], ..ViewRequest::of(scope.clone()) };
+    let view = use_view(request, session.preflight_version, Rc::default());
+    let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
+    let table = use_detail(scope, chosen, session.preflight_version);
+    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let set = |state: &UseStateHandle<Option<String>>| {
+        let state = state.clone();
+        Callback::from(move |name: String| state.set(Some(name)))
     };
-    let cell = {
-        let (report, order) = (report.clone(), order.clone());
-        Callback::from(move |(row, column): (usize, &'static str)| cell(&report.tables[order[row]], column))
-    };
-    let on_select = {
-        let (report, order, selected) = (report.clone(), order.clone(), selected.clone());
-        Callback::from(move |row: usize| selected.set(Some(report.tables[order[row]].source.clone())))
+    let on_sort = {
+        let sort = sort.clone();
+        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
     };
     let set_filter = {
         let filter = filter.clone();
@@ -43,68 +45,79 @@ pub fn ByTable(props: &ReportProps) -> Html {
         let selected = selected.clone();
         Callback::from(move |()| selected.set(None))
     };
-    let mut columns = vec![
-        Column::new("verdict", "Verdict", 118),
-        Column::new("source", "Source table", 160).growing(1),
-        Column::new("target", "Target table", 160).growing(1),
-        Column::new("mode", "Mode", 104).yielding(2),
-        Column::new("codes", "Findings", 140).growing(1),
-    ];
-    if report.tables.iter().any(has_engines) {
-        columns.insert(3, Column::new("engine", "Engine", 96).yielding(1));
+    if props.report.0.tables == 0 {
+        return html! {
+            <Empty icon={Icon::Shield} title="No mapped table" text="The mapping leaves every table out." />
+        };
     }
     html! {
         <>
-            <div class="toolbar">
-                <div class="search">
-                    { Icon::Search.draw() }
-                    <Field testid="preflight-filter" kind="search" label="Filter tables" bare=true value={(*filter).clone()}
-                        placeholder="Filter by name or code" oninput={set_filter} />
-                </div>
-            </div>
+            { search_field(&filter, set_filter) }
+            if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="preflight-error" /> }
             <div class="split">
-                <Grid label="Tables and their findings" testid="preflight-grid" {columns} count={order.len()} {name} {cell} selected={row_selected} {on_select}>
+                <PagedGrid label="Tables and their findings" testid="preflight-grid" {view} {cell}
+                    columns={columns(props.report.0.has_engines)} selected={(*selected).clone()}
+                    on_select={set(&selected)} sort={(*sort).clone()} {on_sort}>
                     <p class="quiet-text">{ "No table matches the filter." }</p>
-                </Grid>
-                if let Some(at) = row_selected {
-                    { detail(&session, &report.tables[order[at]], close) }
-                }
+                </PagedGrid>
+                if selected.is_some() { { found(&session, table.as_deref(), close) } }
             </div>
         </>
     }
 }
 
-/// Blocked tables first, then those with something to accept.
-#[hook]
-fn use_order(report: &super::Report, filter: &str) -> std::rc::Rc<Vec<usize>> {
-    use_memo((report.clone(), filter.to_string()), |(report, filter)| {
-        let tables = &report.0.tables;
-        let text = |at: usize| {
-            let codes: Vec<&str> = tables[at].findings.iter().map(|finding| finding.code.as_str()).collect();
-            format!("{} {}", tables[at].source, codes.join(" "))
-        };
-        let mut kept: Vec<usize> = (0..tables.len()).filter(|at| order::matches(filter, &text(*at))).collect();
-        kept.sort_by_key(|at| (!tables[*at].is_blocked(), tables[*at].unaccepted().is_empty()));
-        kept
-    })
+/// Words that look like codes are looked for among the codes, the others in the names.
+fn words(filter: &str) -> (String, String) {
+    let is_code = |word: &&str| word.to_uppercase().starts_with("IB-");
+    let (codes, names): (Vec<&str>, Vec<&str>) = filter.split_whitespace().partition(is_code);
+    let codes = codes.iter().map(|code| format!("codes~{}", quoted(code))).collect::<Vec<_>>();
+    (names.join(" "), codes.join(" and "))
 }
 
-/// Whether there was an engine to choose.
-fn has_engines(table: &TableFindings) -> bool {
-    table.engine == EngineKind::Photon || !table.engine_reason.is_empty()
+fn search_field(filter: &str, oninput: Callback<String>) -> Html {
+    html! {
+        <div class="toolbar">
+            <div class="search">
+                { Icon::Search.draw() }
+                <Field testid="preflight-filter" kind="search" label="Filter tables" bare=true
+                    value={filter.to_string()} placeholder="Filter by name or code" {oninput} />
+            </div>
+        </div>
+    }
 }
 
-fn cell(table: &TableFindings, column: &str) -> Html {
+fn columns(has_engines: bool) -> Vec<Column> {
+    let mut columns = vec![
+        Column::new("state", "Verdict", 118).sortable(),
+        Column::new("name", "Source table", 160).growing(1).sortable(),
+        Column::new("target", "Target table", 160).growing(1).sortable(),
+        Column::new("mode", "Mode", 104).yielding(2).sortable(),
+        Column::new("codes", "Findings", 140).growing(1),
+    ];
+    if has_engines {
+        columns.insert(3, Column::new("engine", "Engine", 96).yielding(1).sortable());
+    }
+    columns
+}
+
+fn cell(row: &ViewRow, column: &str) -> Html {
     match column {
-        "verdict" => chip::of::table_findings(table),
-        "source" => ident(&table.source),
-        "target" => html! { <span class="ident">{ table.target.as_ref().map(ToString::to_string) }</span> },
-        "mode" => table.mode.map_or_else(|| html! { <span class="quiet-text">{ "—" }</span> }, chip::of::mode),
-        "engine" => chip::of::engine(table.engine, &table.engine_reason),
-        _ => {
-            let codes: Vec<&str> = table.findings.iter().map(|finding| finding.code.as_str()).collect();
-            html! { <code>{ codes.join(" ") }</code> }
+        "state" => chip::of::findings(row.text("state") == "blocked", row.amount("open")),
+        "name" | "target" => name(row.text(column)),
+        "mode" => {
+            let none = || html! { <span class="quiet-text">{ "—" }</span> };
+            view_words::mode(row).map_or_else(none, chip::of::mode)
         }
+        "engine" => chip::of::engine(view_words::engine(row), ""),
+        _ => html! { <code>{ row.text("codes").to_string() }</code> },
+    }
+}
+
+fn found(session: &Handle, table: Option<&Result<TableDetail>>, close: Callback<()>) -> Html {
+    match table {
+        Some(Ok(TableDetail::Preflight(table))) => detail(session, table, close),
+        Some(Err(error)) => html! { <ErrorCard error={error.clone()} testid="preflight-detail-error" /> },
+        _ => html! {},
     }
 }
 
@@ -113,14 +126,18 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
         <aside class="detail panel" aria-label="Findings of the table" data-testid="preflight-detail">
             <header class="panel-head">
                 <h2 class="grow ellipsis" title={table.source.to_string()}>{ table.source.to_string() }</h2>
-                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close" onclick={close} />
+                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
+                    onclick={close} />
             </header>
             <div class="panel-body stack">
                 if let Some(mode) = table.mode {
                     <p class="line top">{ chip::of::mode(mode) }<span>{ &table.mode_reason }</span></p>
                 }
-                if has_engines(table) {
-                    <p class="line top" data-testid="preflight-engine">{ chip::of::engine(table.engine, &table.engine_reason) }<span>{ &table.engine_reason }</span></p>
+                if table.has_engines() {
+                    <p class="line top" data-testid="preflight-engine">
+                        { chip::of::engine(table.engine, &table.engine_reason) }
+                        <span>{ &table.engine_reason }</span>
+                    </p>
                 }
                 if table.findings.is_empty() { <p class="quiet-text">{ "No finding: it moves with nothing lost." }</p> }
                 { for table.findings.iter().map(|finding| card(session, &table.source, finding)) }
@@ -146,12 +163,27 @@ fn card(session: &Handle, table: &TableIdent, finding: &Finding) -> Html {
             <p><strong>{ "What to do: " }</strong>{ &finding.fix }</p>
             <div class="actions">
                 if finding.verdict == Verdict::Loses {
-                    <Check testid={format!("accept-one-{}", finding.code)} label="Accept this loss for this table" checked={finding.accepted} onchange={accept} />
+                    <Check testid={format!("accept-one-{}", finding.code)} label="Accept this loss for this table"
+                        checked={finding.accepted} onchange={accept} />
                 }
                 if !finding.link.is_empty() {
-                    <Button testid={format!("link-{}", finding.code)} kind="quiet small" icon={Icon::External} label="Source" title={finding.link.clone()} onclick={link} />
+                    <Button testid={format!("link-{}", finding.code)} kind="quiet small" icon={Icon::External}
+                        label="Source" title={finding.link.clone()} onclick={link} />
                 }
             </div>
         </article>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use icebridge_model::view::{Filter, ScopeKind};
+
+    #[test]
+    fn codes_and_names_may_be_typed_together() {
+        let (search, filter) = words("ib-f1 orders IB-F2");
+        assert_eq!((search.as_str(), filter.as_str()), ("orders", r#"codes~"ib-f1" and codes~"IB-F2""#));
+        assert!(Filter::parse(&filter, ScopeKind::Preflight).is_ok());
     }
 }

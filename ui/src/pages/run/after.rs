@@ -18,8 +18,12 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
         <section class="stack" aria-label="Governance" data-testid="run-after">
             <p class="line">
                 <strong>{ "Governance" }</strong>
-                if done > 0 || open == 0 { <Chip tone={Tone::Good} icon={Icon::CheckCircle} word={format!("{} done", format::count(done))} /> }
-                if open > 0 { <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{} not done", format::count(open))} /> }
+                if done > 0 || open == 0 {
+                    <Chip tone={Tone::Good} icon={Icon::CheckCircle} word={format!("{} done", format::count(done))} />
+                }
+                if open > 0 {
+                    <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{} not done", format::count(open))} />
+                }
             </p>
             { for report.not_done.iter().enumerate().map(|(at, open)| html! {
                 <div class="unmet" key={format!("open-{at}")}>
@@ -29,7 +33,9 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
             }) }
             if done > 0 {
                 <details>
-                    <summary data-testid="after-done">{ format::counted(done, "statement was run", "statements were run") }</summary>
+                    <summary data-testid="after-done">
+                        { format::counted(done, "statement was run", "statements were run") }
+                    </summary>
                     <CodeBox testid="after-statements" label="SQL" text={report.done.join(";\n")} />
                 </details>
             }

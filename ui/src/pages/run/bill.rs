@@ -40,7 +40,12 @@ pub fn BillLine(props: &BillLineProps) -> Html {
                     <details>
                         <summary>{ "By run" }</summary>
                         <dl class="facts">{ for runs.iter().map(|run| html! {
-                            <><dt><code>{ &run.job_run_id }</code></dt><dd>{ format!("{}, {}", clusters::dollars(run.cost.cents), clusters::dbu(run.cost.milli_dbu)) }</dd></>
+                            <>
+                                <dt><code>{ &run.job_run_id }</code></dt>
+                                <dd>
+                                    { format!("{}, {}", clusters::dollars(run.cost.cents), clusters::dbu(run.cost.milli_dbu)) }
+                                </dd>
+                            </>
                         }) }</dl>
                     </details>
                 }

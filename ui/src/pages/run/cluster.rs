@@ -8,14 +8,6 @@ use icebridge_model::photon::ClusterResult;
 use icebridge_model::run::TableMigration;
 use yew::prelude::*;
 
-/// In the grid: the stage, and why on hover; the detail says it in full.
-pub fn cell(table: &TableMigration) -> Html {
-    match &table.cluster {
-        Some(view) => chip::of::stage(view),
-        None => chip::of::engine(table.engine, ""),
-    }
-}
-
 #[derive(Properties, PartialEq)]
 pub struct ClusterFactsProps {
     pub table: TableMigration,
@@ -40,10 +32,14 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
     html! {
         <section class="stack" aria-label="Cluster" data-testid="run-cluster">
             if let Some(view) = view {
-                <p class="line top">{ chip::of::stage(view) }<span data-testid="run-cluster-words">{ format::sentence(&view.message) }</span></p>
+                <p class="line top">
+                    { chip::of::stage(view.stage, &view.message) }
+                    <span data-testid="run-cluster-words">{ format::sentence(&view.message) }</span>
+                </p>
             }
             <dl class="facts">
-                <dt>{ "Rows" }</dt><dd>{ format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total)) }</dd>
+                <dt>{ "Rows" }</dt>
+                <dd>{ format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total)) }</dd>
                 if let Some(result) = result { { facts(result) } }
                 if let Some(run) = view.and_then(|view| view.job_run_id).or_else(|| result.and_then(|result| result.job_run_id)) {
                     <dt>{ "Run" }</dt><dd><code>{ run }</code></dd>
@@ -52,13 +48,18 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
             if let Some(result) = result.filter(|result| !result.lost.is_empty()) {
                 <div>
                     <h3 class="first">{ "What the copy lacks" }</h3>
-                    <ul class="bullets" data-testid="run-cluster-lost">{ for result.lost.iter().map(|lost| html! { <li>{ lost }</li> }) }</ul>
+                    <ul class="bullets" data-testid="run-cluster-lost">
+                        { for result.lost.iter().map(|lost| html! { <li>{ lost }</li> }) }
+                    </ul>
                 </div>
             }
             if let Some(page) = page {
                 // A sandbox has no certificate, and the window opens no other page without one.
                 if page.starts_with("https://") {
-                    <div class="actions"><Button testid="run-page" kind="small" icon={Icon::External} label="The run in the workspace" title={page} onclick={open} /></div>
+                    <div class="actions">
+                        <Button testid="run-page" kind="small" icon={Icon::External} label="The run in the workspace"
+                            title={page} onclick={open} />
+                    </div>
                 } else {
                     <CodeBox testid="run-page-address" label="The run’s page" text={page} />
                 }
@@ -71,8 +72,14 @@ fn facts(result: &ClusterResult) -> Html {
     html! {
         <>
             <dt>{ "Method" }</dt><dd>{ clusters::method(result.method) }</dd>
-            if let Some(words) = batches(result) { <dt>{ "Batches" }</dt><dd data-testid="run-cluster-batches">{ words }</dd> }
-            if let Some(milliseconds) = result.milliseconds { <dt>{ "Took" }</dt><dd>{ format::milliseconds(milliseconds) }</dd> }
+            if let Some(words) = batches(result) {
+                <dt>{ "Batches" }</dt>
+                <dd data-testid="run-cluster-batches">{ words }</dd>
+            }
+            if let Some(milliseconds) = result.milliseconds {
+                <dt>{ "Took" }</dt>
+                <dd>{ format::milliseconds(milliseconds) }</dd>
+            }
         </>
     }
 }

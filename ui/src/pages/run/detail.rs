@@ -2,42 +2,65 @@
 
 use super::after::AfterFacts;
 use super::cluster::ClusterFacts;
-use crate::components::{Button, DataDocs, ErrorCard, Icon, chip};
+use crate::components::{Button, DataDocs, ErrorCard, Icon, Loading, chip};
+use crate::pages::Shared;
 use crate::view::format;
+use icebridge_model::ops::TableDetail;
 use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{CopyOutcome, TableMigration};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct RunDetailProps {
-    pub table: TableMigration,
+    pub name: String,
+    pub detail: Shared,
     pub on_close: Callback<()>,
 }
 
 #[component]
 pub fn RunDetail(props: &RunDetailProps) -> Html {
-    let table = &props.table;
+    let content = match props.detail.0.as_deref() {
+        Some(Ok(TableDetail::Run(table))) => html! { <Migration table={(**table).clone()} /> },
+        Some(Ok(_)) => html! {},
+        Some(Err(error)) => html! { <ErrorCard error={error.clone()} testid="detail-error" /> },
+        None => html! { <Loading text="Loading the table…" /> },
+    };
     html! {
         <aside class="detail panel" aria-label="Table of the run" data-testid="run-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={table.source.to_string()}>{ table.source.to_string() }</h2>
-                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close" onclick={&props.on_close} />
+                <h2 class="grow ellipsis" title={props.name.clone()}>{ &props.name }</h2>
+                <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
+                    onclick={&props.on_close} />
             </header>
-            <div class="panel-body stack">
-                <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
-                <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
-                if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
-                if table.engine == EngineKind::Photon { <ClusterFacts table={table.clone()} /> }
-                if let Some(outcome) = table.outcome.as_ref().filter(|_| table.engine == EngineKind::Embedded) { { facts(outcome) } }
-                <div class="line">
-                    if let Some(validation) = &table.validation {
-                        { "Proof " }{ chip::of::proof(validation.proof, validation.passed) }
-                    }
-                    if let Some(path) = &table.documents { <DataDocs path={path.clone()} /> }
-                </div>
-                if let Some(report) = &table.governance { <AfterFacts report={report.clone()} /> }
-            </div>
+            <div class="panel-body stack">{ content }</div>
         </aside>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct MigrationProps {
+    table: TableMigration,
+}
+
+#[component]
+fn Migration(props: &MigrationProps) -> Html {
+    let table = &props.table;
+    let here = table.engine == EngineKind::Embedded;
+    html! {
+        <>
+            <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
+            <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
+            if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
+            if !here { <ClusterFacts table={table.clone()} /> }
+            if let Some(outcome) = table.outcome.as_ref().filter(|_| here) { { facts(outcome) } }
+            <div class="line">
+                if let Some(validation) = &table.validation {
+                    { "Proof " }{ chip::of::proof(validation.proof, validation.passed) }
+                }
+                if let Some(path) = &table.documents { <DataDocs path={path.clone()} /> }
+            </div>
+            if let Some(report) = &table.governance { <AfterFacts report={report.clone()} /> }
+        </>
     }
 }
 
@@ -52,8 +75,12 @@ fn facts(outcome: &CopyOutcome) -> Html {
             <dt>{ "Rows written" }</dt><dd>{ rows }</dd>
             <dt>{ "Commit attempts" }</dt><dd>{ outcome.commit_attempts }</dd>
             <dt>{ "Found there already" }</dt><dd>{ if outcome.adopted { "yes, from this plan" } else { "no" } }</dd>
-            <dt>{ "Location" }</dt><dd title={outcome.target_location.clone()}><code>{ &outcome.target_location }</code></dd>
-            <dt>{ "Metadata" }</dt><dd title={outcome.target_metadata_location.clone()}><code>{ &outcome.target_metadata_location }</code></dd>
+            <dt>{ "Location" }</dt>
+            <dd title={outcome.target_location.clone()}><code>{ &outcome.target_location }</code></dd>
+            <dt>{ "Metadata" }</dt>
+            <dd title={outcome.target_metadata_location.clone()}>
+                <code>{ &outcome.target_metadata_location }</code>
+            </dd>
         </dl>
     }
 }

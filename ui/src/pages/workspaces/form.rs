@@ -190,23 +190,27 @@ pub fn WorkspaceForm(props: &WorkspaceFormProps) -> Html {
             <h3>{ if is_new { "New workspace".to_string() } else { format!("Change {}", draft.name) } }</h3>
             <div class="form-grid three">
                 if draft.needs_host() {
-                    <Field testid="workspace-host" label="Address" value={draft.host.clone()} placeholder="https://dbc-a1b2c3d4.cloud.databricks.com"
-                        hint="As in the browser’s address bar, up to the first slash." invalid={address.err().unwrap_or_default()} oninput={edit_host} />
+                    <Field testid="workspace-host" label="Address" value={draft.host.clone()}
+                        placeholder="https://dbc-a1b2c3d4.cloud.databricks.com"
+                        hint="As in the browser’s address bar, up to the first slash."
+                        invalid={address.err().unwrap_or_default()} oninput={edit_host} />
                 }
-                <Field testid="workspace-name" label="Name" value={draft.name.clone()} disabled={!is_new} placeholder="prod"
-                    hint="What you call it here." invalid={if name_taken { "there is a workspace of this name already" } else { "" }} oninput={edit_name} />
-                <Select testid="workspace-way" label="Sign in" value={draft.way.clone()} options={ways} hint={words::way(&draft.way).about}
-                    onchange={edit(|draft, way| {
-                        draft.way = way;
-                        draft.secrets.clear();
-                    })} />
+                <Field testid="workspace-name" label="Name" value={draft.name.clone()} disabled={!is_new}
+                    placeholder="prod" hint="What you call it here."
+                    invalid={if name_taken { "there is a workspace of this name already" } else { "" }}
+                    oninput={edit_name} />
+                <Select testid="workspace-way" label="Sign in" value={draft.way.clone()} options={ways}
+                    hint={words::way(&draft.way).about}
+                    onchange={edit(|draft, way| { draft.way = way; draft.secrets.clear(); })} />
                 {
                     match &*draft.way {
                         "token" => secret("token", "Token"),
                         "machine" => html! {
                             <>
-                                <Field testid="workspace-principal" label="Application id" value={draft.principal.clone()}
-                                    placeholder="5f0c6c1e-7d1b-4f6e-9a51-0a3c1f5e2b77" oninput={edit(|draft, text| draft.principal = text)} />
+                                <Field testid="workspace-principal" label="Application id"
+                                    value={draft.principal.clone()}
+                                    placeholder="5f0c6c1e-7d1b-4f6e-9a51-0a3c1f5e2b77"
+                                    oninput={edit(|draft, text| draft.principal = text)} />
                                 { secret("client_secret", "OAuth secret") }
                             </>
                         },
@@ -219,24 +223,30 @@ pub fn WorkspaceForm(props: &WorkspaceFormProps) -> Html {
                 <summary data-testid="workspace-advanced">{ "Advanced" }</summary>
                 <div class="form-grid three">
                     if by_browser {
-                        <Field testid="workspace-client-id" label="OAuth client id" value={draft.client_id.clone()} placeholder="databricks-cli"
-                            hint="Your company’s own application, where the built-in one is switched off." oninput={edit(|draft, text| draft.client_id = text)} />
+                        <Field testid="workspace-client-id" label="OAuth client id" value={draft.client_id.clone()}
+                            placeholder="databricks-cli"
+                            hint="Your company’s own application, where the built-in one is switched off."
+                            oninput={edit(|draft, text| draft.client_id = text)} />
                     }
                     <Field testid="workspace-account-id" label="Account id" value={draft.account_id.clone()}
-                        hint="At hosts that serve a whole account." oninput={edit(|draft, text| draft.account_id = text)} />
+                        hint="At hosts that serve a whole account."
+                        oninput={edit(|draft, text| draft.account_id = text)} />
                     <Field testid="workspace-workspace-id" label="Workspace id" value={draft.workspace_id.clone()}
-                        hint="At hosts that serve several workspaces." oninput={edit(|draft, text| draft.workspace_id = text)} />
-                    <Field testid="workspace-ca-file" label="CA file" value={draft.ca_file.clone()} placeholder="/etc/ssl/company.pem"
-                        hint="A PEM file with your company’s own authorities." oninput={edit(|draft, text| draft.ca_file = text)} />
-                    <Field testid="workspace-proxy" label="Proxy" value={draft.proxy.clone()} placeholder="http://proxy.example.com:3128"
-                        hint="Empty: as the system says."
+                        hint="At hosts that serve several workspaces."
+                        oninput={edit(|draft, text| draft.workspace_id = text)} />
+                    <Field testid="workspace-ca-file" label="CA file" value={draft.ca_file.clone()}
+                        placeholder="/etc/ssl/company.pem" hint="A PEM file with your company’s own authorities."
+                        oninput={edit(|draft, text| draft.ca_file = text)} />
+                    <Field testid="workspace-proxy" label="Proxy" value={draft.proxy.clone()}
+                        placeholder="http://proxy.example.com:3128" hint="Empty: as the system says."
                         invalid={if draft.proxy.contains('@') { "with a password it is a secret: use the field beside" } else { "" }}
                         oninput={edit(|draft, text| draft.proxy = text)} />
                     { secret("proxy", "Proxy with user and password") }
                 </div>
             </details>
             <div class="actions">
-                <Button testid="workspace-save" kind="primary" icon={Icon::Check} label={if by_browser && session.has_keychain() { "Save and sign in" } else if by_browser { "Save and sign in until the app closes" } else { "Save and check" }}
+                <Button testid="workspace-save" kind="primary" icon={Icon::Check}
+                    label={if by_browser && session.has_keychain() { "Save and sign in" } else if by_browser { "Save and sign in until the app closes" } else { "Save and check" }}
                     disabled={!complete} busy={session.is_busy(&Work::SaveWorkspace)} submit=true />
                 <Button testid="workspace-cancel" label="Cancel" onclick={&props.on_close} />
             </div>

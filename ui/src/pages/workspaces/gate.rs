@@ -66,10 +66,11 @@ pub fn GatePanel(props: &GatePanelProps) -> Html {
                 <Field testid="gate-catalog" label="Target catalog" value={draft.catalog.clone()} placeholder="main"
                     oninput={edit(|draft, text| draft.catalog = text)} />
                 <div class="grow">
-                    <Field testid="gate-schemas" label="Target schemas" value={draft.schemas.clone()} placeholder="bronze, silver"
-                        oninput={edit(|draft, text| draft.schemas = text)} />
+                    <Field testid="gate-schemas" label="Target schemas" value={draft.schemas.clone()}
+                        placeholder="bronze, silver" oninput={edit(|draft, text| draft.schemas = text)} />
                 </div>
-                <Button testid="gate-check" kind="primary" icon={Icon::Shield} label={if seen.is_some() { "Check again" } else { "Check the gate" }}
+                <Button testid="gate-check" kind="primary" icon={Icon::Shield}
+                    label={if seen.is_some() { "Check again" } else { "Check the gate" }}
                     disabled={targets.is_empty()} busy={session.is_busy(&work) && seen.is_none()} submit=true />
             </form>
             { seen.map_or_else(unasked, |seen| verdict(&seen)) }
@@ -80,8 +81,12 @@ pub fn GatePanel(props: &GatePanelProps) -> Html {
 fn unasked() -> Html {
     html! {
         <div class="panel-body quiet-text" data-testid="gate-unasked">
-            <p>{ "Unity Catalog lets nothing outside Databricks write to its tables until somebody allows it. Two things must be in place: external data access, switched on in the metastore, and EXTERNAL USE SCHEMA, granted on each target schema." }</p>
-            <p>{ "Name the schemas your tables shall go to. The check reads settings and grants, and changes none." }</p>
+            <p>
+                { "Unity Catalog lets nothing outside Databricks write to its tables until somebody allows it. Two things must be in place: external data access, switched on in the metastore, and EXTERNAL USE SCHEMA, granted on each target schema." }
+            </p>
+            <p>
+                { "Name the schemas your tables shall go to. The check reads settings and grants, and changes none." }
+            </p>
         </div>
     }
 }
@@ -97,7 +102,9 @@ fn verdict(seen: &GateSeen) -> Html {
         return html! {
             <div class="panel-body stack" role="status">
                 <div class="line">
-                    <span data-testid="gate-verdict"><Chip tone={Tone::Good} icon={Icon::CheckCircle} word="open" /></span>
+                    <span data-testid="gate-verdict">
+                        <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="open" />
+                    </span>
                     <strong>{ format!("The gate is open for {}, because:", gate.principal) }</strong>
                 </div>
                 { met }
@@ -108,11 +115,14 @@ fn verdict(seen: &GateSeen) -> Html {
         <div class="panel-body stack">
             <div class="line" role="status">
                 <span data-testid="gate-verdict"><Chip tone={Tone::Warn} icon={Icon::Warning} word="closed" /></span>
-                <strong>{ format!("{} for {}", format::counted(gate.unmet.len() as u64, "piece is missing", "pieces are missing"), gate.principal) }</strong>
+                <strong>
+                    { format!("{} for {}", format::counted(gate.unmet.len() as u64, "piece is missing", "pieces are missing"), gate.principal) }
+                </strong>
                 <span class="quiet-text">{ "This looks again by itself every few seconds." }</span>
             </div>
             { for gate.unmet.iter().enumerate().map(|(at, unmet)| html! {
-                <UnmetPiece key={format!("{:?} {}", unmet.requirement, unmet.object)} number={at + 1} unmet={unmet.clone()} />
+                <UnmetPiece key={format!("{:?} {}", unmet.requirement, unmet.object)} number={at + 1}
+                    unmet={unmet.clone()} />
             }) }
             if !gate.met.is_empty() {
                 <h3>{ "In place already" }</h3>

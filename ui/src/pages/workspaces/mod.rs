@@ -42,7 +42,8 @@ pub fn Workspaces() -> Html {
     let sandbox = |primary: bool| {
         let busy = session.is_busy(&Work::Sandbox);
         html! {
-            <Button testid="try-sandbox" kind={if primary { "primary" } else { "" }} icon={Icon::Spark} {busy} label="Try it without a workspace"
+            <Button testid="try-sandbox" kind={if primary { "primary" } else { "" }} icon={Icon::Spark} {busy}
+                label="Try it without a workspace"
                 title="Starts a sandbox on this machine: a workspace to try things with, gone when the app is closed"
                 onclick={act(&session, workspaces::try_sandbox)} />
         }
@@ -81,7 +82,8 @@ pub fn Workspaces() -> Html {
                         <>
                             <section class="panel workspaces" role="radiogroup" aria-label="Workspaces">
                                 { for specs.iter().map(|spec| html! {
-                                    <WorkspaceRow key={spec.name.clone()} spec={spec.clone()} chosen={spec.name == session.prefs.workspace}
+                                    <WorkspaceRow key={spec.name.clone()} spec={spec.clone()}
+                                        chosen={spec.name == session.prefs.workspace}
                                         on_edit={set(Editing::Existing(spec.clone()))} />
                                 }) }
                             </section>
@@ -124,8 +126,10 @@ fn InSight() -> Html {
         <>
             <div class="line">
                 <div class="segments" role="group" aria-label="What to look at">
-                    <Button testid="tab-gate" kind="toggle" icon={Icon::Shield} label="Governance gate" pressed={tab == WorkspaceTab::Gate} onclick={turn(WorkspaceTab::Gate)} />
-                    <Button testid="tab-tables" kind="toggle" icon={Icon::Columns} label="Tables of Unity Catalog" pressed={tab == WorkspaceTab::Tables} onclick={turn(WorkspaceTab::Tables)} />
+                    <Button testid="tab-gate" kind="toggle" icon={Icon::Shield} label="Governance gate"
+                        pressed={tab == WorkspaceTab::Gate} onclick={turn(WorkspaceTab::Gate)} />
+                    <Button testid="tab-tables" kind="toggle" icon={Icon::Columns} label="Tables of Unity Catalog"
+                        pressed={tab == WorkspaceTab::Tables} onclick={turn(WorkspaceTab::Tables)} />
                 </div>
                 <span class="quiet-text">{ format!("of {name}") }</span>
             </div>

@@ -59,13 +59,17 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
         Callback::from(move |()| actions::open_link(&session, url.clone()))
     };
     html! {
-        <article class={classes!("workspace", props.chosen.then_some("chosen"))} data-testid={format!("workspace-{name}")}>
+        <article class={classes!("workspace", props.chosen.then_some("chosen"))}
+            data-testid={format!("workspace-{name}")}>
             <div class="workspace-line">
                 <label class="card-choice workspace-name">
-                    <input type="radio" name="workspace" checked={props.chosen} onchange={choose} data-testid={format!("choose-workspace-{name}")} />
+                    <input type="radio" name="workspace" checked={props.chosen} onchange={choose}
+                        data-testid={format!("choose-workspace-{name}")} />
                     <span class="two-lines">
                         <span class="card-name ellipsis" title={name.clone()}>{ &name }</span>
-                        <code class="card-uri" title={host.clone()}>{ if host.is_empty() { words::way(spec.sign_in.as_str()).label } else { &host } }</code>
+                        <code class="card-uri" title={host.clone()}>
+                            { if host.is_empty() { words::way(spec.sign_in.as_str()).label } else { &host } }
+                        </code>
                     </span>
                 </label>
                 <span class="two-lines workspace-who" data-testid={format!("principal-{name}")}>
@@ -73,36 +77,49 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                         <span class="ellipsis" title={principal.clone()}>{ principal }</span>
                         <span class="quiet-text ellipsis">{ metastore(status.as_deref()) }</span>
                     } else {
-                        <span class="quiet-text">{ if ended { "not there any more" } else if session.is_busy(&Work::CheckWorkspace(name.clone())) { "asking…" } else { "nobody is signed in" } }</span>
+                        <span class="quiet-text">
+                            { if ended { "not there any more" } else if session.is_busy(&Work::CheckWorkspace(name.clone())) { "asking…" } else { "nobody is signed in" } }
+                        </span>
                     }
                 </span>
-                <span class="workspace-state" data-testid={format!("gate-of-{name}")}>{ state(&session, &name, status.as_deref(), signing_in, ended) }</span>
+                <span class="workspace-state" data-testid={format!("gate-of-{name}")}>
+                    { state(&session, &name, status.as_deref(), signing_in, ended) }
+                </span>
                 <span class="actions tight workspace-actions">
                     if ended {
-                        <Button testid={format!("restart-{name}")} kind="primary small" icon={Icon::Spark} label="Start it again"
-                            busy={session.is_busy(&Work::Sandbox)} onclick={crate::pages::act(&session, workspaces::try_sandbox)} />
+                        <Button testid={format!("restart-{name}")} kind="primary small" icon={Icon::Spark}
+                            label="Start it again" busy={session.is_busy(&Work::Sandbox)}
+                            onclick={crate::pages::act(&session, workspaces::try_sandbox)} />
                     } else if by_browser && signed_in {
-                        <Button testid={format!("sign-out-{name}")} kind="small" label="Sign out" busy={session.is_busy(&Work::SignOut(name.clone()))}
-                            onclick={act(workspaces::sign_out)} />
+                        <Button testid={format!("sign-out-{name}")} kind="small" label="Sign out"
+                            busy={session.is_busy(&Work::SignOut(name.clone()))} onclick={act(workspaces::sign_out)} />
                     } else if by_browser {
-                        <Button testid={format!("sign-in-{name}")} kind="primary small" icon={Icon::External} label={if session.has_keychain() { "Sign in" } else { "Sign in until the app closes" }} busy={signing_in}
-                            onclick={act(workspaces::sign_in)} />
+                        <Button testid={format!("sign-in-{name}")} kind="primary small" icon={Icon::External}
+                            label={if session.has_keychain() { "Sign in" } else { "Sign in until the app closes" }}
+                            busy={signing_in} onclick={act(workspaces::sign_in)} />
                     }
                     if !ended {
-                        <Button testid={format!("check-workspace-{name}")} kind="quiet small" icon={Icon::Refresh} icon_only=true label={format!("Ask {name} again")}
-                            busy={session.is_busy(&Work::CheckWorkspace(name.clone()))} onclick={act(workspaces::check)} />
+                        <Button testid={format!("check-workspace-{name}")} kind="quiet small" icon={Icon::Refresh}
+                            icon_only=true label={format!("Ask {name} again")}
+                            busy={session.is_busy(&Work::CheckWorkspace(name.clone()))}
+                            onclick={act(workspaces::check)} />
                     }
-                    <Button testid={format!("edit-workspace-{name}")} kind="quiet small" icon={Icon::Pencil} icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
-                    <Button testid={format!("remove-workspace-{name}")} kind="quiet small" icon={Icon::Trash} icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
+                    <Button testid={format!("edit-workspace-{name}")} kind="quiet small" icon={Icon::Pencil}
+                        icon_only=true label={format!("Change {name}")} onclick={&props.on_edit} />
+                    <Button testid={format!("remove-workspace-{name}")} kind="quiet small" icon={Icon::Trash}
+                        icon_only=true label={format!("Remove {name}")} onclick={ask(true)} />
                 </span>
             </div>
             if signing_in { { waiting(&session, &name, act(workspaces::cancel_sign_in)) } }
             if *removing {
                 <div class="banner warn">
-                    <span class="grow">{ format!("Remove {name}? Its tokens are revoked where that is offered, its secrets leave the keychain. Nothing changes in the workspace.") }</span>
-                    <Button testid={format!("remove-workspace-confirm-{name}")} kind="danger small" label="Remove" onclick={remove}
-                        busy={session.is_busy(&Work::RemoveWorkspace(name.clone()))} />
-                    <Button testid={format!("remove-workspace-keep-{name}")} kind="small" label="Keep" onclick={ask(false)} />
+                    <span class="grow">
+                        { format!("Remove {name}? Its tokens are revoked where that is offered, its secrets leave the keychain. Nothing changes in the workspace.") }
+                    </span>
+                    <Button testid={format!("remove-workspace-confirm-{name}")} kind="danger small" label="Remove"
+                        onclick={remove} busy={session.is_busy(&Work::RemoveWorkspace(name.clone()))} />
+                    <Button testid={format!("remove-workspace-keep-{name}")} kind="small" label="Keep"
+                        onclick={ask(false)} />
                 </div>
             }
             if let Some(outcome) = all.signed_out.get(&name) { { signed_out(&name, outcome) } }
@@ -112,8 +129,11 @@ pub fn WorkspaceRow(props: &WorkspaceRowProps) -> Html {
                 </p>
             } else if runs_here {
                 <div class="line">
-                    <span class="quiet-text">{ "Runs in this app until it is closed, with no passwords and no data. Its page opens and closes the gate." }</span>
-                    <Button testid="sandbox-page" kind="quiet small" icon={Icon::External} label="Open its page" onclick={page} />
+                    <span class="quiet-text">
+                        { "Runs in this app until it is closed, with no passwords and no data. Its page opens and closes the gate." }
+                    </span>
+                    <Button testid="sandbox-page" kind="quiet small" icon={Icon::External} label="Open its page"
+                        onclick={page} />
                 </div>
             }
             if let Some(error) = error { <ErrorCard {error} testid={format!("workspace-error-{name}")} /> }
@@ -186,7 +206,9 @@ fn waiting(session: &actions::Handle, name: &str, cancel: Callback<()>) -> Html 
                 <span class="grow">{ text }</span>
                 <Button testid={format!("cancel-sign-in-{name}")} kind="small" label="Cancel" onclick={cancel} />
             </div>
-            if let Some(waiting) = told { <CodeBox testid={format!("address-{name}")} label="Sign-in address" text={waiting.address.clone()} /> }
+            if let Some(waiting) = told {
+                <CodeBox testid={format!("address-{name}")} label="Sign-in address" text={waiting.address.clone()} />
+            }
         </div>
     }
 }
@@ -195,7 +217,8 @@ fn signed_out(name: &str, outcome: &SignedOut) -> Html {
     let (tone, text) = words::signed_out(outcome);
     html! {
         <>
-            <p class={classes!("line", (tone == Tone::Bad).then_some("bad-text"))} role="status" data-testid={format!("signed-out-{name}")}>
+            <p class={classes!("line", (tone == Tone::Bad).then_some("bad-text"))} role="status"
+                data-testid={format!("signed-out-{name}")}>
                 { if tone == Tone::Good { Icon::CheckCircle.draw() } else { Icon::Note.draw() } }<span>{ text }</span>
             </p>
             if let SignedOut::Failed { error } = outcome { <ErrorCard error={error.clone()} /> }

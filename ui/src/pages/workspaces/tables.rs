@@ -56,7 +56,8 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
         return html! {
             <Empty icon={Icon::Search} title="Unity Catalog has not been read yet" testid="unity-empty"
                 text="Reading lists every catalog, schema and table you may see, with owners, comments and properties, and the grants and tags of foreign Iceberg tables. It changes nothing.">
-                <Button testid="unity-read" kind="primary" icon={Icon::Refresh} label="Read Unity Catalog" onclick={refresh} />
+                <Button testid="unity-read" kind="primary" icon={Icon::Refresh} label="Read Unity Catalog"
+                    onclick={refresh} />
             </Empty>
         };
     }
@@ -106,15 +107,18 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
                 <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
             </div>
             <div class="split">
-                <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total} name={row_name} cell={draw}
-                    selected={row_selected} {on_select} on_sight={Some(on_sight)}>
-                    <p class="quiet-text">{ if busy { "The first tables appear when the reading has ended." } else { "No table fits." } }</p>
+                <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total}
+                    name={row_name} cell={draw} selected={row_selected} {on_select} on_sight={Some(on_sight)}>
+                    <p class="quiet-text">
+                        { if busy { "The first tables appear when the reading has ended." } else { "No table fits." } }
+                    </p>
                 </Grid>
                 if let Some(row) = row_selected.and_then(|at| held.row(at)) {
                     <aside class="detail panel" aria-label="Table" data-testid="unity-detail">
                         <header class="panel-head">
                             <h2 class="grow ellipsis" title={row.full_name.clone()}>{ &row.full_name }</h2>
-                            <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close" onclick={close} />
+                            <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true
+                                label="Close" onclick={close} />
                         </header>
                         <div class="panel-body"><UnityDetail row={row.clone()} /></div>
                     </aside>
@@ -151,7 +155,8 @@ fn Progress(props: &UnityTablesProps) -> Html {
         <div class="panel progress-panel" role="status" data-testid="unity-progress">
             <Meter label="Unity Catalog" done=0 total=0 />
             <span class="quiet-text grow ellipsis">{ words }</span>
-            <Button testid="unity-stop" kind="small" icon={Icon::Stop} label="Stop" title="What has been read so far is kept" onclick={stop} />
+            <Button testid="unity-stop" kind="small" icon={Icon::Stop} label="Stop"
+                title="What has been read so far is kept" onclick={stop} />
         </div>
     }
 }
@@ -173,9 +178,11 @@ fn Kinds(props: &UnityTablesProps) -> Html {
     });
     html! {
         <div class="line" role="group" aria-label="Kinds of tables" data-workspace={props.workspace.clone()}>
-            <Button testid="kind-all" kind="toggle small" label={all} pressed={held.question.kind.is_none()} onclick={choose(None)} />
+            <Button testid="kind-all" kind="toggle small" label={all} pressed={held.question.kind.is_none()}
+                onclick={choose(None)} />
             { for kinds.map(|(kind, count)| html! {
-                <Button key={kind.as_str()} testid={format!("kind-{}", kind.as_str())} kind="toggle small" title={words::kind(kind).1}
+                <Button key={kind.as_str()} testid={format!("kind-{}", kind.as_str())} kind="toggle small"
+                    title={words::kind(kind).1}
                     label={format!("{} {}", words::capital(kind.text()), format::count(count as u64))}
                     pressed={held.question.kind == Some(kind)} onclick={choose(Some(kind))} />
             }) }

@@ -29,17 +29,27 @@ pub fn UnmetPiece(props: &UnmetPieceProps) -> Html {
             <p>{ words::capital(&unmet.why) }{ "." }</p>
             <dl class="facts">
                 <dt>{ "For whom" }</dt>
-                <dd data-testid={format!("{id}-principal")}>{ unmet.principal.as_deref().unwrap_or("everybody: it is a setting of the whole metastore") }</dd>
+                <dd data-testid={format!("{id}-principal")}>
+                    { unmet.principal.as_deref().unwrap_or("everybody: it is a setting of the whole metastore") }
+                </dd>
                 <dt>{ "Who can do it" }</dt>
-                <dd data-testid={format!("{id}-who")}>{ &unmet.who }{ if unmet.ourselves { " (that is you)" } else { "" } }</dd>
+                <dd data-testid={format!("{id}-who")}>
+                    { &unmet.who }
+                    { if unmet.ourselves { " (that is you)" } else { "" } }
+                </dd>
             </dl>
             if unmet.unsure {
-                <p class="quiet-text">{ "Not all grants could be seen, so this may be in place already. Whoever can see them knows." }</p>
+                <p class="quiet-text">
+                    { "Not all grants could be seen, so this may be in place already. Whoever can see them knows." }
+                </p>
             }
             if let Some(sql) = &unmet.sql { <CodeBox testid={format!("{id}-sql")} label="SQL" text={sql.clone()} /> }
             if let Some(call) = call {
                 if unmet.sql.is_some() {
-                    <details><summary>{ "The same as an API call" }</summary><CodeBox testid={format!("{id}-call")} label="API call" text={call} /></details>
+                    <details>
+                        <summary>{ "The same as an API call" }</summary>
+                        <CodeBox testid={format!("{id}-call")} label="API call" text={call} />
+                    </details>
                 } else {
                     <CodeBox testid={format!("{id}-call")} label="API call" text={call} />
                 }

@@ -10,7 +10,7 @@ use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::ops::{
     AcceptRequest, AuditRequest, InventoryRequest, InventorySummary, Nothing, PathRequest, PlanMade, PlanRequest,
-    PreflightRequest, Route, SampleRequest, StartRunRequest,
+    Route, SampleRequest, StartRunRequest,
 };
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{RunState, RunView};
@@ -53,7 +53,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
     output.note(format!("{}\n", preflight::told(&preflight)));
 
     output.note("Plan");
-    let (path, plan) = match api.plan_make(PlanRequest { route: route.clone(), settings, path: None }).await {
+    let (path, plan) = match plan::made(api, PlanRequest { route: route.clone(), settings, path: None }).await {
         Ok(made) => {
             output.note(format!("{}\n", plan::told(&made)));
             (made.path.clone(), Some(made))
@@ -85,7 +85,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
 
 /// Names every loss before it is accepted.
 async fn accept_losses(api: &Api, route: &Route, settings: &Settings, output: &Output) -> Result<PreflightReport> {
-    let found = api.preflight_run(PreflightRequest { route: route.clone(), settings: settings.clone() }).await?;
+    let found = preflight::judge(api, route, settings).await?;
     let lost = preflight::lost(&found);
     if lost.is_empty() {
         return Ok(found);
@@ -99,7 +99,8 @@ async fn accept_losses(api: &Api, route: &Route, settings: &Settings, output: &O
     let codes = lost.into_keys().collect();
     let request =
         AcceptRequest { route: route.clone(), settings: settings.clone(), codes, tables: Vec::new(), accepted: true };
-    api.preflight_accept(request).await
+    api.preflight_accept(request).await?;
+    api.preflight_report(route.clone()).await
 }
 
 /// When nothing is left to migrate because an earlier journey did it, its plan is run again: that changes nothing and

@@ -53,7 +53,9 @@ async fn edit(
     let route: Route = route(api, arguments).await?;
     let mut mapping = api.mapping_get(route.clone()).await?;
     change(&mut mapping)?;
-    let preview = api.mapping_save(MappingRequest { route, mapping }).await?;
+    let request = MappingRequest { route, mapping };
+    api.mapping_save(request.clone()).await?;
+    let preview = api.mapping_preview(request).await?;
     output.result(&preview, summary)?;
     Ok(Ended::Done)
 }

@@ -7,8 +7,8 @@ use crate::route::route;
 use icebridge_api::{Api, Operations, preflight_rules};
 use icebridge_model::Result;
 use icebridge_model::finding::{Finding, PreflightReport, TableFindings, Verdict};
-use icebridge_model::ops::{AcceptRequest, PreflightRequest};
-use icebridge_model::plan::EngineKind;
+use icebridge_model::ops::{AcceptRequest, PreflightRequest, Route};
+use icebridge_model::plan::{EngineKind, Settings};
 use std::collections::BTreeMap;
 
 pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<Ended> {
@@ -17,7 +17,7 @@ pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<End
     let mut accept = arguments.accept;
     let mut report = None;
     if arguments.accept_all_losses {
-        let found = api.preflight_run(PreflightRequest { route: route.clone(), settings: settings.clone() }).await?;
+        let found = judge(api, &route, &settings).await?;
         accept.extend(lost(&found).into_keys());
         report = Some(found);
     }
@@ -25,15 +25,22 @@ pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<End
         if !codes.is_empty() {
             let tables = arguments.table.clone();
             let request = AcceptRequest { route: route.clone(), settings: settings.clone(), codes, tables, accepted };
-            report = Some(api.preflight_accept(request).await?);
+            api.preflight_accept(request).await?;
+            report = Some(api.preflight_report(route.clone()).await?);
         }
     }
     let report = match report {
         Some(report) => report,
-        None => api.preflight_run(PreflightRequest { route, settings }).await?,
+        None => judge(api, &route, &settings).await?,
     };
     output.result(&report, told)?;
     Ok(Ended::done_if(report.blocked == 0 && report.needs_acceptance == 0))
+}
+
+/// Every table with its findings.
+pub async fn judge(api: &Api, route: &Route, settings: &Settings) -> Result<PreflightReport> {
+    api.preflight_run(PreflightRequest { route: route.clone(), settings: settings.clone() }).await?;
+    api.preflight_report(route.clone()).await
 }
 
 pub fn rules(output: &Output) -> Result<Ended> {

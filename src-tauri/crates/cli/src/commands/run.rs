@@ -8,7 +8,7 @@ use crate::progress::Live;
 use icebridge_api::{Api, Operations};
 use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{RunState, RunSummary, RunView, TableMigration, TableState};
+use icebridge_model::run::{RunOverview, RunState, RunSummary, RunView, TableMigration, TableState};
 use icebridge_model::{Error, Result};
 use std::future::Future;
 
@@ -26,7 +26,7 @@ pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended
 }
 
 /// Begins a run and stays until it ends. Ctrl-C cancels it; a second one leaves at once.
-pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<RunView>>) -> Result<RunView> {
+pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<RunOverview>>) -> Result<RunView> {
     let live = Live::show(*output, api.events());
     let ended = async {
         let begun = begin.await?;
@@ -83,7 +83,7 @@ pub async fn status(api: &Api, run_id: Option<String>, output: &Output) -> Resul
 
 pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
     let live = Live::show(*output, api.events());
-    let view = stop_on_interrupt(api, api.validate_run(RunRequest { run_id: run_id.unwrap_or_default() })).await;
+    let view = stop_on_interrupt(api, api.validate(&run_id.unwrap_or_default())).await;
     live.end().await;
     let view = view?;
     output.result(&view, told)?;

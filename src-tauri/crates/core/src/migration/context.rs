@@ -189,6 +189,6 @@ impl Migration {
     }
 
     pub fn emit(&self) {
-        self.run.live.emit_table(&self.run.local, self.live());
+        self.run.live.mark_changed(self.index);
     }
 }

@@ -3,9 +3,13 @@
 use crate::LocalState;
 use crate::sync::lock;
 use icebridge_lakehouse::copy::Observer;
-use icebridge_model::run::{CopyOutcome, Event, Progress, RunId, RunState, TableMigration, TableState};
+use icebridge_model::plan::EngineKind;
+use icebridge_model::run::{
+    CHANGED_ROWS, CopyOutcome, Event, RunChanges, RunCounters, RunId, RunState, TableMigration, TableState,
+};
+use icebridge_model::view::{ViewRow, measures, rows};
 use icebridge_model::{Error, TableIdent};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +36,10 @@ impl ActiveRuns {
         let run = self.get(run_id)?;
         run.tables.iter().find(|table| lock(&table.table).source == *source).map(|table| table.snapshot())
     }
+    pub(super) fn counted(&self, run_id: &str) -> Option<RunCounters> {
+        let run = self.get(run_id)?;
+        Some(counters(&run.tables.iter().map(|table| table.counted()).collect::<Vec<_>>()))
+    }
     pub(super) fn get(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
         lock(&self.0).get(run_id).cloned()
     }
@@ -43,22 +51,23 @@ pub(super) struct ActiveRun {
     pub cancel: CancellationToken,
     /// In the plan's order.
     pub tables: Vec<Arc<LiveTable>>,
+    /// Tables whose rows the next event holds.
+    changed: Mutex<BTreeSet<usize>>,
 }
 
 #[derive(Debug)]
 pub(super) struct LiveTable {
     table: Mutex<TableMigration>,
+    /// By the plan.
+    bytes_to_copy: u64,
     bytes: AtomicU64,
     rows: AtomicU64,
 }
 
 impl LiveTable {
-    pub fn new(table: TableMigration) -> Self {
-        Self {
-            bytes: AtomicU64::new(table.bytes_done),
-            rows: AtomicU64::new(table.rows_done),
-            table: Mutex::new(table),
-        }
+    pub fn new(table: TableMigration, bytes_to_copy: u64) -> Self {
+        let (bytes, rows) = (AtomicU64::new(table.bytes_done), AtomicU64::new(table.rows_done));
+        Self { table: Mutex::new(table), bytes_to_copy, bytes, rows }
     }
 
     pub fn state(&self) -> TableState {
@@ -78,6 +87,25 @@ impl LiveTable {
                 table.bytes_total = counted;
             }
         });
+    }
+
+    fn row(&self) -> ViewRow {
+        let mut row = rows::of_migration(&self.snapshot());
+        row.set("bytes_to_copy", self.bytes_to_copy);
+        row
+    }
+
+    fn counted(&self) -> Counted {
+        let table = lock(&self.table);
+        Counted {
+            state: table.state,
+            bytes_to_copy: self.bytes_to_copy,
+            bytes_copied: self.bytes.load(Ordering::Relaxed),
+            rows: table.rows_total,
+            rows_copied: self.rows.load(Ordering::Relaxed),
+            on_cluster: table.engine == EngineKind::Photon,
+            passed: table.validation.as_ref().map(|validation| validation.passed),
+        }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut TableMigration)) {
@@ -116,8 +144,13 @@ impl Observer for LiveTable {
 }
 
 impl ActiveRun {
-    pub fn emit_table(&self, local: &LocalState, table: &LiveTable) {
-        local.emit(Event::Table { run_id: self.run_id.clone(), table: Box::new(table.snapshot()) });
+    pub fn new(run_id: RunId, cancel: CancellationToken, tables: Vec<Arc<LiveTable>>) -> Self {
+        Self { run_id, cancel, tables, changed: Mutex::default() }
+    }
+
+    /// Its state goes out with the next event.
+    pub fn mark_changed(&self, index: usize) {
+        lock(&self.changed).insert(index);
     }
 
     /// Emits progress until it is dropped.
@@ -128,27 +161,87 @@ impl ActiveRun {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             tick.tick().await;
-            let runs: Vec<TableMigration> = self.tables.iter().map(|t| t.snapshot()).collect();
-            for (run, emitted) in runs.iter().zip(&mut emitted) {
-                let counts = (run.bytes_done, run.rows_done);
-                if !run.state.is_terminal() && *emitted != counts {
+            let counted: Vec<Counted> = self.tables.iter().map(|table| table.counted()).collect();
+            for (index, (table, emitted)) in counted.iter().zip(&mut emitted).enumerate() {
+                let counts = (table.bytes_copied, table.rows_copied);
+                if !table.state.is_terminal() && *emitted != counts {
                     *emitted = counts;
-                    local.emit(Event::Table { run_id: self.run_id.clone(), table: Box::new(run.clone()) });
+                    self.mark_changed(index);
                 }
             }
-            local.emit(Event::Progress(rate.progress(&self.run_id, &runs, Instant::now())));
+            self.emit_changes(&local, &mut rate, &counted);
         }
     }
 
     /// So that the last event shows the end.
     pub fn emit_last_progress(&self, local: &LocalState) {
-        let runs: Vec<TableMigration> = self.tables.iter().map(|t| t.snapshot()).collect();
-        local.emit(Event::Progress(Rate::default().progress(&self.run_id, &runs, Instant::now())));
+        let counted: Vec<Counted> = self.tables.iter().map(|table| table.counted()).collect();
+        let mut rate = Rate::default();
+        self.emit_changes(local, &mut rate, &counted);
+        while !lock(&self.changed).is_empty() {
+            self.emit_changes(local, &mut rate, &counted);
+        }
+    }
+
+    fn emit_changes(&self, local: &LocalState, rate: &mut Rate, counted: &[Counted]) {
+        let counters = counters(counted);
+        let (bytes_per_second, seconds_left) = rate.measure(&counters, Instant::now());
+        let rows = self.take_changed().into_iter().filter_map(|index| self.tables.get(index));
+        local.emit(Event::Changes(RunChanges {
+            run_id: self.run_id.clone(),
+            counters,
+            bytes_per_second,
+            seconds_left,
+            rows: rows.map(|table| table.row()).collect(),
+        }));
+    }
+
+    /// As many as one event holds.
+    fn take_changed(&self) -> Vec<usize> {
+        let mut changed = lock(&self.changed);
+        let taken: Vec<usize> = changed.iter().take(CHANGED_ROWS).copied().collect();
+        for index in &taken {
+            changed.remove(index);
+        }
+        taken
     }
 
     pub fn emit_state(&self, local: &LocalState, state: RunState) {
         local.emit(Event::Run { run_id: self.run_id.clone(), state });
     }
+}
+
+/// One table at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    state: TableState,
+    bytes_to_copy: u64,
+    bytes_copied: u64,
+    rows: u64,
+    rows_copied: u64,
+    on_cluster: bool,
+    passed: Option<bool>,
+}
+
+fn counters(tables: &[Counted]) -> RunCounters {
+    let mut all = RunCounters::default();
+    for table in tables {
+        match all.by_state.get_mut(table.state.as_str()) {
+            Some(count) => *count += 1,
+            None => drop(all.by_state.insert(table.state.as_str().to_string(), 1)),
+        }
+        // Which part is done is the state's to say; the numbers of one that is copied no longer matter.
+        let (done, whole) = measures::progress(table.state, (table.bytes_copied, table.bytes_to_copy));
+        all.bytes_done += if done >= whole { table.bytes_to_copy } else { done.min(table.bytes_to_copy) };
+        all.bytes_to_copy += table.bytes_to_copy;
+        all.bytes_copied += table.bytes_copied;
+        all.rows += table.rows;
+        all.rows_copied += table.rows_copied;
+        all.on_clusters += usize::from(table.on_cluster);
+        all.equal += usize::from(table.passed == Some(true));
+        all.differ += usize::from(table.passed == Some(false));
+    }
+    all
 }
 
 #[derive(Default)]
@@ -157,58 +250,35 @@ struct Rate {
 }
 
 impl Rate {
-    fn progress(&mut self, run_id: &str, runs: &[TableMigration], now: Instant) -> Progress {
-        let bytes_done: u64 = runs.iter().map(|r| r.bytes_done).sum();
-        // A table that is done needs no more, whatever was estimated; one that turned out larger is as large as it is.
-        let bytes_total: u64 = runs
-            .iter()
-            .map(|r| if r.state.is_terminal() { r.bytes_done } else { r.bytes_total.max(r.bytes_done) })
-            .sum();
-        self.seen.push_back((now, bytes_done));
+    /// Bytes a second, and the seconds that are left at that.
+    fn measure(&mut self, counters: &RunCounters, now: Instant) -> (u64, Option<u64>) {
+        let done = counters.bytes_done;
+        self.seen.push_back((now, done));
         while self.seen.len() > 2 && self.seen.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
             self.seen.pop_front();
         }
         let bytes_per_second = self.seen.front().map_or(0, |(at, bytes)| {
             let milliseconds = now.duration_since(*at).as_millis();
-            let more = u128::from(bytes_done.saturating_sub(*bytes));
+            let more = u128::from(done.saturating_sub(*bytes));
             u64::try_from((more * 1000).checked_div(milliseconds).unwrap_or(0)).unwrap_or(u64::MAX)
         });
-        Progress {
-            run_id: run_id.to_string(),
-            tables_done: runs.iter().filter(|r| r.state.is_terminal()).count(),
-            tables_total: runs.len(),
-            bytes_done,
-            bytes_total,
-            rows_done: runs.iter().map(|r| r.rows_done).sum(),
-            bytes_per_second,
-            seconds_left: (bytes_total - bytes_done).checked_div(bytes_per_second),
-        }
+        (bytes_per_second, counters.bytes_to_copy.saturating_sub(done).checked_div(bytes_per_second))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use icebridge_model::plan::{CopyMode, EngineKind};
 
-    fn run(state: TableState, done: u64, total: u64) -> TableMigration {
-        TableMigration {
-            source: TableIdent::new(["a"], "b"),
-            target: TableIdent::new(["a"], "b"),
-            mode: CopyMode::Clone,
+    fn table(state: TableState, copied: u64, to_copy: u64) -> Counted {
+        Counted {
             state,
-            bytes_done: done,
-            bytes_total: total,
-            rows_done: 0,
-            rows_total: 0,
-            error: None,
-            validation: None,
-            outcome: None,
-            engine: EngineKind::Embedded,
-            cluster: None,
-            documents: None,
-            governance: None,
-            not_validated: None,
+            bytes_to_copy: to_copy,
+            bytes_copied: copied,
+            rows: 0,
+            rows_copied: 0,
+            on_cluster: false,
+            passed: None,
         }
     }
 
@@ -216,21 +286,31 @@ mod tests {
     fn the_rate_is_that_of_the_last_seconds() {
         let (mut rate, start) = (Rate::default(), Instant::now());
         let at = |s: u64| start + Duration::from_secs(s);
-        rate.progress("j", &[run(TableState::Copying, 0, 1000)], at(0));
-        let progress = rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(1));
-        assert_eq!((progress.bytes_per_second, progress.seconds_left), (500, Some(1)));
+        let copied = |bytes| counters(&[table(TableState::Copying, bytes, 1000)]);
+        rate.measure(&copied(0), at(0));
+        assert_eq!(rate.measure(&copied(500), at(1)), (500, Some(1)));
         for s in 2..12 {
-            rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(s));
+            rate.measure(&copied(500), at(s));
         }
-        let stalled = rate.progress("j", &[run(TableState::Copying, 500, 1000)], at(12));
-        assert_eq!((stalled.bytes_per_second, stalled.seconds_left), (0, None));
+        assert_eq!(rate.measure(&copied(500), at(12)), (0, None));
     }
 
     #[test]
     fn a_wrong_estimate_neither_hangs_nor_passes_the_end() {
-        let mut rate = Rate::default();
-        let runs = [run(TableState::Migrated, 10, 1000), run(TableState::Copying, 900, 700)];
-        let progress = rate.progress("j", &runs, Instant::now());
-        assert_eq!((progress.bytes_done, progress.bytes_total, progress.tables_done), (910, 910, 1));
+        let tables = [table(TableState::Migrated, 10, 1000), table(TableState::Copying, 900, 700)];
+        let counted = counters(&tables);
+        assert_eq!((counted.bytes_copied, counted.bytes_to_copy, counted.bytes_done), (910, 1700, 1700));
+        assert_eq!(counted.ended(), 1);
+        assert_eq!(Rate::default().measure(&counted, Instant::now()), (0, None));
+    }
+
+    #[test]
+    fn one_event_holds_some_rows_and_the_next_the_others() {
+        let run = ActiveRun::new("r".into(), CancellationToken::new(), Vec::new());
+        (0..CHANGED_ROWS + 5).for_each(|index| run.mark_changed(index));
+        assert_eq!(
+            (run.take_changed().len(), run.take_changed().len(), run.take_changed().len()),
+            (CHANGED_ROWS, 5, 0)
+        );
     }
 }

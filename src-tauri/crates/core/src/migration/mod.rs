@@ -35,4 +35,4 @@ pub use start::{RunHandle, resume, start};
 pub use validate_again::validate_again;
 pub use view::{cancel, list, view};
 
-pub(crate) use view::{as_of_now, at_work, recorded_migration};
+pub(crate) use view::{as_of_now, at_work, counted, recorded_migration};

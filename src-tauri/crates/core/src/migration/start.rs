@@ -165,9 +165,9 @@ async fn launch(
         if table.state != TableState::Migrated {
             (table.state, table.error) = (TableState::Queued, None);
         }
-        Arc::new(LiveTable::new(table))
+        Arc::new(LiveTable::new(table, planned.estimate.bytes))
     });
-    let live = Arc::new(ActiveRun { run_id: record.run_id.clone(), cancel: cancel.clone(), tables: tables.collect() });
+    let live = Arc::new(ActiveRun::new(record.run_id.clone(), cancel.clone(), tables.collect()));
     let unfinished = |history: &TableHistory| history.state() != TableState::Migrated;
     let begun = histories.iter().enumerate().filter(|(_, history)| unfinished(history) && history.begun);
     let begun = begun.map(|(index, _)| index).collect();

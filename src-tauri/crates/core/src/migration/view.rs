@@ -6,7 +6,7 @@ use crate::governance::documents;
 use crate::ledger::{TableHistory, find_run, plan_of, table_histories, table_history};
 use icebridge_model::photon::{ClusterStage, ClusterView};
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::run::{RunState, RunSummary, RunView, TableMigration, TableState};
+use icebridge_model::run::{RunCounters, RunState, RunSummary, RunView, TableMigration, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::RunRecord;
@@ -14,10 +14,6 @@ use icebridge_store::RunRecord;
 /// A run as it is now (empty: the latest), live if it runs in this process. A journal that was changed is refused.
 pub async fn view(local: &LocalState, run_id: &str) -> Result<RunView> {
     local.store.check_journal().await?;
-    look(local, run_id).await
-}
-
-async fn look(local: &LocalState, run_id: &str) -> Result<RunView> {
     let record = as_of_now(local, find_run(local, run_id).await?).await?;
     let tables = match local.extension::<ActiveRuns>().get(&record.run_id) {
         Some(live) => live.tables.iter().map(|t| t.snapshot()).collect(),
@@ -54,6 +50,11 @@ pub(crate) fn at_work(local: &LocalState, run_id: &str, source: &TableIdent) -> 
     local.extension::<ActiveRuns>().table(run_id, source)
 }
 
+/// What is counted over a run that is at work in this process.
+pub(crate) fn counted(local: &LocalState, run_id: &str) -> Option<RunCounters> {
+    local.extension::<ActiveRuns>().counted(run_id)
+}
+
 /// All runs, newest first.
 pub async fn list(local: &LocalState) -> Result<Vec<RunSummary>> {
     let mut counts = local.store.run_counts(None).await?;
@@ -78,7 +79,7 @@ pub async fn list(local: &LocalState) -> Result<Vec<RunSummary>> {
 }
 
 /// Asks a run of this process to stop, and returns at once.
-pub async fn cancel(local: &LocalState, run_id: &str) -> Result<RunView> {
+pub async fn cancel(local: &LocalState, run_id: &str) -> Result<()> {
     let record = find_run(local, run_id).await?;
     match local.extension::<ActiveRuns>().get(&record.run_id) {
         Some(live) => live.cancel.cancel(),
@@ -95,7 +96,7 @@ pub async fn cancel(local: &LocalState, run_id: &str) -> Result<RunView> {
             }
         },
     }
-    look(local, &record.run_id).await
+    Ok(())
 }
 
 /// The holder of the lock marks every other run that says `running`, so one that says it while the lock is free is dead, or

@@ -192,7 +192,7 @@ fn findings(context: &Context, accepted: &HashSet<String>) -> Vec<Finding> {
 }
 
 /// A table left out by the mapping is neither ready nor blocked: it is not wanted.
-fn report(tables: Vec<TableFindings>) -> PreflightReport {
+pub(crate) fn report(tables: Vec<TableFindings>) -> PreflightReport {
     let mut report = PreflightReport::default();
     for table in &tables {
         match () {

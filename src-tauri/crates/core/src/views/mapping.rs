@@ -1,27 +1,37 @@
 //! A mapping's view, made in memory: a draft changes with every key, and its tables with it. The last one is kept, so that
-//! its pages are cut from it and not made anew.
+//! its pages are cut from it and not made anew, and so are the names that every draft of a route is made from.
 
 use crate::{LocalState, mapping};
-use icebridge_model::Result;
 use icebridge_model::mapping::{Mapping, MappingRow};
 use icebridge_model::ops::Route;
+use icebridge_model::{Result, TableIdent};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The target may change under us, and is not listed for every page.
+/// The target may change under us, and is not listed for every key.
 const KEPT: Duration = Duration::from_secs(30);
 
 /// The mapping that was looked at last.
 #[derive(Clone, Debug, Default)]
 struct MappedTables(Arc<Mutex<Option<Kept>>>);
 
-type Key = (Route, Mapping, (i64, i64));
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
-    key: Key,
-    at: Instant,
+    names: Names,
+    mapping: Mapping,
     rows: Arc<Vec<MappingRow>>,
+}
+
+/// What a route's mappings are made from.
+#[derive(Clone, Debug)]
+struct Names {
+    route: Route,
+    /// The inventory's state when its names were read.
+    inventory: (i64, i64),
+    read_at: Instant,
+    sources: Arc<Vec<TableIdent>>,
+    existing: Arc<HashSet<TableIdent>>,
 }
 
 pub async fn rows(local: &LocalState, route: &Route, draft: Option<&Mapping>) -> Result<Arc<Vec<MappingRow>>> {
@@ -29,19 +39,36 @@ pub async fn rows(local: &LocalState, route: &Route, draft: Option<&Mapping>) ->
         Some(draft) => draft.clone(),
         None => mapping::get(local, route).await?,
     };
-    let key = (route.clone(), wanted, local.store.inventory_changes(&route.source).await?);
-    if let Some(rows) = local.extension::<MappedTables>().kept(&key) {
-        return Ok(rows);
-    }
-    let rows = Arc::new(mapping::preview(local, route, &key.1).await?.rows);
-    let kept = Kept { key, at: Instant::now(), rows: Arc::clone(&rows) };
-    *local.extension::<MappedTables>().0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    let inventory = local.store.inventory_changes(&route.source).await?;
+    let kept = local.extension::<MappedTables>().kept().filter(|kept| kept.names.is_of(route, inventory));
+    let names = match kept {
+        Some(kept) if kept.mapping == wanted => return Ok(kept.rows),
+        Some(kept) => kept.names,
+        None => Names {
+            route: route.clone(),
+            inventory,
+            read_at: Instant::now(),
+            sources: Arc::new(mapping::sources(local, route).await?),
+            existing: Arc::new(mapping::existing_targets(local, route).await?),
+        },
+    };
+    let rows = Arc::new(mapping::resolve(&wanted, &names.sources, &names.existing)?.rows);
+    local.extension::<MappedTables>().keep(Kept { names, mapping: wanted, rows: Arc::clone(&rows) });
     Ok(rows)
 }
 
+impl Names {
+    fn is_of(&self, route: &Route, inventory: (i64, i64)) -> bool {
+        self.route == *route && self.inventory == inventory && self.read_at.elapsed() < KEPT
+    }
+}
+
 impl MappedTables {
-    fn kept(&self, key: &Key) -> Option<Arc<Vec<MappingRow>>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|kept| kept.key == *key && kept.at.elapsed() < KEPT).map(|kept| Arc::clone(&kept.rows))
+    fn kept(&self) -> Option<Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, kept: Kept) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 }

@@ -23,8 +23,9 @@ fn overlay(local: &LocalState, run_id: &str, row: &mut ViewRow) {
     let Ok(name) = TableIdent::parse(row.text("name")) else { return };
     let Some(live) = migration::at_work(local, run_id, &name) else { return };
     for (column, value) in rows::of_migration(&live).0 {
-        if let Some(known) = row.0.get_mut(&column) {
-            *known = value;
+        // What a cluster is doing is kept nowhere else.
+        if row.0.contains_key(&column) || column == "stage" || column == "words" {
+            row.0.insert(column, value);
         }
     }
 }
@@ -47,12 +48,20 @@ pub async fn migration(local: &LocalState, run_id: &str, table: &TableIdent) -> 
     migration::recorded_migration(local, &record.run_id, &planned).await
 }
 
-/// The run as a whole, whatever its number of tables.
+/// The run as a whole, whatever its number of tables. A journal that was changed is refused.
 pub async fn overview(local: &LocalState, run_id: &str) -> Result<RunOverview> {
     local.store.check_journal().await?;
+    overview_unchecked(local, run_id).await
+}
+
+/// Whatever became of its journal: for who has just cancelled it.
+pub async fn overview_unchecked(local: &LocalState, run_id: &str) -> Result<RunOverview> {
     let record = find_run(local, run_id).await?;
     let record = migration::as_of_now(local, record).await?;
-    let counts = local.store.run_counts(Some(&record.run_id)).await?.remove(&record.run_id).unwrap_or_default();
+    let counters = match migration::counted(local, &record.run_id) {
+        Some(counters) => counters,
+        None => local.store.run_counts(Some(&record.run_id)).await?.remove(&record.run_id).unwrap_or_default(),
+    };
     Ok(RunOverview {
         run_id: record.run_id,
         plan_hash: record.plan_hash,
@@ -61,6 +70,6 @@ pub async fn overview(local: &LocalState, run_id: &str) -> Result<RunOverview> {
         state: record.state,
         started_at: record.started_at,
         ended_at: record.ended_at,
-        counters: counts,
+        counters,
     })
 }

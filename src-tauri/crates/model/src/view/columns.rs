@@ -82,6 +82,7 @@ pub static VERDICT: Column =
     column("verdict", Kind::Choice(&["none", "note", "loses", "blocks"]), "the gravest finding's verdict");
 pub static CODES: Column = column("codes", Kind::Codes, "codes of the findings");
 pub static OPEN: Column = sum("open", Kind::Number, "losses that are not accepted yet");
+pub static ACCEPTED: Column = sum("accepted", Kind::Number, "losses that were accepted");
 pub static REASON: Column = column("reason", Kind::Text, "why");
 pub static BYTES_TO_COPY: Column = sum(
     "bytes_to_copy",
@@ -98,7 +99,12 @@ pub static PROOF: Column = column(
     Kind::Choice(&["none", "schema", "count", "aggregates", "digest", "bytes"]),
     "how much the validation proves",
 );
-pub static PASSED: Column = column("passed", Kind::Choice(YES_NO), "whether the validation passed");
+pub const RESULTS: &[&str] = &["differs", "not_compared", "equal"];
+pub static RESULT: Column = column("result", Kind::Choice(RESULTS), "what the last validation of the table found");
+pub static CHECKS: Column = column("checks", Kind::Number, "checks of the validation");
+pub static CHECKS_PASSED: Column = column("checks_passed", Kind::Number, "checks of the validation that passed");
+pub static DIGEST: Column = column("digest", Kind::Text, "the typed row digest of the source");
+pub static VALIDATION_MS: Column = column("validation_ms", Kind::Number, "milliseconds that the validation took");
 pub static OWED: Column = sum("owed", Kind::Number, "statements left to do in Unity Catalog after the copy");
 
 pub const INVENTORY_STATES: &[&str] = &["unreadable", "empty", "read"];
@@ -147,7 +153,7 @@ static PREFLIGHT: [&Column; 13] = [
     &BYTES,
     &FILES,
 ];
-static PLAN: [&Column; 15] = [
+static PLAN: [&Column; 16] = [
     &NAME,
     &NAMESPACE,
     &TARGET,
@@ -162,9 +168,10 @@ static PLAN: [&Column; 15] = [
     &FILES_TO_COPY,
     &SECONDS,
     &CODES,
+    &ACCEPTED,
     &REASON,
 ];
-static RUN: [&Column; 17] = [
+static RUN: [&Column; 21] = [
     &NAME,
     &NAMESPACE,
     &TARGET,
@@ -178,7 +185,11 @@ static RUN: [&Column; 17] = [
     &BYTES_COPIED,
     &ROWS_COPIED,
     &PROOF,
-    &PASSED,
+    &RESULT,
+    &CHECKS,
+    &CHECKS_PASSED,
+    &DIGEST,
+    &VALIDATION_MS,
     &ERROR,
     &MESSAGE,
     &OWED,
@@ -218,6 +229,24 @@ mod tests {
                 assert_eq!(meanings.insert(column.name, column).unwrap_or(column), *column);
             }
             assert_eq!(of(kind).iter().filter(|column| column.name == "state").count(), 1);
+        }
+    }
+
+    /// docs/views.md says of each view what each column means.
+    #[test]
+    fn the_page_on_views_tells_of_every_column() {
+        let page = include_str!("../../../../../docs/views.md");
+        let parts: Vec<&str> = page.split("\n### ").skip(1).collect();
+        assert_eq!(parts.len(), ScopeKind::ALL.len());
+        for (kind, part) in ScopeKind::ALL.into_iter().zip(parts) {
+            for column in of(kind) {
+                let choices = match column.kind {
+                    Kind::Choice(choices) => format!(": {}", choices.join(", ")),
+                    _ => String::new(),
+                };
+                let line = format!("| `{}` | {}{choices} |", column.name, column.about);
+                assert!(part.contains(&line), "{line}");
+            }
         }
     }
 

@@ -12,8 +12,8 @@
 //! days, `updated>2026-01-31`. Several values after `=` mean any of them, after `!=` none of them. A table without a value
 //! passes no test but `!=`.
 
+use super::ScopeKind;
 use super::columns::{Column, Kind};
-use super::{ScopeKind, columns};
 use crate::{Error, Result};
 use std::fmt;
 
@@ -320,15 +320,6 @@ impl Test {
 /// A value that is read back as it is, whatever it holds.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// The columns of a view and their meaning, one a line.
-pub fn help(kind: ScopeKind) -> String {
-    let line = |column: &&Column| match column.kind {
-        Kind::Choice(choices) => format!("  {:<14} {} ({})", column.name, column.about, choices.join(", ")),
-        _ => format!("  {:<14} {}", column.name, column.about),
-    };
-    columns::of(kind).iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::finding::{Finding, TableFindings, Verdict};
 use crate::mapping::{MappingRow, MappingState};
 use crate::plan::{LeftOut, PlannedTable};
 use crate::run::{TableMigration, TableState};
+use crate::validation::Validation;
 use serde_json::Value;
 
 /// SQLite's integers are signed; a file that claims more than that claims nonsense.
@@ -120,8 +121,9 @@ pub fn of_plan(table: &PlannedTable) -> ViewRow {
     row.set("files_to_copy", number(table.estimate.files));
     row.set("seconds", number(table.estimate.seconds));
     row.set("codes", codes(&table.findings));
+    row.set("accepted", number(table.findings.iter().filter(|finding| finding.accepted).count() as u64));
     row.set("reason", table.mode_reason.clone());
-    for column in ["bytes_copied", "rows_copied", "owed"] {
+    for column in ["bytes_copied", "rows_copied", "owed", "result"] {
         row.0.remove(column);
     }
     row
@@ -150,7 +152,19 @@ pub fn of_run(table: &PlannedTable) -> ViewRow {
     row.set("bytes_copied", 0);
     row.set("rows_copied", 0);
     row.set("owed", 0);
+    row.set("result", "not_compared");
     row
+}
+
+/// The columns of a validation.
+pub fn validated(row: &mut ViewRow, validation: &Validation) {
+    row.set("result", if validation.passed { "equal" } else { "differs" });
+    row.set("proof", validation.proof.as_str());
+    row.set("rows", number(validation.rows));
+    row.set("checks", number(validation.checks.len() as u64));
+    row.set("checks_passed", number(validation.checks.iter().filter(|check| check.passed).count() as u64));
+    row.set("digest", validation.digest.clone());
+    row.set("validation_ms", number(validation.milliseconds));
 }
 
 /// A table at work, as its process sees it. `stage` and `words` are of its cluster and only for who follows the run.
@@ -172,8 +186,7 @@ pub fn of_migration(table: &TableMigration) -> ViewRow {
         row.set("message", error.message.clone());
     }
     if let Some(validation) = &table.validation {
-        row.set("passed", yes(validation.passed));
-        row.set("proof", validation.proof.as_str());
+        validated(&mut row, validation);
     }
     row
 }

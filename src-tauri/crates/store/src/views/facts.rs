@@ -3,12 +3,12 @@
 use super::write::{forget, put, put_contents, view_id};
 use super::{Kind, Owner, route_key};
 use crate::{Store, Write, failure, to_json};
-use icebridge_model::Result;
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::finding::TableFindings;
 use icebridge_model::ops::Route;
 use icebridge_model::plan::Plan;
 use icebridge_model::view::rows;
+use icebridge_model::{Result, TableIdent};
 
 fn inventory(source: &str) -> Owner<'_> {
     Owner { kind: Kind::Inventory, key: source }
@@ -46,6 +46,20 @@ impl Store {
         .fetch_one(&self.pool)
         .await
         .map_err(|e| failure::of(e, "read the inventory").about(source))
+    }
+
+    /// The names of a source's tables, sorted.
+    pub async fn inventory_names(&self, source: &str) -> Result<Vec<TableIdent>> {
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM view_inventory
+             WHERE view = (SELECT view FROM views WHERE scope = 'inventory' AND owner = ?) ORDER BY sort_key",
+        )
+        .bind(source)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the inventory").about(source))?;
+        let parsed = names.iter().map(|name| TableIdent::parse(name));
+        parsed.map(|name| name.map_err(|e| failure::unreadable("a table's name").with_cause(e))).collect()
     }
 
     /// Replaces the view of a route's pre-flight.

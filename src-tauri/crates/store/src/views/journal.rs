@@ -9,6 +9,7 @@ use crate::{Write, failure};
 use icebridge_model::Result;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::CopyOutcome;
+use icebridge_model::validation::Validation;
 use icebridge_model::view::{ViewRow, rows};
 use serde::Deserialize;
 use serde_json::Value;
@@ -94,11 +95,7 @@ fn changes(kind: &str, body: &Value) -> Option<Changes> {
             }
         }
         TABLE_VALIDATED => {
-            let validation = body.get("validation")?;
-            let passed = validation.get("passed")?.as_bool()?;
-            row.set("passed", if passed { "yes" } else { "no" });
-            row.set("proof", validation.get("proof")?.as_str()?);
-            row.set("rows", validation.get("rows")?.as_u64()?);
+            rows::validated(row, &Validation::deserialize(body.get("validation")?).ok()?);
         }
         TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => {
             let not_done = body.get("not_done").and_then(Value::as_array).map_or(0, Vec::len);

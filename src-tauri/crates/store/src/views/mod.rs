@@ -38,9 +38,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    #[cfg(test)]
-    pub const ALL: [Self; 4] = [Self::Inventory, Self::Preflight, Self::Plan, Self::Run];
-
     pub fn scope(self) -> ScopeKind {
         match self {
             Self::Inventory => ScopeKind::Inventory,

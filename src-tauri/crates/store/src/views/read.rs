@@ -101,8 +101,12 @@ impl Reading<'_> {
         rows.iter()
             .map(|row| {
                 let text: String = row.try_get(0).map_err(failed)?;
+                let content: Option<String> = row.try_get(1).map_err(failed)?;
                 let mut row: ViewRow = from_json(&text, "a row of a view")?;
                 row.0.retain(|_, value| !value.is_null());
+                if let Some(content) = content {
+                    row.set("content", from_json::<Value>(&content, "a row of a view")?);
+                }
                 Ok(row)
             })
             .collect()

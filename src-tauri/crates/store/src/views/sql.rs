@@ -143,9 +143,12 @@ pub(super) fn sums(summed: &[&'static Column]) -> String {
 }
 
 pub(super) fn page(kind: Kind, query: &Query, condition: &Condition) -> String {
+    let content =
+        "(SELECT content FROM view_contents AS held WHERE held.view = listed.view AND held.name = listed.name)";
     format!(
-        "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {} OFFSET {}",
+        "SELECT {}, {} FROM {} AS listed WHERE {} ORDER BY {} LIMIT {} OFFSET {}",
         object(&query.columns),
+        if query.full { content } else { "NULL" },
         kind.table(),
         condition.text,
         order(query),

@@ -51,11 +51,14 @@ pub fn After() -> Html {
         html! { <Check {testid} {label} {checked} onchange={change(&session, set)} /> }
     };
     html! {
-        <Part testid="settings-after" title="Governance" state={if wrong { "not complete".into() } else { state(after) }} {wrong}
+        <Part testid="settings-after" title="Governance"
+            state={if wrong { "not complete".into() } else { state(after) }} {wrong}
             open={*after != GovernanceSettings::default()}>
             <div class="radios" role="group" aria-label="Carry over">
                 <span class="field-label">{ "Carry over" }</span>
-                <p class="field-hint">{ "What the source’s table has in Unity Catalog, where the workspace sees it." }</p>
+                <p class="field-hint">
+                    { "What the source’s table has in Unity Catalog, where the workspace sees it." }
+                </p>
                 <div class="pair">
                     { carried("after-comments", "Comments", after.comments, |draft, on| draft.after.comments = on) }
                     { carried("after-tags", "Tags", after.tags, |draft, on| draft.after.tags = on) }
@@ -64,25 +67,28 @@ pub fn After() -> Html {
                 </div>
             </div>
             if after.grants || after.owner || !draft.principals.is_empty() {
-                <Field testid="after-principals" label="Principals by other names" lines=3 value={draft.principals.clone()}
-                    placeholder={"old@example.com = new@example.com\ninterns ="} {invalid}
-                    hint="old = new, one a line. Nothing after “=” leaves that principal out."
+                <Field testid="after-principals" label="Principals by other names" lines=3
+                    value={draft.principals.clone()} placeholder={"old@example.com = new@example.com\ninterns ="}
+                    {invalid} hint="old = new, one a line. Nothing after “=” leaves that principal out."
                     oninput={change(&session, |draft, text| draft.principals = text)} />
             }
-            <Select testid="after-optimization" label="Predictive optimization" value={setting} options={settings} onchange={set_setting} />
+            <Select testid="after-optimization" label="Predictive optimization" value={setting} options={settings}
+                onchange={set_setting} />
             if let Some(choice) = chosen {
                 <Select testid="after-level" label="Set on" options={levels} onchange={set_level}
                     value={LEVELS.iter().find(|(level, ..)| *level == choice.level).map_or("table", |(_, id, _)| *id)} />
             }
-            <Check testid="after-metrics" label="Keep metrics" checked={after.metrics} hint="A row for each table, in a table of the target."
+            <Check testid="after-metrics" label="Keep metrics" checked={after.metrics}
+                hint="A row for each table, in a table of the target."
                 onchange={change(&session, |draft, on: bool| draft.after.metrics = on)} />
             if after.metrics {
-                <Field testid="after-metrics-table" label="Table of metrics" value={after.metrics_table.clone().unwrap_or_default()}
-                    placeholder="catalog.schema.table" hint="If empty: icebridge.migration_iceberg_jobs in the target’s catalog."
+                <Field testid="after-metrics-table" label="Table of metrics"
+                    value={after.metrics_table.clone().unwrap_or_default()} placeholder="catalog.schema.table"
+                    hint="If empty: icebridge.migration_iceberg_jobs in the target’s catalog."
                     oninput={change(&session, |draft, text| draft.after.metrics_table = Some(text))} />
             }
-            <Field testid="after-warehouse" label="SQL warehouse" value={after.warehouse.clone().unwrap_or_default()} placeholder="one that runs, or any"
-                hint="Its id. It runs these statements and looks up the bill."
+            <Field testid="after-warehouse" label="SQL warehouse" value={after.warehouse.clone().unwrap_or_default()}
+                placeholder="one that runs, or any" hint="Its id. It runs these statements and looks up the bill."
                 oninput={change(&session, |draft, text| draft.after.warehouse = Some(text))} />
         </Part>
     }

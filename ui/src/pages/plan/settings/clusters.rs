@@ -58,28 +58,36 @@ pub fn Clusters() -> Html {
     });
     let state = if problem.is_some() { "not complete".to_string() } else { label.to_lowercase() };
     html! {
-        <Part testid="settings-clusters" title="Clusters" {state} wrong={problem.is_some()} open={draft.uses_clusters()}>
-            <Radios testid="clusters-engine" label="Who copies" value={engine} choices={engines} onchange={set_engine} />
+        <Part testid="settings-clusters" title="Clusters" {state} wrong={problem.is_some()}
+            open={draft.uses_clusters()}>
+            <Radios testid="clusters-engine" label="Who copies" value={engine} choices={engines}
+                onchange={set_engine} />
             if draft.uses_clusters() {
-                <Field testid="clusters-volume" label="Volume" value={photon.volume.clone()} placeholder="/Volumes/catalog/schema/volume"
-                    hint="A folder on a volume, for what the clusters are given and what they tell." invalid={invalid(Place::Volume)}
+                <Field testid="clusters-volume" label="Volume" value={photon.volume.clone()}
+                    placeholder="/Volumes/catalog/schema/volume"
+                    hint="A folder on a volume, for what the clusters are given and what they tell."
+                    invalid={invalid(Place::Volume)}
                     oninput={change(&session, |draft, text| draft.photon.volume = text)} />
-                <Field testid="clusters-source-catalog" label="Source’s catalog in the workspace" value={photon.source_catalog.clone().unwrap_or_default()}
-                    placeholder="the source’s own" hint="The foreign catalog under which the clusters see the source."
+                <Field testid="clusters-source-catalog" label="Source’s catalog in the workspace"
+                    value={photon.source_catalog.clone().unwrap_or_default()} placeholder="the source’s own"
+                    hint="The foreign catalog under which the clusters see the source."
                     oninput={change(&session, |draft, text| draft.photon.source_catalog = Some(text))} />
-                <Select testid="clusters-method" label="Method" value={method} options={methods} hint={meaning} onchange={set_method} />
+                <Select testid="clusters-method" label="Method" value={method} options={methods} hint={meaning}
+                    onchange={set_method} />
                 if draft.engine == EngineChoice::Automatic {
-                    <Number testid="clusters-above" label="Use clusters above" unit="GiB" value={photon.use_above_bytes / GIB} min=0 max=1_000_000
+                    <Number testid="clusters-above" label="Use clusters above" unit="GiB"
+                        value={photon.use_above_bytes / GIB} min=0 max=1_000_000
                         onchange={change(&session, |draft, n: u64| draft.photon.use_above_bytes = n * GIB)} />
                 }
-                <Check testid="clusters-expectations" label="Compare with Great Expectations" checked={photon.great_expectations}
+                <Check testid="clusters-expectations" label="Compare with Great Expectations"
+                    checked={photon.great_expectations}
                     hint="The clusters compare both sides; what they find is kept as pages."
                     onchange={change(&session, |draft, on: bool| draft.photon.great_expectations = on)} />
                 <Check testid="clusters-serverless" label="Serverless compute" checked={photon.serverless}
                     hint="No machines to choose; the workspace has its own."
                     onchange={change(&session, |draft, on: bool| draft.photon.serverless = on)} />
-                <Advanced workers={invalid(Place::Workers)} tags={invalid(Place::Tags)} spark_conf={invalid(Place::SparkConf)}
-                    secret_conf={invalid(Place::SecretConf)} />
+                <Advanced workers={invalid(Place::Workers)} tags={invalid(Place::Tags)}
+                    spark_conf={invalid(Place::SparkConf)} secret_conf={invalid(Place::SecretConf)} />
                 if problem.as_ref().is_some_and(|(place, _)| *place == Place::Clusters) {
                     <p class="field-invalid" role="alert">{ invalid(Place::Clusters) }</p>
                 }

@@ -63,8 +63,9 @@ pub fn Number(props: &NumberProps) -> Html {
         })
     };
     html! {
-        <Field testid={props.testid.clone()} kind="number" label={props.label.clone()} value={(*text).clone()} {oninput} {invalid}
-            hint={props.hint.clone()} unit={props.unit.clone()} min={Some(AttrValue::from(min.to_string()))} max={Some(AttrValue::from(max.to_string()))} />
+        <Field testid={props.testid.clone()} kind="number" label={props.label.clone()} value={(*text).clone()}
+            {oninput} {invalid} hint={props.hint.clone()} unit={props.unit.clone()}
+            min={Some(AttrValue::from(min.to_string()))} max={Some(AttrValue::from(max.to_string()))} />
     }
 }
 
@@ -89,7 +90,10 @@ pub fn Part(props: &PartProps) -> Html {
         <details class="part" {open}>
             <summary data-testid={props.testid.clone()}>
                 <span class="part-title">{ &props.title }</span>
-                <span class={classes!("part-state", props.wrong.then_some("bad-text"))} data-testid={format!("{}-state", props.testid)}>{ &props.state }</span>
+                <span class={classes!("part-state", props.wrong.then_some("bad-text"))}
+                    data-testid={format!("{}-state", props.testid)}>
+                    { &props.state }
+                </span>
             </summary>
             <div class="stack part-body">{ props.children.clone() }</div>
         </details>

@@ -56,33 +56,38 @@ pub fn SettingsForm() -> Html {
             <header class="panel-head">
                 <h2 class="grow">{ "Settings" }</h2>
                 if changed {
-                    <Button testid="settings-reset" kind="quiet small" icon={Icon::Refresh} label="Defaults" onclick={reset} />
+                    <Button testid="settings-reset" kind="quiet small" icon={Icon::Refresh} label="Defaults"
+                        onclick={reset} />
                 }
             </header>
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
                 if unity { <div class="parts"><Clusters /><After /></div> }
-                <Number testid="settings-tables" label="Tables at work at once" value={settings.max_parallel_tables as u64} min=1 max=64
+                <Number testid="settings-tables" label="Tables at work at once"
+                    value={settings.max_parallel_tables as u64} min=1 max=64
                     hint="More is faster until the disk or the network is full."
                     onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
-                <Number testid="settings-writers" label="Files being written at once" value={settings.max_parallel_writers as u64} min=1 max=256
-                    hint="Over all tables together."
+                <Number testid="settings-writers" label="Files being written at once"
+                    value={settings.max_parallel_writers as u64} min=1 max=256 hint="Over all tables together."
                     onchange={change(&session, |settings, n: u64| settings.max_parallel_writers = n as usize)} />
-                <Number testid="settings-commits" label="Commits a minute at most" value={u64::from(settings.max_commits_per_min)} min=1 max=6000
-                    hint="Spares a shared catalog."
+                <Number testid="settings-commits" label="Commits a minute at most"
+                    value={u64::from(settings.max_commits_per_min)} min=1 max=6000 hint="Spares a shared catalog."
                     onchange={change(&session, |settings, n: u64| settings.max_commits_per_min = u32::try_from(n).unwrap_or(u32::MAX))} />
                 <h3>{ "Rewritten files" }</h3>
-                <Number testid="settings-file-size" label="Target file size" unit="MiB" value={settings.target_file_bytes / MIB} min=1 max=4096
+                <Number testid="settings-file-size" label="Target file size" unit="MiB"
+                    value={settings.target_file_bytes / MIB} min=1 max=4096
                     onchange={change(&session, |settings, n: u64| settings.target_file_bytes = n * MIB)} />
-                <Select testid="settings-codec" label="Parquet codec" value={settings.codec.clone()} options={codecs} onchange={set_codec} />
+                <Select testid="settings-codec" label="Parquet codec" value={settings.codec.clone()} options={codecs}
+                    onchange={set_codec} />
                 if has_level {
-                    <Number testid="settings-level" label="Codec level" value={u64::try_from(settings.codec_level).unwrap_or(0)} min=1
+                    <Number testid="settings-level" label="Codec level"
+                        value={u64::try_from(settings.codec_level).unwrap_or(0)} min=1
                         max={if settings.codec == "zstd" { 22 } else { 9 }}
                         onchange={change(&session, |settings, n: u64| settings.codec_level = i32::try_from(n).unwrap_or(3))} />
                 }
-                <Check testid="settings-chunks" label="Move column chunks undecoded where no row changes" checked={settings.move_chunks}
-                    hint="Much faster; the bytes of the rows stay as they are."
+                <Check testid="settings-chunks" label="Move column chunks undecoded where no row changes"
+                    checked={settings.move_chunks} hint="Much faster; the bytes of the rows stay as they are."
                     onchange={change(&session, |settings, on: bool| settings.move_chunks = on)} />
             </div>
         </section>
