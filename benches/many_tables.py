@@ -3,8 +3,8 @@
     icebridge --state DIR sample && icebridge --state DIR inventory sample
     python benches/many_tables.py DIR 100000
 
-The tables are copies of those of the sample with other names and sizes. They exist in the inventory alone: they can be listed,
-mapped, judged and planned, not copied. The views are built when the state is opened next.
+The tables are copies of those of the sample with other names and sizes. They exist in the inventory alone: they can be
+listed, mapped, judged and planned, not copied. The views are built when the state is opened next.
 """
 
 from __future__ import annotations
@@ -36,13 +36,9 @@ def main(state: Path, count: int) -> None:
         wanted = "SELECT ident, inventory FROM tables WHERE source = 'sample' AND inventory LIKE '%\"facts\"%'"
         rows = database.execute(wanted).fetchall()
         if not rows:
-            sys.exit(
-                "take the inventory of the sample first: icebridge sample && icebridge inventory sample"
-            )
+            sys.exit("take the inventory of the sample first: icebridge sample && icebridge inventory sample")
         database.execute("DELETE FROM tables WHERE source = 'sample'")
-        database.executemany(
-            "INSERT INTO tables VALUES ('sample', ?, ?, ?)", copies(rows, count)
-        )
+        database.executemany("INSERT INTO tables VALUES ('sample', ?, ?, ?)", copies(rows, count))
         database.execute("DELETE FROM view_version")
 
 

@@ -1,28 +1,69 @@
 //! The benchmark of benches/, with the command line as users get it.
 
 use crate::command::{cargo, run};
-use crate::python;
 use crate::repo::Repo;
 use crate::report::{Result, say};
+use crate::{python, setup, ui};
 
-/// `inventory` first among the arguments: the listing of a large metastore, in place of the copies.
-pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {
-    let inventory = passed_on.first().is_some_and(|first| first == "inventory");
-    if inventory {
-        say(
-            "The benchmark builds the release command line and lists the tables of a sandbox with it and with the vendor's SDK",
-        );
-    } else {
-        say(
-            "The benchmark builds the release command line, writes a table of about 1 GB into the cache folder (once), and",
-        );
-        eprintln!(
-            "      copies it many times: it needs 8 GB of disk, 8 GB of memory and a machine with nothing else to do"
-        );
+/// What is measured: named first among the arguments, else copies.
+#[derive(Clone, Copy, PartialEq)]
+enum Subject {
+    Copies,
+    Inventory,
+    Window,
+}
+
+impl Subject {
+    fn of(arguments: &[String]) -> Self {
+        match arguments.first().map(String::as_str) {
+            Some("inventory") => Self::Inventory,
+            Some("window") => Self::Window,
+            _ => Self::Copies,
+        }
     }
-    python::ensure(repo)?;
-    run(cargo(&repo.root).args(["build", "--release", "-p", "icebridge-cli", "-p", "icebridge-sandbox"]))?;
-    let mut bench = python::module(repo, if inventory { "benches.inventory" } else { "benches.run" });
+
+    fn module(self) -> &'static str {
+        match self {
+            Self::Copies => "benches.run",
+            Self::Inventory => "benches.inventory",
+            Self::Window => "benches.window",
+        }
+    }
+
+    fn announce(self) {
+        match self {
+            Self::Copies => {
+                say(
+                    "The benchmark builds the release command line, writes a table of about 1 GB into the cache folder",
+                );
+                eprintln!(
+                    "      (once), and copies it many times: it needs 8 GB of disk, 8 GB of memory and a machine with\n      nothing else to do"
+                );
+            }
+            Self::Inventory => say(
+                "The benchmark builds the release command line and lists the tables of a sandbox with it and with the vendor's SDK",
+            ),
+            Self::Window => say(
+                "The benchmark builds the release app and measures its window with 100,000 tables, and in a run of 10,000",
+            ),
+        }
+    }
+}
+
+pub fn measure(repo: &Repo, passed_on: &[String]) -> Result {
+    let subject = Subject::of(passed_on);
+    subject.announce();
+    let mut programs = vec!["build", "--release", "-p", "icebridge-cli", "-p", "icebridge-sandbox"];
+    if subject == Subject::Window {
+        setup::tests(repo)?;
+        ui::build(repo)?;
+        programs.extend(["-p", "icebridge-desktop", "--features", "icebridge-desktop/custom-protocol"]);
+    } else {
+        python::ensure(repo)?;
+    }
+    run(cargo(&repo.root).args(programs))?;
+    let mut bench = python::module(repo, subject.module());
     bench.env("ICEBRIDGE_BIN", repo.built("release", "icebridge"));
-    run(bench.args(&passed_on[usize::from(inventory)..]))
+    bench.env("ICEBRIDGE_DESKTOP", repo.built("release", "icebridge-desktop"));
+    run(bench.args(&passed_on[usize::from(subject != Subject::Copies)..]))
 }

@@ -33,7 +33,8 @@ cargo xtask <command>
   rooms                                 draw the crates and their folders in docs/ARCHITECTURE.md; print every import circle
   ui                                    build the window's content into ui/dist
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
-  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`)
+  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`); `-- inventory`: the
+                                        listing of a metastore; `-- window`: the window with very many tables
   bundle [-- ARGS]                      the installable app, by tauri-cli
 
 Environment:
