@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use icebridge_core::workspaces::{GrantKey, TokenStore};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
+use icebridge_telemetry::scrub;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Debug;
@@ -84,10 +85,13 @@ impl<E: Entries> Grants<E> {
             }
             let Some(head) = self.head(name)? else { return Ok(None) };
             if let Some(text) = head.expose().strip_prefix(WHOLE) {
-                return Ok(Some(Secret::new(text)));
+                let grant = Secret::new(text);
+                learn_tokens(&grant);
+                return Ok(Some(grant));
             }
             let Some(head) = understood(&head) else { break };
             if let Some(grant) = self.joined(name, &head)? {
+                learn_tokens(&grant);
                 return Ok(Some(grant));
             }
         }
@@ -110,6 +114,7 @@ impl<E: Entries> Grants<E> {
     }
 
     fn save(&self, name: &str, grant: &Secret) -> Result<()> {
+        learn_tokens(grant);
         let before = self.head(name)?.and_then(|head| understood(&head));
         if grant.expose().len() + WHOLE.len() <= self.longest {
             let mut text = String::with_capacity(grant.expose().len() + WHOLE.len());
@@ -168,6 +173,18 @@ impl<E: Entries> Grants<E> {
         tokio::task::spawn_blocking(move || work(&this, &name))
             .await
             .map_err(|e| Error::internal("talking to the keychain failed").with_cause(e))?
+    }
+}
+
+/// Hides a grant's tokens in the log: a server may repeat in an error what it was sent.
+fn learn_tokens(grant: &Secret) {
+    #[derive(Deserialize)]
+    struct Tokens {
+        access_token: Option<Secret>,
+        refresh_token: Option<Secret>,
+    }
+    if let Ok(tokens) = serde_json::from_str::<Tokens>(grant.expose()) {
+        tokens.access_token.iter().chain(&tokens.refresh_token).for_each(scrub::learn);
     }
 }
 
@@ -273,6 +290,15 @@ mod tests {
         grants.remove("n").unwrap();
         assert!(grants.entries.kept.lock().unwrap().is_empty());
         assert_eq!(grants.load("n").unwrap(), None);
+    }
+
+    #[test]
+    fn the_tokens_of_a_grant_are_hidden_in_the_log_from_now_on() {
+        let grants = grants();
+        let grant = r#"{"access_token":"Qm9udGVtcHM4","refresh_token":"kOpAzbTq7"}"#;
+        grants.save("n", &Secret::new(grant)).unwrap();
+        let line = scrub::text("401: Qm9udGVtcHM4 has expired, and kOpAzbTq7 is unknown");
+        assert!(!line.contains("Qm9udGVtcHM4") && !line.contains("kOpAzbTq7"), "{line}");
     }
 
     #[test]
