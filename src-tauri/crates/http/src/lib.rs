@@ -22,6 +22,7 @@ mod retry;
 mod scrub;
 mod send;
 mod service;
+mod tls;
 mod transport;
 mod verdict;
 
@@ -41,6 +42,7 @@ pub use path::segment;
 pub use retry::{RetryPolicy, retry_after};
 pub use scrub::Scrubber;
 pub use service::{Explanation, Refusal, Service};
+pub use tls::install_provider;
 pub use transport::{Connection, Proxy, Redirects, Transport, USER_AGENT};
 
 pub use reqwest::{Error as TransportError, Method, Response, header};

@@ -1,6 +1,7 @@
 //! How connections are made: TLS, proxy, redirects, time limits. As companies have them: a certificate authority of their
 //! own, and a proxy.
 
+use crate::tls::install_provider;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -77,6 +78,7 @@ impl Transport {
     }
 
     fn builder(&self) -> Result<reqwest::ClientBuilder> {
+        install_provider();
         let mut builder = reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(self.connect).redirect(
             match self.redirects {
                 Redirects::Never => Policy::none(),

@@ -1,6 +1,6 @@
 //! How object storage is reached, as far as the environment does not say it.
 
-use icebridge_http::{Proxy, Transport};
+use icebridge_http::{Proxy, Transport, install_provider};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use object_store::{Certificate, ClientOptions};
@@ -31,6 +31,7 @@ impl Network {
     }
 
     pub(super) fn of(&self, options: ClientOptions) -> ClientOptions {
+        install_provider();
         let trusting =
             self.certificates.iter().fold(options, |options, one| options.with_root_certificate(one.clone()));
         match &self.proxy {
