@@ -67,21 +67,25 @@ pub mod of {
         html! { <Chip {tone} {icon} {word} /> }
     }
 
-    /// A table's verdict as a whole: with its losses accepted it is ready.
-    pub fn findings(is_blocked: bool, open: u64) -> Html {
-        if is_blocked {
-            html! { <Chip tone={Tone::Bad} icon={Icon::CrossCircle} word="blocked" /> }
-        } else if open > 0 {
-            html! { <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{open} to accept")} /> }
-        } else {
-            html! { <Chip tone={Tone::Good} icon={Icon::CheckCircle} word="ready" /> }
-        }
+    /// A table's state in the pre-flight: with its losses accepted it is ready.
+    pub fn preflight(state: &str, open: u64) -> Html {
+        let (tone, icon, word) = match state {
+            "blocked" => (Tone::Bad, Icon::CrossCircle, "blocked".to_owned()),
+            "open" => (Tone::Warn, Icon::Warning, format!("{open} to accept")),
+            "ready" => (Tone::Good, Icon::CheckCircle, "ready".to_owned()),
+            "moved_on" => (Tone::Accent, Icon::Note, "source moved on".to_owned()),
+            "migrated" => (Tone::Plain, Icon::Check, "migrated".to_owned()),
+            "excluded" => (Tone::Plain, Icon::Minus, "left out".to_owned()),
+            other => (Tone::Plain, Icon::Circle, other.to_owned()),
+        };
+        html! { <Chip {tone} {icon} {word} /> }
     }
 
     pub fn mapping(state: MappingState) -> Html {
         let (tone, icon, word) = match state {
             MappingState::Create => (Tone::Good, Icon::Plus, "create"),
             MappingState::Exists => (Tone::Accent, Icon::Note, "exists"),
+            MappingState::Migrated => (Tone::Good, Icon::CheckCircle, "migrated"),
             MappingState::Excluded => (Tone::Plain, Icon::Minus, "excluded"),
             MappingState::Conflict => (Tone::Bad, Icon::Warning, "conflict"),
         };

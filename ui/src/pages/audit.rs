@@ -58,7 +58,7 @@ fn Export() -> Html {
             </header>
             <div class="panel-body stack">
                 <p>
-                    { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret and no row." }
+                    { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret. It holds each column’s smallest and largest value, which are values of rows." }
                 </p>
                 if counters.of(TableState::Failed) > 0 || run.is_running() {
                     <div class="banner warn">{ Icon::Warning.draw() }
@@ -117,7 +117,7 @@ fn Exported(props: &ExportedProps) -> Html {
                 <dd class="wrap"><code data-testid="audit-head">{ &manifest.journal_head }</code></dd>
             </dl>
             <p class="quiet-text">
-                { "Publish the two hashes: nobody can then alter the bundle or the past unnoticed." }
+                { "Keep both hashes where others can read them. A changed journal no longer has this head, and a changed bundle no longer has this SHA-256." }
             </p>
             <div class="actions">
                 <Button testid="audit-verify-exported" icon={Icon::Check} label="Verify it"

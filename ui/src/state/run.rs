@@ -87,6 +87,7 @@ pub mod tests {
             state,
             started_at: String::new(),
             ended_at: None,
+            exported_at: None,
             counters: counters(states),
         }
     }

@@ -168,6 +168,7 @@ fn audit(session: &Session) -> (StepState, String) {
     match (&session.run, &session.bundle) {
         _ if session.is_busy(&Work::Export) => (StepState::Working, "exporting".into()),
         (Some(run), Some((run_id, _))) if run.view.run_id == *run_id => (StepState::Done, "exported".into()),
+        (Some(run), _) if run.view.exported_at.is_some() => (StepState::Done, "exported".into()),
         (Some(run), _) if !run.is_running() => (StepState::Ready, "not exported".into()),
         _ => (StepState::Waiting, String::new()),
     }

@@ -1,9 +1,11 @@
 //! The mapping of a route, applied to what the inventory and the target really hold.
 
 use crate::LocalState;
-use icebridge_model::mapping::{self, Mapping, MappingPreview, fold};
+use icebridge_lakehouse::TargetCatalog;
+use icebridge_model::mapping::{self, Mapping, MappingPreview, MappingState, fold};
 use icebridge_model::ops::Route;
 use icebridge_model::{Result, TableIdent};
+use icebridge_store::EarlierMigrations;
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -14,7 +16,7 @@ pub async fn get(local: &LocalState, route: &Route) -> Result<Mapping> {
 }
 
 pub async fn preview(local: &LocalState, route: &Route, mapping: &Mapping) -> Result<MappingPreview> {
-    let existing = existing_targets(local, route).await?;
+    let existing = Existing::of_route(local, route).await?;
     resolve(mapping, &sources(local, route).await?, &existing)
 }
 
@@ -46,12 +48,17 @@ pub async fn import(local: &LocalState, route: &Route, csv: &str) -> Result<Mapp
     save(local, route, &mapping).await
 }
 
-pub(crate) fn resolve(
-    mapping: &Mapping,
-    sources: &[TableIdent],
-    existing: &HashSet<TableIdent>,
-) -> Result<MappingPreview> {
-    mapping::resolve(mapping, sources, &|target| existing.contains(&fold(target)))
+/// A table of the target's that an earlier run made of the same source is no stranger's.
+pub(crate) fn resolve(mapping: &Mapping, sources: &[TableIdent], existing: &Existing) -> Result<MappingPreview> {
+    let mut preview = mapping::resolve(mapping, sources, &|target| existing.tables.contains(&fold(target)))?;
+    for row in preview.rows.iter_mut().filter(|row| row.state == MappingState::Exists) {
+        let Some(target) = row.target.as_ref() else { continue };
+        row.migrated_by = existing.earlier.get(&(row.source.clone(), fold(target))).cloned();
+        if row.migrated_by.is_some() {
+            row.state = MappingState::Migrated;
+        }
+    }
+    Ok(preview)
 }
 
 pub(crate) async fn sources(local: &LocalState, route: &Route) -> Result<Vec<TableIdent>> {
@@ -59,9 +66,23 @@ pub(crate) async fn sources(local: &LocalState, route: &Route) -> Result<Vec<Tab
     local.store.inventory_names(&route.source).await
 }
 
-/// The target's tables, folded: a name that differs in case alone is taken too.
-pub(crate) async fn existing_targets(local: &LocalState, route: &Route) -> Result<HashSet<TableIdent>> {
-    let target = local.open_target(&route.target).await?;
-    let tables = target.tables().await.map_err(|e| e.about(&route.target))?;
-    Ok(tables.iter().map(fold).collect())
+/// What the target has, and which of it earlier runs made. Names are folded: one that differs in case alone is taken too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Existing {
+    tables: HashSet<TableIdent>,
+    earlier: EarlierMigrations,
+}
+
+impl Existing {
+    pub(crate) async fn of_route(local: &LocalState, route: &Route) -> Result<Self> {
+        let target = local.open_target(&route.target).await?;
+        Self::of_target(local, route, target.as_ref()).await
+    }
+
+    pub(crate) async fn of_target(local: &LocalState, route: &Route, target: &dyn TargetCatalog) -> Result<Self> {
+        let tables = target.tables().await.map_err(|e| e.about(&route.target))?;
+        let earlier = local.store.earlier_migrations(route).await?;
+        let earlier = earlier.into_iter().map(|((source, target), one)| ((source, fold(&target)), one)).collect();
+        Ok(Self { tables: tables.iter().map(fold).collect(), earlier })
+    }
 }

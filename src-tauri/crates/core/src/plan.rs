@@ -79,6 +79,9 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
         let reasons: Vec<_> = blockers.iter().map(|f| format!("{}: {}", f.title, f.reason)).collect();
         return Err(left_out(blockers.iter().map(|f| f.code.clone()).collect(), reasons.join("; ")));
     }
+    if found.migrated_by.is_some() {
+        return Err(left_out(vec![Code::AlreadyMigrated.to_string()], found.mode_reason.clone()));
+    }
     let (Some(target), Some(mode), Some(facts)) = (&found.target, found.mode, judged.row.facts()) else {
         return Err(left_out(vec!["excluded".into()], found.mode_reason.clone()));
     };
@@ -148,17 +151,25 @@ fn check_settings(settings: &Settings) -> Result<()> {
 }
 
 fn nothing_to_do(plan: &Plan) -> Error {
-    let only_losses = |left: &&LeftOut| left.codes.first().is_some_and(|c| c == Code::LossNotAccepted.as_str());
-    let (code, hint) = match plan.left_out.iter().any(|left| only_losses(&left)) {
-        true => (
+    let first = |left: &LeftOut, code: Code| left.codes.first().is_some_and(|first| first == code.as_str());
+    let any = |code: Code| plan.left_out.iter().any(|left| first(left, code));
+    let is_done = |left: &LeftOut| first(left, Code::AlreadyMigrated) || left.codes == ["excluded"];
+    let (code, message, hint) = match () {
+        () if any(Code::LossNotAccepted) => (
             Code::LossNotAccepted,
+            "no table is ready to be migrated",
             "Look at the losses with `icebridge preflight`, and accept them by their codes with `--accept CODE`.",
         ),
-        false => (Code::PreflightBlocked, "`icebridge preflight` shows for each table what to do."),
+        () if any(Code::AlreadyMigrated) && plan.left_out.iter().all(is_done) => {
+            (Code::AlreadyMigrated, "every table is migrated already", Code::AlreadyMigrated.next_step())
+        }
+        () => (
+            Code::PreflightBlocked,
+            "no table is ready to be migrated",
+            "`icebridge preflight` shows for each table what to do.",
+        ),
     };
-    let mut error = Error::new(code, "no table is ready to be migrated")
-        .about(format!("{} to {}", plan.source, plan.target))
-        .with_hint(hint);
+    let mut error = Error::new(code, message).about(format!("{} to {}", plan.source, plan.target)).with_hint(hint);
     for left in plan.left_out.iter().take(REASONS_SHOWN) {
         error = error.with_cause_text(format!("{} [{}] {}", left.source, left.codes.join(" "), left.reason));
     }

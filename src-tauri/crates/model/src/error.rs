@@ -56,6 +56,8 @@ codes! {
     Unsupported = "unsupported", User;
     MappingConflict = "mapping-conflict", User;
     PreflightBlocked = "preflight-blocked", User;
+    /// Every table of the mapping is in the target already, by an earlier run.
+    AlreadyMigrated = "already-migrated", User;
     LossNotAccepted = "loss-not-accepted", User;
     PlanStale = "plan-stale", User;
     PlanBroken = "plan-broken", User;
@@ -122,6 +124,7 @@ impl Code {
             }
             Self::MappingConflict => "Change the mapping so that every table has a name of its own.",
             Self::PreflightBlocked => "The pre-flight shows for each table what to do.",
+            Self::AlreadyMigrated => "There is nothing to do. To copy a table again, map it to another name.",
             Self::LossNotAccepted => "Look at what is lost in the pre-flight, and accept it by its code.",
             Self::PlanStale => "Take the inventory again and make a new plan.",
             Self::PlanBroken => "Make the plan again.",

@@ -1,6 +1,7 @@
 //! Verdicts of the pre-flight. A finding has a stable code, the reason on this table, and what to do.
 
 use crate::TableIdent;
+use crate::earlier::EarlierMigration;
 use crate::plan::{CopyMode, EngineKind};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -46,6 +47,12 @@ pub struct TableFindings {
     #[serde(default)]
     pub engine_reason: String,
     pub findings: Vec<Finding>,
+    /// The earlier run that made the target's table. It is left as it is, so it has no findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated_by: Option<EarlierMigration>,
+    /// The source has a new snapshot since then.
+    #[serde(default)]
+    pub moved_on: bool,
 }
 
 impl TableFindings {
@@ -66,6 +73,9 @@ pub struct PreflightReport {
     pub ready: usize,
     pub needs_acceptance: usize,
     pub blocked: usize,
+    /// Migrated by earlier runs.
+    #[serde(default)]
+    pub migrated: usize,
 }
 
 /// A pre-flight as a whole: nothing in it grows with the number of tables.
@@ -75,6 +85,9 @@ pub struct PreflightOutline {
     pub ready: usize,
     pub needs_acceptance: usize,
     pub blocked: usize,
+    /// Migrated by earlier runs.
+    #[serde(default)]
+    pub migrated: usize,
     /// Some table has an engine that was chosen for it.
     pub has_engines: bool,
     /// What stands in the way first, then what is lost, then what is worth knowing.
@@ -130,6 +143,7 @@ impl PreflightReport {
             ready: self.ready,
             needs_acceptance: self.needs_acceptance,
             blocked: self.blocked,
+            migrated: self.migrated,
             has_engines: self.tables.iter().any(TableFindings::has_engines),
             codes: codes.into_values().collect(),
         }
@@ -167,6 +181,8 @@ mod tests {
             engine: EngineKind::Embedded,
             engine_reason: String::new(),
             findings: findings.collect(),
+            migrated_by: None,
+            moved_on: false,
         }
     }
 

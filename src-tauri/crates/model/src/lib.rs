@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalog;
 pub mod check;
 pub mod databricks;
+pub mod earlier;
 pub mod error;
 pub mod facts;
 pub mod finding;

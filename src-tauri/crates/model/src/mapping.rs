@@ -15,6 +15,7 @@ pub use sheet::{from_csv, to_csv};
 pub use target_name::fold;
 
 use crate::TableIdent;
+use crate::earlier::EarlierMigration;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +100,12 @@ pub struct MappingRow {
     pub state: MappingState,
     /// `rule 2`, `override`, `no rule matches` …
     pub because: String,
-    /// The conflict in words; empty if there is none.
+    /// The conflict, explained; empty if there is none.
     #[serde(default)]
     pub problem: String,
+    /// The run that migrated it, if its state is that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated_by: Option<EarlierMigration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +115,8 @@ pub enum MappingState {
     Create,
     /// The target already has a table of that name.
     Exists,
+    /// The target has the table that an earlier run made of this source.
+    Migrated,
     /// Left out by a rule or an override, or by no rule matching.
     Excluded,
     /// Two sources for one target, names that differ in case alone, or a name the target refuses.

@@ -159,6 +159,9 @@ pub struct RunOverview {
     pub started_at: String,
     #[serde(default)]
     pub ended_at: Option<String>,
+    /// When its last audit bundle was exported.
+    #[serde(default)]
+    pub exported_at: Option<String>,
     pub counters: RunCounters,
 }
 

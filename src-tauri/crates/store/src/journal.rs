@@ -1,5 +1,6 @@
 //! The journal: entries are appended, never changed, and each carries the hash of the one before.
 
+use crate::kinds::AUDIT_EXPORTED;
 use crate::row::row;
 use crate::{Store, Write, failure, from_json, now, views};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
@@ -125,6 +126,19 @@ impl Store {
             .await
             .map_err(|e| failure::of(e, "read the journal").about(table))?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// When the last audit bundle of a run was exported.
+    pub async fn exported_at(&self, run_id: &str) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT at FROM journal WHERE run_id = '' AND ident = '' AND kind = ? AND body ->> '$.run_id' = ?
+             ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(AUDIT_EXPORTED)
+        .bind(run_id)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal"))
     }
 
     /// A page of the whole journal: up to some hundreds of entries after `sequence` (0: from the first). Empty at the end.

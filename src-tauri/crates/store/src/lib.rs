@@ -7,6 +7,7 @@ mod acceptances;
 mod catalogs;
 mod clock;
 mod cluster_steps;
+mod earlier;
 mod failure;
 mod journal;
 mod kinds;
@@ -28,7 +29,8 @@ mod workspaces;
 
 pub use acceptances::Acceptance;
 pub use clock::now;
-pub use kinds::TABLE_VALIDATED;
+pub use earlier::EarlierMigrations;
+pub use kinds::{AUDIT_EXPORTED, TABLE_VALIDATED};
 pub use lock::StateLock;
 pub use overview::Overview;
 pub use run_record::RunRecord;

@@ -197,6 +197,7 @@ fn filters(counts: &ViewPage, only: &UseStateHandle<Option<MappingState>>) -> Ve
         button("all", "All", None),
         button("create", "Create", Some(MappingState::Create)),
         button("exists", "Exists", Some(MappingState::Exists)),
+        button("migrated", "Migrated", Some(MappingState::Migrated)),
         button("excluded", "Excluded", Some(MappingState::Excluded)),
         button("conflict", "Conflict", Some(MappingState::Conflict)),
     ]

@@ -5,7 +5,7 @@ use crate::actions::{self, Handle};
 use crate::components::{Button, Check, Column, Empty, ErrorCard, Field, Icon, PagedGrid, chip};
 use crate::hooks::{use_detail, use_session, use_view};
 use crate::pages::name;
-use crate::view::view_words;
+use crate::view::{format, view_words};
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
 use icebridge_model::ops::TableDetail;
 use icebridge_model::view::filter::quoted;
@@ -102,7 +102,7 @@ fn columns(has_engines: bool) -> Vec<Column> {
 
 fn cell(row: &ViewRow, column: &str) -> Html {
     match column {
-        "state" => chip::of::findings(row.text("state") == "blocked", row.amount("open")),
+        "state" => chip::of::preflight(row.text("state"), row.amount("open")),
         "name" | "target" => name(row.text(column)),
         "mode" => {
             let none = || html! { <span class="quiet-text">{ "—" }</span> };
@@ -139,7 +139,11 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
                         <span>{ &table.engine_reason }</span>
                     </p>
                 }
-                if table.findings.is_empty() { <p class="quiet-text">{ "No finding: it moves with nothing lost." }</p> }
+                if table.migrated_by.is_some() {
+                    <p data-testid="preflight-migrated-by">{ format::sentence(&table.mode_reason) }</p>
+                } else if table.findings.is_empty() {
+                    <p class="quiet-text">{ "No finding: it moves with nothing lost." }</p>
+                }
                 { for table.findings.iter().map(|finding| card(session, &table.source, finding)) }
             </div>
         </aside>

@@ -108,6 +108,9 @@ fn Findings(props: &ReportProps) -> Html {
                     tone={if report.needs_acceptance > 0 { "warn" } else { "" }} testid="preflight-needs-acceptance" />
                 <Stat label="blocked, left out" value={count(report.blocked)}
                     tone={if report.blocked > 0 { "bad" } else { "" }} testid="preflight-blocked" />
+                if report.migrated > 0 {
+                    <Stat label="migrated by earlier runs" value={count(report.migrated)} testid="preflight-migrated" />
+                }
             </div>
             <Toolbar report={props.report.clone()} />
             if by == FindingsBy::Code {

@@ -58,7 +58,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
             output.note(format!("{}\n", plan::told(&made)));
             (made.path.clone(), Some(made))
         }
-        Err(error) if error.code == Code::PreflightBlocked => {
+        Err(error) if matches!(error.code, Code::PreflightBlocked | Code::AlreadyMigrated) => {
             (earlier_plan(api, &route, output).await?.ok_or(error)?, None)
         }
         Err(error) => return Err(error),

@@ -165,6 +165,7 @@ fn state(state: MappingState) -> &'static str {
     match state {
         MappingState::Create => "create",
         MappingState::Exists => "exists",
+        MappingState::Migrated => "migrated",
         MappingState::Excluded => "excluded",
         MappingState::Conflict => "conflict",
     }

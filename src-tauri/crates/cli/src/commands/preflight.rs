@@ -76,7 +76,11 @@ pub fn told(report: &PreflightReport) -> String {
             None => "",
         };
         if table.findings.is_empty() {
-            let ready = if table.target.is_some() { "ready" } else { "" };
+            let ready = match (&table.target, &table.migrated_by) {
+                (None, _) => "",
+                (Some(_), None) => "ready",
+                (Some(_), Some(_)) => "migrated",
+            };
             let cells = [
                 table.source.to_string(),
                 mode.into(),
@@ -103,7 +107,11 @@ pub fn summary(report: &PreflightReport) -> String {
         0 => String::new(),
         n => format!(", {n} waiting for a loss to be accepted"),
     };
-    format!("{tables}: {} ready{waiting}, {} blocked", report.ready, report.blocked)
+    let migrated = match report.migrated {
+        0 => String::new(),
+        n => format!(", {n} migrated by earlier runs"),
+    };
+    format!("{tables}: {} ready{waiting}, {} blocked{migrated}", report.ready, report.blocked)
 }
 
 /// What to do, once a code.

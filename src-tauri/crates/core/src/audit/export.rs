@@ -13,7 +13,7 @@ use icebridge_model::journal::{GENESIS, canonical};
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, FileSum, RunState};
 use icebridge_model::{Code, Error, Result};
-use icebridge_store::RunRecord;
+use icebridge_store::{AUDIT_EXPORTED, RunRecord};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
         Ok(bundle) => {
             // Outside the run: its own entries, which later bundles hold too, must not change by being looked at.
             let note = json!({ "run_id": record.run_id, "manifest_sha256": bundle.sha256 });
-            local.store.append("", "", "audit.exported", note).await?;
+            local.store.append("", "", AUDIT_EXPORTED, note).await?;
             Ok(bundle)
         }
         Err(error) => {

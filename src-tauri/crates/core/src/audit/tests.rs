@@ -3,6 +3,7 @@
 use super::{export, verify};
 use crate::ledger::SumOfSums;
 use crate::migration::tests::fixture::{Fault, Fixture, ident};
+use crate::views::overview;
 use icebridge_model::Code;
 use icebridge_model::audit::{AuditVerdict, BundleManifest};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash};
@@ -118,12 +119,14 @@ async fn a_bundle_of_an_interrupted_run_can_be_made() {
 }
 
 #[tokio::test]
-async fn the_same_job_gives_the_same_evidence_after_more_has_happened() {
+async fn the_same_run_gives_the_same_evidence_after_more_has_happened() {
     let (fixture, first) = good().await;
     fixture.run(&fixture.plan()).await;
     let runs = crate::migration::list(&fixture.local).await.unwrap();
     let second = fixture.dir.path().join("second");
     export(&fixture.local, &runs[1].run_id, Some(&second)).await.unwrap();
+    assert!(overview(&fixture.local, &runs[1].run_id).await.unwrap().exported_at.is_some());
+    assert_eq!(overview(&fixture.local, &runs[0].run_id).await.unwrap().exported_at, None);
     for file in ["plan.json", "journal.jsonl", "summary.md", "summary.html", "environment.json"] {
         assert_eq!(std::fs::read(first.join(file)).unwrap(), std::fs::read(second.join(file)).unwrap(), "{file}");
     }
@@ -136,7 +139,7 @@ async fn the_same_job_gives_the_same_evidence_after_more_has_happened() {
 
 #[tokio::test]
 async fn every_changed_missing_or_added_file_shows() {
-    let (_world, bundle) = good().await;
+    let (_fixture, bundle) = good().await;
     let manifest: BundleManifest =
         serde_json::from_slice(&std::fs::read(bundle.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest.files.len(), 8);
@@ -189,7 +192,7 @@ async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
         ("run", Box::new(|b| change(&b.join("manifest.json"), |m| m["run_id"] = json!("another")))),
     ];
     for (expected, forge) in forgeries {
-        let (_world, bundle) = good().await;
+        let (_fixture, bundle) = good().await;
         forge(&bundle);
         reseal(&bundle);
         let verdict = verify(&bundle).await.unwrap();
@@ -199,7 +202,7 @@ async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
 
 #[tokio::test]
 async fn a_journal_that_was_cut_or_changed_shows() {
-    let (_world, bundle) = good().await;
+    let (_fixture, bundle) = good().await;
     let entries = journal(&bundle);
     let lines = |entries: &[Entry]| {
         entries.iter().map(|e| canonical(&serde_json::to_value(e).unwrap()) + "\n").collect::<String>()
@@ -268,7 +271,7 @@ async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
         std::fs::write(folder.path().join("manifest.json"), text).unwrap();
         assert_eq!(code().await, Code::BundleBroken);
     }
-    let (_world, bundle) = good().await;
+    let (_fixture, bundle) = good().await;
     std::fs::write(bundle.parent().unwrap().join("outside"), "x").unwrap();
     let manifest = bundle.join("manifest.json");
     let whole = std::fs::read(&manifest).unwrap();
@@ -348,7 +351,7 @@ async fn the_commands_of_the_documentation_work() {
         blocks.push((if language == "python" { "python3" } else { "bash" }, code));
     }
     assert_eq!(blocks.len(), 5);
-    let (_world, bundle) = good().await;
+    let (_fixture, bundle) = good().await;
     let has = |tool: &str| std::process::Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     for (program, code) in blocks {
         if !has(program) || (program == "bash" && !(has("jq") && has("sha256sum"))) {

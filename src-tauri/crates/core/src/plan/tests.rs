@@ -27,6 +27,8 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
         engine: EngineKind::Embedded,
         engine_reason: String::new(),
         findings,
+        migrated_by: None,
+        moved_on: false,
     };
     let row = InventoryRow {
         ident: facts.ident.clone(),

@@ -40,7 +40,7 @@ fn judged(facts: &TableFacts, source: &CatalogSpec, settings: &Settings) -> Tabl
     let preview = mapping::resolve(
         &icebridge_model::mapping::Mapping::standard(),
         std::slice::from_ref(&facts.ident),
-        &HashSet::new(),
+        &Existing::default(),
     );
     judge_table(&row, &preview.unwrap().rows.remove(0), &target, settings, &HashSet::new())
 }

@@ -5,6 +5,7 @@
 //! workspace block, and say so.
 
 mod conditions;
+mod earlier;
 mod engine;
 mod mode;
 mod rules;
@@ -18,11 +19,12 @@ pub(crate) mod tests;
 pub use subject::TargetKind;
 
 use crate::LocalState;
-use crate::mapping;
+use crate::mapping::{self, Existing};
 use crate::workspaces::gate;
+use icebridge_model::earlier::EarlierMigration;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
-use icebridge_model::mapping::{MappingRow, MappingState, fold};
+use icebridge_model::mapping::{MappingRow, MappingState};
 use icebridge_model::ops::{AcceptRequest, Route};
 use icebridge_model::photon::ClusterCopy;
 use icebridge_model::plan::{EngineKind, Settings};
@@ -112,18 +114,18 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
     let mapping = mapping::get(local, route).await?;
     // First of all: behind a closed gate the target does not even say what it has.
-    let wanted = mapping::resolve(&mapping, &sources, &HashSet::new())?;
+    let wanted = mapping::resolve(&mapping, &sources, &Existing::default())?;
     let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
     gate::pass(local, &route.target, wanted).await?;
     let target = local.open_target(&route.target).await?;
-    let existing: HashSet<TableIdent> =
-        target.tables().await.map_err(|e| e.about(&route.target))?.iter().map(fold).collect();
+    let existing = Existing::of_target(local, route, target.as_ref()).await?;
+    let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
+    earlier::check(target.as_ref(), &mut mapped.rows).await?;
     // As they were saved: an open one names its endpoint in place of its workspace.
     let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
     let clusters = Clusters::of(&saved.0, &saved.1, settings);
     let target = Target::new(target.spec(), target.abilities(), clusters);
 
-    let mapped = mapping::resolve(&mapping, &sources, &existing)?;
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
     for acceptance in local.store.acceptances(route).await? {
         accepted.entry(acceptance.table).or_default().insert(acceptance.code);
@@ -154,6 +156,9 @@ fn judge_table(
         InventoryOutcome::Facts(facts) => (Some(facts.as_ref()), None),
         InventoryOutcome::Problem(problem) => (None, Some(problem)),
     };
+    if let Some(earlier) = &mapping.migrated_by {
+        return migrated(row, mapping, earlier);
+    }
     let excluded = mapping.state == MappingState::Excluded;
     let (chosen, engine, engine_reason) = engine::choose(target, settings, facts, |engine, mode| {
         let context = Context { mapping, facts, problem, target, mode, engine };
@@ -167,6 +172,24 @@ fn judge_table(
         engine,
         engine_reason: if excluded { String::new() } else { engine_reason },
         findings: chosen.findings,
+        migrated_by: None,
+        moved_on: false,
+    }
+}
+
+/// It is left as it is. An unreadable source is unknown, and no reason to say that it has moved on.
+fn migrated(row: &InventoryRow, mapping: &MappingRow, earlier: &EarlierMigration) -> TableFindings {
+    let now = row.facts().map_or(earlier.source_snapshot_id, |facts| facts.snapshot_id);
+    TableFindings {
+        source: row.ident.clone(),
+        target: mapping.target.clone(),
+        mode: None,
+        mode_reason: earlier.explain(now),
+        engine: EngineKind::default(),
+        engine_reason: String::new(),
+        findings: Vec::new(),
+        migrated_by: Some(earlier.clone()),
+        moved_on: earlier.moved_on(now),
     }
 }
 
@@ -191,13 +214,14 @@ fn findings(context: &Context, accepted: &HashSet<String>) -> Vec<Finding> {
     found
 }
 
-/// A table left out by the mapping is neither ready nor blocked: it is not wanted.
+/// A table that the mapping leaves out, or that an earlier run migrated, is neither ready nor blocked.
 pub(crate) fn report(tables: Vec<TableFindings>) -> PreflightReport {
     let mut report = PreflightReport::default();
     for table in &tables {
         match () {
             () if table.is_blocked() => report.blocked += 1,
             () if table.target.is_none() => {}
+            () if table.migrated_by.is_some() => report.migrated += 1,
             () if !table.unaccepted().is_empty() => report.needs_acceptance += 1,
             () => report.ready += 1,
         }

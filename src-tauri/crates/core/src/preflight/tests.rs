@@ -59,7 +59,7 @@ fn mapped(facts: &TableFacts) -> MappingRow {
     let preview = mapping::resolve(
         &icebridge_model::mapping::Mapping::standard(),
         std::slice::from_ref(&facts.ident),
-        &HashSet::new(),
+        &Existing::default(),
     );
     preview.unwrap().rows.remove(0)
 }
@@ -330,4 +330,35 @@ fn the_kind_of_a_target_follows_its_spec() {
     let seen = Target::new(&unity, Abilities { register: true }, None);
     assert!(seen.is_unity() && !seen.adopts, "Unity Catalog adopts nothing, whatever a server says");
     assert!(Target::new(&spec(CatalogKind::Embedded, "/w"), Abilities { register: true }, None).adopts);
+}
+
+#[test]
+fn a_source_that_moved_on_since_it_was_migrated_is_named_and_not_blocked() {
+    let mut facts = plain_facts("sales.orders");
+    facts.snapshot_id = Some(7);
+    let earlier = EarlierMigration {
+        run_id: "run-1".into(),
+        validated_at: "2026-11-01T00:00:00Z".into(),
+        source_snapshot_id: Some(7),
+        target_snapshot_id: Some(70),
+        target_location: String::new(),
+        target_changed: false,
+    };
+    let mapping = MappingRow { state: MappingState::Migrated, migrated_by: Some(earlier), ..mapped(&facts) };
+    let row = |facts: TableFacts| InventoryRow {
+        ident: facts.ident.clone(),
+        captured_at: String::new(),
+        outcome: InventoryOutcome::Facts(Box::new(facts)),
+    };
+    let judged = |facts| {
+        judge_table(&row(facts), &mapping, &target(TargetKind::Embedded), &Settings::default(), &HashSet::new())
+    };
+    let unchanged = judged(facts.clone());
+    assert_eq!((unchanged.moved_on, unchanged.findings.len()), (false, 0));
+    facts.snapshot_id = Some(8);
+    let moved = judged(facts);
+    assert!(moved.moved_on && !moved.is_blocked());
+    assert!(moved.mode_reason.contains("snapshot 8, migrated was 7"), "{}", moved.mode_reason);
+    let counted = report(vec![unchanged, moved]);
+    assert_eq!((counted.migrated, counted.ready, counted.blocked), (2, 0, 0));
 }

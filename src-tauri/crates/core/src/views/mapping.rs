@@ -1,11 +1,11 @@
 //! A mapping's view, made in memory: a draft changes with every key, and its tables with it. The last one is kept, so that
 //! its pages are cut from it and not made anew, and so are the names that every draft of a route is made from.
 
+use crate::mapping::Existing;
 use crate::{LocalState, mapping};
 use icebridge_model::mapping::{Mapping, MappingRow};
 use icebridge_model::ops::Route;
 use icebridge_model::{Result, TableIdent};
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ struct Names {
     inventory: (i64, i64),
     read_at: Instant,
     sources: Arc<Vec<TableIdent>>,
-    existing: Arc<HashSet<TableIdent>>,
+    existing: Arc<Existing>,
 }
 
 pub async fn rows(local: &LocalState, route: &Route, draft: Option<&Mapping>) -> Result<Arc<Vec<MappingRow>>> {
@@ -49,7 +49,7 @@ pub async fn rows(local: &LocalState, route: &Route, draft: Option<&Mapping>) ->
             inventory,
             read_at: Instant::now(),
             sources: Arc::new(mapping::sources(local, route).await?),
-            existing: Arc::new(mapping::existing_targets(local, route).await?),
+            existing: Arc::new(Existing::of_route(local, route).await?),
         },
     };
     let rows = Arc::new(mapping::resolve(&wanted, &names.sources, &names.existing)?.rows);

@@ -62,6 +62,7 @@ pub async fn overview_unchecked(local: &LocalState, run_id: &str) -> Result<RunO
         Some(counters) => counters,
         None => local.store.run_counts(Some(&record.run_id)).await?.remove(&record.run_id).unwrap_or_default(),
     };
+    let exported_at = local.store.exported_at(&record.run_id).await?;
     Ok(RunOverview {
         run_id: record.run_id,
         plan_hash: record.plan_hash,
@@ -70,6 +71,7 @@ pub async fn overview_unchecked(local: &LocalState, run_id: &str) -> Result<RunO
         state: record.state,
         started_at: record.started_at,
         ended_at: record.ended_at,
+        exported_at,
         counters,
     })
 }

@@ -93,6 +93,7 @@ pub fn resolve(
                 state: MappingState::Excluded,
                 because,
                 problem: String::new(),
+                migrated_by: None,
             };
             if let Some(target) = &row.target {
                 row.problem = problem(target).unwrap_or_default();

@@ -5,9 +5,10 @@ use crate::{Error, Result, TableIdent};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEADER: [&str; 3] = ["source", "target", "state"];
-const STATES: [(&str, MappingState); 4] = [
+const STATES: [(&str, MappingState); 5] = [
     ("create", MappingState::Create),
     ("exists", MappingState::Exists),
+    ("migrated", MappingState::Migrated),
     ("excluded", MappingState::Excluded),
     ("conflict", MappingState::Conflict),
 ];

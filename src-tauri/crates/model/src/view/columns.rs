@@ -108,8 +108,8 @@ pub static VALIDATION_MS: Column = column("validation_ms", Kind::Number, "millis
 pub static OWED: Column = sum("owed", Kind::Number, "statements left to do in Unity Catalog after the copy");
 
 pub const INVENTORY_STATES: &[&str] = &["unreadable", "empty", "read"];
-pub const MAPPING_STATES: &[&str] = &["conflict", "exists", "create", "excluded"];
-pub const PREFLIGHT_STATES: &[&str] = &["blocked", "open", "ready", "excluded"];
+pub const MAPPING_STATES: &[&str] = &["conflict", "exists", "create", "migrated", "excluded"];
+pub const PREFLIGHT_STATES: &[&str] = &["blocked", "open", "ready", "moved_on", "migrated", "excluded"];
 pub const PLAN_STATES: &[&str] = &["planned", "left_out"];
 /// The most urgent first: what failed, what moves, what waits, what is done.
 pub const RUN_STATES: &[&str] =

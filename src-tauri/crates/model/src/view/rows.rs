@@ -60,6 +60,7 @@ impl Cells for MappingRow {
             "state" => mapping_state(self.state).to_string(),
             "reason" => self.because.clone(),
             "message" if !self.problem.is_empty() => self.problem.clone(),
+            "message" => format!("migrated by run {}", self.migrated_by.as_ref()?.run_id),
             _ => return None,
         };
         Some(Value::String(value))
@@ -70,6 +71,7 @@ pub fn mapping_state(state: MappingState) -> &'static str {
     match state {
         MappingState::Create => "create",
         MappingState::Exists => "exists",
+        MappingState::Migrated => "migrated",
         MappingState::Excluded => "excluded",
         MappingState::Conflict => "conflict",
     }
@@ -91,11 +93,13 @@ pub fn of_preflight(table: &TableFindings) -> ViewRow {
     row
 }
 
-/// A table that the mapping leaves out is neither ready nor blocked.
+/// A table that the mapping leaves out, or that an earlier run migrated, is neither ready nor blocked.
 pub fn preflight_state(table: &TableFindings) -> &'static str {
     match () {
         () if table.is_blocked() => "blocked",
         () if table.target.is_none() => "excluded",
+        () if table.migrated_by.is_some() && table.moved_on => "moved_on",
+        () if table.migrated_by.is_some() => "migrated",
         () if !table.unaccepted().is_empty() => "open",
         () => "ready",
     }

@@ -12,7 +12,11 @@ pub fn conflict(context: &Context) -> Option<String> {
 
 pub fn exists(context: &Context) -> Option<String> {
     let target = context.mapping.target.as_ref()?;
-    (context.mapping.state == MappingState::Exists).then(|| format!("{target} is there already"))
+    let problem = &context.mapping.problem;
+    (context.mapping.state == MappingState::Exists).then(|| match problem.is_empty() {
+        true => format!("{target} is there already"),
+        false => format!("{target} is there already; {problem}"),
+    })
 }
 
 /// Unity Catalog's readers do not apply version 2 position and equality deletes: deleted rows would come back.

@@ -1,0 +1,101 @@
+//! What earlier runs migrated, looked at anew on real files.
+
+use crate::secrets::MemorySecrets;
+use crate::{LocalState, connect, inventory, mapping, migration, plan, preflight, sample};
+use icebridge_model::Code;
+use icebridge_model::finding::PreflightReport;
+use icebridge_model::mapping::MappingState;
+use icebridge_model::ops::{InventoryRequest, PlanRequest, Route, SampleCreated, SaveCatalog};
+use icebridge_model::plan::Settings;
+use icebridge_model::run::RunState;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const NAMES: &[&str] = &["sales.*"];
+
+async fn state(folder: &Path) -> LocalState {
+    LocalState::open(folder, Arc::new(MemorySecrets::default())).await.unwrap()
+}
+
+fn route(made: &SampleCreated) -> Route {
+    Route { source: made.source.name.clone(), target: made.target.name.clone() }
+}
+
+async fn take_inventory(local: &LocalState, route: &Route, only: &[&str]) {
+    let only = only.iter().map(ToString::to_string).collect();
+    let request = InventoryRequest { source: route.source.clone(), only };
+    inventory::refresh(local, &request, &CancellationToken::new()).await.unwrap();
+}
+
+async fn look(local: &LocalState, route: &Route) -> PreflightReport {
+    preflight::run(local, route, &Settings::default()).await.unwrap()
+}
+
+async fn migrate(local: &LocalState, route: &Route) -> (String, usize) {
+    let request = PlanRequest { route: route.clone(), settings: Settings::default(), path: None };
+    let plan = plan::make(local, &request).await.unwrap().plan;
+    let view = migration::start(local, &plan.to_text().unwrap()).await.unwrap().wait().await.unwrap();
+    assert_eq!(view.state, RunState::Succeeded, "{view:?}");
+    (view.run_id, plan.tables.len())
+}
+
+#[tokio::test]
+async fn a_migrated_table_is_neither_blocked_nor_ready() {
+    let dir = TempDir::new().unwrap();
+    let local = state(&dir.path().join("state")).await;
+    let made = sample::create(&local, Some(&dir.path().join("sample"))).await.unwrap();
+    let route = route(&made);
+    take_inventory(&local, &route, NAMES).await;
+    let before = look(&local, &route).await;
+    let (run_id, tables) = migrate(&local, &route).await;
+    assert_eq!((before.ready, before.migrated), (tables, 0));
+
+    let after = look(&local, &route).await;
+    assert_eq!((after.ready, after.blocked, after.migrated), (0, before.blocked, tables), "{after:?}");
+    for table in after.tables.iter().filter(|table| table.migrated_by.is_some()) {
+        let expected = format!("already migrated by run {run_id}: the source has no new snapshot since");
+        assert_eq!((table.mode_reason.as_str(), table.moved_on), (expected.as_str(), false));
+    }
+    let preview = mapping::preview(&local, &route, &mapping::get(&local, &route).await.unwrap()).await.unwrap();
+    let migrated = preview.rows.iter().filter(|row| row.state == MappingState::Migrated).count();
+    assert_eq!(migrated, tables);
+    let request = PlanRequest { route: route.clone(), settings: Settings::default(), path: None };
+    let refused = plan::make(&local, &request).await.unwrap_err();
+    assert_eq!(refused.code, Code::AlreadyMigrated, "{refused:?}");
+
+    // With tables that are not migrated yet, the plan holds those.
+    take_inventory(&local, &route, &["crm.*", "sales.*"]).await;
+    let wave = look(&local, &route).await;
+    assert_eq!(wave.migrated, tables);
+    assert!(wave.ready + wave.needs_acceptance > 0, "{wave:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_was_dropped_or_made_by_others_is_not_taken_for_ours() {
+    let dir = TempDir::new().unwrap();
+    let (first, second) = (state(&dir.path().join("first")).await, state(&dir.path().join("second")).await);
+    let made = sample::create(&first, Some(&dir.path().join("sample"))).await.unwrap();
+    for spec in [&made.source, &made.target] {
+        let request = SaveCatalog { spec: spec.clone(), secrets: BTreeMap::new() };
+        connect::save(&second, request).await.unwrap();
+    }
+    let route = route(&made);
+    take_inventory(&first, &route, NAMES).await;
+    take_inventory(&second, &route, NAMES).await;
+    let (run_id, tables) = migrate(&first, &route).await;
+
+    std::fs::remove_dir_all(&made.target.uri).unwrap();
+    let dropped = look(&first, &route).await;
+    assert_eq!((dropped.ready, dropped.migrated), (tables, 0), "{dropped:?}");
+
+    migrate(&second, &route).await;
+    let taken = look(&first, &route).await;
+    assert_eq!((taken.ready, taken.migrated), (0, 0), "{taken:?}");
+    let reasons: Vec<_> =
+        taken.tables.iter().flat_map(|table| &table.findings).filter(|f| f.code == "IB-F003").collect();
+    assert_eq!(reasons.len(), tables);
+    assert!(reasons.iter().all(|f| f.reason.contains(&format!("it is not the table that run {run_id} made"))));
+}
