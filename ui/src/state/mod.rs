@@ -1,5 +1,6 @@
 //! Everything the window knows, in one reducer above the pages, so that leaving a page loses nothing.
 
+mod answers;
 pub mod listing;
 pub mod mapping;
 pub mod page;
@@ -238,96 +239,34 @@ impl Session {
             Action::Go(page) => self.set_prefs(|prefs| prefs.page = page),
             Action::Theme(theme) => self.set_prefs(|prefs| prefs.theme = theme),
             Action::InventorySort(sort) => self.set_prefs(|prefs| prefs.inventory_sort = Some(sort)),
-            Action::ToggleColumn(id) => self.set_prefs(|prefs| {
-                let before = prefs.hidden_columns.len();
-                prefs.hidden_columns.retain(|column| *column != id);
-                if prefs.hidden_columns.len() == before {
-                    prefs.hidden_columns.push(id);
-                }
-            }),
+            Action::ToggleColumn(id) => self.set_prefs(|prefs| prefs.toggle_column(id)),
             Action::FindingsBy(by) => self.set_prefs(|prefs| prefs.findings_by = by),
             Action::Settings(settings) => self.change_settings(|prefs| prefs.settings = settings),
             Action::Unity(draft) => self.change_settings(|prefs| prefs.unity = draft),
-            Action::Begin(work) => {
-                self.notices.retain(|notice| notice.work != work);
-                if work == Work::Inventory {
-                    self.scan = None;
-                }
-                if !self.is_busy(&work) {
-                    self.busy.push(work);
-                }
-            }
+            Action::Begin(work) => self.begin(work),
             Action::End(work) => self.busy.retain(|other| *other != work),
             Action::Fail(work, error) => self.fail(work, error),
             Action::Dismiss(number) => self.notices.retain(|notice| notice.number != number),
             Action::Catalogs(catalogs) => self.set_catalogs(catalogs),
             Action::Choose(role, name) => self.choose(role, name),
-            Action::Checked(check) => {
-                self.checks.insert(check.name.clone(), check);
-            }
+            Action::Checked(check) => drop(self.checks.insert(check.name.clone(), check)),
             Action::Sampled(sample) => {
                 self.choose(Role::Source, sample.source.name);
                 self.choose(Role::Target, sample.target.name);
             }
-            Action::Inventory(route, all) => {
-                if route.source == self.route().source {
-                    self.inventory = Some(Rc::new(all));
-                    self.inventory_version += 1;
-                }
-            }
-            Action::InventoryChanged { whole } => {
-                self.source_is_empty = whole && self.inventory.as_ref().is_some_and(|all| all.total == 0);
-                self.scan = None;
-                self.mapping = self.mapping.take().filter(MappingDraft::is_changed);
-                self.age_from(Page::Mapping);
-            }
-            Action::MappingRead(route, mapping, counts) => {
-                if route == *self.route() {
-                    self.mapping = Some(MappingDraft::new(mapping, counts));
-                }
-            }
-            Action::MappingEdit(mapping) => {
-                if let Some(draft) = &mut self.mapping {
-                    draft.edit(mapping);
-                }
-            }
+            Action::Inventory(route, all) => self.inventory_read(&route, all),
+            Action::InventoryChanged { whole } => self.inventory_changed(whole),
+            Action::MappingRead(route, mapping, counts) => self.mapping_read(&route, mapping, counts),
+            Action::MappingEdit(mapping) => self.mapping.iter_mut().for_each(|draft| draft.edit(mapping.clone())),
             Action::MappingCounts(generation, counts) => {
-                if let Some(draft) = &mut self.mapping {
-                    draft.count(generation, counts);
-                }
+                self.mapping.iter_mut().for_each(|draft| draft.count(generation, counts.clone()));
             }
-            Action::MappingSaved(mapping) => {
-                let counts = self.mapping.as_ref().map(|draft| (*draft.counts).clone()).unwrap_or_default();
-                self.mapping = Some(MappingDraft::new(mapping, counts));
-                self.age_from(Page::Mapping);
-            }
-            Action::Preflight(route, basis, report) => {
-                if route == *self.route() {
-                    // The same answer once more takes nothing from the plan.
-                    if self.preflight.as_ref().is_none_or(|known| *known.value != report) {
-                        self.age_from(Page::Preflight);
-                    }
-                    let stale = basis.of_preflight != self.basis.of_preflight;
-                    self.preflight = Some(Fresh { value: Rc::new(report), stale });
-                    self.preflight_version += 1;
-                }
-            }
-            Action::Plan(basis, made) => {
-                if made.plan.source == self.route().source && made.plan.target == self.route().target {
-                    self.set_prefs(|prefs| prefs.plan_path.clone_from(&made.path));
-                    // A plan of the last session has no basis in this one; its settings tell at least.
-                    let stale = basis.of_plan != self.basis.of_plan || made.plan.settings != self.settings();
-                    self.plan = Some(Fresh { value: Rc::new(made), stale });
-                }
-            }
+            Action::MappingSaved(mapping) => self.mapping_saved(mapping),
+            Action::Preflight(route, basis, report) => self.preflight_made(&route, basis, report),
+            Action::Plan(basis, made) => self.plan_made(basis, made),
             Action::Cost(plan, cost) => self.cost = Some((plan, Rc::new(cost))),
             Action::Event(event) => self.hear(event),
-            Action::Run(run) => {
-                self.run = Some(match &self.run {
-                    Some(shown) if shown.view.run_id == run.run_id => shown.replaced_by(run),
-                    _ => ShownRun::new(run),
-                });
-            }
+            Action::Run(run) => self.show_run(run),
             Action::Bill(run, bill) => self.bill = Some((run, Rc::new(bill))),
             Action::Runs(runs) => self.runs = Some(Rc::new(runs)),
             Action::Bundle(run, bundle) => self.bundle = Some((run, Rc::new(bundle))),
@@ -338,10 +277,7 @@ impl Session {
             }
             Action::Workspace(name) => self.set_prefs(|prefs| prefs.workspace = name),
             Action::WorkspaceTab(tab) => self.set_prefs(|prefs| prefs.workspace_tab = tab),
-            Action::GateDraft(draft) => {
-                let name = self.prefs.workspace.clone();
-                self.set_prefs(|prefs| drop(prefs.gates.insert(name, draft)));
-            }
+            Action::GateDraft(draft) => self.set_prefs(|prefs| prefs.set_gate(draft)),
         }
     }
 

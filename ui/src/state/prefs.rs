@@ -27,6 +27,22 @@ pub struct Prefs {
     pub gates: BTreeMap<String, GateDraft>,
 }
 
+impl Prefs {
+    /// Shows a hidden column, or hides it.
+    pub fn toggle_column(&mut self, id: String) {
+        let before = self.hidden_columns.len();
+        self.hidden_columns.retain(|column| *column != id);
+        if self.hidden_columns.len() == before {
+            self.hidden_columns.push(id);
+        }
+    }
+
+    /// Of the workspace in sight.
+    pub fn set_gate(&mut self, draft: GateDraft) {
+        self.gates.insert(self.workspace.clone(), draft);
+    }
+}
+
 /// Where tables shall go, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,41 +1,71 @@
 //! What the ways to sign in, the gate's targets and the kinds of tables are called.
 
 use crate::components::Tone;
-use icebridge_model::databricks::{Requirement, SchemaName, SignedOut, TableKind, WorkspaceSpec};
+use icebridge_model::databricks::{Requirement, SchemaName, SignInMethod, SignedOut, TableKind, WorkspaceSpec};
 
-pub struct WayWords {
-    pub id: &'static str,
-    pub label: &'static str,
-    pub about: &'static str,
+/// How somebody signs in, without what it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    #[default]
+    Browser,
+    Token,
+    Machine,
+    Profile,
+    Environment,
 }
 
-/// In the order in which they are offered: the one that leaves no secret lying about comes first.
-pub const WAYS: [WayWords; 5] = [
-    WayWords {
-        id: "browser",
-        label: "In the browser",
-        about: "You sign in on the workspace’s own page. The tokens go to the keychain and are renewed by themselves.",
-    },
-    WayWords { id: "token", label: "Personal access token", about: "A token you made in the workspace’s settings." },
-    WayWords {
-        id: "machine",
-        label: "Service principal",
-        about: "An application id and its OAuth secret, for runs without a person.",
-    },
-    WayWords {
-        id: "profile",
-        label: "Profile of ~/.databrickscfg",
-        about: "As Databricks’ own command line is set up here. It is read anew each time and never changed.",
-    },
-    WayWords {
-        id: "environment",
-        label: "Environment variables",
-        about: "DATABRICKS_HOST and the others, as they were when the app was started.",
-    },
-];
+impl Way {
+    /// In the order in which they are offered: the one that leaves no secret lying about comes first.
+    pub const ALL: [Self; 5] = [Self::Browser, Self::Token, Self::Machine, Self::Profile, Self::Environment];
 
-pub fn way(id: &str) -> &'static WayWords {
-    WAYS.iter().find(|words| words.id == id).unwrap_or(&WAYS[0])
+    pub fn of(method: &SignInMethod) -> Self {
+        match method {
+            SignInMethod::Browser { .. } => Self::Browser,
+            SignInMethod::Token => Self::Token,
+            SignInMethod::Machine { .. } => Self::Machine,
+            SignInMethod::Profile { .. } => Self::Profile,
+            SignInMethod::Environment => Self::Environment,
+        }
+    }
+
+    /// As the fields of a form have it.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Token => "token",
+            Self::Machine => "machine",
+            Self::Profile => "profile",
+            Self::Environment => "environment",
+        }
+    }
+
+    pub fn by_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.id() == id)
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Browser => "In the browser",
+            Self::Token => "Personal access token",
+            Self::Machine => "Service principal",
+            Self::Profile => "Profile of ~/.databrickscfg",
+            Self::Environment => "Environment variables",
+        }
+    }
+
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Browser => {
+                "You sign in on the workspace’s own page. The tokens go to the keychain and are renewed by themselves."
+            }
+            Self::Token => "A token you made in the workspace’s settings.",
+            Self::Machine => "An application id and its OAuth secret, for runs without a person.",
+            Self::Profile => {
+                "As Databricks’ own command line is set up here. It is read anew each time and never changed."
+            }
+            Self::Environment => "DATABRICKS_HOST and the others, as they were when the app was started.",
+        }
+    }
 }
 
 /// The address as it is saved; a bare name means https. An error says what is wrong with it.
@@ -172,15 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn every_way_of_the_model_has_words() {
-        for method in [
-            SignInMethod::Browser { client_id: None },
-            SignInMethod::Token,
-            SignInMethod::Machine { client_id: String::new() },
-            SignInMethod::Profile { name: String::new() },
-            SignInMethod::Environment,
-        ] {
-            assert_eq!(way(method.as_str()).id, method.as_str());
+    fn every_way_is_found_by_its_id() {
+        for way in Way::ALL {
+            assert_eq!(Way::by_id(way.id()), Some(way));
         }
+        assert_eq!(Way::of(&SignInMethod::Token), Way::Token);
     }
 }

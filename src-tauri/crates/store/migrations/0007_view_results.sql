@@ -4,6 +4,12 @@ DELETE FROM views;
 DROP TABLE view_plan;
 DROP TABLE view_run;
 
+-- The index by name holds what is searched in and what is added up, so that neither reads the rows themselves.
+DROP INDEX view_inventory_by_name;
+CREATE INDEX view_inventory_by_name ON view_inventory (view, sort_key, search, rows, bytes, files, deletes);
+DROP INDEX view_preflight_by_name;
+CREATE INDEX view_preflight_by_name ON view_preflight (view, sort_key, search, open, rows, bytes, files);
+
 CREATE TABLE view_plan (
     id            INTEGER PRIMARY KEY,
     view          INTEGER NOT NULL REFERENCES views (view) ON DELETE CASCADE,
@@ -28,7 +34,9 @@ CREATE TABLE view_plan (
     reason        TEXT,
     UNIQUE (view, name)
 ) STRICT;
-CREATE INDEX view_plan_by_name ON view_plan (view, sort_key);
+CREATE INDEX view_plan_by_name ON view_plan (
+    view, sort_key, search, rows, bytes, bytes_to_copy, files_to_copy, seconds, accepted
+);
 CREATE INDEX view_plan_by_state ON view_plan (view, state_rank, sort_key);
 CREATE INDEX view_plan_by_namespace ON view_plan (view, namespace, sort_key);
 CREATE INDEX view_plan_by_rows ON view_plan (view, rows, sort_key);
@@ -64,7 +72,8 @@ CREATE TABLE view_run (
     owed          INTEGER,
     UNIQUE (view, name)
 ) STRICT;
-CREATE INDEX view_run_by_name ON view_run (view, sort_key);
+-- Without what changes while a table is copied.
+CREATE INDEX view_run_by_name ON view_run (view, sort_key, search);
 CREATE INDEX view_run_by_state ON view_run (view, state_rank, sort_key);
 CREATE INDEX view_run_by_namespace ON view_run (view, namespace, sort_key);
 CREATE INDEX view_run_by_rows ON view_run (view, rows, sort_key);

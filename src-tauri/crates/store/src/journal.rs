@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Entries read at a time, so that a long journal does not fill the memory.
 const PAGE: i64 = 500;
+/// Entries in one transaction, so that others get their turn to write.
+const APPENDED_AT_ONCE: usize = 1000;
 
 row! {
     struct Row {
@@ -50,6 +52,24 @@ fn has_fraction(value: &Value) -> bool {
     }
 }
 
+/// The last entry, after which the next one comes.
+struct Tail {
+    sequence: i64,
+    hash: String,
+}
+
+impl Tail {
+    async fn of(write: &mut Write<'_>) -> Result<Self> {
+        let last: Option<(i64, String)> =
+            sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
+                .fetch_optional(&mut *write.transaction)
+                .await
+                .map_err(|e| failure::of(e, "append to the journal"))?;
+        let (sequence, hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
+        Ok(Self { sequence, hash })
+    }
+}
+
 /// An entry that stands or falls with what else the transaction writes.
 pub(crate) async fn append_in(
     write: &mut Write<'_>,
@@ -58,18 +78,24 @@ pub(crate) async fn append_in(
     kind: &str,
     body: Value,
 ) -> Result<Entry> {
+    let mut tail = Tail::of(write).await?;
+    append_after(write, &mut tail, run_id, table, (kind, body)).await
+}
+
+async fn append_after(
+    write: &mut Write<'_>,
+    tail: &mut Tail,
+    run_id: &str,
+    table: &str,
+    (kind, body): (&str, Value),
+) -> Result<Entry> {
     if has_fraction(&body) {
         return Err(Error::internal("a journal entry holds a fraction").about(kind));
     }
     let doing = |e| failure::of(e, "append to the journal");
-    let last: Option<(i64, String)> =
-        sqlx::query_as("SELECT sequence, hash FROM journal ORDER BY sequence DESC LIMIT 1")
-            .fetch_optional(&mut *write.transaction)
-            .await
-            .map_err(doing)?;
-    let (sequence, previous_hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
+    let previous_hash = tail.hash.clone();
     let mut entry = Entry {
-        sequence: u64::try_from(sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
+        sequence: u64::try_from(tail.sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
         at: now(),
         run_id: run_id.to_string(),
         table: table.to_string(),
@@ -83,7 +109,7 @@ pub(crate) async fn append_in(
         "INSERT INTO journal (sequence, at, run_id, ident, kind, body, previous_hash, hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(sequence + 1)
+    .bind(tail.sequence + 1)
     .bind(&entry.at)
     .bind(&entry.run_id)
     .bind(&entry.table)
@@ -95,10 +121,26 @@ pub(crate) async fn append_in(
     .await
     .map_err(doing)?;
     views::follow(write, run_id, table, kind, &entry.body).await?;
+    tail.sequence += 1;
+    tail.hash.clone_from(&entry.hash);
     Ok(entry)
 }
 
 impl Store {
+    /// Entries of many tables in few transactions, in this order. If it fails, those before are kept.
+    pub async fn append_all(&self, run_id: &str, kind: &str, entries: Vec<(TableIdent, Value)>) -> Result<()> {
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let mut write = self.write().await?;
+            let mut tail = Tail::of(&mut write).await?;
+            for (table, body) in entries.by_ref().take(APPENDED_AT_ONCE) {
+                append_after(&mut write, &mut tail, run_id, &table.to_string(), (kind, body)).await?;
+            }
+            write.commit().await?;
+        }
+        Ok(())
+    }
+
     /// `run` and `table` may be empty: see [`Entry`]. Durable against the death of the process when it returns.
     pub async fn append(&self, run_id: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
         let mut write = self.write().await?;

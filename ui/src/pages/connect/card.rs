@@ -1,6 +1,6 @@
 //! One connection: choose it, check it, change it, remove it.
 
-use crate::actions;
+use crate::actions::{self, Handle};
 use crate::components::{Button, Chip, ErrorCard, Icon, Tone};
 use crate::hooks::use_session;
 use crate::state::Work;
@@ -28,10 +28,6 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
     let check = {
         let (session, name) = (session.clone(), name.clone());
         Callback::from(move |()| actions::check(&session, name.clone()))
-    };
-    let remove = {
-        let (session, name) = (session.clone(), name.clone());
-        Callback::from(move |()| actions::remove_catalog(&session, name.clone()))
     };
     let ask = |value: bool| {
         let removing = removing.clone();
@@ -61,16 +57,7 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
                 if !spec.warehouse.is_empty() { <span>{ format!("warehouse {}", spec.warehouse) }</span> }
                 if !spec.secrets.is_empty() { <span>{ format!("in the keychain: {}", spec.secrets.join(", ")) }</span> }
             </div>
-            if *removing {
-                <div class="banner warn">
-                    <span class="grow">
-                        { format!("Remove the connection {name} and its secrets? Tables and past runs stay.") }
-                    </span>
-                    <Button testid={format!("remove-confirm-{name}")} kind="danger small" label="Remove"
-                        onclick={remove} busy={session.is_busy(&Work::RemoveCatalog(name.clone()))} />
-                    <Button testid={format!("remove-keep-{name}")} kind="small" label="Keep" onclick={ask(false)} />
-                </div>
-            }
+            if *removing { { confirm_removal(&session, &name, ask(false)) } }
             <div class="card-check">
                 <Button testid={format!("check-{name}")} kind="small" icon={Icon::Refresh} label="Check connection"
                     busy={checking} onclick={check} />
@@ -80,6 +67,23 @@ pub fn CatalogCard(props: &CatalogCardProps) -> Html {
                 <ErrorCard {error} testid={format!("check-error-{name}")} />
             }
         </article>
+    }
+}
+
+fn confirm_removal(session: &Handle, name: &str, keep: Callback<()>) -> Html {
+    let remove = {
+        let (session, name) = (session.clone(), name.to_string());
+        Callback::from(move |()| actions::remove_catalog(&session, name.clone()))
+    };
+    html! {
+        <div class="banner warn">
+            <span class="grow">
+                { format!("Remove the connection {name} and its secrets? Tables and past runs stay.") }
+            </span>
+            <Button testid={format!("remove-confirm-{name}")} kind="danger small" label="Remove" onclick={remove}
+                busy={session.is_busy(&Work::RemoveCatalog(name.to_string()))} />
+            <Button testid={format!("remove-keep-{name}")} kind="small" label="Keep" onclick={keep} />
+        </div>
     }
 }
 

@@ -57,14 +57,6 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
     let complete =
         !draft.spec.name.trim().is_empty() && !draft.spec.uri.trim().is_empty() && parsed.is_ok() && !name_taken;
 
-    let edit = |change: fn(&mut Draft, String)| {
-        let draft = draft.clone();
-        Callback::from(move |text: String| {
-            let mut next = (*draft).clone();
-            change(&mut next, text);
-            draft.set(next);
-        })
-    };
     let save = {
         let (session, draft, on_close) = (session.clone(), draft.clone(), props.on_close.clone());
         let properties = parsed.clone().unwrap_or_default();
@@ -83,10 +75,6 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             save.emit(());
         }
     });
-    let kinds = catalogs::kinds_for(props.role)
-        .iter()
-        .map(|words| (words.id.into(), words.label.into()))
-        .collect::<Vec<(AttrValue, AttrValue)>>();
     let workspaces = match (draft.spec.kind, &session.workspaces.specs) {
         (CatalogKind::Unity, Some(saved)) => known(saved, &draft.spec.uri),
         _ => Vec::new(),
@@ -95,28 +83,8 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
         <form class="form" {onsubmit} data-testid={format!("{id}-form")}>
             <h3>{ if is_new { format!("New {id}") } else { format!("Change {}", draft.spec.name) } }</h3>
             <div class="form-grid">
-                <Select testid={format!("{id}-kind")} label="Kind" value={words.id} options={kinds}
-                    disabled={!is_new} hint={words.about}
-                    onchange={edit(|draft, id| if let Some(kind) = catalogs::by_id(&id) { draft.spec.kind = kind; draft.secrets.clear(); })} />
-                <Field testid={format!("{id}-name")} label="Name" value={draft.spec.name.clone()} disabled={!is_new}
-                    placeholder="lake-prod" hint="What you call it here; runs and bundles carry this name."
-                    invalid={if name_taken { "there is a connection of this name already" } else { "" }}
-                    oninput={edit(|draft, text| draft.spec.name = text)} />
-                <div class="span-2">
-                    if !workspaces.is_empty() {
-                        <Select testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
-                            options={workspaces} onchange={edit(|draft, name| draft.spec.uri = name)} />
-                    } else {
-                        <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
-                            placeholder={words.uri_example} oninput={edit(|draft, text| draft.spec.uri = text)} />
-                    }
-                </div>
-                if let Some((label, hint)) = words.warehouse {
-                    <div class="span-2">
-                        <Field testid={format!("{id}-warehouse")} {label} {hint} value={draft.spec.warehouse.clone()}
-                            oninput={edit(|draft, text| draft.spec.warehouse = text)} />
-                    </div>
-                }
+                { identity(id, &draft, is_new, name_taken) }
+                { place(id, &draft, workspaces) }
             </div>
             if !words.secrets.is_empty() { { secrets(id, words, &draft) } }
             <details open={!draft.spec.properties.is_empty()}>
@@ -125,7 +93,7 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
                     value={draft.properties.clone()}
                     placeholder={"s3.endpoint = https://minio.example.com\ns3.region = eu-west-1"}
                     hint="The names that PyIceberg and Java use. Secrets have their own fields above."
-                    invalid={parsed.err().unwrap_or_default()} oninput={edit(|draft, text| draft.properties = text)} />
+                    invalid={parsed.err().unwrap_or_default()} oninput={edit(&draft, |draft, text| draft.properties = text)} />
             </details>
             <div class="actions">
                 <Button testid={format!("{id}-save")} kind="primary" icon={Icon::Check} label="Save and check"
@@ -133,6 +101,63 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
                 <Button testid={format!("{id}-cancel")} label="Cancel" onclick={&props.on_close} />
             </div>
         </form>
+    }
+}
+
+fn edit(draft: &UseStateHandle<Draft>, change: fn(&mut Draft, String)) -> Callback<String> {
+    let draft = draft.clone();
+    Callback::from(move |text: String| {
+        let mut next = (*draft).clone();
+        change(&mut next, text);
+        draft.set(next);
+    })
+}
+
+fn identity(id: &str, draft: &UseStateHandle<Draft>, is_new: bool, name_taken: bool) -> Html {
+    let words = catalogs::words(draft.spec.kind);
+    let kinds = catalogs::kinds_for(draft.spec.role)
+        .iter()
+        .map(|words| (words.id.into(), words.label.into()))
+        .collect::<Vec<(AttrValue, AttrValue)>>();
+    let set_kind = edit(draft, |draft, id| {
+        if let Some(kind) = catalogs::by_id(&id) {
+            draft.spec.kind = kind;
+            draft.secrets.clear();
+        }
+    });
+    html! {
+        <>
+            <Select testid={format!("{id}-kind")} label="Kind" value={words.id} options={kinds} disabled={!is_new}
+                hint={words.about} onchange={set_kind} />
+            <Field testid={format!("{id}-name")} label="Name" value={draft.spec.name.clone()} disabled={!is_new}
+                placeholder="lake-prod" hint="What you call it here; runs and bundles carry this name."
+                invalid={if name_taken { "This name is already used." } else { "" }}
+                oninput={edit(draft, |draft, text| draft.spec.name = text)} />
+        </>
+    }
+}
+
+fn place(id: &str, draft: &UseStateHandle<Draft>, workspaces: Vec<(AttrValue, AttrValue)>) -> Html {
+    let words = catalogs::words(draft.spec.kind);
+    let set_uri = edit(draft, |draft, text| draft.spec.uri = text);
+    html! {
+        <>
+            <div class="span-2">
+                if workspaces.is_empty() {
+                    <Field testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
+                        placeholder={words.uri_example} oninput={set_uri} />
+                } else {
+                    <Select testid={format!("{id}-uri")} label={words.uri_label} value={draft.spec.uri.clone()}
+                        options={workspaces} onchange={set_uri} />
+                }
+            </div>
+            if let Some((label, hint)) = words.warehouse {
+                <div class="span-2">
+                    <Field testid={format!("{id}-warehouse")} {label} {hint} value={draft.spec.warehouse.clone()}
+                        oninput={edit(draft, |draft, text| draft.spec.warehouse = text)} />
+                </div>
+            }
+        </>
     }
 }
 

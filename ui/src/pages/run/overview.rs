@@ -1,8 +1,9 @@
 //! The run as a whole: how far, how fast, how long still.
 
 use super::RunProps;
-use crate::components::{Meter, Stat, chip};
+use crate::components::{Chip, Icon, Meter, Stat, Tone, chip};
 use crate::hooks::use_session;
+use crate::state::Work;
 use crate::state::run::Rate;
 use crate::view::format;
 use crate::view::phase::AtWork;
@@ -26,7 +27,7 @@ pub fn Overview(props: &RunProps) -> Html {
     };
     html! {
         <section class="panel overview" aria-label="Progress" data-testid="run-overview">
-            { head(run) }
+            { head(run, session.is_busy(&Work::Cancel)) }
             <div class="overview-bar">
                 <Meter label="Run" {done} {total} {tone} testid="run-progress" />
                 <strong data-testid="run-progress-share">{ format!("{} %", format::per_cent(done, total)) }</strong>
@@ -45,14 +46,19 @@ pub fn Overview(props: &RunProps) -> Html {
     }
 }
 
-fn head(run: &RunOverview) -> Html {
+fn head(run: &RunOverview, cancelling: bool) -> Html {
+    let state = if cancelling && run.state == RunState::Running {
+        html! { <Chip tone={Tone::Warn} icon={Icon::Stop} spinning=true word="cancelling" /> }
+    } else {
+        chip::of::run(run.state)
+    };
     let when = match &run.ended_at {
         Some(ended) => format::span(&run.started_at, ended),
         None => format!("since {}", format::moment(&run.started_at)),
     };
     html! {
         <div class="overview-head">
-            <span data-testid="run-state">{ chip::of::run(run.state) }</span>
+            <span data-testid="run-state">{ state }</span>
             <strong>{ format!("{} → {}", run.source, run.target) }</strong>
             <span class="quiet-text">{ when }</span>
             <span class="grow" />

@@ -8,7 +8,7 @@ mod row;
 mod tables;
 mod unmet;
 
-use crate::actions::workspaces;
+use crate::actions::{Handle, workspaces};
 use crate::components::{Button, Empty, Icon, Loading, PageHead};
 use crate::hooks::use_session;
 use crate::pages::{act, no_keychain};
@@ -31,67 +31,82 @@ enum Editing {
 
 #[component]
 pub fn Workspaces() -> Html {
+    const NO_KEYCHAIN: &str =
+        "A sign-in through the browser lasts until the app closes; tokens and client secrets cannot be stored.";
     let session = use_session();
     let editing = use_state_eq(|| Editing::Nothing);
-    let set = |value: Editing| {
-        let editing = editing.clone();
-        Callback::from(move |()| editing.set(value.clone()))
-    };
     let specs = session.workspaces.specs.clone();
     let none = specs.as_ref().is_some_and(|specs| specs.is_empty()) && *editing == Editing::Nothing;
-    let sandbox = |primary: bool| {
-        let busy = session.is_busy(&Work::Sandbox);
-        html! {
-            <Button testid="try-sandbox" kind={if primary { "primary" } else { "" }} icon={Icon::Spark} {busy}
-                label="Try it without a workspace"
-                title="Starts a sandbox on this machine: a workspace to try things with, gone when the app is closed"
-                onclick={act(&session, workspaces::try_sandbox)} />
-        }
-    };
-    let add =
-        html! { <Button testid="add-workspace" icon={Icon::Plus} label="Add workspace" onclick={set(Editing::New)} /> };
     let form = match &*editing {
         Editing::Nothing => html! {},
-        Editing::New => html! { <WorkspaceForm key="new" on_close={set(Editing::Nothing)} /> },
+        Editing::New => html! { <WorkspaceForm key="new" on_close={set(&editing, Editing::Nothing)} /> },
         Editing::Existing(spec) => html! {
-            <WorkspaceForm key={spec.name.clone()} spec={Some(spec.clone())} on_close={set(Editing::Nothing)} />
+            <WorkspaceForm key={spec.name.clone()} spec={Some(spec.clone())} on_close={set(&editing, Editing::Nothing)} />
         },
     };
     html! {
         <>
             <PageHead page={Page::Workspaces}>
                 if !none {
-                    { sandbox(false) }
-                    if *editing == Editing::Nothing { { add.clone() } }
+                    { try_sandbox(&session, "") }
+                    if *editing == Editing::Nothing { { add(&editing) } }
                 }
             </PageHead>
-            { no_keychain(&session, "A sign-in through the browser lasts until the app closes; tokens and client secrets cannot be stored.") }
+            { no_keychain(&session, NO_KEYCHAIN) }
             { form }
             {
                 match specs {
                     None => html! { <Loading text="Reading the workspaces…" /> },
-                    Some(_) if none => html! {
-                        <Empty icon={Icon::Cloud} title="No workspace yet" testid="workspaces-empty"
-                            text="Add the Databricks workspace whose Unity Catalog shows your foreign tables. Without one at hand, a sandbox on this machine behaves like it and ends with the app.">
-                            { add }
-                            { sandbox(true) }
-                        </Empty>
-                    },
+                    Some(_) if none => empty(&session, &editing),
                     Some(specs) if specs.is_empty() => html! {},
-                    Some(specs) => html! {
-                        <>
-                            <section class="panel workspaces" role="radiogroup" aria-label="Workspaces">
-                                { for specs.iter().map(|spec| html! {
-                                    <WorkspaceRow key={spec.name.clone()} spec={spec.clone()}
-                                        chosen={spec.name == session.prefs.workspace}
-                                        on_edit={set(Editing::Existing(spec.clone()))} />
-                                }) }
-                            </section>
-                            if *editing == Editing::Nothing { <InSight /> }
-                        </>
-                    },
+                    Some(specs) => listed(&session, &specs, &editing),
                 }
             }
+        </>
+    }
+}
+
+fn set(editing: &UseStateHandle<Editing>, value: Editing) -> Callback<()> {
+    let editing = editing.clone();
+    Callback::from(move |()| editing.set(value.clone()))
+}
+
+fn add(editing: &UseStateHandle<Editing>) -> Html {
+    let onclick = set(editing, Editing::New);
+    html! { <Button testid="add-workspace" icon={Icon::Plus} label="Add workspace" {onclick} /> }
+}
+
+fn try_sandbox(session: &Handle, kind: &'static str) -> Html {
+    html! {
+        <Button testid="try-sandbox" {kind} icon={Icon::Spark} busy={session.is_busy(&Work::Sandbox)}
+            label="Try it without a workspace"
+            title="Starts a sandbox on this machine: a workspace to try things with, gone when the app is closed"
+            onclick={act(session, workspaces::try_sandbox)} />
+    }
+}
+
+fn empty(session: &Handle, editing: &UseStateHandle<Editing>) -> Html {
+    const TEXT: &str = "Add the Databricks workspace whose Unity Catalog shows your foreign tables. Without one at hand, \
+                        a sandbox on this machine behaves like it and ends with the app.";
+    html! {
+        <Empty icon={Icon::Cloud} title="No workspace yet" testid="workspaces-empty" text={TEXT}>
+            { add(editing) }
+            { try_sandbox(session, "primary") }
+        </Empty>
+    }
+}
+
+fn listed(session: &Handle, specs: &[WorkspaceSpec], editing: &UseStateHandle<Editing>) -> Html {
+    let rows = specs.iter().map(|spec| {
+        html! {
+            <WorkspaceRow key={spec.name.clone()} spec={spec.clone()} chosen={spec.name == session.prefs.workspace}
+                on_edit={set(editing, Editing::Existing(spec.clone()))} />
+        }
+    });
+    html! {
+        <>
+            <section class="panel workspaces" role="radiogroup" aria-label="Workspaces">{ for rows }</section>
+            if **editing == Editing::Nothing { <InSight /> }
         </>
     }
 }
@@ -118,7 +133,7 @@ fn InSight() -> Html {
         let text = if session.is_busy(&Work::CheckWorkspace(name.clone())) {
             "Asking the workspace who you are…"
         } else {
-            "The governance gate and the tables of Unity Catalog are shown here once somebody is signed in."
+            "The governance gate and the tables of Unity Catalog are shown here after sign-in."
         };
         return html! { <p class="quiet-text" data-testid="workspace-not-signed-in">{ text }</p> };
     }

@@ -13,7 +13,7 @@ use icebridge_model::databricks::TableKind;
 use std::ops::Range;
 use yew::prelude::*;
 
-/// How long somebody pauses who has typed what is searched for.
+/// How long the typing pauses before a search begins.
 const PAUSE_MS: u32 = 200;
 
 #[derive(Properties, PartialEq)]
@@ -28,22 +28,7 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
     let held = session.workspaces.tables.clone().filter(|held| held.question.workspace == name);
     let asked = held.as_ref().map(|held| held.question.clone()).unwrap_or_default();
     let search = use_state_eq(|| asked.search.clone());
-    let selected = use_state_eq(|| None::<String>);
-    {
-        let (session, name) = (session.clone(), name.clone());
-        let first = use_mut_ref(|| true);
-        use_effect_with((*search).clone(), move |search| {
-            let search = search.trim().to_string();
-            let pause = if first.replace(false) { 0 } else { PAUSE_MS };
-            let waiting = Timeout::new(pause, move || {
-                // The kind may have been chosen while we waited.
-                let held = session.workspaces.tables.as_ref().filter(|held| held.question.workspace == name);
-                let kind = held.and_then(|held| held.question.kind);
-                workspaces::ask(&session, Question { workspace: name, kind, search });
-            });
-            move || drop(waiting)
-        });
-    }
+    use_question(&name, &search);
     let busy = session.is_busy(&Work::Unity(name.clone()));
     let refresh = {
         let (session, name) = (session.clone(), name.clone());
@@ -53,16 +38,73 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
     let everything = asked.kind.is_none() && asked.search.is_empty();
     let untouched = everything && total == Some(0) && held.as_ref().is_none_or(|held| held.refreshed_at.is_none());
     if untouched && !busy {
-        return html! {
-            <Empty icon={Icon::Search} title="Unity Catalog has not been read yet" testid="unity-empty"
-                text="Reading lists every catalog, schema and table you may see, with owners, comments and properties, and the grants and tags of foreign Iceberg tables. It changes nothing.">
-                <Button testid="unity-read" kind="primary" icon={Icon::Refresh} label="Read Unity Catalog"
-                    onclick={refresh} />
-            </Empty>
-        };
+        return not_read(refresh);
     }
     let Some(total) = total else { return html! { <Loading text="Loading the tables…" /> } };
-    let held = held.unwrap_or_default();
+    let refreshed = match held.as_ref().and_then(|held| held.refreshed_at.as_ref()) {
+        Some(moment) => format!("read {}", format::moment(moment)),
+        None => "not read to the end".to_string(),
+    };
+    let set_search = {
+        let search = search.clone();
+        Callback::from(move |text| search.set(text))
+    };
+    html! {
+        <>
+            if busy { <Progress workspace={props.workspace.clone()} /> }
+            <Kinds workspace={props.workspace.clone()} />
+            <div class="toolbar">
+                <div class="search">
+                    { Icon::Search.draw() }
+                    <Field testid="unity-search" kind="search" label="Search tables" bare=true value={(*search).clone()}
+                        placeholder="Name, comment or owner" oninput={set_search} />
+                </div>
+                <span class="quiet-text" role="status" data-testid="unity-total">{ format::tables(total) }</span>
+                <span class="quiet-text grow">{ refreshed }</span>
+                <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
+            </div>
+            <Listed workspace={props.workspace.clone()} />
+        </>
+    }
+}
+
+/// Asks for the tables that fit what is typed, once the typing pauses.
+#[hook]
+fn use_question(workspace: &str, search: &str) {
+    let (session, name) = (use_session(), workspace.to_string());
+    let first = use_mut_ref(|| true);
+    use_effect_with(search.to_string(), move |search| {
+        let search = search.trim().to_string();
+        let pause = if first.replace(false) { 0 } else { PAUSE_MS };
+        let waiting = Timeout::new(pause, move || {
+            // The kind may have been chosen while we waited.
+            let held = session.workspaces.tables.as_ref().filter(|held| held.question.workspace == name);
+            let kind = held.and_then(|held| held.question.kind);
+            workspaces::ask(&session, Question { workspace: name, kind, search });
+        });
+        move || drop(waiting)
+    });
+}
+
+fn not_read(refresh: Callback<()>) -> Html {
+    const TEXT: &str = "Reading lists every catalog, schema and table you may see, with owners, comments and properties, \
+                        and the grants and tags of foreign Iceberg tables. It changes nothing.";
+    html! {
+        <Empty icon={Icon::Search} title="Unity Catalog has not been read yet" testid="unity-empty" text={TEXT}>
+            <Button testid="unity-read" kind="primary" icon={Icon::Refresh} label="Read Unity Catalog"
+                onclick={refresh} />
+        </Empty>
+    }
+}
+
+/// The rows that were asked for, and the chosen one in full.
+#[component]
+fn Listed(props: &UnityTablesProps) -> Html {
+    let session = use_session();
+    let selected = use_state_eq(|| None::<String>);
+    let name = props.workspace.to_string();
+    let held = session.workspaces.tables.clone().filter(|held| held.question.workspace == name).unwrap_or_default();
+    let total = held.total.unwrap_or_default();
     let row_selected = selected.as_ref().and_then(|_| session_row(&held, selected.as_deref(), total));
     let row_name = {
         let held = held.clone();
@@ -80,51 +122,29 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
         let session = session.clone();
         Callback::from(move |rows: Range<usize>| workspaces::read_rows(&session, rows))
     };
-    let set_search = {
-        let search = search.clone();
-        Callback::from(move |text| search.set(text))
-    };
-    let close = {
-        let selected = selected.clone();
-        Callback::from(move |()| selected.set(None))
-    };
-    let refreshed = match &held.refreshed_at {
-        Some(moment) => format!("read {}", format::moment(moment)),
-        None => "not read to the end".to_string(),
+    let close = Callback::from(move |()| selected.set(None));
+    let none = if session.is_busy(&Work::Unity(name)) {
+        "The first tables appear when the reading has ended."
+    } else {
+        "No table matches."
     };
     html! {
-        <>
-            if busy { <Progress workspace={props.workspace.clone()} /> }
-            <Kinds workspace={props.workspace.clone()} />
-            <div class="toolbar">
-                <div class="search">
-                    { Icon::Search.draw() }
-                    <Field testid="unity-search" kind="search" label="Search tables" bare=true value={(*search).clone()}
-                        placeholder="Name, comment or owner" oninput={set_search} />
-                </div>
-                <span class="quiet-text" role="status" data-testid="unity-total">{ format::tables(total) }</span>
-                <span class="quiet-text grow">{ refreshed }</span>
-                <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
-            </div>
-            <div class="split">
-                <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total}
-                    name={row_name} cell={draw} selected={row_selected} {on_select} on_sight={Some(on_sight)}>
-                    <p class="quiet-text">
-                        { if busy { "The first tables appear when the reading has ended." } else { "No table fits." } }
-                    </p>
-                </Grid>
-                if let Some(row) = row_selected.and_then(|at| held.row(at)) {
-                    <aside class="detail panel" aria-label="Table" data-testid="unity-detail">
-                        <header class="panel-head">
-                            <h2 class="grow ellipsis" title={row.full_name.clone()}>{ &row.full_name }</h2>
-                            <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true
-                                label="Close" onclick={close} />
-                        </header>
-                        <div class="panel-body"><UnityDetail row={row.clone()} /></div>
-                    </aside>
-                }
-            </div>
-        </>
+        <div class="split">
+            <Grid label="Tables of Unity Catalog" testid="unity-grid" columns={COLUMNS.to_vec()} count={total}
+                name={row_name} cell={draw} selected={row_selected} {on_select} on_sight={Some(on_sight)}>
+                <p class="quiet-text">{ none }</p>
+            </Grid>
+            if let Some(row) = row_selected.and_then(|at| held.row(at)) {
+                <aside class="detail panel" aria-label="Table" data-testid="unity-detail">
+                    <header class="panel-head">
+                        <h2 class="grow ellipsis" title={row.full_name.clone()}>{ &row.full_name }</h2>
+                        <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true
+                            label="Close" onclick={close} />
+                    </header>
+                    <div class="panel-body"><UnityDetail row={row.clone()} /></div>
+                </aside>
+            }
+        </div>
     }
 }
 

@@ -88,7 +88,7 @@ impl RunContext {
 
     pub fn not_cancelled(&self) -> Result<()> {
         if self.live.cancel.is_cancelled() {
-            return Err(Error::new(Code::Cancelled, "the run was cancelled"));
+            return Err(cancelled());
         }
         Ok(())
     }
@@ -97,6 +97,10 @@ impl RunContext {
     pub fn is_cancelled(&self, error: &Error) -> bool {
         error.code == Code::Cancelled && self.live.cancel.is_cancelled()
     }
+}
+
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "the run was cancelled")
 }
 
 /// One table's migration. Cheap to clone; every clone is the same.
@@ -164,6 +168,10 @@ impl Migration {
 
     /// Writes down why the table is not migrated.
     pub async fn give_up(&self, error: Error) -> Result<()> {
+        self.record(self.given_up(error)).await
+    }
+
+    fn given_up(&self, error: Error) -> TableStep {
         let planned = self.planned();
         let error = error.about(&planned.source).or_usual_hint();
         let step = if self.run.is_cancelled(&error) {
@@ -173,7 +181,21 @@ impl Migration {
             tracing::warn!(code = %error.code, %error, "the table failed");
             TableStep::new(TableState::Failed, &planned.target)
         };
-        self.record(step.error(error)).await
+        step.error(error)
+    }
+
+    /// Tables of one cancelled run that have not begun: together, since there may be many thousands of them.
+    pub async fn cancel_all(tables: Vec<Self>) -> Result<()> {
+        let Some(first) = tables.first() else { return Ok(()) };
+        let run = Arc::clone(&first.run);
+        let steps: Vec<TableStep> = tables.iter().map(|table| table.given_up(cancelled())).collect();
+        let bodies =
+            tables.iter().zip(&steps).map(|(table, step)| Ok((table.planned().source.clone(), step.to_body()?)));
+        run.local.store.append_all(&run.live.run_id, TABLE_STATE, bodies.collect::<Result<_>>()?).await?;
+        for (table, step) in tables.iter().zip(steps) {
+            table.show(step);
+        }
+        Ok(())
     }
 
     fn show(&self, step: TableStep) {

@@ -29,6 +29,12 @@ impl Executor for LocalCopy {
         let mut by_task: HashMap<Id, Migration> = HashMap::new();
         let mut first_error = None;
         loop {
+            if run.live.cancel.is_cancelled()
+                && let Err(error) = Migration::cancel_all(waiting.by_ref().collect()).await
+            {
+                tracing::error!(%error, "the journal cannot be written");
+                first_error.get_or_insert(error);
+            }
             while at_work.len() < run.plan.settings.max_parallel_tables {
                 let Some(table) = waiting.next() else { break };
                 let task = at_work.spawn({

@@ -4,7 +4,7 @@ use super::sql::{self, Bound, Condition};
 use super::{Kind, owner_of};
 use crate::{Store, failure, from_json};
 use icebridge_model::view::columns::Column;
-use icebridge_model::view::{GROUP_LIMIT, Group, Query, Scope, ViewPage, ViewRow};
+use icebridge_model::view::{GROUP_LIMIT, Group, Kind as ColumnKind, Query, Scope, ViewPage, ViewRow};
 use icebridge_model::{Error, Result, TableIdent};
 use serde_json::Value;
 use sqlx::query::Query as Statement;
@@ -136,6 +136,9 @@ impl Reading<'_> {
     }
 
     async fn facet(&mut self, everything: &Condition, column: &Column) -> Result<Vec<(String, usize)>> {
+        if let ("state", ColumnKind::Choice(states)) = (column.name, column.kind) {
+            return self.states(everything, states).await;
+        }
         let text = format!(
             "SELECT CAST(\"{0}\" AS TEXT), count(*) FROM {1} WHERE {2} AND \"{0}\" IS NOT NULL
              GROUP BY \"{0}\" ORDER BY 2 DESC, 1 LIMIT {GROUP_LIMIT}",
@@ -145,6 +148,24 @@ impl Reading<'_> {
         );
         let rows = self.all(text, &everything.bound).await?;
         rows.iter().map(|row| Ok((row.try_get(0).map_err(failed)?, size(amount(row, 1)?)))).collect()
+    }
+
+    /// By their rank, which has an index.
+    async fn states(&mut self, everything: &Condition, states: &[&str]) -> Result<Vec<(String, usize)>> {
+        let text = format!(
+            "SELECT state_rank, count(*) FROM {} WHERE {} GROUP BY state_rank",
+            self.kind.table(),
+            everything.text
+        );
+        let rows = self.all(text, &everything.bound).await?;
+        let mut counted = Vec::new();
+        for row in &rows {
+            if let Some(state) = states.get(size(amount(row, 0)?)) {
+                counted.push(((*state).to_string(), size(amount(row, 1)?)));
+            }
+        }
+        counted.sort_by(|(a, first), (b, second)| second.cmp(first).then_with(|| a.cmp(b)));
+        Ok(counted)
     }
 
     async fn place(&mut self, condition: &Condition, table: &TableIdent) -> Result<Option<usize>> {

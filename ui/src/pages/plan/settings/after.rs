@@ -1,6 +1,7 @@
 //! What is done in Unity Catalog once a table is migrated.
 
 use super::fields::{Part, change};
+use crate::actions::Handle;
 use crate::components::{Check, Field, Select};
 use crate::hooks::use_session;
 use crate::state::UnityDraft;
@@ -29,24 +30,6 @@ pub fn After() -> Html {
     let problem = session.settings_problem().filter(|(place, _)| *place == Place::Principals);
     let wrong = problem.is_some();
     let invalid = problem.map(|(_, error)| format::problem(&error)).unwrap_or_default();
-    let chosen = after.predictive_optimization;
-    let setting = chosen.map(|choice| choice.setting);
-    let (_, setting, _) = *SETTINGS.iter().find(|(known, ..)| *known == setting).unwrap_or(&SETTINGS[0]);
-    let set_setting = change(&session, |draft, id: String| {
-        let level = draft.after.predictive_optimization.map_or(OptimizationLevel::Table, |choice| choice.level);
-        let setting = SETTINGS.iter().find(|(_, known, _)| *known == id).and_then(|(setting, ..)| *setting);
-        draft.after.predictive_optimization = setting.map(|setting| OptimizationChoice { level, setting });
-    });
-    let set_level = change(&session, |draft, id: String| {
-        let level = LEVELS.iter().find(|(_, known, _)| *known == id).map(|(level, ..)| *level);
-        if let (Some(choice), Some(level)) = (&mut draft.after.predictive_optimization, level) {
-            choice.level = level;
-        }
-    });
-    let settings: Vec<(AttrValue, AttrValue)> =
-        SETTINGS.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
-    let levels: Vec<(AttrValue, AttrValue)> =
-        LEVELS.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
     let carried = |testid: &'static str, label: &'static str, checked: bool, set: fn(&mut UnityDraft, bool)| {
         html! { <Check {testid} {label} {checked} onchange={change(&session, set)} /> }
     };
@@ -72,12 +55,7 @@ pub fn After() -> Html {
                     {invalid} hint="old = new, one a line. Nothing after “=” leaves that principal out."
                     oninput={change(&session, |draft, text| draft.principals = text)} />
             }
-            <Select testid="after-optimization" label="Predictive optimization" value={setting} options={settings}
-                onchange={set_setting} />
-            if let Some(choice) = chosen {
-                <Select testid="after-level" label="Set on" options={levels} onchange={set_level}
-                    value={LEVELS.iter().find(|(level, ..)| *level == choice.level).map_or("table", |(_, id, _)| *id)} />
-            }
+            { optimization(&session) }
             <Check testid="after-metrics" label="Keep metrics" checked={after.metrics}
                 hint="A row for each table, in a table of the target."
                 onchange={change(&session, |draft, on: bool| draft.after.metrics = on)} />
@@ -91,6 +69,37 @@ pub fn After() -> Html {
                 placeholder="one that runs, or any" hint="Its id. It runs these statements and looks up the bill."
                 oninput={change(&session, |draft, text| draft.after.warehouse = Some(text))} />
         </Part>
+    }
+}
+
+fn optimization(session: &Handle) -> Html {
+    let chosen = session.prefs.unity.after.predictive_optimization;
+    let setting = chosen.map(|choice| choice.setting);
+    let (_, setting, _) = *SETTINGS.iter().find(|(known, ..)| *known == setting).unwrap_or(&SETTINGS[0]);
+    let set_setting = change(session, |draft, id: String| {
+        let level = draft.after.predictive_optimization.map_or(OptimizationLevel::Table, |choice| choice.level);
+        let setting = SETTINGS.iter().find(|(_, known, _)| *known == id).and_then(|(setting, ..)| *setting);
+        draft.after.predictive_optimization = setting.map(|setting| OptimizationChoice { level, setting });
+    });
+    let set_level = change(session, |draft, id: String| {
+        let level = LEVELS.iter().find(|(_, known, _)| *known == id).map(|(level, ..)| *level);
+        if let (Some(choice), Some(level)) = (&mut draft.after.predictive_optimization, level) {
+            choice.level = level;
+        }
+    });
+    let settings: Vec<(AttrValue, AttrValue)> =
+        SETTINGS.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
+    let levels: Vec<(AttrValue, AttrValue)> =
+        LEVELS.iter().map(|(_, id, label)| ((*id).into(), (*label).into())).collect();
+    html! {
+        <>
+            <Select testid="after-optimization" label="Predictive optimization" value={setting} options={settings}
+                onchange={set_setting} />
+            if let Some(choice) = chosen {
+                <Select testid="after-level" label="Set on" options={levels} onchange={set_level}
+                    value={LEVELS.iter().find(|(level, ..)| *level == choice.level).map_or("table", |(_, id, _)| *id)} />
+            }
+        </>
     }
 }
 

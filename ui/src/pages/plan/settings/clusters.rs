@@ -2,6 +2,7 @@
 
 use super::advanced::Advanced;
 use super::fields::{GIB, Number, Part, change};
+use crate::actions::Handle;
 use crate::components::{Check, Choice, Field, Radios, Select};
 use crate::hooks::use_session;
 use crate::state::unity::{EngineChoice, Place};
@@ -38,30 +39,12 @@ pub fn Clusters() -> Html {
         Some((place, error)) if *place == at => format::problem(error),
         _ => String::new(),
     };
-    let (_, engine, label, _) = *ENGINES.iter().find(|(choice, ..)| *choice == draft.engine).unwrap_or(&ENGINES[1]);
-    let engines: Vec<Choice> = ENGINES
-        .iter()
-        .map(|(_, value, label, hint)| Choice { value: (*value).into(), label: (*label).into(), hint: (*hint).into() })
-        .collect();
-    let set_engine = change(&session, |draft, id: String| {
-        if let Some((choice, ..)) = ENGINES.iter().find(|(_, known, ..)| *known == id) {
-            draft.engine = *choice;
-        }
-    });
-    let (_, method, _, meaning) = *METHODS.iter().find(|(method, ..)| *method == photon.method).unwrap_or(&METHODS[0]);
-    let methods: Vec<(AttrValue, AttrValue)> =
-        METHODS.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
-    let set_method = change(&session, |draft, id: String| {
-        if let Some((method, ..)) = METHODS.iter().find(|(_, known, ..)| *known == id) {
-            draft.photon.method = *method;
-        }
-    });
+    let (_, _, label, _) = engine(draft.engine);
     let state = if problem.is_some() { "not complete".to_string() } else { label.to_lowercase() };
     html! {
         <Part testid="settings-clusters" title="Clusters" {state} wrong={problem.is_some()}
             open={draft.uses_clusters()}>
-            <Radios testid="clusters-engine" label="Who copies" value={engine} choices={engines}
-                onchange={set_engine} />
+            { engines(&session) }
             if draft.uses_clusters() {
                 <Field testid="clusters-volume" label="Volume" value={photon.volume.clone()}
                     placeholder="/Volumes/catalog/schema/volume"
@@ -72,8 +55,7 @@ pub fn Clusters() -> Html {
                     value={photon.source_catalog.clone().unwrap_or_default()} placeholder="the source’s own"
                     hint="The foreign catalog under which the clusters see the source."
                     oninput={change(&session, |draft, text| draft.photon.source_catalog = Some(text))} />
-                <Select testid="clusters-method" label="Method" value={method} options={methods} hint={meaning}
-                    onchange={set_method} />
+                { methods(&session) }
                 if draft.engine == EngineChoice::Automatic {
                     <Number testid="clusters-above" label="Use clusters above" unit="GiB"
                         value={photon.use_above_bytes / GIB} min=0 max=1_000_000
@@ -94,4 +76,35 @@ pub fn Clusters() -> Html {
             }
         </Part>
     }
+}
+
+fn engine(chosen: EngineChoice) -> &'static (EngineChoice, &'static str, &'static str, &'static str) {
+    ENGINES.iter().find(|(choice, ..)| *choice == chosen).unwrap_or(&ENGINES[1])
+}
+
+fn engines(session: &Handle) -> Html {
+    let (_, value, ..) = *engine(session.prefs.unity.engine);
+    let choices: Vec<Choice> = ENGINES
+        .iter()
+        .map(|(_, value, label, hint)| Choice { value: (*value).into(), label: (*label).into(), hint: (*hint).into() })
+        .collect();
+    let onchange = change(session, |draft, id: String| {
+        if let Some((choice, ..)) = ENGINES.iter().find(|(_, known, ..)| *known == id) {
+            draft.engine = *choice;
+        }
+    });
+    html! { <Radios testid="clusters-engine" label="Who copies" {value} {choices} {onchange} /> }
+}
+
+fn methods(session: &Handle) -> Html {
+    let chosen = session.prefs.unity.photon.method;
+    let (_, value, _, hint) = *METHODS.iter().find(|(method, ..)| *method == chosen).unwrap_or(&METHODS[0]);
+    let options: Vec<(AttrValue, AttrValue)> =
+        METHODS.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
+    let onchange = change(session, |draft, id: String| {
+        if let Some((method, ..)) = METHODS.iter().find(|(_, known, ..)| *known == id) {
+            draft.photon.method = *method;
+        }
+    });
+    html! { <Select testid="clusters-method" label="Method" {value} {options} {hint} {onchange} /> }
 }

@@ -37,9 +37,6 @@ pub fn SettingsForm() -> Html {
             settings.mode = *mode;
         }
     });
-    let set_codec = change(&session, |settings, codec: String| settings.codec = codec);
-    let codecs: Vec<(AttrValue, AttrValue)> = CODECS.iter().map(|codec| ((*codec).into(), (*codec).into())).collect();
-    let has_level = matches!(settings.codec.as_str(), "zstd" | "gzip");
     let unity = session.target_is_unity();
     let changed = settings != Settings::default() || unity && session.prefs.unity != UnityDraft::default();
     let reset = {
@@ -64,33 +61,52 @@ pub fn SettingsForm() -> Html {
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
                 if unity { <div class="parts"><Clusters /><After /></div> }
-                <Number testid="settings-tables" label="Tables at work at once"
-                    value={settings.max_parallel_tables as u64} min=1 max=64
-                    hint="More is faster until the disk or the network is full."
-                    onchange={change(&session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
-                <Number testid="settings-writers" label="Files being written at once"
-                    value={settings.max_parallel_writers as u64} min=1 max=256 hint="Over all tables together."
-                    onchange={change(&session, |settings, n: u64| settings.max_parallel_writers = n as usize)} />
-                <Number testid="settings-commits" label="Commits a minute at most"
-                    value={u64::from(settings.max_commits_per_min)} min=1 max=6000 hint="Spares a shared catalog."
-                    onchange={change(&session, |settings, n: u64| settings.max_commits_per_min = u32::try_from(n).unwrap_or(u32::MAX))} />
+                { limits(&session, &settings) }
                 <h3>{ "Rewritten files" }</h3>
-                <Number testid="settings-file-size" label="Target file size" unit="MiB"
-                    value={settings.target_file_bytes / MIB} min=1 max=4096
-                    onchange={change(&session, |settings, n: u64| settings.target_file_bytes = n * MIB)} />
-                <Select testid="settings-codec" label="Parquet codec" value={settings.codec.clone()} options={codecs}
-                    onchange={set_codec} />
-                if has_level {
-                    <Number testid="settings-level" label="Codec level"
-                        value={u64::try_from(settings.codec_level).unwrap_or(0)} min=1
-                        max={if settings.codec == "zstd" { 22 } else { 9 }}
-                        onchange={change(&session, |settings, n: u64| settings.codec_level = i32::try_from(n).unwrap_or(3))} />
-                }
-                <Check testid="settings-chunks" label="Move column chunks undecoded where no row changes"
-                    checked={settings.move_chunks} hint="Much faster; the bytes of the rows stay as they are."
-                    onchange={change(&session, |settings, on: bool| settings.move_chunks = on)} />
+                { files(&session, &settings) }
             </div>
         </section>
+    }
+}
+
+fn limits(session: &Handle, settings: &Settings) -> Html {
+    let set_commits = change(session, |settings, n: u64| {
+        settings.max_commits_per_min = u32::try_from(n).unwrap_or(u32::MAX);
+    });
+    html! {
+        <>
+            <Number testid="settings-tables" label="Parallel tables" value={settings.max_parallel_tables as u64} min=1
+                max=64 hint="More is faster until the disk or the network is full."
+                onchange={change(session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
+            <Number testid="settings-writers" label="Parallel file writers"
+                value={settings.max_parallel_writers as u64} min=1 max=256 hint="Over all tables together."
+                onchange={change(session, |settings, n: u64| settings.max_parallel_writers = n as usize)} />
+            <Number testid="settings-commits" label="Max commits per minute"
+                value={u64::from(settings.max_commits_per_min)} min=1 max=6000 hint="Spares a shared catalog."
+                onchange={set_commits} />
+        </>
+    }
+}
+
+fn files(session: &Handle, settings: &Settings) -> Html {
+    let codecs: Vec<(AttrValue, AttrValue)> = CODECS.iter().map(|codec| ((*codec).into(), (*codec).into())).collect();
+    let set_level = change(session, |settings, n: u64| settings.codec_level = i32::try_from(n).unwrap_or(3));
+    html! {
+        <>
+            <Number testid="settings-file-size" label="Target file size" unit="MiB"
+                value={settings.target_file_bytes / MIB} min=1 max=4096
+                onchange={change(session, |settings, n: u64| settings.target_file_bytes = n * MIB)} />
+            <Select testid="settings-codec" label="Parquet codec" value={settings.codec.clone()} options={codecs}
+                onchange={change(session, |settings, codec: String| settings.codec = codec)} />
+            if matches!(settings.codec.as_str(), "zstd" | "gzip") {
+                <Number testid="settings-level" label="Codec level"
+                    value={u64::try_from(settings.codec_level).unwrap_or(0)} min=1
+                    max={if settings.codec == "zstd" { 22 } else { 9 }} onchange={set_level} />
+            }
+            <Check testid="settings-chunks" label="Copy column chunks without decoding where no row changes"
+                checked={settings.move_chunks} hint="Much faster; the bytes of the rows stay as they are."
+                onchange={change(session, |settings, on: bool| settings.move_chunks = on)} />
+        </>
     }
 }
 
