@@ -3,7 +3,7 @@
 
 use crate::arguments::Arguments;
 use icebridge_api::{Api, Options};
-use icebridge_model::run::Event;
+use icebridge_model::event::Event;
 use icebridge_model::{Error, Result};
 use icebridge_telemetry::{Logging, logs_folder};
 use std::path::{Path, PathBuf};

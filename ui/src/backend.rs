@@ -5,8 +5,8 @@
 
 use crate::state::prefs::Prefs;
 use icebridge_model::databricks::WorkspaceSpec;
+use icebridge_model::event::Event;
 use icebridge_model::ops::Operation;
-use icebridge_model::run::Event;
 use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

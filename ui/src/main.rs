@@ -8,6 +8,7 @@ mod app;
 mod backend;
 mod components;
 mod hooks;
+mod marks;
 mod pages;
 mod state;
 mod stopped;

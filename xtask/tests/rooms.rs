@@ -18,9 +18,7 @@ const TOLERATED: &[Tolerated] = &[
     ("lakehouse/copy", "lakehouse/copy/relocate", "the copiers and what they share lie in one folder"),
     ("lakehouse/copy", "lakehouse/copy/rewrite", "the copiers and what they share lie in one folder"),
     ("lakehouse/storage", "lakehouse/storage/s3", "errors and types of storage lie in the folder that opens it"),
-    ("model", "model", "finding, photon, plan and validation share settings that want a file below them"),
     ("tests/services", "tests/harness", "the search for leaked secrets lies in harness and wants a package below both"),
-    ("ui", "ui", "actions, hooks, state and view name each other until the backend keeps the rows"),
 ];
 
 /// What the files of a room must not name: another room of the unit, or a path that leads out of it.

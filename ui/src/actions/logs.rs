@@ -1,6 +1,6 @@
 //! The log files.
 
-use super::{Handle, begin};
+use super::work::{Handle, begin};
 use crate::backend::{self, call};
 use crate::state::Work;
 use icebridge_model::logs::LogsRequest;
@@ -9,7 +9,7 @@ use icebridge_model::ops::op;
 /// Opens their folder.
 pub fn show(session: &Handle) {
     let page = session.prefs.page;
-    begin(session, Work::Link(page), async move {
+    begin(session, Work::Link(page), |_| async move {
         let logs = call::<op::logs_read>(LogsRequest { lines: 0, ..LogsRequest::default() }).await?;
         backend::open_folder(&logs.folder).await
     });

@@ -1,10 +1,9 @@
 //! Workspaces: signing in and out, the gate, the tables of Unity Catalog, and the sandbox to try it all with.
 
-use super::{Handle, begin};
+use super::work::{Handle, begin};
 use crate::backend::{self, call};
-use crate::state::workspaces::{Change, Question, tables};
+use crate::state::workspaces::{Change, Question, is_ended_sandbox, tables};
 use crate::state::{Action, Page, Work};
-use crate::view::workspaces::is_ended_sandbox;
 use icebridge_model::databricks::{
     GateRequest, Keep, SaveWorkspace, SchemaName, SignInMethod, SignInRequest, TableKind, UnityListRequest,
     UnityRequest, WorkspaceSpec,
@@ -15,9 +14,6 @@ use icebridge_model::{Code, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use wasm_bindgen_futures::spawn_local;
-
-/// The name under which the app's own sandbox is listed.
-pub const SANDBOX: &str = "sandbox";
 
 fn change(session: &Handle, change: Change) {
     session.dispatch(Action::Workspaces(change));
@@ -33,8 +29,7 @@ fn unless_cancelled(outcome: Result<()>) -> Result<()> {
 
 /// The list, and how each of them stands where that is not known.
 pub fn read(session: &Handle) {
-    let handle = session.clone();
-    begin(session, Work::ReadWorkspaces, async move {
+    begin(session, Work::ReadWorkspaces, |handle| async move {
         change(&handle, Change::Sandbox(backend::launch().await?.sandbox));
         let specs = list(&handle).await?;
         // A sandbox that ended with the app that had started it answers no more.
@@ -68,8 +63,7 @@ pub fn read_profiles(session: &Handle) {
 
 /// Saves, and goes on with what makes the workspace of use: the sign-in, or a look at whether it answers.
 pub fn save(session: &Handle, spec: WorkspaceSpec, secrets: BTreeMap<String, Secret>, done: impl FnOnce() + 'static) {
-    let handle = session.clone();
-    begin(session, Work::SaveWorkspace, async move {
+    begin(session, Work::SaveWorkspace, |handle| async move {
         let saved = call::<op::workspace_save>(SaveWorkspace { spec, secrets }).await?;
         done();
         list(&handle).await?;
@@ -87,8 +81,7 @@ fn enter(session: &Handle, spec: &WorkspaceSpec) {
 }
 
 pub fn remove(session: &Handle, spec: WorkspaceSpec) {
-    let handle = session.clone();
-    begin(session, Work::RemoveWorkspace(spec.name.clone()), async move {
+    begin(session, Work::RemoveWorkspace(spec.name.clone()), |handle| async move {
         call::<op::workspace_remove>(Named { name: spec.name.clone() }).await?;
         if handle.workspaces.sandbox.as_deref() == Some(&*spec.host) {
             backend::end_sandbox().await?;
@@ -100,8 +93,7 @@ pub fn remove(session: &Handle, spec: WorkspaceSpec) {
 }
 
 pub fn check(session: &Handle, name: String) {
-    let handle = session.clone();
-    begin(session, Work::CheckWorkspace(name.clone()), async move {
+    begin(session, Work::CheckWorkspace(name.clone()), |handle| async move {
         loop {
             let asked = handle.workspaces.spec(&name).cloned();
             let status = call::<op::workspace_check>(Named { name: name.clone() }).await?;
@@ -116,7 +108,6 @@ pub fn check(session: &Handle, name: String) {
 
 /// Ends when the person has come back from the browser, has cancelled, or has let too much time pass.
 pub fn sign_in(session: &Handle, name: String) {
-    let handle = session.clone();
     let work = Work::SignIn(name.clone());
     if session.is_busy(&work) {
         return;
@@ -124,7 +115,7 @@ pub fn sign_in(session: &Handle, name: String) {
     // Without a keychain the button says that it is for this session: pressing it is the person's wish.
     let keep = if session.has_keychain() { Keep::Keychain } else { Keep::Memory };
     change(session, Change::SignInBegun(name.clone()));
-    begin(session, work, async move {
+    begin(session, work, |handle| async move {
         let request = SignInRequest { name: name.clone(), open_browser: true, keep };
         let outcome = call::<op::workspace_sign_in>(request).await;
         change(&handle, Change::SignInEnded(name));
@@ -142,8 +133,7 @@ pub fn cancel_sign_in(session: &Handle, name: String) {
 }
 
 pub fn sign_out(session: &Handle, name: String) {
-    let handle = session.clone();
-    begin(session, Work::SignOut(name.clone()), async move {
+    begin(session, Work::SignOut(name.clone()), |handle| async move {
         let outcome = call::<op::workspace_sign_out>(Named { name: name.clone() }).await?;
         change(&handle, Change::SignedOut(name.clone(), outcome));
         check(&handle, name);
@@ -152,8 +142,7 @@ pub fn sign_out(session: &Handle, name: String) {
 }
 
 pub fn check_gate(session: &Handle, workspace: String, targets: Vec<SchemaName>) {
-    let handle = session.clone();
-    begin(session, Work::Gate(workspace.clone()), async move {
+    begin(session, Work::Gate(workspace.clone()), |handle| async move {
         let request = GateRequest { workspace: workspace.clone(), targets: targets.clone() };
         let gate = call::<op::workspace_gate>(request).await?;
         change(&handle, Change::Gate(workspace, targets, gate));
@@ -163,13 +152,12 @@ pub fn check_gate(session: &Handle, workspace: String, targets: Vec<SchemaName>)
 
 /// Reads Unity Catalog anew, table by table; what was read before somebody stopped it is kept.
 pub fn refresh_unity(session: &Handle, workspace: String) {
-    let handle = session.clone();
     let work = Work::Unity(workspace.clone());
     if session.is_busy(&work) {
         return;
     }
     change(session, Change::ListingBegun(workspace.clone()));
-    begin(session, work, async move {
+    begin(session, work, |handle| async move {
         let request = UnityRequest { workspace: workspace.clone(), grants_and_tags: true, ..UnityRequest::default() };
         let outcome = call::<op::unity_refresh>(request).await;
         change(&handle, Change::ListingEnded(workspace.clone()));
@@ -250,9 +238,8 @@ fn count_kinds(session: &Handle, workspace: String) {
 
 /// Starts the sandbox, which lists it as a workspace that is signed in, and shows it.
 pub fn try_sandbox(session: &Handle) {
-    let handle = session.clone();
     session.dispatch(Action::Go(Page::Workspaces));
-    begin(session, Work::Sandbox, async move {
+    begin(session, Work::Sandbox, |handle| async move {
         let sandbox = backend::start_sandbox().await?;
         change(&handle, Change::Sandbox(Some(sandbox.url)));
         list(&handle).await?;

@@ -1,28 +1,7 @@
 //! A state as a word with an icon: colour only underlines it.
 
-use crate::components::Icon;
+use crate::marks::{Icon, Tone};
 use yew::prelude::*;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Accent,
-    Good,
-    Warn,
-    Bad,
-}
-
-impl Tone {
-    pub fn class(self) -> &'static str {
-        match self {
-            Tone::Plain => "plain",
-            Tone::Accent => "accent",
-            Tone::Good => "good",
-            Tone::Warn => "warn",
-            Tone::Bad => "bad",
-        }
-    }
-}
 
 #[derive(Properties, PartialEq)]
 pub struct ChipProps {
@@ -47,8 +26,8 @@ pub fn Chip(props: &ChipProps) -> Html {
 
 /// The words, icons and tones of the model's states, in one place so that no page says it differently.
 pub mod of {
-    use super::{Chip, Tone};
-    use crate::components::Icon;
+    use super::Chip;
+    use crate::marks::{Icon, Tone};
     use crate::view::clusters;
     use icebridge_model::finding::Verdict;
     use icebridge_model::mapping::MappingState;

@@ -1,7 +1,8 @@
 use crate::actions::{self, Handle};
 use crate::backend;
 use crate::state::{Action, Work};
-use icebridge_model::run::{Event, RunState};
+use icebridge_model::event::Event;
+use icebridge_model::run::RunState;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 

@@ -1,12 +1,14 @@
 //! Everything the window knows, in one reducer above the pages, so that leaving a page loses nothing.
 
 mod answers;
+pub mod lines;
 pub mod listing;
 pub mod mapping;
 pub mod page;
 pub mod prefs;
 mod route;
 pub mod run;
+mod settings;
 pub mod unity;
 pub mod work;
 pub mod workspaces;
@@ -21,12 +23,13 @@ pub use workspaces::Workspaces;
 use icebridge_model::Error;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
+use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightOutline;
 use icebridge_model::mapping::Mapping;
 use icebridge_model::ops::{About, Keychain, PlanSaved, Route, SampleCreated};
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Settings;
-use icebridge_model::run::{Event, RunId, RunOverview, RunSummary};
+use icebridge_model::run::{RunId, RunOverview, RunSummary};
 use icebridge_model::view::{Sort, ViewPage};
 use prefs::{FindingsBy, Prefs, Theme};
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! The run in sight, kept current by events: as a whole, and what has changed since. Its tables are asked for as they are
 //! looked at.
 
-use icebridge_model::run::{Event, RunChanges, RunOverview, RunState};
+use icebridge_model::event::{Event, RunChanges};
+use icebridge_model::run::{RunOverview, RunState};
 use icebridge_model::view::ViewRow;
 use std::rc::Rc;
 

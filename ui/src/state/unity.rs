@@ -1,10 +1,7 @@
 //! What only a target in Unity Catalog has: clusters, and what follows a copy. Kept as it was typed, whatever engine or
 //! target is chosen meanwhile; what of it counts joins the other settings when something is asked.
 
-use super::{Page, Session};
-use crate::state::prefs::Prefs;
-use crate::view::lines;
-use icebridge_model::catalog::CatalogKind;
+use super::lines;
 use icebridge_model::governance::GovernanceSettings;
 use icebridge_model::photon::PhotonSettings;
 use icebridge_model::plan::{EngineKind, Settings};
@@ -146,37 +143,6 @@ impl UnityDraft {
 /// Nothing but blanks is nothing.
 fn tidy(text: &mut Option<String>) {
     *text = text.take().map(|text| text.trim().to_string()).filter(|text| !text.is_empty());
-}
-
-impl Session {
-    pub fn target_is_unity(&self) -> bool {
-        self.catalog(&self.route().target).is_some_and(|spec| spec.kind == CatalogKind::Unity)
-    }
-
-    /// What every question about this route is asked with.
-    pub fn settings(&self) -> Settings {
-        let mut settings = self.prefs.settings.clone();
-        if self.target_is_unity() {
-            self.prefs.unity.join(&mut settings);
-        }
-        settings
-    }
-
-    pub fn settings_problem(&self) -> Option<(Place, Error)> {
-        self.prefs.unity.problem().filter(|_| self.target_is_unity())
-    }
-
-    pub(super) fn change_settings(&mut self, change: impl FnOnce(&mut Prefs)) {
-        let before = self.settings();
-        self.set_prefs(change);
-        let now = self.settings();
-        if now != before {
-            // Pre-flight chooses the mode and the engine of each table, and rests on no other setting.
-            let of_preflight = |of: &Settings| (of.mode, of.engine, of.photon.clone());
-            let page = if of_preflight(&now) == of_preflight(&before) { Page::Preflight } else { Page::Mapping };
-            self.age_from(page);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,17 @@ pub mod tables;
 pub use tables::{Question, Tables};
 
 use icebridge_model::databricks::{Gate, ProfileName, SchemaName, SignedOut, WorkspaceSpec, WorkspaceStatus};
-use icebridge_model::run::Event;
+use icebridge_model::event::Event;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// The name under which the app's own sandbox is listed.
+pub const SANDBOX: &str = "sandbox";
+
+/// A sandbox of this app ends with it, and its workspace stays in the list.
+pub fn is_ended_sandbox(spec: &WorkspaceSpec, running: Option<&str>) -> bool {
+    spec.name == SANDBOX && spec.host.starts_with("http://127.0.0.1:") && running != Some(&*spec.host)
+}
 
 /// A sign-in that waits for the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]

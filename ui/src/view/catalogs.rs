@@ -1,6 +1,6 @@
 //! What each kind of catalog is called and asks for.
 
-use crate::view::lines;
+use crate::state::lines;
 use icebridge_model::catalog::{CatalogKind, Role, SECRET_KEYS};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Engines, clusters and what they cost, in words.
 
-use crate::components::{Icon, Tone};
+use crate::marks::{Icon, Tone};
 use crate::view::format;
 use icebridge_model::photon::{AgainstEstimate, Bill, ClusterMethod, ClusterStage, CostEstimate};
 use icebridge_model::plan::EngineKind;

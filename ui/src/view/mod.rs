@@ -5,7 +5,6 @@ pub mod clusters;
 #[cfg(test)]
 mod contrast;
 pub mod format;
-pub mod lines;
 pub mod phase;
 pub mod steps;
 pub mod view_words;

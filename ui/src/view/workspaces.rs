@@ -1,7 +1,7 @@
 //! What the ways to sign in, the gate's targets and the kinds of tables are called.
 
-use crate::components::Tone;
-use icebridge_model::databricks::{Requirement, SchemaName, SignInMethod, SignedOut, TableKind, WorkspaceSpec};
+use crate::marks::Tone;
+use icebridge_model::databricks::{Requirement, SchemaName, SignInMethod, SignedOut, TableKind};
 
 /// How somebody signs in, without what it takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,13 +153,6 @@ pub fn signed_out(outcome: &SignedOut) -> (Tone, &'static str) {
             "Signed out here, but the workspace did not revoke the tokens: they live on until they end by themselves.",
         ),
     }
-}
-
-/// A sandbox of this app ends with it, and its workspace stays in the list.
-pub fn is_ended_sandbox(spec: &WorkspaceSpec, running: Option<&str>) -> bool {
-    spec.name == crate::actions::workspaces::SANDBOX
-        && spec.host.starts_with("http://127.0.0.1:")
-        && running != Some(&*spec.host)
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ pub use sandbox::{SandboxProcess, SandboxSignIn};
 
 use icebridge_core::{LocalState, SecretStore, migration};
 use icebridge_model::Result;
+use icebridge_model::event::Event;
 use icebridge_model::ops::Keychain as KeychainState;
-use icebridge_model::run::{Event, RunId, RunState, RunView};
+use icebridge_model::run::{RunId, RunState, RunView};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,8 @@
 //! Live progress on standard error: bars on a terminal, plain lines elsewhere.
 
 use crate::output::{Output, words};
-use icebridge_model::run::{Event, RunChanges, RunId, TableState};
+use icebridge_model::event::{Event, RunChanges};
+use icebridge_model::run::{RunId, TableState};
 use icebridge_model::view::ViewRow;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;

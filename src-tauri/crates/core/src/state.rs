@@ -7,7 +7,7 @@ use crate::sessions::{MemoryTokens, Sessions, TokenStore};
 use extensions::Extensions;
 use icebridge_lakehouse::catalog::Secrets;
 use icebridge_model::catalog::CatalogSpec;
-use icebridge_model::run::Event;
+use icebridge_model::event::Event;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
 use std::any::Any;

@@ -103,7 +103,7 @@ pub enum Keep {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInRequest {
     pub name: String,
-    /// Opens the system's browser. The address comes with [`Event::SignIn`](crate::run::Event::SignIn) in any case.
+    /// Opens the system's browser. The address comes with [`Event::SignIn`](crate::event::Event::SignIn) in any case.
     #[serde(default)]
     pub open_browser: bool,
     #[serde(default)]

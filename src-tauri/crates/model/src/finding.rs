@@ -1,8 +1,8 @@
 //! Verdicts of the pre-flight. A finding has a stable code, the reason on this table, and what to do.
 
 use crate::TableIdent;
+use crate::copy_mode::{CopyMode, EngineKind};
 use crate::earlier::EarlierMigration;
-use crate::plan::{CopyMode, EngineKind};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -4,6 +4,8 @@
 //! that a host that forgets one does not compile.
 
 use crate::TableIdent;
+pub use crate::route::Route;
+
 use crate::audit::{AuditBundle, AuditVerdict};
 use crate::catalog::{CatalogCheck, CatalogSpec};
 use crate::databricks::{
@@ -124,13 +126,6 @@ pub struct Named {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     pub text: String,
-}
-
-/// From which catalog to which: a mapping, its accepted losses and its plans belong to one route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Route {
-    pub source: String,
-    pub target: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

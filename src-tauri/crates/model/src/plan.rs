@@ -1,52 +1,13 @@
 //! The plan: a file that says exactly what a run will do. The same inventory, mapping and settings give the same bytes.
 
+pub use crate::copy_mode::{CopyMode, EngineKind};
+
 use crate::finding::Finding;
 use crate::governance::GovernanceSettings;
 use crate::photon::{ClusterCopy, PhotonSettings};
 use crate::{Code, Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CopyMode {
-    /// Zero-copy: the target adopts the source's metadata; both share the files.
-    Register,
-    /// Every file is copied and every path relocated; the whole history is kept.
-    Clone,
-    /// The rows of the pinned snapshot are written anew with deletes applied; no history.
-    Rewrite,
-}
-
-impl CopyMode {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Clone => "clone",
-            Self::Rewrite => "rewrite",
-        }
-    }
-}
-
-/// Who copies a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineKind {
-    /// This process.
-    #[default]
-    Embedded,
-    /// A Databricks cluster.
-    Photon,
-}
-
-impl EngineKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Photon => "photon",
-        }
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,10 +1,9 @@
 //! A run of one plan: the states of its tables and the events it emits.
 
+use crate::copy_mode::{CopyMode, EngineKind};
 use crate::governance::GovernanceReport;
 use crate::photon::{ClusterResult, ClusterView};
-use crate::plan::{CopyMode, EngineKind};
 use crate::validation::Validation;
-use crate::view::ViewRow;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -227,51 +226,6 @@ pub struct RunSummary {
     pub migrated: usize,
     pub failed: usize,
 }
-
-/// What a long operation tells while it works, at most ten times a second.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    Inventory {
-        source: String,
-        done: usize,
-        total: usize,
-        table: String,
-    },
-    /// A sign-in waits for the browser: this is the address to open. It holds no secret.
-    SignIn {
-        workspace: String,
-        address: String,
-        opened: bool,
-    },
-    /// Tables of Unity Catalog listed so far; how many there are is not known before the end.
-    Unity {
-        workspace: String,
-        schemas: usize,
-        tables: usize,
-        last: String,
-    },
-    /// What has changed in a run since the event before: at most ten times a second, whatever the number of tables.
-    Changes(RunChanges),
-    Run {
-        run_id: RunId,
-        state: RunState,
-    },
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RunChanges {
-    pub run_id: RunId,
-    pub counters: RunCounters,
-    pub bytes_per_second: u64,
-    pub seconds_left: Option<u64>,
-    /// Tables that have changed, at most [`CHANGED_ROWS`]; what is over comes with the next event. The columns are those of
-    /// the run's view, and of a table that a cluster copies `stage` and `words`.
-    pub rows: Vec<ViewRow>,
-}
-
-/// The most rows in one event.
-pub const CHANGED_ROWS: usize = 200;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! What was compared between a source table at its pinned snapshot and its target, and what that proves.
 
 use crate::check::CheckName;
-use crate::plan::EngineKind;
+use crate::copy_mode::EngineKind;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 

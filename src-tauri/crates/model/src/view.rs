@@ -13,7 +13,7 @@ pub use columns::{Column, Kind};
 pub use filter::Filter;
 
 use crate::mapping::Mapping;
-use crate::ops::Route;
+use crate::route::Route;
 use crate::run::RunId;
 use crate::{Error, Result, TableIdent};
 use serde::de::DeserializeOwned;

@@ -1,17 +1,19 @@
 //! Step 3: which table goes where.
 
+mod draft;
 mod override_panel;
 mod rules;
 mod sheet;
 
-use crate::actions::{self, Handle};
+use crate::actions::{self};
 use crate::components::{Button, Column, Empty, ErrorCard, Field, Icon, Loading, PageHead, PagedGrid, chip};
 use crate::hooks::{View, use_session, use_view};
 use crate::pages::{go, name};
-use crate::state::{Action, MappingDraft, Page, Work};
+use crate::state::{Action, Page, Work};
 use crate::view::{format, view_words};
+use draft::Draft;
 use gloo_timers::callback::Timeout;
-use icebridge_model::mapping::{self, MappingState};
+use icebridge_model::mapping::MappingState;
 use icebridge_model::view::rows::mapping_state;
 use icebridge_model::view::{Scope, Sort, ViewPage, ViewRequest, ViewRow};
 use override_panel::OverridePanel;
@@ -215,20 +217,4 @@ fn cell(row: &ViewRow, column: &str) -> Html {
             html! { <span class="bad-text" title={problem.clone()}>{ problem }</span> }
         }
     }
-}
-
-/// A draft as a property: the generation and the addresses say whether it changed.
-#[derive(Clone)]
-pub struct Draft(pub MappingDraft);
-
-impl PartialEq for Draft {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.generation == other.0.generation
-            && Rc::ptr_eq(&self.0.draft, &other.0.draft)
-            && Rc::ptr_eq(&self.0.saved, &other.0.saved)
-    }
-}
-
-fn edit(session: &Handle, mapping: mapping::Mapping) {
-    session.dispatch(Action::MappingEdit(mapping));
 }

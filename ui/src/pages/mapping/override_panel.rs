@@ -1,6 +1,6 @@
 //! One table, named by hand.
 
-use super::{Draft, edit};
+use super::draft::{Draft, edit};
 use crate::components::{Button, Field, Icon, chip};
 use crate::hooks::use_session;
 use crate::state::mapping::overridden;

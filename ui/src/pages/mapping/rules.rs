@@ -1,6 +1,6 @@
 //! The rules, in the order they are tried.
 
-use super::{Draft, edit};
+use super::draft::{Draft, edit};
 use crate::components::{Button, Check, Field, Icon, Select};
 use crate::hooks::use_session;
 use crate::state::mapping::{moved, new_rule, with_rule};

@@ -1,6 +1,6 @@
 //! The mapping as a CSV sheet: taken out, worked on elsewhere, brought back as overrides.
 
-use super::{Draft, edit};
+use super::draft::{Draft, edit};
 use crate::actions::{self, Handle};
 use crate::components::{Button, Field, Icon};
 use crate::hooks::use_session;

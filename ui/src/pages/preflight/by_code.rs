@@ -1,6 +1,6 @@
 //! The findings by code: decide once for all tables, or table by table.
 
-use super::ReportProps;
+use super::report::ReportProps;
 use crate::actions::{self, Handle};
 use crate::components::{Button, Check, Column, Empty, ErrorCard, Icon, PagedGrid, chip};
 use crate::hooks::{use_session, use_view};

@@ -1,6 +1,6 @@
 //! The findings by table.
 
-use super::ReportProps;
+use super::report::ReportProps;
 use crate::actions::{self, Handle};
 use crate::components::{Button, Check, Column, Empty, ErrorCard, Field, Icon, PagedGrid, chip};
 use crate::hooks::{use_detail, use_session, use_view};

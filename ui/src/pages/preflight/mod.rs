@@ -2,6 +2,7 @@
 
 mod by_code;
 mod by_table;
+mod report;
 
 use crate::actions;
 use crate::components::unset::Unset;
@@ -13,8 +14,7 @@ use crate::state::{Action, Page, Work};
 use crate::view::format;
 use by_code::ByCode;
 use by_table::ByTable;
-use icebridge_model::finding::PreflightOutline;
-use std::rc::Rc;
+use report::{Report, ReportProps};
 use yew::prelude::*;
 
 #[component]
@@ -77,21 +77,6 @@ pub fn Preflight() -> Html {
             { body }
         </>
     }
-}
-
-/// Compared by address: an answer is replaced as a whole.
-#[derive(Clone)]
-pub struct Report(pub Rc<PreflightOutline>);
-
-impl PartialEq for Report {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-#[derive(Properties, PartialEq)]
-pub struct ReportProps {
-    pub report: Report,
 }
 
 #[component]

@@ -1,6 +1,6 @@
 //! What went wrong, above the list, where it cannot scroll away.
 
-use super::RunProps;
+use super::shared::RunProps;
 use crate::components::ErrorCard;
 use crate::hooks::{use_detail, use_view};
 use icebridge_model::TableIdent;

@@ -6,6 +6,7 @@ mod cluster;
 mod detail;
 mod failures;
 mod overview;
+mod shared;
 mod tables;
 
 use crate::actions;
@@ -16,9 +17,9 @@ use crate::pages::go;
 use crate::state::{Page, ShownRun, Work};
 use bill::BillLine;
 use failures::Failures;
-use icebridge_model::run::{RunOverview, RunState, TableState};
+use icebridge_model::run::{RunState, TableState};
 use overview::Overview;
-use std::rc::Rc;
+use shared::SharedRun;
 use tables::Tables;
 use yew::prelude::*;
 
@@ -91,22 +92,4 @@ fn Actions() -> Html {
             }
         </>
     }
-}
-
-/// Compared by address: an answer is replaced as a whole.
-#[derive(Clone)]
-pub struct SharedRun(pub Rc<RunOverview>);
-
-impl PartialEq for SharedRun {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-#[derive(Properties, PartialEq)]
-pub struct RunProps {
-    pub run: SharedRun,
-    /// Grows when the tables should be asked for anew.
-    #[prop_or_default]
-    pub version: u64,
 }

@@ -1,6 +1,6 @@
 //! The run as a whole: how far, how fast, how long still.
 
-use super::RunProps;
+use super::shared::RunProps;
 use crate::components::{Chip, Icon, Meter, Stat, Tone, chip};
 use crate::hooks::use_session;
 use crate::state::Work;

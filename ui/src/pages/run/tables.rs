@@ -1,6 +1,7 @@
 //! The tables of the run: what needs a person first.
 
-use super::{RunProps, detail::RunDetail};
+use super::detail::RunDetail;
+use super::shared::RunProps;
 use crate::components::{Column, ErrorCard, Meter, PagedGrid, chip};
 use crate::hooks::{use_detail, use_session, use_view};
 use crate::pages::{Shared, name};

@@ -13,8 +13,8 @@ use crate::components::{Button, Empty, Icon, Loading, PageHead};
 use crate::hooks::use_session;
 use crate::pages::{act, no_keychain};
 use crate::state::prefs::WorkspaceTab;
+use crate::state::workspaces::is_ended_sandbox;
 use crate::state::{Action, Page, Work};
-use crate::view::workspaces as words;
 use form::WorkspaceForm;
 use gate::GatePanel;
 use icebridge_model::databricks::WorkspaceSpec;
@@ -127,7 +127,7 @@ fn InSight() -> Html {
     if !session.workspaces.is_signed_in(&name) {
         let all = &session.workspaces;
         let spec = all.specs.iter().flat_map(|specs| specs.iter()).find(|spec| spec.name == name);
-        if spec.is_some_and(|spec| words::is_ended_sandbox(spec, all.sandbox.as_deref())) {
+        if spec.is_some_and(|spec| is_ended_sandbox(spec, all.sandbox.as_deref())) {
             return html! {};
         }
         let text = if session.is_busy(&Work::CheckWorkspace(name.clone())) {

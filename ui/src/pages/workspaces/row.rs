@@ -3,6 +3,7 @@
 use crate::actions::{self, Handle, workspaces};
 use crate::components::{Button, Chip, CodeBox, ErrorCard, Icon, Tone};
 use crate::hooks::use_session;
+use crate::state::workspaces::is_ended_sandbox;
 use crate::state::{Action, Work};
 use crate::view::workspaces as words;
 use icebridge_model::Code;
@@ -38,7 +39,7 @@ impl<'a> Shown<'a> {
             by_browser: matches!(spec.sign_in, SignInMethod::Browser { .. }),
             signed_in: status.as_ref().is_some_and(|status| status.signed_in),
             signing_in: session.is_busy(&Work::SignIn(spec.name.clone())),
-            ended: words::is_ended_sandbox(spec, session.workspaces.sandbox.as_deref()),
+            ended: is_ended_sandbox(spec, session.workspaces.sandbox.as_deref()),
             status,
         }
     }

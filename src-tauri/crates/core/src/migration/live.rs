@@ -3,10 +3,9 @@
 use crate::LocalState;
 use crate::sync::lock;
 use icebridge_lakehouse::copy::Observer;
+use icebridge_model::event::{CHANGED_ROWS, Event, RunChanges};
 use icebridge_model::plan::EngineKind;
-use icebridge_model::run::{
-    CHANGED_ROWS, CopyOutcome, Event, RunChanges, RunCounters, RunId, RunState, TableMigration, TableState,
-};
+use icebridge_model::run::{CopyOutcome, RunCounters, RunId, RunState, TableMigration, TableState};
 use icebridge_model::view::{ViewRow, measures, rows};
 use icebridge_model::{Error, TableIdent};
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -3,9 +3,9 @@
 use super::*;
 use crate::secrets::MemorySecrets;
 use crate::{inventory, table};
+use icebridge_model::event::Event;
 use icebridge_model::facts::InventoryOutcome;
 use icebridge_model::ops::{InventoryRequest, TableRequest};
-use icebridge_model::run::Event;
 use icebridge_model::{Code, TableIdent};
 use serde_json::Value;
 use std::sync::Arc;

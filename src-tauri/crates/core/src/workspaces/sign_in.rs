@@ -5,7 +5,7 @@ use super::reach::{locks, reach, tokens};
 use crate::LocalState;
 use icebridge_databricks::auth::{Application, GrantKey, Method, Revocation, SignIn};
 use icebridge_model::databricks::{Keep, SignInMethod, SignInRequest, SignedOut, WorkspaceSpec, WorkspaceStatus};
-use icebridge_model::run::Event;
+use icebridge_model::event::Event;
 use icebridge_model::{Code, Error, Result};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

@@ -8,7 +8,7 @@ use icebridge_databricks::inventory::{Cursor, Found, SchemaPosition, SchemaProgr
 use icebridge_model::databricks::{
     FailedObject, TableGrant, TableKind, UnityListRequest, UnityPage, UnityRequest, UnityRow, UnitySummary,
 };
-use icebridge_model::run::Event;
+use icebridge_model::event::Event;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};
 use serde_json::json;

@@ -2,8 +2,9 @@
 
 use super::fixture::{Fault, Fixture, ident};
 use crate::{ledger, migration};
+use icebridge_model::event::Event;
 use icebridge_model::plan::Plan;
-use icebridge_model::run::{Event, RunState, RunView};
+use icebridge_model::run::{RunState, RunView};
 use icebridge_model::validation::ProofLevel;
 use icebridge_model::{Code, Error};
 use serde_json::json;
