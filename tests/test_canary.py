@@ -19,10 +19,10 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from tests.harness import scan
-from tests.harness.canary import MARK, Seeker, credential
 from tests.harness.sandbox import until
 from tests.harness.watch import Watch, variables
+from tests.leakage import scan
+from tests.leakage.canary import MARK, Seeker, credential
 
 # Not the canary of this run, which must be found nowhere.
 OTHER = "canary" + MARK[:5:-1] + "x"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.leaks import heard
 from tests.harness.sandbox import sandbox
+from tests.leakage.leaks import heard
 from tests.services.process import cache_dir
 
 FOLDER = Path(__file__).resolve().parent / "go_client"

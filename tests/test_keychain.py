@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import secret_variable
 from tests.harness.written import plain, reading
+from tests.leakage.canary import credential
 from tests.services.fixtures import or_skip
 from tests.services.keychain import Keychain
 from tests.services.postgres import Postgres, postgres

@@ -21,11 +21,11 @@ import requests
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect
 from tests.harness.written import orders, plain, reading, rest_client, sqlite_catalog
+from tests.leakage.canary import credential
 
 SERVER = os.environ.get("ICEBRIDGE_OPEN_UNITY", "").rstrip("/")
 SECONDS = 30

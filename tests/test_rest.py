@@ -17,12 +17,12 @@ import pytest
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 
 from tests.digest_reference import Digest
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect, files
 from tests.harness.s3_gate import S3Gate, s3_gate
 from tests.harness.written import history, orders, plain, reading, rest_client, sqlite_catalog
+from tests.leakage.canary import credential
 from tests.services import faults
 from tests.services.auth_proxy import AuthProxy, auth_proxy
 from tests.services.fixtures import or_skip

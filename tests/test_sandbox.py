@@ -27,8 +27,8 @@ from databricks.sdk.errors import (
 )
 from databricks.sdk.service import catalog, workspace
 
-from tests.harness.canary import MARK, credential
 from tests.harness.sandbox import Sandbox, sandbox, until
+from tests.leakage.canary import MARK, credential
 
 pytest_plugins = ["tests.harness.sandbox"]
 

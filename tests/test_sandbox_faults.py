@@ -10,8 +10,8 @@ import requests
 from databricks.sdk.errors import InternalError, TemporarilyUnavailable, TooManyRequests, Unauthenticated
 from databricks.sdk.errors.base import DatabricksError
 
-from tests.harness.canary import credential
 from tests.harness.sandbox import Sandbox, sandbox
+from tests.leakage.canary import credential
 
 pytest_plugins = ["tests.harness.sandbox"]
 

@@ -21,11 +21,11 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import DayTransform, IdentityTransform
 from pyiceberg.types import LongType, NestedField, StringType, TimestampType, UUIDType
 
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
 from tests.harness.route import Route, connect
 from tests.harness.sandbox import Sandbox
 from tests.harness.written import plain, reading, sqlite_catalog
+from tests.leakage.canary import credential
 
 pytest_plugins = ["tests.harness.sandbox"]
 

@@ -16,9 +16,9 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue, ResourceDoe
 from databricks.sdk.service import compute, jobs, workspace
 from databricks.sdk.service.sql import StatementParameterListItem
 
-from tests.harness.canary import MARK, credential
 from tests.harness.clusters import iceberg_jar
 from tests.harness.sandbox import Sandbox, sandbox, until
+from tests.leakage.canary import MARK, credential
 
 pytest_plugins = ["tests.harness.sandbox"]
 

@@ -24,7 +24,7 @@ from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError
 
-from tests.harness.canary import credential
+from tests.leakage.canary import credential
 from tests.services import faults, full_disk
 from tests.services.auth_proxy import AuthProxy, auth_proxy
 from tests.services.keychain import Keychain

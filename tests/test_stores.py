@@ -21,12 +21,12 @@ from pyiceberg.table import StaticTable
 
 from tests.digest_reference import Digest, digest_rows
 from tests.harness import duck
-from tests.harness.canary import MARK, credential
 from tests.harness.cli import Icebridge
 from tests.harness.judged import Migrated, pyiceberg_catalog, same
 from tests.harness.route import Route, connect, files, split_secrets
 from tests.harness.s3_gate import S3Gate, s3_gate
 from tests.harness.written import history, orders, plain, reading, rest_client, sqlite_catalog
+from tests.leakage.canary import MARK, credential
 from tests.services import full_disk
 from tests.services.fixtures import or_skip
 from tests.services.object_store import ObjectStore

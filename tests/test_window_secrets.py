@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import scan
-from tests.harness.canary import MARK, Seeker, credential
 from tests.harness.cli import Icebridge
 from tests.harness.desk import Desk, sign_in, workspaces
 from tests.harness.sandbox import Sandbox
 from tests.harness.webdriver import Driver, Window
+from tests.leakage import scan
+from tests.leakage.canary import MARK, Seeker, credential
 from tests.services.process import free_port, need
 
 pytest_plugins = ["tests.harness.desk", "tests.harness.sandbox"]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tests.harness.browser import signs_in
-from tests.harness.canary import MARK, credential
 from tests.harness.cli import Icebridge
-from tests.harness.leaks import planted
 from tests.harness.sandbox import Sandbox, sandbox
 from tests.harness.webdriver import CONTROL, ENTER, RELEASED, Driver, Window, by, display, driver, window
+from tests.leakage.canary import MARK, credential
+from tests.leakage.leaks import planted
 from tests.services.fixtures import or_skip
 from tests.services.keychain import Keychain, keychain
 from tests.services.process import free_port

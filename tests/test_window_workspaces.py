@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.canary import credential
 from tests.harness.desk import Desk, sign_in, workspaces
 from tests.harness.sandbox import Sandbox, sandbox, until
 from tests.harness.webdriver import ENTER, Window
+from tests.leakage.canary import credential
 from tests.services.process import accepts
 from tests.test_window import SIZES, number, shots
 

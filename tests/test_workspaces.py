@@ -18,10 +18,10 @@ import pytest
 import requests
 
 from tests.harness.browser import signs_in
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge, Outcome
-from tests.harness.leaks import planted
 from tests.harness.sandbox import SECONDS, Sandbox, sandbox, until
+from tests.leakage.canary import credential
+from tests.leakage.leaks import planted
 from tests.services.keychain import Keychain
 
 pytest_plugins = ["tests.harness.sandbox"]

@@ -1,6 +1,6 @@
 """The last test of all: no credential of any test before is in anything that they left behind.
 
-`tests/harness/leaks.py` looked into what is gone by now, and lets no test come after this one. What is looked into here
+`tests/leakage/leaks.py` looked into what is gone by now, and lets no test come after this one. What is looked into here
 is what is left.
 """
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.canary import credential
 from tests.harness.cli import Icebridge
-from tests.harness.leaks import RECORD, look_into
 from tests.harness.route import connect
 from tests.harness.watch import Watch
 from tests.harness.webdriver import EVIDENCE
+from tests.leakage.canary import credential
+from tests.leakage.leaks import RECORD, look_into
 from tests.services.process import free_port
 
 

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.harness.leaks import heard
+from tests.leakage.leaks import heard
 from tests.services.object_store import ObjectStore
 from tests.services.process import LOOPBACK
 from tests.services.vending import Vending

@@ -19,9 +19,9 @@ import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 
-from tests.harness.canary import credential
 from tests.harness.cli import binary
-from tests.harness.leaks import heard, look_into, planted
+from tests.leakage.canary import credential
+from tests.leakage.leaks import heard, look_into, planted
 
 SECONDS = 30
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.canary import Seeker
-from tests.harness.leaks import RECORD
+from tests.leakage.canary import Seeker
+from tests.leakage.leaks import RECORD
 
 PRODUCT = re.compile(r"icebridge|icebridge-desktop|WebKit\w+Process")
 # The ways to hand over a secret that the product documents (docs/cli.md, docs/workspaces.md, docs/sandbox.md), and that

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.harness.leaks import heard
+from tests.leakage.leaks import heard
 
 from .faults import Fault, FaultPlan, error_body, fault_from_json
 from .oauth import TokenIssuer

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from tests.harness.canary import credential
+from tests.leakage.canary import credential
 
 from .process import LOOPBACK
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.harness.canary import credential
+from tests.leakage.canary import credential
 
 from . import full_disk as disks
 from .auth_proxy import AuthProxy, auth_proxy

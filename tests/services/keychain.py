@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.canary import credential
-from tests.harness.leaks import look_into
+from tests.leakage.canary import credential
+from tests.leakage.leaks import look_into
 
 from .process import need
 

@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tests.harness.canary import MARK
-from tests.harness.leaks import heard
+from tests.leakage.canary import MARK
+from tests.leakage.leaks import heard
 
 from .process import Server, running
 

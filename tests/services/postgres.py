@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.leaks import look_into
+from tests.leakage.leaks import look_into
 
 from .process import LOOPBACK, Server, ServiceError, ServiceUnavailable, accepts, as_user, free_port, running
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.leaks import look_into
+from tests.leakage.leaks import look_into
 
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05

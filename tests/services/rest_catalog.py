@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.leaks import look_into
+from tests.leakage.leaks import look_into
 
 from .object_store import ObjectStore
 from .process import LOOPBACK, Server, ServiceError, cache_dir, need, running

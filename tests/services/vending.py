@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from tests.harness.canary import credential
+from tests.leakage.canary import credential
 
 DELEGATION_HEADER = "X-Iceberg-Access-Delegation"
 VENDED = "vended-credentials"

@@ -3,13 +3,16 @@
 mod arguments;
 mod ask;
 mod commands;
+mod ended;
 mod output;
+mod paths;
 mod progress;
 mod route;
 mod usage;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, FromArgMatches};
+use ended::Ended;
 use icebridge_api::{Api, Options, default_state_dir};
 use icebridge_model::error::Blame;
 use icebridge_model::{Error, Result};
@@ -74,20 +77,6 @@ fn parse() -> std::result::Result<(Arguments, String), clap::Error> {
     let command = matches.subcommand_name().unwrap_or_default().to_string();
     let arguments = Arguments::from_arg_matches(&matches).map_err(|e| e.format(&mut line))?;
     Ok((arguments, command))
-}
-
-/// How a command ended that has said all there is to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Done,
-    /// Not everything that was asked for: a table was not migrated, a check did not hold, a catalog is out of reach.
-    Short,
-}
-
-impl Ended {
-    pub fn done_if(good: bool) -> Self {
-        if good { Self::Done } else { Self::Short }
-    }
 }
 
 async fn run(arguments: Arguments, logging: &Logging, output: &Output) -> Result<Ended> {

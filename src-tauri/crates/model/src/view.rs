@@ -8,9 +8,11 @@ pub mod filter;
 pub mod measures;
 pub mod memory;
 pub mod rows;
+mod scope_kind;
 
 pub use columns::{Column, Kind};
 pub use filter::Filter;
+pub use scope_kind::ScopeKind;
 
 use crate::mapping::Mapping;
 use crate::route::Route;
@@ -58,18 +60,7 @@ impl Scope {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ScopeKind {
-    Inventory,
-    Mapping,
-    Preflight,
-    Plan,
-    Run,
-}
-
 impl ScopeKind {
-    pub const ALL: [Self; 5] = [Self::Inventory, Self::Mapping, Self::Preflight, Self::Plan, Self::Run];
-
     /// The column of this name, or an error that lists those there are.
     pub fn column(self, name: &str) -> Result<&'static Column> {
         let columns = columns::of(self);

@@ -47,7 +47,7 @@ pub struct ClusterArgs {
     #[arg(long, value_enum)]
     pub method: Option<MethodArg>,
     /// Tables larger than this go to clusters, for example 10GB
-    #[arg(long, value_name = "SIZE", value_parser = super::settings::size)]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::size)]
     pub use_above: Option<u64>,
     /// Use serverless compute instead of clusters
     #[arg(long)]

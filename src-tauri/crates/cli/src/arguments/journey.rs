@@ -1,6 +1,7 @@
 //! From pre-flight to the audit bundle.
 
-use super::{RouteArgs, SettingsArgs};
+use super::route::RouteArgs;
+use super::settings::SettingsArgs;
 use clap::{Args, Subcommand};
 use icebridge_model::TableIdent;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Which table becomes which.
 
-use super::RouteArgs;
+use super::route::RouteArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use icebridge_model::TableIdent;
 use icebridge_model::mapping::CaseRule;

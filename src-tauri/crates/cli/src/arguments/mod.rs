@@ -5,8 +5,10 @@ mod clusters;
 mod journey;
 mod logs;
 mod map;
+mod route;
 mod sandbox;
 mod settings;
+mod size;
 mod table;
 mod tables;
 mod workspace;
@@ -15,8 +17,8 @@ pub use catalog::{CatalogAdd, CatalogCommand};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
 pub use logs::{DiagnoseArgs, LogsArgs};
 pub use map::{MapCommand, RuleArgs};
+pub use route::RouteArgs;
 pub use sandbox::SandboxArgs;
-pub use settings::SettingsArgs;
 pub use table::{TableArgs, TableCommand};
 pub use tables::TablesArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
@@ -154,16 +156,6 @@ pub enum Command {
     About,
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
-}
-
-#[derive(Clone, Debug, Default, Args)]
-pub struct RouteArgs {
-    /// Where tables come from (may be left out if there is one source)
-    #[arg(long)]
-    pub source: Option<String>,
-    /// Where tables go (may be left out if there is one target)
-    #[arg(long)]
-    pub target: Option<String>,
 }
 
 #[cfg(test)]

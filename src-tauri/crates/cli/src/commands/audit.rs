@@ -1,9 +1,9 @@
 //! The audit bundle.
 
-use super::path_text;
-use crate::Ended;
 use crate::arguments::AuditCommand;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};

@@ -1,8 +1,8 @@
 //! Catalogs: add, list, check, remove.
 
-use crate::Ended;
 use crate::arguments::{CatalogAdd, CatalogCommand};
 use crate::ask;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use icebridge_api::{Api, Operations};
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role};

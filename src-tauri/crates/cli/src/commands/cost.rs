@@ -1,6 +1,6 @@
 //! What clusters will cost, and what they cost.
 
-use crate::Ended;
+use crate::ended::Ended;
 use crate::output::{Grid, Output};
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;

@@ -1,9 +1,9 @@
 //! The archive for a bug report.
 
-use super::path_text;
-use crate::Ended;
 use crate::arguments::DiagnoseArgs;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use icebridge_api::Api;
 use icebridge_model::logs::{DiagnoseRequest, Diagnosis};
 use icebridge_model::{Error, Result};

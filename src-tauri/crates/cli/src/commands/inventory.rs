@@ -1,7 +1,7 @@
 //! Taking the inventory.
 
 use super::run::stop_on_interrupt;
-use crate::Ended;
+use crate::ended::Ended;
 use crate::output::{Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};

@@ -1,9 +1,10 @@
 //! The whole way in one go.
 
-use super::{audit, inventory, path_text, plan, preflight, run as runs};
-use crate::Ended;
+use super::{audit, inventory, plan, preflight, run as runs};
 use crate::arguments::Journey;
+use crate::ended::Ended;
 use crate::output::{Output, words};
+use crate::paths::path_text;
 use crate::route::route;
 use icebridge_api::{Api, Operations};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};

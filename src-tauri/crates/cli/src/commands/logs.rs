@@ -1,7 +1,7 @@
 //! The newest lines of the log. Read from its files alone: the log of a state that cannot be opened is wanted most.
 
-use crate::Ended;
 use crate::arguments::LogsArgs;
+use crate::ended::Ended;
 use crate::output::Output;
 use icebridge_model::logs::{LogLine, Logs, LogsRequest};
 use icebridge_model::{Error, Result};

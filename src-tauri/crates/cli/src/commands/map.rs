@@ -1,9 +1,9 @@
 //! The mapping: rules, overrides, the sheet.
 
-use super::path_text;
-use crate::Ended;
 use crate::arguments::{MapCommand, RouteArgs, RuleArgs};
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use crate::route::route;
 use icebridge_api::{Api, Operations};
 use icebridge_model::mapping::{CaseRule, Mapping, MappingPreview, MappingState, Override, PatternKind, Rule};

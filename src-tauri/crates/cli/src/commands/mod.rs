@@ -17,9 +17,10 @@ mod tables;
 mod unity;
 mod workspace;
 
-use crate::Ended;
 use crate::arguments::{Arguments, Command};
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use clap::CommandFactory;
 use icebridge_api::{Api, Operations};
 use icebridge_model::ops::{Keychain, Nothing, SampleRequest};
@@ -93,11 +94,4 @@ pub fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Ended
         String::from_utf8(script).map_err(|e| Error::internal("the completions are not text").with_cause(e))?;
     output.print(&script)?;
     Ok(Ended::Done)
-}
-
-/// Requests are JSON, and JSON is UTF-8.
-pub fn path_text(path: &Path) -> Result<String> {
-    let path = std::path::absolute(path)
-        .map_err(|e| Error::invalid("the path cannot be used").about(path.display()).with_cause(e))?;
-    path.to_str().map(str::to_string).ok_or_else(|| Error::invalid("the path is not UTF-8").about(path.display()))
 }

@@ -1,9 +1,10 @@
 //! The plan.
 
-use super::{cost, path_text};
-use crate::Ended;
+use super::cost;
 use crate::arguments::PlanArgs;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use crate::route::route;
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;

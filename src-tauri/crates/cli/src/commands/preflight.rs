@@ -1,7 +1,7 @@
 //! The pre-flight: findings, and what of them is accepted.
 
-use crate::Ended;
 use crate::arguments::Preflight;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::route::route;
 use icebridge_api::{Api, Operations, preflight_rules};

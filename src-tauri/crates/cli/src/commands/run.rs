@@ -1,9 +1,9 @@
 //! Runs: start, resume, watch, cancel, look back, validate again.
 
-use super::path_text;
-use crate::Ended;
 use crate::arguments::RunArgs;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
 use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};

@@ -1,7 +1,7 @@
 //! The sandbox in the foreground, until Ctrl-C or SIGTERM.
 
-use crate::Ended;
 use crate::arguments::SandboxArgs;
+use crate::ended::Ended;
 use crate::output::Output;
 use icebridge_api::SandboxProcess;
 use icebridge_model::{Error, Result};

@@ -1,8 +1,8 @@
 //! A look at one table.
 
 use super::run::stop_on_interrupt;
-use crate::Ended;
 use crate::arguments::{TableArgs, TableCommand};
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;

@@ -1,9 +1,9 @@
 //! A view of tables, as the window asks for it.
 
-use super::path_text;
-use crate::Ended;
 use crate::arguments::{RouteArgs, TablesArgs};
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
 use crate::route::{route, source};
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;

@@ -2,8 +2,8 @@
 
 use super::run::stop_on_interrupt;
 use super::workspace::first_sign_in;
-use crate::Ended;
 use crate::arguments::UnityCommand;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};

@@ -1,9 +1,9 @@
 //! Databricks workspaces: add, list, sign in and out, check, gate, remove.
 
 use super::run::stop_on_interrupt;
-use crate::Ended;
 use crate::arguments::{By, FirstSignIn, WorkspaceAdd, WorkspaceCommand};
 use crate::ask;
+use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};

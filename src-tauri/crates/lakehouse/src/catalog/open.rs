@@ -1,6 +1,6 @@
 //! From a saved spec to a catalog.
 
-use super::contract::{Bearer, Catalog, Secrets, TargetCatalog};
+use super::common::contract::{Bearer, Catalog, Secrets, TargetCatalog};
 use super::{embedded, files, rest, sql};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, SECRET_KEYS};
 use icebridge_model::secret::holds_credentials;

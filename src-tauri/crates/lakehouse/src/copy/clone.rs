@@ -4,10 +4,10 @@
 //! Memory stays flat: manifests are read one after the other and shared by snapshots, and of each data file only a hash
 //! of its path is kept.
 
-use super::identity::{self, check_cancelled, check_pin, check_register};
+use super::common::identity::{self, check_cancelled, check_pin, check_register};
+use super::common::transfer::{Transfer, of_snapshot, wrong_size};
 use super::relocate::manifests::{self, Entry};
 use super::relocate::{self, PathMap, Relocated, document};
-use super::transfer::{Transfer, of_snapshot, wrong_size};
 use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::catalog::{Publication, Staged};
 use crate::limits::Limit;

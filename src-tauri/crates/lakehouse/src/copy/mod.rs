@@ -1,17 +1,14 @@
 //! The three copy modes behind one trait.
 
 mod clone;
-mod contract;
-mod identity;
-mod parquet_chunks;
+mod common;
 mod register;
 pub(crate) mod relocate;
 mod rewrite;
-mod transfer;
 
 pub use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
-pub use contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Prepared};
-pub use identity::{lies_in, remove_mark};
+pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Prepared};
+pub use common::identity::{lies_in, remove_mark};
 
 use icebridge_model::plan::CopyMode;
 

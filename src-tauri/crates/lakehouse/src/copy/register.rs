@@ -5,7 +5,7 @@
 //! expiring the target deletes nothing of the source. The source itself is never written to: its own clean-up can still
 //! delete shared files, which a finding says before.
 
-use super::identity::{self, check_pin, check_register};
+use super::common::identity::{self, check_pin, check_register};
 use super::relocate::document;
 use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::catalog::Publication;

@@ -1,7 +1,7 @@
 //! Byte-for-byte copies in bounded memory.
 
 use super::claim::Claim;
-use super::errors::from_io;
+use super::common::errors::from_io;
 use super::local::{self, CopyFailure};
 use super::location::Location;
 use super::store::{Opened, Storage};

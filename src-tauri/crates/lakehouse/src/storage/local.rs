@@ -1,9 +1,9 @@
 //! Local files. Blocking calls run on tokio's blocking threads.
 
 use super::claim::Claim;
-use super::errors::{NotRegular, from_io};
+use super::common::errors::{NotRegular, from_io};
+use super::common::types::{Child, Entry};
 use super::pending_file::PendingFile;
-use super::types::{Child, Entry};
 use crate::limits::Limit;
 use bytes::Bytes;
 use futures::StreamExt;

@@ -4,26 +4,24 @@
 //! files go round `object_store`, whose paths cannot say every file name and whose copies are not fast enough.
 
 mod claim;
+mod common;
 mod copy;
-mod errors;
 mod local;
 mod location;
-mod network;
 pub mod parquet;
 mod pending_file;
 mod s3;
 mod store;
-mod types;
 mod writer;
 
 pub use claim::Claim;
+pub use common::network::Network;
+pub use common::types::{Child, Entry};
 pub use copy::{Copied, OnBytes};
 pub use location::Location;
-pub use network::Network;
 pub use parquet::ObjectReader;
 pub use s3::{S3KeySource, S3Keys};
 pub use store::Storage;
-pub use types::{Child, Entry};
 pub use writer::Writer;
 
 #[cfg(test)]

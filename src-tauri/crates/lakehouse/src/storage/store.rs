@@ -1,9 +1,9 @@
 //! Every operation on files, by the kind of place their path names.
 
+use super::common::network::Network;
+use super::common::types::{Child, Entry};
 use super::location::Location;
-use super::network::Network;
 use super::s3::{self, S3KeySource};
-use super::types::{Child, Entry};
 use super::writer::Writer;
 use super::{claim, local};
 use crate::limits::Limit;

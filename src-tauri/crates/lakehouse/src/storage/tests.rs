@@ -186,11 +186,11 @@ async fn a_full_disk_has_its_own_code() {
     let error = storage().copy_from(&storage(), "/proc/self/exe", "/dev/full/x", &silent()).await.unwrap_err();
     assert_eq!(error.code, Code::StorageFailed, "a device is no folder: {error}");
     let full = std::io::Error::from_raw_os_error(28);
-    assert_eq!(super::errors::from_io(full, "writing", "p").code, Code::StorageFull);
+    assert_eq!(super::common::errors::from_io(full, "writing", "p").code, Code::StorageFull);
     let quota = std::io::Error::from_raw_os_error(122);
-    assert_eq!(super::errors::from_io(quota, "writing", "p").code, Code::StorageFull);
+    assert_eq!(super::common::errors::from_io(quota, "writing", "p").code, Code::StorageFull);
     let read_only = std::io::Error::from_raw_os_error(30);
-    assert_eq!(super::errors::from_io(read_only, "writing", "p").code, Code::StorageDenied);
+    assert_eq!(super::common::errors::from_io(read_only, "writing", "p").code, Code::StorageDenied);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A file written piece by piece.
 
 use super::claim::Claim;
-use super::errors::{from_io, from_s3};
+use super::common::errors::{from_io, from_s3};
 use super::local;
 use super::pending_file::PendingFile;
 use super::s3::{self, Bucket};

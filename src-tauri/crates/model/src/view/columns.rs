@@ -1,6 +1,6 @@
 //! What each column of a view means. A name has one meaning, in every view, on every page and in every filter.
 
-use super::ScopeKind;
+use super::scope_kind::ScopeKind;
 use crate::format;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@
 //! days, `updated>2026-01-31`. Several values after `=` mean any of them, after `!=` none of them. A table without a value
 //! passes no test but `!=`.
 
-use super::ScopeKind;
 use super::columns::{Column, Kind};
+use super::scope_kind::ScopeKind;
 use crate::{Error, Result};
 use std::fmt;
 

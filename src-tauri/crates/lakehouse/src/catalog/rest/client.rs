@@ -2,7 +2,7 @@
 
 use super::credentials::CatalogCredentials;
 use super::service::{FAMILY, SERVICE};
-use crate::catalog::{Bearer, Secrets};
+use crate::catalog::common::contract::{Bearer, Secrets};
 use crate::storage::Network;
 use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
 use icebridge_http::{

@@ -1,7 +1,7 @@
 //! Who asks the catalog: anonymous, with a token, as an OAuth2 client, or with a sign-in that is kept elsewhere.
 
 use super::service::SERVICE;
-use crate::catalog::{Bearer, Secrets};
+use crate::catalog::common::contract::{Bearer, Secrets};
 use async_trait::async_trait;
 use icebridge_http::{Connection, Credentials, Granted, RetryPolicy, TokenFailure, TokenRequest};
 use icebridge_model::secret::Secret;

@@ -1,7 +1,7 @@
 //! The storage of a table as the catalog describes it, with the credentials it lends.
 
 use super::client::RestClient;
-use crate::catalog::Secrets;
+use crate::catalog::common::contract::Secrets;
 use crate::storage::{S3KeySource, S3Keys, Storage};
 use async_trait::async_trait;
 use icebridge_http::Failure;

@@ -1,8 +1,9 @@
 //! Writing to a SQL catalog: the metadata.json is a file, and one inserted row makes the table visible.
 
 use super::{SqlCatalog, to_column};
-use crate::catalog::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns, table_location};
+use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
+use crate::catalog::common::contract::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns};
+use crate::catalog::common::table_location;
 use crate::limits::Limit;
 use crate::metadata::TableMetadata;
 use crate::table::Table;

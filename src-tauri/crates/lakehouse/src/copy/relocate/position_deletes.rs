@@ -4,7 +4,7 @@
 use super::path_column::{path_column, properties, relocated};
 use super::{PathMap, Relocated, resorted};
 use crate::avro::{self, Value};
-use crate::copy::parquet_chunks::{append_chunk, chunk_range};
+use crate::copy::common::parquet_chunks::{append_chunk, chunk_range};
 use crate::manifest::DELETE_FILE_PATH;
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result};

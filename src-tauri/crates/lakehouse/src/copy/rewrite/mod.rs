@@ -20,11 +20,11 @@ mod transform;
 mod units;
 mod work;
 
-use super::identity::{self, cancelled, check_cancelled};
-use super::transfer::Transfer;
-use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
+use crate::copy::common::contract::{Copier, CopyTask, Discarded, Prepared};
+use crate::copy::common::identity::{self, cancelled, check_cancelled};
+use crate::copy::common::transfer::Transfer;
 use crate::name_mapping::{self, MappedField};
 use crate::provenance::PROPERTY_PLAN;
 use crate::reader::Reader;

@@ -2,8 +2,8 @@
 
 use super::bucket::Bucket;
 use super::credentials::{S3KeySource, VendedKeys};
-use crate::storage::errors::from_s3;
-use crate::storage::network::Network;
+use crate::storage::common::errors::from_s3;
+use crate::storage::common::network::Network;
 use crate::sync::lock;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};

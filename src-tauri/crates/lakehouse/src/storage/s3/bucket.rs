@@ -1,8 +1,8 @@
 //! One bucket: its objects by their literal keys.
 
 use crate::limits::Limit;
-use crate::storage::errors::{from_io, from_s3};
-use crate::storage::types::{Child, Entry};
+use crate::storage::common::errors::{from_io, from_s3};
+use crate::storage::common::types::{Child, Entry};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;

@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.harness import scan
-from tests.harness.canary import Seeker
+from tests.leakage import scan
+from tests.leakage.canary import Seeker
 
 
 @dataclass

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// A pipe, device or socket where a file is expected.
 #[derive(Debug)]
-pub(super) struct NotRegular(pub(super) PathBuf);
+pub(in crate::storage) struct NotRegular(pub(in crate::storage) PathBuf);
 
 impl fmt::Display for NotRegular {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +20,7 @@ impl fmt::Display for NotRegular {
 
 impl std::error::Error for NotRegular {}
 
-pub(super) fn from_io(cause: io::Error, doing: &str, path: &str) -> Error {
+pub(in crate::storage) fn from_io(cause: io::Error, doing: &str, path: &str) -> Error {
     use io::ErrorKind as K;
     let (code, message, hint) = match cause.kind() {
         _ if cause.get_ref().is_some_and(|inner| inner.is::<NotRegular>()) => (
@@ -61,7 +61,7 @@ pub(super) fn from_io(cause: io::Error, doing: &str, path: &str) -> Error {
     error
 }
 
-pub(super) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Error {
+pub(in crate::storage) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Error {
     use object_store::Error as E;
     let text = chain(&cause);
     let (code, message, hint, retryable) = if let Some(blocker) = ConnectBlocker::of(&cause) {

@@ -30,7 +30,7 @@ impl Network {
         Self::new(transport.certificates()?.as_deref(), proxy)
     }
 
-    pub(super) fn of(&self, options: ClientOptions) -> ClientOptions {
+    pub(in crate::storage) fn of(&self, options: ClientOptions) -> ClientOptions {
         install_provider();
         let trusting =
             self.certificates.iter().fold(options, |options, one| options.with_root_certificate(one.clone()));

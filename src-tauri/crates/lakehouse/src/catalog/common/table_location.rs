@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 /// `<warehouse>/<namespace>/<table>-<token>`. Names that would not be safe as a folder on every system (and in every
 /// engine's path parsing) are spelled with what is, and get a mark of their own, so that two tables never share a folder:
 /// not even `A` and `a` on a disk that does not tell them apart.
-pub(super) fn staged(warehouse: &str, table: &TableIdent, token: &str) -> String {
+pub(in crate::catalog) fn staged(warehouse: &str, table: &TableIdent, token: &str) -> String {
     let mut altered = false;
     let mut folder = |name: &str| {
         let safe = safe(name);

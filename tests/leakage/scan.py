@@ -16,7 +16,7 @@ from pathlib import Path
 
 import fastavro
 
-from tests.harness.canary import Seeker
+from tests.leakage.canary import Seeker
 
 GZIP, ZIP, SQLITE, AVRO = b"\x1f\x8b", b"PK\x03\x04", b"SQLite format 3\0", b"Obj\x01"
 # No test makes a larger file; what claims to be more when unpacked is not what it says.

@@ -7,7 +7,7 @@ use icebridge_model::{Code, Error, TableIdent};
 
 /// `wanted` is the document we publish. A table from the same plan with our uuid or our snapshot is ours, even if another writer
 /// has committed to it since; a table without a plan (zero-copy registration) is the same if nothing tells them apart.
-pub(super) fn is_ours(existing: &TableMetadata, wanted: &TableMetadata) -> bool {
+pub(in crate::catalog) fn is_ours(existing: &TableMetadata, wanted: &TableMetadata) -> bool {
     let same_uuid = !wanted.uuid.is_empty() && existing.uuid.eq_ignore_ascii_case(&wanted.uuid);
     let has_snapshot = wanted.current_snapshot_id.is_some_and(|id| existing.snapshot(id).is_some());
     match (existing.properties.get(PROPERTY_PLAN), wanted.properties.get(PROPERTY_PLAN)) {
@@ -21,13 +21,13 @@ pub(super) fn is_ours(existing: &TableMetadata, wanted: &TableMetadata) -> bool 
     }
 }
 
-pub(super) fn table_exists(table: &TableIdent) -> Error {
+pub(in crate::catalog) fn table_exists(table: &TableIdent) -> Error {
     Error::new(Code::TableExists, "the target already has another table of this name")
         .about(table)
         .with_hint("Map the source to another name, or drop the table in the target if it is not needed.")
 }
 
-pub(super) fn commit_unknown(table: &TableIdent) -> Error {
+pub(in crate::catalog) fn commit_unknown(table: &TableIdent) -> Error {
     Error::new(
         Code::CommitUnknown,
         "the answer to the commit was lost, and the target does not say whether it happened",

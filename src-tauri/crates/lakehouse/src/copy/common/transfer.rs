@@ -1,6 +1,6 @@
 //! Moving one file: a permit, a checkpoint, a checksum, and an error that names the file's role.
 
-use super::CopyTask;
+use super::contract::CopyTask;
 use super::identity::{cancelled, check_cancelled};
 use crate::catalog::Staged;
 use crate::storage::OnBytes;

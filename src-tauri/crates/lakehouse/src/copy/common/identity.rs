@@ -1,6 +1,6 @@
 //! Names of what a plan makes: the same at every resume, different for every plan and table.
 
-use super::{CopyTask, Discarded};
+use super::contract::{CopyTask, Discarded};
 use crate::catalog::Staged;
 use crate::limits::Limit;
 use crate::location::is_below;

@@ -1,0 +1,6 @@
+//! What the kinds of catalogs share.
+
+pub(in crate::catalog) mod adoption;
+pub(in crate::catalog) mod contract;
+pub(in crate::catalog) mod errors;
+pub(in crate::catalog) mod table_location;

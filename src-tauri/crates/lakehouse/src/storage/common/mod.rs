@@ -1,0 +1,5 @@
+//! What every kind of storage needs: its errors, what a listing holds, how it is reached.
+
+pub(in crate::storage) mod errors;
+pub(in crate::storage) mod network;
+pub(in crate::storage) mod types;
