@@ -4,6 +4,7 @@ use super::work::{Handle, ask};
 use crate::backend::call;
 use crate::state::{Action, Work};
 use icebridge_model::TableIdent;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::ops::{AcceptRequest, PathRequest, PlanRequest, PreflightRequest, op};
 use wasm_bindgen_futures::spawn_local;
 
@@ -49,6 +50,6 @@ pub fn read_plan(session: &Handle) {
 }
 
 /// What the clusters of a plan will cost. The card that shows it asks, and shows the error.
-pub fn estimate_cost(session: &Handle, plan: String, path: String) {
+pub fn estimate_cost(session: &Handle, plan: PlanHash, path: String) {
     ask::<op::plan_cost>(session, Work::Cost, PathRequest { path }, move |cost| Action::Cost(plan, cost));
 }

@@ -54,7 +54,7 @@ fn Export() -> Html {
         <section class="panel" aria-label="Export">
             <header class="panel-head">
                 <h2 class="grow">{ "Export a bundle" }</h2>
-                <code class="quiet-text">{ &run.view.run_id }</code>
+                <code class="quiet-text">{ run.view.run_id.as_str() }</code>
             </header>
             <div class="panel-body stack">
                 <p>

@@ -64,7 +64,7 @@ fn listed(session: &Handle, runs: &[RunSummary]) -> Html {
     let selected = current.and_then(|id| runs.iter().position(|run| run.run_id == id));
     let name = {
         let runs = runs.clone();
-        Callback::from(move |row: usize| runs[row].run_id.clone())
+        Callback::from(move |row: usize| runs[row].run_id.to_string())
     };
     let count = runs.len();
     let cell = {
@@ -82,8 +82,8 @@ fn cell(session: &Handle, run: &RunSummary, column: &str) -> Html {
         "tables" => html! { { format::count(run.tables as u64) } },
         "migrated" => html! { { format::count(run.migrated as u64) } },
         "failed" => html! { { format::count(run.failed as u64) } },
-        "plan" => html! { <code title={run.plan_hash.clone()}>{ format::short_hash(&run.plan_hash) }</code> },
-        "run_id" => html! { <code>{ &run.run_id }</code> },
+        "plan" => html! { <code title={run.plan_hash.to_string()}>{ format::short_hash(&run.plan_hash) }</code> },
+        "run_id" => html! { <code>{ run.run_id.as_str() }</code> },
         _ => {
             let (session, run_id) = (session.clone(), run.run_id.clone());
             let onclick = Callback::from(move |()| actions::show_run(&session, run_id.clone()));

@@ -8,6 +8,7 @@ use crate::hooks::{use_answer, use_detail, use_session, use_view};
 use crate::pages::{go, name};
 use crate::state::{Page, Work};
 use crate::view::{clusters, format, view_words};
+use icebridge_model::ids::RunId;
 use icebridge_model::ops::{TableDetail, op};
 use icebridge_model::run::TableMigration;
 use icebridge_model::validation::Validation;
@@ -40,7 +41,7 @@ pub fn Validate() -> Html {
         Some(run) => {
             let run_id = run.view.run_id.clone();
             let asking = busy || run.is_running();
-            html! { <Proofs key={run_id.clone()} run_id={run_id.clone()} version={run.version} busy={asking} again={busy} /> }
+            html! { <Proofs key={run_id.to_string()} run_id={run_id.clone()} version={run.version} busy={asking} again={busy} /> }
         }
     };
     let ended = run.as_ref().is_some_and(|run| !run.is_running());
@@ -63,7 +64,7 @@ pub fn Validate() -> Html {
 
 #[derive(Properties, PartialEq)]
 struct ProofsProps {
-    run_id: String,
+    run_id: RunId,
     version: u64,
     busy: bool,
     /// Both sides are being compared once more.

@@ -25,6 +25,7 @@ use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
 use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightOutline;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::mapping::Mapping;
 use icebridge_model::ops::{About, Keychain, PlanSaved, Route, SampleCreated};
 use icebridge_model::photon::{Bill, CostEstimate};
@@ -92,7 +93,7 @@ pub struct Session {
     pub preflight_version: u64,
     pub plan: Option<Fresh<PlanSaved>>,
     /// Of the plan with this hash.
-    pub cost: Option<(String, Rc<CostEstimate>)>,
+    pub cost: Option<(PlanHash, Rc<CostEstimate>)>,
     pub run: Option<ShownRun>,
     pub bill: Option<(RunId, Rc<Bill>)>,
     pub runs: Option<Rc<Vec<RunSummary>>>,
@@ -142,7 +143,7 @@ pub enum Action {
     /// With the basis of the question.
     Preflight(Route, Basis, PreflightOutline),
     Plan(Basis, PlanSaved),
-    Cost(String, CostEstimate),
+    Cost(PlanHash, CostEstimate),
     Event(Event),
     Run(RunOverview),
     Bill(RunId, Bill),

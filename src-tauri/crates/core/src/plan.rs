@@ -14,6 +14,7 @@ use crate::LocalState;
 use crate::preflight::{self, Judged};
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::finding::Verdict;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::ops::{PlanMade, PlanRequest, Route};
 use icebridge_model::plan::{EngineKind, Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::{Code, Error, Result};
@@ -55,7 +56,7 @@ fn assemble(route: &Route, settings: &Settings, judged: Vec<Judged>) -> Result<P
         tables: Vec::new(),
         left_out: Vec::new(),
         totals: Estimate::default(),
-        hash: String::new(),
+        hash: PlanHash::default(),
     };
     for table in judged {
         match planned(&table) {

@@ -1,5 +1,6 @@
 //! The audit bundle: a folder that proves what a run did. Its format is described in docs/audit-bundle.md.
 
+use crate::ids::{PlanHash, RunId};
 use crate::run::FileSum;
 use crate::validation::ProofLevel;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ pub struct BundleManifest {
     pub bundle_version: u32,
     pub product_version: String,
     #[serde(alias = "job")]
-    pub run_id: String,
-    pub plan_hash: String,
+    pub run_id: RunId,
+    pub plan_hash: PlanHash,
     pub exported_at: String,
     pub journal_entries: u64,
     /// Hash of the last journal entry: publish it, and nobody can alter the past unnoticed.

@@ -8,6 +8,7 @@ pub use unity::{
     FailedObject, TableGrant, TableKind, UnityListRequest, UnityPage, UnityRequest, UnityRow, UnitySummary,
 };
 
+use crate::ids::WorkspaceId;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ pub struct WorkspaceSpec {
     pub account_id: Option<String>,
     /// Needed at hosts that serve several workspaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    pub workspace_id: Option<WorkspaceId>,
     pub sign_in: SignInMethod,
     /// A PEM file with a company's own certificate authorities.
     #[serde(default, skip_serializing_if = "Option::is_none")]

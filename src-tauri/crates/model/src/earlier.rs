@@ -1,11 +1,12 @@
 //! What an earlier run made of a table that is looked at anew.
 
+use crate::ids::RunId;
 use serde::{Deserialize, Serialize};
 
 /// The last validation of a table that an earlier run migrated to where it would go again. It passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierMigration {
-    pub run_id: String,
+    pub run_id: RunId,
     pub validated_at: String,
     /// Of the source, as it was migrated; none: it had no snapshot.
     pub source_snapshot_id: Option<i64>,

@@ -18,6 +18,7 @@ pub mod finding;
 pub mod format;
 pub mod governance;
 pub mod ident;
+pub mod ids;
 pub mod journal;
 pub mod logs;
 pub mod mapping;

@@ -4,6 +4,7 @@ pub use crate::copy_mode::{CopyMode, EngineKind};
 
 use crate::finding::Finding;
 use crate::governance::GovernanceSettings;
+use crate::ids::PlanHash;
 use crate::photon::{ClusterCopy, PhotonSettings};
 use crate::{Code, Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ pub struct Plan {
     pub totals: Estimate,
     /// SHA-256 of this file's canonical JSON with this field empty.
     #[serde(default)]
-    pub hash: String,
+    pub hash: PlanHash,
 }
 
 pub const PLAN_VERSION: u32 = 1;
@@ -131,7 +132,7 @@ impl std::ops::AddAssign for Estimate {
 /// A plan as a whole: nothing in it grows with the number of tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanOutline {
-    pub hash: String,
+    pub hash: PlanHash,
     pub source: String,
     pub target: String,
     pub settings: Settings,
@@ -172,11 +173,11 @@ impl Plan {
         Ok(text)
     }
 
-    pub fn compute_hash(&self) -> Result<String> {
+    pub fn compute_hash(&self) -> Result<PlanHash> {
         let mut bare = self.clone();
-        bare.hash = String::new();
+        bare.hash = PlanHash::default();
         let text = serde_json::to_vec(&bare).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;
-        Ok(hex::encode(Sha256::digest(&text)))
+        Ok(hex::encode(Sha256::digest(&text)).into())
     }
 
     pub fn sealed(mut self) -> Result<Self> {

@@ -8,7 +8,7 @@ use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub type RunId = String;
+pub use crate::ids::{PlanHash, RunId};
 
 /// The states of a table in a run. Kept as journal entries; the last one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,7 +135,7 @@ pub struct FileSum {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
     pub run_id: RunId,
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub source: String,
     pub target: String,
     pub state: RunState,
@@ -151,7 +151,7 @@ pub struct RunView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunOverview {
     pub run_id: RunId,
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub source: String,
     pub target: String,
     pub state: RunState,
@@ -215,7 +215,7 @@ impl RunCounters {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     pub run_id: RunId,
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub source: String,
     pub target: String,
     pub state: RunState,

@@ -14,9 +14,9 @@ pub use columns::{Column, Kind};
 pub use filter::Filter;
 pub use scope_kind::ScopeKind;
 
+use crate::ids::{PlanHash, RunId};
 use crate::mapping::Mapping;
 use crate::route::Route;
-use crate::run::RunId;
 use crate::{Error, Result, TableIdent};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub enum Scope {
     /// The last pre-flight of a route.
     Preflight { route: Route },
     /// A plan, with the tables it leaves out.
-    Plan { plan_hash: String },
+    Plan { plan_hash: PlanHash },
     /// The tables of a run (empty: the latest).
     Run { run_id: RunId },
 }
@@ -315,7 +315,7 @@ mod tests {
         let scopes = [
             Scope::Inventory { source: "s".into() },
             Scope::Mapping { route: Route::default(), mapping: Some(Mapping::standard()) },
-            Scope::Run { run_id: String::new() },
+            Scope::Run { run_id: RunId::default() },
         ];
         for scope in scopes {
             let text = serde_json::to_string(&scope).unwrap();

@@ -62,7 +62,7 @@ row! {
 impl Validated {
     fn earlier(self) -> EarlierMigration {
         EarlierMigration {
-            run_id: self.run_id,
+            run_id: self.run_id.into(),
             validated_at: self.validated_at,
             source_snapshot_id: self.source_snapshot_id,
             target_snapshot_id: self.target_snapshot_id,

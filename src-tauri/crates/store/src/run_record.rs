@@ -1,11 +1,11 @@
 //! A run as the store keeps it.
 
-use icebridge_model::run::{RunId, RunState};
+use icebridge_model::run::{PlanHash, RunId, RunState};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRecord {
     pub run_id: RunId,
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub plan_text: String,
     pub source: String,
     pub target: String,

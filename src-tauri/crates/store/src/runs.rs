@@ -29,8 +29,8 @@ impl TryFrom<Row> for RunRecord {
                 .find(|s| s.as_str() == row.state)
                 .ok_or_else(|| failure::unreadable("a run's state").about(&row.run_id))?;
         Ok(Self {
-            run_id: row.run_id,
-            plan_hash: row.plan_hash,
+            run_id: row.run_id.into(),
+            plan_hash: row.plan_hash.into(),
             plan_text: row.plan_text,
             source: row.source,
             target: row.target,
@@ -48,8 +48,8 @@ impl Store {
             "INSERT INTO runs (run_id, plan_hash, plan_text, source, target, state, started_at, ended_at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
-        .bind(&run.run_id)
-        .bind(&run.plan_hash)
+        .bind(run.run_id.as_str())
+        .bind(run.plan_hash.as_str())
         .bind(&run.plan_text)
         .bind(&run.source)
         .bind(&run.target)

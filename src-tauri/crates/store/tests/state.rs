@@ -138,7 +138,7 @@ async fn jobs_keep_their_order_and_a_dead_one_is_marked() {
     assert_eq!(store.latest_run().await.unwrap().unwrap().run_id, "three");
     store.set_run_state("two", RunState::Succeeded, Some("2026-01-01T00:00:00Z")).await.unwrap();
     assert_eq!(store.mark_interrupted("three").await.unwrap(), 1);
-    let states: Vec<_> = store.runs().await.unwrap().iter().map(|j| (j.run_id.clone(), j.state)).collect();
+    let states: Vec<_> = store.runs().await.unwrap().iter().map(|j| (j.run_id.to_string(), j.state)).collect();
     let expected = [
         ("three".to_string(), RunState::Running),
         ("two".to_string(), RunState::Succeeded),

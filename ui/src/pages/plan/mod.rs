@@ -91,7 +91,7 @@ fn summary(made: &PlanSaved) -> Html {
             </div>
             <dl class="facts wide">
                 <dt>{ "Plan file" }</dt><dd><code data-testid="plan-path">{ &made.path }</code></dd>
-                <dt>{ "SHA-256" }</dt><dd><code data-testid="plan-hash">{ &made.plan.hash }</code></dd>
+                <dt>{ "SHA-256" }</dt><dd><code data-testid="plan-hash">{ made.plan.hash.as_str() }</code></dd>
             </dl>
         </>
     }

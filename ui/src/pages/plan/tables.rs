@@ -5,6 +5,7 @@ use crate::hooks::{use_detail, use_session, use_view};
 use crate::pages::{ident, name};
 use crate::view::{clusters, format, view_words};
 use icebridge_model::TableIdent;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::ops::TableDetail;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::view::{Scope, Sort, ViewRequest, ViewRow};
@@ -50,12 +51,12 @@ pub fn PlanTables() -> Html {
 
 #[derive(Properties, PartialEq)]
 struct TablesProps {
-    plan_hash: String,
+    plan_hash: PlanHash,
     has_engines: bool,
 }
 
-fn request(plan_hash: &str, state: &str, sort: Option<&Sort>) -> ViewRequest {
-    let scope = Scope::Plan { plan_hash: plan_hash.to_string() };
+fn request(plan_hash: &PlanHash, state: &str, sort: Option<&Sort>) -> ViewRequest {
+    let scope = Scope::Plan { plan_hash: plan_hash.clone() };
     let filter = format!("state={state}");
     ViewRequest { filter, sort: sort.into_iter().cloned().collect(), ..ViewRequest::of(scope) }
 }

@@ -4,6 +4,7 @@ use super::shared::RunProps;
 use crate::components::ErrorCard;
 use crate::hooks::{use_detail, use_view};
 use icebridge_model::TableIdent;
+use icebridge_model::ids::RunId;
 use icebridge_model::ops::TableDetail;
 use icebridge_model::view::{Scope, ViewRequest};
 use std::rc::Rc;
@@ -34,7 +35,7 @@ pub fn Failures(props: &RunProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct FailureProps {
     name: String,
-    run_id: String,
+    run_id: RunId,
     version: u64,
 }
 

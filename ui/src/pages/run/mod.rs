@@ -17,6 +17,7 @@ use crate::pages::go;
 use crate::state::{Page, ShownRun, Work};
 use bill::BillLine;
 use failures::Failures;
+use icebridge_model::ids::RunId;
 use icebridge_model::run::{RunState, TableState};
 use overview::Overview;
 use shared::SharedRun;
@@ -54,7 +55,7 @@ fn shown(run: &ShownRun, may_start: bool) -> Html {
             if run.view.counters.of(TableState::Failed) > 0 {
                 <Failures key={format!("failures-{run_id}")} run={shared.clone()} version={run.version} />
             }
-            <Tables key={run_id.clone()} run={shared} version={run.version} />
+            <Tables key={run_id.to_string()} run={shared} version={run.version} />
             if may_start { <StartPanel /> }
         </>
     }
@@ -64,7 +65,7 @@ fn shown(run: &ShownRun, may_start: bool) -> Html {
 fn Actions() -> Html {
     let session = use_session();
     let Some(run) = session.run.clone() else { return html! {} };
-    let with_run = |action: fn(&actions::Handle, String)| {
+    let with_run = |action: fn(&actions::Handle, RunId)| {
         let (session, run_id) = (session.clone(), run.view.run_id.clone());
         Callback::from(move |()| action(&session, run_id.clone()))
     };

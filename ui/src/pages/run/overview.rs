@@ -63,7 +63,7 @@ fn head(run: &RunOverview, cancelling: bool) -> Html {
             <span class="quiet-text">{ when }</span>
             <span class="grow" />
             <code class="quiet-text" title={format!("plan {}", run.plan_hash)} data-testid="run-id">
-                { &run.run_id }
+                { run.run_id.as_str() }
             </code>
         </div>
     }

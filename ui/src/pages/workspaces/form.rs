@@ -42,7 +42,7 @@ impl Draft {
             host: spec.host.clone(),
             way: Way::of(&spec.sign_in),
             account_id: text(&spec.account_id),
-            workspace_id: text(&spec.workspace_id),
+            workspace_id: spec.workspace_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             ca_file: text(&spec.ca_file),
             proxy: text(&spec.proxy),
             ..Self::default()
@@ -81,7 +81,7 @@ impl Draft {
             name: self.name.trim().into(),
             host: if self.needs_host() { host } else { String::new() },
             account_id: some(&self.account_id),
-            workspace_id: some(&self.workspace_id),
+            workspace_id: some(&self.workspace_id).map(Into::into),
             sign_in: self.method(),
             ca_file: some(&self.ca_file),
             proxy: some(&self.proxy),

@@ -150,7 +150,7 @@ async fn workspaces(api: &Api, report: &mut Report) {
     for spec in specs.iter().flatten() {
         report.names.add(Kind::Name, &spec.name);
         names_of_address(&spec.host, &mut report.names);
-        for id in [&spec.account_id, &spec.workspace_id].into_iter().flatten() {
+        for id in [spec.account_id.as_deref(), spec.workspace_id.as_deref()].into_iter().flatten() {
             report.names.add(Kind::Name, id);
         }
         for address in [&spec.ca_file, &spec.proxy].into_iter().flatten() {

@@ -13,7 +13,7 @@ pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<En
     match command {
         AuditCommand::Export { out, run_id } => {
             let path = out.as_deref().map(path_text).transpose()?;
-            let bundle = api.audit_export(AuditRequest { run_id: run_id.unwrap_or_default(), path }).await?;
+            let bundle = api.audit_export(AuditRequest { run_id: run_id.unwrap_or_default().into(), path }).await?;
             output.result(&bundle, exported)?;
             Ok(Ended::Done)
         }

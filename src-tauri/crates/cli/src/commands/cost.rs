@@ -15,7 +15,7 @@ pub async fn estimate(api: &Api, plan: &Path, output: &Output) -> Result<Ended> 
 }
 
 pub async fn bill(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
-    let bill = api.run_bill(RunRequest { run_id: run_id.unwrap_or_default() }).await?;
+    let bill = api.run_bill(RunRequest { run_id: run_id.unwrap_or_default().into() }).await?;
     output.result(&bill, |bill| match bill {
         Bill::NotYet { explanation } | Bill::Unknown { explanation } => explanation.clone(),
         Bill::Known { cost, runs, against_estimate } => {

@@ -14,7 +14,7 @@ use std::future::Future;
 
 pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended> {
     let view = match (arguments.plan, arguments.resume) {
-        (_, Some(run_id)) => watch(api, output, api.run_resume(RunRequest { run_id })).await?,
+        (_, Some(run_id)) => watch(api, output, api.run_resume(RunRequest { run_id: run_id.into() })).await?,
         (Some(plan), None) => watch(api, output, api.run_start(StartRunRequest { plan: path_text(&plan)? })).await?,
         (None, None) => {
             return Err(Error::invalid("name a plan file, or say --resume")
@@ -76,7 +76,7 @@ pub async fn runs(api: &Api, output: &Output) -> Result<Ended> {
 }
 
 pub async fn status(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
-    let view = api.run_status(RunRequest { run_id: run_id.unwrap_or_default() }).await?;
+    let view = api.run_status(RunRequest { run_id: run_id.unwrap_or_default().into() }).await?;
     output.result(&view, told)?;
     Ok(Ended::Done)
 }
@@ -101,7 +101,7 @@ fn list(runs: &[RunSummary]) -> String {
     let mut grid = Grid::new(&["run", "state", "from", "to", ">tables", ">migrated", ">failed", "started", "plan"]);
     for run in runs {
         grid.row([
-            run.run_id.clone(),
+            run.run_id.to_string(),
             run.state.as_str().to_string(),
             run.source.clone(),
             run.target.clone(),

@@ -64,7 +64,7 @@ async fn pages(api: &Api, request: &mut ViewRequest, wanted: usize) -> Result<Vi
 
 async fn scope(api: &Api, arguments: &TablesArgs) -> Result<Scope> {
     if let Some(run_id) = &arguments.run {
-        return Ok(Scope::Run { run_id: run_id.clone() });
+        return Ok(Scope::Run { run_id: run_id.as_str().into() });
     }
     if let Some(plan) = &arguments.plan {
         let plan = api.plan_read(PathRequest { path: path_text(plan)? }).await?;

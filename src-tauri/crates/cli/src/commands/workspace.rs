@@ -81,7 +81,7 @@ async fn add(api: &Api, arguments: WorkspaceAdd, output: &Output) -> Result<Ende
         name: arguments.name,
         host: arguments.host.unwrap_or_default(),
         account_id: arguments.account_id,
-        workspace_id: arguments.workspace_id,
+        workspace_id: arguments.workspace_id.map(Into::into),
         sign_in,
         ca_file: arguments.ca_file,
         proxy: arguments.proxy,

@@ -220,7 +220,7 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     if history.starts > 1 {
         facts.push(("Resumed", format!("{} times", history.starts - 1)));
     }
-    facts.push(("Plan", report.plan.hash.clone()));
+    facts.push(("Plan", report.plan.hash.to_string()));
     facts.push(("Journal", format!("{} entries, the last with hash {}", report.journal_entries, report.journal_head)));
     facts
 }

@@ -2,6 +2,7 @@
 
 use super::judge;
 use super::record::StepRecord;
+use icebridge_model::ids::{PlanHash, RunId};
 use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::{BTreeSet, HashMap};
@@ -9,9 +10,9 @@ use std::collections::{BTreeSet, HashMap};
 /// The tables that an engine shall copy.
 #[derive(Clone, Debug)]
 pub struct Order {
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     /// The run that the journal entries belong to, and a tag on the clusters.
-    pub run_id: String,
+    pub run_id: RunId,
     /// A table whose last attempt has a smaller number and did not succeed is tried anew. The same number again is a resume:
     /// it finds what was begun, and starts nothing twice.
     pub attempt: u32,

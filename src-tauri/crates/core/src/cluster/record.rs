@@ -2,6 +2,7 @@
 
 use icebridge_databricks::clusters::ClusterSpec;
 use icebridge_databricks::jobs::IdempotencyToken;
+use icebridge_model::ids::{PlanHash, RunId};
 use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterStage};
 use icebridge_model::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -89,11 +90,11 @@ pub enum Compute {
 /// One attempt at one group of tables. Holds all that a resume needs: settings may have changed since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub step: String,
     pub attempt: u32,
     /// The run of a plan, whose journal has the step.
-    pub run_id: String,
+    pub run_id: RunId,
     pub state: StepState,
     pub intended_at: String,
     pub run_name: String,

@@ -107,7 +107,7 @@ pub(super) fn job(record: &StepRecord) -> JobSettings {
         environments: environments(record),
         tags: BTreeMap::from([
             (TAG_PLAN.to_owned(), short(&record.plan_hash).to_owned()),
-            (TAG_RUN.to_owned(), record.run_id.clone()),
+            (TAG_RUN.to_owned(), record.run_id.to_string()),
         ]),
         timeout_seconds: record.timeout_seconds,
         queue: Queue { enabled: true },

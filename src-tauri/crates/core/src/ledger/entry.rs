@@ -2,7 +2,7 @@
 
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::journal::{Entry, canonical};
-use icebridge_model::run::RunState;
+use icebridge_model::run::{PlanHash, RunState};
 use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub use icebridge_store::TABLE_VALIDATED;
 /// Body of `run.started` and `run.resumed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub source: String,
     pub target: String,
     pub tables: usize,

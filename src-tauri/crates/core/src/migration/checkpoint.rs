@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use icebridge_lakehouse::copy::Checkpoint;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::{Result, TableIdent};
 use icebridge_store::Store;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// Kept with the staged place: whichever run of this state takes that over finds the same files.
 pub(super) struct StoreCheckpoint {
     pub store: Store,
-    pub plan_hash: String,
+    pub plan_hash: PlanHash,
     pub table: TableIdent,
 }
 

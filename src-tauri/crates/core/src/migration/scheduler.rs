@@ -39,7 +39,7 @@ impl Drop for RunGuard {
 #[tracing::instrument(name = "run", skip_all, fields(run = %run.live.run_id))]
 pub(super) async fn execute(run: Arc<RunContext>, work: Work, guard: RunGuard) -> Result<RunView> {
     tracing::info!(
-        plan = run.plan.hash,
+        plan = run.plan.hash.as_str(),
         source = run.plan.source,
         target = run.plan.target,
         tables = run.plan.tables.len(),

@@ -84,7 +84,7 @@ pub(super) async fn start_on(
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted("").await?;
     let record = RunRecord {
-        run_id: uuid::Uuid::now_v7().to_string(),
+        run_id: uuid::Uuid::now_v7().to_string().into(),
         plan_hash: plan.hash.clone(),
         plan_text: plan_text.to_string(),
         source: plan.source.clone(),

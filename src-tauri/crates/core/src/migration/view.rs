@@ -61,7 +61,7 @@ pub async fn list(local: &LocalState) -> Result<Vec<RunSummary>> {
     let mut summaries = Vec::new();
     for record in local.store.runs().await? {
         let record = as_of_now(local, record).await?;
-        let counts = counts.remove(&record.run_id).unwrap_or_default();
+        let counts = counts.remove(record.run_id.as_str()).unwrap_or_default();
         summaries.push(RunSummary {
             state: record.state,
             tables: counts.tables(),

@@ -8,6 +8,7 @@ use crate::ledger::{body, find_run, plan_of};
 use crate::workspaces::client;
 use icebridge_databricks::Client;
 use icebridge_model::catalog::CatalogKind;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::photon::{Bill, ClusterCopy, CostEstimate, PhotonSettings};
 use icebridge_model::plan::Plan;
 use icebridge_model::{Error, Result};
@@ -20,7 +21,7 @@ const COST_ESTIMATED: &str = "cost.estimated";
 /// Body of `cost.estimated`: the bill is compared with it.
 #[derive(Serialize, Deserialize)]
 struct CostEstimated {
-    plan_hash: String,
+    plan_hash: PlanHash,
     estimate: CostEstimate,
 }
 

@@ -60,7 +60,7 @@ pub async fn overview_unchecked(local: &LocalState, run_id: &str) -> Result<RunO
     let record = migration::as_of_now(local, record).await?;
     let counters = match migration::counted(local, &record.run_id) {
         Some(counters) => counters,
-        None => local.store.run_counts(Some(&record.run_id)).await?.remove(&record.run_id).unwrap_or_default(),
+        None => local.store.run_counts(Some(&record.run_id)).await?.remove(record.run_id.as_str()).unwrap_or_default(),
     };
     let exported_at = local.store.exported_at(&record.run_id).await?;
     Ok(RunOverview {

@@ -9,6 +9,7 @@ use super::profiles::{Profile, Profiles};
 use super::store::{GrantKey, TokenStore};
 use crate::host::{Host, HostKind};
 use crate::options::ClientOptions;
+use icebridge_model::ids::WorkspaceId;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 pub struct Overrides {
     pub host: Option<String>,
     pub account_id: Option<String>,
-    pub workspace_id: Option<String>,
+    pub workspace_id: Option<WorkspaceId>,
     pub profile: Option<String>,
 }
 
@@ -28,7 +29,7 @@ pub struct Overrides {
 pub struct Configuration {
     pub host: Host,
     pub account_id: Option<String>,
-    pub workspace_id: Option<String>,
+    pub workspace_id: Option<WorkspaceId>,
     pub method: Method,
 }
 
@@ -150,7 +151,10 @@ pub fn resolve(
     let configuration = Configuration {
         host,
         account_id: overrides.account_id.clone().or_else(|| text("DATABRICKS_ACCOUNT_ID", "account_id")),
-        workspace_id: overrides.workspace_id.clone().or_else(|| text("DATABRICKS_WORKSPACE_ID", "workspace_id")),
+        workspace_id: overrides
+            .workspace_id
+            .clone()
+            .or_else(|| text("DATABRICKS_WORKSPACE_ID", "workspace_id").map(Into::into)),
         method,
     };
     Ok(Resolved { configuration, from })

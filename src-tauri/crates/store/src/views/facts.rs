@@ -86,7 +86,7 @@ impl Store {
 
 pub(crate) async fn put_plan(write: &mut Write<'_>, plan: &Plan) -> Result<()> {
     let known: i64 = sqlx::query_scalar("SELECT count(*) FROM views WHERE scope = 'plan' AND owner = ?")
-        .bind(&plan.hash)
+        .bind(plan.hash.as_str())
         .fetch_one(&mut *write.transaction)
         .await
         .map_err(|e| failure::of(e, "read a view"))?;

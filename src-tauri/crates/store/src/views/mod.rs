@@ -71,8 +71,8 @@ fn owner_of(scope: &Scope) -> Option<(Kind, String)> {
     match scope {
         Scope::Inventory { source } => Some((Kind::Inventory, source.clone())),
         Scope::Preflight { route } => Some((Kind::Preflight, route_key(route))),
-        Scope::Plan { plan_hash } => Some((Kind::Plan, plan_hash.clone())),
-        Scope::Run { run_id } => Some((Kind::Run, run_id.clone())),
+        Scope::Plan { plan_hash } => Some((Kind::Plan, plan_hash.to_string())),
+        Scope::Run { run_id } => Some((Kind::Run, run_id.to_string())),
         Scope::Mapping { .. } => None,
     }
 }

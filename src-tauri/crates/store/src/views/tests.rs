@@ -215,7 +215,7 @@ fn plan() -> Plan {
         tables: ["a.t", "b.t", "c.t"].map(planned).into(),
         left_out: Vec::new(),
         totals: Estimate::default(),
-        hash: String::new(),
+        hash: icebridge_model::ids::PlanHash::default(),
     };
     plan.sealed().unwrap()
 }

@@ -39,7 +39,7 @@ async fn migrate(local: &LocalState, route: &Route) -> (String, usize) {
     let plan = plan::make(local, &request).await.unwrap().plan;
     let view = migration::start(local, &plan.to_text().unwrap()).await.unwrap().wait().await.unwrap();
     assert_eq!(view.state, RunState::Succeeded, "{view:?}");
-    (view.run_id, plan.tables.len())
+    (view.run_id.to_string(), plan.tables.len())
 }
 
 #[tokio::test]

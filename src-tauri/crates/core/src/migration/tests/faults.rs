@@ -32,7 +32,7 @@ fn normal(fixture: &Fixture) -> std::collections::BTreeMap<String, Vec<u8>> {
         fixture.lake.places().iter().filter_map(|place| Some(place.split_once('-')?.1.to_string())).collect();
     let plain = |text: &str| {
         let text = tokens.iter().fold(text.to_string(), |text, token| text.replace(token, "PLACE"));
-        text.replace(&dir, "").replace(&hash, "PLAN")
+        text.replace(&dir, "").replace(hash.as_str(), "PLAN")
     };
     let warehouse = fixture.warehouse();
     warehouse.iter().map(|(p, b)| (plain(p), plain(&String::from_utf8_lossy(b)).into_bytes())).collect()

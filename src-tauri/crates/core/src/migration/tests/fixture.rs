@@ -11,6 +11,7 @@ use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, Discarded, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use icebridge_model::ids::PlanHash;
 use icebridge_model::plan::{CopyMode, Estimate, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::run::{CopyOutcome, FileSum, RunView};
 use icebridge_model::validation::{ColumnMeasure, Measurement};
@@ -141,7 +142,7 @@ impl Fixture {
             tables,
             left_out: vec![],
             totals,
-            hash: String::new(),
+            hash: PlanHash::default(),
         }
         .sealed()
         .unwrap()
