@@ -193,3 +193,27 @@ fn no_source_file_is_longer_than_one_purpose() {
         .collect();
     assert!(long.is_empty(), "\nLonger than {LONGEST} lines; split by purpose:\n{}\n", long.join("\n"));
 }
+
+/// rustfmt does not look into `html!`. A line of nothing but a text, or a comment, may be as long as it is.
+#[test]
+fn no_line_of_the_window_is_longer_than_rustfmt_allows() {
+    const WIDEST: usize = 120;
+    let mut files = Vec::new();
+    sources(&root().join("ui/src"), &mut files);
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "rs"));
+    assert!(files.len() > 50, "the window's sources were not found");
+    let is_text = |line: &str| {
+        let line = line.trim().trim_start_matches("{ ").trim_start_matches("text=");
+        let line = line.trim_end_matches(['>', ',', '\\']).trim_end_matches(" }");
+        line.starts_with("//") || line.starts_with('"') && line.matches('"').count() <= 2
+    };
+    let mut wide = Vec::new();
+    for file in files {
+        for (at, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            if line.chars().count() > WIDEST && !is_text(line) {
+                wide.push(format!("{}:{}", file.strip_prefix(root()).unwrap().display(), at + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "\nLines of more than {WIDEST} characters:\n{}\n", wide.join("\n"));
+}

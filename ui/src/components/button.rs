@@ -50,7 +50,11 @@ pub fn Button(props: &ButtonProps) -> Html {
             data-testid={props.testid.clone()} disabled={props.disabled} aria-busy={props.busy.then_some("true")}
             aria-label={props.icon_only.then(|| props.label.clone())} {title} {onclick}
             aria-pressed={props.pressed.map(|on| if on { "true" } else { "false" })}>
-            if props.busy { <span class="spinner" aria-hidden="true" /> } else if let Some(icon) = props.icon { { icon.draw() } }
+            if props.busy {
+                <span class="spinner" aria-hidden="true" />
+            } else if let Some(icon) = props.icon {
+                { icon.draw() }
+            }
             if !props.icon_only { <span>{ &props.label }</span> }
         </button>
     }

@@ -63,7 +63,15 @@ fn Export() -> Html {
                 if counters.of(TableState::Failed) > 0 || run.is_running() {
                     <div class="banner warn">{ Icon::Warning.draw() }
                         <span>
-                            { if run.is_running() { "The run is still going on.".to_string() } else { format!("{} of {} tables are not migrated; the bundle says so.", tables - migrated, tables) } }
+                            {
+                                if run.is_running() {
+                                    "The run is still going on.".to_string()
+                                } else {
+                                    let missing = format::count((tables - migrated) as u64);
+                                    let all = format::tables(tables);
+                                    format!("{missing} of {all} are not migrated; the bundle says so.")
+                                }
+                            }
                         </span>
                     </div>
                 }

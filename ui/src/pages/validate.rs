@@ -41,7 +41,10 @@ pub fn Validate() -> Html {
         Some(run) => {
             let run_id = run.view.run_id.clone();
             let asking = busy || run.is_running();
-            html! { <Proofs key={run_id.to_string()} run_id={run_id.clone()} version={run.version} busy={asking} again={busy} /> }
+            html! {
+                <Proofs key={run_id.to_string()} run_id={run_id.clone()} version={run.version} busy={asking}
+                    again={busy} />
+            }
         }
     };
     let ended = run.as_ref().is_some_and(|run| !run.is_running());

@@ -93,7 +93,8 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
                     value={draft.properties.clone()}
                     placeholder={"s3.endpoint = https://minio.example.com\ns3.region = eu-west-1"}
                     hint="The names that PyIceberg and Java use. Secrets have their own fields above."
-                    invalid={parsed.err().unwrap_or_default()} oninput={edit(&draft, |draft, text| draft.properties = text)} />
+                    invalid={parsed.err().unwrap_or_default()}
+                    oninput={edit(&draft, |draft, text| draft.properties = text)} />
             </details>
             <div class="actions">
                 <Button testid={format!("{id}-save")} kind="primary" icon={Icon::Check} label="Save and check"

@@ -30,10 +30,10 @@ pub fn TableDetail(props: &TableDetailProps) -> Html {
                 { fact("Format", format!("version {}", facts.format_version)) }
                 { fact("Pinned to snapshot", snapshot) }
                 { fact("Rows before deletes", format::count(files.data_records)) }
-                { fact("Data files", format!("{} · {}", format::count(files.data_files), format::bytes(files.data_bytes))) }
+                { fact("Data files", files_and_bytes(files.data_files, files.data_bytes)) }
                 { fact("Delete files", deletes) }
                 { fact("Formats of both", formats.join(", ")) }
-                { fact("With all history", format!("{} files · {}", format::count(files.history_files), format::bytes(files.history_bytes))) }
+                { fact("Including history", files_and_bytes(files.history_files, files.history_bytes)) }
                 { fact("Snapshots", format::count(facts.snapshot_count as u64)) }
                 { fact("Updated", format::epoch_ms(facts.last_updated_ms)) }
                 { fact("Read at", format::moment(&props.captured_at)) }
@@ -111,7 +111,12 @@ fn specs(facts: &TableFacts) -> Html {
             </tr>
         }
     });
-    html! { <table class="plain-table specs"><colgroup><col /><col /><col /><col /></colgroup><tbody>{ for specs }</tbody></table> }
+    html! {
+        <table class="plain-table specs">
+            <colgroup><col /><col /><col /><col /></colgroup>
+            <tbody>{ for specs }</tbody>
+        </table>
+    }
 }
 
 fn sort_order(facts: &TableFacts) -> Html {
@@ -130,7 +135,22 @@ fn refs(facts: &TableFacts) -> Html {
         return html! { <p class="quiet-text">{ "None." }</p> };
     }
     let refs = facts.refs.iter().map(|reference| {
-        html! { <tr><td>{ &reference.name }</td><td>{ &reference.kind }</td><td class="numeric">{ reference.snapshot_id }</td></tr> }
+        html! {
+            <tr>
+                <td>{ &reference.name }</td>
+                <td>{ &reference.kind }</td>
+                <td class="numeric">{ reference.snapshot_id }</td>
+            </tr>
+        }
     });
-    html! { <table class="plain-table refs"><colgroup><col /><col /><col /></colgroup><tbody>{ for refs }</tbody></table> }
+    html! {
+        <table class="plain-table refs">
+            <colgroup><col /><col /><col /></colgroup>
+            <tbody>{ for refs }</tbody>
+        </table>
+    }
+}
+
+fn files_and_bytes(files: u64, bytes: u64) -> String {
+    format!("{} · {}", format::counted(files, "file", "files"), format::bytes(bytes))
 }

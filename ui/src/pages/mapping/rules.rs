@@ -39,7 +39,11 @@ pub fn Rules(props: &RulesProps) -> Html {
             <header class="panel-head">
                 <h2>{ "Rules" }</h2>
                 <span class="quiet-text grow">
-                    { "The first match names the table. " }<code>{ "{namespace}" }</code>{ " " }<code>{ "{namespace_flat}" }</code>{ " " }
+                    { "The first match names the table. " }
+                    <code>{ "{namespace}" }</code>
+                    { " " }
+                    <code>{ "{namespace_flat}" }</code>
+                    { " " }
                     <code>{ "{table}" }</code>
                     { " and the pattern’s groups " }
                     <code>{ "{0} {1}" }</code>
@@ -71,6 +75,45 @@ pub fn Rules(props: &RulesProps) -> Html {
     }
 }
 
+fn set_kind(rule: &mut Rule, text: String) {
+    if let Some((kind, _)) = KINDS.iter().find(|(_, label)| *label == text) {
+        rule.kind = *kind;
+    }
+}
+
+fn set_case(rule: &mut Rule, text: String) {
+    if let Some((case, _)) = CASES.iter().find(|(_, label)| *label == text) {
+        rule.case = *case;
+    }
+}
+
+/// What the rule matches.
+fn matching(number: usize, rule: &Rule, set_kind: Callback<String>, set_pattern: Callback<String>) -> Html {
+    let kind = KINDS.iter().find(|(kind, _)| *kind == rule.kind).map_or("glob", |(_, label)| label);
+    html! {
+        <>
+            <span role="cell">
+                <Select testid={format!("rule-kind-{number}")} label={format!("Kind of pattern {number}")} bare=true
+                    value={kind} options={labels(KINDS.iter().map(|(_, label)| *label))} onchange={set_kind} />
+            </span>
+            <span role="cell">
+                <Field testid={format!("rule-pattern-{number}")} label={format!("Pattern {number}")} bare=true
+                    value={rule.pattern.clone()} placeholder="sales.*" oninput={set_pattern} />
+            </span>
+        </>
+    }
+}
+
+fn letter_case(number: usize, rule: &Rule, set_case: Callback<String>) -> Html {
+    let case = CASES.iter().find(|(case, _)| *case == rule.case).map_or("keep", |(_, label)| label);
+    html! {
+        <span role="cell">
+            <Select testid={format!("rule-case-{number}")} label={format!("Case {number}")} bare=true value={case}
+                disabled={rule.exclude} options={labels(CASES.iter().map(|(_, label)| *label))} onchange={set_case} />
+        </span>
+    }
+}
+
 fn line(mapping: &std::rc::Rc<Mapping>, at: usize, rule: &Rule, change: &Callback<Mapping>) -> Html {
     let set = |apply: fn(&mut Rule, String)| {
         let (mapping, change) = (mapping.clone(), change.clone());
@@ -93,26 +136,27 @@ fn line(mapping: &std::rc::Rc<Mapping>, at: usize, rule: &Rule, change: &Callbac
         })
     };
     let number = at + 1;
-    let kind = KINDS.iter().find(|(kind, _)| *kind == rule.kind).map_or("glob", |(_, label)| label);
-    let case = CASES.iter().find(|(case, _)| *case == rule.case).map_or("keep", |(_, label)| label);
     html! {
         <div class={classes!("rule", rule.exclude.then_some("excluding"))} role="row" key={at}
             data-testid={format!("rule-{number}")}>
             <span class="rule-number" role="cell">{ number }</span>
-            <span role="cell"><Select testid={format!("rule-kind-{number}")} label={format!("Kind of pattern {number}")} bare=true value={kind}
-                options={labels(KINDS.iter().map(|(_, label)| *label))}
-                onchange={set(|rule, text| if let Some((kind, _)) = KINDS.iter().find(|(_, label)| *label == text) { rule.kind = *kind })} /></span>
-            <span role="cell"><Field testid={format!("rule-pattern-{number}")} label={format!("Pattern {number}")} bare=true value={rule.pattern.clone()}
-                placeholder="sales.*" oninput={set(|rule, text| rule.pattern = text)} /></span>
-            <span role="cell"><Field testid={format!("rule-namespace-{number}")} label={format!("Target namespace {number}")} bare=true
-                value={rule.target_namespace.clone()} disabled={rule.exclude} oninput={set(|rule, text| rule.target_namespace = text)} /></span>
-            <span role="cell"><Field testid={format!("rule-table-{number}")} label={format!("Target table {number}")} bare=true
-                value={rule.target_table.clone()} disabled={rule.exclude} oninput={set(|rule, text| rule.target_table = text)} /></span>
-            <span role="cell"><Select testid={format!("rule-case-{number}")} label={format!("Case {number}")} bare=true value={case} disabled={rule.exclude}
-                options={labels(CASES.iter().map(|(_, label)| *label))}
-                onchange={set(|rule, text| if let Some((case, _)) = CASES.iter().find(|(_, label)| *label == text) { rule.case = *case })} /></span>
-            <span role="cell" class="centred"><Check testid={format!("rule-exclude-{number}")} label={format!("Leave out what pattern {number} matches")}
-                bare=true checked={rule.exclude} onchange={exclude} /></span>
+            { matching(number, rule, set(set_kind), set(|rule, text| rule.pattern = text)) }
+            <span role="cell">
+                <Field testid={format!("rule-namespace-{number}")} label={format!("Target namespace {number}")} bare=true
+                    value={rule.target_namespace.clone()} disabled={rule.exclude}
+                    oninput={set(|rule, text| rule.target_namespace = text)} />
+            </span>
+            <span role="cell">
+                <Field testid={format!("rule-table-{number}")} label={format!("Target table {number}")} bare=true
+                    value={rule.target_table.clone()} disabled={rule.exclude}
+                    oninput={set(|rule, text| rule.target_table = text)} />
+            </span>
+            { letter_case(number, rule, set(set_case)) }
+            <span role="cell" class="centred">
+                <Check testid={format!("rule-exclude-{number}")}
+                    label={format!("Leave out what pattern {number} matches")} bare=true checked={rule.exclude}
+                    onchange={exclude} />
+            </span>
             <span role="cell" class="actions tight">
                 <Button testid={format!("rule-up-{number}")} kind="quiet small" icon={Icon::Up} icon_only=true
                     label="Try earlier" disabled={at == 0} onclick={shift(-1)} />

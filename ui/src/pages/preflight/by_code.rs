@@ -39,8 +39,12 @@ pub fn ByCode(props: &ReportProps) -> Html {
             <li key={group.code.clone()}>
                 <button type="button" class={classes!("list-item", selected.then_some("selected"))} {onclick}
                     data-testid={format!("code-{}", group.code)} aria-current={selected.then_some("true")}>
-                    <span class="line">{ chip::of::verdict(group.verdict) }<code>{ &group.code }</code><span class="grow" />
-                        <span class="quiet-text">{ note }</span></span>
+                    <span class="line">
+                        { chip::of::verdict(group.verdict) }
+                        <code>{ &group.code }</code>
+                        <span class="grow" />
+                        <span class="quiet-text">{ note }</span>
+                    </span>
                     <span class="list-title">{ &group.title }</span>
                     <span class="quiet-text">{ format::tables(group.tables) }</span>
                 </button>

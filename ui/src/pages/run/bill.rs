@@ -31,7 +31,11 @@ pub fn BillLine(props: &BillLineProps) -> Html {
                 <strong>{ "Bill" }</strong>
                 <span class="grow" role="status">{ match &known {
                     Some(bill) => words(bill),
-                    None => html! { <span class="quiet-text">{ "What the clusters of this run cost, by the workspace’s own books." }</span> },
+                    None => html! {
+                        <span class="quiet-text">
+                            { "What the clusters of this run cost, by the workspace’s own books." }
+                        </span>
+                    },
                 } }</span>
                 <Button testid="run-bill-ask" kind="small" icon={Icon::Refresh} {label} {busy} onclick={ask} />
             </div>

@@ -29,6 +29,7 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
             }
         })
     };
+    let job_run = view.and_then(|view| view.job_run_id).or_else(|| result.and_then(|result| result.job_run_id));
     html! {
         <section class="stack" aria-label="Cluster" data-testid="run-cluster">
             if let Some(view) = view {
@@ -41,8 +42,8 @@ pub fn ClusterFacts(props: &ClusterFactsProps) -> Html {
                 <dt>{ "Rows" }</dt>
                 <dd>{ format!("{} of {}", format::count(table.rows_done), format::count(table.rows_total)) }</dd>
                 if let Some(result) = result { { facts(result) } }
-                if let Some(run) = view.and_then(|view| view.job_run_id).or_else(|| result.and_then(|result| result.job_run_id)) {
-                    <dt>{ "Run" }</dt><dd><code>{ run }</code></dd>
+                if let Some(run) = job_run {
+                    <dt>{ "Job run" }</dt><dd><code>{ run }</code></dd>
                 }
             </dl>
             if let Some(result) = result.filter(|result| !result.lost.is_empty()) {

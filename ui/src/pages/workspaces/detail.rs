@@ -2,7 +2,7 @@
 
 use super::columns::kind_chip;
 use crate::view::format;
-use icebridge_model::databricks::UnityRow;
+use icebridge_model::databricks::{TableGrant, UnityRow};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -33,29 +33,50 @@ pub fn UnityDetail(props: &UnityDetailProps) -> Html {
             <h3>{ "Grants" }</h3>
             {
                 match &row.grants {
-                    None => html! { <p class="quiet-text">{ "Not read. They are read for foreign Iceberg tables, and only owners and admins see them." }</p> },
-                    Some(grants) if grants.is_empty() => html! { <p class="quiet-text">{ "None on the table itself." }</p> },
+                    None => {
+                        quiet("Not read. They are read for foreign Iceberg tables, and only owners and admins see them.")
+                    }
+                    Some(grants) if grants.is_empty() => quiet("None on the table itself."),
                     Some(grants) => html! {
-                        <dl class="facts code" data-testid="unity-grants">
-                            { for grants.iter().map(|grant| html! { <><dt>{ &grant.principal }</dt><dd>{ grant.privileges.join(", ") }</dd></> }) }
-                        </dl>
+                        <dl class="facts code" data-testid="unity-grants">{ for grants.iter().map(grant) }</dl>
                     },
                 }
             }
             <h3>{ "Tags" }</h3>
             {
                 match &row.tags {
-                    None => html! { <p class="quiet-text">{ "Not read." }</p> },
-                    Some(tags) if tags.is_empty() => html! { <p class="quiet-text">{ "None." }</p> },
+                    None => quiet("Not read."),
+                    Some(tags) if tags.is_empty() => quiet("None."),
                     Some(tags) => pairs(tags.iter()),
                 }
             }
             <h3>{ "Properties" }</h3>
-            if row.properties.is_empty() { <p class="quiet-text">{ "None." }</p> } else { { pairs(row.properties.iter()) } }
+            { if row.properties.is_empty() { quiet("None.") } else { pairs(row.properties.iter()) } }
         </>
     }
 }
 
 fn pairs<'p>(all: impl Iterator<Item = (&'p String, &'p String)>) -> Html {
-    html! { <dl class="facts code">{ for all.map(|(key, value)| html! { <><dt>{ key }</dt><dd title={value.clone()}>{ value }</dd></> }) }</dl> }
+    let pair = |(key, value): (&String, &String)| {
+        html! {
+            <>
+                <dt>{ key }</dt>
+                <dd title={value.clone()}>{ value }</dd>
+            </>
+        }
+    };
+    html! { <dl class="facts code">{ for all.map(pair) }</dl> }
+}
+
+fn quiet(text: &'static str) -> Html {
+    html! { <p class="quiet-text">{ text }</p> }
+}
+
+fn grant(grant: &TableGrant) -> Html {
+    html! {
+        <>
+            <dt>{ &grant.principal }</dt>
+            <dd>{ grant.privileges.join(", ") }</dd>
+        </>
+    }
 }

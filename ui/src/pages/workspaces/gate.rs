@@ -95,7 +95,9 @@ fn verdict(seen: &GateSeen) -> Html {
     let gate = &seen.gate;
     let met = html! {
         <ul class="met" data-testid="gate-met">
-            { for gate.met.iter().map(|met| html! { <li class="line top">{ Icon::Check.draw() }<span>{ words::capital(met) }</span></li> }) }
+            { for gate.met.iter().map(|met| html! {
+                <li class="line top">{ Icon::Check.draw() }<span>{ words::capital(met) }</span></li>
+            }) }
         </ul>
     };
     if gate.is_open() {
@@ -111,13 +113,12 @@ fn verdict(seen: &GateSeen) -> Html {
             </div>
         };
     }
+    let missing = format::counted(gate.unmet.len() as u64, "piece is missing", "pieces are missing");
     html! {
         <div class="panel-body stack">
             <div class="line" role="status">
                 <span data-testid="gate-verdict"><Chip tone={Tone::Warn} icon={Icon::Warning} word="closed" /></span>
-                <strong>
-                    { format!("{} for {}", format::counted(gate.unmet.len() as u64, "piece is missing", "pieces are missing"), gate.principal) }
-                </strong>
+                <strong>{ format!("{missing} for {}", gate.principal) }</strong>
                 <span class="quiet-text">{ "This looks again by itself every few seconds." }</span>
             </div>
             { for gate.unmet.iter().enumerate().map(|(at, unmet)| html! {

@@ -41,7 +41,8 @@ pub fn Workspaces() -> Html {
         Editing::Nothing => html! {},
         Editing::New => html! { <WorkspaceForm key="new" on_close={set(&editing, Editing::Nothing)} /> },
         Editing::Existing(spec) => html! {
-            <WorkspaceForm key={spec.name.clone()} spec={Some(spec.clone())} on_close={set(&editing, Editing::Nothing)} />
+            <WorkspaceForm key={spec.name.clone()} spec={Some(spec.clone())}
+                on_close={set(&editing, Editing::Nothing)} />
         },
     };
     html! {
@@ -86,8 +87,8 @@ fn try_sandbox(session: &Handle, kind: &'static str) -> Html {
 }
 
 fn empty(session: &Handle, editing: &UseStateHandle<Editing>) -> Html {
-    const TEXT: &str = "Add the Databricks workspace whose Unity Catalog shows your foreign tables. Without one at hand, \
-                        a sandbox on this machine behaves like it and ends with the app.";
+    const TEXT: &str = "Add the Databricks workspace whose Unity Catalog shows your foreign tables. Without one at \
+                        hand, a sandbox on this machine behaves like it and ends with the app.";
     html! {
         <Empty icon={Icon::Cloud} title="No workspace yet" testid="workspaces-empty" text={TEXT}>
             { add(editing) }

@@ -184,8 +184,8 @@ fn confirm_removal(shown: &Shown, keep: Callback<()>) -> Html {
         Callback::from(move |()| workspaces::remove(&session, spec.clone()))
     };
     let question = format!(
-        "Remove {name}? Its tokens are revoked where that is offered, its secrets leave the keychain. Nothing changes in \
-         the workspace."
+        "Remove {name}? Its tokens are revoked where that is offered, its secrets leave the keychain. Nothing changes \
+         in the workspace."
     );
     html! {
         <div class="banner warn">

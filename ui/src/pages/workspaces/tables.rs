@@ -87,8 +87,8 @@ fn use_question(workspace: &str, search: &str) {
 }
 
 fn not_read(refresh: Callback<()>) -> Html {
-    const TEXT: &str = "Reading lists every catalog, schema and table you may see, with owners, comments and properties, \
-                        and the grants and tags of foreign Iceberg tables. It changes nothing.";
+    const TEXT: &str = "Reading lists every catalog, schema and table you may see, with owners, comments and \
+                        properties, and the grants and tags of foreign Iceberg tables. It changes nothing.";
     html! {
         <Empty icon={Icon::Search} title="Unity Catalog has not been read yet" testid="unity-empty" text={TEXT}>
             <Button testid="unity-read" kind="primary" icon={Icon::Refresh} label="Read Unity Catalog"

@@ -72,6 +72,10 @@ pub fn After() -> Html {
     }
 }
 
+fn level(chosen: OptimizationLevel) -> &'static str {
+    LEVELS.iter().find(|(level, ..)| *level == chosen).map_or("table", |(_, id, _)| *id)
+}
+
 fn optimization(session: &Handle) -> Html {
     let chosen = session.prefs.unity.after.predictive_optimization;
     let setting = chosen.map(|choice| choice.setting);
@@ -97,7 +101,7 @@ fn optimization(session: &Handle) -> Html {
                 onchange={set_setting} />
             if let Some(choice) = chosen {
                 <Select testid="after-level" label="Set on" options={levels} onchange={set_level}
-                    value={LEVELS.iter().find(|(level, ..)| *level == choice.level).map_or("table", |(_, id, _)| *id)} />
+                    value={level(choice.level)} />
             }
         </>
     }
