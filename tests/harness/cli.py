@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness import leaks
+from tests.leakage import leaks
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
