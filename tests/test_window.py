@@ -284,8 +284,8 @@ def audit(app: Window, bundle: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", app.text("audit-sha256"))
     app.tab_to("audit-verify-exported")
     app.press(SPACE)
-    app.says("audit-verdict", r"intact", 60)
-    assert "not intact" not in app.text("audit-verdict")
+    app.says("audit-verdict", r"verified", 60)
+    assert "not verified" not in app.text("audit-verdict")
     shots(app, "audit")
 
 

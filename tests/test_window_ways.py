@@ -216,7 +216,7 @@ def test_a_sign_out_that_the_workspace_did_not_do_is_told(webkit: Driver, box: S
         with box.fault("/oidc/*/revoke", "error", status=500):
             app.click("sign-out-prod")
             app.says("signed-out-prod", "did not revoke", 60)
-        app.says("principal-prod", "nobody is signed in")
+        app.says("principal-prod", "Not signed in")
         app.find("error-code")
         shots(app, "workspaces", "workspaces-sign-out-failed")
 
@@ -271,5 +271,5 @@ def test_a_missing_keychain_is_told_and_a_session_needs_none(
         app.click("workspace-save")
         app.says("principal-session", re.escape(box.user))
     with workspaces(bare[0], state, "no-keychain-again") as app:
-        app.says("principal-session", "nobody is signed in")
+        app.says("principal-session", "Not signed in")
         app.says("sign-in-session", "until the app closes")

@@ -50,7 +50,7 @@ def test_a_workspace_from_its_address_to_its_tables(desk: Desk, box: Sandbox, tm
         tables(app)
         app.click("sign-out-prod")
         app.says("signed-out-prod", "revoked")
-        app.says("principal-prod", "nobody is signed in")
+        app.says("principal-prod", "Not signed in")
         app.find("sign-in-prod")
         shots(app, "workspaces", "workspaces-signed-out")
         app.click("remove-workspace-prod")

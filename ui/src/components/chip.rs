@@ -127,7 +127,7 @@ pub mod of {
             ProofLevel::None => "something differs, or nothing could be compared",
             ProofLevel::Schema => "columns, types and nullability agree",
             ProofLevel::Count => "… and the row counts",
-            ProofLevel::Aggregates => "… and per column nulls, least, greatest and sum",
+            ProofLevel::Aggregates => "… and per column nulls, min, max and sum",
             ProofLevel::Digest => "… and the typed row digest: the same rows the same number of times",
             ProofLevel::Bytes => "… and every file in every snapshot, by SHA-256",
         };

@@ -18,7 +18,7 @@ use yew::prelude::*;
 const RESTING_MS: u32 = 2_000;
 
 /// How long a request stays as it is before it is asked: a person who types changes it with every key.
-const SETTLED_MS: u32 = 60;
+const SETTLED_MS: u32 = 25;
 
 /// What a page draws from. The rows of the answer before stay until the new ones are there.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use crate::actions;
 use crate::components::{Button, Chip, Empty, Field, Icon, PageHead, Stat, Tone};
 use crate::hooks::use_session;
 use crate::pages::go;
-use crate::state::{Page, Work};
+use crate::state::{Page, ShownRun, Work};
 use crate::view::format;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::run::TableState;
@@ -46,8 +46,6 @@ fn Export() -> Html {
         let (session, folder, run) = (session.clone(), folder.clone(), run.view.run_id.clone());
         Callback::from(move |()| actions::export_bundle(&session, run.clone(), folder.trim().to_string()))
     };
-    let counters = &run.view.counters;
-    let (tables, migrated) = (counters.tables(), counters.of(TableState::Migrated));
     let bundle =
         session.bundle.as_ref().filter(|(run_id, _)| *run_id == run.view.run_id).map(|(_, bundle)| bundle.clone());
     html! {
@@ -60,21 +58,7 @@ fn Export() -> Html {
                 <p>
                     { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret. It holds each column’s smallest and largest value, which are values of rows." }
                 </p>
-                if counters.of(TableState::Failed) > 0 || run.is_running() {
-                    <div class="banner warn">{ Icon::Warning.draw() }
-                        <span>
-                            {
-                                if run.is_running() {
-                                    "The run is still going on.".to_string()
-                                } else {
-                                    let missing = format::count((tables - migrated) as u64);
-                                    let all = format::tables(tables);
-                                    format!("{missing} of {all} are not migrated; the bundle says so.")
-                                }
-                            }
-                        </span>
-                    </div>
-                }
+                { unfinished(&run) }
                 <Field testid="audit-folder" label="Folder to make" value={(*folder).clone()} {oninput}
                     placeholder="inside the state folder" hint="Leave empty to keep it with the state." />
                 <div class="actions">
@@ -85,6 +69,20 @@ fn Export() -> Html {
             </div>
         </section>
     }
+}
+
+fn unfinished(run: &ShownRun) -> Html {
+    let counters = &run.view.counters;
+    let text = match () {
+        () if run.is_running() => "The run is still going on.".to_string(),
+        () if counters.of(TableState::Failed) > 0 => {
+            let missing = format::count((counters.tables() - counters.of(TableState::Migrated)) as u64);
+            let all = format::tables(counters.tables());
+            format!("{missing} of {all} are not migrated; the bundle says so.")
+        }
+        () => return html! {},
+    };
+    html! { <div class="banner warn">{ Icon::Warning.draw() }<span>{ text }</span></div> }
 }
 
 #[derive(Properties, PartialEq)]
@@ -125,7 +123,7 @@ fn Exported(props: &ExportedProps) -> Html {
                 <dd class="wrap"><code data-testid="audit-head">{ &manifest.journal_head }</code></dd>
             </dl>
             <p class="quiet-text">
-                { "Keep both hashes where others can read them. A changed journal no longer has this head, and a changed bundle no longer has this SHA-256." }
+                { "Keep both hashes where others can read them. A changed bundle no longer has this SHA-256, and a journal whose earlier entries were changed no longer has this head." }
             </p>
             <div class="actions">
                 <Button testid="audit-verify-exported" icon={Icon::Check} label="Verify it"
@@ -162,7 +160,7 @@ fn Verify() -> Html {
             <header class="panel-head"><h2>{ "Verify a bundle" }</h2></header>
             <form class="panel-body stack" {onsubmit}>
                 <p>
-                    { "Any bundle, from anybody: its hashes, its journal’s chain and its results are checked offline, against nothing but itself." }
+                    { "Any bundle: its hashes, its journal’s chain and its results are checked offline, against nothing but itself." }
                 </p>
                 <Field testid="audit-verify-path" label="The bundle’s folder" value={(*path).clone()} {oninput}
                     placeholder="/path/to/bundle" />
@@ -179,7 +177,7 @@ fn Verify() -> Html {
 fn said(verdict: &AuditVerdict) -> Html {
     let checks = verdict.checks.iter().map(|check| {
         let (tone, icon, word) =
-            if check.passed { (Tone::Good, Icon::Check, "holds") } else { (Tone::Bad, Icon::Cross, "broken") };
+            if check.passed { (Tone::Good, Icon::Check, "passed") } else { (Tone::Bad, Icon::Cross, "failed") };
         html! {
             <li class="line top">
                 <Chip {tone} {icon} {word} />
@@ -192,9 +190,9 @@ fn said(verdict: &AuditVerdict) -> Html {
         }
     });
     let (tone, icon, word) = if verdict.intact {
-        (Tone::Good, Icon::CheckCircle, "intact")
+        (Tone::Good, Icon::CheckCircle, "verified")
     } else {
-        (Tone::Bad, Icon::CrossCircle, "not intact")
+        (Tone::Bad, Icon::CrossCircle, "not verified")
     };
     html! {
         <div class="result" data-testid="audit-verdict" role="status">

@@ -145,9 +145,7 @@ pub fn signed_out(outcome: &SignedOut) -> (Tone, &'static str) {
             Tone::Warn,
             "Signed out here. This workspace offers no revocation: its tokens end by themselves, within the hour or the day.",
         ),
-        SignedOut::NothingThere => {
-            (Tone::Plain, "Nobody was signed in through the browser; nothing was to be revoked.")
-        }
+        SignedOut::NothingThere => (Tone::Plain, "There was no sign-in through the browser, and nothing to revoke."),
         SignedOut::Failed { .. } => (
             Tone::Bad,
             "Signed out here, but the workspace did not revoke the tokens: they live on until they end by themselves.",

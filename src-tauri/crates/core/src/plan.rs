@@ -14,6 +14,7 @@ use crate::LocalState;
 use crate::preflight::{self, Judged};
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::finding::Verdict;
+use icebridge_model::format;
 use icebridge_model::ids::PlanHash;
 use icebridge_model::ops::{PlanMade, PlanRequest, Route};
 use icebridge_model::plan::{EngineKind, Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
@@ -171,12 +172,16 @@ fn nothing_to_do(plan: &Plan) -> Error {
         ),
     };
     let mut error = Error::new(code, message).about(format!("{} to {}", plan.source, plan.target)).with_hint(hint);
-    for left in plan.left_out.iter().take(REASONS_SHOWN) {
+    let (done, others): (Vec<_>, Vec<_>) = plan.left_out.iter().partition(|left| first(left, Code::AlreadyMigrated));
+    for left in others.iter().take(REASONS_SHOWN) {
         error = error.with_cause_text(format!("{} [{}] {}", left.source, left.codes.join(" "), left.reason));
     }
-    let more = plan.left_out.len().saturating_sub(REASONS_SHOWN);
+    let more = others.len().saturating_sub(REASONS_SHOWN);
     if more > 0 {
         error = error.with_cause_text(format!("and {more} more"));
+    }
+    if !done.is_empty() {
+        error = error.with_cause_text(format!("migrated by earlier runs: {}", format::tables(done.len())));
     }
     error
 }

@@ -69,12 +69,7 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             actions::save_catalog(&session, spec, draft.secrets.clone(), move || on_close.emit(()));
         })
     };
-    let onsubmit = Callback::from(move |event: SubmitEvent| {
-        event.prevent_default();
-        if complete {
-            save.emit(());
-        }
-    });
+    let onsubmit = submitted(complete, save);
     let workspaces = match (draft.spec.kind, &session.workspaces.specs) {
         (CatalogKind::Unity, Some(saved)) => known(saved, &draft.spec.uri),
         _ => Vec::new(),
@@ -103,6 +98,15 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
             </div>
         </form>
     }
+}
+
+fn submitted(complete: bool, save: Callback<()>) -> Callback<SubmitEvent> {
+    Callback::from(move |event: SubmitEvent| {
+        event.prevent_default();
+        if complete {
+            save.emit(());
+        }
+    })
 }
 
 fn edit(draft: &UseStateHandle<Draft>, change: fn(&mut Draft, String)) -> Callback<String> {

@@ -32,7 +32,7 @@ pub fn TableDetail(props: &TableDetailProps) -> Html {
                 { fact("Rows before deletes", format::count(files.data_records)) }
                 { fact("Data files", files_and_bytes(files.data_files, files.data_bytes)) }
                 { fact("Delete files", deletes) }
-                { fact("Formats of both", formats.join(", ")) }
+                { fact("File formats", formats.join(", ")) }
                 { fact("Including history", files_and_bytes(files.history_files, files.history_bytes)) }
                 { fact("Snapshots", format::count(facts.snapshot_count as u64)) }
                 { fact("Updated", format::epoch_ms(facts.last_updated_ms)) }

@@ -142,8 +142,8 @@ fn line(mapping: &std::rc::Rc<Mapping>, at: usize, rule: &Rule, change: &Callbac
             <span class="rule-number" role="cell">{ number }</span>
             { matching(number, rule, set(set_kind), set(|rule, text| rule.pattern = text)) }
             <span role="cell">
-                <Field testid={format!("rule-namespace-{number}")} label={format!("Target namespace {number}")} bare=true
-                    value={rule.target_namespace.clone()} disabled={rule.exclude}
+                <Field testid={format!("rule-namespace-{number}")} label={format!("Target namespace {number}")}
+                    bare=true value={rule.target_namespace.clone()} disabled={rule.exclude}
                     oninput={set(|rule, text| rule.target_namespace = text)} />
             </span>
             <span role="cell">

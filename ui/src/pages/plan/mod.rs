@@ -31,7 +31,7 @@ pub fn Plan() -> Html {
                 if made.stale && !wrong {
                     <Stale testid="plan-stale"
                         text="The inventory, the mapping, an acceptance or a setting changed after this plan was made."
-                        action="Make it again" onclick={make.clone()} {busy} />
+                        action="Rebuild plan" onclick={make.clone()} {busy} />
                 }
                 { summary(&made.value) }
                 <CostCard />
@@ -62,7 +62,7 @@ pub fn Plan() -> Html {
             <PageHead page={Page::Plan}>
                 if session.plan.is_some() {
                     <Button testid="plan-make" kind={if current { "" } else { "primary" }} icon={Icon::File} {busy}
-                        disabled={!has_inventory || wrong} label="Make the plan again" onclick={make} />
+                        disabled={!has_inventory || wrong} label="Rebuild plan" onclick={make} />
                 }
             </PageHead>
             <div class="plan-columns">

@@ -131,7 +131,7 @@ fn Toolbar(props: &ReportProps) -> Html {
             </div>
             <span class="grow" />
             if open.is_empty() {
-                <span class="quiet-text" data-testid="preflight-nothing-open">{ "No loss waits for acceptance." }</span>
+                <span class="quiet-text" data-testid="preflight-nothing-open">{ "Nothing left to accept." }</span>
             } else {
                 <span class="quiet-text">{ format!("Open: {}", open.join(", ")) }</span>
                 <Button testid="preflight-accept-all" icon={Icon::Check} busy={session.is_busy(&Work::Accept)}

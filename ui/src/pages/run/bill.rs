@@ -47,7 +47,9 @@ pub fn BillLine(props: &BillLineProps) -> Html {
                             <>
                                 <dt><code>{ &run.job_run_id }</code></dt>
                                 <dd>
-                                    { format!("{}, {}", clusters::dollars(run.cost.cents), clusters::dbu(run.cost.milli_dbu)) }
+                                    { clusters::dollars(run.cost.cents) }
+                                    { ", " }
+                                    { clusters::dbu(run.cost.milli_dbu) }
                                 </dd>
                             </>
                         }) }</dl>

@@ -2,7 +2,7 @@
 
 use super::after::AfterFacts;
 use super::cluster::ClusterFacts;
-use crate::components::{Button, DataDocs, ErrorCard, Icon, Loading, chip};
+use crate::components::{Button, Chip, DataDocs, ErrorCard, Icon, Loading, Tone, chip};
 use crate::pages::Shared;
 use crate::view::format;
 use icebridge_model::ops::TableDetail;
@@ -50,6 +50,13 @@ fn Migration(props: &MigrationProps) -> Html {
         <>
             <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
             <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
+            if let Some(error) = &table.not_validated {
+                <p class="line top" data-testid="detail-not-validated">
+                    <Chip tone={Tone::Warn} icon={Icon::Warning} word="not validated again" />
+                    <span>{ "It could not be compared again. Its earlier validation stands." }</span>
+                </p>
+                <ErrorCard error={error.clone()} testid="detail-not-validated-error" />
+            }
             if let Some(error) = &table.error { <ErrorCard error={error.clone()} testid="detail-error" /> }
             if !here { <ClusterFacts table={table.clone()} /> }
             if let Some(outcome) = table.outcome.as_ref().filter(|_| here) { { facts(outcome) } }
@@ -65,16 +72,16 @@ fn Migration(props: &MigrationProps) -> Html {
 }
 
 fn facts(outcome: &CopyOutcome) -> Html {
-    let rows = outcome.rows_written.map_or_else(|| "not looked at".into(), format::count);
+    let rows = outcome.rows_written.map_or_else(|| "n/a (byte copy)".into(), format::count);
     html! {
         <dl class="facts">
             <dt>{ "Files copied" }</dt><dd>{ format::count(outcome.files_copied) }</dd>
             <dt>{ "Files decoded" }</dt><dd>{ format::count(outcome.files_decoded) }</dd>
-            <dt>{ "Chunks moved of" }</dt><dd>{ format::counted(outcome.files_chunk_moved, "file", "files") }</dd>
+            <dt>{ "Files copied without decoding" }</dt><dd>{ format::count(outcome.files_chunk_moved) }</dd>
             <dt>{ "Bytes written" }</dt><dd>{ format::bytes(outcome.bytes_written) }</dd>
             <dt>{ "Rows written" }</dt><dd>{ rows }</dd>
             <dt>{ "Commit attempts" }</dt><dd>{ outcome.commit_attempts }</dd>
-            <dt>{ "Found there already" }</dt><dd>{ if outcome.adopted { "yes, from this plan" } else { "no" } }</dd>
+            <dt>{ "Already present" }</dt><dd>{ if outcome.adopted { "yes, from this plan" } else { "no" } }</dd>
             <dt>{ "Location" }</dt>
             <dd title={outcome.target_location.clone()}><code>{ &outcome.target_location }</code></dd>
             <dt>{ "Metadata" }</dt>

@@ -34,7 +34,7 @@ pub fn UnityDetail(props: &UnityDetailProps) -> Html {
             {
                 match &row.grants {
                     None => {
-                        quiet("Not read. They are read for foreign Iceberg tables, and only owners and admins see them.")
+                        quiet("Read for foreign Iceberg tables alone, and only owners and admins see them.")
                     }
                     Some(grants) if grants.is_empty() => quiet("None on the table itself."),
                     Some(grants) => html! {

@@ -82,7 +82,7 @@ fn unasked() -> Html {
     html! {
         <div class="panel-body quiet-text" data-testid="gate-unasked">
             <p>
-                { "Unity Catalog lets nothing outside Databricks write to its tables until somebody allows it. Two things must be in place: external data access, switched on in the metastore, and EXTERNAL USE SCHEMA, granted on each target schema." }
+                { "Unity Catalog lets nothing outside Databricks write to its tables until it is allowed. Two things must be in place: external data access, switched on in the metastore, and EXTERNAL USE SCHEMA, granted on each target schema." }
             </p>
             <p>
                 { "Name the schemas your tables shall go to. The check reads settings and grants, and changes none." }

@@ -40,7 +40,7 @@ pub fn UnmetPiece(props: &UnmetPieceProps) -> Html {
             </dl>
             if unmet.unsure {
                 <p class="quiet-text">
-                    { "Not all grants could be seen, so this may be in place already. Whoever can see them knows." }
+                    { "Not all grants could be seen, so this may be in place already. Ask a principal who can see them." }
                 </p>
             }
             if let Some(sql) = &unmet.sql { <CodeBox testid={format!("{id}-sql")} label="SQL" text={sql.clone()} /> }

@@ -48,7 +48,7 @@ pub fn Clusters() -> Html {
             if draft.uses_clusters() {
                 <Field testid="clusters-volume" label="Volume" value={photon.volume.clone()}
                     placeholder="/Volumes/catalog/schema/volume"
-                    hint="A folder on a volume, for what the clusters are given and what they tell."
+                    hint="A folder on a volume, for the clusters’ inputs and results."
                     invalid={invalid(Place::Volume)}
                     oninput={change(&session, |draft, text| draft.photon.volume = text)} />
                 <Field testid="clusters-source-catalog" label="Source’s catalog in the workspace"
