@@ -12,7 +12,7 @@ pub struct EarlierMigration {
     pub source_snapshot_id: Option<i64>,
     /// Of the target, as it was validated.
     pub target_snapshot_id: Option<i64>,
-    /// Where that run put the table; empty where a cluster wrote it.
+    /// Where that run put the table; empty where that is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub target_location: String,
     /// The target has another snapshot now: it was written to, or compacted.

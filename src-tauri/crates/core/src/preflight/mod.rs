@@ -120,7 +120,7 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let target = local.open_target(&route.target).await?;
     let existing = Existing::of_target(local, route, target.as_ref()).await?;
     let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
-    earlier::check(target.as_ref(), &mut mapped.rows).await?;
+    earlier::check(target.as_ref(), &mut mapped.rows).await;
     // As they were saved: an open one names its endpoint in place of its workspace.
     let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
     let clusters = Clusters::of(&saved.0, &saved.1, settings);

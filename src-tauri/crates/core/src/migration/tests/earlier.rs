@@ -9,7 +9,7 @@ use icebridge_model::ops::{InventoryRequest, PlanRequest, Route, SampleCreated, 
 use icebridge_model::plan::Settings;
 use icebridge_model::run::RunState;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,20 @@ async fn migrate(local: &LocalState, route: &Route) -> (String, usize) {
     let view = migration::start(local, &plan.to_text().unwrap()).await.unwrap().wait().await.unwrap();
     assert_eq!(view.state, RunState::Succeeded, "{view:?}");
     (view.run_id.to_string(), plan.tables.len())
+}
+
+/// The newest metadata file of some table below a folder.
+fn metadata_of_one(folder: &Path) -> PathBuf {
+    let mut folders = vec![folder.to_path_buf()];
+    let mut found: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let children = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, files): (Vec<_>, Vec<_>) = children.partition(|path| path.is_dir());
+        folders.extend(inner);
+        found.extend(files.into_iter().filter(|path| path.to_string_lossy().ends_with(".metadata.json")));
+    }
+    found.sort();
+    found.pop().unwrap()
 }
 
 #[tokio::test]
@@ -86,6 +100,14 @@ async fn a_target_that_was_dropped_or_made_by_others_is_not_taken_for_ours() {
     take_inventory(&first, &route, NAMES).await;
     take_inventory(&second, &route, NAMES).await;
     let (run_id, tables) = migrate(&first, &route).await;
+
+    // Its metadata is gone: that table is blocked, the others are as they were.
+    let metadata = metadata_of_one(Path::new(&made.target.uri));
+    let kept = std::fs::read(&metadata).unwrap();
+    std::fs::remove_file(&metadata).unwrap();
+    let broken = look(&first, &route).await;
+    assert_eq!((broken.migrated, broken.ready), (tables - 1, 0), "{broken:?}");
+    std::fs::write(&metadata, kept).unwrap();
 
     std::fs::remove_dir_all(&made.target.uri).unwrap();
     let dropped = look(&first, &route).await;
