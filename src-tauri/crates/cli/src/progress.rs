@@ -171,11 +171,11 @@ impl Screen {
             self.told.insert(name.clone(), state.clone());
         }
         // A cluster takes minutes, and where it is is all there is to tell.
-        let (stage, words) = (row.text("stage"), row.text("words"));
+        let (stage, message) = (row.text("stage"), row.text("stage_message"));
         if stage.is_empty() || state != TableState::Copying.as_str() {
             return;
         }
-        let stage = if words.is_empty() { stage.to_string() } else { format!("{stage}: {words}") };
+        let stage = if message.is_empty() { stage.to_string() } else { format!("{stage}: {message}") };
         if self.stages.get(&name) != Some(&stage) {
             self.line(&format!("  cluster    {name} {stage}"));
             self.stages.insert(name, stage);

@@ -4,7 +4,7 @@ use crate::ids::RunId;
 use serde::{Deserialize, Serialize};
 
 /// The last validation of a table that an earlier run migrated to where it would go again. It passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierMigration {
     pub run_id: RunId,
     pub validated_at: String,
@@ -12,33 +12,21 @@ pub struct EarlierMigration {
     pub source_snapshot_id: Option<i64>,
     /// Of the target, as it was validated.
     pub target_snapshot_id: Option<i64>,
-    /// Where that run put the table; empty where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub target_location: String,
-    /// The target has another snapshot now: it was written to, or compacted.
-    #[serde(default, skip_serializing_if = "is_false")]
+    /// The source has another snapshot now. A mapping does not look; a pre-flight does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source_moved_on: bool,
+    /// The target has another snapshot now: it was written to, or compacted. A mapping does not look; a pre-flight does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub target_changed: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_false(value: &bool) -> bool {
-    !*value
-}
-
 impl EarlierMigration {
-    /// Whether the source has another snapshot now.
-    pub fn moved_on(&self, source_snapshot_id: Option<i64>) -> bool {
-        self.source_snapshot_id != source_snapshot_id
-    }
-
-    pub fn explain(&self, source_snapshot_id: Option<i64>) -> String {
-        let source = if self.moved_on(source_snapshot_id) {
+    /// `source_now` is the snapshot that the source has.
+    pub fn explain(&self, source_now: Option<i64>) -> String {
+        let source = if self.source_moved_on {
             let shown = |id: Option<i64>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
-            format!(
-                "the source has moved on since (snapshot {}, migrated was {})",
-                shown(source_snapshot_id),
-                shown(self.source_snapshot_id)
-            )
+            let (now, then) = (shown(source_now), shown(self.source_snapshot_id));
+            format!("the source has moved on since (snapshot {now}, migrated was {then})")
         } else {
             "the source has no new snapshot since".to_owned()
         };
@@ -53,18 +41,12 @@ mod tests {
 
     #[test]
     fn it_says_what_has_changed_since() {
-        let mut earlier = EarlierMigration {
-            run_id: "r1".into(),
-            validated_at: "2026-11-29T00:00:00Z".into(),
-            source_snapshot_id: Some(7),
-            target_snapshot_id: Some(8),
-            target_location: String::new(),
-            target_changed: false,
-        };
-        assert_eq!(earlier.explain(Some(7)), "already migrated by run r1: the source has no new snapshot since");
-        earlier.target_changed = true;
+        let unchanged =
+            EarlierMigration { run_id: "r1".into(), source_snapshot_id: Some(7), ..EarlierMigration::default() };
+        assert_eq!(unchanged.explain(Some(7)), "already migrated by run r1: the source has no new snapshot since");
+        let changed = EarlierMigration { source_moved_on: true, target_changed: true, ..unchanged };
         assert_eq!(
-            earlier.explain(None),
+            changed.explain(None),
             "already migrated by run r1: the source has moved on since (snapshot none, migrated was 7); the target has a \
              new snapshot"
         );

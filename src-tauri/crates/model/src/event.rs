@@ -42,7 +42,7 @@ pub struct RunChanges {
     pub bytes_per_second: u64,
     pub seconds_left: Option<u64>,
     /// Tables that have changed, at most [`CHANGED_ROWS`]; what is over comes with the next event. The columns are those of
-    /// the run's view, and of a table that a cluster copies `stage` and `words`.
+    /// the run's view, and of a table that a cluster copies `stage` and `stage_message`.
     pub rows: Vec<ViewRow>,
 }
 

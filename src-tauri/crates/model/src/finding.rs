@@ -50,9 +50,6 @@ pub struct TableFindings {
     /// The earlier run that made the target's table. It is left as it is, so it has no findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<EarlierMigration>,
-    /// The source has a new snapshot since then.
-    #[serde(default)]
-    pub moved_on: bool,
 }
 
 impl TableFindings {
@@ -182,7 +179,6 @@ mod tests {
             engine_reason: String::new(),
             findings: findings.collect(),
             migrated_by: None,
-            moved_on: false,
         }
     }
 

@@ -18,11 +18,9 @@ impl Store {
             "SELECT v.run_id, v.ident, v.passed, v.validated_at,
                     v.validation ->> '$.target' AS target,
                     v.validation ->> '$.source_snapshot_id' AS source_snapshot_id,
-                    v.validation ->> '$.target_snapshot_id' AS target_snapshot_id,
-                    o.outcome ->> '$.target_location' AS target_location
+                    v.validation ->> '$.target_snapshot_id' AS target_snapshot_id
              FROM validations v
              JOIN runs r ON r.run_id = v.run_id
-             LEFT JOIN outcomes o ON o.run_id = v.run_id AND o.ident = v.ident
              WHERE r.source = ? AND r.target = ?
                AND v.id IN (SELECT max(id) FROM validations GROUP BY run_id, ident)
              ORDER BY v.id",
@@ -34,7 +32,11 @@ impl Store {
         .map_err(doing)?;
         let mut found = EarlierMigrations::new();
         for row in last {
-            let key = (TableIdent::parse(&row.ident)?, TableIdent::parse(&row.target)?);
+            // A name of another version counts as none: its table is one that exists.
+            let (Ok(source), Ok(target)) = (TableIdent::parse(&row.ident), TableIdent::parse(&row.target)) else {
+                continue;
+            };
+            let key = (source, target);
             if row.passed {
                 found.insert(key, row.earlier());
             } else {
@@ -43,6 +45,18 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Where a run put a table; none where it is not known.
+    pub async fn target_location(&self, run_id: &str, table: &TableIdent) -> Result<Option<String>> {
+        let location: Option<Option<String>> =
+            sqlx::query_scalar("SELECT outcome ->> '$.target_location' FROM outcomes WHERE run_id = ? AND ident = ?")
+                .bind(run_id)
+                .bind(table.to_string())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|e| failure::of(e, "read what the copy made").about(table))?;
+        Ok(location.flatten().filter(|location| !location.is_empty()))
     }
 }
 
@@ -55,7 +69,6 @@ row! {
         target: String,
         source_snapshot_id: Option<i64>,
         target_snapshot_id: Option<i64>,
-        target_location: Option<String>,
     }
 }
 
@@ -66,8 +79,7 @@ impl Validated {
             validated_at: self.validated_at,
             source_snapshot_id: self.source_snapshot_id,
             target_snapshot_id: self.target_snapshot_id,
-            target_location: self.target_location.unwrap_or_default(),
-            target_changed: false,
+            ..EarlierMigration::default()
         }
     }
 }

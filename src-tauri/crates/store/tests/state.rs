@@ -268,6 +268,20 @@ async fn a_journal_longer_than_a_page_is_followed_to_its_end_and_tampering_is_fo
 }
 
 #[tokio::test]
+async fn entries_of_many_tables_go_on_with_the_chain() {
+    let (_dir, store) = fresh().await;
+    store.append("r", "", "first", json!({})).await.unwrap();
+    let entries = (0..2_500).map(|number| (ident(&format!("a.t{number}")), json!({ "number": number })));
+    store.append_all("r", "many", entries.collect()).await.unwrap();
+    store.append("r", "", "last", json!({})).await.unwrap();
+    assert_eq!(store.verify_journal().await.unwrap(), 2_502);
+    let found = store.entries("r").await.unwrap();
+    assert_eq!((found[1].table.as_str(), found[2_500].table.as_str()), ("a.t0", "a.t2499"));
+    store.append_all("r", "many", Vec::new()).await.unwrap();
+    assert_eq!(store.verify_journal().await.unwrap(), 2_502);
+}
+
+#[tokio::test]
 async fn a_fraction_is_refused_before_it_could_break_the_chain() {
     let (_dir, store) = fresh().await;
     assert_eq!(store.append("j", "", "k", json!({"a": [{"b": 0.1}]})).await.unwrap_err().code, Code::Internal);

@@ -28,7 +28,6 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
         engine_reason: String::new(),
         findings,
         migrated_by: None,
-        moved_on: false,
     };
     let row = InventoryRow {
         ident: facts.ident.clone(),

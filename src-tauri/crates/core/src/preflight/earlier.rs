@@ -2,46 +2,49 @@
 
 use futures::{FutureExt, StreamExt, stream};
 use icebridge_lakehouse::TargetCatalog;
-use icebridge_model::Code;
 use icebridge_model::mapping::{MappingRow, MappingState};
+use icebridge_model::{Code, Result};
+use icebridge_store::Store;
 
 /// The target's limiter spaces the requests.
 const AT_ONCE: usize = 16;
 
 /// Loads the target's table of each row that an earlier run migrated. Another table of that name, made since by somebody
-/// else, is one that exists and blocks.
-pub(super) async fn check(target: &dyn TargetCatalog, rows: &mut [MappingRow]) {
+/// else, is one that exists and blocks. One that cannot be read blocks as well, and the other tables go on.
+pub(super) async fn check(store: &Store, target: &dyn TargetCatalog, rows: &mut [MappingRow]) -> Result<()> {
     let migrated = rows.iter_mut().filter(|row| row.state == MappingState::Migrated);
-    let checks: Vec<_> = migrated.map(|row| check_row(target, row).boxed()).collect();
+    // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
+    let checks: Vec<_> = migrated.map(|row| check_row(store, target, row).boxed()).collect();
     let mut checked = stream::iter(checks).buffer_unordered(AT_ONCE);
-    while checked.next().await.is_some() {}
+    while let Some(done) = checked.next().await {
+        done?;
+    }
+    Ok(())
 }
 
-async fn check_row(target: &dyn TargetCatalog, row: &mut MappingRow) {
-    let (Some(name), Some(earlier)) = (&row.target, &mut row.migrated_by) else { return };
-    let table = match target.load(name).await {
-        Ok(table) => table,
-        // Dropped since the target was listed: it can be created again.
-        Err(error) if error.code == Code::TableNotFound => {
-            row.state = MappingState::Create;
-            row.migrated_by = None;
-            return;
+async fn check_row(store: &Store, target: &dyn TargetCatalog, row: &mut MappingRow) -> Result<()> {
+    let (Some(name), Some(earlier)) = (&row.target, &mut row.migrated_by) else { return Ok(()) };
+    let made = store.target_location(&earlier.run_id, &row.source).await?;
+    let (state, problem) = match target.load(name).await {
+        Ok(table) if made.is_none_or(|made| is_same(&made, &table.metadata.location)) => {
+            earlier.target_changed = earlier.target_snapshot_id != table.metadata.current_snapshot_id;
+            return Ok(());
         }
-        // It is there, and it cannot be said whose it is. The other tables go on.
+        Ok(_) => (MappingState::Exists, format!("it is not the table that run {} made", earlier.run_id)),
+        // Dropped since the target was listed: it can be created again.
+        Err(error) if error.code == Code::TableNotFound => (MappingState::Create, String::new()),
         Err(error) => {
-            row.problem =
-                format!("whether it is the table of run {} cannot be told: {}", earlier.run_id, error.message);
-            row.state = MappingState::Exists;
-            row.migrated_by = None;
-            return;
+            let problem = format!(
+                "it cannot be read, so it is not known whether run {} made it: {}",
+                earlier.run_id, error.message
+            );
+            (MappingState::Exists, problem)
         }
     };
-    let same = |location: &str| location.trim_end_matches('/') == table.metadata.location.trim_end_matches('/');
-    if earlier.target_location.is_empty() || same(&earlier.target_location) {
-        earlier.target_changed = earlier.target_snapshot_id != table.metadata.current_snapshot_id;
-    } else {
-        row.problem = format!("it is not the table that run {} made", earlier.run_id);
-        row.state = MappingState::Exists;
-        row.migrated_by = None;
-    }
+    (row.state, row.problem, row.migrated_by) = (state, problem, None);
+    Ok(())
+}
+
+fn is_same(made: &str, found: &str) -> bool {
+    made.trim_end_matches('/') == found.trim_end_matches('/')
 }

@@ -120,7 +120,7 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let target = local.open_target(&route.target).await?;
     let existing = Existing::of_target(local, route, target.as_ref()).await?;
     let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
-    earlier::check(target.as_ref(), &mut mapped.rows).await;
+    earlier::check(&local.store, target.as_ref(), &mut mapped.rows).await?;
     // As they were saved: an open one names its endpoint in place of its workspace.
     let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
     let clusters = Clusters::of(&saved.0, &saved.1, settings);
@@ -173,13 +173,13 @@ fn judge_table(
         engine_reason: if excluded { String::new() } else { engine_reason },
         findings: chosen.findings,
         migrated_by: None,
-        moved_on: false,
     }
 }
 
 /// It is left as it is. An unreadable source is unknown, and no reason to say that it has moved on.
 fn migrated(row: &InventoryRow, mapping: &MappingRow, earlier: &EarlierMigration) -> TableFindings {
     let now = row.facts().map_or(earlier.source_snapshot_id, |facts| facts.snapshot_id);
+    let earlier = EarlierMigration { source_moved_on: now != earlier.source_snapshot_id, ..earlier.clone() };
     TableFindings {
         source: row.ident.clone(),
         target: mapping.target.clone(),
@@ -188,8 +188,7 @@ fn migrated(row: &InventoryRow, mapping: &MappingRow, earlier: &EarlierMigration
         engine: EngineKind::default(),
         engine_reason: String::new(),
         findings: Vec::new(),
-        migrated_by: Some(earlier.clone()),
-        moved_on: earlier.moved_on(now),
+        migrated_by: Some(earlier),
     }
 }
 

@@ -336,14 +336,8 @@ fn the_kind_of_a_target_follows_its_spec() {
 fn a_source_that_moved_on_since_it_was_migrated_is_named_and_not_blocked() {
     let mut facts = plain_facts("sales.orders");
     facts.snapshot_id = Some(7);
-    let earlier = EarlierMigration {
-        run_id: "run-1".into(),
-        validated_at: "2026-11-01T00:00:00Z".into(),
-        source_snapshot_id: Some(7),
-        target_snapshot_id: Some(70),
-        target_location: String::new(),
-        target_changed: false,
-    };
+    let earlier =
+        EarlierMigration { run_id: "run-1".into(), source_snapshot_id: Some(7), ..EarlierMigration::default() };
     let mapping = MappingRow { state: MappingState::Migrated, migrated_by: Some(earlier), ..mapped(&facts) };
     let row = |facts: TableFacts| InventoryRow {
         ident: facts.ident.clone(),
@@ -354,10 +348,11 @@ fn a_source_that_moved_on_since_it_was_migrated_is_named_and_not_blocked() {
         judge_table(&row(facts), &mapping, &target(TargetKind::Embedded), &Settings::default(), &HashSet::new())
     };
     let unchanged = judged(facts.clone());
-    assert_eq!((unchanged.moved_on, unchanged.findings.len()), (false, 0));
+    let moved_on = |found: &TableFindings| found.migrated_by.as_ref().unwrap().source_moved_on;
+    assert_eq!((moved_on(&unchanged), unchanged.findings.len()), (false, 0));
     facts.snapshot_id = Some(8);
     let moved = judged(facts);
-    assert!(moved.moved_on && !moved.is_blocked());
+    assert!(moved_on(&moved) && !moved.is_blocked());
     assert!(moved.mode_reason.contains("snapshot 8, migrated was 7"), "{}", moved.mode_reason);
     let counted = report(vec![unchanged, moved]);
     assert_eq!((counted.migrated, counted.ready, counted.blocked), (2, 0, 0));

@@ -24,7 +24,7 @@ fn overlay(local: &LocalState, run_id: &str, row: &mut ViewRow) {
     let Some(live) = migration::at_work(local, run_id, &name) else { return };
     for (column, value) in rows::of_migration(&live).0 {
         // What a cluster is doing is kept nowhere else.
-        if row.0.contains_key(&column) || column == "stage" || column == "words" {
+        if row.0.contains_key(&column) || column == "stage" || column == "stage_message" {
             row.0.insert(column, value);
         }
     }

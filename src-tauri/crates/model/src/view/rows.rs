@@ -98,7 +98,7 @@ pub fn preflight_state(table: &TableFindings) -> &'static str {
     match () {
         () if table.is_blocked() => "blocked",
         () if table.target.is_none() => "excluded",
-        () if table.migrated_by.is_some() && table.moved_on => "moved_on",
+        () if table.migrated_by.as_ref().is_some_and(|earlier| earlier.source_moved_on) => "moved_on",
         () if table.migrated_by.is_some() => "migrated",
         () if !table.unaccepted().is_empty() => "open",
         () => "ready",
@@ -171,7 +171,7 @@ pub fn validated(row: &mut ViewRow, validation: &Validation) {
     row.set("validation_ms", number(validation.milliseconds));
 }
 
-/// A table at work, as its process sees it. `stage` and `words` are of its cluster and only for who follows the run.
+/// A table at work, as its process sees it. `stage` and `stage_message` are of its cluster and only for who follows the run.
 pub fn of_migration(table: &TableMigration) -> ViewRow {
     let mut row = named(&table.source);
     row.set("target", table.target.to_string());
@@ -183,7 +183,7 @@ pub fn of_migration(table: &TableMigration) -> ViewRow {
     row.set("rows_copied", number(table.rows_done));
     if let Some(cluster) = &table.cluster {
         row.set("stage", cluster.stage.as_str());
-        row.set("words", cluster.message.clone());
+        row.set("stage_message", cluster.message.clone());
     }
     if let Some(error) = &table.error {
         row.set("error", error.code.as_str());
