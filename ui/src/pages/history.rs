@@ -1,8 +1,8 @@
 //! Every run of this state folder.
 
 use crate::actions::{self, Handle};
-use crate::components::{Button, Column, Empty, Field, Grid, Icon, Loading, PageHead, chip};
-use crate::hooks::use_session;
+use crate::components::{Button, Column, Empty, Grid, Icon, Loading, PageHead, SearchField, chip};
+use crate::hooks::{use_session, use_sort};
 use crate::pages::{act, go};
 use crate::state::{Page, Work};
 use crate::view::format;
@@ -66,7 +66,8 @@ struct ListedProps {
 fn Listed(props: &ListedProps) -> Html {
     let session = use_session();
     let filter = use_state_eq(String::new);
-    let sort = use_state_eq(|| Sort { column: "started".into(), descending: true });
+    let (sort, on_sort) = use_sort();
+    let sort = sort.unwrap_or(Sort { column: "started".into(), descending: true });
     let runs = Rc::new(shown(&props.runs, &filter, &sort));
     let current = session.run.as_ref().map(|run| run.view.run_id.clone());
     let selected = current.and_then(|id| runs.iter().position(|run| run.run_id == id));
@@ -79,10 +80,6 @@ fn Listed(props: &ListedProps) -> Html {
         let session = session.clone();
         Callback::from(move |(row, column): (usize, &'static str)| cell(&session, &runs[row], column))
     };
-    let on_sort = {
-        let sort = sort.clone();
-        Callback::from(move |column: &'static str| sort.set(Sort::clicked(Some(&*sort), column)))
-    };
     let oninput = {
         let filter = filter.clone();
         Callback::from(move |text| filter.set(text))
@@ -90,14 +87,11 @@ fn Listed(props: &ListedProps) -> Html {
     html! {
         <>
             <div class="toolbar">
-                <div class="search">
-                    { Icon::Search.draw() }
-                    <Field testid="history-filter" kind="search" label="Filter runs" bare=true
-                        value={(*filter).clone()} placeholder="Source, target, state or id" {oninput} />
-                </div>
+                <SearchField testid="history-filter" label="Filter runs" value={(*filter).clone()}
+                    placeholder="Source, target, state or id" {oninput} />
             </div>
             <Grid label="Runs" testid="history-grid" columns={columns()} {count} {name} {cell} {selected}
-                sort={Some((*sort).clone())} {on_sort}>
+                sort={Some(sort)} {on_sort}>
                 <p class="quiet-text">{ "No run matches the filter." }</p>
             </Grid>
         </>

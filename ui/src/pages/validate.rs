@@ -4,7 +4,7 @@ use crate::actions;
 use crate::components::{
     Button, Chip, Column, DataDocs, Empty, ErrorCard, Icon, Loading, Meter, PageHead, PagedGrid, Stat, Tone, chip,
 };
-use crate::hooks::{use_answer, use_detail, use_session, use_view};
+use crate::hooks::{use_answer, use_detail, use_selected, use_session, use_sort, use_view};
 use crate::pages::{go, name};
 use crate::state::{Page, Work};
 use crate::view::{clusters, format, view_words};
@@ -76,36 +76,24 @@ struct ProofsProps {
 
 #[component]
 fn Proofs(props: &ProofsProps) -> Html {
-    let selected = use_state_eq(|| None::<String>);
-    let sort = use_state_eq(|| None::<Sort>);
+    let (selected, on_select, close) = use_selected();
+    let (sort, on_sort) = use_sort();
     let scope = Scope::Run { run_id: props.run_id.clone() };
     // What differs first, then what has not been compared.
-    let by = (*sort).clone().unwrap_or(Sort { column: "result".into(), descending: false });
+    let by = sort.clone().unwrap_or(Sort { column: "result".into(), descending: false });
     let request = ViewRequest { sort: vec![by], ..ViewRequest::of(scope.clone()) };
     let view = use_view(request, props.version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(scope, chosen, props.version);
     let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
-    let on_select = {
-        let selected = selected.clone();
-        Callback::from(move |name: String| selected.set(Some(name)))
-    };
-    let on_sort = {
-        let sort = sort.clone();
-        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
-    };
-    let close = {
-        let selected = selected.clone();
-        Callback::from(move |()| selected.set(None))
-    };
     html! {
         <>
             <Totals run_id={props.run_id.clone()} version={props.version} busy={props.busy} again={props.again} />
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="validate-error" /> }
             <div class="split">
                 <PagedGrid label="Tables and their proof" testid="validate-grid" {view} {cell} columns={columns()}
-                    selected={(*selected).clone()} {on_select} sort={(*sort).clone()} {on_sort} />
-                if let Some(name) = &*selected { { detail(name, table.as_deref(), close) } }
+                    selected={selected.clone()} {on_select} sort={sort.clone()} {on_sort} />
+                if let Some(name) = &selected { { detail(name, table.as_deref(), close) } }
             </div>
         </>
     }

@@ -5,8 +5,8 @@ mod detail;
 
 use crate::actions;
 use crate::components::grid::shown;
-use crate::components::{Button, Empty, ErrorCard, Field, Icon, Loading, Meter, PageHead, PagedGrid, Stat};
-use crate::hooks::{use_detail, use_session, use_view};
+use crate::components::{Button, Empty, ErrorCard, Icon, Loading, Meter, PageHead, PagedGrid, SearchField, Stat};
+use crate::hooks::{use_detail, use_selected, use_session, use_view};
 use crate::pages::{Shared, act, go};
 use crate::state::{Action, Page, Work};
 use crate::view::format;
@@ -87,7 +87,7 @@ fn Progress() -> Html {
 fn Tables() -> Html {
     let session = use_session();
     let filter = use_state_eq(String::new);
-    let selected = use_state_eq(|| None::<String>);
+    let (selected, on_select, close) = use_selected();
     let sort = session.prefs.inventory_sort.clone().filter(|sort| ScopeKind::Inventory.column(&sort.column).is_ok());
     let scope = Scope::Inventory { source: session.route().source.clone() };
     let request = ViewRequest {
@@ -99,10 +99,6 @@ fn Tables() -> Html {
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let detail = use_detail(scope, chosen, session.inventory_version);
     let cell = Callback::from(|(row, column): (ViewRow, &'static str)| columns::cell(&row, column));
-    let on_select = {
-        let selected = selected.clone();
-        Callback::from(move |name: String| selected.set(Some(name)))
-    };
     let on_sort = {
         let session = session.clone();
         Callback::from(move |column: &'static str| {
@@ -113,10 +109,6 @@ fn Tables() -> Html {
         let filter = filter.clone();
         Callback::from(move |text| filter.set(text))
     };
-    let close = {
-        let selected = selected.clone();
-        Callback::from(move |()| selected.set(None))
-    };
     html! {
         <>
             <Totals />
@@ -126,10 +118,10 @@ fn Tables() -> Html {
             <div class="split">
                 <PagedGrid label="Tables of the source" testid="inventory-grid" {view} {cell}
                     columns={shown(&columns::COLUMNS, &session.prefs.hidden_columns)}
-                    selected={(*selected).clone()} {on_select} {sort} {on_sort}>
+                    selected={selected.clone()} {on_select} {sort} {on_sort}>
                     <p class="quiet-text">{ "No table has all these words in its name." }</p>
                 </PagedGrid>
-                if let Some(name) = &*selected {
+                if let Some(name) = &selected {
                     <Detail name={name.clone()} detail={Shared(detail)} on_close={close} />
                 }
             </div>
@@ -174,11 +166,8 @@ fn Toolbar(props: &ToolbarProps) -> Html {
     };
     html! {
         <div class="toolbar">
-            <div class="search">
-                { Icon::Search.draw() }
-                <Field testid="inventory-filter" kind="search" label="Filter tables" bare=true
-                    value={props.filter.clone()} placeholder="Filter by name" oninput={props.on_filter.clone()} />
-            </div>
+            <SearchField testid="inventory-filter" label="Filter tables" value={props.filter.clone()}
+                placeholder="Filter by name" oninput={props.on_filter.clone()} />
             <span class="quiet-text grow" role="status">{ words }</span>
             <ColumnChoice />
         </div>

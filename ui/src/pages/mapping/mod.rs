@@ -6,7 +6,7 @@ mod rules;
 mod sheet;
 
 use crate::actions::{self};
-use crate::components::{Button, Column, Empty, ErrorCard, Field, Icon, Loading, PageHead, PagedGrid, chip};
+use crate::components::{Button, Column, Empty, ErrorCard, Icon, Loading, PageHead, PagedGrid, SearchField, chip};
 use crate::hooks::{View, use_session, use_view};
 use crate::pages::{go, name};
 use crate::state::{Action, Page, Work};
@@ -147,11 +147,8 @@ fn toolbar(view: &View, filter: &UseStateHandle<String>, only: &UseStateHandle<O
     };
     html! {
         <div class="toolbar">
-            <div class="search">
-                { Icon::Search.draw() }
-                <Field testid="mapping-filter" kind="search" label="Filter tables" bare=true
-                    value={(**filter).clone()} placeholder="Filter by source or target" oninput={set_filter} />
-            </div>
+            <SearchField testid="mapping-filter" label="Filter tables" value={(**filter).clone()}
+                placeholder="Filter by source or target" oninput={set_filter} />
             { for filters(view.head(), only) }
             <span class="grow" />
         </div>

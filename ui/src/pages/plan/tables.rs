@@ -1,7 +1,7 @@
 //! The plan's tables, and those it leaves out.
 
 use crate::components::{Button, Column, ErrorCard, PagedGrid, chip};
-use crate::hooks::{use_detail, use_session, use_view};
+use crate::hooks::{use_detail, use_selected, use_session, use_sort, use_view};
 use crate::pages::{ident, name};
 use crate::view::{clusters, format, view_words};
 use icebridge_model::TableIdent;
@@ -63,21 +63,13 @@ fn request(plan_hash: &PlanHash, state: &str, sort: Option<&Sort>) -> ViewReques
 
 #[component]
 fn Planned(props: &TablesProps) -> Html {
-    let selected = use_state_eq(|| None::<String>);
-    let sort = use_state_eq(|| None::<Sort>);
+    let (selected, on_select, _) = use_selected();
+    let (sort, on_sort) = use_sort();
     let request = request(&props.plan_hash, "planned", sort.as_ref());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(request.scope.clone(), chosen, 0);
     let view = use_view(request, 0, Rc::default());
     let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
-    let on_select = {
-        let selected = selected.clone();
-        Callback::from(move |name: String| selected.set(Some(name)))
-    };
-    let on_sort = {
-        let sort = sort.clone();
-        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
-    };
     let shown = match table.as_deref() {
         Some(Ok(TableDetail::Plan(table))) => detail(table),
         Some(Err(error)) => html! { <ErrorCard error={error.clone()} testid="plan-detail-error" /> },
@@ -87,7 +79,7 @@ fn Planned(props: &TablesProps) -> Html {
         <>
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="plan-error" /> }
             <PagedGrid label="Tables of the plan" testid="plan-grid" columns={columns(props.has_engines)} {view} {cell}
-                selected={(*selected).clone()} {on_select} sort={(*sort).clone()} {on_sort}>
+                selected={selected.clone()} {on_select} sort={sort.clone()} {on_sort}>
                 <p class="quiet-text">{ "The plan holds no table: see what is left out, and why." }</p>
             </PagedGrid>
             { shown }

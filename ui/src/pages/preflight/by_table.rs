@@ -2,8 +2,8 @@
 
 use super::report::ReportProps;
 use crate::actions::{self, Handle};
-use crate::components::{Button, Check, Column, Empty, ErrorCard, Field, Icon, PagedGrid, chip};
-use crate::hooks::{use_detail, use_session, use_view};
+use crate::components::{Button, Check, Column, Empty, ErrorCard, Icon, PagedGrid, SearchField, chip};
+use crate::hooks::{use_detail, use_selected, use_session, use_sort, use_view};
 use crate::pages::name;
 use crate::view::{format, view_words};
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
@@ -18,32 +18,20 @@ use yew::prelude::*;
 pub fn ByTable(props: &ReportProps) -> Html {
     let session = use_session();
     let filter = use_state_eq(String::new);
-    let selected = use_state_eq(|| None::<String>);
-    let sort = use_state_eq(|| None::<Sort>);
+    let (selected, on_select, close) = use_selected();
+    let (sort, on_sort) = use_sort();
     let scope = Scope::Preflight { route: session.route().clone() };
     // Blocked tables first, then those with something to accept.
-    let by = (*sort).clone().unwrap_or(Sort { column: "state".into(), descending: false });
+    let by = sort.clone().unwrap_or(Sort { column: "state".into(), descending: false });
     let (search, codes) = words(&filter);
     let request = ViewRequest { search, filter: codes, sort: vec![by], ..ViewRequest::of(scope.clone()) };
     let view = use_view(request, session.preflight_version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(scope, chosen, session.preflight_version);
     let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
-    let set = |state: &UseStateHandle<Option<String>>| {
-        let state = state.clone();
-        Callback::from(move |name: String| state.set(Some(name)))
-    };
-    let on_sort = {
-        let sort = sort.clone();
-        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
-    };
     let set_filter = {
         let filter = filter.clone();
         Callback::from(move |text| filter.set(text))
-    };
-    let close = {
-        let selected = selected.clone();
-        Callback::from(move |()| selected.set(None))
     };
     if props.report.0.tables == 0 {
         return html! {
@@ -56,8 +44,8 @@ pub fn ByTable(props: &ReportProps) -> Html {
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="preflight-error" /> }
             <div class="split">
                 <PagedGrid label="Tables and their findings" testid="preflight-grid" {view} {cell}
-                    columns={columns(props.report.0.has_engines)} selected={(*selected).clone()}
-                    on_select={set(&selected)} sort={(*sort).clone()} {on_sort}>
+                    columns={columns(props.report.0.has_engines)} selected={selected.clone()}
+                    {on_select} sort={sort.clone()} {on_sort}>
                     <p class="quiet-text">{ "No table matches the filter." }</p>
                 </PagedGrid>
                 if selected.is_some() { { found(&session, table.as_deref(), close) } }
@@ -77,11 +65,8 @@ fn words(filter: &str) -> (String, String) {
 fn search_field(filter: &str, oninput: Callback<String>) -> Html {
     html! {
         <div class="toolbar">
-            <div class="search">
-                { Icon::Search.draw() }
-                <Field testid="preflight-filter" kind="search" label="Filter tables" bare=true
-                    value={filter.to_string()} placeholder="Filter by name or code" {oninput} />
-            </div>
+            <SearchField testid="preflight-filter" label="Filter tables" value={filter.to_string()}
+                placeholder="Filter by name or code" {oninput} />
         </div>
     }
 }

@@ -3,7 +3,7 @@
 use super::detail::RunDetail;
 use super::shared::RunProps;
 use crate::components::{Column, ErrorCard, Meter, PagedGrid, chip};
-use crate::hooks::{use_detail, use_session, use_view};
+use crate::hooks::{use_detail, use_selected, use_session, use_sort, use_view};
 use crate::pages::{Shared, name};
 use crate::view::{format, phase, view_words};
 use icebridge_model::TableIdent;
@@ -14,36 +14,24 @@ use yew::prelude::*;
 #[component]
 pub fn Tables(props: &RunProps) -> Html {
     let session = use_session();
-    let selected = use_state_eq(|| None::<String>);
-    let sort = use_state_eq(|| None::<Sort>);
+    let (selected, on_select, close) = use_selected();
+    let (sort, on_sort) = use_sort();
     let scope = Scope::Run { run_id: props.run.0.run_id.clone() };
-    let by = (*sort).clone().unwrap_or(Sort { column: "state".into(), descending: false });
+    let by = sort.clone().unwrap_or(Sort { column: "state".into(), descending: false });
     let request = ViewRequest { sort: vec![by], ..ViewRequest::of(scope.clone()) };
     let changed = session.run.as_ref().map(|run| run.changed.clone()).unwrap_or_default();
     let view = use_view(request, props.version, changed);
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let detail = use_detail(scope, chosen, props.version);
     let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
-    let on_select = {
-        let selected = selected.clone();
-        Callback::from(move |name: String| selected.set(Some(name)))
-    };
-    let on_sort = {
-        let sort = sort.clone();
-        Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column))))
-    };
-    let close = {
-        let selected = selected.clone();
-        Callback::from(move |()| selected.set(None))
-    };
     html! {
         <>
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="run-error" /> }
             <div class="split">
                 <PagedGrid label="Tables of the run" testid="run-grid" {view} {cell} steady=true
-                    columns={columns(props.run.0.counters.on_clusters > 0)} selected={(*selected).clone()} {on_select}
-                    sort={(*sort).clone()} {on_sort} />
-                if let Some(name) = &*selected {
+                    columns={columns(props.run.0.counters.on_clusters > 0)} selected={selected.clone()} {on_select}
+                    sort={sort.clone()} {on_sort} />
+                if let Some(name) = &selected {
                     <RunDetail name={name.clone()} detail={Shared(detail)} on_close={close} />
                 }
             </div>
@@ -87,7 +75,7 @@ fn cell(row: &ViewRow, column: &str) -> Html {
 fn cluster(row: &ViewRow) -> Html {
     match view_words::stage(row) {
         None => chip::of::engine(view_words::engine(row), ""),
-        Some(stage) => chip::of::stage(stage, row.text("words")),
+        Some(stage) => chip::of::stage(stage, row.text("stage_message")),
     }
 }
 

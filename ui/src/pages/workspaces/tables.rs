@@ -3,7 +3,7 @@
 use super::columns::{COLUMNS, cell};
 use super::detail::UnityDetail;
 use crate::actions::workspaces;
-use crate::components::{Button, Empty, Field, Grid, Icon, Loading, Meter};
+use crate::components::{Button, Empty, Grid, Icon, Loading, Meter, SearchField};
 use crate::hooks::use_session;
 use crate::state::Work;
 use crate::state::workspaces::Question;
@@ -54,11 +54,8 @@ pub fn UnityTables(props: &UnityTablesProps) -> Html {
             if busy { <Progress workspace={props.workspace.clone()} /> }
             <Kinds workspace={props.workspace.clone()} />
             <div class="toolbar">
-                <div class="search">
-                    { Icon::Search.draw() }
-                    <Field testid="unity-search" kind="search" label="Search tables" bare=true value={(*search).clone()}
-                        placeholder="Name, comment or owner" oninput={set_search} />
-                </div>
+                <SearchField testid="unity-search" label="Search tables" value={(*search).clone()}
+                    placeholder="Name, comment or owner" oninput={set_search} />
                 <span class="quiet-text" role="status" data-testid="unity-total">{ format::tables(total) }</span>
                 <span class="quiet-text grow">{ refreshed }</span>
                 <Button testid="unity-refresh" icon={Icon::Refresh} label="Refresh" {busy} onclick={refresh} />
