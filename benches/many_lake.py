@@ -33,8 +33,11 @@ def write_template(folder: Path) -> tuple[Path, str]:
     return folder / "/".join(TEMPLATE), Path(table.metadata_location).name
 
 
-def plain_avro(path: Path) -> bytes:
-    """The same records without compression, so that a path in them can be replaced by one as long."""
+def rewritten(path: Path, lengths: dict[str, int] | None = None) -> bytes:
+    """The same records without compression, so that a path in them can be replaced by one as long.
+
+    A manifest list gets the lengths of its rewritten manifests.
+    """
     import io
 
     import fastavro
@@ -43,21 +46,7 @@ def plain_avro(path: Path) -> bytes:
         reader = fastavro.reader(file)
         records, schema = list(reader), reader.writer_schema
         kept = {key: value for key, value in reader.metadata.items() if not key.startswith("avro.")}
-    out = io.BytesIO()
-    fastavro.writer(out, schema, records, codec="null", metadata=kept)
-    return out.getvalue()
-
-
-def with_lengths(manifest_list: bytes, lengths: dict[str, int]) -> bytes:
-    """The manifest list with the lengths of the rewritten manifests."""
-    import io
-
-    import fastavro
-
-    reader = fastavro.reader(io.BytesIO(manifest_list))
-    records, schema = list(reader), reader.writer_schema
-    kept = {key: value for key, value in reader.metadata.items() if not key.startswith("avro.")}
-    for record in records:
+    for record in records if lengths else []:
         record["manifest_length"] = lengths[Path(record["manifest_path"]).name]
     out = io.BytesIO()
     fastavro.writer(out, schema, records, codec="null", metadata=kept)
@@ -68,10 +57,10 @@ def make_plain(table: Path) -> None:
     """Replace the template's Avro files by uncompressed ones."""
     manifests = [path for path in (table / "metadata").glob("*.avro") if not path.name.startswith("snap-")]
     for path in manifests:
-        path.write_bytes(plain_avro(path))
+        path.write_bytes(rewritten(path))
     lengths = {path.name: path.stat().st_size for path in manifests}
     for path in (table / "metadata").glob("snap-*.avro"):
-        path.write_bytes(with_lengths(path.read_bytes(), lengths))
+        path.write_bytes(rewritten(path, lengths))
 
 
 def copy_template(template: Path, target: Path, old: bytes, new: bytes, old_uuid: bytes) -> None:

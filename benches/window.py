@@ -31,6 +31,7 @@ from tests.services.keychain import keychain
 
 MIB = 1 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
+# Before memory is read: WebKit frees what the first drawing needed a moment later, and says nothing of it.
 SETTLE_SECONDS = 5
 
 # Does something to an element, and waits until the grid's rows are other ones and two frames are drawn.

@@ -295,7 +295,7 @@ def row(table: dict[str, Any]) -> dict[str, Any]:
         **{column: table[column] for column in same},
         **{"bytes_to_copy": table["bytes_total"], "bytes_copied": table["bytes_done"]},
         **{"rows": table["rows_total"], "rows_copied": table["rows_done"]},
-        **({"stage": cluster["stage"], "words": cluster["message"]} if cluster else {}),
+        **({"stage": cluster["stage"], "stage_message": cluster["message"]} if cluster else {}),
         **found,
     }
 
