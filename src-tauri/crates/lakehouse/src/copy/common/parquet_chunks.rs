@@ -1,6 +1,7 @@
-//! Column chunks moved from one Parquet file into another without decoding a page.
+//! Column chunks moved from one Parquet file into another without decoding a page; their headers are written anew
+//! ([`super::pages`]).
 
-use bytes::Bytes;
+use super::pages::Pages;
 use parquet::basic::SortOrder;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
@@ -33,20 +34,19 @@ fn first_page(chunk: &ColumnChunkMetaData) -> i64 {
 /// behind: they hold offsets of the old file and no reader needs them.
 pub fn append_chunk<W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
-    pages: Bytes,
+    pages: Pages,
     chunk: &ColumnChunkMetaData,
     descr: ColumnDescPtr,
     rows: u64,
 ) -> Result<()> {
-    let start = first_page(chunk);
     let mut builder = ColumnChunkMetaData::builder(descr)
         .set_compression_codec(chunk.compression_codec())
         .set_encodings_mask(*chunk.encodings_mask())
-        .set_total_compressed_size(chunk.compressed_size())
-        .set_total_uncompressed_size(chunk.uncompressed_size())
+        .set_total_compressed_size(pages.bytes.len() as i64)
+        .set_total_uncompressed_size(pages.uncompressed_size)
         .set_num_values(chunk.num_values())
-        .set_data_page_offset(chunk.data_page_offset() - start)
-        .set_dictionary_page_offset(dictionary_page(chunk).map(|offset| offset - start))
+        .set_data_page_offset(pages.data_offset)
+        .set_dictionary_page_offset(pages.has_dictionary.then_some(0))
         .set_unencoded_byte_array_data_bytes(chunk.unencoded_byte_array_data_bytes())
         .set_repetition_level_histogram(chunk.repetition_level_histogram().cloned())
         .set_definition_level_histogram(chunk.definition_level_histogram().cloned());
@@ -57,14 +57,14 @@ pub fn append_chunk<W: Write + Send>(
         builder = builder.set_page_encoding_stats(encodings.clone());
     }
     let close = ColumnCloseResult {
-        bytes_written: pages.len() as u64,
+        bytes_written: pages.bytes.len() as u64,
         rows_written: rows,
         metadata: builder.build()?,
         bloom_filter: None,
         column_index: None,
         offset_index: None,
     };
-    group.append_column(&pages, close)
+    group.append_column(&pages.bytes, close)
 }
 
 /// The new footer declares the order its statistics follow. Those of types without one, such as INT96, stay behind.

@@ -4,6 +4,7 @@
 use super::path_column::{path_column, properties, relocated};
 use super::{PathMap, Relocated, resorted};
 use crate::avro::{self, Value};
+use crate::copy::common::pages;
 use crate::copy::common::parquet_chunks::{append_chunk, chunk_range};
 use crate::manifest::DELETE_FILE_PATH;
 use bytes::Bytes;
@@ -63,6 +64,8 @@ fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Opti
                 let range = chunk_range(chunk)?;
                 let pages = slice(bytes, range)?;
                 let descr = schema.column(at);
+                let pages = pages::strict(&pages, chunk)
+                    .ok_or_else(|| ParquetError::General("a page header is not as the format has it".into()))?;
                 append_chunk(&mut target, pages, chunk, descr, rows)?;
                 continue;
             }

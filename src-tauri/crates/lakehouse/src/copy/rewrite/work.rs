@@ -7,14 +7,15 @@ use super::projection::{Projection, project};
 use super::units::{Unit, Work};
 use crate::copy::common::contract::Observer;
 use crate::copy::common::identity::cancelled;
+use crate::copy::common::pages;
 use crate::copy::common::parquet_chunks::{append_chunk, chunk_range};
 use crate::name_mapping::MappedField;
 use crate::reader::{Reader, open_parquet};
 use crate::scan::FileTask;
 use crate::storage::{Storage, parquet::from_parquet};
 use futures::StreamExt;
+use icebridge_model::Result;
 use icebridge_model::schema::{Field, Transform};
-use icebridge_model::{Code, Error, Result};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
@@ -62,8 +63,13 @@ impl Worker {
         let mut to_decode: Vec<&FileTask> = Vec::new();
         if unit.work == Work::Move {
             for (projection, files) in self.movable(unit, &mut to_decode)? {
-                made.moved += files.len() as u64;
-                made.files.extend(self.move_chunks(&projection, &files, &mut numbers)?);
+                match self.move_chunks(&projection, &files, &mut numbers)? {
+                    Some(new) => {
+                        made.moved += files.len() as u64;
+                        made.files.extend(new);
+                    }
+                    None => to_decode.extend(files.iter().map(|file| file.task)),
+                }
             }
         } else {
             to_decode.extend(&unit.files);
@@ -103,7 +109,6 @@ impl Worker {
             }
             // Deleted rows were read, too.
             self.observer.bytes(task.file.size.saturating_sub(reported));
-            check_rows(task, rows)?;
         }
         writer.finish()
     }
@@ -117,7 +122,7 @@ impl Worker {
         let mut classes: Vec<(Projection, Vec<Opened<'a>>)> = Vec::new();
         for task in &unit.files {
             self.check_cancelled()?;
-            let opened = self.target.runtime.block_on(open_parquet(&self.source, &task.file.path, task.file.size))?;
+            let opened = self.target.runtime.block_on(open_parquet(&self.source, &task.file.path))?;
             let footer = opened.metadata().clone();
             let root = footer.file_metadata().schema_descr().root_schema();
             let projection = project(root, &self.fields, self.mapping.as_deref());
@@ -125,7 +130,6 @@ impl Worker {
                 to_decode.push(task);
                 continue;
             };
-            check_rows(task, footer.file_metadata().num_rows().max(0) as u64)?;
             let opened = Opened { task, footer };
             match classes
                 .iter_mut()
@@ -158,10 +162,10 @@ impl Worker {
         projection: &Projection,
         files: &[Opened<'_>],
         numbers: &mut usize,
-    ) -> Result<Option<DataFile>> {
-        let Some(first) = files.first() else { return Ok(None) };
-        if files.iter().all(|f| f.task.file.record_count == 0) {
-            return Ok(None);
+    ) -> Result<Option<Vec<DataFile>>> {
+        let Some(first) = files.first() else { return Ok(Some(Vec::new())) };
+        if files.iter().all(|f| f.footer.file_metadata().num_rows() <= 0) {
+            return Ok(Some(Vec::new()));
         }
         let name = self.target.name(*numbers);
         *numbers += 1;
@@ -187,6 +191,8 @@ impl Worker {
                     let range = chunk_range(chunk).map_err(|e| from_parquet(e, path))?;
                     let length = range.end - range.start;
                     let pages = self.target.runtime.block_on(self.source.read_range(path, range))?;
+                    // The file that was begun is dropped, and leaves nothing.
+                    let Some(pages) = pages::strict(&pages, chunk) else { return Ok(None) };
                     append_chunk(&mut group, pages, chunk, descriptor.column(at), rows)
                         .map_err(|e| output.failure(e))?;
                     self.observer.bytes(length);
@@ -199,7 +205,7 @@ impl Worker {
         let footer = writer.finish().map_err(|e| output.failure(e))?;
         drop(writer);
         let size = output.finish()?;
-        Ok(Some(DataFile {
+        Ok(Some(vec![DataFile {
             path: name,
             size,
             records,
@@ -207,21 +213,10 @@ impl Worker {
             metrics: self.target.metrics.of(&footer, &BTreeMap::new()),
             split_offsets: split_offsets(&footer),
             sorted: false,
-        }))
+        }]))
     }
 
     fn check_cancelled(&self) -> Result<()> {
         if self.cancel.is_cancelled() { Err(cancelled()) } else { Ok(()) }
     }
-}
-
-/// Where no delete applies, a file has as many rows as its manifest says.
-fn check_rows(task: &FileTask, rows: u64) -> Result<()> {
-    if !task.deletes.is_empty() || rows == task.file.record_count {
-        return Ok(());
-    }
-    let expected = task.file.record_count;
-    Err(Error::new(Code::FileBroken, format!("the file has {rows} rows where its manifest says {expected}"))
-        .about(&task.file.path)
-        .with_hint("The file was replaced at the source; restore it there."))
 }

@@ -1,0 +1,140 @@
+//! As much of Thrift's compact protocol as page headers need
+//! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>).
+
+pub const STOP: u8 = 0;
+pub const TRUE: u8 = 1;
+pub const FALSE: u8 = 2;
+pub const I32: u8 = 5;
+pub const I64: u8 = 6;
+pub const BINARY: u8 = 8;
+pub const STRUCT: u8 = 12;
+
+/// Reads the fields of structs, each of which must have a number above the one before.
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// A field's number and its type.
+pub type Field = (i16, u8);
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Shortest form only: another writer may read a longer one differently.
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7f);
+            if shift == 63 && part > 1 {
+                return None;
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return (byte != 0 || shift == 0).then_some(value);
+            }
+        }
+        None
+    }
+
+    fn zigzag(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    pub fn int(&mut self) -> Option<i32> {
+        i32::try_from(self.zigzag()?).ok()
+    }
+
+    /// The next field of a struct after `last`; the inner none is the struct's end.
+    pub fn field(&mut self, last: i16) -> Option<Option<Field>> {
+        let byte = self.byte()?;
+        if byte == STOP {
+            return Some(None);
+        }
+        let (delta, kind) = (i16::from(byte >> 4), byte & 0x0f);
+        let id = match delta {
+            0 => i16::try_from(self.zigzag()?).ok()?,
+            delta => last.checked_add(delta)?,
+        };
+        (id > last).then_some(Some((id, kind)))
+    }
+
+    /// Passes over what need not be kept: a struct of numbers, texts and flags.
+    pub fn skip_flat_struct(&mut self) -> Option<()> {
+        let mut last = 0;
+        while let Some((id, kind)) = self.field(last)? {
+            last = id;
+            match kind {
+                TRUE | FALSE => {}
+                I32 | I64 => drop(self.zigzag()?),
+                BINARY => {
+                    let length = usize::try_from(self.varint()?).ok()?;
+                    let end = self.at.checked_add(length)?;
+                    self.bytes.get(self.at..end)?;
+                    self.at = end;
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+}
+
+/// Writes the fields of one struct in their order.
+pub struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    last: i16,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, last: 0 }
+    }
+
+    fn field(&mut self, id: i16, kind: u8) {
+        // Page headers have eight fields at most, so that every step fits.
+        let delta = (id - self.last).clamp(1, 15) as u8;
+        self.out.push(delta << 4 | kind);
+        self.last = id;
+    }
+
+    pub fn int(&mut self, id: i16, value: i32) {
+        self.field(id, I32);
+        let value = i64::from(value);
+        let mut zigzag = ((value << 1) ^ (value >> 63)) as u64;
+        while zigzag >= 0x80 {
+            self.out.push(zigzag as u8 | 0x80);
+            zigzag >>= 7;
+        }
+        self.out.push(zigzag as u8);
+    }
+
+    pub fn flag(&mut self, id: i16, value: bool) {
+        self.field(id, if value { TRUE } else { FALSE });
+    }
+
+    pub fn inner(&mut self, id: i16, write: impl FnOnce(&mut Writer<'_>)) {
+        self.field(id, STRUCT);
+        let mut inner = Writer::new(self.out);
+        write(&mut inner);
+        inner.end();
+    }
+
+    pub fn end(self) {
+        self.out.push(STOP);
+    }
+}
