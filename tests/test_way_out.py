@@ -64,6 +64,11 @@ def test_tables_arrive_through_the_proxy(box: Sandbox, behind: Company, icebridg
     box.turn("gate", open=True, on=["main"])
     route = Route(icebridge)
     route.rename("shop.*", "by_proxy")
+    # The sandbox's storage is this machine's, and its name is that of another host, which may not name local files.
+    refused = route.run(route.plan())
+    assert refused.tables["shop.orders"]["error"]["code"] == "storage-denied"
+    local = {"allow-local-files": "true"}
+    connect(icebridge, "managed", "unity", "here", target=True, warehouse="main", properties=local)
     route.run(route.plan()).succeeded()
     asked = {line.split("?")[0] for line in behind.requests}
     assert f"GET {ENDPOINT}config" in asked

@@ -1,18 +1,42 @@
 //! Paths as Iceberg metadata spells them. One file has several spellings (`file:/a`, `file:///a`, `/a`; `s3a://b/k`,
 //! `s3://b/k`), and comparing them as text is how deletes get lost.
 
-/// One spelling for all: local paths without a scheme, `s3://` for its older aliases, everything else as it is.
+/// One spelling for all: local paths without a scheme, `s3://` for its older aliases, everything else as it is. Files that
+/// [`crate::storage`] opens as one are one here.
 pub fn canonical(path: &str) -> String {
-    if let Some(rest) = path.strip_prefix("file:") {
-        let trimmed = rest.trim_start_matches('/');
-        return format!("/{trimmed}");
+    if let Some(rest) = after_scheme(path, "file:") {
+        let rest = after_scheme(rest, "//localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest);
+        return local(&format!("/{rest}"));
     }
-    for alias in ["s3a://", "s3n://"] {
-        if let Some(rest) = path.strip_prefix(alias) {
+    if path.starts_with('/') {
+        return local(path);
+    }
+    for alias in ["s3://", "s3a://", "s3n://"] {
+        if let Some(rest) = after_scheme(path, alias) {
             return format!("s3://{rest}");
         }
     }
     path.to_string()
+}
+
+/// On a disk several slashes are one.
+fn local(path: &str) -> String {
+    if !path.contains("//") {
+        return path.to_string();
+    }
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !out.ends_with('/') {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Schemes and host names have no case (RFC 3986, section 3.1).
+fn after_scheme<'a>(path: &'a str, scheme: &str) -> Option<&'a str> {
+    let (head, rest) = path.split_at_checked(scheme.len())?;
+    head.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// Whether `path` lies inside the folder `location`; a folder's name that merely begins alike is another folder.
@@ -27,9 +51,15 @@ mod tests {
 
     #[test]
     fn spellings_of_one_file_are_one() {
-        assert_eq!(canonical("file:///a/b c"), "/a/b c");
-        assert_eq!(canonical("file:/a/b c"), "/a/b c");
-        assert_eq!(canonical("s3a://b/k"), "s3://b/k");
+        for spelled in ["file:///a/b c", "file:/a/b c", "FILE:///a/b c", "file://localhost/a/b c", "/a/b c", "//a//b c"]
+        {
+            assert_eq!(canonical(spelled), "/a/b c", "{spelled}");
+        }
+        for spelled in ["s3a://b/k", "S3://b/k", "s3N://b/k"] {
+            assert_eq!(canonical(spelled), "s3://b/k", "{spelled}");
+        }
+        assert_eq!(canonical("s3://b//k"), "s3://b//k", "another key");
+        assert_eq!(canonical("hdfs://n/x"), "hdfs://n/x");
         assert!(is_below("file:/w/t/data/x", "file:///w/t/"));
         assert!(!is_below("/w/t2/x", "/w/t"));
         assert!(!is_below("/w/t", "/w/t"));

@@ -29,7 +29,7 @@ impl Storage {
     /// Copies a file from (another) storage to this one. The target appears whole or not at all; dropping the future stops
     /// the copy.
     pub async fn copy_from(&self, source: &Storage, from: &str, to: &str, each: &OnBytes) -> Result<Copied> {
-        if let (Location::Local(from_file), Location::Local(to_file)) = (Location::parse(from)?, Location::parse(to)?) {
+        if let (Location::Local(from_file), Location::Local(to_file)) = (source.locate(from)?, self.locate(to)?) {
             let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
             let (stopped, each, claim) = (stop.0.clone(), each.clone(), Claim::of(to));
             let work = move || {

@@ -33,7 +33,7 @@ impl Location {
                 if bucket.is_empty() {
                     return Err(Error::invalid("an S3 path needs a bucket: s3://bucket/key").about(path));
                 }
-                Ok(Self::S3 { bucket: bucket.into(), key: key.trim_start_matches('/').into() })
+                Ok(Self::S3 { bucket: bucket.into(), key: key.into() })
             }
             other => Err(Error::new(Code::Unsupported, format!("files under `{other}://` cannot be read"))
                 .about(path)
@@ -104,6 +104,13 @@ mod tests {
             );
         }
         assert_eq!(Location::parse("s3://b").unwrap(), Location::S3 { bucket: "b".into(), key: String::new() });
+        for key in ["/db/t", "db/t//data/x", "//x"] {
+            assert_eq!(
+                Location::parse(&format!("s3://b/{key}")).unwrap(),
+                Location::S3 { bucket: "b".into(), key: key.into() },
+                "a key is kept to the byte"
+            );
+        }
         assert_eq!(Location::parse("s3:///k").unwrap_err().code, Code::InvalidInput);
     }
 

@@ -31,7 +31,7 @@ pub struct ObjectReader {
 const FOOTER_HINT: usize = 64 << 10;
 
 impl ObjectReader {
-    /// `size` as the manifest says it, or [`Storage::size`].
+    /// `size` by [`Storage::size`].
     pub fn new(storage: Storage, path: impl Into<Arc<str>>, size: u64) -> Self {
         Self { storage, path: path.into(), size, file: None, reads_footer: false }
     }
@@ -45,7 +45,7 @@ impl ObjectReader {
     }
 
     pub async fn read_ranges(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        let Location::Local(path) = Location::parse(&self.path)? else {
+        let Location::Local(path) = self.storage.locate(&self.path)? else {
             return self.storage.read_ranges(&self.path, &ranges).await;
         };
         let open = self.file.clone();

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Storage {
     /// Longest prefix first; the last one's is empty.
     scopes: Arc<[Scope]>,
+    /// False where paths come from another host: it must not name files of this one.
+    local_files: bool,
 }
 
 /// The S3 account to use for paths that start with a prefix: catalogs may vend one set of keys for each prefix.
@@ -35,6 +37,13 @@ struct Scope {
 pub(super) enum Opened {
     Local(PathBuf),
     S3(Arc<s3::Bucket>, String),
+}
+
+fn foreign_path(path: &str) -> Error {
+    Error::new(Code::StorageDenied, "a catalog on another host names a file of this machine").about(path).with_hint(
+        "If the file is on a disk that you share with that host, allow it with the catalog's property \
+         allow-local-files=true.",
+    )
 }
 
 impl Storage {
@@ -64,7 +73,12 @@ impl Storage {
         if scopes.last().is_none_or(|s| !s.prefix.is_empty()) {
             scopes.push(Scope { prefix: String::new(), s3: s3::Account::new(network, properties, secrets, None)? });
         }
-        Ok(Self { scopes: scopes.into() })
+        Ok(Self { scopes: scopes.into(), local_files: true })
+    }
+
+    /// With or without local files.
+    pub(crate) fn allowing_local_files(self, allowed: bool) -> Self {
+        Self { local_files: allowed, ..self }
     }
 
     fn scope(&self, path: &str) -> &Scope {
@@ -72,10 +86,21 @@ impl Storage {
         self.scopes.iter().find(|s| path.starts_with(&s.prefix)).unwrap_or(&self.scopes[self.scopes.len() - 1])
     }
 
-    pub(super) async fn open(&self, path: &str) -> Result<Opened> {
+    /// What a path names, if this storage may name it.
+    pub(super) fn locate(&self, path: &str) -> Result<Location> {
         match Location::parse(path)? {
+            Location::Local(_) if !self.local_files => Err(foreign_path(path)),
+            location => Ok(location),
+        }
+    }
+
+    pub(super) async fn open(&self, path: &str) -> Result<Opened> {
+        match self.locate(path)? {
             Location::Local(file) => Ok(Opened::Local(file)),
-            Location::S3 { bucket, key } => Ok(Opened::S3(self.scope(path).s3.bucket(&bucket).await?, key)),
+            Location::S3 { bucket, key } => {
+                let (head, tail) = s3::split_key(&key);
+                Ok(Opened::S3(self.scope(path).s3.bucket(&bucket, &head).await?, tail.to_string()))
+            }
         }
     }
 

@@ -191,6 +191,11 @@ async fn a_full_disk_has_its_own_code() {
     assert_eq!(super::common::errors::from_io(quota, "writing", "p").code, Code::StorageFull);
     let read_only = std::io::Error::from_raw_os_error(30);
     assert_eq!(super::common::errors::from_io(read_only, "writing", "p").code, Code::StorageDenied);
+    #[cfg(unix)]
+    for too_many in [23, 24] {
+        let error = super::common::errors::from_io(std::io::Error::from_raw_os_error(too_many), "reading", "p");
+        assert!(error.code == Code::StorageFailed && error.hint.unwrap().contains("ulimit"));
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod target;
 mod updates;
 mod vending;
 
+use super::common::local_files;
 use super::{Bearer, Catalog, Secrets, Staged, no_such_table};
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 use service::RefusalKind;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use url::Url;
 use vending::{Loaded, Origin, Vending};
 
 const AT_ONCE: usize = 8;
@@ -103,9 +105,16 @@ impl RestCatalog {
         retry: RetryPolicy,
     ) -> Result<Self> {
         let client = Arc::new(RestClient::connect(spec, secrets, bearer, retry).await?);
+        let local_files =
+            Url::parse(&spec.uri).is_ok_and(|uri| local_files::allowed(spec, uri.host_str().unwrap_or("?")));
         let shared = Storage::scoped(&client.network, &client.properties, secrets, Vec::new())?;
-        let vending =
-            Vending { client: client.clone(), given: spec.properties.clone(), secrets: secrets.clone(), shared };
+        let vending = Vending {
+            client: client.clone(),
+            given: spec.properties.clone(),
+            secrets: secrets.clone(),
+            shared: shared.allowing_local_files(local_files),
+            local_files,
+        };
         Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default(), staged_places: Mutex::default() })
     }
 
@@ -153,7 +162,7 @@ impl RestCatalog {
         let metadata_location = loaded.metadata_location.unwrap_or_default();
         let about = if metadata_location.is_empty() { ident.to_string() } else { metadata_location.clone() };
         let metadata = TableMetadata::from_value(loaded.metadata, &about)?;
-        Ok(Table { ident: ident.clone(), metadata_location, metadata: Arc::new(metadata), storage })
+        Ok(Table { ident: ident.clone(), metadata_location, metadata: Arc::new(metadata), storage, unconfirmed: None })
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) enum Origin {
     },
 }
 
+/// A prefix, the properties below it, and its keys.
+type Scope = (String, BTreeMap<String, String>, Arc<dyn S3KeySource>);
+
 /// What storages of tables have in common.
 #[derive(Debug)]
 pub(super) struct Vending {
@@ -54,6 +57,7 @@ pub(super) struct Vending {
     pub secrets: Secrets,
     /// For tables that come with nothing of their own.
     pub shared: Storage,
+    pub local_files: bool,
 }
 
 impl Vending {
@@ -68,7 +72,6 @@ impl Vending {
     }
 
     pub(super) fn storage(&self, loaded: &Loaded, origin: &Origin) -> Result<Storage> {
-        let network = &self.client.network;
         let config = loaded.config.as_ref().map(strings).unwrap_or_default();
         let mut properties = self.client.properties.clone();
         properties.extend(config.clone());
@@ -96,13 +99,18 @@ impl Vending {
                 scopes.push((String::new(), properties.clone(), source("", keys)));
             }
             if !scopes.is_empty() {
-                return Storage::scoped(network, &without_keys(&properties), &self.secrets, scopes);
+                return self.scoped(&properties, scopes);
             }
         }
         if config.keys().any(|key| key.starts_with("s3.") || key == "client.region") {
-            return Storage::scoped(network, &without_keys(&properties), &self.secrets, Vec::new());
+            return self.scoped(&properties, Vec::new());
         }
         Ok(self.shared.clone())
+    }
+
+    fn scoped(&self, properties: &BTreeMap<String, String>, scopes: Vec<Scope>) -> Result<Storage> {
+        let storage = Storage::scoped(&self.client.network, &without_keys(properties), &self.secrets, scopes)?;
+        Ok(storage.allowing_local_files(self.local_files))
     }
 }
 

@@ -24,6 +24,14 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
+    /// Of another machine, perhaps; empty for a file.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Sqlite { .. } => "",
+            Self::Postgres(options) => options.get_host(),
+        }
+    }
+
     pub(super) fn parse(uri: &str, password: Option<&Secret>, write: bool) -> Result<Self> {
         let bare = uri.trim().strip_prefix("jdbc:").unwrap_or(uri.trim());
         if let Some(file) = bare.strip_prefix("sqlite:") {

@@ -47,6 +47,10 @@ impl Database {
         })
     }
 
+    pub(super) fn host(&self) -> &str {
+        self.server.host()
+    }
+
     pub(in crate::catalog) fn sqlite_source(file: PathBuf) -> Self {
         Self::sqlite(file, false)
     }

@@ -9,6 +9,7 @@ mod target;
 
 pub(super) use database::Database;
 
+use super::common::local_files;
 use super::{Catalog, Secrets, no_such_table};
 use crate::storage::Storage;
 use crate::table::Table;
@@ -33,7 +34,7 @@ pub(super) struct SqlCatalog {
 impl SqlCatalog {
     pub(super) async fn source(spec: &CatalogSpec, secrets: &Secrets) -> Result<Self> {
         let database = Database::open(&spec.uri, secrets.get("password"), false)?;
-        let storage = Storage::new(&spec.properties, secrets)?;
+        let storage = local_files::storage(spec, secrets, database.host())?;
         let layout = database.layout().await?;
         if layout == Layout::Absent {
             return Err(Error::new(
@@ -74,7 +75,7 @@ impl SqlCatalog {
                 .with_hint("Name it as the warehouse: the name under which Spark or PyIceberg open the catalog.")
         })?;
         let database = Database::open(&spec.uri, secrets.get("password"), true)?;
-        let storage = Storage::new(&spec.properties, secrets)?;
+        let storage = local_files::storage(spec, secrets, database.host())?;
         Self::connect(spec.clone(), database, storage, name, Some(warehouse.to_string())).await
     }
 

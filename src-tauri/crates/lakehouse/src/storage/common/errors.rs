@@ -28,6 +28,12 @@ pub(in crate::storage) fn from_io(cause: io::Error, doing: &str, path: &str) -> 
             "it is no regular file",
             "Replace it at the source by a file: pipes, devices and sockets are not read.",
         ),
+        // EMFILE and ENFILE, which have no kind of their own.
+        _ if cfg!(unix) && matches!(cause.raw_os_error(), Some(23 | 24)) => (
+            Code::StorageFailed,
+            "too many files are open at once",
+            "Allow more open files (ulimit -n), or run fewer tables at a time (--max-parallel-tables).",
+        ),
         K::NotFound => {
             (Code::FileMissing, "there is no such file", "Check that the path is right and the disk is mounted.")
         }

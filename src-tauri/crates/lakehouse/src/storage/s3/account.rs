@@ -9,11 +9,18 @@ use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use object_store::aws::{AmazonS3Builder, AwsCredential, resolve_bucket_region};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// What stays literal in the path of an S3 address, as object_store has it.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Open at the same time.
+const MOST_BUCKETS: usize = 256;
 
 /// How to reach buckets: one set of properties and credentials.
 pub(in crate::storage) struct Account {
@@ -24,7 +31,8 @@ pub(in crate::storage) struct Account {
     keys: Keys,
     network: Network,
     /// Opened once each: a bucket's client holds its connections.
-    buckets: Mutex<HashMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
+    /// By name and head.
+    buckets: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Bucket>>>>>,
 }
 
 enum Keys {
@@ -84,15 +92,20 @@ impl Account {
         })
     }
 
-    pub(in crate::storage) async fn bucket(&self, name: &str) -> Result<Arc<Bucket>> {
+    /// `head` is the part of the keys that only an address can hold, see [`super::split_key`].
+    pub(in crate::storage) async fn bucket(&self, name: &str, head: &str) -> Result<Arc<Bucket>> {
         let cell = {
             let mut buckets = lock(&self.buckets);
-            buckets.entry(name.to_string()).or_default().clone()
+            // What is not the bucket itself is asked for again when it is needed.
+            if buckets.len() >= MOST_BUCKETS {
+                buckets.retain(|(_, head), _| head.is_empty());
+            }
+            buckets.entry((name.to_string(), head.to_string())).or_default().clone()
         };
-        cell.get_or_try_init(|| self.connect(name)).await.cloned()
+        cell.get_or_try_init(|| self.connect(name, head)).await.cloned()
     }
 
-    async fn connect(&self, name: &str) -> Result<Arc<Bucket>> {
+    async fn connect(&self, name: &str, head: &str) -> Result<Arc<Bucket>> {
         let failed = |e| from_s3(e, "opening the bucket", &format!("s3://{name}"));
         let mut builder = match &self.keys {
             Keys::FromEnv => AmazonS3Builder::from_env(),
@@ -117,7 +130,7 @@ impl Account {
             None => self.find_region(name, &client).await,
         };
         builder = builder
-            .with_bucket_name(name)
+            .with_bucket_name(format!("{name}{}", utf8_percent_encode(head, IN_PATH)))
             .with_region(region)
             .with_skip_signature(self.anonymous)
             .with_retry(RetryConfig {
@@ -127,7 +140,7 @@ impl Account {
             })
             .with_client_options(client);
         // Servers that are not AWS seldom have a DNS name for each bucket; nor does AWS's certificate fit a name with dots.
-        let path_style = self.path_style.unwrap_or(self.endpoint.is_some() || name.contains('.'));
+        let path_style = !head.is_empty() || self.path_style.unwrap_or(self.endpoint.is_some() || name.contains('.'));
         if let Some(endpoint) = &self.endpoint {
             builder = match (path_style, endpoint.split_once("://")) {
                 (false, Some((scheme, host))) => builder.with_endpoint(format!("{scheme}://{name}.{host}")),
@@ -136,7 +149,7 @@ impl Account {
         }
         builder = builder.with_virtual_hosted_style_request(!path_style);
         let store = builder.build().map_err(failed)?;
-        Ok(Arc::new(Bucket::new(store, name, self.endpoint.clone())))
+        Ok(Arc::new(Bucket::new(store, name, head, self.endpoint.clone())))
     }
 
     async fn find_region(&self, bucket: &str, client: &ClientOptions) -> String {

@@ -23,6 +23,8 @@ const MAX_PAGES_WITHOUT_NEWS: u32 = 100;
 pub(in crate::storage) struct Bucket {
     store: AmazonS3,
     name: String,
+    /// Before every key; see [`super::split_key`].
+    head: String,
     endpoint: Option<String>,
 }
 
@@ -38,8 +40,18 @@ pub(in crate::storage) fn key(text: &str, path: &str) -> Result<Key> {
 }
 
 impl Bucket {
-    pub(super) fn new(store: AmazonS3, name: &str, endpoint: Option<String>) -> Self {
-        Self { store, name: name.into(), endpoint }
+    pub(super) fn new(store: AmazonS3, name: &str, head: &str, endpoint: Option<String>) -> Self {
+        Self { store, name: name.into(), head: head.into(), endpoint }
+    }
+
+    /// A listing has the whole key in its query, where the head would be missing.
+    fn has_whole_keys(&self, path: &str) -> Result<()> {
+        if self.head.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unsupported, "a folder with an empty part in its name cannot be listed")
+            .about(path)
+            .with_hint("Name the table's metadata.json, or use its catalog as the source."))
     }
 
     pub(in crate::storage) fn store(&self) -> &AmazonS3 {
@@ -47,7 +59,7 @@ impl Bucket {
     }
 
     pub(in crate::storage) fn is_same_as(&self, other: &Self) -> bool {
-        self.name == other.name && self.endpoint == other.endpoint
+        self.name == other.name && self.endpoint == other.endpoint && self.head.is_empty() && other.head.is_empty()
     }
 
     pub(in crate::storage) async fn read(&self, k: &str, path: &str, limit: Limit) -> Result<Bytes> {
@@ -111,7 +123,7 @@ impl Bucket {
     }
 
     pub(in crate::storage) fn list(self: Arc<Self>, k: &str, prefix: String) -> BoxStream<'static, Result<Entry>> {
-        let k = match key(k, &prefix) {
+        let k = match self.has_whole_keys(&prefix).and_then(|()| key(k, &prefix)) {
             Ok(k) => k,
             Err(e) => return futures::stream::once(async { Err(e) }).boxed(),
         };
@@ -129,6 +141,7 @@ impl Bucket {
     }
 
     pub(in crate::storage) async fn children(&self, k: &str, path: &str) -> Result<Vec<Child>> {
+        self.has_whole_keys(path)?;
         let prefix = Some(key(k, path)?).filter(|k| !k.as_ref().is_empty()).map(|k| format!("{k}/"));
         let name = |k: &Key| k.filename().map(str::to_string);
         let mut children = BTreeSet::new();
@@ -168,6 +181,7 @@ impl Bucket {
     }
 
     pub(in crate::storage) async fn delete_folder(&self, k: &str, path: &str) -> Result<()> {
+        self.has_whole_keys(path)?;
         if k.is_empty() {
             return Err(Error::internal("a whole bucket is never deleted").about(path));
         }
