@@ -17,9 +17,6 @@ use yew::prelude::*;
 /// How long after its last movement the mouse counts as still reaching for a row.
 const RESTING_MS: u32 = 2_000;
 
-/// How long a request stays as it is before it is asked: a person who types changes it with every key.
-const SETTLED_MS: u32 = 25;
-
 /// What a page draws from. The rows of the answer before stay until the new ones are there.
 #[derive(Clone)]
 pub struct View {
@@ -78,7 +75,6 @@ pub fn use_view(request: ViewRequest, version: u64, changed: Rc<Vec<ViewRow>>) -
     let rested = use_state_eq(|| 0_u64);
     {
         let (asking, draw) = (asking.clone(), draw.clone());
-        let first = use_mut_ref(|| true);
         use_effect_with((request.clone(), version, *rested), move |(request, ..)| {
             {
                 let mut asking = asking.borrow_mut();
@@ -86,8 +82,8 @@ pub fn use_view(request: ViewRequest, version: u64, changed: Rc<Vec<ViewRow>>) -
                 asking.on_their_way.clear();
             }
             let request = request.clone();
-            let settled = if first.replace(false) { 0 } else { SETTLED_MS };
-            let waiting = Timeout::new(settled, move || ask(&asking, &request, &draw));
+            // What changes together is asked once.
+            let waiting = Timeout::new(0, move || ask(&asking, &request, &draw));
             move || drop(waiting)
         });
     }

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// Rows asked for at once.
-pub const PAGE: usize = 100;
+pub const PAGE: usize = 50;
 /// Pages kept: those nearest to what is in sight.
-const KEPT: usize = 12;
+const KEPT: usize = 20;
 /// Rows beyond those in sight that are asked for with them.
-const AHEAD: usize = 30;
+const AHEAD: usize = 20;
 
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -147,8 +147,8 @@ mod tests {
         assert_eq!(none.lacking(0..20, 1), [0], "how many there are is not known yet");
         let first = none.taken(&request(""), 1, 0, answer(100_000, 0), false);
         assert_eq!(first.lacking(0..20, 1), Vec::<usize>::new());
-        assert_eq!(first.lacking(60..90, 1), [1]);
-        assert_eq!(first.lacking(99_980..100_000, 1), [999]);
+        assert_eq!(first.lacking(PAGE - 20..PAGE - 5, 1), [1]);
+        assert_eq!(first.lacking(99_990..100_000, 1), [100_000 / PAGE - 1]);
         assert_eq!(first.lacking(0..20, 2), [0], "the same list, asked anew");
         let empty = none.taken(&request(""), 1, 0, answer(0, 0), false);
         assert_eq!(empty.lacking(0..20, 1), Vec::<usize>::new(), "an empty list is whole");
@@ -167,10 +167,10 @@ mod tests {
         let held = Listing::default().taken(&request(""), 1, 0, answer(500, 0), false);
         let held = held.taken(&request(""), 1, 1, answer(500, 1), false);
         let again = held.taken(&request(""), 2, 0, answer(500, 0), false);
-        assert!(again.row(150).is_some(), "asked anew, the page beside stays in sight");
-        assert_eq!(again.lacking(0..160, 2), [1], "and is asked for");
+        assert!(again.row(PAGE + 10).is_some(), "asked anew, the page beside stays in sight");
+        assert_eq!(again.lacking(0..PAGE + 10, 2), [1], "and is asked for");
         let other = held.taken(&request("x"), 2, 0, answer(3, 0), false);
-        assert!(other.row(150).is_none());
+        assert!(other.row(PAGE + 10).is_none());
         assert_eq!((other.head().matching, other.position("s.t2")), (3, Some(2)));
     }
 

@@ -2,10 +2,10 @@
 
 use crate::kinds::AUDIT_EXPORTED;
 use crate::row::row;
-use crate::{Store, Write, failure, from_json, now, views};
+use crate::{Store, Write, failure, from_json, now, to_json, views};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash, first_break};
 use icebridge_model::{Code, Error, Result, TableIdent};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Entries read at a time, so that a long journal does not fill the memory.
 const PAGE: i64 = 500;
@@ -68,6 +68,27 @@ impl Tail {
         let (sequence, hash) = last.unwrap_or_else(|| (0, GENESIS.to_string()));
         Ok(Self { sequence, hash })
     }
+
+    /// The entry that comes next; it is the tail then.
+    fn next(&mut self, run_id: &str, table: &str, kind: &str, body: Value) -> Result<Entry> {
+        if has_fraction(&body) {
+            return Err(Error::internal("a journal entry holds a fraction").about(kind));
+        }
+        let mut entry = Entry {
+            sequence: u64::try_from(self.sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
+            at: now(),
+            run_id: run_id.to_string(),
+            table: table.to_string(),
+            kind: kind.to_string(),
+            body,
+            previous_hash: self.hash.clone(),
+            hash: String::new(),
+        };
+        entry.hash = entry_hash(&entry);
+        self.sequence += 1;
+        self.hash.clone_from(&entry.hash);
+        Ok(entry)
+    }
 }
 
 /// An entry that stands or falls with what else the transaction writes.
@@ -89,41 +110,39 @@ async fn append_after(
     table: &str,
     (kind, body): (&str, Value),
 ) -> Result<Entry> {
-    if has_fraction(&body) {
-        return Err(Error::internal("a journal entry holds a fraction").about(kind));
-    }
-    let doing = |e| failure::of(e, "append to the journal");
-    let previous_hash = tail.hash.clone();
-    let mut entry = Entry {
-        sequence: u64::try_from(tail.sequence).map_err(|_| failure::unreadable("the journal"))? + 1,
-        at: now(),
-        run_id: run_id.to_string(),
-        table: table.to_string(),
-        kind: kind.to_string(),
-        body,
-        previous_hash,
-        hash: String::new(),
-    };
-    entry.hash = entry_hash(&entry);
+    let entry = tail.next(run_id, table, kind, body)?;
+    insert(write, std::slice::from_ref(&entry)).await?;
+    views::follow(write, run_id, table, kind, &entry.body).await?;
+    Ok(entry)
+}
+
+async fn insert(write: &mut Write<'_>, entries: &[Entry]) -> Result<()> {
+    // A body is kept as the text that was hashed.
+    let rows: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            json!([
+                entry.sequence,
+                entry.at,
+                entry.run_id,
+                entry.table,
+                entry.kind,
+                canonical(&entry.body),
+                entry.previous_hash,
+                entry.hash
+            ])
+        })
+        .collect();
     sqlx::query(
         "INSERT INTO journal (sequence, at, run_id, ident, kind, body, previous_hash, hash)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+         FROM json_each(?)",
     )
-    .bind(tail.sequence + 1)
-    .bind(&entry.at)
-    .bind(&entry.run_id)
-    .bind(&entry.table)
-    .bind(&entry.kind)
-    .bind(canonical(&entry.body))
-    .bind(&entry.previous_hash)
-    .bind(&entry.hash)
+    .bind(to_json(&rows)?)
     .execute(&mut *write.transaction)
     .await
-    .map_err(doing)?;
-    views::follow(write, run_id, table, kind, &entry.body).await?;
-    tail.sequence += 1;
-    tail.hash.clone_from(&entry.hash);
-    Ok(entry)
+    .map_err(|e| failure::of(e, "append to the journal"))?;
+    Ok(())
 }
 
 impl Store {
@@ -133,9 +152,11 @@ impl Store {
         while entries.peek().is_some() {
             let mut write = self.write().await?;
             let mut tail = Tail::of(&mut write).await?;
-            for (table, body) in entries.by_ref().take(APPENDED_AT_ONCE) {
-                append_after(&mut write, &mut tail, run_id, &table.to_string(), (kind, body)).await?;
-            }
+            let batch = entries.by_ref().take(APPENDED_AT_ONCE);
+            let batch = batch.map(|(table, body)| tail.next(run_id, &table.to_string(), kind, body));
+            let batch = batch.collect::<Result<Vec<_>>>()?;
+            insert(&mut write, &batch).await?;
+            views::follow_all(&mut write, run_id, kind, &batch).await?;
             write.commit().await?;
         }
         Ok(())

@@ -192,8 +192,10 @@ impl Migration {
         let bodies =
             tables.iter().zip(&steps).map(|(table, step)| Ok((table.planned().source.clone(), step.to_body()?)));
         run.local.store.append_all(&run.live.run_id, TABLE_STATE, bodies.collect::<Result<_>>()?).await?;
+        // One line and no event a table: who looks on asks again when the run has ended.
+        tracing::info!(tables = tables.len(), "tables that had not begun are cancelled");
         for (table, step) in tables.iter().zip(steps) {
-            table.show(step);
+            table.live().step(step.state, step.error, step.outcome);
         }
         Ok(())
     }

@@ -5,14 +5,16 @@ use super::write::{patch, put, view_id};
 use super::{Kind, Owner};
 use crate::kinds::TABLE_VALIDATED;
 use crate::run_record::RunRecord;
-use crate::{Write, failure};
+use crate::{Write, failure, to_json};
 use icebridge_model::Result;
+use icebridge_model::journal::Entry;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::Validation;
 use icebridge_model::view::{ViewRow, rows};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashMap;
 
 const TABLE_STATE: &str = "table.state";
 const TABLE_GOVERNANCE: &str = "table.governance";
@@ -52,13 +54,8 @@ pub(crate) async fn follow(write: &mut Write<'_>, run_id: &str, table: &str, kin
         return wait_again(write, run_id).await;
     }
     let Some(changes) = changes(kind, body) else { return Ok(()) };
-    let view: Option<i64> = sqlx::query_scalar("SELECT view FROM views WHERE scope = 'run' AND owner = ?")
-        .bind(run_id)
-        .fetch_optional(&mut *write.transaction)
-        .await
-        .map_err(|e| failure::of(e, "read a view"))?;
-    let Some(view) = view else { return Ok(()) };
-    patch(write, Kind::Run, view, table, &changes.row).await?;
+    let Some(view) = view_of(write, run_id).await? else { return Ok(()) };
+    patch(write, Kind::Run, view, &[table], &changes.row).await?;
     if changes.copied_by_cluster {
         // The cluster does not say what its files came to.
         sqlx::query("UPDATE view_run SET bytes_copied = bytes_to_copy WHERE view = ? AND name = ?")
@@ -69,6 +66,33 @@ pub(crate) async fn follow(write: &mut Write<'_>, run_id: &str, table: &str, kin
             .map_err(|e| failure::of(e, "write a view"))?;
     }
     Ok(())
+}
+
+/// As [`follow`] for entries of one kind, of which many say the same.
+pub(crate) async fn follow_all(write: &mut Write<'_>, run_id: &str, kind: &str, entries: &[Entry]) -> Result<()> {
+    let mut alike: HashMap<String, (ViewRow, Vec<&str>)> = HashMap::new();
+    for entry in entries {
+        match changes(kind, &entry.body) {
+            Some(Changes { row, copied_by_cluster: false }) => {
+                let (_, tables) = alike.entry(to_json(&row)?).or_insert_with(|| (row, Vec::new()));
+                tables.push(&entry.table);
+            }
+            _ => follow(write, run_id, &entry.table, kind, &entry.body).await?,
+        }
+    }
+    let Some(view) = view_of(write, run_id).await? else { return Ok(()) };
+    for (row, tables) in alike.values() {
+        patch(write, Kind::Run, view, tables, row).await?;
+    }
+    Ok(())
+}
+
+async fn view_of(write: &mut Write<'_>, run_id: &str) -> Result<Option<i64>> {
+    sqlx::query_scalar("SELECT view FROM views WHERE scope = 'run' AND owner = ?")
+        .bind(run_id)
+        .fetch_optional(&mut *write.transaction)
+        .await
+        .map_err(|e| failure::of(e, "read a view"))
 }
 
 #[derive(Default)]

@@ -15,7 +15,7 @@ mod write;
 mod tests;
 
 pub(crate) use facts::{forget_source, keep_listed, put_inventory};
-pub(crate) use journal::{begin_run, follow};
+pub(crate) use journal::{begin_run, follow, follow_all};
 pub(crate) use rebuild::bring_up_to_date;
 
 use icebridge_model::ops::Route;

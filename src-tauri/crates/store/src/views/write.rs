@@ -79,8 +79,15 @@ pub(super) async fn put_contents(
     Ok(())
 }
 
-/// Changes columns of one row; JSON's null takes a value away. A table that the view does not have is left alone.
-pub(super) async fn patch(write: &mut Write<'_>, kind: Kind, view: i64, name: &str, changes: &ViewRow) -> Result<()> {
+/// Changes columns of the rows of these tables; JSON's null takes a value away. A table that the view does not have is left
+/// alone.
+pub(super) async fn patch(
+    write: &mut Write<'_>,
+    kind: Kind,
+    view: i64,
+    names: &[&str],
+    changes: &ViewRow,
+) -> Result<()> {
     let mut changes = changes.clone();
     if let Some(rank) = state_rank(kind, &changes) {
         changes.set("state_rank", rank);
@@ -93,14 +100,18 @@ pub(super) async fn patch(write: &mut Write<'_>, kind: Kind, view: i64, name: &s
     if set.is_empty() {
         return Ok(());
     }
-    let statement = format!("UPDATE {} SET {} WHERE view = ?2 AND name = ?3", kind.table(), set.join(", "));
+    let statement = format!(
+        "UPDATE {} SET {} WHERE view = ?2 AND name IN (SELECT value FROM json_each(?3))",
+        kind.table(),
+        set.join(", ")
+    );
     sqlx::query(AssertSqlSafe(statement))
         .bind(to_json(&changes)?)
         .bind(view)
-        .bind(name)
+        .bind(to_json(&names)?)
         .execute(&mut *write.transaction)
         .await
-        .map_err(|e| failure::of(e, "write a view").about(name))?;
+        .map_err(|e| failure::of(e, "write a view"))?;
     Ok(())
 }
 
