@@ -3,7 +3,7 @@
 use super::work::{Handle, ask, begin};
 use crate::backend::call;
 use crate::state::{Action, Page, Work};
-use icebridge_model::ops::{AuditRequest, Nothing, PathRequest, RunRequest, StartRunRequest, op};
+use icebridge_model::ops::{AuditRequest, Nothing, RunRequest, StartRunRequest, VerifyRequest, op};
 use icebridge_model::run::RunId;
 
 pub fn ask_bill(session: &Handle, run: RunId) {
@@ -60,5 +60,5 @@ pub fn export_bundle(session: &Handle, run: RunId, folder: String) {
 }
 
 pub fn verify_bundle(session: &Handle, path: String) {
-    ask::<op::audit_verify>(session, Work::Verify, PathRequest { path }, Action::Verdict);
+    ask::<op::audit_verify>(session, Work::Verify, VerifyRequest { path, ..VerifyRequest::default() }, Action::Verdict);
 }

@@ -85,6 +85,14 @@ fn unfinished(run: &ShownRun) -> Html {
     html! { <div class="banner warn">{ Icon::Warning.draw() }<span>{ text }</span></div> }
 }
 
+fn signed(bundle: &AuditBundle) -> Html {
+    match (&bundle.manifest.public_key, &bundle.not_signed) {
+        (Some(key), _) => html! { <>{ "by the key " }<code>{ key }</code></> },
+        (None, Some(why)) => html! { format!("no: {why}") },
+        (None, None) => html! { "no" },
+    }
+}
+
 #[derive(Properties, PartialEq)]
 struct ExportedProps {
     bundle: AuditBundle,
@@ -119,6 +127,8 @@ fn Exported(props: &ExportedProps) -> Html {
                 <dt>{ "Folder" }</dt><dd class="wrap"><code data-testid="audit-path">{ &bundle.path }</code></dd>
                 <dt>{ "SHA-256 of the manifest" }</dt>
                 <dd class="wrap"><code data-testid="audit-sha256">{ &bundle.sha256 }</code></dd>
+                <dt>{ "Signed" }</dt>
+                <dd class="wrap" data-testid="audit-signed">{ signed(bundle) }</dd>
                 <dt>{ "Journal head" }</dt>
                 <dd class="wrap"><code data-testid="audit-head">{ &manifest.journal_head }</code></dd>
             </dl>

@@ -4,7 +4,7 @@
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
 use icebridge_core::{audit, connect, inventory, mapping, migration, plan, preflight, sample, table, views};
-use icebridge_model::audit::{AuditBundle, AuditVerdict};
+use icebridge_model::audit::{AuditBundle, AuditKey, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
@@ -294,7 +294,12 @@ impl Operations for Api {
         audit::export(&self.local, &request.run_id, request.path.as_deref().map(Path::new)).await
     }
 
-    async fn audit_verify(&self, request: PathRequest) -> Result<AuditVerdict> {
-        audit::verify(Path::new(&request.path)).await
+    async fn audit_verify(&self, request: VerifyRequest) -> Result<AuditVerdict> {
+        let VerifyRequest { path, key, sha256 } = request;
+        audit::verify(Path::new(&path), &audit::Expected { key, sha256 }).await
+    }
+
+    async fn audit_key(&self, _: Nothing) -> Result<AuditKey> {
+        audit::public_key(&self.local).await
     }
 }

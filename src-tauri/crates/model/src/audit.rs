@@ -17,11 +17,14 @@ pub struct BundleManifest {
     pub plan_hash: PlanHash,
     pub exported_at: String,
     pub journal_entries: u64,
-    /// Hash of the last journal entry: publish it, and nobody can alter the past unnoticed.
+    /// Hash of the last journal entry: publish it when a run ends, and its past cannot be changed unnoticed.
     pub journal_head: String,
     pub tables: usize,
     pub migrated: usize,
     pub lowest_proof: ProofLevel,
+    /// Of the key that `signature.json` is made with, Base64; none where the bundle is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     pub files: Vec<FileSum>,
 }
 
@@ -29,13 +32,25 @@ pub struct BundleManifest {
 pub struct AuditBundle {
     pub path: String,
     pub manifest: BundleManifest,
-    /// SHA-256 of manifest.json.
+    /// SHA-256 of manifest.json, and so of everything in the bundle.
     pub sha256: String,
+    /// Why it is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_signed: Option<String>,
+}
+
+/// The public half of the key that signs bundles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditKey {
+    /// Ed25519, 32 bytes, Base64.
+    pub public_key: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditVerdict {
     pub path: String,
+    /// SHA-256 of manifest.json: compare it with the one that the export told.
+    pub sha256: String,
     pub intact: bool,
     pub tables: usize,
     pub migrated: usize,

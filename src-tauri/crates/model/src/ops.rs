@@ -6,7 +6,7 @@
 use crate::TableIdent;
 pub use crate::route::Route;
 
-use crate::audit::{AuditBundle, AuditVerdict};
+use crate::audit::{AuditBundle, AuditKey, AuditVerdict};
 use crate::catalog::{CatalogCheck, CatalogSpec};
 use crate::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
@@ -80,7 +80,8 @@ macro_rules! with_operations {
             run_bill "run.bill" RunRequest => Bill;
             validate_run "validate.run" RunRequest => RunOverview;
             audit_export "audit.export" AuditRequest => AuditBundle;
-            audit_verify "audit.verify" PathRequest => AuditVerdict;
+            audit_verify "audit.verify" VerifyRequest => AuditVerdict;
+            audit_key "audit.key" Nothing => AuditKey;
         }
     };
 }
@@ -170,6 +171,9 @@ pub struct InventoryRequest {
     /// Globs on `namespace.table`; none means all.
     #[serde(default)]
     pub only: Vec<String>,
+    /// Look for every file of earlier snapshots, in place of some of them.
+    #[serde(default)]
+    pub whole_history: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,6 +297,18 @@ pub struct PlanMade {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathRequest {
     pub path: String,
+}
+
+/// A bundle to verify, and what is known of it from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyRequest {
+    pub path: String,
+    /// The public key that has signed it, Base64.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// SHA-256 of its manifest, as the export told it.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,7 +61,22 @@ pub enum AuditCommand {
         run_id: Option<String>,
     },
     /// Verify a bundle; nothing but the bundle is read
-    Verify { folder: PathBuf },
+    Verify {
+        folder: PathBuf,
+        /// The public key that must have signed it, as `icebridge audit key` prints it where it was made
+        #[arg(long, value_name = "BASE64")]
+        key: Option<String>,
+        /// The SHA-256 that its export printed
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+    },
+    /// Print the public half of the key that signs this state's bundles
+    #[command(
+        long_about = "Print the public half of the key that signs this state's bundles.\n\nThe key is made at its first \
+        use and kept in the keychain. Where there is none, ICEBRIDGE_SECRET_AUDIT_SIGNING_KEY stands in: an Ed25519 key in \
+        PKCS #8, as Base64."
+    )]
+    Key,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use crate::paths::path_text;
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
-use icebridge_model::ops::{AuditRequest, PathRequest};
+use icebridge_model::ops::{AuditRequest, Nothing, VerifyRequest};
 
 pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<Ended> {
     match command {
@@ -17,8 +17,13 @@ pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<En
             output.result(&bundle, exported)?;
             Ok(Ended::Done)
         }
-        AuditCommand::Verify { folder } => {
-            let verdict = api.audit_verify(PathRequest { path: path_text(&folder)? }).await?;
+        AuditCommand::Key => {
+            let key = api.audit_key(Nothing {}).await?;
+            output.result(&key, |key| key.public_key.clone())?;
+            Ok(Ended::Done)
+        }
+        AuditCommand::Verify { folder, key, sha256 } => {
+            let verdict = api.audit_verify(VerifyRequest { path: path_text(&folder)?, key, sha256 }).await?;
             output.result(&verdict, verified)?;
             Ok(Ended::done_if(verdict.intact))
         }
@@ -27,8 +32,13 @@ pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<En
 
 pub fn exported(bundle: &AuditBundle) -> String {
     let manifest = &bundle.manifest;
+    let signed = match (&manifest.public_key, &bundle.not_signed) {
+        (Some(key), _) => format!("by {key}"),
+        (None, Some(why)) => format!("no: {why}"),
+        (None, None) => "no".into(),
+    };
     format!(
-        "bundle    {}\ntables    {} of {} migrated, proof {}\njournal   {} entries, head {}\nsha256    {}",
+        "bundle    {}\ntables    {} of {} migrated, proof {}\njournal   {} entries, head {}\nsha256    {}\nsigned    {signed}",
         bundle.path,
         manifest.migrated,
         manifest.tables,

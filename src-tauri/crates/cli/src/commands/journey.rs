@@ -10,8 +10,8 @@ use icebridge_api::{Api, Operations};
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::ops::{
-    AcceptRequest, AuditRequest, InventoryRequest, InventorySummary, Nothing, PathRequest, PlanMade, PlanRequest,
-    Route, SampleRequest, StartRunRequest,
+    AcceptRequest, AuditRequest, InventoryRequest, InventorySummary, Nothing, PlanMade, PlanRequest, Route,
+    SampleRequest, StartRunRequest, VerifyRequest,
 };
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{RunState, RunView};
@@ -45,7 +45,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
     let bundle_path = arguments.out.as_deref().map(path_text).transpose()?;
 
     output.note(format!("Inventory of {}", route.source));
-    let request = InventoryRequest { source: route.source.clone(), only: Vec::new() };
+    let request = InventoryRequest { source: route.source.clone(), ..InventoryRequest::default() };
     let inventory = inventory::take(api, request, output).await?;
     output.note(format!("  {}\n", inventory::told(&inventory)));
 
@@ -74,7 +74,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
 
     output.note("Audit");
     let bundle = api.audit_export(AuditRequest { run_id: run.run_id.clone(), path: bundle_path }).await?;
-    let verdict = api.audit_verify(PathRequest { path: bundle.path.clone() }).await?;
+    let verdict = api.audit_verify(VerifyRequest { path: bundle.path.clone(), ..VerifyRequest::default() }).await?;
     output.note(audit::verified(&verdict));
     output.note("");
 

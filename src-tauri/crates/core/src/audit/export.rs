@@ -1,14 +1,15 @@
 //! Writes the bundle of a run. The folder appears under its name when it is whole, never before.
 
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
-use super::folder::{Summed, write_failure};
+use super::folder::{Summed, pretty, write, write_failure};
+use super::signature::{self, SigningKey};
 use super::summary::{self, Report};
 use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};
 use crate::migration;
 use crate::state::now;
-use icebridge_model::audit::{AuditBundle, BUNDLE_VERSION, BundleManifest};
+use icebridge_model::audit::{AuditBundle, AuditKey, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::journal::{GENESIS, canonical};
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, FileSum, RunState};
@@ -42,9 +43,9 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     std::fs::create_dir_all(parent).map_err(|e| write_failure(parent, e))?;
     let unfinished = parent.join(format!(".{}.{}.unfinished", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
 
-    let made = write_bundle(local, &record, &unfinished).await.and_then(|(manifest, sha256)| {
+    let made = write_bundle(local, &record, &unfinished).await.and_then(|bundle| {
         std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
-        Ok(AuditBundle { path: path.display().to_string(), manifest, sha256 })
+        Ok(AuditBundle { path: path.display().to_string(), ..bundle })
     });
     match made {
         Ok(bundle) => {
@@ -61,6 +62,11 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     }
 }
 
+/// The public half of the key that signs this state's bundles; made now if there is none yet.
+pub async fn public_key(local: &LocalState) -> Result<AuditKey> {
+    Ok(AuditKey { public_key: SigningKey::of(&local.secrets).await?.public_key() })
+}
+
 fn free_place(folder: &Path, run_id: &str) -> PathBuf {
     let first = folder.join(run_id);
     if !first.exists() {
@@ -70,7 +76,7 @@ fn free_place(folder: &Path, run_id: &str) -> PathBuf {
     (2u32..).map(|n| folder.join(format!("{run_id}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
 }
 
-async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<(BundleManifest, String)> {
+async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<AuditBundle> {
     let failed = |e| write_failure(folder, e);
     std::fs::create_dir_all(folder.join(TABLES)).map_err(failed)?;
     let plan = plan_of(record)?;
@@ -89,7 +95,8 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
         // Checksums are many, and nothing below needs them.
         tables.push(TableEvidence { outcome: None, ..evidence });
     }
-    files.push(write(folder, ENVIRONMENT, pretty(&environment(local, &plan).await?)?.as_bytes())?);
+    let environment = environment(local, &plan, &history).await?;
+    files.push(write(folder, ENVIRONMENT, pretty(&environment)?.as_bytes())?);
 
     let report = Report {
         run_id: &record.run_id,
@@ -103,7 +110,9 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     files.push(write(folder, SUMMARY_HTML, summary::html(&report).as_bytes())?);
     files.sort_by(|a, b| a.path.cmp(&b.path));
 
+    let key = SigningKey::of(&local.secrets).await;
     let manifest = BundleManifest {
+        public_key: key.as_ref().ok().map(SigningKey::public_key),
         bundle_version: BUNDLE_VERSION,
         product_version: env!("CARGO_PKG_VERSION").to_string(),
         run_id: record.run_id.clone(),
@@ -117,7 +126,11 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
         files,
     };
     let sum = write(folder, MANIFEST, pretty(&manifest)?.as_bytes())?;
-    Ok((manifest, sum.sha256))
+    let not_signed = match key {
+        Ok(key) => signature::write(folder, &key.sign(&sum.sha256)).map(|()| None)?,
+        Err(error) => Some(error.message),
+    };
+    Ok(AuditBundle { path: String::new(), manifest, sha256: sum.sha256, not_signed })
 }
 
 struct JournalFile {
@@ -189,9 +202,13 @@ fn evidence(planned: &PlannedTable, history: &RunHistory, kept: Option<CopyOutco
     })
 }
 
-async fn environment(local: &LocalState, plan: &Plan) -> Result<Environment> {
-    let mut catalogs = local.store.catalogs().await?;
-    catalogs.retain(|c| c.name == plan.source || c.name == plan.target);
+/// The catalogs are those that the run began with; they may have been changed since.
+async fn environment(local: &LocalState, plan: &Plan, history: &RunHistory) -> Result<Environment> {
+    let mut catalogs = history.started.as_ref().map_or_else(Vec::new, |started| started.catalogs.clone());
+    if catalogs.is_empty() {
+        catalogs = local.store.catalogs().await?;
+        catalogs.retain(|c| c.name == plan.source || c.name == plan.target);
+    }
     Ok(Environment {
         product: "IceBridge".into(),
         product_version: env!("CARGO_PKG_VERSION").into(),
@@ -200,19 +217,4 @@ async fn environment(local: &LocalState, plan: &Plan) -> Result<Environment> {
         settings: plan.settings.clone(),
         catalogs,
     })
-}
-
-fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<FileSum> {
-    let written = Summed::create(folder, path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.finish()
-    });
-    written.map_err(|e| write_failure(&folder.join(path), e))
-}
-
-fn pretty(value: &impl serde::Serialize) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::internal("evidence cannot be written as JSON").with_cause(e))?;
-    text.push('\n');
-    Ok(text)
 }

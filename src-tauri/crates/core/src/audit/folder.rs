@@ -4,7 +4,7 @@ use icebridge_model::run::FileSum;
 use icebridge_model::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 /// No file of a bundle that is read whole may be larger: what is handed over must not fill the memory.
@@ -41,6 +41,23 @@ impl Write for Summed {
     fn flush(&mut self) -> std::io::Result<()> {
         self.file.flush()
     }
+}
+
+/// A file of the bundle.
+pub(super) fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<FileSum> {
+    let written = Summed::create(folder, path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.finish()
+    });
+    written.map_err(|e| write_failure(&folder.join(path), e))
+}
+
+/// JSON as it stands in a bundle.
+pub(super) fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::internal("evidence cannot be written as JSON").with_cause(e))?;
+    text.push('\n');
+    Ok(text)
 }
 
 pub(super) fn write_failure(path: &Path, error: std::io::Error) -> Error {
@@ -86,24 +103,25 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
-    serde_json::from_slice(&read(path)?).map_err(|e| format!("it cannot be understood: {e}"))
-}
-
-/// Size and SHA-256 in flat memory.
-pub(super) fn sum(path: &Path) -> Result<(u64, String), String> {
-    let mut file = BufReader::with_capacity(1 << 20, open(path)?);
-    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+/// Whether a file is what a manifest says, in flat memory. The size first: a wrong one need not be read to its end.
+pub(super) fn is(path: &Path, said: &FileSum) -> Result<(), String> {
+    let file = open(path)?;
+    if file.metadata().map_err(|e| e.to_string())?.len() != said.bytes {
+        return Err("it has another size".into());
+    }
+    // A file that grows meanwhile differs, and is not followed.
+    let mut file = BufReader::with_capacity(1 << 20, file.take(said.bytes));
+    let mut hasher = Sha256::new();
     loop {
-        let piece = std::io::BufRead::fill_buf(&mut file).map_err(|e| e.to_string())?;
+        let piece = file.fill_buf().map_err(|e| e.to_string())?;
         if piece.is_empty() {
-            return Ok((bytes, hex::encode(hasher.finalize())));
+            break;
         }
         hasher.update(piece);
         let length = piece.len();
-        bytes += length as u64;
-        std::io::BufRead::consume(&mut file, length);
+        file.consume(length);
     }
+    if hex::encode(hasher.finalize()) == said.sha256 { Ok(()) } else { Err("it was changed".into()) }
 }
 
 /// Every file at any of the two levels a bundle has, and whatever else is there, by relative path.

@@ -4,7 +4,7 @@ use super::folder;
 use super::found::Found;
 use crate::ledger::RunHistory;
 use icebridge_model::audit::BundleManifest;
-use icebridge_model::journal::{Entry, GENESIS, first_break};
+use icebridge_model::journal::{Entry, GENESIS, canonical, first_break};
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{RunState, TableState};
 use std::io::{BufRead, BufReader, Read};
@@ -30,6 +30,9 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory
         }
         let entry: Entry =
             serde_json::from_slice(&line).map_err(|e| format!("line {} cannot be understood: {e}", sequence + 1))?;
+        if written(&entry)? != line {
+            return Err(format!("line {} is not written as the program writes it", sequence + 1));
+        }
         if let Some((broken, why)) = first_break(previous, sequence, [&entry]) {
             return Err(format!("entry {broken}: {why}"));
         }
@@ -40,6 +43,12 @@ pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory
         return Err("it does not end where the manifest says".into());
     }
     Ok((history, format!("{sequence} entries in one chain, the last with hash {previous}")))
+}
+
+/// An entry as it stands in the file.
+fn written(entry: &Entry) -> Result<Vec<u8>, String> {
+    let value = serde_json::to_value(entry).map_err(|e| e.to_string())?;
+    Ok(format!("{}\n", canonical(&value)).into_bytes())
 }
 
 /// The run is the one of this plan, and its end says what its tables say.

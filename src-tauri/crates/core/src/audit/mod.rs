@@ -6,6 +6,8 @@ mod export;
 mod folder;
 mod found;
 mod journal_check;
+mod signature;
+mod strict;
 mod summary;
 mod table_check;
 mod verify;
@@ -13,8 +15,8 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use export::export;
-pub use verify::verify;
+pub use export::{export, public_key};
+pub use verify::{Expected, verify};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const PLAN: &str = "plan.json";
@@ -22,4 +24,5 @@ pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 pub(crate) const SUMMARY_MD: &str = "summary.md";
 pub(crate) const SUMMARY_HTML: &str = "summary.html";
+pub(crate) const SIGNATURE: &str = "signature.json";
 pub(crate) const TABLES: &str = "tables";

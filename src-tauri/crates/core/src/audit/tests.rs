@@ -1,17 +1,28 @@
 //! Bundles of real runs, whole and tampered with by somebody who knows the format.
 
-use super::{export, verify};
+use super::evidence::{Environment, TableEvidence};
+use super::signature::{self, SigningKey};
+use super::{Expected, export, folder};
 use crate::ledger::SumOfSums;
 use crate::migration::tests::fixture::{Fault, Fixture, ident};
+use crate::secrets::{MemorySecrets, SecretStore};
 use crate::views::overview;
 use icebridge_model::Code;
 use icebridge_model::audit::{AuditVerdict, BundleManifest};
 use icebridge_model::journal::{Entry, GENESIS, canonical, entry_hash};
+use icebridge_model::plan::Plan;
 use icebridge_model::run::RunState;
 use icebridge_model::validation::ProofLevel;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+async fn verify(path: &Path) -> icebridge_model::Result<AuditVerdict> {
+    super::verify(path, &Expected::default()).await
+}
 
 async fn bundle_of(fixture: &Fixture) -> PathBuf {
     let path = fixture.dir.path().join("bundle");
@@ -28,12 +39,16 @@ async fn good() -> (Fixture, PathBuf) {
     (fixture, path)
 }
 
+fn detail<'a>(verdict: &'a AuditVerdict, check: &str) -> &'a str {
+    &verdict.checks.iter().find(|c| c.name == check).unwrap().detail
+}
+
 fn failed(verdict: &AuditVerdict) -> Vec<&str> {
     verdict.checks.iter().filter(|c| !c.passed).map(|c| c.name.as_str()).collect()
 }
 
-/// A forger brings the manifest's sums up to date with what he changed.
-fn reseal(bundle: &Path) {
+/// A forger brings the manifest's sums up to date with what he changed, and signs it with a key of his own.
+async fn reseal(bundle: &Path) {
     let path = bundle.join("manifest.json");
     let mut manifest: BundleManifest = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for file in &mut manifest.files {
@@ -41,15 +56,27 @@ fn reseal(bundle: &Path) {
         file.bytes = bytes.len() as u64;
         file.sha256 = hex::encode(Sha256::digest(&bytes));
     }
-    let entries: Vec<Entry> = journal(bundle);
-    manifest.journal_entries = entries.len() as u64;
-    manifest.journal_head = entries.last().map_or(GENESIS.into(), |e| e.hash.clone());
-    std::fs::write(path, serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
+    // One that no longer reads is left as it is.
+    if let Some(entries) = read_journal(bundle) {
+        manifest.journal_entries = entries.len() as u64;
+        manifest.journal_head = entries.last().map_or(GENESIS.into(), |e| e.hash.clone());
+    }
+    let secrets: Arc<dyn SecretStore> = Arc::new(MemorySecrets::default());
+    let key = SigningKey::of(&secrets).await.unwrap();
+    manifest.public_key = Some(key.public_key());
+    let text = folder::pretty(&manifest).unwrap();
+    std::fs::write(path, &text).unwrap();
+    std::fs::remove_file(bundle.join("signature.json")).unwrap();
+    signature::write(bundle, &key.sign(&hex::encode(Sha256::digest(text)))).unwrap();
 }
 
 fn journal(bundle: &Path) -> Vec<Entry> {
+    read_journal(bundle).unwrap()
+}
+
+fn read_journal(bundle: &Path) -> Option<Vec<Entry>> {
     let text = std::fs::read_to_string(bundle.join("journal.jsonl")).unwrap();
-    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    text.lines().map(|l| serde_json::from_str(l).ok()).collect()
 }
 
 /// A forger chains the journal anew over what he changed.
@@ -75,7 +102,21 @@ fn table_file(bundle: &Path, name: &str) -> PathBuf {
 fn change(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut value);
-    std::fs::write(path, serde_json::to_vec_pretty(&value).unwrap()).unwrap();
+    std::fs::write(path, as_the_program_writes(path, value)).unwrap();
+}
+
+/// With the fields in their order. What is no such document stays as it is.
+fn as_the_program_writes(path: &Path, value: Value) -> String {
+    fn typed<T: Serialize + DeserializeOwned>(value: &Value) -> Option<String> {
+        folder::pretty(&serde_json::from_value::<T>(value.clone()).ok()?).ok()
+    }
+    let text = match path.file_name().unwrap().to_str().unwrap() {
+        "manifest.json" => typed::<BundleManifest>(&value),
+        "environment.json" => typed::<Environment>(&value),
+        "plan.json" => typed::<Plan>(&value),
+        _ => typed::<TableEvidence>(&value),
+    };
+    text.unwrap_or_else(|| folder::pretty(&value).unwrap())
 }
 
 #[tokio::test]
@@ -84,7 +125,7 @@ async fn a_bundle_of_a_whole_run_is_intact_and_stays_so_elsewhere() {
     let verdict = verify(&bundle).await.unwrap();
     assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 3), "{verdict:#?}");
     assert_eq!(verdict.lowest_proof, ProofLevel::Bytes);
-    assert_eq!(verdict.checks.len(), 11, "{verdict:#?}");
+    assert_eq!(verdict.checks.len(), 13, "{verdict:#?}");
     // The tables are gone, and so is the state.
     let elsewhere = tempfile::TempDir::new().unwrap();
     let moved = elsewhere.path().join("handed over");
@@ -194,10 +235,70 @@ async fn a_forger_who_reseals_the_manifest_is_caught_by_what_he_changed() {
     for (expected, forge) in forgeries {
         let (_fixture, bundle) = good().await;
         forge(&bundle);
-        reseal(&bundle);
+        reseal(&bundle).await;
         let verdict = verify(&bundle).await.unwrap();
         assert!(failed(&verdict).contains(&expected), "{expected} in {verdict:#?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_verification_would_pass_over_is_no_part_of_a_bundle() {
+    type Forgery = fn(&str) -> String;
+    let unknown: Forgery = |text| text.replacen('{', "{\n  \"approved_by\": \"CISO\",", 1);
+    let twice: Forgery = |text| text.replacen("\"body\":{", "\"body\":{\"by\":\"somebody else\",", 1);
+    let spaced: Forgery = |text| text.replacen("\":", "\": ", 1);
+    for (file, check, forge) in [
+        ("manifest.json", "manifest", unknown),
+        ("plan.json", "plan", unknown),
+        ("environment.json", "environment", unknown),
+        ("tables/", "tables", unknown),
+        ("journal.jsonl", "journal", |text| text.replacen('{', "{\"approved_by\":\"CISO\",", 1)),
+        ("journal.jsonl", "journal", twice),
+        ("journal.jsonl", "journal", spaced),
+        ("journal.jsonl", "journal", |text| format!("{text}\n")),
+        ("journal.jsonl", "journal", |text| text.trim_end().to_string()),
+        ("environment.json", "environment", |text| text.replace("/lake", "/other")),
+    ] {
+        let (_fixture, bundle) = good().await;
+        let path = if file == "tables/" { table_file(&bundle, "a.two") } else { bundle.join(file) };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = forge(&text);
+        assert_ne!(text, changed, "{file}");
+        std::fs::write(&path, changed).unwrap();
+        if file != "manifest.json" {
+            reseal(&bundle).await;
+        }
+        let verdict = verify(&bundle).await.unwrap();
+        assert!(failed(&verdict).contains(&check), "{check} in {verdict:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_of_one_manifest_and_one_key() {
+    let (fixture, bundle) = good().await;
+    let key = super::public_key(&fixture.local).await.unwrap().public_key;
+    let sha256 = hex::encode(Sha256::digest(std::fs::read(bundle.join("manifest.json")).unwrap()));
+    let check = async |key: Option<&str>, sha256: Option<&str>| {
+        let expected = Expected { key: key.map(Into::into), sha256: sha256.map(Into::into) };
+        let verdict = super::verify(&bundle, &expected).await.unwrap();
+        failed(&verdict).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(check(Some(&key), Some(&sha256)).await, Vec::<String>::new());
+    assert_eq!(check(None, Some(&"0".repeat(64))).await, ["manifest"]);
+    // All of it made up anew, by somebody with another key.
+    reseal(&bundle).await;
+    assert_eq!(check(None, None).await, Vec::<String>::new());
+    assert_eq!(check(Some(&key), Some(&sha256)).await, ["manifest", "signature"]);
+    let signature = std::fs::read_to_string(bundle.join("signature.json")).unwrap();
+    std::fs::write(bundle.join("signature.json"), signature.replacen("\": \"A", "\": \"B", 1).replace("==\"", "=\""))
+        .unwrap();
+    assert_eq!(check(None, None).await, ["signature"]);
+    // Taken away, with the manifest as it was and without its key.
+    std::fs::remove_file(bundle.join("signature.json")).unwrap();
+    assert_eq!(check(None, None).await, ["signature"]);
+    change(&bundle.join("manifest.json"), |m| drop(m.as_object_mut().unwrap().remove("public_key")));
+    assert_eq!(check(None, None).await, Vec::<String>::new());
+    assert_eq!(check(Some(&key), None).await, ["signature"]);
 }
 
 #[tokio::test]
@@ -254,7 +355,7 @@ async fn a_table_cannot_be_forged_migrated_without_matching_digests() {
         t["validation"]["passed"] = json!(true);
     });
     change(&bundle.join("manifest.json"), |m| m["migrated"] = json!(3));
-    reseal(&bundle);
+    reseal(&bundle).await;
     let verdict = verify(&bundle).await.unwrap();
     assert!(verdict.checks.iter().find(|c| c.name == "journal").unwrap().passed);
     let caught = failed(&verdict);
@@ -280,7 +381,7 @@ async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
         m["files"].as_array_mut().unwrap().push(file);
     });
     let verdict = verify(&bundle).await.unwrap();
-    assert!(verdict.checks[0].detail.contains("no path inside"), "{verdict:#?}");
+    assert!(detail(&verdict, "files").contains("no path inside"), "{verdict:#?}");
     std::fs::write(&manifest, &whole).unwrap();
     change(&manifest, |m| m["bundle_version"] = json!(99));
     assert_eq!(verify(&bundle).await.unwrap_err().code, Code::BundleBroken);
@@ -291,7 +392,7 @@ async fn what_is_no_bundle_or_wants_out_of_its_folder_is_refused() {
         let elsewhere = bundle.parent().unwrap().join("plan.json");
         std::fs::rename(&plan, &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &plan).unwrap();
-        assert!(verify(&bundle).await.unwrap().checks[0].detail.contains("no regular file"));
+        assert!(detail(&verify(&bundle).await.unwrap(), "files").contains("no regular file"));
     }
 }
 
@@ -350,12 +451,12 @@ async fn the_commands_of_the_documentation_work() {
         let (language, code) = block.split_once('\n').unwrap();
         blocks.push((if language == "python" { "python3" } else { "bash" }, code));
     }
-    assert_eq!(blocks.len(), 5);
+    assert_eq!(blocks.len(), 6);
     let (_fixture, bundle) = good().await;
     let has = |tool: &str| std::process::Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     for (program, code) in blocks {
-        if !has(program) || (program == "bash" && !(has("jq") && has("sha256sum"))) {
-            eprintln!("not checked, for want of {program}, jq or sha256sum");
+        if !has(program) || (program == "bash" && !["jq", "sha256sum", "openssl"].iter().all(|tool| has(tool))) {
+            eprintln!("not checked, for want of {program}, jq, sha256sum or openssl");
             continue;
         }
         let run = |bundle: &Path| {

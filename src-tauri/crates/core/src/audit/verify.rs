@@ -4,36 +4,54 @@ use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migra
 use super::folder::{self, contents, inside};
 use super::found::{Checks, Found, some_of};
 use super::summary::{self, Report};
-use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check, table_check};
+use super::{
+    ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SIGNATURE, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check, signature,
+    strict, table_check,
+};
+use crate::ledger::RunHistory;
 use icebridge_model::audit::{AuditVerdict, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::plan::Plan;
 use icebridge_model::{Code, Error, Result};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What a person knows of the bundle from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// The public key that has signed it, Base64.
+    pub key: Option<String>,
+    /// SHA-256 of its manifest.
+    pub sha256: Option<String>,
+}
+
 /// Every check is made and reported, also after one failed. An error means that there is nothing to check: no bundle, or one of
 /// a version that is not known.
-pub async fn verify(path: &Path) -> Result<AuditVerdict> {
-    let path = path.to_path_buf();
-    tokio::task::spawn_blocking(move || verify_folder(&path))
+pub async fn verify(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
+    let (path, expected) = (path.to_path_buf(), expected.clone());
+    tokio::task::spawn_blocking(move || verify_folder(&path, &expected))
         .await
         .map_err(|e| Error::internal("the verification panicked").with_cause(e))?
 }
 
-fn verify_folder(path: &Path) -> Result<AuditVerdict> {
+fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
     let no_bundle = |why: String| {
         Error::new(Code::BundleBroken, "this is no audit bundle")
             .about(path.display())
             .with_cause_text(why)
             .with_hint("Name the folder that holds manifest.json.")
     };
-    let manifest: BundleManifest = folder::read_json(&path.join(MANIFEST)).map_err(no_bundle)?;
+    let text = folder::read(&path.join(MANIFEST)).map_err(no_bundle)?;
+    let manifest: BundleManifest = serde_json::from_slice(&text).map_err(|e| no_bundle(e.to_string()))?;
     if manifest.bundle_version != BUNDLE_VERSION {
         return Err(Error::new(Code::BundleBroken, format!("bundle version {} is not known", manifest.bundle_version))
             .about(path.display())
             .with_hint(format!("This IceBridge verifies bundle version {BUNDLE_VERSION}.")));
     }
+    let sha256 = hex::encode(Sha256::digest(&text));
     let mut checks = Checks::default();
+    checks.add("manifest", the_manifest(&text, &manifest, &sha256, expected));
+    checks.add("signature", signature::check(path, &manifest, &sha256, expected.key.as_deref()));
     checks.add("files", files(path, &manifest));
     let plan = checks.add("plan", plan(path, &manifest));
     let journal = checks.add("journal", journal_check::follow(&path.join(JOURNAL), &manifest));
@@ -54,18 +72,33 @@ fn verify_folder(path: &Path) -> Result<AuditVerdict> {
         };
         checks.add("summary", summaries(path, &report));
     }
-    checks.add("environment", environment(path, &manifest, plan.as_ref()));
+    checks.add("environment", environment(path, &manifest, plan.as_ref(), journal.as_ref()));
 
     // What is counted is what the evidence says, not what the manifest claims.
     let tables = tables.unwrap_or_default();
     Ok(AuditVerdict {
         path: path.display().to_string(),
+        sha256,
         intact: checks.list.iter().all(|c| c.passed),
         tables: tables.len(),
         migrated: migrated(&tables),
         lowest_proof: lowest_proof(&tables),
         checks: checks.list,
     })
+}
+
+fn the_manifest(text: &[u8], manifest: &BundleManifest, sha256: &str, expected: &Expected) -> Found<()> {
+    strict::known(text, manifest)?;
+    if folder::pretty(manifest).map_err(|e| e.to_string())?.as_bytes() != text {
+        return Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into());
+    }
+    match &expected.sha256 {
+        Some(wanted) if !wanted.trim().eq_ignore_ascii_case(sha256) => {
+            Err(format!("its SHA-256 is {sha256}, not the expected one"))
+        }
+        Some(_) => Ok(((), format!("its SHA-256 is the expected one, {sha256}"))),
+        None => Ok(((), format!("its SHA-256 is {sha256}"))),
+    }
 }
 
 /// Every listed file is there and is what it was; nothing else is there.
@@ -77,12 +110,9 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
             problems.push(format!("{} is listed twice", file.path));
             continue;
         }
-        match inside(path, &file.path).and_then(|p| folder::sum(&p).map_err(|e| format!("{}: {e}", file.path))) {
-            Err(why) => problems.push(why),
-            Ok((bytes, _)) if bytes != file.bytes => problems.push(format!("{} has another size", file.path)),
-            Ok((_, sha256)) if sha256 != file.sha256 => problems.push(format!("{} was changed", file.path)),
-            Ok(_) => {}
-        }
+        let same =
+            inside(path, &file.path).and_then(|p| folder::is(&p, file).map_err(|e| format!("{}: {e}", file.path)));
+        problems.extend(same.err());
     }
     for needed in [PLAN, JOURNAL, ENVIRONMENT, SUMMARY_MD, SUMMARY_HTML] {
         if !listed.contains(needed) {
@@ -90,7 +120,7 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
         }
     }
     let there = contents(path, TABLES).map_err(|e| format!("the folder cannot be listed: {e}"))?;
-    let extra = there.iter().filter(|p| *p != MANIFEST && !listed.contains(p.as_str()));
+    let extra = there.iter().filter(|p| *p != MANIFEST && *p != SIGNATURE && !listed.contains(p.as_str()));
     problems.extend(extra.map(|p| format!("{p} is not in the manifest")));
     if problems.is_empty() {
         Ok(((), format!("{} files have the SHA-256 of the manifest, and there are no others", manifest.files.len())))
@@ -102,6 +132,7 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
 fn plan(path: &Path, manifest: &BundleManifest) -> Found<Plan> {
     let text = String::from_utf8(folder::read(&path.join(PLAN))?).map_err(|e| e.to_string())?;
     let plan = Plan::from_text(&text).map_err(|e| e.to_string())?;
+    strict::known(text.as_bytes(), &plan)?;
     if plan.hash != manifest.plan_hash {
         return Err("it is another plan than the manifest names".into());
     }
@@ -123,7 +154,7 @@ fn tables(path: &Path, plan: &Plan) -> Found<Vec<TableEvidence>> {
     for (index, planned) in plan.tables.iter().enumerate() {
         let name = file_name(index, planned);
         let evidence: TableEvidence =
-            folder::read_json(&path.join(TABLES).join(&name)).map_err(|e| format!("{TABLES}/{name}: {e}"))?;
+            strict::read(&path.join(TABLES).join(&name)).map_err(|e| format!("{TABLES}/{name}: {e}"))?;
         tables.push(evidence);
         names.insert(format!("{TABLES}/{name}"));
     }
@@ -154,8 +185,13 @@ fn summaries(path: &Path, report: &Report<'_>) -> Found<()> {
     Ok(((), "the summaries agree with the evidence".into()))
 }
 
-fn environment(path: &Path, manifest: &BundleManifest, plan: Option<&Plan>) -> Found<()> {
-    let environment: Environment = folder::read_json(&path.join(ENVIRONMENT))?;
+fn environment(path: &Path, manifest: &BundleManifest, plan: Option<&Plan>, history: Option<&RunHistory>) -> Found<()> {
+    let environment: Environment = strict::read(&path.join(ENVIRONMENT))?;
+    // Runs of earlier versions did not write their catalogs down.
+    let started = history.and_then(|history| history.started.as_ref()).filter(|started| !started.catalogs.is_empty());
+    if started.is_some_and(|started| started.catalogs != environment.catalogs) {
+        return Err("it names other catalogs than the run".into());
+    }
     if environment.product_version != manifest.product_version {
         return Err("it names another version of the program than the manifest".into());
     }

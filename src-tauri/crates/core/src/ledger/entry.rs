@@ -1,5 +1,6 @@
 //! What a run writes into the journal. These shapes are part of the audit bundle's format: fields are added, never changed.
 
+use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::journal::{Entry, canonical};
 use icebridge_model::run::{PlanHash, RunState};
@@ -38,6 +39,9 @@ pub struct RunStarted {
     /// Of a target that has one: asked just before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GatePassed>,
+    /// Source and target as they were defined, without their secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub catalogs: Vec<CatalogSpec>,
 }
 
 /// Body of `run.ended`.

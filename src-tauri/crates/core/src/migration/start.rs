@@ -94,7 +94,7 @@ pub(super) async fn start_on(
         ended_at: None,
     };
     local.store.create_run(&record).await?;
-    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(&plan, gate))?).await?;
+    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(local, &plan, gate).await?)?).await?;
     let histories = vec![TableHistory::default(); plan.tables.len()];
     launch(local, lock, opened, plan, record, histories).await
 }
@@ -112,7 +112,7 @@ pub(super) async fn resume_on(
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted(&record.run_id).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
-    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(&plan, gate))?).await?;
+    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate).await?)?).await?;
     local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
     launch(local, lock, opened, plan, record, histories).await
 }
@@ -136,9 +136,11 @@ fn check(plan: &Plan) -> Result<()> {
     }
 }
 
-fn started(plan: &Plan, gate: Option<GatePassed>) -> RunStarted {
+async fn started(local: &LocalState, plan: &Plan, gate: Option<GatePassed>) -> Result<RunStarted> {
     let by = ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    RunStarted {
+    let mut catalogs = local.store.catalogs().await?;
+    catalogs.retain(|catalog| catalog.name == plan.source || catalog.name == plan.target);
+    Ok(RunStarted {
         plan_hash: plan.hash.clone(),
         source: plan.source.clone(),
         target: plan.target.clone(),
@@ -146,7 +148,8 @@ fn started(plan: &Plan, gate: Option<GatePassed>) -> RunStarted {
         by: by.unwrap_or_else(|| "unknown".to_string()),
         product_version: env!("CARGO_PKG_VERSION").to_string(),
         gate,
-    }
+        catalogs,
+    })
 }
 
 async fn launch(

@@ -44,7 +44,7 @@ async fn a_run_of_794de2a_is_exported_and_its_bundle_verifies() {
     for run in migration::list(&local).await.unwrap() {
         let exported = audit::export(&local, &run.run_id, Some(&bundle)).await.unwrap();
         assert_eq!((exported.manifest.tables, exported.manifest.migrated), (15, 15));
-        let verdict = audit::verify(&bundle).await.unwrap();
+        let verdict = audit::verify(&bundle, &audit::Expected::default()).await.unwrap();
         assert!(verdict.intact, "{:?}", verdict.checks);
         std::fs::remove_dir_all(&bundle).unwrap();
     }
