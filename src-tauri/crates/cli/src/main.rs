@@ -4,6 +4,7 @@ mod arguments;
 mod ask;
 mod commands;
 mod ended;
+mod interrupt;
 mod output;
 mod paths;
 mod progress;
@@ -80,6 +81,8 @@ fn parse() -> std::result::Result<(Arguments, String), clap::Error> {
 }
 
 async fn run(arguments: Arguments, logging: &Logging, output: &Output) -> Result<Ended> {
+    #[cfg(unix)]
+    interrupt::outlive_file_size_limit();
     let state_dir = arguments.global.state.clone().unwrap_or_else(default_state_dir);
     // These need no state.
     match &arguments.command {

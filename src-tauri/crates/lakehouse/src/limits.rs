@@ -28,18 +28,26 @@ pub enum Limit {
     PuffinFooter,
     /// A deletion vector in memory.
     DeletionVector,
+    /// The positions that position delete files name, in memory.
+    DeletePositions,
     ParquetFooter,
     /// The files and folders straight in one folder.
     FolderEntries,
     /// The file that says which state stages in a folder.
     OwnerMark,
+    /// A plan file.
+    Plan,
+    /// A mapping as CSV.
+    MappingCsv,
+    /// A file of settings or prices.
+    Settings,
 }
 
 const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// In the order of the variants.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 20] = [
         Self::MetadataJson,
         Self::JsonValues,
         Self::VersionHint,
@@ -53,9 +61,13 @@ impl Limit {
         Self::DeleteFile,
         Self::PuffinFooter,
         Self::DeletionVector,
+        Self::DeletePositions,
         Self::ParquetFooter,
         Self::FolderEntries,
         Self::OwnerMark,
+        Self::Plan,
+        Self::MappingCsv,
+        Self::Settings,
     ];
 
     /// Name, unit and default.
@@ -74,9 +86,13 @@ impl Limit {
             Self::DeleteFile => ("delete-file", "bytes", 1024 * MIB),
             Self::PuffinFooter => ("puffin-footer", "bytes", 64 * MIB),
             Self::DeletionVector => ("deletion-vector", "bytes", 512 * MIB),
+            Self::DeletePositions => ("delete-positions", "positions", 2_000_000_000),
             Self::ParquetFooter => ("parquet-footer", "bytes", 512 * MIB),
             Self::FolderEntries => ("folder-entries", "entries", 1_000_000),
             Self::OwnerMark => ("owner-mark", "bytes", 4096),
+            Self::Plan => ("plan", "bytes", 1024 * MIB),
+            Self::MappingCsv => ("mapping-csv", "bytes", 256 * MIB),
+            Self::Settings => ("settings", "bytes", 4 * MIB),
         }
     }
 

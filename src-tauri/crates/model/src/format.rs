@@ -22,6 +22,16 @@ pub fn tables(number: usize) -> String {
     counted(number as u64, "table", "tables")
 }
 
+/// Without what a terminal or a page would not show as a letter: control characters, and the marks that turn the direction of
+/// writing around, by which a name can look like another one.
+pub fn visible(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect()
+}
+
 /// Decimal units, as disks and object stores bill them: `1.2 GB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
@@ -113,6 +123,11 @@ pub fn short_hash(hash: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_taken_out() {
+        assert_eq!(visible("größe 表\t\u{1b}[31m \u{202e}gpj.x"), "größe 表  [31m  gpj.x");
+    }
 
     #[test]
     fn numbers_read_as_people_write_them() {

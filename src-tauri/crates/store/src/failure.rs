@@ -14,6 +14,9 @@ pub(crate) fn of(error: sqlx::Error, doing: &str) -> Error {
                 5 | 6 => locked(message),
                 13 => Error::new(Code::StorageFull, message)
                     .with_hint("Free space on the disk that holds the state folder, then try again."),
+                14 if too_many_files() => Error::new(Code::StorageFailed, message).with_hint(
+                    "Too many files are open at once: allow more (ulimit -n), or run fewer tables at a time.",
+                ),
                 3 | 8 | 14 => Error::new(Code::StorageDenied, message)
                     .with_hint("Check the owner and the permissions of the state folder, or choose another one."),
                 10 => Error::new(Code::StorageFailed, message)
@@ -29,6 +32,11 @@ pub(crate) fn of(error: sqlx::Error, doing: &str) -> Error {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => broken(message).with_cause(error),
         _ => Error::internal(message).with_cause(error),
     }
+}
+
+/// SQLite says only that it cannot open a file. EMFILE and ENFILE have no kind of their own.
+fn too_many_files() -> bool {
+    cfg!(unix) && std::fs::File::open("/dev/null").is_err_and(|e| matches!(e.raw_os_error(), Some(23 | 24)))
 }
 
 pub(crate) fn is_foreign_key(error: &sqlx::Error) -> bool {

@@ -50,6 +50,8 @@ pub const STATE_FILE: &str = "state.db";
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// For [`Store::write_lightly`].
+    light: SqlitePool,
     state_dir: PathBuf,
     writer: Arc<Mutex<()>>,
     /// Sequence and hash of the last journal entry that this process has checked.
@@ -75,14 +77,26 @@ impl Store {
 
     /// Waits until open connections are given back, and checkpoints the write-ahead log.
     pub async fn close(&self) {
+        self.light.close().await;
         self.pool.close().await;
     }
 
-    /// IMMEDIATE, because a transaction that reads first and writes later can lose its turn to another process.
+    /// What a commit has written outlives a power cut: the journal is written before what it says is done.
     async fn write(&self) -> Result<Write<'_>> {
+        self.begin(&self.pool).await
+    }
+
+    /// For what can be read or computed again. Its commits may be lost in a power cut, the last ones first; the state stays
+    /// whole. Thousands of small commits would else wait for the disk one by one.
+    async fn write_lightly(&self) -> Result<Write<'_>> {
+        self.begin(&self.light).await
+    }
+
+    /// IMMEDIATE, because a transaction that reads first and writes later can lose its turn to another process.
+    async fn begin(&self, pool: &SqlitePool) -> Result<Write<'_>> {
         let turn = self.writer.lock().await;
         let transaction =
-            self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failure::of(e, "write the local state"))?;
+            pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| failure::of(e, "write the local state"))?;
         Ok(Write { transaction, _turn: turn })
     }
 }

@@ -5,7 +5,7 @@ use icebridge_model::journal::GENESIS;
 use icebridge_model::{Code, Error, Result};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,28 +38,52 @@ impl Store {
         make_private_folder(state_dir, &file).map_err(|e| folder_failure(state_dir, e))?;
         // Two processes that open a fresh folder at once must not both lay the schema.
         let opening = lock::for_opening(state_dir).await?;
-        make_private_file(&file).map_err(|e| folder_failure(&file, e))?;
+        if !file.exists() {
+            make(state_dir, &file).await?;
+        }
         refuse_foreign(&file).await.map_err(|e| e.about(file.display()))?;
 
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|e| failure::of(e, "open the local state").about(file.display()))?;
+        let pool = connect(&file, SqliteSynchronous::Full, CONNECTIONS).await?;
+        let light = connect(&file, SqliteSynchronous::Normal, 1).await?;
         migrations().run(&pool).await.map_err(|e| migration_failure(e).about(file.display()))?;
         let checked = Arc::new(Mutex::new((0, GENESIS.to_string())));
-        let store = Self { pool, state_dir: state_dir.to_path_buf(), writer: Arc::default(), checked };
+        let store = Self { pool, light, state_dir: state_dir.to_path_buf(), writer: Arc::default(), checked };
         views::bring_up_to_date(&store).await.map_err(|e| e.about(file.display()))?;
         drop(opening);
         Ok(store)
     }
+}
+
+async fn connect(file: &Path, synchronous: SqliteSynchronous, connections: u32) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|e| failure::of(e, "open the local state").about(file.display()))
+}
+
+/// Under another name until it has its schema, so that a state file without one is damage and not a beginning.
+async fn make(state_dir: &Path, file: &Path) -> Result<()> {
+    let draft = state_dir.join(format!("{STATE_FILE}.new"));
+    let failed = |e| folder_failure(&draft, e);
+    for left in ["", "-wal", "-shm", "-journal"] {
+        match std::fs::remove_file(state_dir.join(format!("{STATE_FILE}.new{left}"))) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+    }
+    make_private_file(&draft).map_err(failed)?;
+    let pool = connect(&draft, SqliteSynchronous::Full, 1).await?;
+    migrations().run(&pool).await.map_err(|e| migration_failure(e).about(draft.display()))?;
+    pool.close().await;
+    std::fs::rename(&draft, file).map_err(failed)
 }
 
 fn migrations() -> Migrator {
@@ -71,8 +95,8 @@ fn migrations() -> Migrator {
 
 /// Looks before anything is written: another program's database must not be turned into ours.
 async fn refuse_foreign(file: &Path) -> Result<()> {
-    if std::fs::metadata(file).map_or(0, |m| m.len()) == 0 {
-        return Ok(());
+    if std::fs::metadata(file).is_ok_and(|m| m.len() == 0) {
+        return Err(failure::broken("the state file is empty, and it was not when it was made"));
     }
     let look = |e| failure::of(e, "open the local state");
     let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);

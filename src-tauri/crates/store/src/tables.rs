@@ -7,7 +7,7 @@ use icebridge_model::{Code, Error, Result, TableIdent};
 impl Store {
     pub async fn save_inventory_row(&self, source: &str, row: &InventoryRow) -> Result<()> {
         let text = to_json(row)?;
-        let mut write = self.write().await?;
+        let mut write = self.write_lightly().await?;
         let saved = sqlx::query(
             "INSERT INTO tables (source, ident, captured_at, inventory) VALUES (?, ?, ?, ?)
              ON CONFLICT (source, ident) DO UPDATE SET captured_at = excluded.captured_at, inventory = excluded.inventory",

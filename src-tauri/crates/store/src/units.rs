@@ -20,7 +20,7 @@ impl Store {
 
     /// Made again is fine: the last output stays.
     pub async fn record_unit(&self, plan_hash: &str, table: &TableIdent, unit: &str, output: &Value) -> Result<()> {
-        let mut write = self.write().await?;
+        let mut write = self.write_lightly().await?;
         sqlx::query(
             "INSERT INTO units (plan_hash, ident, unit, output) VALUES (?, ?, ?, ?)
              ON CONFLICT (plan_hash, ident, unit) DO UPDATE SET output = excluded.output",

@@ -119,7 +119,7 @@ impl Store {
     pub async fn unity_save(&self, walk: &UnityWalk, batch: UnityBatch) -> Result<usize> {
         let workspace = walk.workspace.as_str();
         let doing = |e| failure::of(e, "save the inventory of Unity Catalog").about(workspace);
-        let mut write = self.write().await?;
+        let mut write = self.write_lightly().await?;
         for ((catalog, schema), row) in &batch.rows {
             sqlx::query(
                 "INSERT INTO unity_tables

@@ -1,5 +1,6 @@
 //! A line as people read it.
 
+use icebridge_model::format::visible;
 use icebridge_model::logs::LogLine;
 use serde_json::Value;
 use std::fmt::Write;
@@ -21,7 +22,7 @@ pub fn one_line(line: &LogLine) -> String {
             other => field(&mut text, name, &other.to_string()),
         }
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    visible(&text)
 }
 
 fn field(text: &mut String, name: &str, value: &str) {

@@ -88,6 +88,9 @@ pub enum Command {
         /// Only tables that match; `*` stands for anything, dots too. Can be repeated
         #[arg(long, value_name = "GLOB")]
         only: Vec<String>,
+        /// Look for every file of earlier snapshots, which a clone needs; else for some of them
+        #[arg(long)]
+        whole_history: bool,
     },
     /// List tables: of the inventory, the mapping, the pre-flight, a plan or a run
     Tables(TablesArgs),

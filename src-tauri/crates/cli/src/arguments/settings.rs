@@ -3,9 +3,10 @@
 use super::clusters::{ClusterArgs, EngineArg, GovernanceArgs};
 use super::size::size;
 use clap::{Args, ValueEnum};
+use icebridge_api::{Limit, read_text};
 use icebridge_model::plan::{CopyMode, Settings};
 use icebridge_model::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
@@ -68,13 +69,13 @@ impl SettingsArgs {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Settings> {
+fn read(path: &Path) -> Result<Settings> {
     let wrong = |message: &str| {
         Error::invalid(message)
             .about(path.display())
             .with_hint("It is JSON with the fields of a plan's `settings`; what is left out is the standard.")
     };
-    let text = std::fs::read_to_string(path).map_err(|e| wrong("the settings cannot be read").with_cause(e))?;
+    let text = read_text(path, Limit::Settings, |e| wrong("the settings cannot be read").with_cause(e))?;
     serde_json::from_str(&text).map_err(|e| wrong("the settings cannot be understood").with_cause(e))
 }
 

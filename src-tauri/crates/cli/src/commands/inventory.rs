@@ -8,10 +8,10 @@ use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
 use icebridge_model::ops::{InventoryRequest, InventorySummary};
 
-pub async fn refresh(api: &Api, source: String, only: Vec<String>, output: &Output) -> Result<Ended> {
-    let summary = take(api, InventoryRequest { source, only }, output).await?;
+pub async fn refresh(api: &Api, request: InventoryRequest, output: &Output) -> Result<Ended> {
+    let summary = take(api, request, output).await?;
     output.result(&summary, told)?;
-    Ok(Ended::Done)
+    Ok(Ended::done_if(summary.tables == 0 || summary.problems < summary.tables))
 }
 
 pub async fn take(api: &Api, request: InventoryRequest, output: &Output) -> Result<InventorySummary> {

@@ -2,6 +2,7 @@
 
 use crate::arguments::LogsArgs;
 use crate::ended::Ended;
+use crate::interrupt::asked_to_stop;
 use crate::output::Output;
 use icebridge_model::logs::{LogLine, Logs, LogsRequest};
 use icebridge_model::{Error, Result};
@@ -25,7 +26,7 @@ pub async fn run(state_dir: &Path, arguments: &LogsArgs, output: &Output) -> Res
         tokio::select! {
             followed = follow(&mut follower, &request, logs.lines, output) => followed?,
             // Where signals cannot be had, the process is ended from outside.
-            Ok(()) = tokio::signal::ctrl_c() => {}
+            Ok(()) = asked_to_stop() => {}
         }
     } else {
         output.result(&logs, shown)?;

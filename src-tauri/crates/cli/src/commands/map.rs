@@ -5,11 +5,10 @@ use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::route::route;
-use icebridge_api::{Api, Operations};
+use icebridge_api::{Api, Limit, Operations, read_text, text_of};
 use icebridge_model::mapping::{CaseRule, Mapping, MappingPreview, MappingState, Override, PatternKind, Rule};
 use icebridge_model::ops::{MappingImport, MappingRequest, Route};
 use icebridge_model::{Error, Result, TableIdent};
-use std::io::Read;
 use std::path::Path;
 
 pub async fn run(api: &Api, command: MapCommand, output: &Output) -> Result<Ended> {
@@ -117,13 +116,11 @@ async fn export(api: &Api, arguments: &RouteArgs, file: Option<&Path>, output: &
 }
 
 fn read(file: &Path) -> Result<String> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(file)
-    };
-    text.map_err(|e| Error::invalid("the file cannot be read").about(file.display()).with_cause(e))
+    let failed = |e| Error::invalid("the file cannot be read").about(file.display()).with_cause(e);
+    match file == Path::new("-") {
+        true => text_of(std::io::stdin().lock(), Limit::MappingCsv, failed),
+        false => read_text(file, Limit::MappingCsv, failed),
+    }
 }
 
 fn told(mapping: &Mapping) -> String {

@@ -23,7 +23,7 @@ use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use clap::CommandFactory;
 use icebridge_api::{Api, Operations};
-use icebridge_model::ops::{Keychain, Nothing, SampleRequest};
+use icebridge_model::ops::{InventoryRequest, Keychain, Nothing, SampleRequest};
 use icebridge_model::{Error, Result};
 use std::path::Path;
 
@@ -31,7 +31,9 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
     match command {
         Command::Catalog(command) => catalog::run(api, command, output).await,
         Command::Sample { folder } => sample(api, folder.as_deref(), output).await,
-        Command::Inventory { source, only } => inventory::refresh(api, source, only, output).await,
+        Command::Inventory { source, only, whole_history } => {
+            inventory::refresh(api, InventoryRequest { source, only, whole_history }, output).await
+        }
         Command::Tables(arguments) => tables::list(api, arguments, output).await,
         Command::Table(command) => table::run(api, command, output).await,
         Command::Map(command) => map::run(api, command, output).await,

@@ -2,6 +2,7 @@
 
 use crate::arguments::RunArgs;
 use crate::ended::Ended;
+use crate::interrupt::{asked_to_stop, leave_on_next};
 use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::progress::Live;
@@ -25,21 +26,21 @@ pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended
     Ok(Ended::done_if(view.state == RunState::Succeeded))
 }
 
-/// Begins a run and stays until it ends. Ctrl-C cancels it; a second one leaves at once.
+/// Begins a run and stays until it ends. Ctrl-C or SIGTERM cancels it; a second one leaves at once.
 pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Result<RunOverview>>) -> Result<RunView> {
     let live = Live::show(*output, api.events());
     let ended = async {
         let begun = begin.await?;
         let waiting = api.wait(&begun.run_id);
         tokio::pin!(waiting);
-        let interrupted = tokio::signal::ctrl_c();
+        let interrupted = asked_to_stop();
         tokio::select! {
             ended = &mut waiting => return ended,
             // Where signals cannot be had there is nothing to wait for but the end.
             caught = interrupted => if caught.is_err() { return waiting.await },
         }
         output.note("cancelling; tables in the middle of a commit finish it. Ctrl-C again leaves at once.");
-        leave_on_next_interrupt();
+        leave_on_next();
         // It may have ended in this moment: then there is nothing left to cancel.
         let _ = api.run_cancel(RunRequest { run_id: begun.run_id.clone() }).await;
         waiting.await
@@ -49,24 +50,16 @@ pub async fn watch(api: &Api, output: &Output, begin: impl Future<Output = Resul
     ended
 }
 
-/// Carries on until it is done or Ctrl-C stops it.
+/// Carries on until it is done or is asked to stop.
 pub async fn stop_on_interrupt<T>(api: &Api, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => return done,
-        caught = tokio::signal::ctrl_c() => if caught.is_err() { return work.await },
+        caught = asked_to_stop() => if caught.is_err() { return work.await },
     }
-    leave_on_next_interrupt();
+    leave_on_next();
     api.stop();
     work.await
-}
-
-fn leave_on_next_interrupt() {
-    tokio::spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(1);
-        }
-    });
 }
 
 pub async fn runs(api: &Api, output: &Output) -> Result<Ended> {

@@ -2,6 +2,7 @@
 
 use crate::arguments::SandboxArgs;
 use crate::ended::Ended;
+use crate::interrupt::asked_to_stop;
 use crate::output::Output;
 use icebridge_api::SandboxProcess;
 use icebridge_model::{Error, Result};
@@ -12,7 +13,7 @@ pub async fn run(arguments: &SandboxArgs, output: &Output) -> Result<Ended> {
     let mut sandbox = SandboxProcess::start(&arguments.for_program()).await?;
     let ended = match show(&sandbox, arguments, output) {
         Ok(()) => tokio::select! {
-            ended = until_signal() => ended,
+            asked = asked_to_stop() => asked.map_err(|e| Error::internal("the program cannot wait for a signal").with_cause(e)),
             ended = sandbox.wait() => ended,
         },
         failed => failed,
@@ -61,20 +62,4 @@ fn show(sandbox: &SandboxProcess, arguments: &SandboxArgs, output: &Output) -> R
         sign_in.client_secret.expose(),
         sign_in.folder.display(),
     ))
-}
-
-/// Ctrl-C, or the signal by which services are ended.
-async fn until_signal() -> Result<()> {
-    let failed = |error: std::io::Error| Error::internal("the program cannot wait for a signal").with_cause(error);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut end = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended.map_err(failed),
-            _ = end.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
 }

@@ -5,6 +5,7 @@ pub mod words;
 
 pub use table::Grid;
 
+use icebridge_model::format::visible;
 use icebridge_model::{Error, Result};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -42,7 +43,7 @@ impl Output {
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
             // A closed standard error is nobody's loss.
-            let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+            let _ = writeln!(std::io::stderr(), "{}", lines(text.as_ref()));
         }
     }
 
@@ -53,8 +54,13 @@ impl Output {
             let _ = self.print(&text);
             return;
         }
-        let _ = writeln!(std::io::stderr(), "{}", words::error(error));
+        let _ = writeln!(std::io::stderr(), "{}", lines(&words::error(error)));
     }
+}
+
+/// A name in it must not reach the terminal as a command.
+fn lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String> {

@@ -1,6 +1,7 @@
 //! Aligned tables.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use icebridge_model::format::visible;
 
 /// Columns under headings, without lines around them, so that they can also be cut and grepped.
 pub struct Grid {
@@ -22,10 +23,7 @@ impl Grid {
 
     pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
         // A line break or a control character in a name must not break the table, or reach the terminal.
-        let cells = cells
-            .into_iter()
-            .map(|cell| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>());
-        self.table.add_row(cells);
+        self.table.add_row(cells.into_iter().map(|cell| visible(&cell)));
         self.rows += 1;
     }
 

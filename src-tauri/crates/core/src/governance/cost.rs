@@ -1,7 +1,9 @@
 //! What the clusters will cost, before they run: a range, from a table of prices that its reader can change.
 
 use crate::cluster::{Offer, group};
+use crate::input::read_text;
 use icebridge_databricks::{Client, Cloud};
+use icebridge_lakehouse::Limit;
 use icebridge_model::photon::{ClusterCopy, Cost, CostEstimate, PhotonSettings};
 use icebridge_model::{Error, Result};
 use serde::Deserialize;
@@ -42,11 +44,13 @@ impl Prices {
     /// Those of the state folder, if there are any.
     pub fn of(state_dir: &Path) -> Result<Self> {
         let path = state_dir.join(PRICES_FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::read(&text, &path.display().to_string()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::embedded(),
-            Err(e) => Err(Error::invalid("the table of prices cannot be read").about(path.display()).with_cause(e)),
+        if !path.exists() {
+            return Self::embedded();
         }
+        let text = read_text(&path, Limit::Settings, |e| {
+            Error::invalid("the table of prices cannot be read").about(path.display()).with_cause(e)
+        })?;
+        Self::read(&text, &path.display().to_string())
     }
 
     fn read(text: &str, from: &str) -> Result<Self> {

@@ -1,5 +1,7 @@
 //! Plan files on disk.
 
+use crate::input::read_text;
+use icebridge_lakehouse::Limit;
 use icebridge_model::plan::Plan;
 use icebridge_model::{Code, Error, Result};
 use std::io::{ErrorKind, Write};
@@ -18,13 +20,10 @@ pub async fn write(plan: &Plan, path: &Path) -> Result<String> {
 
 /// Refuses a plan that was edited, or made by another version.
 pub async fn read(path: &Path) -> Result<Plan> {
-    let text = tokio::fs::read_to_string(path).await.map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::new(Code::PlanBroken, "there is no such plan file")
-            .about(path.display())
-            .with_hint("Make one with `icebridge plan`."),
-        ErrorKind::InvalidData => Error::new(Code::PlanBroken, "this is not a plan file").about(path.display()),
-        _ => failed(path, e),
-    })?;
+    let file = path.to_path_buf();
+    let text = tokio::task::spawn_blocking(move || read_text(&file, Limit::Plan, |e| unreadable(&file, e)))
+        .await
+        .map_err(|e| Error::internal("reading the plan failed").with_cause(e))??;
     Plan::from_text(&text).map_err(|e| e.about(path.display()))
 }
 
@@ -45,6 +44,16 @@ fn write_now(text: &str, path: &Path) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&draft);
     }
     written
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(Code::PlanBroken, "there is no such plan file")
+            .about(path.display())
+            .with_hint("Make one with `icebridge plan`."),
+        ErrorKind::InvalidData => Error::new(Code::PlanBroken, "this is not a plan file").about(path.display()),
+        _ => failed(path, error),
+    }
 }
 
 fn failed(path: &Path, error: std::io::Error) -> Error {

@@ -20,7 +20,7 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<()> {
     if version == Some(VERSION) {
         return Ok(());
     }
-    let mut write = store.write().await?;
+    let mut write = store.write_lightly().await?;
     for statement in ["DELETE FROM views", "DELETE FROM view_version"] {
         sqlx::query(statement).execute(&mut *write.transaction).await.map_err(doing)?;
     }
@@ -31,7 +31,7 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<()> {
     for run in store.runs().await?.iter().rev() {
         build_run(store, run).await?;
     }
-    let mut write = store.write().await?;
+    let mut write = store.write_lightly().await?;
     sqlx::query("INSERT INTO view_version (version) VALUES (?)")
         .bind(VERSION)
         .execute(&mut *write.transaction)
@@ -57,7 +57,7 @@ async fn build_inventory(store: &Store, source: &str) -> Result<()> {
         after.clone_from(last);
         let tables =
             page.iter().map(|(_, row)| from_json(row, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
-        let mut write = store.write().await?;
+        let mut write = store.write_lightly().await?;
         let view = view_id(&mut write, Owner { kind: Kind::Inventory, key: source }).await?;
         put(&mut write, Kind::Inventory, view, tables.iter().map(rows::of_inventory)).await?;
         write.commit().await?;
@@ -66,7 +66,7 @@ async fn build_inventory(store: &Store, source: &str) -> Result<()> {
 
 async fn build_run(store: &Store, run: &RunRecord) -> Result<()> {
     let entries = store.entries(&run.run_id).await?;
-    let mut write = store.write().await?;
+    let mut write = store.write_lightly().await?;
     begin_run(&mut write, run).await?;
     for entry in &entries {
         follow(&mut write, &entry.run_id, &entry.table, &entry.kind, &entry.body).await?;

@@ -232,6 +232,8 @@ fn validation() -> Validation {
         rows: 9,
         digest: "5e".into(),
         checks: Vec::new(),
+        source_records: None,
+        target_records: None,
         error: None,
         validated_at: "2026-01-01T00:00:00Z".into(),
         milliseconds: 12,
