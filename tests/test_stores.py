@@ -341,7 +341,7 @@ def test_a_table_whose_folder_was_moved_says_which_file_it_misses(
     location = Path(table.location().removeprefix("file://"))
     shutil.move(location, tmp_path / "moved")
     connect(icebridge, "foreign", "files", tmp_path / "moved")
-    icebridge.run("inventory", "foreign")
+    assert icebridge.outcome("inventory", "foreign").code == 1, "no table could be read"
     row = icebridge.run("tables", "foreign", "--facts")[0]
     assert row["problem"]["code"] == "file-missing"
     assert str(location) in row["problem"]["object"]
@@ -424,8 +424,8 @@ def test_keys_that_s3_refuses_are_told(
     plain(sqlite_catalog(tmp_path / "s", s3_store.uri("refused"), **open_gate.properties()), "shop.few")
     changed = {"s3.access-key-id": f"AKIB{MARK.upper()}", "s3.secret-access-key": WRONG}
     connect_sql_on_s3(icebridge, "foreign", tmp_path / "s" / "catalog.db", open_gate, changed=changed)
-    summary = icebridge.run("inventory", "foreign")
-    assert (summary["tables"], summary["problems"]) == (1, 1)
+    done = icebridge.outcome("inventory", "foreign")
+    assert (done.code, done.json["tables"], done.json["problems"]) == (1, 1, 1)
     problem = icebridge.run("tables", "foreign", "--facts")[0]["problem"]
     assert problem["code"] == "storage-denied"
     assert problem["hint"]

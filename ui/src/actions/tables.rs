@@ -28,7 +28,7 @@ async fn inventory_in_numbers(route: &Route) -> Result<ViewPage> {
 pub fn refresh_inventory(session: &Handle) {
     let route = session.route().clone();
     begin(session, Work::Inventory, |handle| async move {
-        let request = InventoryRequest { source: route.source.clone(), only: Vec::new() };
+        let request = InventoryRequest { source: route.source.clone(), ..InventoryRequest::default() };
         let refreshed = call::<op::inventory_refresh>(request).await;
         // What was read before somebody stopped it, or before it failed, is kept.
         let all = inventory_in_numbers(&route).await?;

@@ -3,6 +3,7 @@
 use crate::LocalState;
 use crate::state::now;
 use futures::StreamExt;
+use icebridge_lakehouse::history::Depth;
 use icebridge_lakehouse::{Catalog, facts};
 use icebridge_model::event::Event;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
@@ -51,9 +52,10 @@ pub async fn refresh(
 
     let mut summary = InventorySummary { source: request.source.clone(), ..InventorySummary::default() };
     let total = wanted.len();
+    let depth = if request.whole_history { Depth::Whole } else { Depth::Sample };
     let mut last_event = Instant::now();
     let mut rows =
-        futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table)).buffer_unordered(AT_ONCE);
+        futures::stream::iter(wanted).map(|table| capture(Arc::clone(&source), table, depth)).buffer_unordered(AT_ONCE);
     loop {
         let row = tokio::select! {
             row = rows.next() => row,
@@ -88,12 +90,12 @@ pub async fn list(local: &LocalState, source: &str) -> Result<Vec<InventoryRow>>
 }
 
 /// In a task of its own, so that a defect in reading one strange table costs that table alone.
-async fn capture(source: Arc<dyn Catalog>, ident: TableIdent) -> InventoryRow {
+async fn capture(source: Arc<dyn Catalog>, ident: TableIdent, depth: Depth) -> InventoryRow {
     let reading = tokio::spawn({
         let (ident, span_table) = (ident.clone(), ident.clone());
         async move {
             let table = source.load(&ident).await?;
-            facts::facts(&table).await
+            facts::facts(&table, depth).await
         }
         .instrument(tracing::info_span!("table", table = %span_table))
     });

@@ -2,6 +2,7 @@
 
 use crate::LocalState;
 use futures::TryStreamExt;
+use icebridge_lakehouse::history::Depth;
 use icebridge_lakehouse::reader::Reader;
 use icebridge_lakehouse::{Table, digest, facts, scan};
 use icebridge_model::catalog::Role;
@@ -26,7 +27,7 @@ pub async fn facts(local: &LocalState, request: &TableRequest) -> Result<TableFa
             .about(&request.table)
             .with_hint("Leave the snapshot out."));
     }
-    facts::facts(&table).await.map_err(|e| e.about(&request.table))
+    facts::facts(&table, Depth::Sample).await.map_err(|e| e.about(&request.table))
 }
 
 /// Reads the whole table, deletes applied, in bounded memory.

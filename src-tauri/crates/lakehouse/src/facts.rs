@@ -1,14 +1,16 @@
-//! What the inventory needs to know of a table, from its metadata and manifests alone.
+//! What the inventory needs to know of a table, from its metadata, its manifests and its delete files.
 
+use crate::history::{self, Depth};
 use crate::location;
 use crate::manifest::{self, DataFile, EntryStatus, FileContent, Manifest};
+use crate::records::{self, Counted};
 use crate::table::Table;
 use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
-pub async fn facts(table: &Table) -> Result<TableFacts> {
+pub async fn facts(table: &Table, depth: Depth) -> Result<TableFacts> {
     let metadata = &table.metadata;
     let mut walk = Walk::default();
     if let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) {
@@ -18,6 +20,7 @@ pub async fn facts(table: &Table) -> Result<TableFacts> {
             let manifest =
                 Manifest::read(&table.storage, metadata, &manifest).await.map_err(|e| e.about(&table.ident))?;
             walk.totals.manifests += 1;
+            walk.totals.manifests_without_ids += u64::from(!manifest.has_field_ids());
             walk.totals.manifest_bytes += manifest.length();
             for entry in manifest.entries() {
                 let entry = entry.map_err(|e| e.about(&table.ident))?;
@@ -28,10 +31,21 @@ pub async fn facts(table: &Table) -> Result<TableFacts> {
             walk.check().map_err(|e| e.about(&table.ident))?;
         }
     }
+    let encrypted = walk.encrypted || declares_encryption(&metadata.raw, &metadata.properties);
+    let deletes = match walk.has_readable_deletes() && !encrypted {
+        true => {
+            let counted = records::count(table, metadata.current_snapshot_id, Counted::ByManifests).await;
+            Some(counted.map_err(|e| e.about(&table.ident))?.deletes)
+        }
+        false => None,
+    };
     let (history_files, history_bytes) = history_estimate(table, &walk.totals);
     walk.totals.history_files = history_files;
     walk.totals.history_bytes = history_bytes;
-    let statistics = |key: &str| metadata.raw.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    let statistics = || {
+        let files = ["statistics", "partition-statistics"].iter().filter_map(|key| metadata.raw.get(*key)?.as_array());
+        files.flatten().filter_map(|file| file.get("statistics-path")?.as_str())
+    };
     Ok(TableFacts {
         ident: table.ident.clone(),
         metadata_location: table.metadata_location.clone(),
@@ -52,10 +66,14 @@ pub async fn facts(table: &Table) -> Result<TableFacts> {
             .map(|(name, r)| SnapshotRef { name: name.clone(), snapshot_id: r.snapshot_id, kind: r.kind.clone() })
             .collect(),
         has_name_mapping: metadata.name_mapping().is_some(),
-        encrypted: walk.encrypted || declares_encryption(&metadata.raw, &metadata.properties),
-        statistics_files: statistics("statistics") + statistics("partition-statistics"),
+        encrypted,
+        statistics_files: statistics().count(),
+        outside_statistics: statistics().filter(|path| !location::is_below(path, &metadata.location)).count(),
         outside_location: walk.outside as usize,
         files: walk.totals,
+        deletes,
+        history: history::check(table, depth).await.map_err(|e| e.about(&table.ident))?,
+        unconfirmed: table.unconfirmed.clone(),
     })
 }
 
@@ -78,6 +96,11 @@ const MAX_RECORDS: u64 = 1 << 53;
 const MAX_BYTES: u64 = 1 << 57;
 
 impl Walk {
+    /// Others are found by their format, and block the table.
+    fn has_readable_deletes(&self) -> bool {
+        self.totals.delete_files() > 0 && self.totals.formats.keys().all(|format| format == "PARQUET")
+    }
+
     /// A sum that saturated is refused with the others.
     fn check(&self) -> Result<()> {
         let totals = &self.totals;

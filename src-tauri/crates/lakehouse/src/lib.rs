@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod copy;
 pub mod digest;
 pub mod facts;
+pub mod history;
 mod json;
 mod limits;
 mod location;
@@ -20,14 +21,19 @@ mod partition;
 mod provenance;
 mod puffin;
 pub mod reader;
+pub mod records;
 pub mod relocation;
 mod scalar;
 pub mod scan;
 pub mod storage;
 mod sync;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use catalog::{Catalog, TargetCatalog};
+pub use limits::Limit;
+pub use location::is_below;
 pub use metadata::TableMetadata;
 pub use storage::Storage;
 pub use table::Table;

@@ -3,6 +3,7 @@
 use crate::limits::Limit;
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
+use icebridge_model::facts::UnconfirmedMetadata;
 use icebridge_model::{Result, TableIdent};
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ pub struct Table {
     pub metadata: Arc<TableMetadata>,
     /// Opens the table's files, with the credentials that came with it.
     pub storage: Storage,
+    /// Nothing says that this metadata was committed: it is the newest in a folder.
+    pub unconfirmed: Option<UnconfirmedMetadata>,
 }
 
 impl Table {
@@ -20,6 +23,6 @@ impl Table {
     pub async fn open(ident: TableIdent, metadata_location: String, storage: Storage) -> Result<Self> {
         let bytes = storage.read(&metadata_location, Limit::MetadataJson).await.map_err(|e| e.about(&ident))?;
         let metadata = TableMetadata::parse(&bytes, &metadata_location).map_err(|e| e.about(&ident))?;
-        Ok(Self { ident, metadata_location, metadata: Arc::new(metadata), storage })
+        Ok(Self { ident, metadata_location, metadata: Arc::new(metadata), storage, unconfirmed: None })
     }
 }

@@ -14,6 +14,10 @@ pub enum CheckKind {
     Digest,
     /// Files, by SHA-256.
     Bytes,
+    /// The rows that were read, against what metadata says there are.
+    Records,
+    /// Deletes that delete nothing, against what was accepted.
+    Deletes,
     /// All that Great Expectations on a cluster found, as one.
     GreatExpectations,
     Nulls,
@@ -22,12 +26,14 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Schema,
         Self::Count,
         Self::Aggregates,
         Self::Digest,
         Self::Bytes,
+        Self::Records,
+        Self::Deletes,
         Self::GreatExpectations,
         Self::Nulls,
         Self::Range,
@@ -41,6 +47,8 @@ impl CheckKind {
             Self::Aggregates => "aggregates",
             Self::Digest => "digest",
             Self::Bytes => "bytes",
+            Self::Records => "records",
+            Self::Deletes => "deletes",
             Self::GreatExpectations => "great-expectations",
             Self::Nulls => "nulls",
             Self::Range => "range",

@@ -1,5 +1,6 @@
 //! What the inventory knows of a table, read from its own metadata and manifests and pinned to one snapshot.
 
+use crate::records::DeleteCounts;
 use crate::schema::{PartitionSpec, Schema, SortOrder};
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,40 @@ pub struct TableFacts {
     pub encrypted: bool,
     /// Statistics (Puffin) and partition statistics files the metadata names.
     pub statistics_files: usize,
+    /// Of them, those outside the table's location.
+    #[serde(default)]
+    pub outside_statistics: usize,
     /// Files named by the metadata that lie outside the table's location.
     pub outside_location: usize,
     pub files: FileTotals,
+    /// What the delete files delete, and what they name in vain; none where they were not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes: Option<DeleteCounts>,
+    #[serde(default)]
+    pub history: HistoryFiles,
+    /// Set where the metadata is the newest of a folder, and no catalog says that it was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<UnconfirmedMetadata>,
+}
+
+/// Whether the files of earlier snapshots and the statistics files are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryFiles {
+    /// Files that were looked for; not all of them, unless that was asked for.
+    pub checked: u64,
+    pub missing: u64,
+    /// One of them, with what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_missing: Option<String>,
+}
+
+/// Metadata that was taken for the table's because it is the newest in its folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnconfirmedMetadata {
+    /// Metadata files in the folder.
+    pub candidates: usize,
+    /// Those that the one that was taken does not come after, by its metadata log.
+    pub rivals: Vec<String>,
 }
 
 impl TableFacts {
@@ -61,6 +93,9 @@ pub struct FileTotals {
     pub delete_records: u64,
     pub delete_bytes: u64,
     pub manifests: u64,
+    /// Of them, those whose fields have names and no ids.
+    #[serde(default)]
+    pub manifests_without_ids: u64,
     pub manifest_bytes: u64,
     /// Files per format as the manifests name it, in capitals: PARQUET, ORC, AVRO.
     pub formats: BTreeMap<String, u64>,
@@ -135,8 +170,12 @@ mod tests {
             has_name_mapping: false,
             encrypted: false,
             statistics_files: 0,
+            outside_statistics: 0,
             outside_location: 0,
             files,
+            deletes: None,
+            history: HistoryFiles::default(),
+            unconfirmed: None,
         };
         let row = InventoryRow {
             ident: facts.ident.clone(),

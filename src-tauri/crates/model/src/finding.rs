@@ -18,6 +18,9 @@ pub enum Verdict {
     Blocks,
 }
 
+/// The code of deletes that no data file explains. A validation asks whether it was accepted.
+pub const DANGLING_DELETES: &str = "IB-F113";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// `IB-F…`, from the rule table.

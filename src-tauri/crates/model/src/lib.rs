@@ -26,6 +26,7 @@ pub mod ops;
 pub mod photon;
 pub mod plan;
 pub mod properties;
+pub mod records;
 pub mod route;
 pub mod run;
 pub mod schema;

@@ -123,6 +123,13 @@ pub struct CopyOutcome {
     /// SHA-256 of each file as it was read, path relative to the table: the evidence of a clone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checksums: Vec<FileSum>,
+    /// Files of a clone whose size is not the one that the source's metadata says. Engines read such files all the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stale_sizes: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use crate::check::CheckName;
 use crate::copy_mode::EngineKind;
+use crate::records::RecordCounts;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ impl ProofLevel {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `great-expectations`; of a cluster also
+    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `records`, `deletes`, `great-expectations`; of a cluster also
     /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest:<column>`.
     pub name: CheckName,
     pub passed: bool,
@@ -63,6 +64,11 @@ pub struct Validation {
     /// 64 hexadecimal digits, see docs/digest.md; of the source.
     pub digest: String,
     pub checks: Vec<Check>,
+    /// The source's records and deletes at its snapshot; none where they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_records: Option<RecordCounts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_records: Option<RecordCounts>,
     #[serde(default)]
     pub error: Option<Error>,
     pub validated_at: String,
@@ -74,13 +80,19 @@ fn is_embedded(engine: &EngineKind) -> bool {
 }
 
 /// What one side of a comparison found: the reader's measurement of one table at one snapshot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     pub snapshot_id: Option<i64>,
     pub rows: u64,
     pub digest: String,
     /// Top-level columns by name.
     pub columns: Vec<ColumnMeasure>,
+    /// What the manifests and the delete files say of the number of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordCounts>,
+    /// What the data files' footers say in place of the manifests, where the manifests say another number than was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_by_footers: Option<RecordCounts>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -202,6 +202,8 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         rows: 3,
         digest: "00".into(),
         checks: vec![],
+        source_records: None,
+        target_records: None,
         error: None,
         validated_at: icebridge_store::now(),
         milliseconds: 1,

@@ -160,7 +160,9 @@ async fn the_last_run_is_in_it_with_its_errors_and_settings() {
     let lake = folder.path().join("lake").display().to_string();
     let sample = api.sample_create(SampleRequest { folder: Some(lake.clone()) }).await.unwrap();
     let route = Route { source: sample.source.name, target: sample.target.name };
-    api.inventory_refresh(InventoryRequest { source: route.source.clone(), only: vec!["crm.*".into()] }).await.unwrap();
+    let only = vec!["crm.*".into()];
+    let request = InventoryRequest { source: route.source.clone(), only, ..InventoryRequest::default() };
+    api.inventory_refresh(request).await.unwrap();
     api.preflight_run(PreflightRequest { route: route.clone(), settings: Settings::default() }).await.unwrap();
     let made = api.plan_make(PlanRequest { route, settings: Settings::default(), path: None }).await.unwrap();
     let plan: Value = serde_json::from_str(&std::fs::read_to_string(&made.path).unwrap()).unwrap();

@@ -8,6 +8,7 @@ mod conditions;
 mod earlier;
 mod engine;
 mod mode;
+mod overlap;
 mod rules;
 mod subject;
 
@@ -111,6 +112,8 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
             .about(&route.source)
             .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
     }
+    let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
+    overlap::check(&saved.0, &saved.1)?;
     let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
     let mapping = mapping::get(local, route).await?;
     // First of all: behind a closed gate the target does not even say what it has.
@@ -122,7 +125,6 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
     earlier::check(&local.store, target.as_ref(), &mut mapped.rows).await?;
     // As they were saved: an open one names its endpoint in place of its workspace.
-    let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
     let clusters = Clusters::of(&saved.0, &saved.1, settings);
     let target = Target::new(target.spec(), target.abilities(), clusters);
 

@@ -35,6 +35,8 @@ const SPEC_TYPES: &str = "https://iceberg.apache.org/spec/#schemas-and-data-type
 const SPEC_TRANSFORMS: &str = "https://iceberg.apache.org/spec/#partition-transforms";
 const SPEC_EVOLUTION: &str = "https://iceberg.apache.org/spec/#partition-evolution";
 const SPEC_DELETES: &str = "https://iceberg.apache.org/spec/#delete-formats";
+const SPEC_MANIFESTS: &str = "https://iceberg.apache.org/spec/#manifests";
+const SPEC_COMMIT: &str = "https://iceberg.apache.org/spec/#commit-conflict-resolution-and-retry";
 const SPEC_REFS: &str = "https://iceberg.apache.org/spec/#snapshot-references";
 const SPEC_SNAPSHOTS: &str = "https://iceberg.apache.org/spec/#snapshots";
 const SPEC_STATISTICS: &str = "https://iceberg.apache.org/spec/#table-statistics";
@@ -94,6 +96,8 @@ pub(super) const RULES: &[Rule] = &[
     rule("IB-F020", Blocks, "No cluster can copy this table", UNITY,
         "Let the embedded engine copy it, or give the settings a volume and the catalog under which the workspace sees the source.", clusters::out_of_reach),
 
+    rule("IB-F021", Blocks, "Files of earlier snapshots are gone", SPEC_SNAPSHOTS,
+        "Rewrite the table, which needs its current snapshot alone. Or restore the files at the source, or expire the snapshots that need them (expire_snapshots); an inventory with --whole-history looks for every file.", reading::history),
     rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
         "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
     rule("IB-F102", Loses, "Snapshot history", SPEC_SNAPSHOTS,
@@ -118,6 +122,12 @@ pub(super) const RULES: &[Rule] = &[
         "Accept the loss. Their values are looked after: they must be unique in the copy.", clusters::identifier_fields),
     rule("IB-F112", Loses, "NOT NULL", UNITY,
         "Use the method insert_select, which keeps it; otherwise accept the loss.", clusters::nullability),
+    rule("IB-F113", Loses, "Deletes that name no data file of the table", SPEC_DELETES,
+        "Check at the source whether rows came back that were deleted (a table that was moved without its delete files, say). Accept it if the rows are what you want; compacting the source's deletes (rewrite_position_delete_files) removes such entries.", losses::dangling_deletes),
+    rule("IB-F114", Loses, "Several metadata files could be the table's", SPEC_COMMIT,
+        "Use the table's catalog as the source, or the one metadata.json that you know is right. Accept it where the newest is right: a failed commit leaves a file that looks the same.", losses::rival_metadata),
+    rule("IB-F115", Loses, "Statistics files outside the table's location", SPEC_STATISTICS,
+        "Accept the loss and compute statistics anew in the target: a clone leaves them behind, since they could be any file.", losses::outside_statistics),
 
     rule("IB-F201", Note, "Empty table", SPEC,
         "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),
@@ -135,4 +145,8 @@ pub(super) const RULES: &[Rule] = &[
         "Nothing to do: the name mapping is applied.", notes::name_mapping),
     rule("IB-F208", Note, "Format version 1 becomes 2", SPEC_VERSIONS,
         "Nothing to do: every reader of today reads version 2. Clone keeps version 1.", notes::upgraded),
+    rule("IB-F209", Note, "Only a folder says what the table's metadata is", SPEC_COMMIT,
+        "Use the table's catalog as the source where there is one: a commit that failed and a table that was dropped leave files that look the same.", notes::unconfirmed),
+    rule("IB-F210", Note, "Manifests without field ids", SPEC_MANIFESTS,
+        "Rewrite the table if engines that find fields by id alone shall read it, such as PyIceberg and DuckDB: clone keeps its manifests as they are.", notes::manifests_without_ids),
 ];

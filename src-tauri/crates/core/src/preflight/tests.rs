@@ -1,8 +1,9 @@
 use super::*;
 use icebridge_lakehouse::catalog::Abilities;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
-use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
+use icebridge_model::facts::{FileTotals, HistoryFiles, SnapshotRef, TableFacts, UnconfirmedMetadata};
 use icebridge_model::plan::CopyMode;
+use icebridge_model::records::DeleteCounts;
 use icebridge_model::schema::{PartitionSpec, Schema, SortOrder};
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ pub(crate) fn plain_facts(name: &str) -> TableFacts {
         has_name_mapping: false,
         encrypted: false,
         statistics_files: 0,
+        outside_statistics: 0,
         outside_location: 0,
         files: FileTotals {
             data_files: 2,
@@ -40,6 +42,9 @@ pub(crate) fn plain_facts(name: &str) -> TableFacts {
             history_files: 5,
             ..FileTotals::default()
         },
+        deletes: None,
+        history: HistoryFiles::default(),
+        unconfirmed: None,
     }
 }
 
@@ -120,6 +125,13 @@ fn cases() -> Vec<Case> {
         case("IB-F017", Unity, Rewrite, |f| f.format_version = 3),
         case("IB-F018", Embedded, Rewrite, |f| f.sort_order = serde_json::from_value(json!({"order-id": 1, "fields": [
             {"source-ids": [1, 2], "transform": "zorder", "direction": "asc", "null-order": "nulls-first"}]})).unwrap()),
+        case("IB-F021", Embedded, Copied, |f| f.history = HistoryFiles { checked: 9, missing: 1, first_missing: Some("manifest m".into()) }),
+        case("IB-F113", Embedded, Rewrite, |f| f.deletes = Some(DeleteCounts { positions: 3, dangling: 2, unexplained: 1,
+            unexplained_path: Some("hdfs://old/a.parquet".into()), ..DeleteCounts::default() })),
+        case("IB-F114", Embedded, Copied, |f| f.unconfirmed = Some(UnconfirmedMetadata { candidates: 3, rivals: vec!["00002-x.metadata.json".into()] })),
+        case("IB-F115", Embedded, Copied, |f| f.outside_statistics = 1),
+        case("IB-F209", Embedded, Copied, |f| f.unconfirmed = Some(UnconfirmedMetadata { candidates: 3, rivals: Vec::new() })),
+        case("IB-F210", Embedded, Copied, |f| f.files.manifests_without_ids = 1),
         case("IB-F101", Embedded, Rewrite, |f| f.refs.push(SnapshotRef { name: "v1".into(), snapshot_id: 3, kind: "tag".into() })),
         case("IB-F102", Embedded, Rewrite, |f| f.snapshot_count = 4),
         case("IB-F103", Embedded, Rewrite, |f| f.partition_specs.push(PartitionSpec { spec_id: 1, fields: vec![] })),

@@ -20,7 +20,11 @@ async fn laid() -> (tempfile::TempDir, LocalState, SampleCreated) {
 }
 
 fn request(source: &str, only: &[&str]) -> InventoryRequest {
-    InventoryRequest { source: source.into(), only: only.iter().map(|s| s.to_string()).collect() }
+    InventoryRequest {
+        source: source.into(),
+        only: only.iter().map(|s| s.to_string()).collect(),
+        ..InventoryRequest::default()
+    }
 }
 
 #[tokio::test]

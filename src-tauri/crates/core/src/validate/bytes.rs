@@ -31,6 +31,10 @@ pub(super) async fn check(target: &Table, outcome: &CopyOutcome, cancel: &Cancel
     if relocated > 0 && differing.is_empty() {
         detail = format!("{relocated} delete files hold paths and were written anew; the digest covers them");
     }
+    if outcome.stale_sizes > 0 && differing.is_empty() {
+        let also = if detail.is_empty() { "" } else { "; " };
+        detail += &format!("{also}{} files have another size than the source's metadata says", outcome.stale_sizes);
+    }
     Ok(Check {
         name: CheckKind::Bytes.into(),
         passed: differing.is_empty(),

@@ -2,6 +2,7 @@
 
 use super::measure::{Measure, Measured, measure};
 use super::proof::{aggregates, check, proof};
+use super::records;
 use super::{bytes, columns};
 use crate::state::now;
 use icebridge_lakehouse::Table;
@@ -103,6 +104,8 @@ pub(super) fn nothing_yet(planned: &PlannedTable, target_snapshot_id: Option<i64
         rows: 0,
         digest: String::new(),
         checks: Vec::new(),
+        source_records: None,
+        target_records: None,
         error: None,
         validated_at: now(),
         milliseconds: 0,
@@ -139,6 +142,9 @@ async fn check_all(
     };
     let (source, target) = tokio::try_join!(source, target)?;
     let (source, target) = (source.measurement, target.measurement);
+    validation.source_records.clone_from(&source.records);
+    validation.target_records.clone_from(&target.records);
+    let checks = &mut validation.checks;
 
     validation.rows = source.rows;
     validation.digest.clone_from(&source.digest);
@@ -150,6 +156,8 @@ async fn check_all(
         &target.digest,
         source.digest == target.digest && !source.digest.is_empty(),
     ));
+    checks.extend(records::check(&source, &target));
+    checks.extend(records::dangling(&source, &sides.planned.findings));
     if sides.planned.mode == CopyMode::Clone && !sides.outcome.checksums.is_empty() {
         checks.push(bytes::check(sides.target, sides.outcome, cancel).await.map_err(Unfinished::at_target)?);
     }

@@ -1,8 +1,8 @@
 //! Compares source and target, and says what that proves. It knows nothing of runs.
 //!
 //! Five checks, each stronger than the one before: schema, row count, per-column aggregates, the digest over all rows, and for
-//! clones the SHA-256 of every file. Only a table that passes is migrated. What a cluster found of a copy is added by
-//! [`cluster`].
+//! clones the SHA-256 of every file. Beside them two that do not rest on the reader alone ([`records`]). Only a table that
+//! passes all of them is migrated. What a cluster found of a copy is added by [`cluster`].
 
 mod bytes;
 pub(crate) mod cluster;
@@ -10,6 +10,7 @@ mod columns;
 mod compare;
 mod measure;
 mod proof;
+mod records;
 
 pub(crate) use compare::is_damage;
 pub use compare::{Compared, Sides, compare, failure};

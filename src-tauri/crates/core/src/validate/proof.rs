@@ -80,6 +80,7 @@ mod tests {
             rows: 1,
             digest: "d".into(),
             columns: names.iter().map(|n| ColumnMeasure { name: (*n).into(), ..ColumnMeasure::default() }).collect(),
+            ..Measurement::default()
         };
         let found = aggregates(&side(&["a", "b"]), &side(&["a", "c"]));
         let failed: Vec<String> = found.iter().filter(|c| !c.passed).map(|c| c.name.to_string()).collect();

@@ -8,7 +8,9 @@ use crate::table::Table;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::facts::UnconfirmedMetadata;
 use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Mutex;
 
@@ -131,8 +133,9 @@ impl FilesCatalog {
     }
 
     /// The newest metadata of a table, as Hadoop's catalog finds it: the version hint and what follows it; without a hint
-    /// the highest version number, and among equals the latest update.
-    async fn newest(&self, folder: &str) -> Result<String> {
+    /// the highest version number, and among equals the latest update. Where nothing says that it was committed all
+    /// candidates come with it.
+    async fn newest(&self, folder: &str) -> Result<(String, Option<Vec<String>>)> {
         let metadata = format!("{folder}/metadata");
         let children = self.storage.children(&metadata).await?;
         let mut versions: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
@@ -144,7 +147,7 @@ impl FilesCatalog {
         if children.iter().any(|c| c.name == "version-hint.text") {
             let hint = self.storage.read(&format!("{metadata}/version-hint.text"), Limit::VersionHint).await?;
             if let Some(name) = hinted(&String::from_utf8_lossy(&hint), &children, &versions) {
-                return Ok(format!("{metadata}/{name}"));
+                return Ok((format!("{metadata}/{name}"), None));
             }
             tracing::warn!(folder, "the version hint names no metadata file; taking the highest version");
         }
@@ -173,10 +176,32 @@ impl FilesCatalog {
                 newest = Some((updated, name));
             }
         }
-        newest
-            .map(|(_, name)| format!("{metadata}/{name}"))
-            .ok_or_else(|| Error::internal("no newest metadata").about(folder))
+        let (_, name) = newest.ok_or_else(|| Error::internal("no newest metadata").about(folder))?;
+        // Hadoop's catalog commits by creating the next `v` file, so that the last one is the truth even without a hint.
+        let is_hadoops = versions.values().flatten().all(|name| name.starts_with('v'));
+        let candidates = || versions.values().flatten().map(|name| (*name).to_string()).collect();
+        Ok((format!("{metadata}/{name}"), (!is_hadoops).then(candidates)))
     }
+}
+
+/// What else of a folder could be the table's metadata: files that the one that was taken does not come after.
+fn unconfirmed(taken: &Table, candidates: &[String]) -> UnconfirmedMetadata {
+    let log = taken.metadata.raw.get("metadata-log").and_then(Value::as_array);
+    let before: BTreeSet<&str> = log
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.get("metadata-file").and_then(Value::as_str))
+        .map(last_part)
+        .collect();
+    // The log is cut at its beginning. A file from before that is no rival.
+    let oldest = before.iter().filter_map(|name| version_of(name)).min();
+    let name = last_part(&taken.metadata_location);
+    let rivals = candidates.iter().filter(|other| {
+        *other != name
+            && !before.contains(other.as_str())
+            && oldest.is_none_or(|oldest| version_of(other) >= Some(oldest))
+    });
+    UnconfirmedMetadata { candidates: candidates.len(), rivals: rivals.cloned().collect() }
 }
 
 /// What `version-hint.text` points to: a number, or (as some writers have it) a file's name. Writers update the hint after
@@ -263,11 +288,13 @@ impl Catalog for FilesCatalog {
     }
 
     async fn load(&self, table: &TableIdent) -> Result<Table> {
-        let location = match self.table_path(table).await? {
-            TablePath::Metadata(path) => path,
+        let (location, candidates) = match self.table_path(table).await? {
+            TablePath::Metadata(path) => (path, None),
             TablePath::Folder(folder) => self.newest(&folder).await.map_err(|e| e.about(table))?,
         };
-        Table::open(table.clone(), location, self.storage.clone()).await
+        let mut found = Table::open(table.clone(), location, self.storage.clone()).await?;
+        found.unconfirmed = candidates.map(|candidates| unconfirmed(&found, &candidates));
+        Ok(found)
     }
 }
 
@@ -351,6 +378,32 @@ mod tests {
         }
         fs::write(root.path().join("s/u/metadata/00003-d.metadata.json"), "{").unwrap();
         assert_eq!(newest(root.path(), "s.u").await, "00003-b.metadata.json");
+    }
+
+    #[tokio::test]
+    async fn without_a_hint_nobody_says_which_metadata_was_committed() {
+        let root = tempfile::tempdir().unwrap();
+        let log = |names: &[&str]| -> Value {
+            names.iter().map(|name| serde_json::json!({"metadata-file": format!("s3://b/t/metadata/{name}")})).collect()
+        };
+        let mut metadata = serde_json::json!({"format-version": 2, "table-uuid": "u", "location": "/t", "last-updated-ms": 5,
+            "schemas": [{"schema-id": 0, "fields": []}], "current-schema-id": 0});
+        metadata["metadata-log"] = log(&["00001-b.metadata.json", "00002-c.metadata.json"]);
+        for name in ["00000-a", "00001-b", "00002-c", "00002-orphan", "00003-d"] {
+            put(root.path(), &format!("t/metadata/{name}.metadata.json"), 1);
+        }
+        fs::write(root.path().join("t/metadata/00003-d.metadata.json"), metadata.to_string()).unwrap();
+        let load = || async { catalog(&root.path().join("t")).load(&TableIdent::new(["default"], "t")).await.unwrap() };
+        let found = load().await.unconfirmed.unwrap();
+        assert_eq!((found.candidates, found.rivals), (5, vec!["00002-orphan.metadata.json".to_string()]));
+        fs::write(root.path().join("t/metadata/version-hint.text"), "00003-d").unwrap();
+        assert_eq!(load().await.unconfirmed, None);
+        put(root.path(), "h/t/metadata/v1.metadata.json", 1);
+        put(root.path(), "h/t/metadata/v2.metadata.json", 1);
+        let hadoop = catalog(&root.path().join("h")).load(&TableIdent::new(["default"], "t")).await.unwrap();
+        assert_eq!(hadoop.unconfirmed, None);
+        let file = catalog(&root.path().join("t/metadata/00002-orphan.metadata.json"));
+        assert_eq!(file.load(&TableIdent::new(["default"], "t")).await.unwrap().unconfirmed, None);
     }
 
     #[tokio::test]

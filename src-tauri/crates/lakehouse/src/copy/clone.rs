@@ -5,13 +5,13 @@
 //! of its path is kept.
 
 use super::common::identity::{self, check_cancelled, check_pin, check_register};
-use super::common::transfer::{Transfer, of_snapshot, wrong_size};
+use super::common::transfer::{Transfer, of_snapshot};
 use super::relocate::manifests::{self, Entry};
 use super::relocate::{self, PathMap, Relocated, document};
 use super::{Copier, CopyTask, Discarded, Prepared};
 use crate::catalog::{Publication, Staged};
 use crate::limits::Limit;
-use crate::location::canonical;
+use crate::location::{canonical, is_below};
 use crate::manifest::FileContent;
 use crate::sync::{into_inner, lock};
 use async_trait::async_trait;
@@ -77,6 +77,7 @@ struct Run<'a> {
 struct Tally {
     files: u64,
     bytes: u64,
+    stale_sizes: u64,
     sums: Vec<FileSum>,
 }
 
@@ -173,13 +174,33 @@ impl<'a> Run<'a> {
         let hash = path_hash(&entry.path);
         if entry.kind != FileContent::PositionDeletes {
             if lock(&self.claimed).insert(hash) {
-                let sum = self.transfer.copy(&entry.path, &self.map.relative(&entry.path), entry.size).await?;
-                self.count(sum.bytes, Some(sum));
+                self.check_outside(&entry.path).await?;
+                let sum = self.transfer.copy(&entry.path, &self.map.relative(&entry.path)).await?;
+                self.count(sum.bytes, Some(entry.size), Some(sum));
             }
             return Ok(None);
         }
         let cell = lock(&self.delete_files).entry(hash).or_default().clone();
         cell.get_or_try_init(|| self.relocate_delete_file(entry)).await.cloned()
+    }
+
+    /// A manifest may name any file that this process can read. What lies outside the table is copied only if it begins as a
+    /// file of data does.
+    async fn check_outside(&self, path: &str) -> Result<()> {
+        const BEGINNINGS: [&[u8]; 4] = [b"PAR1", b"PARE", b"ORC", b"Obj\x01"];
+        if is_below(path, &self.task.source.metadata.location) {
+            return Ok(());
+        }
+        let begins = self.task.source.storage.read_range(path, 0..4).await?;
+        if BEGINNINGS.iter().any(|magic| begins.starts_with(magic)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::FileBroken,
+            "this is no Parquet, ORC or Avro file, and it lies outside the table's location",
+        )
+        .about(path)
+        .with_hint("Check at the source why the table's manifests name it. It was not copied."))
     }
 
     async fn relocate_delete_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
@@ -190,17 +211,14 @@ impl<'a> Run<'a> {
             let size = done.relocated.as_ref().map_or(done.source_bytes, |r| r.size);
             if self.transfer.is_there(&relative, size).await? {
                 self.task.observer.bytes(done.source_bytes);
-                self.count(size, done.sum);
+                self.count_delete_file(&done, entry.size);
                 return Ok(done.relocated.map(Arc::new));
             }
         }
         let bytes = self.transfer.or_cancelled(self.task.source.storage.read(&entry.path, Limit::DeleteFile)).await?;
         let source_bytes = bytes.len() as u64;
-        if source_bytes != entry.size {
-            return Err(wrong_size(source_bytes, entry.size));
-        }
-        let (map, entry) = (self.map.clone(), entry.clone());
-        let work = move || relocate::delete_file(&entry, &bytes, &map).map(|done| (done, bytes));
+        let (map, moved) = (self.map.clone(), entry.clone());
+        let work = move || relocate::delete_file(&moved, &bytes, &map).map(|done| (done, bytes));
         let (done, bytes) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|e| Error::internal("relocating a delete file was cut short").with_cause(e))??;
@@ -220,7 +238,7 @@ impl<'a> Run<'a> {
         let file = RelocatedFile { relocated, source_bytes, sum };
         self.transfer.finish(&unit, &file).await?;
         self.task.observer.bytes(source_bytes);
-        self.count(file.relocated.as_ref().map_or(source_bytes, |r| r.size), file.sum);
+        self.count_delete_file(&file, entry.size);
         Ok(file.relocated.map(Arc::new))
     }
 
@@ -241,21 +259,17 @@ impl<'a> Run<'a> {
     /// Statistics hold no paths: their bytes stay.
     async fn copy_statistics(&self) -> Result<()> {
         let mut done = HashSet::new();
-        for (key, role) in [("statistics", "statistics file"), ("partition-statistics", "partition statistics file")] {
-            let files = self.task.source.metadata.raw.get(key).and_then(Value::as_array);
+        let metadata = &self.task.source.metadata;
+        for (key, role) in document::STATISTICS.iter().zip(["statistics file", "partition statistics file"]) {
+            let files = metadata.raw.get(*key).and_then(Value::as_array);
             for file in files.into_iter().flatten() {
-                let Some(path) = file.get("statistics-path").and_then(Value::as_str) else { continue };
-                if !done.insert(canonical(path)) {
-                    continue;
-                }
+                let path = document::statistics_path(file).filter(|path| is_below(path, &metadata.location));
+                let Some(path) = path.filter(|path| done.insert(canonical(path))) else { continue };
                 let snapshot = file.get("snapshot-id").and_then(Value::as_i64);
                 let named = |e| of_snapshot(e, role, path, snapshot);
-                let size = match file.get("file-size-in-bytes").and_then(Value::as_u64) {
-                    Some(size) => size,
-                    None => self.task.source.storage.size(path).await.map_err(named)?,
-                };
-                let sum = self.transfer.copy(path, &self.map.relative(path), size).await.map_err(named)?;
-                self.count(sum.bytes, Some(sum));
+                let said = file.get("file-size-in-bytes").and_then(Value::as_u64);
+                let sum = self.transfer.copy(path, &self.map.relative(path)).await.map_err(named)?;
+                self.count(sum.bytes, said, Some(sum));
             }
         }
         Ok(())
@@ -284,11 +298,20 @@ impl<'a> Run<'a> {
         self.staged.storage.write(&self.map.absolute(path), Bytes::from(bytes)).await
     }
 
-    fn count(&self, bytes: u64, sum: Option<FileSum>) {
+    /// `said` is the size in the source's metadata.
+    fn count(&self, bytes: u64, said: Option<u64>, sum: Option<FileSum>) {
         let mut tally = lock(&self.tally);
         tally.files += 1;
         tally.bytes += bytes;
+        tally.stale_sizes += u64::from(said.is_some_and(|said| said != bytes));
         tally.sums.extend(sum);
+    }
+
+    fn count_delete_file(&self, file: &RelocatedFile, said: u64) {
+        match &file.relocated {
+            Some(relocated) => self.count(relocated.size, None, None),
+            None => self.count(file.source_bytes, Some(said), file.sum.clone()),
+        }
     }
 
     fn prepared(self, metadata_location: String) -> Prepared {
@@ -300,6 +323,7 @@ impl<'a> Run<'a> {
                 target_location: self.staged.location.clone(),
                 files_copied: tally.files,
                 bytes_written: tally.bytes,
+                stale_sizes: tally.stale_sizes,
                 checksums: tally.sums,
                 ..CopyOutcome::default()
             },

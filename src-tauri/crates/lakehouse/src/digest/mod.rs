@@ -6,6 +6,7 @@ pub mod text;
 
 use crate::canonical_row::RowEncoder;
 use crate::reader::Reader;
+use crate::records::{self, Counted};
 use crate::scan::{self, FileTask};
 use crate::table::Table;
 use aggregates::ColumnAggregate;
@@ -64,6 +65,8 @@ impl PartialMeasure {
             rows: self.digest.rows,
             digest: self.digest.to_hex(),
             columns: self.columns.into_iter().map(ColumnAggregate::finish).collect(),
+            records: None,
+            records_by_footers: None,
         }
     }
 }
@@ -109,14 +112,34 @@ pub async fn measure_as(
     let mut total = PartialMeasure::new(&schema);
     loop {
         let part = tokio::select! {
-            () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "the reading was cancelled").about(&table.ident)),
+            () = cancel.cancelled() => return Err(cancelled(table)),
             part = parts.try_next() => part?,
         };
         let Some(part) = part else { break };
         rows(part.digest.rows);
         total.merge(part);
     }
-    Ok(total.finish(snapshot_id))
+    let mut measurement = total.finish(snapshot_id);
+    tokio::select! {
+        () = cancel.cancelled() => return Err(cancelled(table)),
+        counted = count_records(table, &mut measurement) => counted.map_err(|e| e.about(&table.ident))?,
+    }
+    Ok(measurement)
+}
+
+/// The footers are asked only where the manifests say something else than what was read.
+async fn count_records(table: &Table, measurement: &mut Measurement) -> Result<()> {
+    let records = records::count(table, measurement.snapshot_id, Counted::ByManifests).await?;
+    if !records.allow(measurement.rows) {
+        let by_footers = records::count(table, measurement.snapshot_id, Counted::ByFooters).await?;
+        measurement.records_by_footers = Some(by_footers);
+    }
+    measurement.records = Some(records);
+    Ok(())
+}
+
+fn cancelled(table: &Table) -> Error {
+    Error::new(Code::Cancelled, "the reading was cancelled").about(&table.ident)
 }
 
 type Unit = (Arc<FileTask>, Option<Range<usize>>);

@@ -41,6 +41,11 @@ impl Manifest {
         Ok(Self { file, partition, list: list.clone(), length })
     }
 
+    /// Whether its fields can be found by id. Some engines refuse a manifest whose fields have only names.
+    pub fn has_field_ids(&self) -> bool {
+        self.file.schema.fields.iter().any(|field| field.id.is_some())
+    }
+
     /// The file's size.
     pub fn length(&self) -> u64 {
         self.length

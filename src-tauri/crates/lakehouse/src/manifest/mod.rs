@@ -10,7 +10,7 @@ mod types;
 
 pub use entries::{DELETE_FILE_PATH, Manifest};
 pub use list::manifests;
-pub use types::{DataFile, EntryStatus, FileContent};
+pub use types::{DataFile, EntryStatus, FileContent, PartitionKey};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! What manifest lists and manifests hold.
 
+use crate::metadata::TableMetadata;
 use crate::partition::PartitionValue;
+use icebridge_model::schema::PartitionSpec;
 
 /// One line of a manifest list. Its length and counts are left out: writers get them wrong, and the manifest itself is
 /// right.
@@ -38,6 +40,9 @@ pub struct ManifestEntry {
     pub file: DataFile,
 }
 
+/// A spec and the values of its fields, so that files can be found by their partition.
+pub type PartitionKey = (i32, Vec<Option<PartitionValue>>);
+
 /// A data or delete file. Column metrics other than counts are left in the manifest: nothing here prunes by them.
 #[derive(Clone, Debug)]
 pub struct DataFile {
@@ -63,6 +68,16 @@ pub struct DataFile {
 }
 
 impl DataFile {
+    /// Values are compared in their field's type, however they are stored.
+    pub fn partition_key(&self) -> PartitionKey {
+        (self.spec_id, self.partition.iter().map(|value| value.as_ref().map(PartitionValue::comparable)).collect())
+    }
+
+    /// Whether it belongs to no partition. Its spec may have been removed since.
+    pub fn is_unpartitioned(&self, metadata: &TableMetadata) -> bool {
+        metadata.partition_spec(self.spec_id).map_or(self.partition.is_empty(), PartitionSpec::is_unpartitioned)
+    }
+
     /// A deletion vector: a blob inside a Puffin file.
     pub fn is_deletion_vector(&self) -> bool {
         self.content == FileContent::PositionDeletes && self.format == "PUFFIN"

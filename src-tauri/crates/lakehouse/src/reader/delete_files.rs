@@ -3,6 +3,7 @@
 use super::keys::{self, Key};
 use super::parquet_file;
 use crate::canonical_row::RowEncoder;
+use crate::limits::Limit;
 use crate::location::canonical;
 use crate::manifest::{DELETE_FILE_PATH, DataFile};
 use crate::puffin::{CARDINALITY, DELETION_VECTOR, Footer, REFERENCED_DATA_FILE, decode_deletion_vector};
@@ -79,11 +80,13 @@ fn reserved(id: i32, name: &str, primitive: Primitive) -> Field {
     }
 }
 
-pub async fn positions(table: &Table, delete: &DataFile) -> Result<Arc<PositionsByFile>> {
+/// Of a position delete file; each position once.
+pub async fn positions(table: &Table, delete: &DataFile) -> Result<PositionsByFile> {
     let fields =
         [reserved(DELETE_FILE_PATH, "file_path", Primitive::String), reserved(DELETE_POSITION, "pos", Primitive::Long)];
     let mut rows = parquet_file::rows(table, delete, &fields, None).await?;
     let mut out = PositionsByFile::new();
+    let mut count = 0;
     let unusable = || broken("a position delete file has a null path or a negative position");
     while let Some(batch) = rows.batches.next().await {
         let batch = batch?;
@@ -92,6 +95,8 @@ pub async fn positions(table: &Table, delete: &DataFile) -> Result<Arc<Positions
         if paths.null_count() + positions.null_count() > 0 {
             return Err(unusable());
         }
+        count += batch.num_rows() as u64;
+        Limit::DeletePositions.check(count)?;
         // Rows are sorted by path: the map is asked once a run.
         let mut row = 0;
         while row < batch.num_rows() {
@@ -103,7 +108,7 @@ pub async fn positions(table: &Table, delete: &DataFile) -> Result<Arc<Positions
             }
         }
     }
-    Ok(Arc::new(out))
+    Ok(out)
 }
 
 pub async fn keys(table: &Table, delete: &DataFile) -> Result<Arc<EqualityDelete>> {

@@ -118,7 +118,8 @@ impl DeleteCache {
                 .with_hint("Compact the table at the source so that its deletes are applied there."));
         } else if delete.content == FileContent::PositionDeletes {
             let slot = self.positions.slot(&delete.path);
-            let loaded = slot.get_or_try_init(|| delete_files::positions(table, delete)).await?;
+            let loaded =
+                slot.get_or_try_init(|| async { delete_files::positions(table, delete).await.map(Arc::new) }).await?;
             if let Some(positions) = loaded.get(own) {
                 filter.positions |= positions;
             }

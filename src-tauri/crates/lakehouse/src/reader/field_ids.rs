@@ -12,6 +12,9 @@ pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<
     if file.iter().any(|f| has_ids(f)) {
         return Ok(file.clone());
     }
+    if !schema.is_empty() && schema.iter().all(|field| field.id >= FIRST_RESERVED) {
+        return Ok(reserved(file, schema));
+    }
     if let Some(text) = mapping {
         return Ok(by_name(file, &name_mapping::parse(text)?));
     }
@@ -25,6 +28,19 @@ pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<
             Arc::new(with_id(ArrowField::clone(field), nested.map_or(id, |f| f.id)))
         })
         .collect())
+}
+
+/// Ids from here on are the specification's own ("Reserved Field IDs").
+const FIRST_RESERVED: i32 = 2_147_483_447;
+
+/// The columns of a position delete file, whose names the specification gives.
+fn reserved(file: &Fields, schema: &[Field]) -> Fields {
+    let known = |field: &FieldRef| schema.iter().find(|wanted| wanted.name == *field.name());
+    let named = |field: &FieldRef| match known(field) {
+        Some(wanted) => Arc::new(with_id(ArrowField::clone(field), wanted.id)),
+        None => field.clone(),
+    };
+    file.iter().map(named).collect()
 }
 
 fn has_ids(field: &ArrowField) -> bool {

@@ -25,6 +25,7 @@ use icebridge_model::{Code, Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use delete_files::{PositionsByFile, positions};
 pub use parquet_file::open as open_parquet;
 
 /// Reads many files of one table. Cheap to clone; clones share the deletes they have loaded.
@@ -59,7 +60,7 @@ impl Reader {
 
     /// Row groups per data file, so that a large file can be read by several tasks.
     pub async fn row_groups(&self, file: &DataFile) -> Result<usize> {
-        Ok(parquet_file::open(&self.table.storage, &file.path, file.size).await?.metadata().num_row_groups())
+        Ok(parquet_file::open(&self.table.storage, &file.path).await?.metadata().num_row_groups())
     }
 
     /// As [`Self::read`], for some of the row groups.

@@ -35,17 +35,9 @@ pub struct Rows {
     pub first_row: u64,
 }
 
-/// Opens a file by the size its manifest says, which a truncated file does not have.
-pub async fn open(storage: &Storage, path: &str, size: u64) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
-    let actual = storage.size(path).await?;
-    if actual != size {
-        return Err(Error::new(
-            Code::FileBroken,
-            format!("the file has {actual} bytes where its manifest says {size}"),
-        )
-        .about(path)
-        .with_hint("The file was cut off or replaced at the source; restore it there."));
-    }
+/// Opens a file by its own size: that in a manifest is wrong with some writers, and a file that was cut off has no footer.
+pub async fn open(storage: &Storage, path: &str) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
+    let size = storage.size(path).await?;
     let mut reader = ObjectReader::new(storage.clone(), path, size);
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone()).await.map_err(|e| broken(path, e))?;
@@ -105,7 +97,7 @@ fn int96_as_micros(schema: &ArrowSchema, file: &SchemaDescriptor) -> Option<Arro
 
 /// The file's rows with the columns `wanted`, in that order; deletes are not applied here.
 pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: Option<Range<usize>>) -> Result<Rows> {
-    let mut builder = open(&table.storage, &file.path, file.size).await?;
+    let mut builder = open(&table.storage, &file.path).await?;
     let path = file.path.clone();
     let fields = field_ids::assign(builder.schema().fields(), table.metadata.name_mapping(), wanted)?;
     let roots: Vec<usize> =

@@ -5,13 +5,10 @@
 //! then holds decides. Partition values are compared in their field's type, paths in their one spelling.
 
 use crate::location::canonical;
-use crate::manifest::{DataFile, FileContent};
-use crate::partition::PartitionValue;
+use crate::manifest::{DataFile, FileContent, PartitionKey};
 use icebridge_model::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-type PartitionKey = (i32, Vec<Option<PartitionValue>>);
 
 /// A delete file with its data sequence number.
 type Sequenced = (i64, Arc<DataFile>);
@@ -35,10 +32,6 @@ struct Ranged {
     lower: String,
     upper: String,
     delete: Sequenced,
-}
-
-fn partition_key(file: &DataFile) -> PartitionKey {
-    (file.spec_id, file.partition.iter().map(|value| value.as_ref().map(PartitionValue::comparable)).collect())
 }
 
 /// Which files the bounds of a position delete may name.
@@ -73,7 +66,7 @@ impl DeleteIndex {
         match file.content {
             FileContent::EqualityDeletes if unpartitioned => self.equality_global.push(delete),
             FileContent::EqualityDeletes => {
-                self.equality_by_partition.entry(partition_key(&file)).or_default().push(delete);
+                self.equality_by_partition.entry(file.partition_key()).or_default().push(delete);
             }
             FileContent::PositionDeletes | FileContent::Data => match &file.referenced_data_file {
                 Some(path) if file.is_deletion_vector() => {
@@ -98,7 +91,7 @@ impl DeleteIndex {
         match Reach::of(file) {
             Reach::File(path) => self.positions_by_path.entry(path).or_default().push(delete),
             Reach::Range(lower, upper) => {
-                self.positions_by_partition.entry(partition_key(file)).or_default().push(delete.clone());
+                self.positions_by_partition.entry(file.partition_key()).or_default().push(delete.clone());
                 self.positions_by_range.push(Ranged { lower, upper, delete });
             }
             Reach::Any => self.positions_unbounded.push(delete),
@@ -120,7 +113,7 @@ impl DeleteIndex {
 
     pub(super) fn for_file(&self, file: &DataFile, sequence: i64) -> Vec<Arc<DataFile>> {
         let path = canonical(&file.path);
-        let key = partition_key(file);
+        let key = file.partition_key();
         let mut out = Applying::default();
         // A position delete of the same commit applies, an equality delete does not.
         for (delete, vector) in self.vectors.get(&path).into_iter().flatten() {

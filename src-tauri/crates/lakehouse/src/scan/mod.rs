@@ -38,10 +38,7 @@ pub async fn plan(table: &Table, snapshot_id: Option<i64>) -> Result<Vec<FileTas
             match entry.file.content {
                 FileContent::Data => data.push((entry.file, entry.sequence_number)),
                 _ => {
-                    let unpartitioned = match metadata.partition_spec(entry.file.spec_id) {
-                        Some(spec) => spec.is_unpartitioned(),
-                        None => entry.file.partition.is_empty(),
-                    };
+                    let unpartitioned = entry.file.is_unpartitioned(metadata);
                     deletes.add(entry.file, entry.sequence_number, unpartitioned)?;
                 }
             }

@@ -10,13 +10,15 @@ impl TableFacts {
         self.files.data_bytes.saturating_add(self.files.delete_bytes)
     }
 
-    /// "rows": at the pinned snapshot with deletes applied. Position deletes and deletion vectors name one row an entry;
-    /// how many rows an equality delete takes, only a read tells, so that none is taken off then.
+    /// "rows": at the pinned snapshot with deletes applied. Position deletes and deletion vectors name one row an entry, and
+    /// those that delete nothing are not counted; how many rows an equality delete takes, only a read tells, so that none is
+    /// taken off then.
     pub fn live_rows(&self) -> u64 {
         if self.files.equality_delete_files > 0 {
             return self.files.data_records;
         }
-        self.files.data_records.saturating_sub(self.files.delete_records)
+        let deleted = self.deletes.as_ref().map_or(self.files.delete_records, |deletes| deletes.applied);
+        self.files.data_records.saturating_sub(deleted)
     }
 
     /// "files": live data files and delete files at the pinned snapshot.

@@ -26,7 +26,7 @@ fn route(made: &SampleCreated) -> Route {
 
 async fn take_inventory(local: &LocalState, route: &Route, only: &[&str]) {
     let only = only.iter().map(ToString::to_string).collect();
-    let request = InventoryRequest { source: route.source.clone(), only };
+    let request = InventoryRequest { source: route.source.clone(), only, ..InventoryRequest::default() };
     inventory::refresh(local, &request, &CancellationToken::new()).await.unwrap();
 }
 

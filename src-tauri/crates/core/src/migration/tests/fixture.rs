@@ -388,7 +388,13 @@ impl Measure for LakeEnvironment {
             ..ColumnMeasure::default()
         };
         let digest = hex::encode(Sha256::digest(lines.join("\n")));
-        Ok(Measurement { snapshot_id, rows: lines.len() as u64, digest, columns: vec![column] })
+        Ok(Measurement {
+            snapshot_id,
+            rows: lines.len() as u64,
+            digest,
+            columns: vec![column],
+            ..Measurement::default()
+        })
     }
 }
 

@@ -140,7 +140,7 @@ async fn a_paused_run_fails(mode: CopyMode) {
         let request = SaveCatalog { spec: spec.clone(), secrets: BTreeMap::new() };
         connect::save(&second, request).await.unwrap();
     }
-    let request = InventoryRequest { source: made.source.name.clone(), only: Vec::new() };
+    let request = InventoryRequest { source: made.source.name.clone(), ..InventoryRequest::default() };
     inventory::refresh(&first, &request, &CancellationToken::new()).await.unwrap();
     let route = Route { source: made.source.name.clone(), target: made.target.name.clone() };
     let settings = Settings { mode: Some(mode), max_parallel_tables: 1, ..Settings::default() };

@@ -43,6 +43,12 @@ pub fn statistics(context: &Context) -> Option<String> {
     (count > 0).then(|| format!("{} left behind", counted(count as u64, "statistics file is", "statistics files are")))
 }
 
+pub fn outside_statistics(context: &Context) -> Option<String> {
+    let facts = context.facts.filter(|_| context.mode == CopyMode::Clone)?;
+    let count = facts.outside_statistics as u64;
+    (count > 0).then(|| format!("{} outside {}", counted(count, "file lies", "files lie"), facts.location))
+}
+
 pub fn row_lineage(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     (facts.format_version >= 3 && facts.files.data_files > 0)
@@ -88,6 +94,26 @@ pub fn sort_order(context: &Context) -> Option<String> {
         }
     });
     listed(&shown.collect::<Vec<_>>())
+}
+
+/// In every mode: whoever reads the copy sees the rows that a lost delete should have taken away.
+pub fn dangling_deletes(context: &Context) -> Option<String> {
+    let deletes = context.facts?.deletes.as_ref()?;
+    let path = deletes.unexplained_path.as_ref()?;
+    let named = counted(deletes.unexplained, "delete record names", "delete records name");
+    let example = match &deletes.same_name {
+        Some(same) => format!("; {path} is one, and the table has a file of that name at {same}"),
+        None => format!("; {path} is one"),
+    };
+    Some(format!("{named} a data file or a row that no snapshot which is kept has{example}"))
+}
+
+/// In every mode: the wrong metadata is another state of the table.
+pub fn rival_metadata(context: &Context) -> Option<String> {
+    let facts = context.facts?;
+    let rivals = listed(&facts.unconfirmed.as_ref()?.rivals)?;
+    let name = facts.metadata_location.rsplit('/').next().unwrap_or_default();
+    Some(format!("{name} was taken as the newest in the folder; it does not come after {rivals}"))
 }
 
 pub fn independence(context: &Context) -> Option<String> {

@@ -58,7 +58,17 @@ pub fn deletes(context: &Context) -> Option<String> {
         CopyMode::Clone => "copied and pointed to the new files",
         CopyMode::Register => "adopted as they are",
     };
-    (!kinds.is_empty()).then(|| format!("{}: {effect}", kinds.join(", ")))
+    let mut text = format!("{}: {effect}", kinds.join(", "));
+    let counted_deletes = context.facts?.deletes.as_ref();
+    if let Some(dangling) =
+        counted_deletes.map(|deletes| deletes.dangling.saturating_sub(deletes.unexplained)).filter(|n| *n > 0)
+    {
+        text += &format!("; {} of data files that were removed since", counted(dangling, "record is", "records are"));
+    }
+    if let Some(keys) = counted_deletes.map(|deletes| deletes.keys_out_of_reach).filter(|n| *n > 0) {
+        text += &format!("; {} in delete files that reach no data file", counted(keys, "key is", "keys are"));
+    }
+    (!kinds.is_empty()).then_some(text)
 }
 
 pub fn name_mapping(context: &Context) -> Option<String> {
@@ -69,4 +79,18 @@ pub fn name_mapping(context: &Context) -> Option<String> {
 pub fn upgraded(context: &Context) -> Option<String> {
     let version = context.rewritten()?.format_version;
     (version == 1).then(|| "the table is written anew as version 2".into())
+}
+
+pub fn unconfirmed(context: &Context) -> Option<String> {
+    let facts = context.facts?;
+    let unconfirmed = facts.unconfirmed.as_ref().filter(|unconfirmed| unconfirmed.rivals.is_empty())?;
+    let of = counted(unconfirmed.candidates as u64, "metadata file", "metadata files");
+    let name = facts.metadata_location.rsplit('/').next().unwrap_or_default();
+    Some(format!("{name} was taken, the newest of {of}; the folder has no version hint"))
+}
+
+pub fn manifests_without_ids(context: &Context) -> Option<String> {
+    let files = &context.kept()?.files;
+    (files.manifests_without_ids > 0)
+        .then(|| format!("{} of {} manifests", files.manifests_without_ids, files.manifests))
 }

@@ -1,6 +1,7 @@
 //! What cannot be read, or cannot be written anew.
 
 use crate::preflight::subject::{Context, columns, counted, listed};
+use icebridge_model::plan::CopyMode;
 use icebridge_model::schema::{PartitionField, Primitive, Transform, Type};
 
 /// The highest version whose every feature the reader knows.
@@ -33,6 +34,16 @@ pub fn format_version(context: &Context) -> Option<String> {
 
 pub fn types(context: &Context) -> Option<String> {
     listed(&columns(&context.facts?.schema, |t| matches!(t, Type::Primitive(Primitive::Other(_)))))
+}
+
+/// A clone copies all that the metadata names.
+pub fn history(context: &Context) -> Option<String> {
+    let history = &context.facts.filter(|_| context.mode == CopyMode::Clone)?.history;
+    let missing = counted(history.missing, "file is", "files are");
+    history
+        .first_missing
+        .as_ref()
+        .map(|first| format!("{missing} missing of {} that were looked for: {first}", history.checked))
 }
 
 pub fn transforms(context: &Context) -> Option<String> {

@@ -27,8 +27,8 @@ impl<'a> Transfer<'a> {
         format!("{}/{relative}", self.staged.location)
     }
 
-    /// Copies a file byte for byte, or finds that an earlier run did. `size` is what the source's metadata says.
-    pub async fn copy(&self, from: &str, relative: &str, size: u64) -> Result<FileSum> {
+    /// Copies a file byte for byte, or finds that an earlier run did.
+    pub async fn copy(&self, from: &str, relative: &str) -> Result<FileSum> {
         let unit = format!("clone:{relative}");
         let _permit = self.permit().await?;
         if let Some(done) = self.finished::<FileSum>(&unit).await?
@@ -40,10 +40,6 @@ impl<'a> Transfer<'a> {
         let to = self.target_path(relative);
         let copied =
             self.or_cancelled(self.staged.storage.copy_from(&self.task.source.storage, from, &to, &self.each)).await?;
-        if copied.bytes != size {
-            self.staged.storage.delete(&to).await?;
-            return Err(wrong_size(copied.bytes, size).about(from));
-        }
         let done = FileSum { path: relative.to_string(), bytes: copied.bytes, sha256: copied.sha256 };
         self.finish(&unit, &done).await?;
         Ok(done)
@@ -89,11 +85,6 @@ impl<'a> Transfer<'a> {
             Err(e) => Err(e),
         }
     }
-}
-
-pub fn wrong_size(actual: u64, expected: u64) -> Error {
-    Error::new(Code::FileBroken, format!("the file has {actual} bytes where its manifest says {expected}"))
-        .with_hint("The file was cut off or replaced at the source; restore it there.")
 }
 
 /// Names the file's role and snapshot, and says what can be done about a missing one. An error about another file, such as

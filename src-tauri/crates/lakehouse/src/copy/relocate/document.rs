@@ -2,10 +2,18 @@
 //! does not know is kept.
 
 use super::PathMap;
+use crate::location::is_below;
 use crate::metadata::TableMetadata;
 use icebridge_model::properties::PLACES;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Map, Value};
+
+/// The keys of a table's metadata that list statistics files.
+pub const STATISTICS: [&str; 2] = ["statistics", "partition-statistics"];
+
+pub fn statistics_path(file: &Value) -> Option<&str> {
+    file.get("statistics-path").and_then(Value::as_str)
+}
 
 /// The paths in `source`'s document are those of `map`; the document's own name and properties are the caller's.
 pub fn relocate(source: &TableMetadata, map: &PathMap) -> Result<Value> {
@@ -20,9 +28,11 @@ pub fn relocate(source: &TableMetadata, map: &PathMap) -> Result<Value> {
             manifests.iter_mut().for_each(|path| rename(path, map));
         }
     }
-    for key in ["statistics", "partition-statistics"] {
-        for file in array(top, key) {
-            if let Some(path) = file.get_mut("statistics-path") {
+    for key in STATISTICS {
+        if let Some(Value::Array(files)) = top.get_mut(key) {
+            // What lies outside stays behind: it may be any file that the metadata's author could name.
+            files.retain(|file| statistics_path(file).is_none_or(|path| is_below(path, &source.location)));
+            for path in files.iter_mut().filter_map(|file| file.get_mut("statistics-path")) {
                 rename(path, map);
             }
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::partition::PartitionValue;
 use proptest::prelude::*;
 
 fn file(content: FileContent, path: &str, partition: Option<PartitionValue>) -> DataFile {
