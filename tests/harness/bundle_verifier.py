@@ -16,7 +16,6 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-VERSION = 3
 NOT_LISTED = {"manifest.json", "signature.json"}
 LEVELS = ["schema", "count", "aggregates", "digest", "bytes"]
 ENTRY = {"sequence", "at", "run_id", "table", "kind", "body", "previous_hash", "hash"}
@@ -24,6 +23,7 @@ MANIFEST = {
     *("bundle_version", "product_version", "run_id", "plan_hash", "exported_at", "journal_entries", "journal_head"),
     *("tables", "migrated", "lowest_proof", "public_key", "files"),
 }
+ENVIRONMENT = ["product", "product_version", "operating_system", "architecture", "settings", "catalogs"]
 TABLE = {"planned", "state", "error", "outcome", "validation", "after"}
 
 
@@ -105,11 +105,11 @@ def files(folder: Path, manifest: dict[str, Any]) -> None:
 
 def the_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The plan's hash holds and every loss was accepted."""
-    plan: dict[str, Any] = parse((folder / "plan.json").read_bytes())
+    plan: dict[str, Any] = document(folder / "plan.json")
     found = hashlib.sha256(compact({**plan, "hash": ""}, sort=False).encode()).hexdigest()
     need(found == plan["hash"] == manifest["plan_hash"], "the plan's hash")
-    losses = [f for table in plan["tables"] for f in table["findings"] if f["verdict"] == "loses"]
-    need(all(finding["accepted"] for finding in losses), "a loss was not accepted")
+    found_all = [finding for table in plan["tables"] for finding in table["findings"]]
+    need(all(f["accepted"] for f in found_all if f["verdict"] == "loses"), "a loss was not accepted")
     return plan
 
 
@@ -161,10 +161,10 @@ def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[
     validations = [entry["body"]["validation"] for entry in entries if entry["kind"] == "table.validated"]
     need(evidence["validation"] == (validations[-1] if validations else None), "another validation than the journal")
     proof = level(evidence["validation"]["checks"]) if evidence["validation"] else "none"
-    need(not evidence["validation"] or evidence["validation"]["proof"] == proof, "a proof level of its own")
+    validation = evidence["validation"]
+    need(not validation or validation["proof"] == proof, "a proof level of its own")
     if evidence["state"] != "migrated":
         return "none"
-    validation = evidence["validation"]
     need(validation["passed"] and all(check["passed"] for check in validation["checks"]), "migrated and not validated")
     need(LEVELS.index(proof) >= LEVELS.index("digest"), "migrated without a digest")
     for name, value in (("digest", validation["digest"]), ("count", str(validation["rows"]))):
@@ -176,7 +176,7 @@ def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[
 def verify(folder: Path) -> None:
     """Raise `Broken` unless the bundle is intact."""
     manifest = document(folder / "manifest.json")
-    need(manifest.get("bundle_version") == VERSION and set(manifest) <= MANIFEST, "an unknown version or field")
+    need(manifest.get("bundle_version") == 3 and set(manifest) <= MANIFEST, "an unknown version or field")
     signature(folder, manifest, hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest())
     files(folder, manifest)
     plan, entries = the_plan(folder, manifest), journal(folder, manifest)
@@ -190,8 +190,8 @@ def verify(folder: Path) -> None:
     need(manifest["migrated"] == sum(e["state"] == "migrated" for e in evidence), "the number of migrated tables")
     need(manifest["lowest_proof"] == min(proofs, key=["none", *LEVELS].index, default="none"), "the lowest proof")
     environment = document(folder / "environment.json")
+    need(list(environment) == ENVIRONMENT and environment["settings"] == plan["settings"], "other settings")
     need(environment["product_version"] == manifest["product_version"], "another program")
-    need(environment["settings"] == plan["settings"], "other settings")
     need(environment["catalogs"] == started[0].get("catalogs", environment["catalogs"]), "other catalogs")
 
 

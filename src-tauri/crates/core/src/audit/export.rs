@@ -80,7 +80,7 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     let failed = |e| write_failure(folder, e);
     std::fs::create_dir_all(folder.join(TABLES)).map_err(failed)?;
     let plan = plan_of(record)?;
-    let mut files = vec![write(folder, PLAN, record.plan_text.as_bytes())?];
+    let mut files = vec![write(folder, PLAN, plan.to_text()?.as_bytes())?];
 
     let (history, journal) = write_journal(local, record, folder).await?;
     let (journal_entries, journal_head) = journal.end;

@@ -133,6 +133,9 @@ fn plan(path: &Path, manifest: &BundleManifest) -> Found<Plan> {
     let text = String::from_utf8(folder::read(&path.join(PLAN))?).map_err(|e| e.to_string())?;
     let plan = Plan::from_text(&text).map_err(|e| e.to_string())?;
     strict::known(text.as_bytes(), &plan)?;
+    if plan.to_text().map_err(|e| e.to_string())? != text {
+        return Err("it is not written as the program writes it".into());
+    }
     if plan.hash != manifest.plan_hash {
         return Err("it is another plan than the manifest names".into());
     }
