@@ -3,6 +3,7 @@
 use crate::history::{self, Depth};
 use crate::location;
 use crate::manifest::{self, DataFile, EntryStatus, FileContent, Manifest};
+use crate::metadata::statistics_path;
 use crate::records::{self, Counted};
 use crate::table::Table;
 use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
@@ -42,10 +43,7 @@ pub async fn facts(table: &Table, depth: Depth) -> Result<TableFacts> {
     let (history_files, history_bytes) = history_estimate(table, &walk.totals);
     walk.totals.history_files = history_files;
     walk.totals.history_bytes = history_bytes;
-    let statistics = || {
-        let files = ["statistics", "partition-statistics"].iter().filter_map(|key| metadata.raw.get(*key)?.as_array());
-        files.flatten().filter_map(|file| file.get("statistics-path")?.as_str())
-    };
+    let statistics = || metadata.statistics().filter_map(statistics_path);
     Ok(TableFacts {
         ident: table.ident.clone(),
         metadata_location: table.metadata_location.clone(),

@@ -3,6 +3,7 @@
 
 use crate::limits::Limit;
 use crate::manifest::{self, EntryStatus, Manifest};
+use crate::metadata::statistics_path;
 use crate::table::Table;
 use futures::{StreamExt, stream};
 use icebridge_model::facts::HistoryFiles;
@@ -53,12 +54,9 @@ impl Found {
 pub(crate) async fn check(table: &Table, depth: Depth) -> Result<HistoryFiles> {
     let metadata = &table.metadata;
     let mut found = Found::default();
-    let statistics = ["statistics", "partition-statistics"].iter().flat_map(|key| {
-        let files = metadata.raw.get(*key).and_then(Value::as_array).into_iter().flatten();
-        files.filter_map(|file| {
-            let path = file.get("statistics-path")?.as_str()?.to_string();
-            Some(("statistics file", path, file.get("snapshot-id").and_then(Value::as_i64)))
-        })
+    let statistics = metadata.statistics().filter_map(|file| {
+        let snapshot = file.get("snapshot-id").and_then(Value::as_i64);
+        Some(("statistics file", statistics_path(file)?.to_string(), snapshot))
     });
     look_for(table, &mut found, spread(statistics.collect(), depth.most())).await?;
 

@@ -15,6 +15,13 @@ use std::io::Read;
 /// The highest format version this product understands.
 pub const MAX_FORMAT_VERSION: u8 = 3;
 
+/// The keys that list statistics files.
+pub const STATISTICS: [&str; 2] = ["statistics", "partition-statistics"];
+
+pub fn statistics_path(file: &Value) -> Option<&str> {
+    file.get("statistics-path").and_then(Value::as_str)
+}
+
 #[derive(Clone, Debug)]
 pub struct TableMetadata {
     /// The whole document as it was written.
@@ -178,6 +185,11 @@ impl TableMetadata {
 
     pub fn partition_spec(&self, id: i32) -> Option<&PartitionSpec> {
         self.partition_specs.iter().find(|s| s.spec_id == id)
+    }
+
+    /// Statistics and partition statistics files, as they are listed.
+    pub fn statistics(&self) -> impl Iterator<Item = &Value> {
+        STATISTICS.iter().filter_map(|key| self.raw.get(*key)?.as_array()).flatten()
     }
 
     pub fn snapshot(&self, id: i64) -> Option<&Snapshot> {

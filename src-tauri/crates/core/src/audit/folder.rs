@@ -104,7 +104,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Whether a file is what a manifest says, in flat memory. The size first: a wrong one need not be read to its end.
-pub(super) fn is(path: &Path, said: &FileSum) -> Result<(), String> {
+pub(super) fn compare(path: &Path, said: &FileSum) -> Result<(), String> {
     let file = open(path)?;
     if file.metadata().map_err(|e| e.to_string())?.len() != said.bytes {
         return Err("it has another size".into());

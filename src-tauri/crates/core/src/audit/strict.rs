@@ -11,15 +11,22 @@ use std::path::Path;
 pub(super) fn read<T: DeserializeOwned + Serialize>(path: &Path) -> Result<T, String> {
     let bytes = folder::read(path)?;
     let value: T = serde_json::from_slice(&bytes).map_err(|e| format!("it cannot be understood: {e}"))?;
-    known(&bytes, &value)?;
-    if folder::pretty(&value).map_err(|e| e.to_string())?.into_bytes() != bytes {
-        return Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into());
-    }
+    in_layout(&bytes, &value)?;
     Ok(value)
 }
 
+/// Whether a document is, byte for byte, what the program writes for what was understood of it.
+pub(super) fn in_layout(text: &[u8], understood: &impl Serialize) -> Result<(), String> {
+    // First, since it names the field.
+    known(text, understood)?;
+    if folder::pretty(understood).map_err(|e| e.to_string())?.as_bytes() != text {
+        return Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into());
+    }
+    Ok(())
+}
+
 /// Whether a document says nothing but what was understood of it.
-pub(super) fn known(text: &[u8], understood: &impl Serialize) -> Result<(), String> {
+fn known(text: &[u8], understood: &impl Serialize) -> Result<(), String> {
     let raw: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let again = serde_json::to_value(understood).map_err(|e| e.to_string())?;
     match unknown(&raw, &again, String::new()) {

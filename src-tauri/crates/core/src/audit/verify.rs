@@ -50,7 +50,7 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
     }
     let sha256 = hex::encode(Sha256::digest(&text));
     let mut checks = Checks::default();
-    checks.add("manifest", the_manifest(&text, &manifest, &sha256, expected));
+    checks.add("manifest", manifest_text(&text, &manifest, &sha256, expected));
     checks.add("signature", signature::check(path, &manifest, &sha256, expected.key.as_deref()));
     checks.add("files", files(path, &manifest));
     let plan = checks.add("plan", plan(path, &manifest));
@@ -87,11 +87,8 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
     })
 }
 
-fn the_manifest(text: &[u8], manifest: &BundleManifest, sha256: &str, expected: &Expected) -> Found<()> {
-    strict::known(text, manifest)?;
-    if folder::pretty(manifest).map_err(|e| e.to_string())?.as_bytes() != text {
-        return Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into());
-    }
+fn manifest_text(text: &[u8], manifest: &BundleManifest, sha256: &str, expected: &Expected) -> Found<()> {
+    strict::in_layout(text, manifest)?;
     match &expected.sha256 {
         Some(wanted) if !wanted.trim().eq_ignore_ascii_case(sha256) => {
             Err(format!("its SHA-256 is {sha256}, not the expected one"))
@@ -111,7 +108,7 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
             continue;
         }
         let same =
-            inside(path, &file.path).and_then(|p| folder::is(&p, file).map_err(|e| format!("{}: {e}", file.path)));
+            inside(path, &file.path).and_then(|p| folder::compare(&p, file).map_err(|e| format!("{}: {e}", file.path)));
         problems.extend(same.err());
     }
     for needed in [PLAN, JOURNAL, ENVIRONMENT, SUMMARY_MD, SUMMARY_HTML] {
@@ -132,10 +129,7 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
 fn plan(path: &Path, manifest: &BundleManifest) -> Found<Plan> {
     let text = String::from_utf8(folder::read(&path.join(PLAN))?).map_err(|e| e.to_string())?;
     let plan = Plan::from_text(&text).map_err(|e| e.to_string())?;
-    strict::known(text.as_bytes(), &plan)?;
-    if plan.to_text().map_err(|e| e.to_string())? != text {
-        return Err("it is not written as the program writes it".into());
-    }
+    strict::in_layout(text.as_bytes(), &plan)?;
     if plan.hash != manifest.plan_hash {
         return Err("it is another plan than the manifest names".into());
     }

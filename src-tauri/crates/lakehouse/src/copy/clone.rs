@@ -13,6 +13,7 @@ use crate::catalog::{Publication, Staged};
 use crate::limits::Limit;
 use crate::location::{canonical, is_below};
 use crate::manifest::FileContent;
+use crate::metadata::{STATISTICS, statistics_path};
 use crate::sync::{into_inner, lock};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -260,10 +261,10 @@ impl<'a> Run<'a> {
     async fn copy_statistics(&self) -> Result<()> {
         let mut done = HashSet::new();
         let metadata = &self.task.source.metadata;
-        for (key, role) in document::STATISTICS.iter().zip(["statistics file", "partition statistics file"]) {
+        for (key, role) in STATISTICS.iter().zip(["statistics file", "partition statistics file"]) {
             let files = metadata.raw.get(*key).and_then(Value::as_array);
             for file in files.into_iter().flatten() {
-                let path = document::statistics_path(file).filter(|path| is_below(path, &metadata.location));
+                let path = statistics_path(file).filter(|path| is_below(path, &metadata.location));
                 let Some(path) = path.filter(|path| done.insert(canonical(path))) else { continue };
                 let snapshot = file.get("snapshot-id").and_then(Value::as_i64);
                 let named = |e| of_snapshot(e, role, path, snapshot);

@@ -3,17 +3,10 @@
 
 use super::PathMap;
 use crate::location::is_below;
-use crate::metadata::TableMetadata;
+use crate::metadata::{STATISTICS, TableMetadata, statistics_path};
 use icebridge_model::properties::PLACES;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Map, Value};
-
-/// The keys of a table's metadata that list statistics files.
-pub const STATISTICS: [&str; 2] = ["statistics", "partition-statistics"];
-
-pub fn statistics_path(file: &Value) -> Option<&str> {
-    file.get("statistics-path").and_then(Value::as_str)
-}
 
 /// The paths in `source`'s document are those of `map`; the document's own name and properties are the caller's.
 pub fn relocate(source: &TableMetadata, map: &PathMap) -> Result<Value> {
