@@ -45,7 +45,7 @@ pub async fn rows(local: &LocalState, request: &TableRequest, limit: usize) -> R
     let snapshot = snapshot(&table, request)?;
     let about = |e: Error| e.about(&request.table);
     let schema = schema(&table, request, snapshot).clone();
-    let reader = Reader::new(&table, &schema).map_err(about)?;
+    let reader = Reader::of_bytes(&table, &schema).map_err(about)?;
     let limit = limit.min(MOST_ROWS);
     let mut rows: Vec<Value> = Vec::new();
     for task in scan::plan(&table, snapshot).await.map_err(about)? {
@@ -55,7 +55,7 @@ pub async fn rows(local: &LocalState, request: &TableRequest, limit: usize) -> R
         {
             let wanted = batch.num_rows().min(limit - rows.len());
             rows.extend(
-                (0..wanted).map(|row| Value::Object(digest::text::object(&schema.fields, batch.columns(), row))),
+                (0..wanted).map(|row| Value::Object(digest::shown::object(&schema.fields, batch.columns(), row))),
             );
         }
         if rows.len() >= limit {

@@ -1,12 +1,13 @@
 //! What the inventory needs to know of a table, from its metadata, its manifests and its delete files.
 
+use crate::footers;
 use crate::history::{self, Depth};
 use crate::location;
 use crate::manifest::{self, DataFile, EntryStatus, FileContent, Manifest};
 use crate::metadata::statistics_path;
 use crate::records::{self, Counted};
 use crate::table::Table;
-use icebridge_model::facts::{FileTotals, SnapshotRef, TableFacts};
+use icebridge_model::facts::{FileTotals, FooterFacts, SnapshotRef, TableFacts};
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -40,7 +41,12 @@ pub async fn facts(table: &Table, depth: Depth) -> Result<TableFacts> {
         }
         false => None,
     };
+    let footers = match encrypted {
+        false => footers::look(table, &walk.examples).await,
+        true => FooterFacts::default(),
+    };
     let (history_files, history_bytes) = history_estimate(table, &walk.totals);
+    walk.totals.history_records = removed_records(table);
     walk.totals.history_files = history_files;
     walk.totals.history_bytes = history_bytes;
     let statistics = || metadata.statistics().filter_map(statistics_path);
@@ -72,6 +78,7 @@ pub async fn facts(table: &Table, depth: Depth) -> Result<TableFacts> {
         deletes,
         history: history::check(table, depth).await.map_err(|e| e.about(&table.ident))?,
         unconfirmed: table.unconfirmed.clone(),
+        footers,
     })
 }
 
@@ -87,6 +94,8 @@ struct Walk {
     outside: u64,
     /// Several deletion vectors share one Puffin file.
     puffin_files: HashSet<String>,
+    /// The first and the last data file: those of the newest and of the oldest manifest.
+    examples: Vec<DataFile>,
 }
 
 /// Larger than any table: 9 quadrillion rows, 144 petabytes. Beyond it sums over tables could overflow.
@@ -120,6 +129,10 @@ impl Walk {
         self.outside += u64::from(!location::is_below(&file.path, folder));
         match file.content {
             FileContent::Data => {
+                if file.format == "PARQUET" {
+                    self.examples.truncate(1);
+                    self.examples.push(file.clone());
+                }
                 totals.data_files += 1;
                 totals.data_bytes = totals.data_bytes.saturating_add(file.size);
                 totals.data_records = totals.data_records.saturating_add(file.record_count);
@@ -146,12 +159,23 @@ impl Walk {
     }
 }
 
+fn number(summary: &BTreeMap<String, String>, key: &str) -> u64 {
+    summary.get(key).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// The records in data files that one snapshot has and the next has not, by the summaries. A compaction takes none away.
+fn removed_records(table: &Table) -> u64 {
+    let metadata = &table.metadata;
+    let is_kept = |parent: Option<i64>| parent.is_some_and(|id| metadata.snapshot(id).is_some());
+    let later = metadata.snapshots.iter().filter(|snapshot| {
+        is_kept(snapshot.parent_snapshot_id) && snapshot.summary.get("operation").is_none_or(|name| name != "replace")
+    });
+    later.fold(0u64, |all, snapshot| all.saturating_add(number(&snapshot.summary, "deleted-records"))).min(MAX_RECORDS)
+}
+
 /// What all snapshots together hold, from the summaries: current files plus what later snapshots took away. Reading every
 /// manifest of every snapshot would make the inventory of a table with a long history as slow as its copy.
 fn history_estimate(table: &Table, totals: &FileTotals) -> (u64, u64) {
-    let number = |summary: &BTreeMap<String, String>, key: &str| -> u64 {
-        summary.get(key).and_then(|n| n.parse().ok()).unwrap_or(0)
-    };
     let (mut files, mut bytes) = (totals.data_files + totals.delete_files(), totals.data_bytes + totals.delete_bytes);
     for snapshot in &table.metadata.snapshots {
         for key in ["deleted-data-files", "removed-delete-files"] {

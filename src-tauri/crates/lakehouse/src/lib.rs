@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod copy;
 pub mod digest;
 pub mod facts;
+mod footers;
 pub mod history;
 mod json;
 mod limits;
@@ -17,6 +18,7 @@ mod location;
 mod manifest;
 mod metadata;
 mod name_mapping;
+mod pages;
 mod partition;
 mod provenance;
 mod puffin;
@@ -30,6 +32,7 @@ mod sync;
 mod table;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use catalog::{Catalog, TargetCatalog};
 pub use limits::Limit;

@@ -31,6 +31,10 @@ pub enum Limit {
     /// The positions that position delete files name, in memory.
     DeletePositions,
     ParquetFooter,
+    /// One page of a Parquet file, after inflation.
+    ParquetPage,
+    /// The columns that are read of one row group, as they lie in the file.
+    ParquetRowGroup,
     /// The files and folders straight in one folder.
     FolderEntries,
     /// The file that says which state stages in a folder.
@@ -47,7 +51,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// In the order of the variants.
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::MetadataJson,
         Self::JsonValues,
         Self::VersionHint,
@@ -63,6 +67,8 @@ impl Limit {
         Self::DeletionVector,
         Self::DeletePositions,
         Self::ParquetFooter,
+        Self::ParquetPage,
+        Self::ParquetRowGroup,
         Self::FolderEntries,
         Self::OwnerMark,
         Self::Plan,
@@ -88,6 +94,8 @@ impl Limit {
             Self::DeletionVector => ("deletion-vector", "bytes", 512 * MIB),
             Self::DeletePositions => ("delete-positions", "positions", 2_000_000_000),
             Self::ParquetFooter => ("parquet-footer", "bytes", 512 * MIB),
+            Self::ParquetPage => ("parquet-page", "bytes", 512 * MIB),
+            Self::ParquetRowGroup => ("parquet-row-group", "bytes", 4096 * MIB),
             Self::FolderEntries => ("folder-entries", "entries", 1_000_000),
             Self::OwnerMark => ("owner-mark", "bytes", 4096),
             Self::Plan => ("plan", "bytes", 1024 * MIB),

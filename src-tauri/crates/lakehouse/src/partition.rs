@@ -102,6 +102,7 @@ impl PartitionValue {
             (Primitive::Float | Primitive::Double, Self::Double(bits)) => Some(Scalar::Float(f64::from_bits(*bits))),
             (Primitive::Decimal { .. }, Self::Decimal(n)) => Some(Scalar::Decimal(*n)),
             (Primitive::String, Self::String(text)) => Some(Scalar::String(text.clone())),
+            (Primitive::Binary, Self::String(text)) => Some(Scalar::Bytes(text.clone().into_bytes())),
             (Primitive::Uuid | Primitive::Fixed(_) | Primitive::Binary, Self::Bytes(bytes)) => {
                 Some(Scalar::Bytes(bytes.clone()))
             }

@@ -46,6 +46,8 @@ codes! {
     /// A data or delete file that cannot be decoded.
     FileBroken = "file-broken", User;
     ChecksumMismatch = "checksum-mismatch", User;
+    /// Text whose bytes are not UTF-8, where it has to be.
+    InvalidText = "invalid-text", User;
     StorageDenied = "storage-denied", User;
     StorageFull = "storage-full", User;
     StorageUnreachable = "storage-unreachable", User;
@@ -113,6 +115,9 @@ impl Code {
             Self::FileMissing => "Restore the file at the source, or expire the snapshots that need it.",
             Self::FileBroken | Self::ChecksumMismatch => {
                 "The file is damaged. Restore it from a backup, or remove it from the table with the engine that writes it."
+            }
+            Self::InvalidText => {
+                "Copy the table by the mode `clone`, which keeps the bytes as they are, or correct the text at the source."
             }
             Self::LimitExceeded => "Check that the file is what it should be, or raise the limit that is named here.",
             Self::StorageDenied => "Give this user the right to the file or folder.",

@@ -41,6 +41,8 @@ pub struct TableFacts {
     pub deletes: Option<DeleteCounts>,
     #[serde(default)]
     pub history: HistoryFiles,
+    #[serde(default, skip_serializing_if = "FooterFacts::is_empty")]
+    pub footers: FooterFacts,
     /// Set where the metadata is the newest of a folder, and no catalog says that it was committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<UnconfirmedMetadata>,
@@ -55,6 +57,28 @@ pub struct HistoryFiles {
     /// One of them, with what it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_missing: Option<String>,
+}
+
+/// What the footers of some data files say that the table's metadata does not; columns by their dotted paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FooterFacts {
+    /// The files that were looked at; others may be like them or not.
+    pub checked: u64,
+    /// Timestamps in another unit than the table's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_units: Vec<String>,
+    /// Partition columns that the files hold too, with another value or as another type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_columns: Vec<String>,
+    /// Columns of types that cannot become the table's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<String>,
+}
+
+impl FooterFacts {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Metadata that was taken for the table's because it is the newest in its folder.
@@ -105,6 +129,9 @@ pub struct FileTotals {
     /// Bytes of all files of all snapshots where the inventory could tell them apart; what a clone copies.
     pub history_bytes: u64,
     pub history_files: u64,
+    /// Records in data files that later snapshots took out of the table, by the summaries of the snapshots that are kept.
+    #[serde(default)]
+    pub history_records: u64,
 }
 
 /// JSON's keys are text. `InventoryRow` is flattened, and serde then hands them over as text, which it otherwise parses.
@@ -175,6 +202,7 @@ mod tests {
             files,
             deletes: None,
             history: HistoryFiles::default(),
+            footers: FooterFacts::default(),
             unconfirmed: None,
         };
         let row = InventoryRow {

@@ -75,6 +75,10 @@ pub struct Validation {
     pub milliseconds: u64,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 fn is_embedded(engine: &EngineKind) -> bool {
     *engine == EngineKind::Embedded
 }
@@ -101,6 +105,9 @@ pub struct ColumnMeasure {
     pub column_type: String,
     pub nulls: u64,
     pub nans: u64,
+    /// Texts, at any depth, whose bytes are not UTF-8.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_utf8: u64,
     /// Of primitive types with an order; text as Iceberg's single-value JSON.
     pub least: Option<String>,
     pub greatest: Option<String>,

@@ -34,6 +34,7 @@ const SPEC_VERSIONS: &str = "https://iceberg.apache.org/spec/#format-versioning"
 const SPEC_TYPES: &str = "https://iceberg.apache.org/spec/#schemas-and-data-types";
 const SPEC_TRANSFORMS: &str = "https://iceberg.apache.org/spec/#partition-transforms";
 const SPEC_EVOLUTION: &str = "https://iceberg.apache.org/spec/#partition-evolution";
+const SPEC_PROJECTION: &str = "https://iceberg.apache.org/spec/#column-projection";
 const SPEC_DELETES: &str = "https://iceberg.apache.org/spec/#delete-formats";
 const SPEC_MANIFESTS: &str = "https://iceberg.apache.org/spec/#manifests";
 const SPEC_COMMIT: &str = "https://iceberg.apache.org/spec/#commit-conflict-resolution-and-retry";
@@ -95,9 +96,11 @@ pub(super) const RULES: &[Rule] = &[
         "Let the embedded engine copy the table: it applies them. Or compact it at the source (rewrite_data_files).", clusters::ignored_deletes),
     rule("IB-F020", Blocks, "No cluster can copy this table", UNITY,
         "Let the embedded engine copy it, or give the settings a volume and the catalog under which the workspace sees the source.", clusters::out_of_reach),
-
     rule("IB-F021", Blocks, "Files of earlier snapshots are gone", SPEC_SNAPSHOTS,
         "Rewrite the table, which needs its current snapshot alone. Or restore the files at the source, or expire the snapshots that need them (expire_snapshots); an inventory with --whole-history looks for every file.", reading::history),
+    rule("IB-F022", Blocks, "Data files that do not fit the table's schema", SPEC_TYPES,
+        "Rewrite these files at the source with an engine that reads them (rewrite_data_files), or change the columns' types there.", reading::unfit_files),
+
     rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
         "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
     rule("IB-F102", Loses, "Snapshot history", SPEC_SNAPSHOTS,
@@ -128,6 +131,10 @@ pub(super) const RULES: &[Rule] = &[
         "Use the table's catalog as the source, or the one metadata.json that you know is right. Accept it where the newest is right: a failed commit leaves a file that looks the same.", losses::rival_metadata),
     rule("IB-F115", Loses, "Statistics files outside the table's location", SPEC_STATISTICS,
         "Accept the loss and compute statistics anew in the target: a clone leaves them behind, since they could be any file.", losses::outside_statistics),
+    rule("IB-F116", Loses, "Timestamps in another unit than the table's", SPEC_TYPES,
+        "Compare a few values at the source. Accept it if the files are right: the copy has what their own footers say, as PyIceberg and DuckDB read them, and Spark takes the numbers for microseconds.", losses::other_units),
+    rule("IB-F117", Loses, "Partition columns that the data files hold too, otherwise", SPEC_PROJECTION,
+        "Compare the column at the source in the engines that read it. Accept it if the files are right: the copy has their values, as PyIceberg and DuckDB read them, and Spark shows the partition's.", losses::partition_columns),
 
     rule("IB-F201", Note, "Empty table", SPEC,
         "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),
@@ -149,4 +156,8 @@ pub(super) const RULES: &[Rule] = &[
         "Use the table's catalog as the source where there is one: a commit that failed and a table that was dropped leave files that look the same.", notes::unconfirmed),
     rule("IB-F210", Note, "Manifests without field ids", SPEC_MANIFESTS,
         "Rewrite the table if engines that find fields by id alone shall read it, such as PyIceberg and DuckDB: clone keeps its manifests as they are.", notes::manifests_without_ids),
+    rule("IB-F211", Note, "A clone takes deleted rows along", SPEC_SNAPSHOTS,
+        "Rewrite the table if nobody shall be able to read them in the copy: it takes the current rows alone, with all deletes applied. Or expire the snapshots and compact the deletes at the source first.", notes::deleted_rows),
+    rule("IB-F212", Note, "Data files that engines read differently", SPEC_PROJECTION,
+        "Nothing to do for the copy, which has the same files: engines that differ on the source differ on it too. Rewrite the table if all of them shall read the same.", notes::read_differently),
 ];

@@ -1,7 +1,7 @@
 use super::*;
 use icebridge_lakehouse::catalog::Abilities;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
-use icebridge_model::facts::{FileTotals, HistoryFiles, SnapshotRef, TableFacts, UnconfirmedMetadata};
+use icebridge_model::facts::{FileTotals, FooterFacts, HistoryFiles, SnapshotRef, TableFacts, UnconfirmedMetadata};
 use icebridge_model::plan::CopyMode;
 use icebridge_model::records::DeleteCounts;
 use icebridge_model::schema::{PartitionSpec, Schema, SortOrder};
@@ -45,6 +45,7 @@ pub(crate) fn plain_facts(name: &str) -> TableFacts {
         deletes: None,
         history: HistoryFiles::default(),
         unconfirmed: None,
+        footers: FooterFacts::default(),
     }
 }
 
@@ -130,8 +131,13 @@ fn cases() -> Vec<Case> {
             unexplained_path: Some("hdfs://old/a.parquet".into()), ..DeleteCounts::default() })),
         case("IB-F114", Embedded, Copied, |f| f.unconfirmed = Some(UnconfirmedMetadata { candidates: 3, rivals: vec!["00002-x.metadata.json".into()] })),
         case("IB-F115", Embedded, Copied, |f| f.outside_statistics = 1),
+        case("IB-F022", Embedded, Copied, |f| f.footers.unfit = vec!["at (Utf8 for timestamp)".into()]),
+        case("IB-F116", Embedded, Rewrite, |f| f.footers.other_units = vec!["at (nanoseconds)".into()]),
+        case("IB-F117", Embedded, Rewrite, |f| f.footers.partition_columns = vec!["day (Utf8 in the files)".into()]),
         case("IB-F209", Embedded, Copied, |f| f.unconfirmed = Some(UnconfirmedMetadata { candidates: 3, rivals: Vec::new() })),
         case("IB-F210", Embedded, Copied, |f| f.files.manifests_without_ids = 1),
+        case("IB-F212", Embedded, Copied, |f| f.footers.other_units = vec!["at (nanoseconds)".into()]),
+        case("IB-F211", Embedded, Copied, |f| f.deletes = Some(DeleteCounts { positions: 3, applied: 3, ..DeleteCounts::default() })),
         case("IB-F101", Embedded, Rewrite, |f| f.refs.push(SnapshotRef { name: "v1".into(), snapshot_id: 3, kind: "tag".into() })),
         case("IB-F102", Embedded, Rewrite, |f| f.snapshot_count = 4),
         case("IB-F103", Embedded, Rewrite, |f| f.partition_specs.push(PartitionSpec { spec_id: 1, fields: vec![] })),

@@ -45,6 +45,9 @@ fn shown(column: &ColumnMeasure) -> String {
     if column.nans > 0 {
         text += &format!(", {} NaN", column.nans);
     }
+    if column.not_utf8 > 0 {
+        text += &format!(", {} not UTF-8", column.not_utf8);
+    }
     for (name, value) in [("least", &column.least), ("greatest", &column.greatest), ("sum", &column.sum)] {
         if let Some(value) = value {
             text += &format!(", {name} {value}");

@@ -1,6 +1,7 @@
 //! Per column: nulls, NaNs, the least and the greatest value, and the exact sum of numbers.
 
 use crate::canonical_row::write_decimal;
+use crate::text::not_utf8;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType,
@@ -17,6 +18,7 @@ pub struct ColumnAggregate {
     column_type: Type,
     nulls: u64,
     nans: u64,
+    not_utf8: u64,
     range: Range,
 }
 
@@ -41,11 +43,19 @@ enum Range {
 
 impl ColumnAggregate {
     pub fn new(field: &Field) -> Self {
-        Self { name: field.name.clone(), column_type: field.field_type.clone(), nulls: 0, nans: 0, range: Range::Empty }
+        Self {
+            name: field.name.clone(),
+            column_type: field.field_type.clone(),
+            nulls: 0,
+            nans: 0,
+            not_utf8: 0,
+            range: Range::Empty,
+        }
     }
 
     pub fn add(&mut self, array: &ArrayRef) {
         self.nulls += if *array.data_type() == DataType::Null { array.len() } else { array.null_count() } as u64;
+        self.not_utf8 += not_utf8(&self.column_type, array);
         match array.data_type() {
             DataType::Boolean => self.integers(array.as_boolean().iter().flatten().map(i128::from)),
             DataType::Int32 => self.integers(array.as_primitive::<Int32Type>().iter().flatten().map(i128::from)),
@@ -111,6 +121,7 @@ impl ColumnAggregate {
     pub fn merge(&mut self, other: Self) {
         self.nulls += other.nulls;
         self.nans += other.nans;
+        self.not_utf8 += other.not_utf8;
         self.merge_range(other.range);
     }
 
@@ -157,6 +168,7 @@ impl ColumnAggregate {
             column_type: self.column_type.to_string(),
             nulls: self.nulls,
             nans: self.nans,
+            not_utf8: self.not_utf8,
             least,
             greatest,
             sum,
@@ -181,14 +193,14 @@ fn integer_text(primitive: &Primitive, value: i128) -> String {
             String::from_utf8_lossy(&out).into_owned()
         }
         Primitive::Int | Primitive::Long | Primitive::Unknown | Primitive::Other(_) => value.to_string(),
-        moment => super::text::moment(moment, value as i64),
+        moment => super::shown::moment(moment, value as i64),
     }
 }
 
 fn bytes_text(primitive: &Primitive, bytes: &[u8]) -> String {
     match primitive {
         Primitive::String => String::from_utf8_lossy(bytes).into_owned(),
-        Primitive::Uuid => super::text::uuid(bytes),
+        Primitive::Uuid => super::shown::uuid(bytes),
         _ => hex::encode(bytes),
     }
 }

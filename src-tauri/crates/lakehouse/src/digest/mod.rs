@@ -2,7 +2,7 @@
 
 mod aggregates;
 mod row_digest;
-pub mod text;
+pub mod shown;
 
 use crate::canonical_row::RowEncoder;
 use crate::reader::Reader;
@@ -91,7 +91,7 @@ pub async fn measure_as(
     rows: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Measurement> {
     let tasks = scan::plan(table, snapshot_id).await?;
-    let reader = Reader::new(table, schema)?;
+    let reader = Reader::of_bytes(table, schema)?;
     let schema = Arc::new(schema.clone());
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get());
     let units = futures::stream::iter(tasks)

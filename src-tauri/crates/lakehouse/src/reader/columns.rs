@@ -3,7 +3,7 @@
 use crate::arrow_types::{arrow_fields, arrow_type, field_id};
 use crate::scalar::constant_from_json;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, ListArray, MapArray, StructArray, new_null_array};
+use arrow_array::{Array, ArrayRef, ListArray, MapArray, StringArray, StructArray, new_null_array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field as ArrowField, Fields};
 use icebridge_model::schema::{Field, ListType, MapType, Primitive, Type};
@@ -50,6 +50,14 @@ fn convert(array: &ArrayRef, file: &ArrowField, want: &Type) -> Result<ArrayRef>
     }
 }
 
+/// Whether [`column`] can make the wanted type of what the file has.
+pub fn fits(file: &DataType, want: &Type) -> bool {
+    match want {
+        Type::Primitive(primitive) => may_become(file, primitive),
+        _ => file.is_nested(),
+    }
+}
+
 fn unfit(array: &dyn Array, want: impl std::fmt::Display) -> Error {
     Error::new(Code::FileBroken, format!("the file has {} where the table has {want}", array.data_type()))
         .with_hint("The file does not fit the table's schema; rewrite it at the source.")
@@ -79,12 +87,19 @@ fn primitive_column(array: &ArrayRef, want: &Primitive) -> Result<ArrayRef> {
         }
         _ => array.clone(),
     };
+    if target == DataType::Utf8
+        && let Some(bytes) = array.as_binary_opt::<i32>()
+    {
+        return StringArray::try_from_binary(bytes.clone())
+            .map(|text| Arc::new(text) as ArrayRef)
+            .map_err(|e| Error::new(Code::InvalidText, "the column holds text that is not UTF-8").with_cause(e));
+    }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(&array, &target, &strict).map_err(|e| unfit(&array, want).with_cause(e))
 }
 
 /// The promotions of the spec, and what other writers' physical types mean in imported files.
-fn may_become(from: &DataType, want: &Primitive) -> bool {
+pub fn may_become(from: &DataType, want: &Primitive) -> bool {
     use DataType as D;
     match want {
         Primitive::Int => matches!(from, D::Int8 | D::Int16 | D::UInt8 | D::UInt16 | D::Int32),

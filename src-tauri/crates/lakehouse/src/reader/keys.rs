@@ -1,6 +1,7 @@
 //! The columns that equality deletes compare: found by field id in any schema the table ever had, at any depth of structs.
 
 use crate::table::Table;
+use crate::text::as_bytes;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{Field as ArrowField, Schema as ArrowSchema};
@@ -48,7 +49,8 @@ impl Key {
 
 fn way_to(field: &Field, id: i32) -> Option<Key> {
     if field.id == id && matches!(field.field_type, Type::Primitive(_)) {
-        return Some(Key { name: field.name.clone(), root: Field { required: false, ..field.clone() } });
+        // Bytes alone are compared.
+        return Some(Key { name: field.name.clone(), root: Field { required: false, ..as_bytes(field) } });
     }
     let Type::Struct(fields) = &field.field_type else { return None };
     let inner = fields.iter().find_map(|f| way_to(f, id))?;

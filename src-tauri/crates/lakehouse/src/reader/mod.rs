@@ -7,6 +7,7 @@ mod columns;
 mod delete_files;
 mod deletes;
 mod field_ids;
+mod footer;
 mod keys;
 mod parquet_file;
 
@@ -14,6 +15,7 @@ use crate::arrow_types::arrow_schema;
 use crate::manifest::DataFile;
 use crate::scan::FileTask;
 use crate::table::Table;
+use crate::text;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
@@ -25,8 +27,10 @@ use icebridge_model::{Code, Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use columns::may_become;
 pub(crate) use delete_files::{PositionsByFile, positions};
 pub use parquet_file::open as open_parquet;
+pub(crate) use parquet_file::{FileColumns, file_columns};
 
 /// Reads many files of one table. Cheap to clone; clones share the deletes they have loaded.
 #[derive(Clone, Debug)]
@@ -47,6 +51,11 @@ impl Reader {
             output: Arc::new(arrow_schema(schema).map_err(|e| e.about(&table.ident))?),
             deletes: Arc::new(DeleteCache::default()),
         })
+    }
+
+    /// As [`Self::new`], with the bytes of text in its place: whether they are UTF-8 does not matter then.
+    pub fn of_bytes(table: &Table, schema: &Schema) -> Result<Self> {
+        Self::new(table, &text::schema_as_bytes(schema))
     }
 
     pub fn arrow_schema(&self) -> SchemaRef {

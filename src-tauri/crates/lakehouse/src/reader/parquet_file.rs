@@ -1,7 +1,7 @@
 //! Opening a Parquet file and streaming the columns wanted, in the wanted types.
 
-use super::columns::column;
-use super::field_ids;
+use super::columns::{self, column};
+use super::{field_ids, footer};
 use crate::arrow_types::{arrow_schema, field_id};
 use crate::manifest::DataFile;
 use crate::partition::PartitionValue;
@@ -16,7 +16,7 @@ use icebridge_model::schema::{Field, Schema, Transform, Type};
 use icebridge_model::{Code, Error, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
@@ -37,15 +37,32 @@ pub struct Rows {
 
 /// Opens a file by its own size: that in a manifest is wrong with some writers, and a file that was cut off has no footer.
 pub async fn open(storage: &Storage, path: &str) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
+    let (reader, metadata) = load(storage, path).await?;
+    builder(reader, metadata).map_err(|e| broken(path, e))
+}
+
+pub async fn load(storage: &Storage, path: &str) -> Result<(ObjectReader, ParquetMetaData)> {
     let size = storage.size(path).await?;
     let mut reader = ObjectReader::new(storage.clone(), path, size);
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone()).await.map_err(|e| broken(path, e))?;
+    let metadata = reader.get_metadata(Some(&options())).await.map_err(|e| broken(path, e))?;
+    let metadata = footer::mended(Arc::unwrap_or_clone(metadata)).map_err(|e| broken(path, e))?;
+    reader.check_chunks_of(&metadata)?;
+    Ok((reader, metadata))
+}
+
+fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
+fn builder(
+    reader: ObjectReader,
+    metadata: ParquetMetaData,
+) -> parquet::errors::Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
+    let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options())?;
     // INT96 would come out as nanoseconds, which end in 2262; micros hold every timestamp Iceberg has.
     let metadata = match int96_as_micros(metadata.schema(), metadata.parquet_schema()) {
         Some(schema) => {
-            ArrowReaderMetadata::try_new(metadata.metadata().clone(), options.with_schema(Arc::new(schema)))
-                .map_err(|e| broken(path, e))?
+            ArrowReaderMetadata::try_new(metadata.metadata().clone(), options().with_schema(Arc::new(schema)))?
         }
         None => metadata,
     };
@@ -95,10 +112,25 @@ fn int96_as_micros(schema: &ArrowSchema, file: &SchemaDescriptor) -> Option<Arro
     Some(ArrowSchema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
+/// The columns of a file under the table's field ids, and its footer.
+pub struct FileColumns {
+    pub fields: Fields,
+    pub metadata: Arc<ParquetMetaData>,
+}
+
+pub async fn file_columns(table: &Table, path: &str) -> Result<FileColumns> {
+    let opened = open(&table.storage, path).await?;
+    let schema = table.metadata.current_schema();
+    let fields = field_ids::assign(opened.schema().fields(), table.metadata.name_mapping(), &schema.fields)?;
+    Ok(FileColumns { fields, metadata: opened.metadata().clone() })
+}
+
 /// The file's rows with the columns `wanted`, in that order; deletes are not applied here.
 pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: Option<Range<usize>>) -> Result<Rows> {
-    let mut builder = open(&table.storage, &file.path).await?;
     let path = file.path.clone();
+    let (reader, metadata) = load(&table.storage, &path).await?;
+    let mut builder =
+        footer::text_as_bytes(metadata).and_then(|metadata| builder(reader, metadata)).map_err(|e| broken(&path, e))?;
     let fields = field_ids::assign(builder.schema().fields(), table.metadata.name_mapping(), wanted)?;
     let roots: Vec<usize> =
         (0..fields.len()).filter(|i| wanted.iter().any(|w| field_id(&fields[*i]) == Some(w.id))).collect();
@@ -126,9 +158,12 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
         let columns = wanted
             .iter()
             .map(|field| {
-                let in_file = present.iter().any(|f| field_id(f) == Some(field.id));
+                let in_file = present
+                    .iter()
+                    .any(|f| field_id(f) == Some(field.id) && columns::fits(f.data_type(), &field.field_type));
                 match constants.get(&field.id) {
-                    // A file that has the column is right about it; the partition value stands in for one that lacks it.
+                    // A file that has the column is right about it; the partition value stands in for one that lacks it,
+                    // or has it as another type.
                     Some(value) if !in_file => identity_constant(field, value.as_ref(), rows),
                     _ => column(field, &present, batch.columns(), rows),
                 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::avro::Value;
 use crate::scan;
+use crate::storage::Storage;
 use crate::testing::{Lake, Stored, decimal};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -149,4 +150,50 @@ async fn a_decimal_column_wider_than_the_tables_is_read_as_long_as_its_values_fi
         let found = ids(&lake.table("decimal(9, 2)")).await.map_err(|e| e.code);
         assert_eq!(found, if fits { Ok(vec![1]) } else { Err(Code::FileBroken) });
     }
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_compared_as_bytes_and_not_shown_as_text() {
+    let mut lake = Lake::new();
+    let text = arrow_array::BinaryArray::from(vec![b"caf\xe9".as_slice(), b"plain"]);
+    let ids_column = Arc::new(Int64Array::from(vec![1, 2]));
+    let file = lake.parquet("a.parquet", vec![("id", 1, ids_column), ("größe", 2, Arc::new(text))]);
+    lake.add(0, file, 2, (json!("string"), Value::String("p".into())), 1);
+    let table = lake.table("string");
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let found = crate::digest::measure(&table, Some(1), &cancel, &|_| {}).await.unwrap();
+    assert_eq!((found.rows, found.columns[1].not_utf8, found.columns[1].column_type.as_str()), (2, 1, "string"));
+    assert_eq!(ids(&table).await.unwrap_err().code, Code::InvalidText);
+    lake.equality_delete(&[2], (json!("string"), Value::String("p".into())));
+    let found = crate::digest::measure(&lake.table("string"), Some(1), &cancel, &|_| {}).await.unwrap();
+    assert_eq!(found.rows, 1);
+}
+
+#[tokio::test]
+async fn a_partition_column_of_another_type_has_the_partitions_value() {
+    let mut lake = Lake::new();
+    let text = Arc::new(StringArray::from(vec!["7"]));
+    let file = lake.parquet("a.parquet", vec![("id", 1, Arc::new(Int64Array::from(vec![1]))), ("größe", 2, text)]);
+    lake.add(0, file, 1, (json!("long"), Value::Long(7)), 1);
+    let table = lake.table("long");
+    let reader = Reader::new(&table, table.metadata.current_schema()).unwrap();
+    let task = scan::plan(&table, Some(1)).await.unwrap().remove(0);
+    let batch = reader.read(&task).await.unwrap().try_next().await.unwrap().unwrap();
+    assert_eq!(batch.column(1).as_primitive::<Int64Type>().value(0), 7);
+    let found = crate::facts::facts(&table, crate::history::Depth::Sample).await.unwrap().footers;
+    assert_eq!((found.checked, found.partition_columns), (1, vec!["größe (Utf8 in the files)".to_string()]));
+}
+
+#[tokio::test]
+async fn a_dictionary_offset_of_zero_is_none() {
+    let lake = Lake::new();
+    let (path, size) = lake.parquet("a.parquet", vec![("id", 1, Arc::new(Int64Array::from(vec![1])))]);
+    let (_, metadata) = parquet_file::load(&Storage::local().unwrap(), &path).await.unwrap();
+    let mut builder = metadata.into_builder();
+    let mut groups = builder.take_row_groups();
+    let chunk = groups[0].columns()[0].clone().into_builder().set_dictionary_page_offset(Some(0));
+    groups[0].columns_mut()[0] = chunk.build().unwrap();
+    let mended = footer::mended(builder.set_row_groups(groups).build()).unwrap();
+    assert_eq!(mended.row_group(0).column(0).dictionary_page_offset(), None);
+    assert!(size > 0);
 }

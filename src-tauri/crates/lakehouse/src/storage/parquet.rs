@@ -4,6 +4,7 @@ use super::local;
 use super::location::Location;
 use super::store::Storage;
 use crate::limits::Limit;
+use crate::pages::bounds::Chunks;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,6 +26,8 @@ pub struct ObjectReader {
     file: Option<Arc<File>>,
     /// What is asked for is the footer, whose length is the file's own claim.
     reads_footer: bool,
+    /// Known once the footer was read.
+    chunks: Option<Arc<Chunks>>,
 }
 
 /// Most footers fit: one request in place of two.
@@ -33,7 +36,25 @@ const FOOTER_HINT: usize = 64 << 10;
 impl ObjectReader {
     /// `size` by [`Storage::size`].
     pub fn new(storage: Storage, path: impl Into<Arc<str>>, size: u64) -> Self {
-        Self { storage, path: path.into(), size, file: None, reads_footer: false }
+        Self { storage, path: path.into(), size, file: None, reads_footer: false, chunks: None }
+    }
+
+    /// From now on chunks are checked before anybody decompresses them.
+    pub fn check_chunks_of(&mut self, metadata: &ParquetMetaData) -> Result<()> {
+        let chunks = Chunks::of(metadata, self.size).map_err(|e| e.about(&self.path))?;
+        self.chunks = Some(Arc::new(chunks));
+        Ok(())
+    }
+
+    async fn read_chunks(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let Some(chunks) = self.chunks.clone() else { return self.read_ranges(ranges).await };
+        let wanted = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        Limit::ParquetRowGroup.check(wanted).map_err(|error| error.about(&self.path))?;
+        let pieces = self.read_ranges(ranges.clone()).await?;
+        for (range, piece) in ranges.iter().zip(&pieces) {
+            chunks.check(range, piece).map_err(|error| error.about(&self.path))?;
+        }
+        Ok(pieces)
     }
 
     pub fn size(&self) -> u64 {
@@ -76,7 +97,7 @@ impl AsyncFileReader for ObjectReader {
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
-        async move { self.read_ranges(ranges).await.map_err(external) }.boxed()
+        async move { self.read_chunks(ranges).await.map_err(external) }.boxed()
     }
 
     fn get_metadata<'a>(

@@ -116,6 +116,15 @@ pub fn rival_metadata(context: &Context) -> Option<String> {
     Some(format!("{name} was taken as the newest in the folder; it does not come after {rivals}"))
 }
 
+/// A rewrite alone makes one reading of them the only one.
+pub fn other_units(context: &Context) -> Option<String> {
+    listed(&context.rewritten()?.footers.other_units)
+}
+
+pub fn partition_columns(context: &Context) -> Option<String> {
+    listed(&context.rewritten()?.footers.partition_columns)
+}
+
 pub fn independence(context: &Context) -> Option<String> {
     let facts = context.facts.filter(|_| context.mode == CopyMode::Register)?;
     Some(format!("source and target share the files below {}", facts.location))

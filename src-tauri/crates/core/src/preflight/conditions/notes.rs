@@ -1,6 +1,6 @@
 //! What is worth knowing and costs nothing.
 
-use crate::preflight::subject::{Context, counted};
+use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::CopyMode;
 
 /// Below this average, opening files costs more than reading them.
@@ -69,6 +69,31 @@ pub fn deletes(context: &Context) -> Option<String> {
         text += &format!("; {} in delete files that reach no data file", counted(keys, "key is", "keys are"));
     }
     (!kinds.is_empty()).then_some(text)
+}
+
+/// Whoever may read the files of the copy can read them.
+pub fn deleted_rows(context: &Context) -> Option<String> {
+    let facts = context.kept()?;
+    let hidden = facts.deletes.as_ref().map_or(0, |deletes| deletes.applied.saturating_add(deletes.keys));
+    let earlier = facts.snapshot_count.saturating_sub(1) as u64;
+    let mut carried = Vec::new();
+    if hidden > 0 {
+        carried.push(format!("rows under {}", counted(hidden, "delete record", "delete records")));
+    }
+    if earlier > 0 && facts.files.history_records > 0 {
+        carried.push(format!(
+            "{} of {} that later ones took out or changed",
+            counted(facts.files.history_records, "row", "rows"),
+            counted(earlier, "earlier snapshot", "earlier snapshots")
+        ));
+    }
+    (!carried.is_empty()).then(|| format!("its files still hold {}", carried.join(", and ")))
+}
+
+pub fn read_differently(context: &Context) -> Option<String> {
+    let footers = &context.kept()?.footers;
+    let both: Vec<String> = footers.other_units.iter().chain(&footers.partition_columns).cloned().collect();
+    listed(&both)
 }
 
 pub fn name_mapping(context: &Context) -> Option<String> {

@@ -64,6 +64,10 @@ pub fn transforms(context: &Context) -> Option<String> {
     listed(&spec.fields.iter().filter_map(why).collect::<Vec<_>>())
 }
 
+pub fn unfit_files(context: &Context) -> Option<String> {
+    listed(&context.facts?.footers.unfit)
+}
+
 pub fn sort_transforms(context: &Context) -> Option<String> {
     let fields = &context.rewritten()?.sort_order.fields;
     let strange = fields.iter().filter(|f| matches!(f.transform, Transform::Other(_)) || f.source_ids.len() > 1);

@@ -2,6 +2,4 @@
 
 pub(in crate::copy) mod contract;
 pub(in crate::copy) mod identity;
-pub(in crate::copy) mod pages;
-pub(in crate::copy) mod parquet_chunks;
 pub(in crate::copy) mod transfer;

@@ -1,8 +1,8 @@
 //! The column of paths in a Parquet file of position deletes, and what its change means to the file's manifest entry.
 
 use super::Relocated;
-use crate::copy::common::parquet_chunks::chunk_range;
 use crate::manifest::DELETE_FILE_PATH;
+use crate::pages::chunks::chunk_range;
 use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;

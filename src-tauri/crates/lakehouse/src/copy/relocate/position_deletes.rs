@@ -4,9 +4,9 @@
 use super::path_column::{path_column, properties, relocated};
 use super::{PathMap, Relocated, resorted};
 use crate::avro::{self, Value};
-use crate::copy::common::pages;
-use crate::copy::common::parquet_chunks::{append_chunk, chunk_range};
 use crate::manifest::DELETE_FILE_PATH;
+use crate::pages;
+use crate::pages::chunks::{append_chunk, chunk_range};
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result};
 use parquet::column::reader::get_typed_column_reader;

@@ -7,7 +7,7 @@ use super::options::FileOptions;
 use super::output::Output;
 use super::partition::Tuple;
 use crate::arrow_types::field_id;
-use crate::copy::common::parquet_chunks::chunk_range;
+use crate::pages::chunks::chunk_range;
 use crate::storage::Storage;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};

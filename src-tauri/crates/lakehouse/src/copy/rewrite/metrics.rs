@@ -1,7 +1,7 @@
 //! What a manifest says of a data file's columns, from the file's own footer.
 
 use super::bounds::{Bound, Width, lower, upper};
-use crate::copy::common::parquet_chunks::chunk_range;
+use crate::pages::chunks::chunk_range;
 use icebridge_model::schema::{Field, Primitive, Type};
 use parquet::data_type::AsBytes;
 use parquet::file::metadata::ParquetMetaData;

@@ -100,7 +100,11 @@ fn primitive_value(primitive: &Primitive, array: &ArrayRef, row: usize) -> Value
         Primitive::TimestampNs | Primitive::TimestamptzNs => {
             moment(primitive, array.as_primitive::<TimestampNanosecondType>().value(row)).into()
         }
-        Primitive::String => array.as_string::<i32>().value(row).into(),
+        Primitive::String => match array.as_binary_opt::<i32>() {
+            // Read as bytes, of which those that are no text are shown as U+FFFD.
+            Some(bytes) => String::from_utf8_lossy(bytes.value(row)).into(),
+            None => array.as_string::<i32>().value(row).into(),
+        },
         Primitive::Uuid => uuid(array.as_fixed_size_binary().value(row)).into(),
         Primitive::Fixed(_) => hex::encode(array.as_fixed_size_binary().value(row)).into(),
         Primitive::Binary => hex::encode(array.as_binary::<i32>().value(row)).into(),

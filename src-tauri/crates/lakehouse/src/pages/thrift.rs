@@ -4,23 +4,39 @@
 pub const STOP: u8 = 0;
 pub const TRUE: u8 = 1;
 pub const FALSE: u8 = 2;
+const I8: u8 = 3;
+const I16: u8 = 4;
 pub const I32: u8 = 5;
 pub const I64: u8 = 6;
+const DOUBLE: u8 = 7;
 pub const BINARY: u8 = 8;
+const LIST: u8 = 9;
+const SET: u8 = 10;
+const MAP: u8 = 11;
 pub const STRUCT: u8 = 12;
+const UUID: u8 = 13;
 
-/// Reads the fields of structs, each of which must have a number above the one before.
+/// No header of a format nests deeper.
+const DEPTH: usize = 16;
+
+/// Reads the fields of structs. A strict one takes what every reader takes alike: fields in the order of their numbers,
+/// and numbers in their shortest form.
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    is_strict: bool,
 }
 
 /// A field's number and its type.
 pub type Field = (i16, u8);
 
 impl<'a> Reader<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    pub fn strict(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, is_strict: true }
+    }
+
+    pub fn lenient(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, is_strict: false }
     }
 
     pub fn at(&self) -> usize {
@@ -33,7 +49,6 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
-    /// Shortest form only: another writer may read a longer one differently.
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -44,7 +59,7 @@ impl<'a> Reader<'a> {
             }
             value |= part << shift;
             if byte & 0x80 == 0 {
-                return (byte != 0 || shift == 0).then_some(value);
+                return (byte != 0 || shift == 0 || !self.is_strict).then_some(value);
             }
         }
         None
@@ -70,7 +85,73 @@ impl<'a> Reader<'a> {
             0 => i16::try_from(self.zigzag()?).ok()?,
             delta => last.checked_add(delta)?,
         };
-        (id > last).then_some(Some((id, kind)))
+        (id > last || !self.is_strict).then_some(Some((id, kind)))
+    }
+
+    fn pass(&mut self, length: usize) -> Option<()> {
+        let end = self.at.checked_add(length)?;
+        self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(())
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.varint()?).ok()
+    }
+
+    /// Passes over a value of any type.
+    pub fn skip(&mut self, kind: u8) -> Option<()> {
+        self.skip_within(kind, DEPTH)
+    }
+
+    fn skip_within(&mut self, kind: u8, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            TRUE | FALSE => {}
+            I8 => self.pass(1)?,
+            I16 | I32 | I64 => drop(self.varint()?),
+            DOUBLE => self.pass(8)?,
+            BINARY => {
+                let length = self.length()?;
+                self.pass(length)?;
+            }
+            UUID => self.pass(16)?,
+            LIST | SET => {
+                let byte = self.byte()?;
+                let count = match byte >> 4 {
+                    15 => self.length()?,
+                    count => usize::from(count),
+                };
+                for _ in 0..count {
+                    self.skip_element(byte & 0x0f, depth)?;
+                }
+            }
+            MAP => {
+                let count = self.length()?;
+                let kinds = if count == 0 { 0 } else { self.byte()? };
+                for _ in 0..count {
+                    self.skip_element(kinds >> 4, depth)?;
+                    self.skip_element(kinds & 0x0f, depth)?;
+                }
+            }
+            STRUCT => {
+                let mut last = 0;
+                while let Some((id, kind)) = self.field(last)? {
+                    last = id;
+                    self.skip_within(kind, depth)?;
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// A flag takes a byte inside a collection, and none as a field.
+    fn skip_element(&mut self, kind: u8, depth: usize) -> Option<()> {
+        match kind {
+            TRUE | FALSE => self.pass(1),
+            kind => self.skip_within(kind, depth),
+        }
     }
 
     /// Passes over what need not be kept: a struct of numbers, texts and flags.
@@ -82,10 +163,8 @@ impl<'a> Reader<'a> {
                 TRUE | FALSE => {}
                 I32 | I64 => drop(self.zigzag()?),
                 BINARY => {
-                    let length = usize::try_from(self.varint()?).ok()?;
-                    let end = self.at.checked_add(length)?;
-                    self.bytes.get(self.at..end)?;
-                    self.at = end;
+                    let length = self.length()?;
+                    self.pass(length)?;
                 }
                 _ => return None,
             }

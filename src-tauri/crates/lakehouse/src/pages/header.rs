@@ -51,7 +51,7 @@ const LAST_ENCODING: i32 = 9;
 impl PageHeader {
     /// The header at the beginning of `bytes`, and its length. None if it has anything that the format does not.
     pub fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::strict(bytes);
         let (mut kind, mut sizes, mut crc, mut body) = (None, (None, None), None, None);
         let mut last = 0;
         while let Some(field) = reader.field(last)? {

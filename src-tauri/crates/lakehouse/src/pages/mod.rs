@@ -1,8 +1,11 @@
-//! The pages of a column chunk that is moved: their bytes as they are, their headers parsed strictly and written anew.
+//! The pages of column chunks. Before a chunk is read, what its pages claim to hold is checked ([`bounds`]). Of a chunk
+//! that is moved, the pages' bytes stay as they are, and their headers are parsed strictly and written anew ([`strict`]).
 //!
 //! Readers differ in what they pass over in a header that is damaged. One that our reader happens to read could be proved
 //! here and be unreadable elsewhere; so the copy has headers of ours, and a chunk with anything strange in one is decoded.
 
+pub mod bounds;
+pub mod chunks;
 mod header;
 mod thrift;
 

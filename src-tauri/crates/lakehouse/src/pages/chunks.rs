@@ -1,7 +1,7 @@
 //! Column chunks moved from one Parquet file into another without decoding a page; their headers are written anew
-//! ([`super::pages`]).
+//! ([`super::strict`]).
 
-use super::pages::Pages;
+use super::Pages;
 use parquet::basic::SortOrder;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};

@@ -26,11 +26,11 @@ fn file(version: WriterVersion, codec: Compression) -> Bytes {
     writer.into_inner().unwrap().into()
 }
 
-fn chunks(file: &Bytes) -> Vec<(ColumnChunkMetaData, Bytes)> {
+fn chunks_of(file: &Bytes) -> Vec<(ColumnChunkMetaData, Bytes)> {
     let reader = SerializedFileReader::new(file.clone()).unwrap();
     let columns = reader.metadata().row_group(0).columns().to_vec();
     let range = |chunk: &ColumnChunkMetaData| {
-        let range = crate::copy::common::parquet_chunks::chunk_range(chunk).unwrap();
+        let range = chunks::chunk_range(chunk).unwrap();
         file.slice(range.start as usize..range.end as usize)
     };
     columns.into_iter().map(|chunk| (chunk.clone(), range(&chunk))).collect()
@@ -42,10 +42,9 @@ fn moved(file: &Bytes) -> Bytes {
     let mut writer = SerializedFileWriter::new(Vec::new(), root, Arc::default()).unwrap();
     let descriptor = writer.schema_descr().clone();
     let mut group = writer.next_row_group().unwrap();
-    for (at, (chunk, bytes)) in chunks(file).into_iter().enumerate() {
+    for (at, (chunk, bytes)) in chunks_of(file).into_iter().enumerate() {
         let pages = strict(&bytes, &chunk).unwrap();
-        crate::copy::common::parquet_chunks::append_chunk(&mut group, pages, &chunk, descriptor.column(at), 5000)
-            .unwrap();
+        chunks::append_chunk(&mut group, pages, &chunk, descriptor.column(at), 5000).unwrap();
     }
     group.close().unwrap();
     writer.into_inner().unwrap().into()
@@ -70,7 +69,7 @@ fn pages_of_every_form_keep_their_rows() {
 fn a_flipped_bit_of_a_header_is_seen_or_leaves_a_sound_one() {
     let file = file(WriterVersion::PARQUET_1_0, Compression::SNAPPY);
     let (mut seen, mut kept) = (0, 0);
-    for (chunk, bytes) in chunks(&file) {
+    for (chunk, bytes) in chunks_of(&file) {
         let clean = strict(&bytes, &chunk).unwrap();
         let (_, length) = PageHeader::parse(&bytes).unwrap();
         for bit in 0..length * 8 {
@@ -95,7 +94,7 @@ fn a_flipped_bit_of_a_header_is_seen_or_leaves_a_sound_one() {
 #[test]
 fn chunks_that_do_not_add_up_are_refused() {
     let file = file(WriterVersion::PARQUET_2_0, Compression::UNCOMPRESSED);
-    for (chunk, bytes) in chunks(&file) {
+    for (chunk, bytes) in chunks_of(&file) {
         for cut in [1, bytes.len() / 2, bytes.len() - 1] {
             assert!(strict(&bytes[..cut], &chunk).is_none());
         }

@@ -1,0 +1,228 @@
+//! What the pages of a chunk hold once they are decompressed, checked before the Parquet reader decompresses them: it
+//! makes room for whatever a header claims, and for whatever gzip, Brotli and LZ4 frames hold.
+
+use super::thrift::{FALSE, I32, Reader, STRUCT};
+use crate::limits::Limit;
+use icebridge_model::{Code, Error, Result};
+use parquet::basic::Compression;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use std::collections::HashMap;
+use std::io::{Read, sink};
+use std::ops::Range;
+
+/// The chunks of a file, by where they begin and how long they are.
+#[derive(Debug)]
+pub struct Chunks {
+    by_range: HashMap<(u64, u64), (Compression, u64)>,
+}
+
+impl Chunks {
+    /// Those of a footer; an error if one lies outside the file, which has `size` bytes.
+    pub fn of(metadata: &ParquetMetaData, size: u64) -> Result<Self> {
+        let mut by_range = HashMap::new();
+        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            let range = range(chunk).filter(|range| range.end <= size).ok_or_else(outside)?;
+            let values = u64::try_from(chunk.num_values()).map_err(|_| outside())?;
+            by_range.insert((range.start, range.end - range.start), (chunk.compression(), values));
+        }
+        Ok(Self { by_range })
+    }
+
+    /// What lies in `range`, if that is a chunk.
+    pub fn check(&self, range: &Range<u64>, bytes: &[u8]) -> Result<()> {
+        match self.by_range.get(&(range.start, range.end.saturating_sub(range.start))) {
+            Some((codec, values)) => check(bytes, *codec, *values, Limit::ParquetPage.get()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the Parquet reader looks for the chunk.
+fn range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    let (start, length) = (u64::try_from(start).ok()?, u64::try_from(chunk.compressed_size()).ok()?);
+    Some(start..start.checked_add(length)?)
+}
+
+fn outside() -> Error {
+    Error::new(Code::FileBroken, "the footer names a column chunk that lies outside the file")
+        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+}
+
+/// As far as the reader goes: until it has the values that the footer promises.
+fn check(mut rest: &[u8], codec: Compression, values: u64, limit: u64) -> Result<()> {
+    let mut seen = 0u64;
+    while seen < values && !rest.is_empty() {
+        let header = Header::parse(rest).ok_or_else(unreadable)?;
+        let Some(page) = rest.get(header.length..).and_then(|rest| rest.get(..header.compressed)) else {
+            // Cut off: the reader says so.
+            return Ok(());
+        };
+        let content = page.get(header.levels..).unwrap_or_default();
+        if header.uncompressed > limit || (header.is_compressed && holds_more_than(content, codec, limit)) {
+            return Err(Limit::ParquetPage.exceeded());
+        }
+        seen = seen.saturating_add(header.values);
+        rest = &rest[header.length + header.compressed..];
+    }
+    Ok(())
+}
+
+fn unreadable() -> Error {
+    Error::new(Code::FileBroken, "a page of the Parquet file has a header that cannot be read")
+        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+}
+
+/// The most that a byte of deflate, and one of LZ4, can become.
+const DEFLATE_RATIO: u64 = 1032;
+const LZ4_RATIO: u64 = 255;
+
+/// Only for codecs whose output the reader does not bound by what the header says. What cannot be read is its to say.
+fn holds_more_than(page: &[u8], codec: Compression, limit: u64) -> bool {
+    let can_reach = |ratio: u64| (page.len() as u64).saturating_mul(ratio) > limit;
+    let counted = |reader: &mut dyn Read| std::io::copy(&mut reader.take(limit.saturating_add(1)), &mut sink());
+    let found = match codec {
+        Compression::GZIP(_) if can_reach(DEFLATE_RATIO) => counted(&mut flate2::read::MultiGzDecoder::new(page)),
+        Compression::BROTLI(_) => counted(&mut brotli::Decompressor::new(page, 4096)),
+        Compression::LZ4 if can_reach(LZ4_RATIO) => counted(&mut lz4_flex::frame::FrameDecoder::new(page)),
+        _ => return false,
+    };
+    found.is_ok_and(|bytes| bytes > limit)
+}
+
+/// What of a page's header matters here, read as leniently as any reader does.
+struct Header {
+    length: usize,
+    compressed: usize,
+    uncompressed: u64,
+    /// None in a dictionary or an index.
+    values: u64,
+    /// The bytes before the compressed ones.
+    levels: usize,
+    is_compressed: bool,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::lenient(bytes);
+        let mut header = Self { length: 0, compressed: 0, uncompressed: 0, values: 0, levels: 0, is_compressed: true };
+        let (mut sizes, mut last) = ((None, None), 0);
+        while let Some((id, kind)) = reader.field(last)? {
+            last = id;
+            match (id, kind) {
+                (2, I32) => sizes.0 = Some(reader.int()?),
+                (3, I32) => sizes.1 = Some(reader.int()?),
+                (5, STRUCT) => header.body(&mut reader, false)?,
+                (8, STRUCT) => header.body(&mut reader, true)?,
+                (_, kind) => reader.skip(kind)?,
+            }
+        }
+        header.length = reader.at();
+        header.uncompressed = u64::try_from(sizes.0?).ok()?;
+        header.compressed = usize::try_from(sizes.1?).ok()?;
+        Some(header)
+    }
+
+    /// A data page of the first or the second version.
+    fn body(&mut self, reader: &mut Reader<'_>, is_second: bool) -> Option<()> {
+        let mut last = 0;
+        while let Some((id, kind)) = reader.field(last)? {
+            last = id;
+            match (id, kind) {
+                (1, I32) => self.values = u64::try_from(reader.int()?).ok()?,
+                (5 | 6, I32) if is_second => self.levels += usize::try_from(reader.int()?).ok()?,
+                (7, FALSE) if is_second => self.is_compressed = false,
+                (_, kind) => reader.skip(kind)?,
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{BrotliLevel, GzipLevel, ZstdLevel};
+    use parquet::file::metadata::ParquetMetaDataReader;
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    use std::sync::Arc;
+
+    /// A file with one long text, which every codec makes small, and its footer.
+    fn file(codec: Compression, version: WriterVersion) -> (bytes::Bytes, ParquetMetaData) {
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20), String::new()]));
+        let batch = RecordBatch::try_from_iter([("a", text)]).unwrap();
+        let properties = WriterProperties::builder()
+            .set_compression(codec)
+            .set_writer_version(version)
+            .set_dictionary_enabled(false)
+            .build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let bytes = bytes::Bytes::from(writer.into_inner().unwrap());
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).unwrap();
+        (bytes, metadata)
+    }
+
+    fn codecs() -> [Compression; 6] {
+        [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::GZIP(GzipLevel::default()),
+            Compression::BROTLI(BrotliLevel::default()),
+            Compression::LZ4_RAW,
+            Compression::ZSTD(ZstdLevel::default()),
+        ]
+    }
+
+    #[test]
+    fn a_page_that_says_that_it_is_too_large_is_refused() {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            for codec in codecs() {
+                let (bytes, metadata) = file(codec, version);
+                let chunk = metadata.row_group(0).column(0);
+                let range = range(chunk).unwrap();
+                let pages = &bytes[range.start as usize..range.end as usize];
+                assert!(check(pages, codec, 2, 2 << 20).is_ok(), "{codec} {version:?}");
+                assert_eq!(
+                    check(pages, codec, 2, 1 << 19).unwrap_err().code,
+                    Code::LimitExceeded,
+                    "{codec} {version:?}"
+                );
+                // Nobody reads past the values that the footer promises.
+                assert!(check(pages, codec, 0, 1).is_ok());
+                assert_eq!(check(&[0xff; 9], codec, 2, 9).unwrap_err().code, Code::FileBroken);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_holds_more_than_it_says_is_refused() {
+        for codec in [Compression::GZIP(GzipLevel::default()), Compression::BROTLI(BrotliLevel::default())] {
+            let (bytes, metadata) = file(codec, WriterVersion::PARQUET_1_0);
+            let range = range(metadata.row_group(0).column(0)).unwrap();
+            let chunk = &bytes[range.start as usize..range.end as usize];
+            let header = Header::parse(chunk).unwrap();
+            let page = &chunk[header.length..header.length + header.compressed];
+            assert!(page.len() < 1 << 12, "{codec} makes it small");
+            assert!(holds_more_than(page, codec, (1 << 20) - 1) && !holds_more_than(page, codec, 2 << 20), "{codec}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_outside_its_file_is_refused() {
+        let (bytes, metadata) = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0);
+        assert!(Chunks::of(&metadata, bytes.len() as u64).is_ok());
+        assert_eq!(Chunks::of(&metadata, 20).unwrap_err().code, Code::FileBroken);
+        for (offset, length) in [(-1, 10), (4, -1), (i64::MAX, i64::MAX)] {
+            let mut builder = metadata.clone().into_builder();
+            let mut groups = builder.take_row_groups();
+            let chunk = groups[0].columns()[0].clone().into_builder();
+            let chunk = chunk.set_data_page_offset(offset).set_total_compressed_size(length).build().unwrap();
+            groups[0].columns_mut()[0] = chunk;
+            let changed = builder.set_row_groups(groups).build();
+            assert!(Chunks::of(&changed, 1 << 40).is_err(), "{offset} {length}");
+        }
+    }
+}
