@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOT_LISTED = {"manifest.json", "signature.json"}
-LEVELS = ["schema", "count", "aggregates", "digest", "bytes"]
+LEVELS = ["schema", "count", "aggregates", "digest", "bytes", "read_back"]
 ENTRY = {"sequence", "at", "run_id", "table", "kind", "body", "previous_hash", "hash"}
 MANIFEST = {
     *("bundle_version", "product_version", "run_id", "plan_hash", "exported_at", "journal_entries", "journal_head"),
@@ -136,13 +136,14 @@ def journal(folder: Path, manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 def level(checks: list[dict[str, Any]]) -> str:
     """The highest proof level without a gap."""
-    reached = "none"
-    for name in LEVELS:
-        of_level = [check for check in checks if check["name"].split(":")[0] == name]
-        if not of_level or not all(check["passed"] for check in of_level):
-            return reached
-        reached = name
-    return reached
+    held: dict[str, bool] = {}
+    for check in checks:
+        kind = check["name"].split(":")[0]
+        held[kind] = held.get(kind, True) and check["passed"]
+    reached = next((at for at, name in enumerate(LEVELS) if not held.get(name)), 0)
+    if reached > LEVELS.index("digest") and held.get("read-back"):
+        return "read_back"
+    return LEVELS[reached - 1] if reached else "none"
 
 
 def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[str, Any]]) -> str:

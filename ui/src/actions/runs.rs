@@ -3,7 +3,7 @@
 use super::work::{Handle, ask, begin};
 use crate::backend::call;
 use crate::state::{Action, Page, Work};
-use icebridge_model::ops::{AuditRequest, Nothing, RunRequest, StartRunRequest, VerifyRequest, op};
+use icebridge_model::ops::{AuditRequest, Nothing, RunRequest, StartRunRequest, ValidateRequest, VerifyRequest, op};
 use icebridge_model::run::RunId;
 
 pub fn ask_bill(session: &Handle, run: RunId) {
@@ -51,7 +51,7 @@ pub fn read_runs(session: &Handle) {
 }
 
 pub fn validate(session: &Handle, run: RunId) {
-    ask::<op::validate_run>(session, Work::Validate, RunRequest { run_id: run }, Action::Run);
+    ask::<op::validate_run>(session, Work::Validate, ValidateRequest { run_id: run, judge: None }, Action::Run);
 }
 
 pub fn export_bundle(session: &Handle, run: RunId, folder: String) {

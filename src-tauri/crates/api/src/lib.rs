@@ -23,6 +23,7 @@ pub use sandbox::{SandboxProcess, SandboxSignIn};
 use icebridge_core::{LocalState, SecretStore, migration};
 use icebridge_model::Result;
 use icebridge_model::event::Event;
+use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::run::{RunId, RunState, RunView};
 use std::collections::HashMap;
@@ -95,8 +96,9 @@ impl Api {
     }
 
     /// Compares the tables of a run (empty: the latest) once more. The view names the reason for each that could not be.
-    pub async fn validate(&self, run_id: &str) -> Result<RunView> {
-        migration::validate_again(&self.local, run_id, &self.stop.child_token()).await
+    /// A judge reads those that compare equal once more.
+    pub async fn validate(&self, run_id: &str, judge: Option<JudgeKind>) -> Result<RunView> {
+        migration::validate_again(&self.local, run_id, judge, &self.stop.child_token()).await
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.

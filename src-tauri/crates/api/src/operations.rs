@@ -285,8 +285,8 @@ impl Operations for Api {
         plan::cost::bill(&self.local, &request.run_id, &self.stop.child_token()).await
     }
 
-    async fn validate_run(&self, request: RunRequest) -> Result<RunOverview> {
-        let view = self.validate(&request.run_id).await?;
+    async fn validate_run(&self, request: ValidateRequest) -> Result<RunOverview> {
+        let view = self.validate(&request.run_id, request.judge).await?;
         views::overview(&self.local, &view.run_id).await
     }
 

@@ -9,9 +9,12 @@ pub mod audit;
 mod catalogs;
 pub mod cluster;
 pub mod connect;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod governance;
 pub mod input;
 pub mod inventory;
+mod judge;
 pub mod ledger;
 mod limiter;
 pub mod mapping;

@@ -70,7 +70,7 @@ fn types(name: &str, file: &ArrowField, want: &Type, found: &mut FooterFacts, un
                 found.other_units.push(format!("{name} ({})", words(*unit)));
             }
         }
-        (from, Type::Primitive(primitive)) if reader::may_become(from, primitive) => {}
+        (from, Type::Primitive(primitive)) if reader::is_or_may_become(from, primitive) => {}
         (from, Type::Primitive(primitive)) => unfit.push(format!("{name} ({from} for {primitive})")),
         (DataType::Struct(fields), Type::Struct(wanted)) => members(name, fields, wanted, found, unfit),
         (DataType::List(element) | DataType::LargeList(element), Type::List(list)) => {

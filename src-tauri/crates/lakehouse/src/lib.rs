@@ -11,6 +11,8 @@ pub mod copy;
 pub mod digest;
 pub mod facts;
 mod footers;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod history;
 mod json;
 mod limits;

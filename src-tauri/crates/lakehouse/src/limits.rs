@@ -31,9 +31,11 @@ pub enum Limit {
     /// The positions that position delete files name, in memory.
     DeletePositions,
     ParquetFooter,
+    /// The columns of a Parquet file, with what nests in them.
+    ParquetColumns,
     /// One page of a Parquet file, after inflation.
     ParquetPage,
-    /// The columns that are read of one row group, as they lie in the file.
+    /// The columns that are read of one row group: as they lie in the file, and the largest page of each after inflation.
     ParquetRowGroup,
     /// The files and folders straight in one folder.
     FolderEntries,
@@ -51,7 +53,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// In the order of the variants.
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::MetadataJson,
         Self::JsonValues,
         Self::VersionHint,
@@ -67,6 +69,7 @@ impl Limit {
         Self::DeletionVector,
         Self::DeletePositions,
         Self::ParquetFooter,
+        Self::ParquetColumns,
         Self::ParquetPage,
         Self::ParquetRowGroup,
         Self::FolderEntries,
@@ -93,7 +96,8 @@ impl Limit {
             Self::PuffinFooter => ("puffin-footer", "bytes", 64 * MIB),
             Self::DeletionVector => ("deletion-vector", "bytes", 512 * MIB),
             Self::DeletePositions => ("delete-positions", "positions", 2_000_000_000),
-            Self::ParquetFooter => ("parquet-footer", "bytes", 512 * MIB),
+            Self::ParquetFooter => ("parquet-footer", "bytes", 128 * MIB),
+            Self::ParquetColumns => ("parquet-columns", "columns", 200_000),
             Self::ParquetPage => ("parquet-page", "bytes", 512 * MIB),
             Self::ParquetRowGroup => ("parquet-row-group", "bytes", 4096 * MIB),
             Self::FolderEntries => ("folder-entries", "entries", 1_000_000),

@@ -1,7 +1,9 @@
 //! An HTTP server on this machine for tests: it answers as the test decides and keeps what it was sent.
 //!
-//! Ready-made ones answer politely. This one can also cut the connection, announce more than it sends, and never end.
+//! Beside it changed inputs for parsers ([`fuzz`]). Ready-made servers answer politely. This one can also cut the connection, announce more than it sends, and never end.
 #![allow(clippy::unwrap_used, reason = "it runs in tests alone")]
+
+pub mod fuzz;
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -14,6 +14,8 @@ pub enum CheckKind {
     Digest,
     /// Files, by SHA-256.
     Bytes,
+    /// The row digest of both sides by an engine that is not ours.
+    ReadBack,
     /// The rows that were read, against what metadata says there are.
     Records,
     /// Deletes that delete nothing, against what was accepted.
@@ -26,12 +28,13 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Schema,
         Self::Count,
         Self::Aggregates,
         Self::Digest,
         Self::Bytes,
+        Self::ReadBack,
         Self::Records,
         Self::Deletes,
         Self::GreatExpectations,
@@ -47,6 +50,7 @@ impl CheckKind {
             Self::Aggregates => "aggregates",
             Self::Digest => "digest",
             Self::Bytes => "bytes",
+            Self::ReadBack => "read-back",
             Self::Records => "records",
             Self::Deletes => "deletes",
             Self::GreatExpectations => "great-expectations",

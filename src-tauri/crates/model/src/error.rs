@@ -68,6 +68,8 @@ codes! {
     CommitUnknown = "commit-unknown", User;
     RateLimited = "rate-limited", User;
     ValidationFailed = "validation-failed", User;
+    /// An engine that is to read a table once more is not installed, or broke off.
+    JudgeUnavailable = "judge-unavailable", User;
     BundleBroken = "bundle-broken", User;
     RunNotFound = "run-not-found", User;
     Cancelled = "cancelled", User;
@@ -115,6 +117,10 @@ impl Code {
             Self::FileMissing => "Restore the file at the source, or expire the snapshots that need it.",
             Self::FileBroken | Self::ChecksumMismatch => {
                 "The file is damaged. Restore it from a backup, or remove it from the table with the engine that writes it."
+            }
+            Self::JudgeUnavailable => {
+                "Install what the cause names, or set ICEBRIDGE_JUDGE_PYTHON to a Python that has it; `icebridge validate --help` \
+                 says what each judge needs."
             }
             Self::InvalidText => {
                 "Copy the table by the mode `clone`, which keeps the bytes as they are, or correct the text at the source."

@@ -20,6 +20,7 @@ pub mod governance;
 pub mod ident;
 pub mod ids;
 pub mod journal;
+pub mod judge;
 pub mod logs;
 pub mod mapping;
 pub mod ops;

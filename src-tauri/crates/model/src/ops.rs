@@ -14,6 +14,7 @@ use crate::databricks::{
 };
 use crate::facts::{InventoryRow, TableFacts};
 use crate::finding::{PreflightOutline, PreflightReport, RuleInfo, TableFindings};
+use crate::judge::JudgeKind;
 use crate::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use crate::mapping::{Mapping, MappingPreview, MappingRow};
 use crate::photon::{Bill, CostEstimate};
@@ -78,7 +79,7 @@ macro_rules! with_operations {
             run_overview "run.overview" RunRequest => RunOverview;
             run_list "run.list" Nothing => Vec<RunSummary>;
             run_bill "run.bill" RunRequest => Bill;
-            validate_run "validate.run" RunRequest => RunOverview;
+            validate_run "validate.run" ValidateRequest => RunOverview;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" VerifyRequest => AuditVerdict;
             audit_key "audit.key" Nothing => AuditKey;
@@ -315,6 +316,16 @@ pub struct VerifyRequest {
 pub struct StartRunRequest {
     /// The plan file.
     pub plan: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidateRequest {
+    /// Empty: the latest.
+    #[serde(default)]
+    pub run_id: RunId,
+    /// Who is to read both sides once more.
+    #[serde(default)]
+    pub judge: Option<JudgeKind>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -102,6 +102,9 @@ pub struct TableMigration {
     /// Why it could not be compared when it was to be validated again. Its state and its earlier validation stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_validated: Option<Error>,
+    /// Why the engine that was to read it once more could not. Its validation is what it is without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_read_back: Option<Error>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

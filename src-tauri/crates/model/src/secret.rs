@@ -2,6 +2,7 @@
 
 use crate::catalog::SECRET_KEYS;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::fmt;
 
 /// Debug prints nothing of it; it is wiped when dropped. It serialises because the window hands it to the backend once.
@@ -20,6 +21,11 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Secrets that stand in for the keychain's are variables with this start. No program that is started gets them.
+pub fn is_our_secret(name: &OsStr) -> bool {
+    name.to_string_lossy().to_ascii_uppercase().starts_with("ICEBRIDGE_SECRET_")
 }
 
 impl fmt::Debug for Secret {

@@ -22,6 +22,8 @@ pub enum ProofLevel {
     Digest,
     /// … and every file is the source's file, by SHA-256, in every snapshot.
     Bytes,
+    /// At least [`Self::Digest`], and an engine that is not IceBridge's read both sides and found that digest.
+    ReadBack,
 }
 
 impl ProofLevel {
@@ -33,13 +35,14 @@ impl ProofLevel {
             Self::Aggregates => "aggregates",
             Self::Digest => "digest",
             Self::Bytes => "bytes",
+            Self::ReadBack => "read_back",
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `records`, `deletes`, `great-expectations`; of a cluster also
+    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `read-back`, `records`, `deletes`, `great-expectations`; of a cluster also
     /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest:<column>`.
     pub name: CheckName,
     pub passed: bool,

@@ -3,6 +3,7 @@
 mod catalog;
 mod clusters;
 mod journey;
+mod judge;
 mod logs;
 mod map;
 mod route;
@@ -15,6 +16,7 @@ mod workspace;
 
 pub use catalog::{CatalogAdd, CatalogCommand};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
+pub use judge::JudgeArg;
 pub use logs::{DiagnoseArgs, LogsArgs};
 pub use map::{MapCommand, RuleArgs};
 pub use route::RouteArgs;
@@ -25,6 +27,7 @@ pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceComman
 
 use clap::{Args, Parser, Subcommand};
 use icebridge_model::logs::LogLevel;
+use judge::VALIDATE;
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
@@ -126,9 +129,13 @@ pub enum Command {
         run_id: Option<String>,
     },
     /// Validate a finished run again: compare source and target
+    #[command(long_about = VALIDATE)]
     Validate {
         /// The run's id (default: the latest)
         run_id: Option<String>,
+        /// Have another engine read both sides once more, for the proof level `read_back`
+        #[arg(long, value_enum, value_name = "ENGINE")]
+        judge: Option<JudgeArg>,
     },
     /// Export a run's audit bundle, or verify one
     #[command(subcommand, arg_required_else_help = true)]

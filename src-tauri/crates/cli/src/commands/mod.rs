@@ -44,7 +44,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Bill { run_id } => cost::bill(api, run_id, output).await,
         Command::Runs => run::runs(api, output).await,
         Command::Status { run_id } => run::status(api, run_id, output).await,
-        Command::Validate { run_id } => run::validate(api, run_id, output).await,
+        Command::Validate { run_id, judge } => run::validate(api, run_id, judge.map(Into::into), output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,
         Command::Workspace(command) => workspace::run(api, command, output).await,

@@ -7,6 +7,7 @@ use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
+use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};
 use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{RunOverview, RunState, RunSummary, RunView, TableMigration, TableState};
@@ -74,9 +75,9 @@ pub async fn status(api: &Api, run_id: Option<String>, output: &Output) -> Resul
     Ok(Ended::Done)
 }
 
-pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Result<Ended> {
+pub async fn validate(api: &Api, run_id: Option<String>, judge: Option<JudgeKind>, output: &Output) -> Result<Ended> {
     let live = Live::show(*output, api.events());
-    let view = stop_on_interrupt(api, api.validate(&run_id.unwrap_or_default())).await;
+    let view = stop_on_interrupt(api, api.validate(&run_id.unwrap_or_default(), judge)).await;
     live.end().await;
     let view = view?;
     output.result(&view, told)?;
@@ -86,6 +87,7 @@ pub async fn validate(api: &Api, run_id: Option<String>, output: &Output) -> Res
 /// By the attempt that was just made: an earlier proof does not count for it.
 fn was_validated(table: &TableMigration) -> bool {
     table.not_validated.is_none()
+        && table.not_read_back.is_none()
         && table.state == TableState::Migrated
         && table.validation.as_ref().is_some_and(|validation| validation.passed)
 }
@@ -165,6 +167,13 @@ pub fn told(view: &RunView) -> String {
         if let Some(error) = &table.not_validated {
             text.push_str(&format!(
                 "{}: not validated, its state stays as it was\n{}\n",
+                table.source,
+                words::error(error)
+            ));
+        }
+        if let Some(error) = &table.not_read_back {
+            text.push_str(&format!(
+                "{}: not read by another engine, its proof stays as it is\n{}\n",
                 table.source,
                 words::error(error)
             ));

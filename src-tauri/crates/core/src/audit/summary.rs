@@ -184,6 +184,10 @@ const LEVELS: &[(ProofLevel, &str)] = &[
         "Aggregates, and a digest over every value of every row: the same rows, the same number of times.",
     ),
     (ProofLevel::Bytes, "Digest, and every data file is the source's file, byte for byte."),
+    (
+        ProofLevel::ReadBack,
+        "Digest, and an engine that is not IceBridge's read both sides and found that digest. The check read-back names it.",
+    ),
 ];
 
 fn verdict(report: &Report<'_>) -> String {

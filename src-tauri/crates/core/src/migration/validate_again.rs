@@ -3,9 +3,11 @@
 use super::environment::{Environment, Lakehouse};
 use super::{pin, view};
 use crate::LocalState;
+use crate::judge::Judge;
 use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
 use crate::validate::{self, Sides};
 use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_model::judge::JudgeKind;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, RunState, RunView, TableState};
 use icebridge_model::validation::Validation;
@@ -17,9 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Compares every table that the run brought into the target, at the source's pinned snapshot. A table that differs, or is
 /// damaged or gone in the target, is no longer migrated. One that could not be compared stays what it was, and the answer
-/// names the reason. An empty run is the latest.
-pub async fn validate_again(local: &LocalState, run_id: &str, cancel: &CancellationToken) -> Result<RunView> {
-    validate_again_in(local, run_id, cancel, &Lakehouse).await
+/// names the reason. An empty run is the latest. What compares equal is read once more by the judge, where one is wanted.
+pub async fn validate_again(
+    local: &LocalState,
+    run_id: &str,
+    judge: Option<JudgeKind>,
+    cancel: &CancellationToken,
+) -> Result<RunView> {
+    validate_again_in(local, run_id, judge, cancel, &Lakehouse).await
 }
 
 /// What a comparison says of a table.
@@ -29,6 +36,18 @@ enum Verdict {
     Fails(Error, Option<Box<Validation>>),
     /// The comparison could not take place.
     NotValidated(Error),
+}
+
+struct Judged {
+    verdict: Verdict,
+    /// Why the judge could not read the table.
+    unread: Option<Error>,
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, unread: None }
+    }
 }
 
 /// Body of `table.not_validated`.
@@ -51,6 +70,7 @@ struct Comparison<'a> {
 pub(super) async fn validate_again_in(
     local: &LocalState,
     run_id: &str,
+    judge: Option<JudgeKind>,
     cancel: &CancellationToken,
     environment: &dyn Environment,
 ) -> Result<RunView> {
@@ -60,6 +80,10 @@ pub(super) async fn validate_again_in(
     let run_id = record.run_id.as_str();
     let plan = plan_of(&record)?;
     let histories = table_histories(local, run_id, &plan).await?;
+    let mut judge = match judge {
+        Some(kind) => Some(Judge::start(kind).await?),
+        None => None,
+    };
     let comparison = Comparison {
         environment,
         source: environment.source(local, &plan.source).await?,
@@ -70,13 +94,18 @@ pub(super) async fn validate_again_in(
     };
     let mut migrated = 0;
     let mut not_validated = HashMap::new();
+    let mut not_read_back = HashMap::new();
     for (planned, history) in plan.tables.iter().zip(&histories) {
         // A table that was never committed has nothing to compare; one that was and then failed has.
         if !history.committed {
             continue;
         }
         let outcome = local.store.outcome(run_id, &planned.source).await?.unwrap_or_default();
-        let state = match comparison.verdict(planned, &outcome).await? {
+        let Judged { verdict, unread } = comparison.verdict(planned, &outcome, judge.as_mut()).await?;
+        if let Some(error) = unread {
+            not_read_back.insert(planned.source.clone(), error);
+        }
+        let state = match verdict {
             Verdict::Holds(validation) => {
                 local.store.save_validation(run_id, &validation).await?;
                 // Only what changed: an entry for every look would bury the ones that matter.
@@ -113,23 +142,28 @@ pub(super) async fn validate_again_in(
     let mut view = view::view(local, run_id).await?;
     for table in &mut view.tables {
         table.not_validated = not_validated.remove(&table.source);
+        table.not_read_back = not_read_back.remove(&table.source);
     }
     Ok(view)
 }
 
 impl Comparison<'_> {
     /// An error means cancelled.
-    async fn verdict(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> Result<Verdict> {
-        let not_validated = |error: Error| {
-            if error.code == Code::Cancelled && self.cancel.is_cancelled() {
-                return Err(error);
-            }
-            Ok(Verdict::NotValidated(error.about(&planned.source).or_usual_hint()))
+    async fn verdict(
+        &self,
+        planned: &PlannedTable,
+        outcome: &CopyOutcome,
+        judge: Option<&mut Judge>,
+    ) -> Result<Judged> {
+        let unless_cancelled = |error: Error| match error.code == Code::Cancelled && self.cancel.is_cancelled() {
+            true => Err(error),
+            false => Ok(error.about(&planned.source).or_usual_hint()),
         };
+        let not_validated = |error: Error| Ok(Judged::from(Verdict::NotValidated(unless_cancelled(error)?)));
         let to = match self.target.load(&planned.target).await {
             Ok(table) => table,
             Err(error) if validate::is_damage(error.code) => {
-                return Ok(Verdict::Fails(error.about(&planned.target).or_usual_hint(), None));
+                return Ok(Verdict::Fails(error.about(&planned.target).or_usual_hint(), None).into());
             }
             Err(error) => return not_validated(error),
         };
@@ -154,12 +188,19 @@ impl Comparison<'_> {
         let before = self.validations.iter().find(|one| one.source == planned.source);
         let by_cluster = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
         validate::cluster::keep_checks(&mut compared.validation, before, by_cluster);
-        Ok(match validate::failure(&compared.validation) {
+        validate::keep_read_back(&mut compared.validation, before);
+        let mut unread = None;
+        if let Some(judge) = judge.filter(|_| compared.validation.passed) {
+            let read = judge.judge((&from, &to), &mut compared.validation, self.cancel).await;
+            unread = read.err().map(unless_cancelled).transpose()?;
+        }
+        let verdict = match validate::failure(&compared.validation) {
             None => Verdict::Holds(Box::new(compared.validation)),
             Some(error) => {
                 Verdict::Fails(error.about(&planned.source).or_usual_hint(), Some(Box::new(compared.validation)))
             }
-        })
+        };
+        Ok(Judged { verdict, unread })
     }
 }
 

@@ -166,5 +166,6 @@ pub(super) fn table_migration(
         documents: documents.and_then(|validation| documents::page(&local.state_dir, &validation.docs)),
         governance: history.governance.clone(),
         not_validated: None,
+        not_read_back: None,
     }
 }

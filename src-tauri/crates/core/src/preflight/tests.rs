@@ -109,6 +109,10 @@ fn cases() -> Vec<Case> {
             {"type": "list", "element-id": 2, "element-required": false, "element": "variant"}}]))),
         case("IB-F008", Embedded, Rewrite, |f| f.partition_specs = vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder[3]"}]))]),
         case("IB-F008", Embedded, Rewrite, |f| f.partition_specs = vec![spec(json!([{"source-ids": [1, 2], "field-id": 1000, "name": "m", "transform": "bucket[3]"}]))]),
+        case("IB-F008", Embedded, Rewrite, |f| {
+            f.schema = schema(json!([{"id": 1, "name": "k", "required": false, "type": "fixed[4]"}]));
+            f.partition_specs = vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "k", "transform": "identity"}]))];
+        }),
         case("IB-F009", Unity, Copied, |f| { f.files.position_delete_files = 1; f.files.delete_records = 5; }),
         case("IB-F009", Unity, Register, |f| f.files.equality_delete_files = 1),
         case("IB-F010", Rest, Copied, |_| {}),

@@ -15,4 +15,4 @@ mod records;
 pub(crate) use compare::is_damage;
 pub use compare::{Compared, Sides, compare, failure};
 pub use measure::{Measure, Measured, measure};
-pub(crate) use proof::proof;
+pub(crate) use proof::{add_read_back, keep_read_back, proof};

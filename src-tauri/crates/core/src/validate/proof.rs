@@ -1,7 +1,7 @@
 //! Two measurements compared, and what the checks together prove.
 
 use icebridge_model::check::{CheckKind, CheckName};
-use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel};
+use icebridge_model::validation::{Check, ColumnMeasure, Measurement, ProofLevel, Validation};
 
 /// The highest level reached without a gap.
 pub(crate) fn proof(checks: &[Check]) -> ProofLevel {
@@ -16,7 +16,31 @@ pub(crate) fn proof(checks: &[Check]) -> ProofLevel {
         (CheckKind::Digest, ProofLevel::Digest),
         (CheckKind::Bytes, ProofLevel::Bytes),
     ];
-    levels.iter().take_while(|(kind, _)| holds(*kind)).last().map_or(ProofLevel::None, |(_, level)| *level)
+    let reached =
+        levels.iter().take_while(|(kind, _)| holds(*kind)).last().map_or(ProofLevel::None, |(_, level)| *level);
+    if reached >= ProofLevel::Digest && holds(CheckKind::ReadBack) { ProofLevel::ReadBack } else { reached }
+}
+
+/// Adds what another engine found when it read both sides.
+pub(crate) fn add_read_back(validation: &mut Validation, check: Check) {
+    validation.checks.retain(|known| known.name != CheckKind::ReadBack);
+    validation.passed &= check.passed;
+    validation.checks.push(check);
+    validation.proof = proof(&validation.checks);
+}
+
+/// What another engine found before still holds where the same snapshots have the same digest, and what it found against
+/// them, too: a comparison that does not ask it is no answer to it.
+pub(crate) fn keep_read_back(validation: &mut Validation, before: Option<&Validation>) {
+    let same = |before: &&Validation| {
+        before.digest == validation.digest
+            && before.source_snapshot_id == validation.source_snapshot_id
+            && before.target_snapshot_id == validation.target_snapshot_id
+    };
+    let checks = before.filter(same).into_iter().flat_map(|before| &before.checks);
+    if let Some(check) = checks.into_iter().find(|check| check.name == CheckKind::ReadBack).cloned() {
+        add_read_back(validation, check);
+    }
 }
 
 pub(super) fn check(name: impl Into<CheckName>, source: impl ToString, target: impl ToString, passed: bool) -> Check {
@@ -74,6 +98,46 @@ mod tests {
         gap[3].1 = false;
         assert_eq!(proof(&checks(&gap)), ProofLevel::Count);
         assert_eq!(proof(&[]), ProofLevel::None);
+    }
+
+    #[test]
+    fn what_another_engine_read_is_a_level_of_its_own_and_is_kept_for_the_same_rows() {
+        let all = [("schema", true), ("count", true), ("aggregates:a", true), ("digest", true), ("read-back", true)];
+        assert_eq!(proof(&checks(&all)), ProofLevel::ReadBack);
+        let mut differs = all;
+        differs[4].1 = false;
+        assert_eq!(proof(&checks(&differs)), ProofLevel::Digest);
+        differs = all;
+        differs[3].1 = false;
+        assert_eq!(proof(&checks(&differs)), ProofLevel::Aggregates, "its word stands on ours");
+
+        let validation = |snapshot: i64, all: &[(&str, bool)]| Validation {
+            target_snapshot_id: Some(snapshot),
+            digest: "d".into(),
+            passed: true,
+            checks: checks(all),
+            source: icebridge_model::TableIdent::new(["n"], "t"),
+            target: icebridge_model::TableIdent::new(["n"], "t"),
+            source_snapshot_id: None,
+            proof: ProofLevel::None,
+            read_by: icebridge_model::plan::EngineKind::Embedded,
+            rows: 1,
+            source_records: None,
+            target_records: None,
+            error: None,
+            validated_at: String::new(),
+            milliseconds: 0,
+        };
+        for (passed, snapshot, level) in
+            [(true, 1, ProofLevel::ReadBack), (false, 1, ProofLevel::Digest), (true, 2, ProofLevel::Digest)]
+        {
+            let mut before = all;
+            before[4].1 = passed;
+            let mut now = validation(snapshot, &all[..4]);
+            now.proof = proof(&now.checks);
+            keep_read_back(&mut now, Some(&validation(1, &before)));
+            assert_eq!((now.proof, now.passed), (level, passed), "{passed} {snapshot}");
+        }
     }
 
     #[test]

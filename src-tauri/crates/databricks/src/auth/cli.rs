@@ -2,7 +2,7 @@
 //! for the access token. To share its refresh token would be to race with it.
 
 use super::grant::now;
-use icebridge_model::secret::Secret;
+use icebridge_model::secret::{Secret, is_our_secret};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use std::ffi::OsStr;
@@ -148,11 +148,6 @@ impl Cli {
                 .with_hint("Install version 0.207.1 of the Databricks CLI or a newer one.")),
         }
     }
-}
-
-/// Secrets that stand in for the keychain's are variables with this start.
-fn is_our_secret(name: &OsStr) -> bool {
-    name.to_string_lossy().to_ascii_uppercase().starts_with("ICEBRIDGE_SECRET_")
 }
 
 fn installed(path: Option<&OsStr>) -> Option<PathBuf> {

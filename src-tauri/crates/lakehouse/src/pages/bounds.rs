@@ -4,7 +4,7 @@
 use super::thrift::{FALSE, I32, Reader, STRUCT};
 use crate::limits::Limit;
 use icebridge_model::{Code, Error, Result};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use std::collections::HashMap;
 use std::io::{Read, sink};
@@ -13,27 +13,71 @@ use std::ops::Range;
 /// The chunks of a file, by where they begin and how long they are.
 #[derive(Debug)]
 pub struct Chunks {
-    by_range: HashMap<(u64, u64), (Compression, u64)>,
+    by_range: HashMap<(u64, u64), Chunk>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    codec: Compression,
+    values: u64,
+    /// Its dictionary has texts or bytes of any length.
+    has_long_values: bool,
+}
+
+/// What a chunk needs once it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Needs {
+    pub largest_page: u64,
+    /// The longest value of its dictionary, which each row may repeat; 0 where that is no concern.
+    pub longest_value: u64,
 }
 
 impl Chunks {
     /// Those of a footer; an error if one lies outside the file, which has `size` bytes.
     pub fn of(metadata: &ParquetMetaData, size: u64) -> Result<Self> {
         let mut by_range = HashMap::new();
-        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
-            let range = range(chunk).filter(|range| range.end <= size).ok_or_else(outside)?;
-            let values = u64::try_from(chunk.num_values()).map_err(|_| outside())?;
-            by_range.insert((range.start, range.end - range.start), (chunk.compression(), values));
+        let mut ends = Vec::new();
+        for group in metadata.row_groups() {
+            let rows = u64::try_from(group.num_rows()).map_err(|_| outside())?;
+            for chunk in group.columns() {
+                let range = range(chunk).filter(|range| range.end <= size).ok_or_else(outside)?;
+                let values = u64::try_from(chunk.num_values()).map_err(|_| outside())?;
+                let column = chunk.column_descr();
+                if column.max_rep_level() == 0 && values != rows {
+                    let name = column.path().string();
+                    return Err(contradiction(format!(
+                        "the column {name} has {values} values in a row group of {rows} rows"
+                    )));
+                }
+                if chunk.file_path().is_some() {
+                    return Err(Error::new(Code::Unsupported, "columns that lie in another file cannot be read")
+                        .with_hint("Rewrite the file at the source."));
+                }
+                let has_long_values = column.physical_type() == Type::BYTE_ARRAY
+                    && chunk.dictionary_page_offset().is_some()
+                    && chunk.uncompressed_size() > LONG_VALUE as i64;
+                let known = Chunk { codec: chunk.compression(), values, has_long_values };
+                by_range.insert((range.start, range.end - range.start), known);
+                if range.end > range.start {
+                    ends.push((range.start, range.end));
+                }
+            }
         }
-        Ok(Self { by_range })
+        ends.sort_unstable();
+        match ends.windows(2).find(|pair| pair[0].1 > pair[1].0) {
+            Some(pair) => Err(contradiction(format!("two column chunks lie at byte {}", pair[1].0))),
+            None => Ok(Self { by_range }),
+        }
     }
 
     /// What lies in `range`, if that is a chunk.
-    pub fn check(&self, range: &Range<u64>, bytes: &[u8]) -> Result<()> {
-        match self.by_range.get(&(range.start, range.end.saturating_sub(range.start))) {
-            Some((codec, values)) => check(bytes, *codec, *values, Limit::ParquetPage.get()),
-            None => Ok(()),
-        }
+    pub fn check(&self, range: &Range<u64>, bytes: &[u8]) -> Result<Needs> {
+        let Some(chunk) = self.by_range.get(&(range.start, range.end.saturating_sub(range.start))) else {
+            return Ok(Needs::default());
+        };
+        let largest_page = check(bytes, chunk.codec, chunk.values, Limit::ParquetPage.get())?;
+        let longest_value = if chunk.has_long_values { longest_value(bytes, chunk.codec) } else { 0 };
+        Ok(Needs { largest_page, longest_value })
     }
 }
 
@@ -49,23 +93,62 @@ fn outside() -> Error {
         .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
 }
 
-/// As far as the reader goes: until it has the values that the footer promises.
-fn check(mut rest: &[u8], codec: Compression, values: u64, limit: u64) -> Result<()> {
-    let mut seen = 0u64;
+fn contradiction(message: String) -> Error {
+    Error::new(Code::FileBroken, format!("the Parquet file contradicts itself: {message}"))
+        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+}
+
+/// As far as the reader goes: until it has the values that the footer promises. Returns the size of the largest page.
+pub fn check(mut rest: &[u8], codec: Compression, values: u64, limit: u64) -> Result<u64> {
+    let (mut seen, mut largest) = (0u64, 0);
     while seen < values && !rest.is_empty() {
         let header = Header::parse(rest).ok_or_else(unreadable)?;
         let Some(page) = rest.get(header.length..).and_then(|rest| rest.get(..header.compressed)) else {
             // Cut off: the reader says so.
-            return Ok(());
+            return Ok(largest);
         };
         let content = page.get(header.levels..).unwrap_or_default();
         if header.uncompressed > limit || (header.is_compressed && holds_more_than(content, codec, limit)) {
             return Err(Limit::ParquetPage.exceeded());
         }
-        seen = seen.saturating_add(header.values);
+        if header.is_dictionary && header.values > header.uncompressed {
+            return Err(contradiction(format!(
+                "a dictionary of {} bytes has {} values",
+                header.uncompressed, header.values
+            )));
+        }
+        largest = largest.max(header.uncompressed);
+        if !header.is_dictionary {
+            seen = seen.saturating_add(header.values);
+        }
         rest = &rest[header.length + header.compressed..];
     }
-    Ok(())
+    if seen > values {
+        return Err(contradiction(format!("pages of {seen} values in a column chunk of {values}")));
+    }
+    Ok(largest)
+}
+
+/// Shorter ones fit into memory as often as a batch has rows.
+const LONG_VALUE: u64 = 16 << 10;
+
+/// Of the dictionary that a chunk begins with; 0 where it is short, or cannot be read: that is the reader's to say.
+fn longest_value(chunk: &[u8], codec: Compression) -> u64 {
+    longest_value_of(chunk, codec).unwrap_or(0)
+}
+
+fn longest_value_of(chunk: &[u8], codec: Compression) -> Option<u64> {
+    let header = Header::parse(chunk).filter(|header| header.is_dictionary && header.uncompressed > LONG_VALUE)?;
+    let page = chunk.get(header.length..)?.get(..header.compressed)?;
+    let plain = decompressed(page, codec, header.uncompressed)?;
+    let mut rest = plain.as_slice();
+    let mut longest = 0u64;
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length);
+        longest = longest.max(length.into());
+        rest = tail.get(usize::try_from(length).ok()?..)?;
+    }
+    Some(longest)
 }
 
 fn unreadable() -> Error {
@@ -76,6 +159,25 @@ fn unreadable() -> Error {
 /// The most that a byte of deflate, and one of LZ4, can become.
 const DEFLATE_RATIO: u64 = 1032;
 const LZ4_RATIO: u64 = 255;
+
+/// None also where the page holds more than it says.
+fn decompressed(page: &[u8], codec: Compression, says: u64) -> Option<Vec<u8>> {
+    let size = usize::try_from(says).ok()?;
+    let mut plain = Vec::new();
+    match codec {
+        Compression::UNCOMPRESSED => plain.extend_from_slice(page),
+        Compression::SNAPPY => {
+            (snap::raw::decompress_len(page).ok()? == size).then_some(())?;
+            plain = snap::raw::Decoder::new().decompress_vec(page).ok()?;
+        }
+        Compression::GZIP(_) => drop(flate2::read::MultiGzDecoder::new(page).take(says).read_to_end(&mut plain).ok()?),
+        Compression::BROTLI(_) => drop(brotli::Decompressor::new(page, 4096).take(says).read_to_end(&mut plain).ok()?),
+        Compression::ZSTD(_) => plain = zstd::bulk::decompress(page, size).ok()?,
+        Compression::LZ4_RAW => plain = lz4_flex::block::decompress(page, size).ok()?,
+        _ => return None,
+    }
+    Some(plain)
+}
 
 /// Only for codecs whose output the reader does not bound by what the header says. What cannot be read is its to say.
 fn holds_more_than(page: &[u8], codec: Compression, limit: u64) -> bool {
@@ -91,12 +193,14 @@ fn holds_more_than(page: &[u8], codec: Compression, limit: u64) -> bool {
 }
 
 /// What of a page's header matters here, read as leniently as any reader does.
+#[derive(Default)]
 struct Header {
     length: usize,
     compressed: usize,
     uncompressed: u64,
-    /// None in a dictionary or an index.
+    /// None in an index.
     values: u64,
+    is_dictionary: bool,
     /// The bytes before the compressed ones.
     levels: usize,
     is_compressed: bool,
@@ -105,25 +209,37 @@ struct Header {
 impl Header {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::lenient(bytes);
-        let mut header = Self { length: 0, compressed: 0, uncompressed: 0, values: 0, levels: 0, is_compressed: true };
-        let (mut sizes, mut last) = ((None, None), 0);
+        let mut header = Self { is_compressed: true, ..Self::default() };
+        let (mut kind_of_page, mut sizes, mut bodies, mut last) = (None, (None, None), Vec::new(), 0);
         while let Some((id, kind)) = reader.field(last)? {
             last = id;
             match (id, kind) {
+                (1, I32) => kind_of_page = Some(reader.int()?),
                 (2, I32) => sizes.0 = Some(reader.int()?),
                 (3, I32) => sizes.1 = Some(reader.int()?),
-                (5, STRUCT) => header.body(&mut reader, false)?,
-                (8, STRUCT) => header.body(&mut reader, true)?,
+                (5 | 7 | 8, STRUCT) => {
+                    bodies.push(id);
+                    header.body(&mut reader, id == 8)?;
+                }
                 (_, kind) => reader.skip(kind)?,
             }
         }
+        // What a page is and what it has must be one: readers differ in which of them they believe.
+        let wanted: &[i16] = match kind_of_page? {
+            0 => &[5],
+            2 => &[7],
+            3 => &[8],
+            _ => &[],
+        };
+        header.is_dictionary = wanted == [7];
+        (bodies == wanted).then_some(())?;
         header.length = reader.at();
         header.uncompressed = u64::try_from(sizes.0?).ok()?;
         header.compressed = usize::try_from(sizes.1?).ok()?;
         Some(header)
     }
 
-    /// A data page of the first or the second version.
+    /// A dictionary page, or a data page of the first or the second version.
     fn body(&mut self, reader: &mut Reader<'_>, is_second: bool) -> Option<()> {
         let mut last = 0;
         while let Some((id, kind)) = reader.field(last)? {
@@ -194,6 +310,26 @@ mod tests {
                 assert!(check(pages, codec, 0, 1).is_ok());
                 assert_eq!(check(&[0xff; 9], codec, 2, 9).unwrap_err().code, Code::FileBroken);
             }
+        }
+    }
+
+    #[test]
+    fn a_dictionary_tells_its_longest_value_and_a_page_may_not_have_more_than_its_chunk() {
+        let long = "x".repeat(40_000);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![long.as_str(), "y", long.as_str()]));
+        let batch = RecordBatch::try_from_iter([("a", texts)]).unwrap();
+        for codec in codecs() {
+            let properties = WriterProperties::builder().set_compression(codec).build();
+            let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            let bytes = bytes::Bytes::from(writer.into_inner().unwrap());
+            let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).unwrap();
+            let chunk = metadata.row_group(0).column(0);
+            let range = range(chunk).unwrap();
+            let pages = &bytes[range.start as usize..range.end as usize];
+            let needs = Chunks::of(&metadata, bytes.len() as u64).unwrap().check(&range, pages).unwrap();
+            assert_eq!(needs.longest_value, 40_000, "{codec}");
+            assert_eq!(check(pages, codec, 2, 1 << 20).unwrap_err().code, Code::FileBroken, "{codec}");
         }
     }
 

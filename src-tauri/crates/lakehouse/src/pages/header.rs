@@ -46,7 +46,8 @@ const PLAIN: i32 = 0;
 const PLAIN_DICTIONARY: i32 = 2;
 const RLE: i32 = 3;
 const BIT_PACKED: i32 = 4;
-const LAST_ENCODING: i32 = 9;
+const RLE_DICTIONARY: i32 = 8;
+const BYTE_STREAM_SPLIT: i32 = 9;
 
 impl PageHeader {
     /// The header at the beginning of `bytes`, and its length. None if it has anything that the format does not.
@@ -79,7 +80,9 @@ impl PageHeader {
     /// Whether the numbers go together. `levels`: the column has definition and repetition levels.
     pub fn is_sound(&mut self, is_uncompressed: bool, levels: (bool, bool)) -> bool {
         let (compressed, uncompressed) = (self.compressed_size, self.uncompressed_size);
-        let is_encoding = |encoding: i32| (PLAIN..=LAST_ENCODING).contains(&encoding) && encoding != 1;
+        // Those that say values by their differences can say more than readers agree on: they are written anew.
+        let is_encoding =
+            |encoding: i32| [PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY, BYTE_STREAM_SPLIT].contains(&encoding);
         let sizes = compressed >= 0 && uncompressed >= 0 && (!is_uncompressed || compressed == uncompressed);
         let body = match &mut self.body {
             Body::Index => true,

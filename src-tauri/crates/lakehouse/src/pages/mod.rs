@@ -6,6 +6,7 @@
 
 pub mod bounds;
 pub mod chunks;
+pub mod footer;
 mod header;
 mod thrift;
 

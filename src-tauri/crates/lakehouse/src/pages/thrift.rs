@@ -10,7 +10,7 @@ pub const I32: u8 = 5;
 pub const I64: u8 = 6;
 const DOUBLE: u8 = 7;
 pub const BINARY: u8 = 8;
-const LIST: u8 = 9;
+pub const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
 pub const STRUCT: u8 = 12;
@@ -99,6 +99,16 @@ impl<'a> Reader<'a> {
         usize::try_from(self.varint()?).ok()
     }
 
+    /// How many elements a list has, and of which type.
+    pub fn list(&mut self) -> Option<(usize, u8)> {
+        let byte = self.byte()?;
+        let count = match byte >> 4 {
+            15 => self.length()?,
+            count => usize::from(count),
+        };
+        Some((count, byte & 0x0f))
+    }
+
     /// Passes over a value of any type.
     pub fn skip(&mut self, kind: u8) -> Option<()> {
         self.skip_within(kind, DEPTH)
@@ -117,13 +127,9 @@ impl<'a> Reader<'a> {
             }
             UUID => self.pass(16)?,
             LIST | SET => {
-                let byte = self.byte()?;
-                let count = match byte >> 4 {
-                    15 => self.length()?,
-                    count => usize::from(count),
-                };
+                let (count, of) = self.list()?;
                 for _ in 0..count {
-                    self.skip_element(byte & 0x0f, depth)?;
+                    self.skip_element(of, depth)?;
                 }
             }
             MAP => {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// The column `field` out of `columns`, whose types and ids `fields` gives; filled in where the file does not have it.
 pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     match fields.iter().position(|f| field_id(f) == Some(field.id)) {
+        Some(index) if is_unidentified(fields[index].data_type(), &field.field_type) => Err(unidentified(&field.name)),
         // A struct none of whose fields the file has reads as null, as in Iceberg's own readers, which never open it.
         Some(index) if !field.required && shares_nothing(fields[index].data_type(), &field.field_type) => {
             absent(field, rows)
@@ -21,6 +22,36 @@ pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize)
             .map_err(|e| e.about(format!("column {}", field.name))),
         None => absent(field, rows),
     }
+}
+
+/// A struct, also in a list or a map, of which nothing says which field is which.
+fn is_unidentified(file: &DataType, want: &Type) -> bool {
+    match (file, want) {
+        (DataType::Struct(fields), Type::Struct(wanted)) => {
+            !wanted.is_empty() && !fields.is_empty() && fields.iter().all(|f| field_id(f).is_none())
+        }
+        (DataType::List(element) | DataType::LargeList(element), Type::List(list)) => {
+            is_unidentified(element.data_type(), &list.element)
+        }
+        (DataType::Map(entries, _), Type::Map(map)) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                is_unidentified(pair[0].data_type(), &map.key) || is_unidentified(pair[1].data_type(), &map.value)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn unidentified(name: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("the file has a field id for the column {name}, and none for what is inside it"),
+    )
+    .with_hint(
+        "Give the table a name mapping (the property schema.name-mapping.default) that covers the nested fields, or \
+             rewrite the file at the source.",
+    )
 }
 
 fn shares_nothing(file: &DataType, want: &Type) -> bool {
@@ -53,9 +84,13 @@ fn convert(array: &ArrayRef, file: &ArrowField, want: &Type) -> Result<ArrayRef>
 /// Whether [`column`] can make the wanted type of what the file has.
 pub fn fits(file: &DataType, want: &Type) -> bool {
     match want {
-        Type::Primitive(primitive) => may_become(file, primitive),
+        Type::Primitive(primitive) => is_or_may_become(file, primitive),
         _ => file.is_nested(),
     }
+}
+
+pub fn is_or_may_become(file: &DataType, want: &Primitive) -> bool {
+    arrow_type(&Type::Primitive(want.clone())).is_ok_and(|same| same == *file) || may_become(file, want)
 }
 
 fn unfit(array: &dyn Array, want: impl std::fmt::Display) -> Error {
@@ -99,7 +134,7 @@ fn primitive_column(array: &ArrayRef, want: &Primitive) -> Result<ArrayRef> {
 }
 
 /// The promotions of the spec, and what other writers' physical types mean in imported files.
-pub fn may_become(from: &DataType, want: &Primitive) -> bool {
+fn may_become(from: &DataType, want: &Primitive) -> bool {
     use DataType as D;
     match want {
         Primitive::Int => matches!(from, D::Int8 | D::Int16 | D::UInt8 | D::UInt16 | D::Int32),

@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// The file's fields with ids wherever they are known.
 pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<Fields> {
     if file.iter().any(|f| has_ids(f)) {
-        return Ok(file.clone());
+        let mapped = mapping.map(name_mapping::parse).transpose()?.unwrap_or_default();
+        return Ok(completed(file, &mapped));
     }
     if !schema.is_empty() && schema.iter().all(|field| field.id >= FIRST_RESERVED) {
         return Ok(reserved(file, schema));
@@ -28,6 +29,24 @@ pub fn assign(file: &Fields, mapping: Option<&str>, schema: &[Field]) -> Result<
             Arc::new(with_id(ArrowField::clone(field), nested.map_or(id, |f| f.id)))
         })
         .collect())
+}
+
+/// Some writers give ids to the outermost columns alone: below them the mapping's names say what is what.
+fn completed(fields: &Fields, mapped: &[MappedField]) -> Fields {
+    let complete = |field: &FieldRef| match field_id(field).and_then(|id| mapped.iter().find(|m| m.id == Some(id))) {
+        Some(entry) if !children(field.data_type()).is_empty() => {
+            let data_type = match children(field.data_type()).iter().any(|inner| has_ids(inner)) {
+                false => nested(field.data_type(), entry),
+                true => match field.data_type() {
+                    DataType::Struct(inner) => DataType::Struct(completed(inner, &entry.fields)),
+                    other => other.clone(),
+                },
+            };
+            Arc::new(ArrowField::clone(field).with_data_type(data_type))
+        }
+        _ => field.clone(),
+    };
+    fields.iter().map(complete).collect()
 }
 
 /// Ids from here on are the specification's own ("Reserved Field IDs").

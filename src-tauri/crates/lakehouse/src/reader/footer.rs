@@ -6,8 +6,24 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::schema::types::{SchemaDescriptor, Type};
 use std::sync::Arc;
 
-/// Some writers leave a dictionary offset of 0 in chunks that have no dictionary; the Parquet crate would look for it there.
+/// Some writers leave 0 as the number of rows, of which the Parquet crate would read none; and a dictionary offset of 0 in
+/// chunks that have no dictionary, where it would look for one.
 pub fn mended(metadata: ParquetMetaData) -> Result<ParquetMetaData> {
+    let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).fold(0, i64::saturating_add);
+    let file = metadata.file_metadata();
+    let metadata = if file.num_rows() == rows {
+        metadata
+    } else {
+        let file = FileMetaData::new(
+            file.version(),
+            rows,
+            file.created_by().map(str::to_string),
+            file.key_value_metadata().cloned(),
+            file.schema_descr_ptr(),
+            file.column_orders().cloned(),
+        );
+        ParquetMetaData::new(file, metadata.into_builder().take_row_groups())
+    };
     let is_wrong = |offset: Option<i64>| offset.is_some_and(|offset| offset <= 0);
     let chunks = || metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
     if !chunks().any(|chunk| is_wrong(chunk.dictionary_page_offset())) {

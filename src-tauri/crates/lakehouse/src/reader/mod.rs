@@ -8,6 +8,7 @@ mod delete_files;
 mod deletes;
 mod field_ids;
 mod footer;
+mod guard;
 mod keys;
 mod parquet_file;
 
@@ -27,7 +28,7 @@ use icebridge_model::{Code, Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(crate) use columns::may_become;
+pub(crate) use columns::is_or_may_become;
 pub(crate) use delete_files::{PositionsByFile, positions};
 pub use parquet_file::open as open_parquet;
 pub(crate) use parquet_file::{FileColumns, file_columns};

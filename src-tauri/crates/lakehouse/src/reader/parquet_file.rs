@@ -1,12 +1,13 @@
 //! Opening a Parquet file and streaming the columns wanted, in the wanted types.
 
 use super::columns::{self, column};
+use super::guard::{self, Guarded};
 use super::{field_ids, footer};
 use crate::arrow_types::{arrow_schema, field_id};
 use crate::manifest::DataFile;
 use crate::partition::PartitionValue;
 use crate::scalar::constant;
-use crate::storage::{ObjectReader, Storage};
+use crate::storage::{ObjectReader, SmallerBatches, Storage};
 use crate::table::Table;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{DataType, Field as ArrowField, Fields, Schema as ArrowSchema, TimeUnit};
@@ -16,10 +17,10 @@ use icebridge_model::schema::{Field, Schema, Transform, Type};
 use icebridge_model::{Code, Error, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::schema::types::SchemaDescriptor;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -38,35 +39,30 @@ pub struct Rows {
 /// Opens a file by its own size: that in a manifest is wrong with some writers, and a file that was cut off has no footer.
 pub async fn open(storage: &Storage, path: &str) -> Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
     let (reader, metadata) = load(storage, path).await?;
-    builder(reader, metadata).map_err(|e| broken(path, e))
+    let opened = guarded(path, || arrow_metadata(metadata))?;
+    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, opened))
 }
 
 pub async fn load(storage: &Storage, path: &str) -> Result<(ObjectReader, ParquetMetaData)> {
     let size = storage.size(path).await?;
     let mut reader = ObjectReader::new(storage.clone(), path, size);
-    let metadata = reader.get_metadata(Some(&options())).await.map_err(|e| broken(path, e))?;
-    let metadata = footer::mended(Arc::unwrap_or_clone(metadata)).map_err(|e| broken(path, e))?;
+    let metadata =
+        reader.read_metadata(|bytes| guarded(path, || ParquetMetaDataReader::decode_metadata(bytes))).await?;
+    let metadata = guarded(path, || footer::mended(metadata))?;
     reader.check_chunks_of(&metadata)?;
     Ok((reader, metadata))
 }
 
-fn options() -> ArrowReaderOptions {
-    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
-}
-
-fn builder(
-    reader: ObjectReader,
-    metadata: ParquetMetaData,
-) -> parquet::errors::Result<ParquetRecordBatchStreamBuilder<ObjectReader>> {
-    let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options())?;
+fn arrow_metadata(metadata: ParquetMetaData) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let options = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let opened = ArrowReaderMetadata::try_new(Arc::new(metadata), options())?;
     // INT96 would come out as nanoseconds, which end in 2262; micros hold every timestamp Iceberg has.
-    let metadata = match int96_as_micros(metadata.schema(), metadata.parquet_schema()) {
+    match int96_as_micros(opened.schema(), opened.parquet_schema()) {
         Some(schema) => {
-            ArrowReaderMetadata::try_new(metadata.metadata().clone(), options().with_schema(Arc::new(schema)))?
+            ArrowReaderMetadata::try_new(opened.metadata().clone(), options().with_schema(Arc::new(schema)))
         }
-        None => metadata,
-    };
-    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
+        None => Ok(opened),
+    }
 }
 
 /// The product's error for a Parquet error: storage's own if one lies inside, else a broken file.
@@ -129,30 +125,36 @@ pub async fn file_columns(table: &Table, path: &str) -> Result<FileColumns> {
 pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: Option<Range<usize>>) -> Result<Rows> {
     let path = file.path.clone();
     let (reader, metadata) = load(&table.storage, &path).await?;
-    let mut builder =
-        footer::text_as_bytes(metadata).and_then(|metadata| builder(reader, metadata)).map_err(|e| broken(&path, e))?;
-    let fields = field_ids::assign(builder.schema().fields(), table.metadata.name_mapping(), wanted)?;
+    let groups = row_groups.unwrap_or(0..metadata.num_row_groups());
+    if groups.end > metadata.num_row_groups() {
+        return Err(Error::internal("row groups beyond the file's end"));
+    }
+    let first_row = metadata.row_groups()[..groups.start].iter().map(|g| g.num_rows().max(0) as u64).sum();
+    let batch_rows = batch_rows(&metadata);
+    let opened = guarded(&path, || footer::text_as_bytes(metadata).and_then(arrow_metadata))?;
+    let fields = field_ids::assign(opened.schema().fields(), table.metadata.name_mapping(), wanted)?;
     let roots: Vec<usize> =
         (0..fields.len()).filter(|i| wanted.iter().any(|w| field_id(&fields[*i]) == Some(w.id))).collect();
-    let mut first_row = 0;
-    if let Some(range) = row_groups {
-        let groups = builder.metadata().row_groups();
-        if range.end > groups.len() {
-            return Err(Error::internal("row groups beyond the file's end"));
-        }
-        first_row = groups[..range.start].iter().map(|g| g.num_rows().max(0) as u64).sum();
-        builder = builder.with_row_groups(range.collect());
+    if let Some(twice) = roots
+        .iter()
+        .map(|i| &fields[*i])
+        .find(|f| fields.iter().filter(|other| field_id(other).is_some() && field_id(other) == field_id(f)).count() > 1)
+    {
+        let message = format!("the Parquet file has two columns of one field id; one is {}", twice.name());
+        return Err(Error::new(Code::FileBroken, message)
+            .about(&path)
+            .with_hint("Rewrite the file at the source: readers differ in which column they take."));
     }
-    let batch_rows = batch_rows(builder.metadata());
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
-    let stream = builder.with_projection(mask).with_batch_size(batch_rows).build().map_err(|e| broken(&path, e))?;
     // The reader hands the roots back in the file's order.
     let present: Fields = roots.iter().map(|i| fields[*i].clone()).collect();
     let schema =
         Arc::new(arrow_schema(&Schema { schema_id: 0, identifier_field_ids: vec![], fields: nullable(wanted) })?);
     let constants = partition_constants(table, file);
     let wanted = wanted.to_vec();
-    let batches = stream.map_err(move |e| broken(&path, e)).map(move |batch| {
+    // How many rows there are is seen in pages alone.
+    let roots = if roots.is_empty() { smallest_root(&opened).into_iter().collect() } else { roots };
+    let chunks = RowGroups { reader, opened, roots, path: path.clone() };
+    let batches = chunks.batches(groups, batch_rows).map(move |batch| {
         let batch = batch?;
         let rows = batch.num_rows();
         let columns = wanted
@@ -173,7 +175,73 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
         RecordBatch::try_new_with_options(schema.clone(), columns, &options)
             .map_err(|e| Error::new(Code::FileBroken, "the rows do not fit the table's schema").with_cause(e))
     });
+    let batches = Guarded::new(batches, move || Err(panicked(&path)));
     Ok(Rows { batches: batches.boxed(), first_row })
+}
+
+fn smallest_root(opened: &ArrowReaderMetadata) -> Option<usize> {
+    let schema = opened.parquet_schema();
+    let size = |leaf: &usize| {
+        let chunks = opened.metadata().row_groups().iter().filter_map(|group| group.columns().get(*leaf));
+        chunks.map(ColumnChunkMetaData::compressed_size).fold(0, i64::saturating_add)
+    };
+    (0..schema.num_columns()).min_by_key(size).map(|leaf| schema.get_column_root_idx(leaf))
+}
+
+/// Some row groups of a file, one after the other: one whose dictionary has long values is begun again in smaller batches.
+struct RowGroups {
+    reader: ObjectReader,
+    opened: ArrowReaderMetadata,
+    roots: Vec<usize>,
+    path: String,
+}
+
+impl RowGroups {
+    fn batches(self, groups: Range<usize>, rows: usize) -> BoxStream<'static, Result<RecordBatch>> {
+        let each = futures::stream::iter(groups.map(Ok::<_, Error>));
+        let shared = Arc::new(self);
+        each.and_then(move |group| shared.clone().of_group(group, rows)).try_flatten().boxed()
+    }
+
+    async fn of_group(self: Arc<Self>, group: usize, rows: usize) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let mut stream = self.stream(group, rows)?;
+        // Its columns are fetched before its first batch.
+        let mut first = stream.next().await;
+        if let Some(Err(error)) = &first
+            && let Some(SmallerBatches(fewer)) = smaller_batches(error)
+        {
+            stream = self.stream(group, fewer)?;
+            first = stream.next().await;
+        }
+        let all = futures::stream::iter(first).chain(stream);
+        Ok(all.map_err(move |error| broken(&self.path, error)).boxed())
+    }
+
+    fn stream(&self, group: usize, rows: usize) -> Result<ParquetRecordBatchStream<ObjectReader>> {
+        let mut reader = self.reader.clone();
+        reader.for_batches_of(rows);
+        guarded(&self.path, || {
+            let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.opened.clone());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), self.roots.iter().copied());
+            builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build()
+        })
+    }
+}
+
+fn smaller_batches(error: &ParquetError) -> Option<SmallerBatches> {
+    match error {
+        ParquetError::External(inner) => inner.downcast_ref().copied(),
+        _ => None,
+    }
+}
+
+/// The Parquet crate on the bytes of a stranger.
+fn guarded<T>(path: &str, work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
+    guard::guarded(work).ok_or_else(|| panicked(path))?.map_err(|error| broken(path, error))
+}
+
+fn panicked(path: &str) -> Error {
+    broken(path, ParquetError::General("the decoder gave up on it".into()))
 }
 
 fn batch_rows(metadata: &ParquetMetaData) -> usize {

@@ -124,7 +124,11 @@ async fn records(table: &Table, file: DataFile, sequence: i64, counted: Counted)
         Counted::ByManifests => file.record_count,
         Counted::ByFooters => {
             let opened = open_parquet(&table.storage, &file.path).await?;
-            u64::try_from(opened.metadata().file_metadata().num_rows()).unwrap_or(0)
+            opened
+                .metadata()
+                .row_groups()
+                .iter()
+                .fold(0u64, |all, group| all.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0)))
         }
     };
     Ok((file, sequence, records))

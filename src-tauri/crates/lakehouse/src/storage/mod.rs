@@ -19,7 +19,7 @@ pub use common::network::Network;
 pub use common::types::{Child, Entry};
 pub use copy::{Copied, OnBytes};
 pub use location::Location;
-pub use parquet::ObjectReader;
+pub use parquet::{ObjectReader, SmallerBatches};
 pub use s3::{S3KeySource, S3Keys};
 pub use store::Storage;
 pub use writer::Writer;

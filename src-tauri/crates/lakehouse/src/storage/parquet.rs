@@ -5,6 +5,7 @@ use super::location::Location;
 use super::store::Storage;
 use crate::limits::Limit;
 use crate::pages::bounds::Chunks;
+use crate::pages::footer;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -24,19 +25,41 @@ pub struct ObjectReader {
     path: Arc<str>,
     size: u64,
     file: Option<Arc<File>>,
-    /// What is asked for is the footer, whose length is the file's own claim.
-    reads_footer: bool,
     /// Known once the footer was read.
     chunks: Option<Arc<Chunks>>,
+    /// The rows of a batch, each of which may repeat a value of a dictionary.
+    batch_rows: usize,
 }
 
+/// The rows that a batch may have: each of more could repeat a long value of a dictionary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmallerBatches(pub usize);
+
+impl std::fmt::Display for SmallerBatches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "batches of {} rows fit into memory", self.0)
+    }
+}
+
+impl std::error::Error for SmallerBatches {}
+
+/// What a batch may hold of one column.
+const BATCH_BYTES: u64 = 64 << 20;
+const MAGIC: &[u8] = b"PAR1";
+const MAGIC_OF_ENCRYPTED: &[u8] = b"PARE";
+
 /// Most footers fit: one request in place of two.
-const FOOTER_HINT: usize = 64 << 10;
+const FOOTER_HINT: u64 = 64 << 10;
 
 impl ObjectReader {
     /// `size` by [`Storage::size`].
     pub fn new(storage: Storage, path: impl Into<Arc<str>>, size: u64) -> Self {
-        Self { storage, path: path.into(), size, file: None, reads_footer: false, chunks: None }
+        Self { storage, path: path.into(), size, file: None, chunks: None, batch_rows: 0 }
+    }
+
+    /// Batches of so many rows will be made of what is read.
+    pub fn for_batches_of(&mut self, rows: usize) {
+        self.batch_rows = rows;
     }
 
     /// From now on chunks are checked before anybody decompresses them.
@@ -46,15 +69,59 @@ impl ObjectReader {
         Ok(())
     }
 
-    async fn read_chunks(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        let Some(chunks) = self.chunks.clone() else { return self.read_ranges(ranges).await };
+    async fn read_chunks(&mut self, ranges: Vec<Range<u64>>) -> parquet::errors::Result<Vec<Bytes>> {
+        let Some(chunks) = self.chunks.clone() else { return self.read_ranges(ranges).await.map_err(external) };
+        let path = self.path.clone();
+        let about = |error: Error| external(error.about(&path));
         let wanted = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
-        Limit::ParquetRowGroup.check(wanted).map_err(|error| error.about(&self.path))?;
-        let pieces = self.read_ranges(ranges.clone()).await?;
+        Limit::ParquetRowGroup.check(wanted).map_err(about)?;
+        let pieces = self.read_ranges(ranges.clone()).await.map_err(external)?;
+        let (mut pages, mut longest) = (0u64, 0);
         for (range, piece) in ranges.iter().zip(&pieces) {
-            chunks.check(range, piece).map_err(|error| error.about(&self.path))?;
+            let needs = chunks.check(range, piece).map_err(about)?;
+            pages = pages.saturating_add(needs.largest_page);
+            longest = longest.max(needs.longest_value);
+        }
+        Limit::ParquetRowGroup.check(pages).map_err(about)?;
+        let rows = usize::try_from(BATCH_BYTES / longest.max(1)).unwrap_or(usize::MAX).max(1);
+        if rows < self.batch_rows {
+            return Err(ParquetError::External(Box::new(SmallerBatches(rows))));
         }
         Ok(pieces)
+    }
+
+    pub async fn read_metadata(
+        &mut self,
+        decode: impl FnOnce(&[u8]) -> Result<ParquetMetaData>,
+    ) -> Result<ParquetMetaData> {
+        let bytes = self.footer().await?;
+        footer::check(&bytes).map_err(|e| e.about(&self.path))?;
+        decode(&bytes)
+    }
+
+    /// The bytes of the footer, whose length is the file's own claim.
+    async fn footer(&mut self) -> Result<Bytes> {
+        let path = self.path.clone();
+        let damaged = |why: &str| broken(&path).with_cause_text(why.to_string());
+        let short = || damaged("it is shorter than it says");
+        let tail_at = self.size.saturating_sub(FOOTER_HINT);
+        let tail = self.read_ranges(vec![tail_at..self.size]).await?.pop().ok_or_else(short)?;
+        let (rest, magic) = tail.split_last_chunk::<4>().ok_or_else(short)?;
+        if magic == MAGIC_OF_ENCRYPTED {
+            return Err(Error::new(Code::Unsupported, "an encrypted Parquet file cannot be read").about(&path));
+        }
+        if magic != MAGIC {
+            return Err(damaged("it does not end as a Parquet file does"));
+        }
+        let (rest, length) = rest.split_last_chunk::<4>().ok_or_else(short)?;
+        let length = u32::from_le_bytes(*length);
+        Limit::ParquetFooter.check(length.into()).map_err(|e| e.about(&path))?;
+        if let Some(at) = usize::try_from(length).ok().and_then(|length| rest.len().checked_sub(length)) {
+            return Ok(tail.slice(at..rest.len()));
+        }
+        let end = self.size.saturating_sub(8);
+        let start = end.checked_sub(length.into()).ok_or_else(short)?;
+        self.read_ranges(vec![start..end]).await?.pop().ok_or_else(short)
     }
 
     pub fn size(&self) -> u64 {
@@ -86,34 +153,22 @@ impl ObjectReader {
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
         async move {
-            if self.reads_footer {
-                let length = range.end.saturating_sub(range.start);
-                Limit::ParquetFooter.check(length).map_err(|e| external(e.about(&self.path)))?;
-            }
-            let mut pieces = self.read_ranges(vec![range]).await.map_err(external)?;
+            let mut pieces = self.read_chunks(vec![range]).await?;
             pieces.pop().ok_or_else(|| ParquetError::General("a range was not read".into()))
         }
         .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
-        async move { self.read_chunks(ranges).await.map_err(external) }.boxed()
+        self.read_chunks(ranges).boxed()
     }
 
     fn get_metadata<'a>(
         &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
+        _: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
-        async move {
-            let size = self.size;
-            let reader =
-                ParquetMetaDataReader::new().with_arrow_reader_options(options).with_prefetch_hint(Some(FOOTER_HINT));
-            self.reads_footer = true;
-            let metadata = reader.load_and_finish(&mut *self, size).await;
-            self.reads_footer = false;
-            Ok(Arc::new(metadata?))
-        }
-        .boxed()
+        let decode = |bytes: &[u8]| ParquetMetaDataReader::decode_metadata(bytes).map_err(|e| from_parquet(e, ""));
+        async move { self.read_metadata(decode).await.map(Arc::new).map_err(external) }.boxed()
     }
 }
 

@@ -94,6 +94,11 @@ impl Storage {
         }
     }
 
+    /// Whether any program of this machine can open the path.
+    pub fn is_on_this_machine(&self, path: &str) -> bool {
+        matches!(self.locate(path), Ok(Location::Local(_)))
+    }
+
     pub(super) async fn open(&self, path: &str) -> Result<Opened> {
         match self.locate(path)? {
             Location::Local(file) => Ok(Opened::Local(file)),

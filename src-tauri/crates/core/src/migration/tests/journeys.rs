@@ -203,7 +203,8 @@ async fn validating_again_takes_the_word_migrated_back_and_gives_it_again() {
     let file = fixture.folder("managed.two").join("data/1.txt");
     let good = std::fs::read(&file).unwrap();
     std::fs::write(&file, b"changed\n").unwrap();
-    let again = || migration::validate_again::validate_again_in(&fixture.local, "", &cancel, environment.as_ref());
+    let again =
+        || migration::validate_again::validate_again_in(&fixture.local, "", None, &cancel, environment.as_ref());
     let changed = again().await.unwrap();
     assert_eq!((changed.state, changed.migrated, changed.failed), (RunState::Incomplete, 2, 1));
     assert_eq!(changed.run_id, view.run_id);
@@ -270,7 +271,8 @@ async fn a_table_that_cannot_be_compared_stays_proved_and_says_why() {
     let run = fixture.run(&fixture.plan()).await;
     let cancel = CancellationToken::new();
     let environment = fixture.environment();
-    let again = || migration::validate_again::validate_again_in(&fixture.local, "", &cancel, environment.as_ref());
+    let again =
+        || migration::validate_again::validate_again_in(&fixture.local, "", None, &cancel, environment.as_ref());
     for (step, table, code) in [
         ("load-source", "a.two", Code::CatalogUnreachable),
         ("find-target", "managed.two", Code::CredentialsRejected),
@@ -300,7 +302,9 @@ async fn a_table_that_cannot_be_compared_stays_proved_and_says_why() {
             tables: view
                 .tables
                 .iter()
-                .map(|table| { icebridge_model::run::TableMigration { not_validated: None, ..table.clone() } })
+                .map(|table| {
+                    icebridge_model::run::TableMigration { not_validated: None, not_read_back: None, ..table.clone() }
+                })
                 .collect(),
             ..view.clone()
         }
@@ -315,7 +319,7 @@ async fn damage_in_the_target_counts_although_the_source_is_gone() {
     fixture.drop_target("managed.two");
     let environment = fixture.environment();
     let cancel = CancellationToken::new();
-    let view = migration::validate_again::validate_again_in(&fixture.local, "", &cancel, environment.as_ref());
+    let view = migration::validate_again::validate_again_in(&fixture.local, "", None, &cancel, environment.as_ref());
     let view = view.await.unwrap();
     assert_eq!((view.state, view.migrated, view.failed), (RunState::Incomplete, 2, 1));
     assert_eq!(error_of(&view, "a.two").code, Code::TableNotFound);
@@ -346,7 +350,7 @@ async fn a_changed_journal_stops_whatever_relies_on_it() {
     let environment = fixture.environment();
     let text = plan.to_text().unwrap();
     let local = open().await;
-    let again = migration::validate_again::validate_again_in(&local, "", &cancel, environment.as_ref());
+    let again = migration::validate_again::validate_again_in(&local, "", None, &cancel, environment.as_ref());
     let refused = [
         ("status", migration::view(&local, "").await.unwrap_err()),
         ("start", migration::start::start_on(&local, &text, fixture.environment(), None).await.unwrap_err()),

@@ -3,7 +3,7 @@
 use super::tests::{loaded_table, open, secrets, spec};
 use super::{Catalog, Secrets};
 use crate::catalog::refuse_secrets;
-use icebridge_loopback::{Reply, Server, json as ok};
+use icebridge_loopback::{Reply, Server, fuzz, json as ok};
 use icebridge_model::{Code, TableIdent};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -139,4 +139,36 @@ async fn credentials_in_an_address_are_refused_and_not_repeated() {
     described.properties.insert("oauth2-server-uri".into(), "https://id:canary@tokens".into());
     assert!(refuse_secrets(&described).is_err());
     refuse_secrets(&spec("https://host/api")).unwrap();
+}
+
+#[test]
+fn fuzz_rest_answers() {
+    let bodies: [serde_json::Value; 4] = [
+        json!({"defaults": {"a": "b"}, "overrides": {}, "endpoints": ["GET /v1/{prefix}/namespaces"]}),
+        json!({"namespaces": [["a"], ["b", "c"]], "next-page-token": null}),
+        json!({"identifiers": [{"namespace": ["a"], "name": "t"}], "next-page-token": "2"}),
+        json!({"metadata-location": "s3://b/t/metadata/v1.metadata.json", "config": {"s3.access-key-id": "k"},
+            "storage-credentials": [{"prefix": "s3://b", "config": {"s3.session-token": "t"}}],
+            "metadata": {"format-version": 2, "table-uuid": "u", "location": "s3://b/t", "schemas": [{"schema-id": 0, "fields": []}],
+                "current-schema-id": 0, "partition-specs": [], "default-spec-id": 0}}),
+    ];
+    let seeds: Vec<Vec<u8>> = bodies.iter().map(|body| body.to_string().into_bytes()).collect();
+    let answer = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let answered = answer.clone();
+    let server = runtime.block_on(Server::start(move |request| {
+        if request.path == "/v1/config" && !answered.lock().unwrap().starts_with(b"{\"defaults") {
+            return Reply::Json(200, json!({}));
+        }
+        Reply::With(200, vec![("Content-Type", "application/json".into())], answered.lock().unwrap().clone())
+    }));
+    let described = spec(&server.uri);
+    fuzz::inputs("REST answers", &seeds, 100, |input| {
+        *answer.lock().unwrap() = input;
+        runtime.block_on(async {
+            let Ok(catalog) = open(&described, &Secrets::new()).await else { return };
+            let _ = catalog.namespaces().await;
+            let _ = catalog.load(&TableIdent::new(["a"], "t")).await;
+        });
+    });
 }

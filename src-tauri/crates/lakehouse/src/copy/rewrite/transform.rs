@@ -34,7 +34,9 @@ fn one(transform: &Transform, source: &Primitive, column: &ArrayRef, row: usize)
             V::Integer(i64::from((hash & i32::MAX) as u32 % *n))
         }
         (Transform::Truncate(width), V::Integer(n)) if matches!(source, Primitive::Int | Primitive::Long) => {
-            V::Integer(n.wrapping_sub(n.rem_euclid(i64::from(*width))))
+            let truncated = n.wrapping_sub(n.rem_euclid(i64::from(*width)));
+            // As Java computes it: below the least int it goes on at the greatest.
+            V::Integer(if *source == Primitive::Int { i64::from(truncated as i32) } else { truncated })
         }
         (Transform::Truncate(width), V::Decimal(n)) => V::Decimal(n.wrapping_sub(n.rem_euclid(i128::from(*width)))),
         (Transform::Truncate(width), V::String(text)) => V::String(text.chars().take(*width as usize).collect()),

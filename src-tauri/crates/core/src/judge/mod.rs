@@ -1,0 +1,116 @@
+//! A judge: an engine that is not ours reads both sides of a table once more. What our reader gets wrong on both sides alike
+//! no comparison of ours can see.
+
+mod process;
+
+use icebridge_lakehouse::Table;
+use icebridge_model::check::CheckKind;
+use icebridge_model::judge::JudgeKind;
+use icebridge_model::schema::Schema;
+use icebridge_model::validation::{Check, Validation};
+use icebridge_model::{Code, Error, Result};
+use process::Process;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+/// A judge at work: one process for all tables of a validation.
+pub(crate) struct Judge {
+    process: Process,
+    /// With its version.
+    engine: String,
+}
+
+#[derive(Serialize)]
+struct Order<'a> {
+    metadata: &'a str,
+    /// None: as the table is.
+    snapshot_id: Option<i64>,
+    schema: &'a Schema,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Read { rows: u64, digest: String },
+    Failed { error: String },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FirstLine {
+    Ready { engine: String },
+    Missing { missing: String },
+}
+
+impl Judge {
+    pub async fn start(kind: JudgeKind) -> Result<Self> {
+        let mut process = Process::start(kind).await?;
+        match process.read().await? {
+            FirstLine::Ready { engine } => Ok(Self { process, engine }),
+            FirstLine::Missing { missing } => Err(unavailable(kind, missing)),
+        }
+    }
+
+    /// Has both sides read, and adds what was found to the validation. An error says why they could not be read: the
+    /// validation is what it was.
+    pub async fn judge(
+        &mut self,
+        (source, target): (&Table, &Table),
+        validation: &mut Validation,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let cancelled = || Error::new(Code::Cancelled, "cancelled while another engine read the table");
+        let both = async {
+            let of_source = self.read(source, validation.source_snapshot_id).await?;
+            let of_target = self.read(target, validation.target_snapshot_id).await?;
+            Ok::<_, Error>((of_source, of_target))
+        };
+        let (of_source, of_target) = tokio::select! {
+            () = cancel.cancelled() => return Err(cancelled()),
+            read = both => read?,
+        };
+        add(validation, &self.engine, of_source, of_target);
+        Ok(())
+    }
+
+    async fn read(&mut self, table: &Table, snapshot_id: Option<i64>) -> Result<(u64, String)> {
+        if !table.storage.is_on_this_machine(&table.metadata_location) {
+            return Err(Error::new(Code::Unsupported, "a judge reads tables on this machine alone")
+                .about(&table.metadata_location)
+                .with_hint("Its proof stays what IceBridge's own reader makes it."));
+        }
+        let metadata = &table.metadata;
+        let order = Order {
+            metadata: &table.metadata_location,
+            snapshot_id: snapshot_id.filter(|id| metadata.current_snapshot_id != Some(*id)),
+            schema: metadata.read_schema(snapshot_id),
+        };
+        self.process.write(&order).await?;
+        match self.process.read().await? {
+            Answer::Read { rows, digest } => Ok((rows, digest)),
+            Answer::Failed { error } => {
+                Err(Error::new(Code::Unsupported, format!("{} cannot read the table", self.engine))
+                    .about(&table.metadata_location)
+                    .with_hint("Another judge may be able to, or a newer version of this one.")
+                    .with_cause_text(error))
+            }
+        }
+    }
+}
+
+fn unavailable(kind: JudgeKind, why: impl Into<String>) -> Error {
+    Error::new(Code::JudgeUnavailable, format!("{} cannot be started here", kind.title())).with_cause_text(why.into())
+}
+
+/// Both sides must be what our own reader found, too.
+fn add(validation: &mut Validation, engine: &str, source: (u64, String), target: (u64, String)) {
+    let shown = |(rows, digest): &(u64, String)| format!("{digest}, {rows} rows");
+    let passed = source == target && source == (validation.rows, validation.digest.clone());
+    let detail = match passed {
+        true => format!("{engine} read both sides, with the rows that IceBridge read"),
+        false => format!("{engine} read both sides; IceBridge found {}, {} rows", validation.digest, validation.rows),
+    };
+    let check =
+        Check { name: CheckKind::ReadBack.into(), passed, source: shown(&source), target: shown(&target), detail };
+    crate::validate::add_read_back(validation, check);
+}
