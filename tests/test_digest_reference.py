@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.digest_reference import DigestError, canonical_row, canonical_rows, digest_rows
+from spark.judges.digest_reference import DigestError, canonical_row, canonical_rows, digest_rows
 from tests.lakehouse.vectors import VECTORS, build, render
 
 ONE = json.loads(VECTORS.read_text(encoding="utf-8"))

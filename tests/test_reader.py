@@ -1,6 +1,6 @@
 """Our reader's rows are Spark's rows, as a typed multiset, for every shape, snapshot and ref.
 
-The digests that we are held to were computed in Python (tests/digest_reference.py) from rows that Spark read, or
+The digests that we are held to were computed in Python (spark/judges/digest_reference.py) from rows that Spark read, or
 PyIceberg where Spark cannot; nothing here compares us with ourselves.
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 
-from tests.digest_reference import Digest
+from spark.judges.digest_reference import Digest
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, connect, files

@@ -18,7 +18,7 @@ from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 
-from tests.digest_reference import Digest
+from spark.judges.digest_reference import Digest
 from tests.harness.cli import Icebridge
 from tests.harness.route import Route, connect, meanwhile, wait_until
 from tests.harness.written import history, orders, plain, reading, rest_client, sqlite_catalog

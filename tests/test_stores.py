@@ -19,7 +19,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import StaticTable
 
-from tests.digest_reference import Digest, digest_rows
+from spark.judges.digest_reference import Digest, digest_rows
 from tests.harness import duck
 from tests.harness.cli import Icebridge
 from tests.harness.judged import Migrated, pyiceberg_catalog, same

@@ -106,7 +106,7 @@ def pyiceberg() -> tuple[str, Reader]:
 
 
 def spark() -> tuple[str, Reader]:
-    """Spark on this machine, with the Iceberg runtime whose jars ICEBRIDGE_JUDGE_JARS names (or Spark's own folder has)."""
+    """Spark on this machine, with the Iceberg runtime that ICEBRIDGE_JUDGE_JARS names, or that Spark's folder has."""
     package = module("pyspark", "pyspark")
     sql = module("pyspark.sql", "pyspark")
     row_digest = importlib.import_module("row_digest")
@@ -173,7 +173,7 @@ def rows(schema: Mapping[str, Any], batches: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def exact(column: Any) -> list[Any]:
-    """Values as digest_reference takes them. Dates and times as numbers: Python's own end in 9999, and in microseconds."""
+    """Values as digest_reference takes them. Dates and times are numbers: Python's own end in the year 9999."""
     import pyarrow as pa
 
     kind = column.type

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.digest_reference import DigestError, digest_rows, schema_dict
+from spark.judges.digest_reference import DigestError, digest_rows, schema_dict
 from tests.harness.cli import Icebridge
 from tests.lakehouse.judge import FOREIGN_TO_SPARK, Judge, exact_column, uses
 

@@ -13,7 +13,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
-from tests.digest_reference import Digest
+from spark.judges.digest_reference import Digest
 from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.route import Route, files

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.digest_reference import digest_rows
+from spark.judges.digest_reference import digest_rows
 from tests.lakehouse.judge import exact_column
 
 if TYPE_CHECKING:

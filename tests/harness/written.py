@@ -29,7 +29,7 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from tests.digest_reference import Digest, digest_rows
+from spark.judges.digest_reference import Digest, digest_rows
 
 CITIES = ("Köln", "a/b c", "100%", "x=y&z", None)
 EPOCH = dt.datetime(2024, 2, 28, 23, 59, 59, 999_999)

@@ -17,7 +17,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, types
 
-from tests.digest_reference import DigestError, digest_rows
+from spark.judges.digest_reference import DigestError, digest_rows
 from tests.lakehouse.registry import Lab, quoted
 from tests.lakehouse.values import to_json
 

@@ -14,7 +14,7 @@ from tests.lakehouse.spark import ROOT, cache_dir
 
 def fingerprint() -> str:
     """Changes with everything that decides what is generated."""
-    sources = sorted([*(ROOT / "tests" / "lakehouse").glob("*.*"), ROOT / "tests" / "digest_reference.py"])
+    sources = sorted([*(ROOT / "tests" / "lakehouse").glob("*.*"), ROOT / "spark" / "judges" / "digest_reference.py"])
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:16]
 
 

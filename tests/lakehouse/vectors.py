@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.digest_reference import canonical_row, digest_rows
+from spark.judges.digest_reference import canonical_row, digest_rows
 
 VECTORS = Path(__file__).resolve().parents[2] / "docs" / "digest-vectors.json"
 

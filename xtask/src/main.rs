@@ -5,6 +5,7 @@ mod bench;
 mod bundle;
 mod command;
 mod demo;
+mod fuzz;
 mod jars;
 mod jdk;
 mod lanes;
@@ -35,6 +36,9 @@ cargo xtask <command>
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
   bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`); `-- inventory`: the
                                         listing of a metastore; `-- window`: the window with very many tables
+  fuzz tables [-- ARGS]                 random tables of random histories, read by us, Spark, PyIceberg and DuckDB, copied and
+                                        read again (`-- --help`)
+  fuzz parsers [--minutes N [--seed N]] changed bytes into every parser, each for N minutes (default: 1)
   bundle [-- ARGS]                      the installable app, by tauri-cli
 
 Environment:
@@ -68,6 +72,10 @@ fn main() -> ExitCode {
         ["rooms"] => rooms::draw(&repo),
         ["lint"] => lint::run_all(&repo),
         ["bench"] => bench::measure(&repo, &passed_on),
+        ["fuzz", "tables"] => fuzz::tables(&repo, &passed_on),
+        ["fuzz", "parsers"] => fuzz::parsers(&repo, "1", "1"),
+        ["fuzz", "parsers", "--minutes", minutes] => fuzz::parsers(&repo, minutes, "1"),
+        ["fuzz", "parsers", "--minutes", minutes, "--seed", seed] => fuzz::parsers(&repo, minutes, seed),
         ["bundle"] => bundle::pack(&repo, &passed_on),
         _ => {
             eprintln!("cargo xtask does not know `{}`.\n\n{HELP}", own.join(" "));

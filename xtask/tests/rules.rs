@@ -34,7 +34,7 @@ const KNOWS: &[(&str, &[&str])] = &[
 
 /// Besides, for tests alone: what is tested against it and may not be built on it.
 const KNOWS_IN_TESTS: &[(&str, &[&str])] = &[
-    ("icebridge-core", &["icebridge-sandbox"]),
+    ("icebridge-core", &["icebridge-sandbox", "icebridge-loopback"]),
     // Both check the names that the docs use.
     ("icebridge-cli", &["icebridge-rooms"]),
     ("xtask", &["icebridge-rooms"]),

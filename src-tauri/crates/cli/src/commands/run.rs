@@ -118,6 +118,20 @@ fn how(table: &TableMigration) -> String {
     }
 }
 
+/// What the last validation could not do.
+fn not_looked_at(table: &TableMigration) -> String {
+    let mut text = String::new();
+    for (error, what) in [
+        (&table.not_validated, "not validated, its state stays as it was"),
+        (&table.not_read_back, "not read by another engine, its proof stays as it is"),
+    ] {
+        if let Some(error) = error {
+            text.push_str(&format!("{}: {what}\n{}\n", table.source, words::error(error)));
+        }
+    }
+    text
+}
+
 /// What failed comes first: it must not be lost in the scroll.
 pub fn told(view: &RunView) -> String {
     let mut grid = Grid::new(&["state", "source", "target", "mode", ">rows", ">written", "proof", ">time"]);
@@ -164,20 +178,7 @@ pub fn told(view: &RunView) -> String {
                 words::error(&left.error)
             ));
         }
-        if let Some(error) = &table.not_validated {
-            text.push_str(&format!(
-                "{}: not validated, its state stays as it was\n{}\n",
-                table.source,
-                words::error(error)
-            ));
-        }
-        if let Some(error) = &table.not_read_back {
-            text.push_str(&format!(
-                "{}: not read by another engine, its proof stays as it is\n{}\n",
-                table.source,
-                words::error(error)
-            ));
-        }
+        text.push_str(&not_looked_at(table));
         if let Some(error) = &table.error {
             text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));
         }

@@ -9,7 +9,7 @@ use icebridge_model::judge::JudgeKind;
 use icebridge_model::schema::Schema;
 use icebridge_model::validation::{Check, Validation};
 use icebridge_model::{Code, Error, Result};
-use process::Process;
+use process::{Process, unavailable};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -96,10 +96,6 @@ impl Judge {
             }
         }
     }
-}
-
-fn unavailable(kind: JudgeKind, why: impl Into<String>) -> Error {
-    Error::new(Code::JudgeUnavailable, format!("{} cannot be started here", kind.title())).with_cause_text(why.into())
 }
 
 /// Both sides must be what our own reader found, too.

@@ -2,7 +2,7 @@
 
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::secret::is_our_secret;
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::process::Stdio;
@@ -55,7 +55,7 @@ impl Process {
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let shown = python.to_string_lossy().into_owned();
-        let mut child = command.spawn().map_err(|e| super::unavailable(kind, format!("{shown}: {e}")))?;
+        let mut child = command.spawn().map_err(|e| unavailable(kind, format!("{shown}: {e}")))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::internal("a process without its pipes"));
         };
@@ -76,17 +76,21 @@ impl Process {
             self.input.write_all(&text).await?;
             self.input.flush().await
         };
-        sent.await.map_err(|e| super::unavailable(self.kind, format!("it ended before its time: {e}")))
+        sent.await.map_err(|e| unavailable(self.kind, format!("it ended before its time: {e}")))
     }
 
     pub async fn read<T: DeserializeOwned>(&mut self) -> Result<T> {
         let mut line = String::new();
         let mut bounded = (&mut self.output).take(LONGEST_LINE);
         match bounded.read_line(&mut line).await {
-            Ok(0) => Err(super::unavailable(self.kind, "it ended before its time")),
+            Ok(0) => Err(unavailable(self.kind, "it ended before its time")),
             Ok(_) => serde_json::from_str(&line)
-                .map_err(|e| super::unavailable(self.kind, format!("its answer cannot be read: {e}"))),
-            Err(e) => Err(super::unavailable(self.kind, format!("its answer cannot be read: {e}"))),
+                .map_err(|e| unavailable(self.kind, format!("its answer cannot be read: {e}"))),
+            Err(e) => Err(unavailable(self.kind, format!("its answer cannot be read: {e}"))),
         }
     }
+}
+
+pub(super) fn unavailable(kind: JudgeKind, why: impl Into<String>) -> Error {
+    Error::new(Code::JudgeUnavailable, format!("{} cannot be started here", kind.title())).with_cause_text(why.into())
 }

@@ -137,6 +137,8 @@ fn primitive_column(array: &ArrayRef, want: &Primitive) -> Result<ArrayRef> {
 fn may_become(from: &DataType, want: &Primitive) -> bool {
     use DataType as D;
     match want {
+        // A column in which nothing was ever written.
+        _ if *from == D::Null => true,
         Primitive::Int => matches!(from, D::Int8 | D::Int16 | D::UInt8 | D::UInt16 | D::Int32),
         Primitive::Long => from.is_integer(),
         Primitive::Float => matches!(from, D::Float16),

@@ -1,0 +1,78 @@
+"""Another engine reads both sides of a migration once more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.cli import Icebridge
+from tests.harness.route import Route, connect
+
+TABLES = ("sales.orders", "sales.customers")
+
+
+@pytest.fixture
+def migrated(icebridge: Icebridge, tmp_path: Path) -> Icebridge:
+    """Two tables of the sample, one of them with deletes, written anew."""
+    icebridge.run("sample", tmp_path / "sample")
+    connect(icebridge, "managed", "embedded", tmp_path / "managed", target=True)
+    icebridge.run("inventory", "sample", *(word for table in TABLES for word in ("--only", table)))
+    route = Route(icebridge, source="sample")
+    icebridge.run("run", route.replan("rewrite")["path"])
+    icebridge.environment["ICEBRIDGE_JUDGE_PYTHON"] = sys.executable
+    return icebridge
+
+
+def proofs(view: dict[str, Any]) -> set[str]:
+    return {table["validation"]["proof"] for table in view["tables"]}
+
+
+@pytest.mark.parametrize(("judge", "title"), [("duckdb", "DuckDB"), ("pyiceberg", "PyIceberg")])
+def test_what_another_engine_reads_alike_is_proved_higher(migrated: Icebridge, judge: str, title: str) -> None:
+    view = migrated.run("validate", "--judge", judge)
+    assert proofs(view) == {"read_back"}, view
+    for table in view["tables"]:
+        check = next(check for check in table["validation"]["checks"] if check["name"] == "read-back")
+        assert check["source"] == check["target"] and title in check["detail"]
+    # It holds until the tables change, and is in the bundle.
+    assert proofs(migrated.run("validate")) == {"read_back"}
+    bundle = migrated.run("audit", "export")
+    assert migrated.run("audit", "verify", bundle["path"])["lowest_proof"] == "read_back"
+
+
+LIAR = """#!{python}
+import json, sys
+print(json.dumps({{"engine": "Liar 1"}}), flush=True)
+sys.stdin.readline()
+for line in sys.stdin:
+    print(json.dumps({{"rows": 1, "digest": "0" * 64}}), flush=True)
+"""
+
+
+def test_what_another_engine_reads_differently_is_not_migrated(migrated: Icebridge, tmp_path: Path) -> None:
+    liar = tmp_path / "liar"
+    liar.write_text(LIAR.format(python=sys.executable), encoding="utf-8")
+    liar.chmod(0o755)
+    migrated.environment["ICEBRIDGE_JUDGE_PYTHON"] = str(liar)
+    outcome = migrated.outcome("validate", "--judge", "duckdb")
+    assert outcome.code == 1
+    assert {table["state"] for table in outcome.json["tables"]} == {"failed"}
+    assert proofs(outcome.json) == {"digest"}
+    # To leave the engine out is no answer to what it said.
+    assert migrated.outcome("validate").code == 1
+    migrated.environment["ICEBRIDGE_JUDGE_PYTHON"] = sys.executable
+    assert proofs(migrated.run("validate", "--judge", "pyiceberg")) == {"read_back"}
+
+
+def test_an_engine_that_is_not_there_is_named_and_changes_nothing(migrated: Icebridge, tmp_path: Path) -> None:
+    empty = tmp_path / "python"
+    empty.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n', encoding="utf-8")
+    empty.chmod(0o755)
+    for python in (str(empty), str(tmp_path / "nothing"), "/bin/true"):
+        migrated.environment["ICEBRIDGE_JUDGE_PYTHON"] = python
+        outcome = migrated.outcome("validate", "--judge", "duckdb")
+        assert outcome.code == 1 and outcome.json["code"] == "judge-unavailable", outcome
+        assert proofs(migrated.run("status")) == {"digest"}
