@@ -15,6 +15,7 @@ mod tests;
 pub use browser::{open_address, open_folder, open_page};
 pub use diagnose::diagnose;
 pub use icebridge_core::input::{Limit, read_text, text_of};
+pub use icebridge_core::selftest::run as selftest;
 pub use keychain::environment_name;
 pub use operations::Operations;
 pub use place::default_state_dir;

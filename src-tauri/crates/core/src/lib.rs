@@ -23,6 +23,7 @@ pub mod plan;
 pub mod preflight;
 pub mod sample;
 pub mod secrets;
+pub mod selftest;
 mod sessions;
 pub mod state;
 mod sync;

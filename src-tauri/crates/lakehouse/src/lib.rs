@@ -29,6 +29,7 @@ pub mod records;
 pub mod relocation;
 mod scalar;
 pub mod scan;
+pub mod selftest;
 pub mod storage;
 mod sync;
 mod table;

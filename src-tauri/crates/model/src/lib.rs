@@ -32,6 +32,7 @@ pub mod route;
 pub mod run;
 pub mod schema;
 pub mod secret;
+pub mod selftest;
 pub mod validation;
 pub mod view;
 

@@ -137,6 +137,8 @@ pub enum Command {
         #[arg(long, value_enum, value_name = "ENGINE")]
         judge: Option<JudgeArg>,
     },
+    /// Plant defects into copies of a scratch table, and show which check sees which
+    Selftest,
     /// Export a run's audit bundle, or verify one
     #[command(subcommand, arg_required_else_help = true)]
     Audit(AuditCommand),

@@ -10,7 +10,7 @@ use icebridge_model::check::CheckKind;
 use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
-use icebridge_model::validation::{ProofLevel, Validation};
+use icebridge_model::validation::{Check, Measurement, ProofLevel, Validation};
 use icebridge_model::{Code, Error, Result};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -148,20 +148,35 @@ async fn check_all(
 
     validation.rows = source.rows;
     validation.digest.clone_from(&source.digest);
-    checks.push(check(CheckKind::Count, source.rows, target.rows, source.rows == target.rows));
-    checks.extend(aggregates(&source, &target));
-    checks.push(check(
-        CheckKind::Digest,
-        &source.digest,
-        &target.digest,
-        source.digest == target.digest && !source.digest.is_empty(),
-    ));
+    checks.extend(rows_compared(&source, &target));
     checks.extend(records::check(&source, &target));
     checks.extend(records::dangling(&source, &sides.planned.findings));
     if sides.planned.mode == CopyMode::Clone && !sides.outcome.checksums.is_empty() {
         checks.push(bytes::check(sides.target, sides.outcome, cancel).await.map_err(Unfinished::at_target)?);
     }
     Ok(())
+}
+
+/// The checks of two tables that shall be the same down to field ids.
+pub(crate) fn checks_of(
+    (source, measured): (&Table, &Measurement),
+    (target, target_measured): (&Table, &Measurement),
+) -> Vec<Check> {
+    let kept = columns::Kept { ids: true, comments: true, nullability: true };
+    let (from, to) = (source.metadata.current_schema(), target.metadata.current_schema());
+    let mut checks = vec![columns::check(from, to, kept)];
+    checks.extend(rows_compared(measured, target_measured));
+    checks.extend(records::check(measured, target_measured));
+    checks
+}
+
+/// Count, aggregates and digest of two measurements.
+fn rows_compared(source: &Measurement, target: &Measurement) -> Vec<Check> {
+    let mut checks = vec![check(CheckKind::Count, source.rows, target.rows, source.rows == target.rows)];
+    checks.extend(aggregates(source, target));
+    let is_same = source.digest == target.digest && !source.digest.is_empty();
+    checks.push(check(CheckKind::Digest, &source.digest, &target.digest, is_same));
+    checks
 }
 
 /// Why a table that was validated is not migrated; none if it is.

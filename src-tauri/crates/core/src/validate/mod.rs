@@ -12,6 +12,7 @@ mod measure;
 mod proof;
 mod records;
 
+pub(crate) use compare::checks_of;
 pub(crate) use compare::is_damage;
 pub use compare::{Compared, Sides, compare, failure};
 pub use measure::{Measure, Measured, measure};

@@ -99,13 +99,18 @@ impl ObjectReader {
         decode(&bytes)
     }
 
+    async fn read_one(&mut self, range: Range<u64>) -> Result<Bytes> {
+        let pieces = self.read_ranges(std::iter::once(range).collect()).await?;
+        pieces.into_iter().next().ok_or_else(|| Error::internal("a range was not read"))
+    }
+
     /// The bytes of the footer, whose length is the file's own claim.
     async fn footer(&mut self) -> Result<Bytes> {
         let path = self.path.clone();
         let damaged = |why: &str| broken(&path).with_cause_text(why.to_string());
         let short = || damaged("it is shorter than it says");
         let tail_at = self.size.saturating_sub(FOOTER_HINT);
-        let tail = self.read_ranges(vec![tail_at..self.size]).await?.pop().ok_or_else(short)?;
+        let tail = self.read_one(tail_at..self.size).await?;
         let (rest, magic) = tail.split_last_chunk::<4>().ok_or_else(short)?;
         if magic == MAGIC_OF_ENCRYPTED {
             return Err(Error::new(Code::Unsupported, "an encrypted Parquet file cannot be read").about(&path));
@@ -121,7 +126,7 @@ impl ObjectReader {
         }
         let end = self.size.saturating_sub(8);
         let start = end.checked_sub(length.into()).ok_or_else(short)?;
-        self.read_ranges(vec![start..end]).await?.pop().ok_or_else(short)
+        self.read_one(start..end).await
     }
 
     pub fn size(&self) -> u64 {
