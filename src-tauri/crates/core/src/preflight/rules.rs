@@ -135,6 +135,8 @@ pub(super) const RULES: &[Rule] = &[
         "Compare a few values at the source. Accept it if the files are right: the copy has what their own footers say, as PyIceberg and DuckDB read them, and Spark takes the numbers for microseconds.", losses::other_units),
     rule("IB-F117", Loses, "Partition columns that the data files hold too, otherwise", SPEC_PROJECTION,
         "Compare the column at the source in the engines that read it. Accept it if the files are right: the copy has their values, as PyIceberg and DuckDB read them, and Spark shows the partition's.", losses::partition_columns),
+    rule("IB-F118", Loses, "Partition values of type fixed, for readers in Java", SPEC_MANIFESTS,
+        "Accept it if Spark and other engines in Java need not read the copy: Iceberg's Java library has such values in manifests in another form than Avro's, and fails on these. Clone keeps the source's manifests.", losses::fixed_partition_values),
 
     rule("IB-F201", Note, "Empty table", SPEC,
         "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),

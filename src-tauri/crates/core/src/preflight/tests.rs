@@ -109,7 +109,7 @@ fn cases() -> Vec<Case> {
             {"type": "list", "element-id": 2, "element-required": false, "element": "variant"}}]))),
         case("IB-F008", Embedded, Rewrite, |f| f.partition_specs = vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder[3]"}]))]),
         case("IB-F008", Embedded, Rewrite, |f| f.partition_specs = vec![spec(json!([{"source-ids": [1, 2], "field-id": 1000, "name": "m", "transform": "bucket[3]"}]))]),
-        case("IB-F008", Embedded, Rewrite, |f| {
+        case("IB-F118", Embedded, Rewrite, |f| {
             f.schema = schema(json!([{"id": 1, "name": "k", "required": false, "type": "fixed[4]"}]));
             f.partition_specs = vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "k", "transform": "identity"}]))];
         }),

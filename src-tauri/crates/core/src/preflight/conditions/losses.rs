@@ -3,7 +3,7 @@
 use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Carry, PLACES, carry};
-use icebridge_model::schema::Transform;
+use icebridge_model::schema::{Primitive, Transform, Type};
 use icebridge_model::secret::names_a_secret;
 
 pub fn refs(context: &Context) -> Option<String> {
@@ -123,6 +123,18 @@ pub fn other_units(context: &Context) -> Option<String> {
 
 pub fn partition_columns(context: &Context) -> Option<String> {
     listed(&context.rewritten()?.footers.partition_columns)
+}
+
+/// A clone keeps them in the form that the source has.
+pub fn fixed_partition_values(context: &Context) -> Option<String> {
+    let facts = context.rewritten()?;
+    let spec = facts.partition_spec();
+    let fixed = spec.fields.iter().filter(|field| {
+        let source = facts.schema.find(field.source_id);
+        field.transform == Transform::Identity
+            && source.is_some_and(|(_, found)| matches!(found, Type::Primitive(Primitive::Fixed(_))))
+    });
+    listed(&fixed.map(|field| field.name.clone()).collect::<Vec<_>>())
 }
 
 pub fn independence(context: &Context) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::plan::CopyMode;
-use icebridge_model::schema::{PartitionField, Primitive, Schema, Transform, Type};
+use icebridge_model::schema::{PartitionField, Primitive, Transform, Type};
 
 /// The highest version whose every feature the reader knows.
 const KNOWN_VERSIONS: std::ops::RangeInclusive<u8> = 1..=3;
@@ -46,10 +46,6 @@ pub fn history(context: &Context) -> Option<String> {
         .map(|first| format!("{missing} missing of {} that were looked for: {first}", history.checked))
 }
 
-fn is_fixed(schema: &Schema, id: i32) -> bool {
-    schema.find(id).is_some_and(|(_, found)| matches!(found, Type::Primitive(Primitive::Fixed(_))))
-}
-
 pub fn transforms(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
     let spec = facts.partition_spec();
@@ -61,9 +57,6 @@ pub fn transforms(context: &Context) -> Option<String> {
                 Some(format!("{name} ({transform} of {} columns)", field.source_ids.len()))
             }
             Transform::Void => None,
-            Transform::Identity if is_fixed(&facts.schema, field.source_id) => Some(format!(
-                "{name} (its values are fixed, which Java's readers expect in another form than Avro has)"
-            )),
             _ if facts.schema.find(field.source_id).is_none() => Some(format!("{name} (its column was dropped)")),
             _ => None,
         }
