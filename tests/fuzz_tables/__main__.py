@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     # For queries this small, compiling them well takes longer than it saves.
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.work) as scratch:
         one = given.only is not None or given.replay is not None
         folder = given.work / "one" if one and given.work else Path(scratch)
