@@ -11,8 +11,20 @@ use icebridge_model::{Code, Error, Result};
 use std::sync::Arc;
 
 /// The column `field` out of `columns`, whose types and ids `fields` gives; filled in where the file does not have it.
-pub fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
-    match fields.iter().position(|f| field_id(f) == Some(field.id)) {
+fn column(field: &Field, fields: &Fields, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let place = fields.iter().position(|f| field_id(f) == Some(field.id));
+    column_at(place, field, fields, columns, rows)
+}
+
+/// As [`column`], where its place is known.
+pub fn column_at(
+    place: Option<usize>,
+    field: &Field,
+    fields: &Fields,
+    columns: &[ArrayRef],
+    rows: usize,
+) -> Result<ArrayRef> {
+    match place {
         Some(index) if is_unidentified(fields[index].data_type(), &field.field_type) => Err(unidentified(&field.name)),
         // A struct none of whose fields the file has reads as null, as in Iceberg's own readers, which never open it.
         Some(index) if !field.required && shares_nothing(fields[index].data_type(), &field.field_type) => {

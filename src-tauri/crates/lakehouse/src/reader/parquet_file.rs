@@ -1,6 +1,6 @@
 //! Opening a Parquet file and streaming the columns wanted, in the wanted types.
 
-use super::columns::{self, column};
+use super::columns;
 use super::guard::{self, Guarded};
 use super::{field_ids, footer};
 use crate::arrow_types::{arrow_schema, field_id};
@@ -22,7 +22,7 @@ use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::schema::types::SchemaDescriptor;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -133,20 +133,12 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
     let batch_rows = batch_rows(&metadata);
     let opened = guarded(&path, || footer::text_as_bytes(metadata).and_then(arrow_metadata))?;
     let fields = field_ids::assign(opened.schema().fields(), table.metadata.name_mapping(), wanted)?;
-    let roots: Vec<usize> =
-        (0..fields.len()).filter(|i| wanted.iter().any(|w| field_id(&fields[*i]) == Some(w.id))).collect();
-    if let Some(twice) = roots
-        .iter()
-        .map(|i| &fields[*i])
-        .find(|f| fields.iter().filter(|other| field_id(other).is_some() && field_id(other) == field_id(f)).count() > 1)
-    {
-        let message = format!("the Parquet file has two columns of one field id; one is {}", twice.name());
-        return Err(Error::new(Code::FileBroken, message)
-            .about(&path)
-            .with_hint("Rewrite the file at the source: readers differ in which column they take."));
-    }
+    let ids: HashSet<i32> = wanted.iter().map(|field| field.id).collect();
+    let is_wanted = |place: &usize| field_id(&fields[*place]).is_some_and(|id| ids.contains(&id));
+    let roots: Vec<usize> = (0..fields.len()).filter(is_wanted).collect();
     // The reader hands the roots back in the file's order.
     let present: Fields = roots.iter().map(|i| fields[*i].clone()).collect();
+    let places = places(&present).map_err(|e| e.about(&path))?;
     let schema =
         Arc::new(arrow_schema(&Schema { schema_id: 0, identifier_field_ids: vec![], fields: nullable(wanted) })?);
     let constants = partition_constants(table, file);
@@ -160,14 +152,13 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
         let columns = wanted
             .iter()
             .map(|field| {
-                let in_file = present
-                    .iter()
-                    .any(|f| field_id(f) == Some(field.id) && columns::fits(f.data_type(), &field.field_type));
+                let place = places.get(&field.id).copied();
+                let fits = place.is_some_and(|at| columns::fits(present[at].data_type(), &field.field_type));
                 match constants.get(&field.id) {
                     // A file that has the column is right about it; the partition value stands in for one that lacks it,
                     // or has it as another type.
-                    Some(value) if !in_file => identity_constant(field, value.as_ref(), rows),
-                    _ => column(field, &present, batch.columns(), rows),
+                    Some(value) if !fits => identity_constant(field, value.as_ref(), rows),
+                    _ => columns::column_at(place, field, &present, batch.columns(), rows),
                 }
             })
             .collect::<Result<Vec<_>>>()?;
@@ -177,6 +168,21 @@ pub async fn rows(table: &Table, file: &DataFile, wanted: &[Field], row_groups: 
     });
     let batches = Guarded::new(batches, move || Err(panicked(&path)));
     Ok(Rows { batches: batches.boxed(), first_row })
+}
+
+/// Where each field id lies.
+fn places(present: &Fields) -> Result<HashMap<i32, usize>> {
+    let mut places = HashMap::with_capacity(present.len());
+    for (at, field) in present.iter().enumerate() {
+        if let Some(id) = field_id(field)
+            && places.insert(id, at).is_some()
+        {
+            let message = format!("the Parquet file has two columns of the field id {id}; one is {}", field.name());
+            return Err(Error::new(Code::FileBroken, message)
+                .with_hint("Rewrite the file at the source: readers differ in which column they take."));
+        }
+    }
+    Ok(places)
 }
 
 fn smallest_root(opened: &ArrowReaderMetadata) -> Option<usize> {
