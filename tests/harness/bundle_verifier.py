@@ -137,9 +137,8 @@ def journal(folder: Path, manifest: dict[str, Any]) -> list[dict[str, Any]]:
 def level(checks: list[dict[str, Any]]) -> str:
     """The highest proof level without a gap."""
     held: dict[str, bool] = {}
-    for check in checks:
-        kind = check["name"].split(":")[0]
-        held[kind] = held.get(kind, True) and check["passed"]
+    for kind, passed in ((check["name"].split(":")[0], check["passed"]) for check in checks):
+        held[kind] = held.get(kind, True) and passed
     reached = next((at for at, name in enumerate(LEVELS) if not held.get(name)), 0)
     if reached > LEVELS.index("digest") and held.get("read-back"):
         return "read_back"
