@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.harness.cli import Icebridge
 from tests.harness.route import Route, connect
@@ -48,7 +50,8 @@ import json, sys
 print(json.dumps({{"engine": "Liar 1"}}), flush=True)
 sys.stdin.readline()
 for line in sys.stdin:
-    print(json.dumps({{"rows": 1, "digest": "0" * 64}}), flush=True)
+    order = json.loads(line)["order"]
+    print(json.dumps({{"order": order, "rows": 1, "digest": "0" * 64}}), flush=True)
 """
 
 
@@ -76,3 +79,33 @@ def test_an_engine_that_is_not_there_is_named_and_changes_nothing(migrated: Iceb
         outcome = migrated.outcome("validate", "--judge", "duckdb")
         assert outcome.code == 1 and outcome.json["code"] == "judge-unavailable", outcome
         assert proofs(migrated.run("status")) == {"digest"}
+
+
+def test_names_that_differ_in_case_alone_are_told_apart(icebridge: Icebridge, tmp_path: Path) -> None:
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{tmp_path}/lake.db", warehouse=f"file://{tmp_path}/lake")
+    catalog.create_namespace("n")
+    rows = pa.table({"id": [1, 2], "ID": [1, 3], "z": [7, 8]})
+    catalog.create_table("n.t", rows.schema).append(rows)
+    connect(icebridge, "foreign", "sql", f"sqlite:{tmp_path}/lake.db")
+    connect(icebridge, "managed", "embedded", tmp_path / "managed", target=True)
+    icebridge.run("run", Route(icebridge).plan("clone")["path"])
+    icebridge.environment["ICEBRIDGE_JUDGE_PYTHON"] = sys.executable
+    assert proofs(icebridge.run("validate", "--judge", "duckdb")) == {"read_back"}
+
+
+@pytest.mark.parametrize(
+    "answer", ['"order": 9, "rows": 1, "digest": "0"', '"order": order, "rows": 1, "digest": "0", "error": "no"']
+)
+def test_an_answer_that_fits_no_order_or_is_no_answer_proves_nothing(
+    migrated: Icebridge, tmp_path: Path, answer: str
+) -> None:
+    judge = tmp_path / "judge"
+    judge.write_text(
+        LIAR.format(python=sys.executable).replace('"order": order, "rows": 1, "digest": "0" * 64', answer),
+        encoding="utf-8",
+    )
+    judge.chmod(0o755)
+    migrated.environment["ICEBRIDGE_JUDGE_PYTHON"] = str(judge)
+    outcome = migrated.outcome("validate", "--judge", "duckdb")
+    assert outcome.code == 1 and proofs(outcome.json) == {"digest"}
+    assert {table["state"] for table in outcome.json["tables"]} == {"migrated"}

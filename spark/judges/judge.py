@@ -3,8 +3,8 @@
 IceBridge starts it with a Python of this machine: `icebridge validate --judge duckdb`, `spark` or `pyiceberg`. Standard
 input has one JSON object a line, each answered by one line on standard output:
 
-    {"metadata": "/lake/t/metadata/v3.metadata.json", "snapshot_id": 17, "schema": {...}}
-    {"rows": 3, "digest": "..."}  or  {"error": "..."}
+    {"order": 1, "metadata": "/lake/t/metadata/v3.metadata.json", "snapshot_id": 17, "schema": {...}}
+    {"order": 1, "rows": 3, "digest": "..."}  or  {"order": 1, "error": "..."}
 
 The first line out says who reads, `{"engine": "DuckDB 1.5.5"}`, or why nobody can, `{"missing": "..."}`.
 """
@@ -51,9 +51,9 @@ def main(engine: str) -> None:
         order = json.loads(line)
         try:
             rows, digest = read(order["metadata"], order["snapshot_id"], order["schema"])
-            answer({"rows": rows, "digest": digest})
+            answer({"order": order["order"], "rows": rows, "digest": digest})
         except Exception as cause:
-            answer({"error": said(cause)})
+            answer({"order": order["order"], "error": said(cause)})
 
 
 def said(cause: BaseException) -> str:
@@ -162,10 +162,12 @@ def of_batches(schema: Mapping[str, Any], batches: Any) -> tuple[int, str]:
 
 
 def rows(schema: Mapping[str, Any], batches: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows, in the schema's order of columns."""
-    names = [field["name"] for field in schema["fields"]]
+    """The rows. Columns go by their places: DuckDB renames those whose names differ in case alone."""
+    wanted = len(schema["fields"])
     for batch in batches:
-        columns = [exact(batch.column(batch.schema.get_field_index(name))) for name in names]
+        if batch.num_columns != wanted:
+            raise ValueError(f"{batch.num_columns} columns were read of a table that has {wanted}")
+        columns = [exact(column) for column in batch.columns]
         if columns:
             yield from zip(*columns, strict=True)
         else:

@@ -6,16 +6,18 @@ use icebridge_lakehouse::{Table, digest};
 use icebridge_model::check::CheckKind;
 use icebridge_model::selftest::{DefectSeen, SelftestReport, SoundCopy};
 use icebridge_model::validation::{Check, Measurement};
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 /// Plants every defect into a copy of its own, in a folder that is removed afterwards.
 pub async fn run() -> Result<SelftestReport> {
-    let folder = tempfile::Builder::new()
-        .prefix("icebridge-selftest-")
-        .tempdir()
-        .map_err(|e| Error::internal("there is no room for scratch tables").with_cause(e))?;
+    let folder = tempfile::Builder::new().prefix("icebridge-selftest-").tempdir().map_err(|e| {
+        Error::new(Code::StorageFailed, "the folder for temporary files cannot be used")
+            .about(std::env::temp_dir().display())
+            .with_hint("Choose another one by TMPDIR (TMP on Windows), and try again.")
+            .with_cause(e)
+    })?;
     let source = Side::read(selftest::source(folder.path())?).await?;
     let mut report = SelftestReport { passed: true, ..SelftestReport::default() };
     for Planted { name, promised, table } in selftest::copies(folder.path())? {

@@ -18,10 +18,14 @@ pub(crate) struct Judge {
     process: Process,
     /// With its version.
     engine: String,
+    kind: JudgeKind,
+    orders: u64,
 }
 
 #[derive(Serialize)]
 struct Order<'a> {
+    /// The answer has it, too.
+    order: u64,
     metadata: &'a str,
     /// None: as the table is.
     snapshot_id: Option<i64>,
@@ -29,10 +33,15 @@ struct Order<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Answer {
-    Read { rows: u64, digest: String },
-    Failed { error: String },
+#[serde(deny_unknown_fields)]
+struct Answer {
+    order: u64,
+    #[serde(default)]
+    rows: Option<u64>,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -43,10 +52,15 @@ enum FirstLine {
 }
 
 impl Judge {
-    pub async fn start(kind: JudgeKind) -> Result<Self> {
+    pub async fn start(kind: JudgeKind, cancel: &CancellationToken) -> Result<Self> {
+        let cancelled = || Error::new(Code::Cancelled, "cancelled while another engine was started");
         let mut process = Process::start(kind).await?;
-        match process.read().await? {
-            FirstLine::Ready { engine } => Ok(Self { process, engine }),
+        let first = tokio::select! {
+            () = cancel.cancelled() => return Err(cancelled()),
+            first = process.read() => first?,
+        };
+        match first {
+            FirstLine::Ready { engine } => Ok(Self { process, engine, kind, orders: 0 }),
             FirstLine::Missing { missing } => Err(unavailable(kind, missing)),
         }
     }
@@ -80,19 +94,24 @@ impl Judge {
                 .with_hint("Its proof stays what IceBridge's own reader makes it."));
         }
         let metadata = &table.metadata;
+        self.orders += 1;
         let order = Order {
+            order: self.orders,
             metadata: &table.metadata_location,
             snapshot_id: snapshot_id.filter(|id| metadata.current_snapshot_id != Some(*id)),
             schema: metadata.read_schema(snapshot_id),
         };
         self.process.write(&order).await?;
         match self.process.read().await? {
-            Answer::Read { rows, digest } => Ok((rows, digest)),
-            Answer::Failed { error } => {
+            Answer { order, .. } if order != self.orders => {
+                Err(unavailable(self.kind, format!("it answered order {order} in place of {}", self.orders)))
+            }
+            Answer { rows: Some(rows), digest: Some(digest), error: None, .. } => Ok((rows, digest)),
+            Answer { error, .. } => {
                 Err(Error::new(Code::Unsupported, format!("{} cannot read the table", self.engine))
                     .about(&table.metadata_location)
                     .with_hint("Another judge may be able to, or a newer version of this one.")
-                    .with_cause_text(error))
+                    .with_cause_text(error.unwrap_or_else(|| "it gave no digest".into())))
             }
         }
     }

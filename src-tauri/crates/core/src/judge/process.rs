@@ -92,5 +92,5 @@ impl Process {
 }
 
 pub(super) fn unavailable(kind: JudgeKind, why: impl Into<String>) -> Error {
-    Error::new(Code::JudgeUnavailable, format!("{} cannot be started here", kind.title())).with_cause_text(why.into())
+    Error::new(Code::JudgeUnavailable, format!("{} cannot be used here", kind.title())).with_cause_text(why.into())
 }

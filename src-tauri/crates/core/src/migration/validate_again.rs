@@ -81,7 +81,7 @@ pub(super) async fn validate_again_in(
     let plan = plan_of(&record)?;
     let histories = table_histories(local, run_id, &plan).await?;
     let mut judge = match judge {
-        Some(kind) => Some(Judge::start(kind).await?),
+        Some(kind) => Some(Judge::start(kind, cancel).await?),
         None => None,
     };
     let comparison = Comparison {

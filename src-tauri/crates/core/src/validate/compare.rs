@@ -192,6 +192,18 @@ pub fn failure(validation: &Validation) -> Option<Error> {
             .with_cause(error.clone())
             .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
         None => {
+            let is_read_back = |check: &Check| check.name == CheckKind::ReadBack;
+            if validation.checks.iter().all(|check| check.passed || is_read_back(check)) {
+                return Some(
+                    Error::new(Code::ValidationFailed, "another engine does not read what IceBridge read")
+                        .about(&validation.target)
+                        .with_hint(
+                            "The check read-back shows what it found on both sides. Where these are the same, the engines \
+                             differ about the source as well. Ask another one (--judge); until one agrees, the table does \
+                             not count as migrated.",
+                        ),
+                );
+            }
             let differing: Vec<String> =
                 validation.checks.iter().filter(|c| !c.passed).map(|c| c.name.to_string()).collect();
             Error::new(Code::ValidationFailed, format!("the target is not the source: {} differ", differing.join(", ")))

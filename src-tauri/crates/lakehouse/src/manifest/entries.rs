@@ -18,6 +18,8 @@ use icebridge_model::{Code, Error, Result};
 
 /// The reserved field id of `file_path` in position delete files.
 pub const DELETE_FILE_PATH: i32 = 2_147_483_546;
+/// As [`DELETE_FILE_PATH`], of `pos`.
+pub const DELETE_POSITION: i32 = 2_147_483_545;
 
 /// A manifest in memory.
 #[derive(Debug)]

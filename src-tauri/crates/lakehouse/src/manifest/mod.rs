@@ -8,7 +8,7 @@ mod list;
 mod partition;
 mod types;
 
-pub use entries::{DELETE_FILE_PATH, Manifest};
+pub use entries::{DELETE_FILE_PATH, DELETE_POSITION, Manifest};
 pub use list::manifests;
 pub use types::{DataFile, EntryStatus, FileContent, PartitionKey};
 

@@ -1,6 +1,7 @@
 //! What the pages of a chunk hold once they are decompressed, checked before the Parquet reader decompresses them: it
 //! makes room for whatever a header claims, and for whatever gzip, Brotli and LZ4 frames hold.
 
+use super::broken;
 use super::thrift::{FALSE, I32, Reader, STRUCT};
 use crate::limits::Limit;
 use icebridge_model::{Code, Error, Result};
@@ -89,13 +90,11 @@ fn range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
 }
 
 fn outside() -> Error {
-    Error::new(Code::FileBroken, "the footer names a column chunk that lies outside the file")
-        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+    broken("the footer names a column chunk that lies outside the file")
 }
 
 fn contradiction(message: String) -> Error {
-    Error::new(Code::FileBroken, format!("the Parquet file contradicts itself: {message}"))
-        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+    broken(format!("the Parquet file contradicts itself: {message}"))
 }
 
 /// As far as the reader goes: until it has the values that the footer promises. Returns the size of the largest page.
@@ -152,8 +151,7 @@ fn longest_value_of(chunk: &[u8], codec: Compression) -> Option<u64> {
 }
 
 fn unreadable() -> Error {
-    Error::new(Code::FileBroken, "a page of the Parquet file has a header that cannot be read")
-        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+    broken("a page of the Parquet file has a header that cannot be read")
 }
 
 /// The most that a byte of deflate, and one of LZ4, can become.

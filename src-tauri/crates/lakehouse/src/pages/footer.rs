@@ -1,6 +1,7 @@
 //! The schema in a footer, looked at before it is decoded: the Parquet crate makes room for as many columns as a few bytes
 //! claim, and goes as deep as they say.
 
+use super::broken;
 use super::thrift::{I32, LIST, Reader, STRUCT};
 use crate::limits::Limit;
 use icebridge_model::{Code, Error, Result};
@@ -68,8 +69,7 @@ fn children(reader: &mut Reader<'_>) -> Option<usize> {
 }
 
 fn unreadable() -> Error {
-    Error::new(Code::FileBroken, "the footer of the Parquet file cannot be read")
-        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+    broken("the footer of the Parquet file cannot be read")
 }
 
 #[cfg(test)]

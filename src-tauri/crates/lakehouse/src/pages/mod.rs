@@ -15,8 +15,15 @@ mod tests;
 
 use bytes::Bytes;
 use header::{Body, PageHeader};
+use icebridge_model::{Code, Error};
 use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
+
+/// A file that is not what its writer wrote.
+fn broken(message: impl Into<String>) -> Error {
+    Error::new(Code::FileBroken, message)
+        .with_hint("The file is damaged at the source; restore it there, or remove it from the table.")
+}
 
 /// A chunk's pages, ready to be appended to another file.
 #[derive(Debug)]

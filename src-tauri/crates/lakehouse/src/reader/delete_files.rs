@@ -5,7 +5,7 @@ use super::parquet_file;
 use crate::canonical_row::RowEncoder;
 use crate::limits::Limit;
 use crate::location::canonical;
-use crate::manifest::{DELETE_FILE_PATH, DataFile};
+use crate::manifest::{DELETE_FILE_PATH, DELETE_POSITION, DataFile};
 use crate::puffin::{CARDINALITY, DELETION_VECTOR, Footer, REFERENCED_DATA_FILE, decode_deletion_vector};
 use crate::table::Table;
 use arrow_array::Array;
@@ -17,9 +17,6 @@ use icebridge_model::{Code, Error, Result};
 use roaring::RoaringTreemap;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// The reserved field id of `pos` in position delete files.
-const DELETE_POSITION: i32 = 2_147_483_545;
 
 /// By the data file's canonical path.
 pub type PositionsByFile = HashMap<String, RoaringTreemap>;

@@ -3,7 +3,7 @@
 use super::rows::{self, Row};
 use crate::arrow_types::with_id;
 use crate::avro::{AvroWriter, Header, Value};
-use crate::manifest::DELETE_FILE_PATH;
+use crate::manifest::{DELETE_FILE_PATH, DELETE_POSITION};
 use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use crate::table::Table;
@@ -15,9 +15,6 @@ use parquet::arrow::ArrowWriter;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 use std::sync::Arc;
-
-/// The reserved field id of `pos` in position delete files.
-const DELETE_POSITION: i32 = 2_147_483_545;
 
 /// What a table holds.
 #[derive(Clone, Debug)]
