@@ -61,6 +61,7 @@ def validate(spark: Any, engine: Engine, docs: Any, table: TableValidation) -> t
         "target": str(table.name),
         "target_snapshot_id": table.target_snapshot_id,
         "source": table.source.table if table.source else None,
+        "source_read": None,
         "passed": False,
     }
     try:
@@ -73,6 +74,7 @@ def validate(spark: Any, engine: Engine, docs: Any, table: TableValidation) -> t
     columns = list(dict.fromkeys(check.column for check in failed if check.column))
     shown |= {
         "passed": not failed,
+        "source_read": both.source_read,
         "rows": both.target.rows,
         "digest": both.target.digest,
         "expected_rows": both.source.rows,

@@ -20,6 +20,7 @@ from icebridge_jobs.batch_plan import BatchPlan
 from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
+from icebridge_jobs.source_read import SourceRead
 from icebridge_jobs.table_name import identifier
 from icebridge_jobs.table_result import TableResult
 
@@ -38,7 +39,7 @@ class BatchCopy:
         table: TableCopy,
         plan: BatchPlan,
         rows: DataFrame,
-        pin: int | None,
+        source: SourceRead,
         result: TableResult,
         tell: Callable[[], None],
     ) -> None:
@@ -49,7 +50,7 @@ class BatchCopy:
         self.target = table.target.name
         self.plan = plan
         self.rows = rows
-        self.pin = pin
+        self.source = source
         self.result = result
         self.tell = tell
 
@@ -116,13 +117,13 @@ class BatchCopy:
     def _insert(self, batch: int) -> None:
         if not self.engine.databricks:
             marks = {commit_marks.PLAN: self.plan_hash, commit_marks.BATCH: f"{batch}/{self.plan.count}"}
-            if self.pin is not None:
-                marks[commit_marks.SOURCE_SNAPSHOT] = str(self.pin)
+            if self.source.pin is not None:
+                marks[commit_marks.SOURCE_SNAPSHOT] = str(self.source.pin)
             commit_marks.append(self.rows.where(self.plan.predicate(batch)), self.target, marks)
             return
         columns = ", ".join(identifier(name) for name in self.rows.columns)
-        source = f"{self.table.source.name.sql} VERSION AS OF {self.pin}"
-        query = f"SELECT {columns} FROM {source} WHERE {self.plan.predicate(batch)}"
+        selected = columns if self.source.columns == "*" else self.source.columns
+        query = f"SELECT {selected} FROM {self.source.sql} WHERE {self.plan.predicate(batch)}"
         self.spark.sql(f"INSERT INTO {self.target.sql} ({columns}) {query}")
 
 

@@ -112,7 +112,8 @@ def make(
 
 def _candidates(schema: T.StructType, partitioning: Sequence[PartitionField]) -> list[str]:
     """A partition column first: a batch then reads few files. Two at most, for each costs a look at all values."""
-    names = [part.column for part in partitioning if part.column in schema.names]
+    paths = [part.at(schema).path for part in partitioning]
+    names = [path[0] for path in paths if path and len(path) == 1]
     names += [field.name for field in schema.fields]
     ordered = [name for name in dict.fromkeys(names) if isinstance(schema[name].dataType, _ORDERED)]
     return ordered[:2]

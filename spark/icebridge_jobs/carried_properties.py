@@ -52,6 +52,8 @@ ENGINE_PREFIXES = (
     "polaris.",
     "unity.",
     "s3.",
+    "adls.",
+    "gcs.",
     "client.",
     "io-impl",
 )

@@ -24,6 +24,7 @@ SOURCE_SNAPSHOT = "icebridge.source-snapshot-id"
 BATCH = "icebridge.batch"
 BATCH_PLAN = "icebridge.batch-plan"
 BATCHES_DONE = "icebridge.batches-done"
+METHOD = "icebridge.copy-method"
 COPY_STATE = "icebridge.copy-state"
 SYNCED = "icebridge.synced-snapshot-id"
 

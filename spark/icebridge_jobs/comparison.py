@@ -13,6 +13,7 @@ from icebridge_jobs import column_measures, iceberg_table, source_table
 from icebridge_jobs.column_measures import ColumnMeasure
 from icebridge_jobs.errors import JobError, invalid
 from icebridge_jobs.session import Engine
+from icebridge_jobs.source_read import SourceRead
 from icebridge_jobs.target_ddl import type_sql
 from icebridge_jobs.validation_input import TableValidation
 
@@ -41,6 +42,8 @@ class Comparison:
     target_rows: DataFrame
     source: Side
     target: Side
+    # How the source was read, if it was.
+    source_read: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,12 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
             raise invalid(f"there is no key column {key!r}", about=table.target)
     target = _measure(target_rows, types)
     source_rows: DataFrame | None = None
+    source_read: str | None = None
     source: Side | None = None
     if table.source:
         source_table.refuse_ignored_deletes(table.source, engine)
-        source_rows = source_table.rows(spark, table.source, table.source.snapshot_id, engine)
+        read = SourceRead(spark, engine, table.source, table.source.snapshot_id)
+        source_read, source_rows = read.how, read.rows()
         source = _measure(source_rows, types)
     if table.expected:
         told = Side(table.expected.rows, table.expected.digest, {c.name: c.measure() for c in table.expected.columns})
@@ -89,7 +94,7 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
         for side, rows in ((source, source_rows), (target, target_rows)):
             found = row_digest.measure_columns(rows, shared, types)
             side.column_digests = {name: digest.digest for name, digest in found.items()}
-    return Comparison(target_rows, source, target)
+    return Comparison(target_rows, source, target, source_read)
 
 
 def facts(table: TableValidation, both: Comparison) -> list[Fact]:

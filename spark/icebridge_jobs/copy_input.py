@@ -59,6 +59,8 @@ class TableCopy:
     target: Target
     method: Method
     batches: Batches = field(default_factory=Batches)
+    # Where the engine refuses DEEP CLONE, copy by CREATE TABLE AS SELECT.
+    fall_back: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table
 from icebridge_jobs.batch_copy import BatchCopy
 from icebridge_jobs.copy_input import TableCopy
+from icebridge_jobs.engine_error import refuses_statement
 from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.session import Engine
+from icebridge_jobs.source_read import SourceRead
 from icebridge_jobs.table_result import TableResult
 from icebridge_jobs.target_table import COMPLETE, Found
 
@@ -52,13 +54,19 @@ class CopyTable:
 
     def _copy(self) -> None:
         source_table.refuse_ignored_deletes(self.table.source, self.engine)
-        self._refuse_method()
+        if self.table.method == "deep_clone" and (refusal := self._clone_refusal()):
+            self._fall_back(refusal)
         found = target_table.find(self.spark, self.table, self.plan_hash)
+        if found and found.properties.get(commit_marks.METHOD) == "ctas":
+            # The earlier attempt fell back.
+            self.result.method = "ctas"
         pin = found.snapshot_id if found else None
         if pin is None:
             pin = source_table.pinned(self.spark, self.table.source, self.engine)
         self.result.source_snapshot_id = pin
-        rows = source_table.rows(self.spark, self.table.source, pin, self.engine)
+        source = SourceRead(self.spark, self.engine, self.table.source, pin)
+        self.result.source_read = source.how
+        rows = source.rows()
         # Without a snapshot there are no rows; whatever comes later belongs to a later synchronisation.
         self.result.rows_total = rows.count() if pin is not None else 0
         if found and found.complete:
@@ -66,49 +74,65 @@ class CopyTable:
             self._finish(found)
             return
         if self.table.method == "insert_select":
-            self._insert_select(found, rows, pin)
+            self._insert_select(found, rows, source)
         else:
-            self._one_statement(found, rows, pin)
+            self._one_statement(found, rows, source)
         self._finish(None)
 
-    def _refuse_method(self) -> None:
-        if self.table.method != "deep_clone":
-            return
+    def _clone_refusal(self) -> JobError | None:
+        """Why a clone need not be tried."""
         if not self.engine.databricks:
-            raise JobError(
+            return JobError(
                 "unsupported",
                 "DEEP CLONE is Databricks' own, and this is open-source Spark",
                 about=self.result.target,
                 hint="Use the method ctas or insert_select.",
             )
-        if self.engine.runtime and self.engine.runtime < DEEP_CLONE_SINCE:
-            raise JobError("unsupported", "DEEP CLONE of Iceberg tables needs Databricks Runtime 16.4")
+        if self.engine.runtime and self.engine.runtime.is_before(DEEP_CLONE_SINCE):
+            return JobError("unsupported", "DEEP CLONE of Iceberg tables needs Databricks Runtime 16.4")
+        return None
 
-    def _one_statement(self, found: Found | None, rows: DataFrame, pin: int | None) -> None:
+    def _fall_back(self, refusal: JobError) -> None:
+        """Go on by CREATE TABLE AS SELECT, if the input wants that."""
+        if not self.table.fall_back:
+            raise refusal
+        self.result.method = "ctas"
+        self.result.note = f"fell back from deep_clone: {'; '.join([refusal.message, *refusal.causes])}"
+
+    def _one_statement(self, found: Found | None, rows: DataFrame, source: SourceRead) -> None:
         """CTAS or DEEP CLONE: the table appears with all its rows, so a target of ours that is there is whole."""
         self.result.batches_total = 1
-        marks = target_table.marks_of(self.table, self.plan_hash, pin)
+        marks = target_table.marks_of(self.table, self.plan_hash, source.pin)
         if found is None:
-            version = f" VERSION AS OF {pin}" if pin is not None else ""
-            self._create_with_rows(rows, f"{self.table.source.name.sql}{version}", marks)
+            self._create_with_rows(rows, source, marks)
         else:
             self.result.batches_found = 1
         self.result.batches_done = 1
-        if self.table.method == "deep_clone":
+        if self.result.method == "deep_clone":
             # A clone takes no properties in its own statement, and brings the source's along.
             iceberg_table.set_properties(self.spark, self.table.target.name, {**self.table.target.properties, **marks})
 
-    def _create_with_rows(self, rows: DataFrame, source: str, marks: dict[str, str]) -> None:
+    def _create_with_rows(self, rows: DataFrame, source: SourceRead, marks: dict[str, str]) -> None:
+        name = self.table.target.name
+        if self.result.method == "deep_clone":
+            try:
+                self.spark.sql(f"CREATE TABLE {name.sql} DEEP CLONE {source.sql}")
+                return
+            except Exception as error:
+                # A clone that made a table is no refusal, and nothing may be made over it.
+                if not refuses_statement(error) or iceberg_table.exists(self.spark, name):
+                    raise
+                self._fall_back(explain(error, str(name)))
         if self.table.method == "deep_clone":
-            self.spark.sql(f"CREATE TABLE {self.table.target.name.sql} DEEP CLONE {source}")
-            return
+            # Whoever goes on after a kill is to know what the table is.
+            marks = {**marks, commit_marks.METHOD: "ctas"}
         spec = target_table.partitioning(self.spark, self.table)
         wanted, lost = target_table.wanted(self.spark, self.engine, self.table, rows.schema, spec, marks)
         required = [f"NOT NULL of {column.name}" for column in rows.schema.fields if not column.nullable]
         self.result.lost = [*lost, *required]
-        self.spark.sql(target_ddl.create_as(wanted, f"SELECT * FROM {source}"))
+        self.spark.sql(target_ddl.create_as(wanted, f"SELECT {source.columns} FROM {source.sql}"))
 
-    def _insert_select(self, found: Found | None, rows: DataFrame, pin: int | None) -> None:
+    def _insert_select(self, found: Found | None, rows: DataFrame, source: SourceRead) -> None:
         spec = target_table.partitioning(self.spark, self.table)
         batches = self.table.batches
         told = found.properties.get(commit_marks.BATCH_PLAN) if found else None
@@ -122,7 +146,7 @@ class CopyTable:
         )
         if found is None:
             marks = {
-                **target_table.marks_of(self.table, self.plan_hash, pin),
+                **target_table.marks_of(self.table, self.plan_hash, source.pin),
                 commit_marks.BATCH_PLAN: plan.as_text(),
             }
             wanted, self.result.lost = target_table.wanted(
@@ -131,7 +155,7 @@ class CopyTable:
             self.spark.sql(target_ddl.create(wanted))
         if total:
             BatchCopy(
-                self.spark, self.engine, self.plan_hash, self.table, plan, rows, pin, self.result, self.tell
+                self.spark, self.engine, self.plan_hash, self.table, plan, rows, source, self.result, self.tell
             ).run()
         else:
             self.result.batches_total = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from icebridge_jobs.engine_error import EngineError
+
 INTERNAL = "internal"
 # Codes are never renamed: scripts and the app match on them.
 CODES = frozenset(
@@ -73,24 +75,25 @@ def invalid(message: str, *, about: str | None = None, hint: str | None = None) 
     return JobError("invalid-input", message, about=about, hint=hint)
 
 
-# By Spark's error condition, which is stable, or else by the words of a class that has none. First match wins.
+# By Spark's error condition or SQLSTATE, which are stable, or else by the words of a class that has neither. The first
+# match wins.
 _KNOWN: tuple[tuple[str, str, str, str, bool], ...] = (
     (
-        r"\[?(TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|NO_SUCH_CATALOG|CATALOG_NOT_FOUND)",
+        r"\[?(TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|NO_SUCH_CATALOG|CATALOG_NOT_FOUND)|SQLSTATE 42P01",
         "table-not-found",
         "a table, schema or catalog is not there, or may not be seen",
         "Check the name, and that the job's principal may use the catalog and the schema and select from the table.",
         False,
     ),
     (
-        r"TABLE_OR_VIEW_ALREADY_EXISTS|TABLE_ALREADY_EXISTS",
+        r"TABLE_OR_VIEW_ALREADY_EXISTS|TABLE_ALREADY_EXISTS|SQLSTATE 42P07",
         "table-exists",
         "the target is there already",
         "Drop it if it is not wanted, or map the table to another name.",
         False,
     ),
     (
-        r"Cannot find snapshot with ID|Cannot find a snapshot|DELTA_VERSION_NOT_FOUND|TIME_TRAVEL",
+        r"Cannot find snapshot with ID|Cannot find a snapshot|DELTA_VERSION_NOT_FOUND|INVALID_TIME_TRAVEL",
         "plan-stale",
         "the pinned snapshot is not there any more",
         "Take the inventory and make the plan again; keep snapshots at the source until the run is over.",
@@ -111,7 +114,8 @@ _KNOWN: tuple[tuple[str, str, str, str, bool], ...] = (
         True,
     ),
     (
-        r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|INSUFFICIENT_PRIVILEGES|AccessDenied|ForbiddenException",
+        r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|INSUFFICIENT_PRIVILEGES|AccessDenied|ForbiddenException"
+        r"|SQLSTATE 42501",
         "catalog-refused",
         "permission was denied",
         "Grant what the cause names to the job's principal, then run the same job again.",
@@ -125,7 +129,8 @@ _KNOWN: tuple[tuple[str, str, str, str, bool], ...] = (
         False,
     ),
     (
-        r"MANAGED_ICEBERG|UNSUPPORTED_FEATURE|NOT_SUPPORTED|PARSE_SYNTAX_ERROR|UnsupportedOperationException",
+        r"MANAGED_ICEBERG|UNSUPPORTED_FEATURE|NOT_SUPPORTED|PARSE_SYNTAX_ERROR|UnsupportedOperationException"
+        r"|SQLSTATE (0A|42601)",
         "unsupported",
         "the engine refused a statement",
         "See the cause. Another copy method may do.",
@@ -146,9 +151,12 @@ def explain(error: BaseException, about: str | None = None) -> JobError:
     if isinstance(error, JobError):
         return error.about(about) if about else error
     words = _words(error)
-    for pattern, code, message, hint, retryable in _KNOWN:
-        if re.search(pattern, words):
-            return JobError(code, message, about=about, hint=hint, cause=_shortened(words), retryable=retryable)
+    told = EngineError.of(error)
+    # The class first, then the state: only what has neither is known by its words.
+    for text in (told.condition, told.state and f"SQLSTATE {told.state}", words):
+        for pattern, code, message, hint, retryable in _KNOWN:
+            if text and re.search(pattern, text):
+                return JobError(code, message, about=about, hint=hint, cause=_shortened(words), retryable=retryable)
     hint = "This is a defect in IceBridge, or a failing cluster. Keep the job's log when reporting it."
     return JobError(INTERNAL, "the job met something unforeseen", about=about, hint=hint, cause=_shortened(words))
 

@@ -28,10 +28,11 @@ def exists(spark: SparkSession, name: TableName) -> bool:
     return bool(spark.catalog.tableExists(name.sql))
 
 
-def rows_at(spark: SparkSession, name: TableName, snapshot_id: int | None) -> DataFrame:
+def rows_at(spark: SparkSession, name: TableName, snapshot_id: int | None, limit: int | None = None) -> DataFrame:
     """The rows at a snapshot; without one, as they are now."""
     version = f" VERSION AS OF {snapshot_id}" if snapshot_id is not None else ""
-    return spark.sql(f"SELECT * FROM {name.sql}{version}")
+    most = f" LIMIT {limit}" if limit is not None else ""
+    return spark.sql(f"SELECT * FROM {name.sql}{version}{most}")
 
 
 def properties(spark: SparkSession, name: TableName) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from icebridge_jobs.runtime import Runtime
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -18,23 +19,26 @@ class Engine:
     """What decides which statements may be used."""
 
     spark: str
-    databricks: bool = False
-    # Major and minor of the Databricks Runtime; none on serverless, whose number means something else.
-    runtime: tuple[int, int] | None = None
+    # None on open-source Spark.
+    runtime: Runtime | None = None
 
     @classmethod
     def of(cls, spark: SparkSession) -> Engine:
         """Look at the environment: every kind of Databricks compute sets DATABRICKS_RUNTIME_VERSION."""
         told = os.environ.get("DATABRICKS_RUNTIME_VERSION")
-        if told is None:
-            return cls(spark.version)
-        number = re.match(r"(\d+)\.(\d+)", told)
-        return cls(spark.version, True, (int(number[1]), int(number[2])) if number else None)
+        return cls(spark.version, None if told is None else Runtime.parse(told))
+
+    @property
+    def databricks(self) -> bool:
+        """Whether this is Databricks' compute, of whatever kind."""
+        return self.runtime is not None
 
     def as_dict(self) -> dict[str, Any]:
         """For results."""
-        runtime = ".".join(map(str, self.runtime)) if self.runtime else None
-        return {"spark": self.spark, "databricks": self.databricks, "runtime": runtime}
+        cluster = self.runtime and self.runtime.cluster
+        runtime = ".".join(map(str, cluster)) if cluster else None
+        told = self.runtime.told if self.runtime else None
+        return {"spark": self.spark, "databricks": self.databricks, "runtime": runtime, "runtime_key": told}
 
 
 @contextmanager

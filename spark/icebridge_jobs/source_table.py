@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from icebridge_jobs import iceberg_table
+from icebridge_jobs.conversions import Conversion
 from icebridge_jobs.errors import JobError, invalid
 from icebridge_jobs.session import Engine
 from icebridge_jobs.table_name import TableName
 from icebridge_jobs.target_ddl import PartitionField
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
-# From this runtime on, version 3 deletion vectors are read.
-READS_DELETION_VECTORS = (18, 0)
-_PART = re.compile(r"(?:(?P<name>\w+)\()?(?:(?P<size>\d+), )?(?P<column>[^()]+)\)?")
+_TRANSFORM = re.compile(r"(?P<name>\w+)\((?:(?P<size>\d+), )?(?P<column>.+)\)")
 _TRANSFORMS = {"years": "year", "months": "month", "days": "day", "hours": "hour"}
 
 
@@ -41,6 +40,11 @@ class Source:
     deletion_vectors: int | None = None
     partition_fields: list[PartitionInput] | None = None
     properties: dict[str, str] | None = None
+    # There is one way yet. Whether the table may be read as it is where Databricks refuses the pin is said beside.
+    read: Literal["pinned"] = "pinned"
+    unversioned: bool = False
+    # What the target would refuse, in the form that it takes: the rows are read so.
+    conversions: list[Conversion] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         TableName.parse(self.table)
@@ -55,7 +59,8 @@ def refuse_ignored_deletes(source: Source, engine: Engine) -> None:
     """Databricks documents version 2 deletes as unsupported: what it reads may hold deleted rows. Unknown counts as
     yes.
     """
-    if not engine.databricks:
+    runtime = engine.runtime
+    if runtime is None:
         return
     if source.delete_files is None:
         raise JobError(
@@ -71,13 +76,15 @@ def refuse_ignored_deletes(source: Source, engine: Engine) -> None:
             about=source.table,
             hint="Compact the table at the source (rewrite_data_files), or copy it with the embedded engine.",
         )
-    runtime = engine.runtime
-    if source.deletion_vectors and (runtime is None or runtime < READS_DELETION_VECTORS):
+    if source.deletion_vectors and not runtime.knows_format_3:
+        old = runtime.knows_format_3 is False
         raise JobError(
             "unsupported",
-            f"the source has {source.deletion_vectors} deletion vectors, and this runtime is not known to apply them",
+            f"the source has {source.deletion_vectors} deletion vectors, "
+            + (f"and {runtime} does not apply them" if old else f"and it is not known whether {runtime} applies them"),
             about=source.table,
-            hint="Use Databricks Runtime 18 or later, or copy the table with the embedded engine.",
+            hint="Use Databricks Runtime 18 or later, or serverless environment version 5 or later, "
+            "or copy the table with the embedded engine.",
         )
 
 
@@ -92,17 +99,6 @@ def pinned(spark: SparkSession, source: Source, engine: Engine) -> int | None:
             hint="A plan pins every table: without a pin, batches would read different states.",
         )
     return iceberg_table.current_snapshot(spark, source.name)
-
-
-def rows(spark: SparkSession, source: Source, snapshot_id: int | None, engine: Engine) -> DataFrame:
-    """The rows at the pin. A foreign table may have to be refreshed before the pin is known."""
-    try:
-        return iceberg_table.rows_at(spark, source.name, snapshot_id)
-    except Exception:
-        if not engine.databricks:
-            raise
-        spark.sql(f"REFRESH FOREIGN TABLE {source.name.sql}")
-        return iceberg_table.rows_at(spark, source.name, snapshot_id)
 
 
 def partitioning(spark: SparkSession, source: Source) -> list[PartitionField]:
@@ -127,13 +123,12 @@ def partitioning(spark: SparkSession, source: Source) -> list[PartitionField]:
 
 
 def _read(text: str) -> PartitionField:
-    found = _PART.fullmatch(text.strip())
-    if not found:
+    """A field as DESCRIBE writes it: `days(ts)`, `bucket(4, id)`, or a column, with backticks where they are needed."""
+    found = _TRANSFORM.fullmatch(text.strip())
+    if found is None or found["name"] == "identity":
+        return PartitionField("identity", found["column"] if found else text.strip())
+    if found["name"] in _TRANSFORMS:
+        return PartitionField(_TRANSFORMS[found["name"]], found["column"])
+    if found["size"] is None:
         raise JobError("unsupported", f"the partition transform {text!r} is not known", hint="Give partition_fields.")
-    column = found["column"].replace("`", "")
-    name = found["name"]
-    if name is None or name == "identity":
-        return PartitionField("identity", column)
-    if name in _TRANSFORMS:
-        return PartitionField(_TRANSFORMS[name], column)
-    return PartitionField(f"{name}[{found['size']}]", column)
+    return PartitionField(f"{found['name']}[{found['size']}]", found["column"])

@@ -14,6 +14,7 @@ from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.iceberg_table import Snapshot
 from icebridge_jobs.session import Engine
 from icebridge_jobs.source_changes import Changes
+from icebridge_jobs.source_read import SourceRead
 from icebridge_jobs.sync_input import TableSync
 from icebridge_jobs.table_name import identifier
 from icebridge_jobs.target_ddl import type_sql
@@ -32,6 +33,7 @@ class Round:
     reason: str = ""
     from_snapshot_id: int | None = None
     to_snapshot_id: int | None = None
+    source_read: str | None = None
     rows: int | None = None
     milliseconds: int = 0
     error: dict[str, Any] | None = None
@@ -92,13 +94,15 @@ class SyncTable:
         if changes.kind == "none" or wanted is None:
             return
         self._refuse_ignored_deletes(chain[0])
-        rows = iceberg_table.rows_at(self.spark, source, wanted)
+        read = SourceRead(self.spark, self.engine, self.table.source, wanted)
+        done.source_read = read.how
+        rows = read.rows()
         self._refuse_other_schema(rows)
-        done.action = self._apply(changes, last.snapshot_id, wanted, rows)
+        done.action = self._apply(changes, last.snapshot_id, wanted, rows, read)
         self._note(wanted)
         done.rows = self._verify(rows)
 
-    def _apply(self, changes: Changes, last: int | None, wanted: int, rows: DataFrame) -> str:
+    def _apply(self, changes: Changes, last: int | None, wanted: int, rows: DataFrame, read: SourceRead) -> str:
         marks = {commit_marks.SYNCED: str(wanted), commit_marks.PLAN: self.plan_hash}
         if changes.kind == "mark":
             return "mark"
@@ -108,12 +112,11 @@ class SyncTable:
             added = reader.option("end-snapshot-id", str(wanted)).load(self.table.source.name.sql)
             commit_marks.append(added, self.table.name, marks)
             return "append"
-        pin = f"{self.table.source.name.sql} VERSION AS OF {wanted}"
         action = "merge" if self.table.keys and self._keys_are_unique(rows) else "recompare"
         statement = (
-            sync_merge.by_keys(pin, self.table.name, rows.schema, self.table.keys, {})
+            sync_merge.by_keys(read.sql, self.table.name, rows.schema, self.table.keys, {})
             if action == "merge"
-            else sync_merge.by_rows(pin, self.table.name, rows.schema, {})
+            else sync_merge.by_rows(read.sql, self.table.name, rows.schema, {})
         )
         if self.engine.databricks:
             self.spark.sql(statement)

@@ -16,7 +16,7 @@ class TableName:
     @classmethod
     def parse(cls, text: str) -> TableName:
         """Read `catalog.namespace.table`."""
-        parts = _split(text)
+        parts = split(text)
         if len(parts) < 3 or not all(parts):
             raise invalid("a table is named catalog.namespace.table, with no empty part", about=text)
         return cls(tuple(parts))
@@ -54,7 +54,8 @@ def _as_written(part: str) -> str:
     return part if plain else identifier(part)
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
+    """The parts of a name: at dots, but not between backticks."""
     parts: list[str] = []
     rest = text
     while True:

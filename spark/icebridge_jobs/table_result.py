@@ -12,9 +12,14 @@ class TableResult:
 
     source: str
     target: str
+    # What was done in the end.
     method: str
     state: str = "waiting"
+    # What kept the wanted method from being used.
+    note: str | None = None
     source_snapshot_id: int | None = None
+    # How the source was read: pinned, primed or unversioned.
+    source_read: str | None = None
     target_snapshot_id: int | None = None
     # Rows at the pin, and rows the target has.
     rows_total: int | None = None

@@ -8,11 +8,13 @@ strict is one line here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import types as T
 
+from icebridge_jobs import column_path
+from icebridge_jobs.column_path import Path
 from icebridge_jobs.errors import JobError, invalid
 from icebridge_jobs.table_name import TableName, identifier, literal
 
@@ -34,6 +36,12 @@ _PLAIN = {
     T.BinaryType: "BINARY",
 }
 _TRANSFORMS = {"year": "years", "month": "months", "day": "days", "hour": "hours"}
+# Clustering looks at a column's least and greatest value, which Databricks keeps of these types.
+_CLUSTERS = (
+    *(T.IntegerType, T.LongType, T.FloatType, T.DoubleType, T.DecimalType),
+    *(T.DateType, T.TimestampType, T.TimestampNTZType, T.StringType),
+)
+_PARTITIONS = (*_CLUSTERS, T.BooleanType)
 _SIZED_TRANSFORM = re.compile(r"(bucket|truncate)\[(\d+)\]")
 
 
@@ -42,7 +50,13 @@ class PartitionField:
     """A transform as Iceberg's metadata writes it (`day`, `bucket[16]`, `identity`) on a column."""
 
     transform: str
+    # As it was told; what it means depends on the table's columns.
     column: str
+    path: Path | None = None
+
+    def at(self, schema: T.StructType) -> PartitionField:
+        """The same with its path in this table, if it has one there."""
+        return replace(self, path=column_path.resolve(schema, self.column))
 
     @property
     def is_identity(self) -> bool:
@@ -51,7 +65,9 @@ class PartitionField:
 
     def sql(self) -> str:
         """Spark's words for it."""
-        column = ".".join(identifier(part) for part in self.column.split("."))
+        if self.path is None:
+            raise JobError("unsupported", "the table has no such column to partition by", about=self.column)
+        column = column_path.sql(self.path)
         if self.is_identity:
             return column
         if self.transform in _TRANSFORMS:
@@ -66,7 +82,7 @@ class Layout:
     """How the new table is laid out, and what of the source's layout it lacks."""
 
     partitioned_by: list[PartitionField] = field(default_factory=list)
-    clustered_by: list[str] = field(default_factory=list)
+    clustered_by: list[Path] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
 
@@ -94,30 +110,61 @@ def layout(
     if partition_by is not None and cluster_by is not None:
         raise invalid("partition_by and cluster_by exclude each other", hint="Give one of the two.")
     if cluster_by is not None:
-        if not unity:
-            raise JobError("unsupported", "CLUSTER BY is Unity Catalog's own", hint="Give partition_by instead.")
-        _known(cluster_by, schema)
-        if len(cluster_by) > MOST_CLUSTER_COLUMNS:
-            raise invalid(f"a table is clustered by {MOST_CLUSTER_COLUMNS} columns at most")
-        return Layout(clustered_by=list(cluster_by))
+        return _clustered(cluster_by, schema, unity)
     if partition_by is not None:
         source = [PartitionField("identity", name) for name in partition_by]
-        _known(partition_by, schema)
-    source = [part for part in source if part.transform != "void"]
+        _paths(partition_by, schema)
+    fields = [part.at(schema) for part in source if part.transform != "void"]
     if not unity:
-        return Layout(partitioned_by=list(source))
-    binary = [part.column for part in source if isinstance(_column_type(schema, part.column), T.BinaryType)]
-    if binary and partition_by is not None:
-        raise JobError("unsupported", "a binary column cannot partition a table", about=binary[0])
-    nested = [part.column for part in source if "." in part.column and _column_type(schema, part.column) is None]
-    usable = [part for part in source if part.column not in binary and part.column not in nested]
-    lost = [f"partitioning by {part.transform} of {part.column}" for part in source if part not in usable]
-    if all(part.is_identity for part in usable):
-        return Layout(partitioned_by=usable, lost=lost)
+        unknown = next((part for part in fields if part.path is None), None)
+        if unknown:
+            raise JobError("unsupported", "the table has no such column to partition by", about=unknown.column)
+        return Layout(partitioned_by=fields)
+    other = next((part for part in fields if not _is_plain(part, schema)), None)
+    if partition_by is not None and other:
+        what = "a binary column or a field of a struct cannot partition a table"
+        raise JobError("unsupported", what, about=other.column)
+    return _managed(fields, schema)
+
+
+def _managed(fields: list[PartitionField], schema: T.StructType) -> Layout:
+    """Unity Catalog's managed tables: plain columns partition, and expressions become clustering on their columns."""
+    usable = [part for part in fields if _is_plain(part, schema) or _clusters(part.path, schema)]
+    if all(_is_plain(part, schema) for part in usable):
+        return Layout(partitioned_by=usable, lost=_lost(part for part in fields if part not in usable))
     # Expressions are refused in PARTITIONED BY; clustering on the columns under them keeps the pruning.
-    columns = list(dict.fromkeys(part.column for part in usable))[:MOST_CLUSTER_COLUMNS]
-    lost += [f"partitioning by {part.transform} of {part.column}" for part in usable if not part.is_identity]
+    paths = dict.fromkeys(part.path for part in usable if part.path and _clusters(part.path, schema))
+    columns = list(paths)[:MOST_CLUSTER_COLUMNS]
+    lost = _lost(part for part in fields if not (part.is_identity and part.path in columns))
     return Layout(clustered_by=columns, lost=lost)
+
+
+def _clustered(wanted: Sequence[str], schema: T.StructType, unity: bool) -> Layout:
+    if not unity:
+        raise JobError("unsupported", "CLUSTER BY is Unity Catalog's own", hint="Give partition_by instead.")
+    paths = _paths(wanted, schema)
+    if len(paths) > MOST_CLUSTER_COLUMNS:
+        raise invalid(f"a table is clustered by {MOST_CLUSTER_COLUMNS} columns at most")
+    for name, path in zip(wanted, paths, strict=True):
+        if not _clusters(path, schema):
+            kind = column_path.kind_of(schema, path).simpleString()
+            raise JobError("unsupported", f"a table cannot be clustered by a column of the type {kind}", about=name)
+    return Layout(clustered_by=paths)
+
+
+def _is_plain(part: PartitionField, schema: T.StructType) -> bool:
+    """A column itself, and none that is binary."""
+    if not part.is_identity or part.path is None or len(part.path) > 1:
+        return False
+    return isinstance(schema[part.path[0]].dataType, _PARTITIONS)
+
+
+def _clusters(path: Path | None, schema: T.StructType) -> bool:
+    return path is not None and isinstance(column_path.kind_of(schema, path), _CLUSTERS)
+
+
+def _lost(fields: Iterable[PartitionField]) -> list[str]:
+    return [f"partitioning by {part.transform} of {part.column}" for part in fields]
 
 
 def refusals(schema: T.StructType, *, unity: bool) -> list[tuple[str, str]]:
@@ -145,8 +192,7 @@ def _clauses(wanted: Wanted) -> str:
         lines.append(f"PARTITIONED BY ({', '.join(part.sql() for part in wanted.layout.partitioned_by)})")
     properties = {"format-version": str(wanted.format_version), **wanted.properties}
     if wanted.layout.clustered_by:
-        names = (".".join(identifier(part) for part in name.split(".")) for name in wanted.layout.clustered_by)
-        lines.append(f"CLUSTER BY ({', '.join(names)})")
+        lines.append(f"CLUSTER BY ({', '.join(map(column_path.sql, wanted.layout.clustered_by))})")
         if wanted.format_version < 3:
             properties |= CLUSTERING_NEEDS
     if wanted.comment:
@@ -190,24 +236,23 @@ def _refusals(path: str, kind: T.DataType, unity: bool, found: list[tuple[str, s
                 found.append((f"{path}.{part.name}", "a required field in a struct"))
             _refusals(f"{path}.{part.name}", part.dataType, unity, found)
     elif isinstance(kind, T.ArrayType):
+        if unity and not kind.containsNull:
+            found.append((f"{path}.element", "a required element of a list"))
         _refusals(f"{path}.element", kind.elementType, unity, found)
     elif isinstance(kind, T.MapType):
+        if unity and not kind.valueContainsNull:
+            found.append((f"{path}.value", "a required value of a map"))
         _refusals(f"{path}.key", kind.keyType, unity, found)
         _refusals(f"{path}.value", kind.valueType, unity, found)
     elif not isinstance(kind, (T.DecimalType, *_PLAIN)):
         found.append((path, f"the type {kind.simpleString()}"))
 
 
-def _known(columns: Sequence[str], schema: T.StructType) -> None:
+def _paths(columns: Sequence[str], schema: T.StructType) -> list[Path]:
+    found = []
     for name in columns:
-        if name not in schema.names:
+        path = column_path.resolve(schema, name)
+        if path is None:
             raise invalid(f"there is no column {name!r}", about=name)
-
-
-def _column_type(schema: T.StructType, path: str) -> T.DataType | None:
-    kind: T.DataType = schema
-    for part in path.split("."):
-        if not isinstance(kind, T.StructType) or part not in kind.names:
-            return None
-        kind = kind[part].dataType
-    return kind
+        found.append(path)
+    return found

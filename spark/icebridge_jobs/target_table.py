@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 from icebridge_jobs import carried_properties, commit_marks, iceberg_table, source_table, target_ddl
 from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.errors import JobError
+from icebridge_jobs.runtime import FORMAT_3
 from icebridge_jobs.session import Engine
 from icebridge_jobs.target_ddl import PartitionField, Wanted
 
@@ -96,7 +97,7 @@ def wanted(
         column, reason = refused[0]
         more = f" ({len(refused) - 1} more columns like it)" if len(refused) > 1 else ""
         raise JobError("unsupported", f"the target cannot hold the column {column}: {reason}{more}", about=name)
-    if unity and table.target.format_version >= 3 and engine.runtime and engine.runtime < (18, 0):
+    if engine.runtime and table.target.format_version >= 3 and engine.runtime.is_before(FORMAT_3):
         raise JobError("unsupported", "format version 3 needs Databricks Runtime 18", about=name)
     layout = target_ddl.layout(
         spec, schema, unity=unity, partition_by=table.target.partition_by, cluster_by=table.target.cluster_by

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -10,14 +11,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 SPARK = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(SPARK), str(SPARK / "tests")]
+# The sandbox's Databricks runtime stands in the repository alone.
+RUNTIME = SPARK.parent / "src-tauri" / "crates" / "sandbox" / "python"
+sys.path[:0] = [str(SPARK), str(SPARK / "tests"), str(RUNTIME)]
 os.environ["TZ"] = "UTC"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
@@ -96,6 +100,41 @@ class Jobs:
         return json.loads(self.result_path.read_text(encoding="utf-8")) if self.result_path.is_file() else {}
 
 
+class Databricks:
+    """The runtime's switches, and what the jobs sent to it."""
+
+    # Of all tests: the statement, and the line of the jobs that sent it.
+    sent: ClassVar[list[tuple[str, str, int]]] = []
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.monkeypatch = monkeypatch
+        # By the jobs in this test.
+        self.statements: list[str] = []
+        catalogs = {"foreign": "foreign", "managed": "managed"}
+        self.set(DATABRICKS_RUNTIME_VERSION="17.3", ICEBRIDGE_SANDBOX_FOLDER=str(folder))
+        self.set(ICEBRIDGE_SANDBOX_CATALOGS=json.dumps(catalogs))
+
+    def set(self, **variables: str) -> None:
+        """Variables of the environment, until the test ends."""
+        for name, value in variables.items():
+            self.monkeypatch.setenv(name, value)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Another engine, which writes the foreign tables."""
+        self.set(ICEBRIDGE_SANDBOX_ENGINE="outside")
+        yield
+        self.monkeypatch.delenv("ICEBRIDGE_SANDBOX_ENGINE")
+
+    def note(self, text: str) -> None:
+        """Who sent it: the jobs, or the test itself."""
+        folder = str(SPARK / "icebridge_jobs")
+        caller = next((frame for frame in inspect.stack() if frame.filename.startswith(folder)), None)
+        if caller is not None:
+            self.statements.append(text)
+            self.sent.append((text, Path(caller.filename).name, caller.lineno))
+
+
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where all tables lie."""
@@ -127,6 +166,25 @@ def jobs(tmp_path: Path, warehouse: Path) -> Iterator[Jobs]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+
+
+@pytest.fixture
+def databricks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databricks]:
+    """This Spark as a Databricks runtime, as in the sandbox: what was read before is forgotten with the test."""
+    import databricks_runtime
+
+    runtime = Databricks(monkeypatch, tmp_path)
+    uninstall = databricks_runtime.install(type(spark))
+    inner = type(spark).sql
+
+    def sql(self: SparkSession, text: str, *arguments: Any, **named: Any) -> Any:
+        runtime.note(text)
+        return inner(self, text, *arguments, **named)
+
+    type(spark).sql = sql  # type: ignore[method-assign]
+    yield runtime
+    type(spark).sql = inner  # type: ignore[method-assign]
+    uninstall()
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ def test_insert_select_copies_rows_and_the_shape(spark: SparkSession, jobs: Jobs
     assert (told["state"], told["rows_total"], told["rows_done"]) == ("done", 300, 300)
     assert told["batches_done"] == told["batches_total"] == len(batches_committed(spark, name)) > 2
     assert told["lost"] == ["property engine.hive.enabled"]
+    assert (told["method"], told["note"], told["source_read"]) == ("insert_select", None, "pinned")
     assert spark.table(f"managed.s.{name}").schema == spark.table(f"foreign.s.{name}").schema
     assert (ran.result["complete"], ran.result["exit_code"], ran.result["error"]) == (True, 0, None)
     properties = {row[0]: row[1] for row in spark.sql(f"SHOW TBLPROPERTIES managed.s.{name}").collect()}
@@ -117,6 +118,35 @@ def test_batches_by_every_kind_of_column(spark: SparkSession, jobs: Jobs, name: 
         assert ran.table["batches_total"] > 1, column
         here, there = (row_digest.measure(spark.table(each)) for each in (f"foreign.s.{name}", target))
         assert here == there, column
+
+
+@pytest.mark.every_spark
+def test_columns_with_dots_and_backticks(spark: SparkSession, jobs: Jobs, name: str) -> None:
+    """Such a column partitions, cuts batches, and is found by DESCRIBE: it is never taken for a field of a struct."""
+    columns = "`10.0` BIGINT, `a.b` STRING, `x``y` INT, `é ü` DATE, s STRUCT<`c.d`: INT>"
+    layout = "PARTITIONED BY (`a.b`, bucket(2, `x``y`), bucket(2, s.`c.d`))"
+    spark.sql(f"CREATE TABLE foreign.s.{name} ({columns}) USING iceberg {layout}")
+    rows = ("id", "concat('g', id % 3)", "cast(id as int)", "DATE'2024-01-01'", "named_struct('c.d', cast(id as int))")
+    spark.sql(f"INSERT INTO foreign.s.{name} SELECT {', '.join(rows)} FROM range(40)")
+    pairs = (("identity", "a.b"), ("bucket[2]", "x`y"), ("bucket[2]", "s.c.d"))
+    fields = [{"transform": transform, "column": column} for transform, column in pairs]
+    tables = []
+    for method in ("ctas", "insert_select"):
+        for told in (None, fields):
+            target = {"table": f"managed.s.{name}_{method}_{'told' if told else 'described'}"}
+            given = table(name, method, target=target, batches={"rows": 15, "column": "10.0"})
+            given["source"] |= {"partition_fields": told} if told else {}
+            tables.append(given)
+    ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=tables)
+    assert ran.code == 0, ran.result
+    there = row_digest.measure(spark.table(f"foreign.s.{name}"))
+    for given in tables:
+        target = given["target"]["table"]
+        assert row_digest.measure(spark.table(target)) == there
+        described = {row[0]: row[1] for row in spark.sql(f"DESCRIBE {target}").collect()}
+        parts = (described["Part 0"], described["Part 1"], described["Part 2"])
+        assert parts == ("`a.b`", "bucket(2, `x``y`)", "bucket(2, s.`c.d`)")
+    assert [told["batches_total"] for told in ran.result["tables"]] == [1, 1, 3, 3]
 
 
 @pytest.mark.timeout(1800)
@@ -205,6 +235,11 @@ def test_a_bad_table_stops_itself_alone(spark: SparkSession, jobs: Jobs, name: s
     clone = ran.result["tables"][3]["error"]
     assert "DEEP CLONE is Databricks' own" in clone["message"] and "insert_select" in clone["hint"]
     assert clone["object"] == f"managed.s.{name}_clone"
+    fallen = table(
+        name, "deep_clone", target={"table": f"managed.s.{name}_f"}, source={"snapshot_id": pin}, fall_back=True
+    )
+    told = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[fallen]).table
+    assert (told["state"], told["method"]) == ("done", "ctas") and "open-source Spark" in told["note"]
     empty = ran.result["tables"][2]
     assert (empty["state"], empty["rows_done"], empty["batches_total"]) == ("done", 0, 0)
     assert not spark.table(f"managed.s.{name}_empty").schema["id"].nullable
@@ -229,7 +264,8 @@ def test_as_on_databricks(spark: SparkSession, jobs: Jobs, name: str, monkeypatc
     given["source"]["delete_files"] = 0
     ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[given])
     assert ran.code == 0, ran.result
-    assert ran.result["engine"] == {"spark": spark.version, "databricks": True, "runtime": "17.3"}
+    told = {"spark": spark.version, "databricks": True, "runtime": "17.3", "runtime_key": "17.3"}
+    assert ran.result["engine"] == told
     assert same(spark, name, pin) and batches_committed(spark, name) == []
     spark.sql(f"ALTER TABLE managed.s.{name} UNSET TBLPROPERTIES ('icebridge.copy-state')")
     spark.sql(f"ALTER TABLE managed.s.{name} SET TBLPROPERTIES ('icebridge.batches-done' = '0,2-3')")

@@ -146,6 +146,18 @@ def test_keys_that_repeat_are_not_believed(spark: SparkSession, jobs: Jobs, name
     assert same(spark, name)
 
 
+@pytest.mark.parametrize("keys", [["a.b", "x`y"], []], ids=["keys", "no keys"])
+def test_columns_with_dots_and_backticks(spark: SparkSession, jobs: Jobs, name: str, keys: list[str]) -> None:
+    spark.sql(f"CREATE TABLE foreign.s.{name} (`a.b` BIGINT, `x``y` INT, `é ü` STRING) USING iceberg")
+    spark.sql(f"INSERT INTO foreign.s.{name} SELECT id, cast(id AS int), 'u' FROM range(20)")
+    copy = {"source": {"table": f"foreign.s.{name}"}, "target": {"table": f"managed.s.{name}"}, "method": "ctas"}
+    assert jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[copy]).code == 0
+    spark.sql(f"UPDATE foreign.s.{name} SET `é ü` = 'changed' WHERE `a.b` < 5")
+    ran = sync(jobs, name, keys=keys)
+    assert (ran.code, last(ran)["action"]) == (0, "merge" if keys else "recompare"), ran.result
+    assert same(spark, name)
+
+
 def test_refusals(spark: SparkSession, jobs: Jobs, name: str) -> None:
     start(spark, jobs, name)
     spark.sql(f"CREATE TABLE managed.s.{name}_other (id BIGINT) USING iceberg")

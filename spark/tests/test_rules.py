@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyspark.sql import types as T
 
-from icebridge_jobs import carried_properties, commit_marks, source_changes, source_table, target_ddl
+from icebridge_jobs import carried_properties, column_path, commit_marks, source_changes, source_table, target_ddl
 from icebridge_jobs.batch_copy import _from_spans, _spans
 from icebridge_jobs.batch_plan import BatchPlan
 from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.iceberg_table import Snapshot
+from icebridge_jobs.runtime import Runtime
 from icebridge_jobs.session import Engine
 from icebridge_jobs.source_table import Source
 from icebridge_jobs.table_name import TableName
@@ -63,9 +65,9 @@ def test_plain_columns_partition_and_expressions_cluster() -> None:
     assert "'delta.enableDeletionVectors' = 'false', 'delta.enableRowTracking' = 'false'" in text
     assert "delta." not in statement(clustered, version=3)
     assert clustered.lost == [
-        "partitioning by identity of raw",
         "partitioning by day of ts",
         "partitioning by bucket[16] of id",
+        "partitioning by identity of raw",
     ]
 
 
@@ -83,6 +85,7 @@ def test_any_other_catalog_keeps_transforms() -> None:
         ({"unity": True, "cluster_by": ["id"], "partition_by": ["id"]}, "invalid-input"),
         ({"unity": True, "cluster_by": ["nope"]}, "invalid-input"),
         ({"unity": True, "partition_by": ["raw"]}, "unsupported"),
+        ({"unity": True, "cluster_by": ["raw"]}, "unsupported"),
         ({"unity": True, "cluster_by": ["id", "ts", "raw", "a b", "m"]}, "invalid-input"),
     ],
 )
@@ -97,6 +100,27 @@ def test_columns_that_unity_catalog_cannot_hold() -> None:
     schema = T.StructType([T.StructField("s", T.ArrayType(inner)), T.StructField("n", T.NullType())])
     assert target_ddl.refusals(schema, unity=False) == [("n", "the type void")]
     assert target_ddl.refusals(schema, unity=True)[0] == ("s.element.must", "a required field in a struct")
+
+
+def test_required_parts_of_lists_and_maps_are_refused_and_keys_are_not() -> None:
+    """Databricks refuses to read them (DELTA_NESTED_NOT_NULL_CONSTRAINT), however deep they are."""
+    whole = T.MapType(T.StringType(), T.ArrayType(T.LongType(), True), True)
+    deep = T.StructType([T.StructField("l", T.ArrayType(T.LongType(), False))])
+    schema = T.StructType(
+        [
+            T.StructField("whole", whole, False),
+            T.StructField("l", T.ArrayType(T.LongType(), False)),
+            T.StructField("m", T.MapType(T.StringType(), T.LongType(), False)),
+            T.StructField("s", T.ArrayType(T.MapType(deep, deep))),
+        ]
+    )
+    assert target_ddl.refusals(schema, unity=False) == []
+    assert target_ddl.refusals(schema, unity=True) == [
+        ("l.element", "a required element of a list"),
+        ("m.value", "a required value of a map"),
+        ("s.element.key.l.element", "a required element of a list"),
+        ("s.element.value.l.element", "a required element of a list"),
+    ]
 
 
 def test_properties_travel_as_in_the_embedded_engine() -> None:
@@ -114,26 +138,119 @@ def test_properties_travel_as_in_the_embedded_engine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "counts", "refused"),
+    ("told", "cluster", "environment", "knows"),
     [
-        (None, {"delete_files": 3}, False),
-        ((17, 3), {}, True),
-        ((17, 3), {"delete_files": 3}, True),
-        ((17, 3), {"delete_files": 0}, False),
-        ((17, 3), {"delete_files": 0, "deletion_vectors": 1}, True),
-        ((18, 0), {"delete_files": 0, "deletion_vectors": 1}, False),
+        *(("16.4", (16, 4), None, False), ("17", (17, 0), None, False), ("17.3", (17, 3), None, False)),
+        *(("17.3.x-scala2.13", (17, 3), None, False), ("17.x", (17, 0), None, False)),
+        *(("18", (18, 0), None, True), ("18.x", (18, 0), None, True), ("18.2", (18, 2), None, True)),
+        *(("18.x-scala2.13", (18, 0), None, True), ("19", (19, 0), None, True), ("19.x", (19, 0), None, True)),
+        ("18.x-aarch64-photon-scala2.13", (18, 0), None, True),
+        *(("client.4", None, (4, 0), None), ("client.4.9", None, (4, 9), None), ("client.5.1", None, (5, 1), True)),
+        *(("client.10", None, (10, 0), True), ("client", None, None, None), ("client.x", None, None, None)),
+        *(("", None, None, None), ("dev", None, None, None), ("custom:mine__18.x", None, None, None)),
+        *(("18a", None, None, None), ("1" * 5000, None, None, None)),
+    ],
+)
+def test_runtimes_are_known_by_their_kind(
+    told: str, cluster: tuple[int, int] | None, environment: tuple[int, int] | None, knows: bool | None
+) -> None:
+    runtime = Runtime.parse(told)
+    assert (runtime.cluster, runtime.environment, runtime.knows_format_3) == (cluster, environment, knows)
+
+
+@pytest.mark.parametrize(
+    ("told", "counts", "words"),
+    [
+        (None, {"delete_files": 3}, None),
+        ("17.3", {}, "does not say how many"),
+        ("17.3", {"delete_files": 3}, "3 delete files"),
+        ("17.3", {"delete_files": 0}, None),
+        ("17.3", {"delete_files": 0, "deletion_vectors": 1}, "Databricks Runtime 17.3 does not apply them"),
+        ("17", {"delete_files": 0, "deletion_vectors": 1}, "Databricks Runtime 17 does not apply them"),
+        ("18", {"delete_files": 0, "deletion_vectors": 1}, None),
+        ("19.x", {"delete_files": 0, "deletion_vectors": 1}, None),
+        (
+            "client.4.9",
+            {"delete_files": 0, "deletion_vectors": 1},
+            "not known whether serverless environment version 4",
+        ),
+        ("client.5", {"delete_files": 0, "deletion_vectors": 1}, None),
+        ("dev", {"delete_files": 0, "deletion_vectors": 1}, "not known whether a runtime that calls itself 'dev'"),
+        ("dev", {"delete_files": 0}, None),
     ],
 )
 def test_deletes_that_databricks_would_ignore(
-    runtime: tuple[int, int] | None, counts: dict[str, int], refused: bool
+    told: str | None, counts: dict[str, int], words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, engine = Source("f.s.t", **counts), Engine("4.0.0", runtime is not None, runtime)
-    if not refused:
+    monkeypatch.delenv("DATABRICKS_RUNTIME_VERSION", raising=False)
+    if told is not None:
+        monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", told)
+    spark: Any = SimpleNamespace(version="4.0.0")
+    source, engine = Source("f.s.t", **counts), Engine.of(spark)
+    if words is None:
         source_table.refuse_ignored_deletes(source, engine)
         return
-    with pytest.raises(JobError) as raised:
+    with pytest.raises(JobError, match=words) as raised:
         source_table.refuse_ignored_deletes(source, engine)
     assert (raised.value.code, raised.value.object) == ("unsupported", "f.s.t")
+
+
+DOTTED = T.StructType(
+    [
+        T.StructField("a.b", T.StringType()),
+        T.StructField("a", T.StructType([T.StructField("c", T.LongType()), T.StructField("d.e", T.DateType())])),
+        T.StructField("10.0", T.LongType()),
+        T.StructField("x`y", T.LongType()),
+        T.StructField("Größe in m", T.LongType()),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("a.b", ("a.b",)),
+        ("`a.b`", ("a.b",)),
+        ("a.c", ("a", "c")),
+        ("a.d.e", ("a", "d.e")),
+        ("a.`d.e`", ("a", "d.e")),
+        ("A.C", ("a", "c")),
+        ("10.0", ("10.0",)),
+        ("x`y", ("x`y",)),
+        ("`x``y`", ("x`y",)),
+        ("größe in M", ("Größe in m",)),
+        ("a", ("a",)),
+        *(("a.x", None), ("10", None), ("", None), ("`a", None), ("a.b.c", None), ("a.", None)),
+    ],
+)
+def test_a_column_with_a_dot_is_no_field_of_a_struct(text: str, path: tuple[str, ...] | None) -> None:
+    assert column_path.resolve(DOTTED, text) == path
+
+
+def test_names_of_every_kind_in_ddl() -> None:
+    def create(layout: Layout) -> str:
+        return target_ddl.create(Wanted(NAME, DOTTED, layout, {}, 2))
+
+    plain = [PartitionField("identity", "a.b"), PartitionField("identity", "`x``y`")]
+    for unity in (True, False):
+        assert "PARTITIONED BY (`a.b`, `x``y`)" in create(target_ddl.layout(plain, DOTTED, unity=unity))
+    spec = [PartitionField("bucket[4]", "a.b"), PartitionField("day", "a.d.e"), PartitionField("identity", "gone.x")]
+    clustered = target_ddl.layout(spec, DOTTED, unity=True)
+    assert "CLUSTER BY (`a.b`, `a`.`d.e`)" in create(clustered)
+    assert clustered.lost[-1] == "partitioning by identity of gone.x"
+    with pytest.raises(JobError, match="no such column") as raised:
+        target_ddl.layout(spec, DOTTED, unity=False)
+    assert (raised.value.code, raised.value.object) == ("unsupported", "gone.x")
+    assert "PARTITIONED BY (bucket(4, `a.b`), days(`a`.`d.e`))" in create(
+        target_ddl.layout(spec[:2], DOTTED, unity=False)
+    )
+    assert "CLUSTER BY (`10.0`, `a`.`c`)" in create(
+        target_ddl.layout([], DOTTED, unity=True, cluster_by=["10.0", "a.c"])
+    )
+    assert "PARTITIONED BY (`a.b`)" in create(target_ddl.layout([], DOTTED, unity=True, partition_by=["a.b"]))
+    with pytest.raises(JobError) as raised:
+        target_ddl.layout([], DOTTED, unity=True, partition_by=["a.c"])
+    assert (raised.value.code, raised.value.object) == ("unsupported", "a.c")
 
 
 def test_batch_plans_survive_the_property() -> None:

@@ -1,6 +1,7 @@
 //! What a task's process is started with: its script, arguments, variables and Spark's settings.
 
 use super::parts::Runner;
+use super::runtime;
 use crate::base::plain;
 use crate::jobs::Outcome;
 use crate::state::{Principal, inside, workspace};
@@ -34,11 +35,13 @@ pub fn prepare(
     task_run: u64,
     spec: &Value,
 ) -> Result<Prepared, Outcome> {
-    let (creator, parameters, cluster) = {
+    let (creator, parameters, cluster, runtime) = {
         let jobs = runner.jobs.lock();
         let run = jobs.runs.get(&id).ok_or_else(|| invalid("The run is gone."))?;
         let cluster = run.tasks.get(at).and_then(|task| jobs.clusters.get(task.cluster.as_ref()?));
-        (run.creator.clone(), run.parameters.clone(), cluster.map(|cluster| cluster.spec.clone()).unwrap_or_default())
+        let cluster = cluster.map(|cluster| cluster.spec.clone()).unwrap_or_default();
+        let runtime = runtime::name(spec, &cluster, &run.environments);
+        (run.creator.clone(), run.parameters.clone(), cluster, runtime)
     };
     let creator = runner.common.principals.lock().get(&creator).cloned();
     let creator = creator.ok_or_else(|| invalid("The run's creator is gone."))?;
@@ -54,7 +57,7 @@ pub fn prepare(
     let properties = folder.join("conf").join("spark.properties");
     let settings = spark_settings(runner, &creator, &cluster, &folder).map_err(invalid)?;
     write_private(&properties, &settings).map_err(|error| invalid(error.to_string()))?;
-    let environment = variables(runner, python, &creator, &cluster, &properties).map_err(invalid)?;
+    let environment = variables(runner, python, &creator, (&cluster, runtime), &properties).map_err(invalid)?;
     Ok(Prepared { script, arguments, environment, folder })
 }
 
@@ -62,7 +65,7 @@ fn variables(
     runner: &Runner,
     python: &Path,
     creator: &Principal,
-    cluster: &Value,
+    (cluster, runtime): (&Value, String),
     properties: &Path,
 ) -> Result<BTreeMap<String, String>, String> {
     let inherited = INHERITED.split(' ').filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
@@ -78,10 +81,15 @@ fn variables(
         ("PYSPARK_DRIVER_PYTHON", python.display().to_string()),
         ("SPARK_LOCAL_IP", "127.0.0.1".to_owned()),
         ("TZ", "UTC".to_owned()),
+        ("DATABRICKS_RUNTIME_VERSION", runtime),
         ("DATABRICKS_HOST", runner.common.url.get().cloned().unwrap_or_default()),
         ("DATABRICKS_TOKEN", token),
     ];
     environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    // Not held while it waits for the metastore: others hold that one and wait for the settings.
+    let settings = runner.common.settings.lock().clone();
+    let switches = runtime::variables(&settings, &runner.metastore.lock());
+    environment.extend(switches.map(|(name, value)| (name.to_owned(), value)));
     for (name, value) in cluster["spark_env_vars"].as_object().into_iter().flatten() {
         environment.insert(name.clone(), runner.scopes.lock().resolve(creator, &plain(value))?);
     }

@@ -1,4 +1,5 @@
-"""What a cluster has and a plain Python does not: /Volumes and /Workspace as paths, and dbutils for secrets.
+"""What a cluster has and a plain Python does not: /Volumes and /Workspace as paths, dbutils for secrets, and Databricks'
+SQL.
 
 Python loads this by itself at the start of every task. It reaches Python's own file functions; Java's, by which Spark
 reads and writes, it does not.
@@ -69,10 +70,34 @@ class DBUtils:
         self.secrets = _Secrets()
 
 
+class _SparkLoader(importlib.abc.Loader):
+    """Loads Spark's SQL as ever, and puts the runtime's own over it."""
+
+    def __init__(self, native):
+        self.native = native
+
+    def __getattr__(self, name):
+        return getattr(self.native, name)
+
+    def create_module(self, spec):
+        return self.native.create_module(spec)
+
+    def exec_module(self, module):
+        self.native.exec_module(module)
+        import databricks_runtime
+
+        databricks_runtime.install(module.SparkSession)
+
+
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name == "pyspark.dbutils":
             return importlib.machinery.ModuleSpec(name, self)
+        if name == "pyspark.sql":
+            spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _SparkLoader(spec.loader)
+            return spec
         return None
 
     def create_module(self, spec):
