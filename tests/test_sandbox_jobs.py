@@ -383,8 +383,10 @@ def test_usage_is_billed_to_the_tags(box: Sandbox) -> None:
         statement="""
             SELECT u.usage_metadata.job_run_id AS run, SUM(u.usage_quantity) AS dbus,
                    SUM(u.usage_quantity * p.pricing.default) AS dollars
-            FROM system.billing.usage u JOIN system.billing.list_prices AS p ON u.sku_name = p.sku_name
-            WHERE u.custom_tags.plan = :plan AND p.price_end_time IS NULL
+            FROM system.billing.usage u JOIN system.billing.list_prices AS p
+              ON u.sku_name = p.sku_name AND u.cloud = p.cloud AND u.usage_start_time >= p.price_start_time
+              AND (p.price_end_time IS NULL OR u.usage_start_time < p.price_end_time)
+            WHERE u.custom_tags.plan = :plan
             GROUP BY 1""",
         warehouse_id=str(warehouse),
         parameters=[StatementParameterListItem(name="plan", value="b1ll")],
@@ -406,14 +408,27 @@ def test_a_sandbox_without_python_says_so() -> None:
         assert "--python" in ((run.tasks and run.tasks[0].state and run.tasks[0].state.state_message) or "")
 
 
+def slowly(client: WorkspaceClient, run_id: int) -> jobs.Run:
+    """The run at its end, with the time that Spark takes to start."""
+    return until(lambda: (run := client.jobs.get_run(run_id)).end_time and run, 240)
+
+
 def test_a_spark_job_makes_a_table_that_unity_catalog_then_has() -> None:
     jar = iceberg_jar()
     if jar is None:
         pytest.skip("PySpark or Iceberg's runtime is not there")
     text = """
+import os
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
+print("runtime", os.environ["DATABRICKS_RUNTIME_VERSION"])
 spark.sql("CREATE NAMESPACE IF NOT EXISTS main.made")
+for statement in ("CREATE TABLE main.made.cut (id BIGINT) USING iceberg PARTITIONED BY (bucket(4, id))",
+                  "DROP TABLE glue_lake.sales.orders"):
+    try:
+        spark.sql(statement)
+    except Exception as error:
+        print("refused", error.getCondition(), error.getSqlState())
 spark.sql("CREATE TABLE main.made.orders (id BIGINT NOT NULL, at TIMESTAMP, tags ARRAY<STRING>) USING iceberg")
 spark.sql("INSERT INTO main.made.orders SELECT id, current_timestamp(), array('a') FROM range(10)")
 print("rows", spark.table("main.made.orders").count())
@@ -422,11 +437,37 @@ print("rows", spark.table("main.made.orders").count())
         client = own.client()
         started = time.monotonic()
         run_id = client.jobs.submit(tasks=[task(script(own, "spark", text))]).run_id
-        run = until(lambda: (lambda run: run if run.end_time else None)(client.jobs.get_run(run_id)), 240)
+        run = slowly(client, run_id)
         assert end(run) == ("SUCCESS", "SUCCESS"), output(client, run).logs
-        assert "rows 10" in (output(client, run).logs or "")
+        logs = output(client, run).logs or ""
+        assert "rows 10" in logs and "runtime 17.3" in logs
+        assert "refused DELTA_OPERATION_NOT_ALLOWED 0AKDC" in logs
+        assert "refused UNSUPPORTED_FEATURE.TABLE_OPERATION 0A000" in logs
         table = client.tables.get("main.made.orders", include_manifest_capabilities=True)
         assert table.securable_kind_manifest and table.securable_kind_manifest.securable_kind
         assert table.securable_kind_manifest.securable_kind.value == "TABLE_DELTA_ICEBERG_MANAGED"
         assert [column.type_text for column in table.columns or []] == ["bigint", "timestamp", "array<string>"]
         print(f"a Spark job took {time.monotonic() - started:.1f} s")
+
+
+def test_default_storage_is_closed_to_clusters() -> None:
+    jar = iceberg_jar()
+    if jar is None:
+        pytest.skip("PySpark or Iceberg's runtime is not there")
+    text = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+spark.sql("CREATE TABLE workspace.default.t (id BIGINT) USING iceberg")
+"""
+    with sandbox("--python", sys.executable, "--jar", jar) as own:
+        own.turn("catalogs", name="workspace", default_storage=True)
+        client, file = own.client(), script(own, "spark", text)
+        on_cluster = client.jobs.submit(tasks=[task(file)]).run_id
+        serverless = client.jobs.submit(
+            tasks=[task(file, environment_key="e")], environments=[jobs.JobEnvironment(environment_key="e")]
+        ).run_id
+        ends = [slowly(client, run_id) for run_id in (on_cluster, serverless)]
+        assert [end(run)[0] for run in ends] == ["RUN_EXECUTION_ERROR", "SUCCESS"]
+        assert "DefaultStorageNeedsServerlessCompute" in str(output(client, ends[0]).error_trace)
+        spec = client.clusters.get(str(ends[0].tasks and ends[0].tasks[0].cluster_instance.cluster_id)).spark_conf
+        assert not spec, "the sandbox's own setting does not show"

@@ -20,6 +20,8 @@ VOLUME = "/Volumes/main/default/icebridge"
 # With all other tests beside it, on two cores.
 MINUTES = 900.0
 SEED = """
+import os
+os.environ["ICEBRIDGE_SANDBOX_ENGINE"] = "outside"  # an engine of the foreign catalog, and no runtime of Databricks
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 spark.sql("CREATE NAMESPACE IF NOT EXISTS glue_lake.shop")

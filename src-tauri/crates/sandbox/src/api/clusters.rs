@@ -2,9 +2,9 @@
 
 use crate::base::{Fields, Page, Params, Refusal, param, plain};
 use crate::jobs::cluster::{ALL_PURPOSE, Cluster, all_purpose};
-use crate::jobs::offer;
-use crate::state::ADMIN;
-use crate::web::{Answer, Jobs, SandboxState, page};
+use crate::jobs::{ClusterPolicy, offer};
+use crate::state::behaviour::Cloud;
+use crate::web::{Answer, Caller, Jobs, SandboxState, page};
 use axum::extract::{Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -23,10 +23,18 @@ pub fn routes() -> Router<SandboxState> {
         .nest("/api/2.1/clusters", clusters)
         .route("/api/2.0/policies/clusters/list", get(policies))
         .route("/api/2.0/policies/clusters/get", get(policy))
+        .route("/api/2.0/policies/clusters/create", post(add_policy))
+        .route("/api/2.0/instance-pools/list", get(pools))
+        .route("/api/2.0/instance-pools/get", get(pool))
+        .route("/api/2.0/instance-profiles/list", get(profiles))
 }
 
-async fn nodes() -> Answer {
-    let all: Vec<Value> = offer::NODES.iter().map(offer::Node::payload).collect();
+fn cloud(state: &Jobs) -> Cloud {
+    state.common.settings.lock().behaviour.cloud
+}
+
+async fn nodes(State(state): State<Jobs>) -> Answer {
+    let all: Vec<Value> = offer::nodes(cloud(&state)).map(offer::Node::payload).collect();
     Ok(Json(json!({"node_types": all})))
 }
 
@@ -35,32 +43,56 @@ async fn versions() -> Answer {
     Ok(Json(json!({"versions": all})))
 }
 
-async fn zones() -> Answer {
-    Ok(Json(json!({"zones": offer::ZONES, "default_zone": offer::ZONES[0]})))
+async fn zones(State(state): State<Jobs>) -> Answer {
+    let zones = offer::zones(cloud(&state));
+    Ok(Json(json!({"zones": zones, "default_zone": zones[0]})))
 }
 
-fn all_policies() -> [Value; 2] {
-    let photon = json!({
-        "runtime_engine": {"type": "fixed", "value": "PHOTON"},
-        "custom_tags.team": {"type": "fixed", "value": "lake"},
-        "autoscale.max_workers": {"type": "range", "maxValue": 8},
-    });
-    [("00ACE0000000A1", "Photon jobs", photon), ("00ACE0000000B2", "Anything", json!({}))].map(|(id, name, definition)| {
-        json!({
-            "policy_id": id, "name": name, "creator_user_name": ADMIN, "created_at_timestamp": 0, "is_default": false,
-            "definition": definition.to_string(),
-        })
-    })
+async fn policies(State(state): State<Jobs>, asked: Page) -> Answer {
+    let all: Vec<Value> = state.jobs.lock().policies.iter().map(ClusterPolicy::payload).collect();
+    page(asked.of("policies", &all, asked.plain(100, 100)))
 }
 
-async fn policies(asked: Page) -> Answer {
-    page(asked.of("policies", &all_policies(), asked.plain(100, 100)))
-}
-
-async fn policy(Query(params): Query<Params>) -> Answer {
+async fn policy(State(state): State<Jobs>, Query(params): Query<Params>) -> Answer {
     let id = param(&params, "policy_id");
-    let found = all_policies().into_iter().find(|policy| policy["policy_id"] == id);
-    found.map(Json).ok_or_else(|| Refusal::absent(format!("Cluster policy {id} does not exist.")))
+    let jobs = state.jobs.lock();
+    let found = jobs.policies.iter().find(|policy| policy.id == id);
+    found
+        .map(|policy| Json(policy.payload()))
+        .ok_or_else(|| Refusal::absent(format!("Cluster policy {id} does not exist.")))
+}
+
+async fn add_policy(State(state): State<Jobs>, caller: Caller, fields: Fields) -> Answer {
+    if !caller.is_admin() {
+        return Err(Refusal::new(403, "PERMISSION_DENIED", "Only admins can create cluster policies."));
+    }
+    let definition = serde_json::from_str(fields.text("definition")?.unwrap_or("{}"))
+        .map_err(|error| Refusal::invalid(format!("The policy's definition is no JSON: {error}")))?;
+    let id = state.common.ids.hex16().to_uppercase();
+    let policy = ClusterPolicy::new(&id, fields.must_text("name")?, &caller.name, state.common.now(), &definition);
+    state.jobs.lock().policies.push(policy);
+    Ok(Json(json!({"policy_id": id})))
+}
+
+async fn pools(State(state): State<Jobs>) -> Answer {
+    let cloud = cloud(&state);
+    let all: Vec<Value> = offer::POOLS.iter().filter(|pool| pool.cloud == cloud).map(offer::Pool::payload).collect();
+    Ok(Json(json!({"instance_pools": all})))
+}
+
+async fn pool(Query(params): Query<Params>) -> Answer {
+    let id = param(&params, "instance_pool_id");
+    let missing = || Refusal::invalid(format!("Can't find an instance pool with id: {id}."));
+    offer::pool(id).map(|pool| Json(pool.payload())).ok_or_else(missing)
+}
+
+/// Only clusters on AWS have them.
+async fn profiles(State(state): State<Jobs>) -> Answer {
+    let own = match cloud(&state) {
+        Cloud::Aws => vec![json!({"instance_profile_arn": offer::INSTANCE_PROFILE, "is_meta_instance_profile": false})],
+        Cloud::Azure | Cloud::Gcp => Vec::new(),
+    };
+    Ok(Json(json!({"instance_profiles": own})))
 }
 
 async fn list(State(state): State<Jobs>, asked: Page) -> Answer {

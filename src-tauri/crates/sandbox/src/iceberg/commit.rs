@@ -1,14 +1,15 @@
 //! A commit: what the client requires of the table, and what it changes.
 
 use super::error::IcebergError;
+use super::rules::Rules;
 use super::{create, fields};
 use serde_json::{Map, Value, json};
 
-/// The table after a commit. `plain`: how a conflict is payload. `now` is the time that new entries get.
-pub fn apply(mut table: Value, request: &Map<String, Value>, now: i64, plain: bool) -> Result<Value, IcebergError> {
+/// The table after a commit. `now` is the time that new entries get.
+pub fn apply(mut table: Value, request: &Map<String, Value>, now: i64, rules: &Rules) -> Result<Value, IcebergError> {
     let list = |name: &str| request.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     for requirement in list("requirements") {
-        require(&table, &requirement).map_err(|why| IcebergError::conflict(plain, &why))?;
+        require(&table, &requirement).map_err(|why| rules.conflict(&why))?;
     }
     let updates = list("updates");
     if updates.iter().filter(|one| one["action"] == "add-snapshot").count() > 1 {
@@ -16,7 +17,7 @@ pub fn apply(mut table: Value, request: &Map<String, Value>, now: i64, plain: bo
     }
     let mut last = Last::default();
     for update in &updates {
-        change(&mut table, update, &mut last, now)?;
+        change(&mut table, update, &mut last, now, rules)?;
     }
     if table["current-schema-id"] == -1 {
         return Err(IcebergError::bad("the table would have no schema"));
@@ -56,7 +57,7 @@ fn require(table: &Value, requirement: &Value) -> Result<(), String> {
     }
 }
 
-fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Result<(), IcebergError> {
+fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64, rules: &Rules) -> Result<(), IcebergError> {
     match update["action"].as_str().unwrap_or_default() {
         "assign-uuid" => {
             if !table["snapshots"].as_array().is_some_and(Vec::is_empty) && table["table-uuid"] != update["uuid"] {
@@ -66,7 +67,7 @@ fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Resul
         }
         "upgrade-format-version" => {
             let version = update["format-version"].as_i64().unwrap_or_default();
-            create::check_version(version)?;
+            rules.check_version(version)?;
             if table["format-version"].as_i64().is_some_and(|is| version < is) {
                 return Err(IcebergError::bad("a format version cannot be lowered"));
             }
@@ -83,6 +84,7 @@ fn change(table: &mut Value, update: &Value, last: &mut Last, now: i64) -> Resul
             table["current-schema-id"] = chosen(&update["schema-id"], last.schema.as_ref())?;
         }
         "add-spec" => {
+            rules.check_spec(&update["spec"])?;
             let id = add(&mut table["partition-specs"], &update["spec"], "spec-id", 0);
             let highest =
                 create::last_partition(&update["spec"]).max(table["last-partition-id"].as_i64().unwrap_or(999));
@@ -198,6 +200,11 @@ fn set_reference(table: &mut Value, update: &Value, now: i64) -> Result<(), Iceb
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::behaviour::{Behaviour, ManagedV3, PartitionTransforms};
+
+    fn rules(conflicts_as_400: bool) -> Rules {
+        Rules::new(&Behaviour::default(), conflicts_as_400)
+    }
 
     fn table() -> Value {
         let mut table = create::empty("u", "file:///t", 2, 1);
@@ -208,7 +215,7 @@ mod tests {
 
     fn with(updates: Value, requirements: Value) -> Result<Value, IcebergError> {
         let request = json!({"updates": updates, "requirements": requirements});
-        apply(table(), request.as_object().unwrap(), 5, true)
+        apply(table(), request.as_object().unwrap(), 5, &rules(false))
     }
 
     fn snapshot(id: i64, sequence: i64) -> Value {
@@ -234,11 +241,32 @@ mod tests {
         let moved = json!([{"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 4}]);
         assert_eq!(with(json!([]), moved.clone()).unwrap_err().status, 409);
         let request = json!({"requirements": moved});
-        let other = apply(table(), request.as_object().unwrap(), 5, false).unwrap_err();
+        let other = apply(table(), request.as_object().unwrap(), 5, &rules(true)).unwrap_err();
         assert_eq!(other.status, 400);
         assert!(other.message.contains("[ErrorCode: 2010]"));
         let none = json!([{"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": null}]);
         assert!(with(json!([]), none).is_ok());
+    }
+
+    #[test]
+    fn transforms_and_version_3_go_by_the_settings() {
+        let spec =
+            json!({"action": "add-spec", "spec": {"fields": [{"source-id": 1, "transform": "hour", "name": "h"}]}});
+        let third = json!({"action": "upgrade-format-version", "format-version": 3});
+        let ask = |update: &Value, behaviour: &Behaviour| {
+            let request = json!({"updates": [update]});
+            apply(table(), request.as_object().unwrap(), 5, &Rules::new(behaviour, false)).map_err(|error| error.status)
+        };
+        let usual = Behaviour::default();
+        let other = Behaviour {
+            partition_transforms: PartitionTransforms::Refused,
+            managed_v3: ManagedV3::Taken,
+            ..Behaviour::default()
+        };
+        assert!(ask(&spec, &usual).is_ok() && ask(&spec, &other) == Err(400));
+        assert!(ask(&third, &usual) == Err(400) && ask(&third, &other).is_ok());
+        let plain = json!({"action": "add-spec", "spec": {"fields": [{"source-id": 1, "transform": "identity"}]}});
+        assert!(ask(&plain, &other).is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::IcebergError;
 use super::fields;
+use super::rules::Rules;
 use crate::base::{Fields, plain};
 use crate::unity::is_reserved;
 use serde_json::{Value, json};
@@ -29,17 +30,18 @@ pub fn empty(uuid: &str, location: &str, format_version: i64, now: i64) -> Value
 }
 
 /// From the request of createTable.
-pub fn metadata(request: &Fields, uuid: &str, location: &str, now: i64) -> Result<Value, IcebergError> {
+pub fn metadata(request: &Fields, uuid: &str, location: &str, now: i64, rules: &Rules) -> Result<Value, IcebergError> {
     let mut properties = request.get("properties").cloned().unwrap_or_else(|| json!({}));
     let version = properties.as_object_mut().and_then(|own| own.remove("format-version"));
     let version = version.map_or(Ok(2), |text| plain(&text).parse::<i64>());
     let version = version.map_err(|_| IcebergError::bad("format-version is no number"))?;
-    check_version(version)?;
+    rules.check_version(version)?;
     allowed(&properties)?;
     let schema = request.get("schema").ok_or_else(|| IcebergError::bad("the schema is missing"))?;
     fields::check(schema)?;
     let (schema, of) = fields::fresh(schema)?;
     let mut spec = request.get("partition-spec").cloned().unwrap_or_else(|| json!({"fields": []}));
+    rules.check_spec(&spec)?;
     fields::follow(&mut spec["fields"], &of)?;
     for (at, field) in spec["fields"].as_array_mut().into_iter().flatten().enumerate() {
         field["field-id"] = json!(1000 + at);
@@ -65,14 +67,4 @@ pub fn metadata(request: &Fields, uuid: &str, location: &str, now: i64) -> Resul
 pub fn last_partition(spec: &Value) -> i64 {
     let ids = spec["fields"].as_array().into_iter().flatten().filter_map(|field| field["field-id"].as_i64());
     ids.max().unwrap_or(999)
-}
-
-/// Engines outside may read version 3, not write it.
-pub fn check_version(version: i64) -> Result<(), IcebergError> {
-    match version {
-        1 | 2 => Ok(()),
-        _ => {
-            Err(IcebergError::bad(format!("writing tables of format version {version} from outside is not supported")))
-        }
-    }
 }

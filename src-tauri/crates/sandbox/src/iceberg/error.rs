@@ -7,11 +7,17 @@ pub struct IcebergError {
     pub status: u16,
     pub kind: &'static str,
     pub message: String,
+    /// The vendor's own code, where the answer has a field for it.
+    pub error_code: Option<u32>,
+    pub is_conflict: bool,
 }
+
+/// The vendor's code of a conflict.
+const CONFLICT: u32 = 2010;
 
 impl IcebergError {
     pub fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into() }
+        Self { status, kind, message: message.into(), error_code: None, is_conflict: false }
     }
 
     pub fn bad(message: impl Into<String>) -> Self {
@@ -23,11 +29,25 @@ impl IcebergError {
     }
 
     /// Another commit came first. The real endpoint says so in either of two ways; `plain` is the specification's.
-    pub fn conflict(plain: bool, why: &str) -> Self {
-        match plain {
-            true => Self::new(409, "CommitFailedException", format!("Commit failed: {why}")),
-            false => Self::bad(format!("Commit validation failed. {why} [ErrorCode: 2010]")),
+    pub fn conflict(plain: bool, code_apart: bool, why: &str) -> Self {
+        if plain {
+            let message = format!("Commit failed: {why}");
+            return Self { is_conflict: true, ..Self::new(409, "CommitFailedException", message) };
         }
+        let message = "Commit validation failed. Please contact Databricks support for assistance.";
+        Self {
+            is_conflict: true,
+            error_code: code_apart.then_some(CONFLICT),
+            ..Self::bad(format!("{message} [ErrorCode: {CONFLICT}]"))
+        }
+    }
+
+    /// Names the table in a refusal that is no conflict.
+    pub fn about(self, table: &str) -> Self {
+        if self.is_conflict {
+            return self;
+        }
+        Self { message: format!("{} (table {table})", self.message), ..self }
     }
 }
 
@@ -43,7 +63,7 @@ impl From<Refusal> for IcebergError {
             (500.., _) => "ServerErrorException",
             _ => "BadRequestException",
         };
-        Self { status: refusal.status, kind, message: refusal.message }
+        Self::new(refusal.status, kind, refusal.message)
     }
 }
 

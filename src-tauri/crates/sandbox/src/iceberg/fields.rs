@@ -74,7 +74,33 @@ pub fn check(schema: &Value) -> Result<(), IcebergError> {
     if schema["identifier-field-ids"].as_array().is_some_and(|ids| !ids.is_empty()) {
         return Err(IcebergError::bad("identifier fields are not supported for managed Iceberg tables"));
     }
-    check_struct(schema)
+    let columns = schema["fields"].as_array().into_iter().flatten();
+    columns.into_iter().try_for_each(|column| {
+        let name = column["name"].as_str().unwrap_or_default();
+        check_type(name, &column["type"])?;
+        match required_inside(&column["type"]) {
+            None => Ok(()),
+            Some(kind) => Err(IcebergError::bad(format!(
+                "[DELTA_NESTED_NOT_NULL_CONSTRAINT] The {kind} type of the field {name} contains a NOT NULL type. Delta does \
+                 not support NOT NULL constraints nested within structs, arrays or maps."
+            ))),
+        }
+    })
+}
+
+/// The kind of what has something required in it. A map's keys always are.
+pub fn required_inside(kind: &Value) -> Option<&'static str> {
+    let (own, is_required, inner): (_, bool, Vec<&Value>) = match kind["type"].as_str()? {
+        "struct" => {
+            let fields: Vec<&Value> = kind["fields"].as_array().into_iter().flatten().collect();
+            let required = fields.iter().any(|field| field["required"] == true);
+            ("struct", required, fields.iter().map(|field| &field["type"]).collect())
+        }
+        "list" => ("array", kind["element-required"] == true, vec![&kind["element"]]),
+        "map" => ("map", kind["value-required"] == true, vec![&kind["key"], &kind["value"]]),
+        _ => return None,
+    };
+    if is_required { Some(own) } else { inner.into_iter().find_map(required_inside) }
 }
 
 fn check_struct(kind: &Value) -> Result<(), IcebergError> {
@@ -135,5 +161,14 @@ mod tests {
             assert!(of(kind).unwrap_err().message.contains("column x"));
         }
         assert!(check(&json!({"fields": [], "identifier-field-ids": [1]})).is_err());
+        for kind in [
+            json!({"type": "list", "element": "long", "element-required": true}),
+            json!({"type": "map", "key": "string", "value": "long", "value-required": true}),
+            json!({"type": "struct", "fields": [{"name": "a", "type": "long", "required": true}]}),
+            json!({"type": "list", "element": {"type": "struct", "fields": [{"name": "a", "type": "long", "required": true}]}}),
+        ] {
+            assert!(of(kind).unwrap_err().message.contains("[DELTA_NESTED_NOT_NULL_CONSTRAINT]"));
+        }
+        assert!(of(json!({"type": "map", "key": "string", "value": "long", "value-required": false})).is_ok());
     }
 }

@@ -6,6 +6,9 @@ mod error;
 mod fields;
 pub mod files;
 mod register;
+mod rules;
 
 pub use error::IcebergError;
+pub use fields::required_inside;
 pub use register::register_tables;
+pub use rules::Rules;

@@ -25,12 +25,13 @@ pub fn register_tables(warehouse: &Path, metastore: &Shared<Metastore>, ids: &Id
             }
         }
     }
-    let own = format!("file://{}", warehouse.display());
     let mut metastore = metastore.lock();
     let gone = |table: &Table| {
-        table.location.as_ref().is_some_and(|at| at.starts_with(&own)) && !found.contains_key(&table.full_name)
+        table.folder.as_ref().is_some_and(|at| at.starts_with(warehouse)) && !found.contains_key(&table.full_name)
     };
     metastore.tables.retain(|_, table| !gone(table));
+    // What was dropped since the folder was looked through is not registered.
+    found.retain(|_, (folder, _)| folder.is_dir());
     for (full_name, (folder, metadata)) in found {
         register(&mut metastore, full_name, &folder, &metadata, ids, now);
     }
@@ -48,18 +49,32 @@ fn register(metastore: &mut Metastore, full_name: String, folder: &Path, metadat
         "MANAGED_CATALOG" => ("MANAGED", "DELTA", "TABLE_DELTA_ICEBERG_MANAGED"),
         _ => ("FOREIGN", "ICEBERG", "TABLE_DELTA_UNIFORM_ICEBERG_FOREIGN_HIVE_METASTORE_EXTERNAL"),
     };
+    // What a statement set is not in the file.
+    let mut properties = properties(metadata);
+    for (name, value) in &old.properties {
+        if name.starts_with("delta.") || name == "clusteringColumns" {
+            properties.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
     let table = Table {
         comment: metadata["properties"]["comment"].as_str().map(str::to_owned).or(old.comment),
         kind: kind.to_owned(),
         format: Some(format.to_owned()),
         securable_kind: securable_kind.to_owned(),
-        location: Some(format!("file://{}", folder.display())),
-        columns: columns(metadata),
-        properties: properties(metadata),
+        location: Some(location(metadata, folder)),
+        folder: Some(folder.to_owned()),
+        columns: columns(metadata, &old.columns),
+        properties,
         view: None,
         ..old
     };
     metastore.tables.insert(full_name, table);
+}
+
+/// In a store of its own, or where its metadata is.
+fn location(metadata: &Value, folder: &Path) -> String {
+    let own = metadata["location"].as_str().filter(|at| !at.starts_with("file:") && at.contains("://"));
+    own.map_or_else(|| format!("file://{}", folder.display()), str::to_owned)
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
@@ -71,15 +86,21 @@ fn last(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn columns(metadata: &Value) -> Vec<Column> {
+/// What statements said of a column of the old ones stays.
+fn columns(metadata: &Value, old: &[Column]) -> Vec<Column> {
     let current = &metadata["current-schema-id"];
     let schemas = metadata["schemas"].as_array();
     let schema = schemas.and_then(|all| all.iter().find(|one| one["schema-id"] == *current));
     let fields = schema.and_then(|schema| schema["fields"].as_array());
-    let column = |field: &Value| Column {
-        nullable: field["required"] != true,
-        comment: field["doc"].as_str().map(str::to_owned),
-        ..Column::new(field["name"].as_str().unwrap_or_default(), spark(&field["type"]))
+    let column = |field: &Value| {
+        let name = field["name"].as_str().unwrap_or_default();
+        let before = old.iter().find(|column| column.name == name);
+        Column {
+            nullable: field["required"] != true,
+            comment: field["doc"].as_str().or(before.and_then(|one| one.comment.as_deref())).map(str::to_owned),
+            mask: before.and_then(|one| one.mask.clone()),
+            ..Column::new(name, spark(&field["type"]))
+        }
     };
     fields.into_iter().flatten().map(column).collect()
 }

@@ -28,12 +28,20 @@ pub fn task_payload(url: &str, run: &Run, task: &Task) -> Value {
     payload
 }
 
+fn run_as(run: &Run) -> Value {
+    match &run.as_group {
+        Some(group) => json!({"group_name": group}),
+        None if run.creator.contains('@') => json!({"user_name": run.creator}),
+        None => json!({"service_principal_name": run.creator}),
+    }
+}
+
 /// A run without its tasks.
 pub fn run_payload(url: &str, run: &Run) -> Value {
     let ended = if run.ended > 0 { run.ended } else { run.started };
     let mut payload = json!({
         "job_id": run.job_id, "run_id": run.id, "job_run_id": run.id, "number_in_job": run.id, "run_name": run.name,
-        "creator_user_name": run.creator, "original_attempt_run_id": run.id, "attempt_number": 0,
+        "creator_user_name": run.submitter, "run_as": run_as(run), "original_attempt_run_id": run.id, "attempt_number": 0,
         "run_type": if run.one_time { "SUBMIT_RUN" } else { "JOB_RUN" }, "trigger": "ONE_TIME", "format": "MULTI_TASK",
         "state": run.phase.state(), "status": run.phase.status(), "start_time": run.started, "end_time": run.ended,
         // Of runs with several tasks these are 0 in the real API as well; look at the tasks.

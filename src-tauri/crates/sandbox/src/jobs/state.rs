@@ -2,13 +2,15 @@
 
 use super::cluster::Cluster;
 use super::outcome::{Outcome, Phase};
+use super::policy::ClusterPolicy;
 use super::usage::Usage;
 use crate::base::Refusal;
+use crate::state::ADMIN;
+use crate::state::behaviour::Cloud;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_util::sync::CancellationToken;
 
-#[derive(Default)]
 pub struct JobsState {
     pub jobs: BTreeMap<u64, Job>,
     pub runs: BTreeMap<u64, Run>,
@@ -18,12 +20,38 @@ pub struct JobsState {
     pub tokens: BTreeMap<String, u64>,
     pub clusters: BTreeMap<String, Cluster>,
     pub usage: Vec<Usage>,
+    pub policies: Vec<ClusterPolicy>,
+    /// Catalogs of default storage, which clusters do not reach.
+    pub closed_catalogs: BTreeSet<String>,
+    /// Usage policies: id to tags.
+    pub usage_policies: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The usage policy that every sandbox has.
+const USAGE_POLICY: &str = "6b0c1f4e-2a7d-4d3b-8a55-90c1d2e3f401";
+
+impl Default for JobsState {
+    fn default() -> Self {
+        let team = [("team".to_owned(), "lake".to_owned())].into();
+        Self {
+            jobs: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            order: Vec::new(),
+            tokens: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            usage: Vec::new(),
+            policies: ClusterPolicy::usual(ADMIN),
+            closed_catalogs: BTreeSet::new(),
+            usage_policies: [(USAGE_POLICY.to_owned(), team)].into(),
+        }
+    }
 }
 
 pub struct Job {
     pub id: u64,
     pub settings: Value,
     pub creator: String,
+    pub run_as: String,
     pub created: i64,
 }
 
@@ -32,9 +60,23 @@ pub struct Run {
     /// One-time runs have a job id too, which no list of jobs has.
     pub job_id: u64,
     pub name: String,
+    /// Whose rights it has.
     pub creator: String,
+    /// Who asked for it.
+    pub submitter: String,
+    /// The group whose rights it shows, where it runs as one.
+    pub as_group: Option<String>,
+    pub cloud: Cloud,
+    /// STANDARD or PERFORMANCE_OPTIMIZED, of serverless compute.
+    pub performance: String,
+    pub usage_policy: Option<String>,
+    /// What the usage policy puts on serverless usage.
+    pub usage_tags: BTreeMap<String, String>,
+    /// Of the job; clusters get them too.
+    pub tags: BTreeMap<String, String>,
     pub one_time: bool,
     pub job_clusters: Vec<Value>,
+    pub environments: Vec<Value>,
     pub parameters: BTreeMap<String, String>,
     pub tasks: Vec<Task>,
     pub timeout_s: u64,
@@ -127,7 +169,7 @@ impl Job {
         }
         json!({
             "job_id": self.id, "creator_user_name": self.creator, "created_time": self.created, "settings": settings,
-            "run_as_user_name": self.creator,
+            "run_as_user_name": self.run_as,
         })
     }
 }

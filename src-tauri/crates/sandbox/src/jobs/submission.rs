@@ -3,7 +3,9 @@
 use super::cluster;
 use super::outcome::{Outcome, Phase};
 use super::state::{JobsState, Run, Task};
+use super::terms::{RunAs, Terms, check_environments, usage_policy};
 use crate::base::{Fields, Ids, Refusal, plain};
+use crate::state::behaviour::Cloud;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,8 @@ pub struct RunRequest {
     pub name: String,
     pub one_time: bool,
     pub job_clusters: Vec<Value>,
+    /// What serverless tasks run in.
+    pub environments: Vec<Value>,
     pub parameters: BTreeMap<String, String>,
     pub tasks: Vec<Task>,
     pub queue: bool,
@@ -29,22 +33,36 @@ pub struct RunRequest {
     pub only: Vec<String>,
     /// Two requests with one token are one run.
     pub token: Option<String>,
+    /// The caller where it says nothing else.
+    pub run_as: RunAs,
+    pub cloud: Cloud,
+    pub performance: String,
+    pub usage_policy: Option<String>,
+    pub tags: BTreeMap<String, String>,
 }
 
 impl RunRequest {
     /// `POST runs/submit`
-    pub fn one_time(fields: &Fields, job_id: u64) -> Result<Self, Refusal> {
+    pub fn one_time(fields: &Fields, job_id: u64, terms: &Terms<'_>) -> Result<Self, Refusal> {
         // Neither exists here, and silently ignored, a task would have no cluster.
         for name in ["job_clusters", "parameters"] {
             if fields.get(name).is_some() {
                 return Err(Refusal::invalid(format!("Unknown field in the request of a one-time run: {name}")));
             }
         }
+        let run_as = terms.run_as(fields)?;
+        let tasks = tasks(fields.list("tasks"), &[], MAX_SUBMITTED_TASKS, terms, &run_as)?;
+        check_environments(fields, fields.list("tasks"))?;
         Ok(Self {
             job_id,
             name: fields.text("run_name")?.unwrap_or("Untitled").to_owned(),
             one_time: true,
-            tasks: tasks(fields.list("tasks"), &[], MAX_SUBMITTED_TASKS)?,
+            environments: fields.list("environments").to_vec(),
+            tasks,
+            run_as,
+            cloud: terms.behaviour.cloud,
+            performance: performance(fields)?,
+            usage_policy: usage_policy(fields)?,
             queue: queue(fields).unwrap_or(true),
             timeout_s: seconds(fields)?,
             token: idempotency_token(fields)?.map(|token| format!("submit {token}")),
@@ -53,11 +71,16 @@ impl RunRequest {
     }
 
     /// `POST run-now`, of the job with these settings.
-    pub fn of_job(fields: &Fields, job_id: u64, settings: &Fields) -> Result<Self, Refusal> {
+    pub fn of_job(fields: &Fields, job_id: u64, settings: &Fields, terms: &Terms<'_>) -> Result<Self, Refusal> {
         let python = fields.list("python_params");
         check_parameters(python, "python_params")?;
-        let job_clusters = settings.list("job_clusters").to_vec();
-        let mut tasks = tasks(settings.list("tasks"), &job_clusters, MAX_JOB_TASKS)?;
+        let run_as = terms.run_as(settings)?;
+        let mut job_clusters = settings.list("job_clusters").to_vec();
+        for one in &mut job_clusters {
+            let place = format!("Job cluster {}", plain(&one["job_cluster_key"]));
+            one["new_cluster"] = cluster::settle(&place, &one["new_cluster"], terms, &run_as)?;
+        }
+        let mut tasks = tasks(settings.list("tasks"), &job_clusters, MAX_JOB_TASKS, terms, &run_as)?;
         if !python.is_empty() {
             for script in tasks.iter_mut().filter_map(|task| task.spec.get_mut("spark_python_task")) {
                 script["parameters"] = python.into();
@@ -72,6 +95,7 @@ impl RunRequest {
             name: settings.text("name")?.unwrap_or("Untitled").to_owned(),
             one_time: false,
             job_clusters,
+            environments: settings.list("environments").to_vec(),
             parameters,
             tasks,
             queue: queue(settings).unwrap_or(false),
@@ -79,8 +103,17 @@ impl RunRequest {
             max_of_job: usize::try_from(settings.int("max_concurrent_runs")?.unwrap_or(1)).ok(),
             only: fields.list("only").iter().map(plain).collect(),
             token: idempotency_token(fields)?.map(|token| format!("job {job_id} {token}")),
+            run_as,
+            cloud: terms.behaviour.cloud,
+            performance: performance(settings)?,
+            usage_policy: usage_policy(settings)?,
+            tags: settings.map("tags"),
         })
     }
+}
+
+fn performance(fields: &Fields) -> Result<String, Refusal> {
+    Ok(fields.text("performance_target")?.unwrap_or("PERFORMANCE_OPTIMIZED").to_owned())
 }
 
 fn queue(fields: &Fields) -> Option<bool> {
@@ -100,16 +133,19 @@ fn idempotency_token(fields: &Fields) -> Result<Option<&str>, Refusal> {
 }
 
 /// The settings of a saved job, checked, with the usual values where they are missing.
-pub fn saved_settings(fields: &Fields) -> Result<Value, Refusal> {
+pub fn saved_settings(fields: &Fields, terms: &Terms<'_>) -> Result<Value, Refusal> {
+    let run_as = terms.run_as(fields)?;
+    usage_policy(fields)?;
     let clusters = fields.list("job_clusters");
     for one in clusters {
         let name = one["job_cluster_key"].as_str().unwrap_or_default();
         if name.is_empty() {
             return Err(Refusal::missing_field("job_cluster_key"));
         }
-        cluster::check(&format!("Job cluster {name}"), &one["new_cluster"])?;
+        cluster::settle(&format!("Job cluster {name}"), &one["new_cluster"], terms, &run_as)?;
     }
-    tasks(fields.list("tasks"), clusters, MAX_JOB_TASKS)?;
+    tasks(fields.list("tasks"), clusters, MAX_JOB_TASKS, terms, &run_as)?;
+    check_environments(fields, fields.list("tasks"))?;
     let mut settings = Value::Object(fields.0.clone());
     let usual = [("format", json!("MULTI_TASK")), ("max_concurrent_runs", json!(1)), ("name", json!("Untitled"))];
     for (name, value) in usual {
@@ -132,14 +168,20 @@ fn check_parameters(parameters: &[Value], name: &str) -> Result<(), Refusal> {
 }
 
 /// Tasks, as far as they can be checked before anything runs.
-fn tasks(specs: &[Value], job_clusters: &[Value], max: usize) -> Result<Vec<Task>, Refusal> {
+fn tasks(
+    specs: &[Value],
+    job_clusters: &[Value],
+    max: usize,
+    terms: &Terms<'_>,
+    run_as: &RunAs,
+) -> Result<Vec<Task>, Refusal> {
     if specs.is_empty() || specs.len() > max {
         return Err(Refusal::invalid(format!("A run has 1 to {max} tasks, not {}.", specs.len())));
     }
     let mut keys = BTreeSet::new();
     let mut tasks: Vec<Task> = Vec::new();
     for spec in specs {
-        let task = task(spec, job_clusters)?;
+        let task = task(spec, job_clusters, terms, run_as)?;
         // Dependencies only on tasks before it: with that, there can be no circle.
         if let Some(missing) = task.depends_on.iter().find(|key| !keys.contains(*key)) {
             let message = format!("Task {} depends on {missing}, which is no task before it.", task.key);
@@ -153,10 +195,15 @@ fn tasks(specs: &[Value], job_clusters: &[Value], max: usize) -> Result<Vec<Task
     Ok(tasks)
 }
 
-fn task(spec: &Value, job_clusters: &[Value]) -> Result<Task, Refusal> {
+fn task(spec: &Value, job_clusters: &[Value], terms: &Terms<'_>, run_as: &RunAs) -> Result<Task, Refusal> {
     let fields = Fields(spec.as_object().cloned().unwrap_or_default());
     let key = fields.must_text("task_key")?.to_owned();
     check_compute(&key, &fields, job_clusters)?;
+    terms.check_offer(&key, &fields)?;
+    let mut spec = spec.clone();
+    if let Some(cluster) = fields.get("new_cluster") {
+        spec["new_cluster"] = cluster::settle(&format!("Task {key}"), cluster, terms, run_as)?;
+    }
     // Only the real values that the sandbox carries out: another one would be done wrongly in silence.
     if fields.text("run_if")?.is_some_and(|when| !["ALL_SUCCESS", "ALL_DONE"].contains(&when)) {
         return Err(Refusal::invalid(format!("Task {key}: the sandbox knows run_if ALL_SUCCESS and ALL_DONE only.")));
@@ -173,7 +220,7 @@ fn task(spec: &Value, job_clusters: &[Value]) -> Result<Task, Refusal> {
     check_parameters(script.list("parameters"), "parameters")?;
     let text = |value: &Value| value.get("task_key").map(plain).unwrap_or_default();
     let depends_on = fields.list("depends_on").iter().map(text).collect();
-    Ok(Task::new(key, spec.clone(), depends_on))
+    Ok(Task::new(key, spec, depends_on))
 }
 
 fn check_compute(key: &str, fields: &Fields, job_clusters: &[Value]) -> Result<(), Refusal> {
@@ -193,7 +240,7 @@ fn check_compute(key: &str, fields: &Fields, job_clusters: &[Value]) -> Result<(
         );
         return Err(Refusal::invalid(message));
     }
-    fields.get("new_cluster").map_or(Ok(()), |spec| cluster::check(&format!("Task {key}"), spec))
+    Ok(())
 }
 
 /// What came of a request.
@@ -230,6 +277,10 @@ impl JobsState {
             }
             return Ok(Begun::Repeated(old));
         }
+        let usage_tags = match &request.usage_policy {
+            Some(id) => self.usage_policies.get(id).cloned().ok_or_else(|| no_usage_policy(id))?,
+            None => BTreeMap::new(),
+        };
         let phase = self.first_phase(&request, max_runs)?;
         let id = ids.number();
         let skipped = phase.ended().is_some();
@@ -237,9 +288,17 @@ impl JobsState {
             id,
             job_id: request.job_id,
             name: request.name,
-            creator: creator.to_owned(),
+            creator: if request.run_as.name.is_empty() { creator.to_owned() } else { request.run_as.name },
+            submitter: creator.to_owned(),
+            as_group: request.run_as.group,
+            cloud: request.cloud,
+            performance: request.performance,
+            usage_policy: request.usage_policy,
+            usage_tags,
+            tags: request.tags,
             one_time: request.one_time,
             job_clusters: request.job_clusters,
+            environments: request.environments,
             parameters: request.parameters,
             tasks: chosen(request.tasks, &request.only, &phase, ids),
             timeout_s: request.timeout_s,
@@ -276,6 +335,10 @@ impl JobsState {
     }
 }
 
+fn no_usage_policy(id: &str) -> Refusal {
+    Refusal::invalid(format!("Usage policy {id} does not exist, or the caller may not use it."))
+}
+
 /// The tasks of a run. What `only` leaves out does not hold up the others.
 fn chosen(mut tasks: Vec<Task>, only: &[String], phase: &Phase, ids: &Ids) -> Vec<Task> {
     if !only.is_empty() {
@@ -295,6 +358,8 @@ fn chosen(mut tasks: Vec<Task>, only: &[String], phase: &Phase, ids: &Ids) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::behaviour::Behaviour;
+    use crate::state::{PILOT, Principals};
 
     fn spec(key: &str, more: Value) -> Value {
         let mut spec = json!({
@@ -308,7 +373,10 @@ mod tests {
     }
 
     fn request(body: Value) -> Result<RunRequest, Refusal> {
-        RunRequest::one_time(&Fields(body.as_object().cloned().unwrap()), 1)
+        let (behaviour, principals) = (Behaviour::default(), Principals::default());
+        let caller = principals.get(PILOT).cloned().unwrap();
+        let terms = Terms { behaviour: &behaviour, principals: &principals, caller: &caller, policies: &[] };
+        RunRequest::one_time(&Fields(body.as_object().cloned().unwrap()), 1, &terms)
     }
 
     #[test]

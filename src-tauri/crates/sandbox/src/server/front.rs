@@ -1,6 +1,7 @@
 //! The outermost layer: request ids, counts, latency, and the faults that are set.
 
 use super::listener::Cut;
+use super::sparse;
 use crate::base::Refusal;
 use crate::state::counts::Entry;
 use crate::state::faults::Kind;
@@ -62,7 +63,12 @@ pub async fn front(State(state): State<Front>, mut request: Request, next: Next)
             }
         }
     }
-    let response = finish(next.run(request).await, &id);
+    let mut response = next.run(request).await;
+    let is_sparse = state.common.settings.lock().behaviour.sparse_answers;
+    if is_sparse && sparse::applies_to(&path) {
+        response = sparse::sparse(response).await;
+    }
+    let response = finish(response, &id);
     seen.end(response.status().as_u16());
     match after {
         Some(Kind::Lost) => cut(response),

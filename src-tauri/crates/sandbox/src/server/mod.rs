@@ -3,6 +3,7 @@
 mod front;
 mod gate;
 mod listener;
+mod sparse;
 
 pub use front::front;
 pub use gate::gate;

@@ -10,12 +10,43 @@ pub type Pairs = Vec<(String, String)>;
 #[derive(Debug, PartialEq)]
 pub enum Statement {
     Select(Query),
-    Grant { add: bool, privileges: Vec<String>, on: Target, principal: String },
-    CreateSchema { name: Name, if_not_exists: bool, comment: Option<String> },
+    Grant {
+        add: bool,
+        privileges: Vec<String>,
+        on: Target,
+        principal: String,
+    },
+    CreateSchema {
+        name: Name,
+        if_not_exists: bool,
+        comment: Option<String>,
+    },
     CreateTable(Box<CreateTable>),
-    Alter { on: Target, change: Change },
-    Comment { on: Target, text: Option<String> },
-    Insert { table: Name, columns: Option<Vec<String>>, rows: Vec<Vec<Expression>> },
+    Alter {
+        on: Target,
+        change: Change,
+    },
+    Comment {
+        on: Target,
+        text: Option<String>,
+    },
+    Insert {
+        table: Name,
+        columns: Option<Vec<String>>,
+        rows: Vec<Vec<Expression>>,
+    },
+    CreateFunction(CreateFunction),
+    DropFunction {
+        name: Name,
+        if_exists: bool,
+    },
+    History(Name),
+    /// REFRESH FOREIGN TABLE | SCHEMA | CATALOG.
+    Refresh(Target),
+    ShowGrants {
+        principal: Option<String>,
+        on: Target,
+    },
 }
 
 /// What a statement is about.
@@ -35,8 +66,26 @@ pub enum Change {
     Optimization(&'static str),
     Owner(String),
     Tags(Pairs),
-    ColumnComment(String, String),
+    /// By keys.
+    UntagTable(Vec<String>),
+    /// Of one column or of several.
+    ColumnComments(Vec<(String, String)>),
     ColumnTags(String, Pairs),
+    UntagColumn(String, Vec<String>),
+    RowFilter(Option<(Name, Vec<String>)>),
+    Mask(String, Option<(Name, Vec<String>)>),
+    Properties(Pairs),
+    /// By these columns; none: not at all.
+    Clustering(Vec<String>),
+}
+
+#[derive(Debug, PartialEq)]
+pub struct CreateFunction {
+    pub name: Name,
+    pub replace: bool,
+    pub if_not_exists: bool,
+    pub parameters: Vec<String>,
+    pub body: Expression,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -53,7 +102,7 @@ pub struct CreateTable {
 
 pub type ColumnDefinition = Column;
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     pub items: Vec<Item>,
     /// The first one has no condition.
@@ -62,20 +111,29 @@ pub struct Query {
     pub group: Vec<Expression>,
     /// With whether it is descending.
     pub order: Vec<(Expression, bool)>,
+    pub limit: Option<usize>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     pub value: Expression,
     pub name: String,
 }
 
 /// A table in FROM, and the condition on which it is joined to those before it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     pub name: Name,
     pub alias: String,
+    pub version: Option<Version>,
     pub on: Option<Expression>,
+}
+
+/// A table as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Version {
+    Number(i64),
+    Time(Expression),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +150,8 @@ pub enum Expression {
     Like(Box<Expression>, Box<Expression>),
     Cast(Box<Expression>, String),
     Call(String, Vec<Expression>),
+    /// CASE: conditions with what follows from each, and what else.
+    Case(Vec<(Expression, Expression)>, Option<Box<Expression>>),
     Aggregate(Aggregate, Box<Expression>),
     CountRows,
 }
@@ -123,16 +183,34 @@ pub enum Aggregate {
 }
 
 impl Expression {
-    pub fn has_aggregate(&self) -> bool {
+    /// What it is made of.
+    pub fn parts(&self) -> Vec<&Self> {
         match self {
-            Self::Aggregate(..) | Self::CountRows => true,
-            Self::Binary(_, left, right) | Self::Like(left, right) => left.has_aggregate() || right.has_aggregate(),
-            Self::Not(inner) | Self::Negative(inner) | Self::IsNull(inner) | Self::Cast(inner, _) => {
-                inner.has_aggregate()
+            Self::Literal(_) | Self::Parameter(_) | Self::Column(_) | Self::CountRows => Vec::new(),
+            Self::Binary(_, left, right) | Self::Like(left, right) => vec![left, right],
+            Self::Not(inner)
+            | Self::Negative(inner)
+            | Self::IsNull(inner)
+            | Self::Cast(inner, _)
+            | Self::Aggregate(_, inner) => vec![inner],
+            Self::In(inner, all) => std::iter::once(inner.as_ref()).chain(all).collect(),
+            Self::Call(_, all) => all.iter().collect(),
+            Self::Case(branches, otherwise) => {
+                let branches = branches.iter().flat_map(|(when, then)| [when, then]);
+                branches.chain(otherwise.as_deref()).collect()
             }
-            Self::In(inner, all) => inner.has_aggregate() || all.iter().any(Self::has_aggregate),
-            Self::Call(_, all) => all.iter().any(Self::has_aggregate),
-            Self::Literal(_) | Self::Parameter(_) | Self::Column(_) => false,
         }
+    }
+
+    /// The first column that it reads.
+    pub fn column(&self) -> Option<&Name> {
+        match self {
+            Self::Column(name) => Some(name),
+            _ => self.parts().into_iter().find_map(Self::column),
+        }
+    }
+
+    pub fn has_aggregate(&self) -> bool {
+        matches!(self, Self::Aggregate(..) | Self::CountRows) || self.parts().into_iter().any(Self::has_aggregate)
     }
 }

@@ -117,6 +117,17 @@ impl Cursor {
         Ok(parts)
     }
 
+    /// `a.*`
+    pub fn all_of(&mut self) -> Option<String> {
+        let next = self.tokens.get(self.at..self.at + 3)?;
+        let [Token::Word(name) | Token::Quoted(name), Token::Symbol("."), Token::Symbol("*")] = next else {
+            return None;
+        };
+        let name = name.to_lowercase();
+        self.at += 3;
+        Some(name)
+    }
+
     /// A principal or another name that keeps its case.
     pub fn exact(&mut self) -> Result<String, SqlError> {
         match self.peek() {

@@ -29,6 +29,16 @@ impl SqlError {
         Self::new("TABLE_OR_VIEW_NOT_FOUND", "42P01", message)
     }
 
+    /// `kind` is what has the NOT NULL in it: struct, array or map.
+    pub fn nested_not_null(kind: &str, column: &str) -> Self {
+        let message = format!(
+            "The {kind} type of the field {column} contains a NOT NULL type. Delta does not support NOT NULL constraints \
+             nested within arrays or maps. To suppress this error and silently ignore the specified constraints, set \
+             spark.databricks.delta.constraints.allowUnenforcedNotNull.enabled = true."
+        );
+        Self::new("DELTA_NESTED_NOT_NULL_CONSTRAINT", "0AKDC", message)
+    }
+
     /// What a managed Iceberg table refuses.
     pub fn not_allowed(message: impl fmt::Display) -> Self {
         Self::new("MANAGED_ICEBERG_OPERATION_NOT_SUPPORTED", "0A000", message)

@@ -17,6 +17,8 @@ const MAPS: [&str; 1] = ["custom_tags"];
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     pub user: String,
+    /// The user's groups.
+    pub groups: Vec<String>,
     pub catalog: String,
     pub schema: String,
     /// As ISO 8601 writes it.
@@ -107,6 +109,14 @@ impl Scope<'_> {
             },
             Expression::Cast(inner, kind) => cast(self.value(inner)?, kind),
             Expression::Call(name, all) => self.call(name, all),
+            Expression::Case(branches, otherwise) => {
+                for (when, then) in branches {
+                    if self.is_true(when)? {
+                        return self.value(then);
+                    }
+                }
+                otherwise.as_ref().map_or(Ok(Value::Null), |otherwise| self.value(otherwise))
+            }
             Expression::Aggregate(aggregate, inner) => self.aggregate(*aggregate, inner),
             Expression::CountRows => self.must_be_grouped().map(|()| self.rows.len().into()),
         }
@@ -214,7 +224,16 @@ impl Scope<'_> {
 
     fn call(&self, name: &str, all: &[Expression]) -> Result<Value, SqlError> {
         match (name, all) {
-            ("current_user", []) => Ok(self.environment.user.as_str().into()),
+            ("current_user" | "session_user", []) => Ok(self.environment.user.as_str().into()),
+            ("is_account_group_member" | "is_member", [group]) => {
+                let group = plain(&self.value(group)?);
+                Ok(self.environment.groups.contains(&group).into())
+            }
+            ("if", [when, then, otherwise]) => self.value(if self.is_true(when)? { then } else { otherwise }),
+            ("lower", [text]) => Ok(match self.value(text)? {
+                Value::Null => Value::Null,
+                text => plain(&text).to_lowercase().into(),
+            }),
             ("current_timestamp", []) => Ok(self.environment.now.as_str().into()),
             ("coalesce", [_, ..]) => {
                 let values = all.iter().map(|one| self.value(one)).collect::<Result<Vec<Value>, _>>()?;
@@ -258,7 +277,14 @@ mod tests {
     fn environment() -> Environment {
         let parameters = [("p".to_owned(), json!("x")), ("none".to_owned(), Value::Null)].into();
         let now = "2026-01-02T03:04:05Z".to_owned();
-        Environment { user: "ada".into(), catalog: "main".into(), schema: "default".into(), now, parameters }
+        Environment {
+            user: "ada".into(),
+            groups: vec!["team".into()],
+            catalog: "main".into(),
+            schema: "default".into(),
+            now,
+            parameters,
+        }
     }
 
     fn value_of(text: &str, rows: &[Row], grouped: bool) -> Result<Value, SqlError> {
@@ -364,6 +390,11 @@ mod tests {
             ("'it''s' || :p", json!("it'sx")),
             ("coalesce(NULL, :none, 3, 4)", json!(3)),
             ("coalesce(NULL)", Value::Null),
+            ("CASE WHEN 1 = 2 THEN 'a' WHEN TRUE THEN 'b' ELSE 'c' END", json!("b")),
+            ("CASE 3 WHEN 1 THEN 'a' END", Value::Null),
+            ("if(is_account_group_member('team'), lower('X'), 'y')", json!("x")),
+            ("is_account_group_member('Team')", json!(false)),
+            ("2 BETWEEN 1 AND 2 AND 3 NOT BETWEEN 1 AND 2", json!(true)),
             ("current_user()", json!("ada")),
             ("current_timestamp()", json!("2026-01-02T03:04:05Z")),
         ] {

@@ -5,9 +5,11 @@ use super::error::SqlError;
 use super::evaluate::Scope;
 use super::session::Session;
 use super::table::Table;
-use super::{managed, parse, select};
-use crate::unity::objects::parts;
-use crate::unity::{GrantChange, Kind, NewTable, Row, Securable};
+use super::{lake, managed, parse, securing, select};
+use crate::base::Refusal;
+use crate::state::behaviour::DeletedOwners;
+use crate::unity::objects::{Table as UnityTable, parts};
+use crate::unity::{GrantChange, Kind, Metastore, NewTable, Row, Securable, deleted};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -21,6 +23,11 @@ pub fn run(session: &Session<'_>, text: &str) -> Result<Table, SqlError> {
         }
         Statement::CreateTable(table) => create_table(session, *table),
         Statement::Alter { on, change } => alter(session, &on, change),
+        Statement::CreateFunction(function) => securing::create_function(session, text, &function),
+        Statement::DropFunction { name, if_exists } => securing::drop_function(session, &name, if_exists),
+        Statement::History(name) => return history(session, &name),
+        Statement::Refresh(on) => refresh(session, &on),
+        Statement::ShowGrants { principal, on } => return show_grants(session, principal.as_deref(), &on),
         Statement::Comment { on, text } => {
             let securable = session.securable(&on)?;
             Ok(session.engine.metastore.lock().set_comment(session.principal, &securable, text)?)
@@ -69,6 +76,7 @@ fn create_table(session: &Session<'_>, table: CreateTable) -> Result<(), SqlErro
     let (catalog, schema, _) = parts(&full_name);
     let schema = metastore.schema(&format!("{catalog}.{schema}"))?.full_name.clone();
     metastore.must_allow(session.principal, &Securable::new(Kind::Schema, &schema), "CREATE_TABLE")?;
+    session.must_reach(&metastore, &full_name)?;
     if metastore.table(&full_name).is_ok() {
         if table.if_not_exists {
             return Ok(());
@@ -107,16 +115,114 @@ fn alter(session: &Session<'_>, on: &Target, change: Change) -> Result<(), SqlEr
         }
         Change::Tags(pairs) => {
             let entity_type = format!("{}s", securable.kind.upper().to_lowercase());
-            metastore.tags_mut(caller, &entity_type, &securable.name)?.extend(pairs);
+            metastore.set_tags(caller, &entity_type, &securable.name, pairs)?;
         }
-        Change::ColumnComment(column, text) => {
-            metastore.column_mut(caller, &securable.name, &column)?.comment = Some(text);
+        Change::UntagTable(keys) => {
+            let entity_type = format!("{}s", securable.kind.upper().to_lowercase());
+            for key in keys {
+                metastore.unset_tag(caller, &entity_type, &securable.name, &key)?;
+            }
+        }
+        Change::ColumnComments(comments) => {
+            // All of them or none.
+            let names: Vec<String> = comments.iter().map(|(column, _)| column.clone()).collect();
+            metastore.must_have_columns(&securable.name, &names)?;
+            for (column, text) in comments {
+                metastore.column_mut(caller, &securable.name, &column)?.comment = Some(text);
+            }
         }
         Change::ColumnTags(column, pairs) => {
-            metastore.tags_mut(caller, "columns", &format!("{}.{column}", securable.name))?.extend(pairs);
+            metastore.set_tags(caller, "columns", &format!("{}.{column}", securable.name), pairs)?;
+        }
+        Change::UntagColumn(column, keys) => {
+            for key in keys {
+                metastore.unset_tag(caller, "columns", &format!("{}.{column}", securable.name), &key)?;
+            }
+        }
+        Change::Properties(pairs) => {
+            managed::check_changed(&pairs)?;
+            metastore.properties_mut(caller, &securable.name)?.extend(pairs);
+        }
+        Change::Clustering(columns) => {
+            metastore.must_have_columns(&securable.name, &columns)?;
+            let properties = metastore.properties_mut(caller, &securable.name)?;
+            managed::check_clustering(properties, &columns)?;
+            properties.insert("clusteringColumns".into(), columns.join(","));
+        }
+        Change::RowFilter(filter) => securing::set_filter(session, &mut metastore, &securable, filter)?,
+        Change::Mask(column, mask) => securing::set_mask(session, &mut metastore, &securable, &column, mask)?,
+    }
+    Ok(())
+}
+
+fn table_of(session: &Session<'_>, metastore: &Metastore, name: &Name) -> Result<UnityTable, SqlError> {
+    let full_name = session.full(name)?;
+    let table = metastore.table(&full_name).map_err(|_| SqlError::no_table(&full_name))?;
+    metastore.must_allow(session.principal, &Securable::new(Kind::Table, &full_name), "SELECT")?;
+    Ok(table)
+}
+
+fn history(session: &Session<'_>, name: &Name) -> Result<Table, SqlError> {
+    let metastore = session.engine.metastore.lock();
+    let table = table_of(session, &metastore, name)?;
+    let all = lake::metadata(&table).map(|metadata| lake::history(session, &table, &metadata)).unwrap_or_default();
+    let row = |(at, time, operation): (usize, String, String)| vec![Some(at.to_string()), Some(time), Some(operation)];
+    Ok(Table {
+        columns: [("version", "LONG"), ("timestamp", "TIMESTAMP"), ("operation", "STRING")]
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .to_vec(),
+        rows: all.into_iter().map(row).collect(),
+    })
+}
+
+/// The sandbox sees the source's newest state at all times. Whether a refresh counts as a read is a setting.
+fn refresh(session: &Session<'_>, on: &Target) -> Result<(), SqlError> {
+    let securable = session.securable(on)?;
+    let counts = session.engine.common.settings.lock().behaviour.refresh_counts_as_read;
+    let metastore = session.engine.metastore.lock();
+    metastore.exists(&securable)?;
+    metastore.must_allow(session.principal, &securable, "SELECT")?;
+    let is_below = |table: &UnityTable| Securable::new(Kind::Table, &table.full_name).lineage().contains(&securable);
+    let tables: Vec<UnityTable> =
+        metastore.tables.values().filter(|table| table.kind == "FOREIGN" && is_below(table)).cloned().collect();
+    if tables.is_empty() && securable.kind == Kind::Table {
+        let message = format!("{securable} is not foreign and cannot be refreshed.");
+        return Err(SqlError::new("UNSUPPORTED_FEATURE.REFRESH_FOREIGN", "0A000", message));
+    }
+    for table in tables.iter().filter(|_| counts) {
+        let snapshot = lake::metadata(table).and_then(|metadata| metadata["current-snapshot-id"].as_i64());
+        if let Some(snapshot) = snapshot.filter(|id| *id != -1) {
+            session.engine.folder.reads().note(&table.full_name, snapshot).map_err(Refusal::from)?;
         }
     }
     Ok(())
+}
+
+fn show_grants(session: &Session<'_>, principal: Option<&str>, on: &Target) -> Result<Table, SqlError> {
+    let securable = session.securable(on)?;
+    let metastore = session.engine.metastore.lock();
+    metastore.exists(&securable)?;
+    let mut rows = Vec::new();
+    for one in securable.lineage() {
+        for (name, privileges) in metastore.grants.of(&one) {
+            if principal.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let shown = deleted::owner(name, DeletedOwners::Id);
+            let of = |privilege: &String| {
+                vec![
+                    shown.clone(),
+                    Some(privilege.replace('_', " ")),
+                    Some(one.kind.upper().to_owned()),
+                    Some(one.name.clone()),
+                ]
+            };
+            rows.extend(privileges.iter().map(of));
+        }
+    }
+    let columns =
+        ["Principal", "ActionType", "ObjectType", "ObjectKey"].map(|name| (name.to_owned(), "STRING")).to_vec();
+    Ok(Table { columns, rows })
 }
 
 fn insert(
@@ -129,6 +235,7 @@ fn insert(
     let mut metastore = session.engine.metastore.lock();
     let table = metastore.table(&name).map_err(|_| SqlError::no_table(&name))?;
     metastore.must_allow(session.principal, &Securable::new(Kind::Table, &name), "MODIFY")?;
+    session.must_reach(&metastore, &name)?;
     let stored = metastore.rows.get_mut(&name).ok_or_else(|| {
         SqlError::unsupported(&format!("INSERT into {name}, whose data is not in the sandbox's memory"))
     })?;

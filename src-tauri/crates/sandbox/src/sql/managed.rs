@@ -4,10 +4,17 @@ use super::ast::{CreateTable, Expression, Pairs};
 use super::error::SqlError;
 use crate::unity::is_reserved;
 use crate::unity::objects::Column;
+use crate::unity::types::Type;
+use std::collections::BTreeMap;
 
 /// The columns of the new table, with their places in the partitioning.
 pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
     check_properties(&table.properties)?;
+    for column in &table.columns {
+        if let Some(kind) = not_null_inside(&column.kind, table.iceberg) {
+            return Err(SqlError::nested_not_null(kind, &column.name));
+        }
+    }
     let mut columns = table.columns.clone();
     if let Some(fields) = &table.partitioned_by {
         if table.clustered {
@@ -23,11 +30,50 @@ pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
     };
     let disabled = is("delta.enableDeletionVectors", "false") && is("delta.enableRowTracking", "false");
     if table.iceberg && table.clustered && !is("format-version", "3") && !disabled {
-        let message = "Clustering an Iceberg v2 table needs delta.enableDeletionVectors and delta.enableRowTracking set to false.";
-        let class = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING";
-        return Err(SqlError::new(class, "0A000", message));
+        return Err(clustering_needs());
     }
     Ok(columns)
+}
+
+/// What `ALTER TABLE ... SET TBLPROPERTIES` may not set.
+pub fn check_changed(properties: &Pairs) -> Result<(), SqlError> {
+    check_properties(properties)
+}
+
+/// Whether a table with these properties can be clustered from now on.
+pub fn check_clustering(properties: &BTreeMap<String, String>, columns: &[String]) -> Result<(), SqlError> {
+    const MOST: usize = 4;
+    if columns.len() > MOST {
+        let message = format!("CLUSTER BY supports up to {MOST} columns.");
+        return Err(SqlError::new("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "54000", message));
+    }
+    let is = |name: &str, value: &str| properties.get(name).is_some_and(|own| own == value);
+    let disabled = is("delta.enableDeletionVectors", "false") && is("delta.enableRowTracking", "false");
+    if !columns.is_empty() && !is("format-version", "3") && !disabled {
+        return Err(clustering_needs());
+    }
+    Ok(())
+}
+
+fn clustering_needs() -> SqlError {
+    let message =
+        "Clustering an Iceberg v2 table needs delta.enableDeletionVectors and delta.enableRowTracking set to false.";
+    let class = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING";
+    SqlError::new(class, "0A000", message)
+}
+
+/// The kind of what has a NOT NULL in it. Delta takes it in structs that are in no list or map; Iceberg tables do not.
+fn not_null_inside(kind: &Type, in_structs: bool) -> Option<&'static str> {
+    match kind {
+        Type::Struct(fields) => {
+            let own = in_structs && fields.iter().any(|(_, _, nullable)| !nullable);
+            let below = || fields.iter().find_map(|(_, kind, _)| not_null_inside(kind, in_structs));
+            if own { Some("struct") } else { below() }
+        }
+        Type::Array(inner) => not_null_inside(inner, true).map(|_| "array"),
+        Type::Map(key, value) => not_null_inside(key, true).or_else(|| not_null_inside(value, true)).map(|_| "map"),
+        Type::Plain(_) | Type::Decimal(..) => None,
+    }
 }
 
 fn partition_column<'a>(columns: &'a mut [Column], field: &Expression) -> Result<&'a mut Column, SqlError> {

@@ -6,22 +6,28 @@ mod cursor;
 mod error;
 mod evaluate;
 mod execute;
+mod guarded;
+mod information;
+mod lake;
 mod lexer;
 mod managed;
 mod parse;
 mod parse_expression;
 mod parse_select;
 mod parse_table;
+mod securing;
 mod select;
 mod session;
 mod sources;
 mod statements;
 mod table;
+mod warehouses;
 
 pub use evaluate::Environment;
 pub use execute::run;
 pub use session::{Engine, Session};
 pub use statements::{Phase, Statements};
+pub use warehouses::Warehouse;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Text to a statement.
 
-use super::ast::{Change, Statement, Target};
+use super::ast::{Change, CreateFunction, Name, Statement, Target};
 use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lexer::Token;
@@ -8,10 +8,8 @@ use super::parse_expression::expression;
 use super::{parse_select, parse_table};
 
 /// Statements of the real SQL that the sandbox does not run.
-const KNOWN: [&str; 15] = [
-    "SHOW", "DESCRIBE", "DESC", "DROP", "MERGE", "UPDATE", "DELETE", "WITH", "OPTIMIZE", "VACUUM", "ANALYZE",
-    "REFRESH", "SET", "EXPLAIN", "USE",
-];
+const KNOWN: [&str; 10] =
+    ["MERGE", "UPDATE", "DELETE", "WITH", "OPTIMIZE", "VACUUM", "ANALYZE", "SET", "EXPLAIN", "USE"];
 
 pub fn statement(text: &str) -> Result<Statement, SqlError> {
     let mut cursor = Cursor::new(text)?;
@@ -33,6 +31,10 @@ fn first(cursor: &mut Cursor) -> Result<Statement, SqlError> {
         "ALTER" => alter,
         "COMMENT" => comment,
         "INSERT" => insert,
+        "DESCRIBE" | "DESC" => describe,
+        "DROP" => drop,
+        "REFRESH" => refresh,
+        "SHOW" => show,
         _ => return Err(cursor.error()),
     };
     cursor.take();
@@ -80,30 +82,120 @@ fn create(cursor: &mut Cursor) -> Result<Statement, SqlError> {
     if cursor.words("TABLE") {
         return parse_table::create_table(cursor).map(|table| Statement::CreateTable(Box::new(table)));
     }
-    if !cursor.words("SCHEMA") {
+    let replace = cursor.words("OR REPLACE");
+    if cursor.words("FUNCTION") {
+        return function(cursor, replace).map(Statement::CreateFunction);
+    }
+    if replace || !(cursor.words("SCHEMA") || cursor.words("DATABASE")) {
         return Err(SqlError::unsupported("this CREATE"));
     }
     let if_not_exists = cursor.words("IF NOT EXISTS");
     Ok(Statement::CreateSchema { if_not_exists, name: cursor.name()?, comment: cursor.comment()? })
 }
 
+/// What follows `CREATE FUNCTION`: parameters, `RETURN` and an expression.
+fn function(cursor: &mut Cursor, replace: bool) -> Result<CreateFunction, SqlError> {
+    let if_not_exists = cursor.words("IF NOT EXISTS");
+    let name = cursor.name()?;
+    cursor.must_symbol("(")?;
+    let mut parameters = Vec::new();
+    if !cursor.symbol(")") {
+        parameters = cursor.separated(|cursor| parse_table::column(cursor).map(|column| column.name.to_lowercase()))?;
+        cursor.must_symbol(")")?;
+    }
+    if cursor.words("RETURNS") {
+        parse_table::data_type(cursor, "result", 8)?;
+    }
+    let _ = cursor.words("LANGUAGE SQL");
+    let _ = cursor.words("DETERMINISTIC");
+    cursor.comment()?;
+    cursor.must_words("RETURN")?;
+    Ok(CreateFunction { name, replace, if_not_exists, parameters, body: expression(cursor)? })
+}
+
+fn drop(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if !cursor.words("FUNCTION") {
+        return Err(SqlError::unsupported("this DROP"));
+    }
+    let if_exists = cursor.words("IF EXISTS");
+    Ok(Statement::DropFunction { name: cursor.name()?, if_exists })
+}
+
+fn describe(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if !cursor.words("HISTORY") {
+        return Err(SqlError::unsupported("DESCRIBE of anything but a history"));
+    }
+    cursor.name().map(Statement::History)
+}
+
+fn refresh(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if !cursor.words("FOREIGN") {
+        return Err(SqlError::unsupported("REFRESH of what is not foreign"));
+    }
+    let on = target(cursor)?;
+    let _ = cursor.words("RESOLVE DBFS LOCATION");
+    Ok(Statement::Refresh(on))
+}
+
+fn show(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if !(cursor.words("GRANTS") || cursor.words("GRANT")) {
+        return Err(SqlError::unsupported("this SHOW"));
+    }
+    let principal = if cursor.words("ON") {
+        None
+    } else {
+        let name = cursor.exact()?;
+        cursor.must_words("ON")?;
+        Some(name)
+    };
+    Ok(Statement::ShowGrants { principal, on: target(cursor)? })
+}
+
 fn alter(cursor: &mut Cursor) -> Result<Statement, SqlError> {
     let on = target(cursor)?;
-    let change = if let Target::Table(_) = on
-        && cursor.words("ALTER COLUMN")
-    {
-        let column = cursor.identifier()?;
-        if cursor.words("SET TAGS") {
-            Change::ColumnTags(column, cursor.pairs()?)
-        } else if cursor.words("COMMENT") {
-            Change::ColumnComment(column, cursor.text()?)
-        } else {
-            return Err(SqlError::unsupported("this ALTER COLUMN"));
-        }
-    } else {
-        change(cursor)?
-    };
+    let is_table = matches!(on, Target::Table(_));
+    let change = if is_table && cursor.words("ALTER COLUMN") { column_change(cursor)? } else { change(cursor)? };
     Ok(Statement::Alter { on, change })
+}
+
+/// A function and the columns that it is given, after `word`, in brackets.
+fn applied(cursor: &mut Cursor, word: &str) -> Result<(Name, Vec<String>), SqlError> {
+    let name = cursor.name()?;
+    let mut columns = Vec::new();
+    if cursor.words(word) {
+        cursor.must_symbol("(")?;
+        if !cursor.symbol(")") {
+            columns = cursor.separated(Cursor::identifier)?;
+            cursor.must_symbol(")")?;
+        }
+    }
+    Ok((name, columns))
+}
+
+fn column_change(cursor: &mut Cursor) -> Result<Change, SqlError> {
+    let column = cursor.name()?.join(".");
+    if cursor.words("SET TAGS") {
+        return Ok(Change::ColumnTags(column, cursor.pairs()?));
+    }
+    if cursor.words("UNSET TAGS") {
+        return Ok(Change::UntagColumn(column, cursor.bracketed(Cursor::exact)?));
+    }
+    if cursor.words("SET MASK") {
+        return Ok(Change::Mask(column, Some(applied(cursor, "USING COLUMNS")?)));
+    }
+    if cursor.words("DROP MASK") {
+        return Ok(Change::Mask(column, None));
+    }
+    if !cursor.words("COMMENT") {
+        return Err(SqlError::unsupported("this ALTER COLUMN"));
+    }
+    let mut comments = vec![(column, cursor.text()?)];
+    while cursor.symbol(",") {
+        let column = cursor.name()?.join(".");
+        cursor.must_words("COMMENT")?;
+        comments.push((column, cursor.text()?));
+    }
+    Ok(Change::ColumnComments(comments))
 }
 
 fn change(cursor: &mut Cursor) -> Result<Change, SqlError> {
@@ -117,11 +209,25 @@ fn change(cursor: &mut Cursor) -> Result<Change, SqlError> {
     if cursor.sees("(") {
         return Err(cursor.error());
     }
+    if cursor.words("UNSET TAGS") {
+        return Ok(Change::UntagTable(cursor.bracketed(Cursor::exact)?));
+    }
+    if cursor.words("DROP ROW FILTER") {
+        return Ok(Change::RowFilter(None));
+    }
+    if cursor.words("CLUSTER BY") {
+        let columns = if cursor.words("NONE") { Vec::new() } else { cursor.bracketed(Cursor::identifier)? };
+        return Ok(Change::Clustering(columns));
+    }
     let set = cursor.words("SET");
     if cursor.words("OWNER TO") {
         Ok(Change::Owner(cursor.exact()?))
     } else if set && cursor.words("TAGS") {
         Ok(Change::Tags(cursor.pairs()?))
+    } else if set && cursor.words("TBLPROPERTIES") {
+        Ok(Change::Properties(cursor.pairs()?))
+    } else if set && cursor.words("ROW FILTER") {
+        Ok(Change::RowFilter(Some(applied(cursor, "ON")?)))
     } else {
         Err(SqlError::unsupported("this ALTER"))
     }

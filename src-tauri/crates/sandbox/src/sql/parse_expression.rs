@@ -75,7 +75,12 @@ fn condition(cursor: &mut Cursor, left: Expression, depth: usize) -> Parsed {
         let pattern = level(cursor, COMPARISON + 1, depth)?;
         Ok(negate(not, Expression::Like(Box::new(left), Box::new(pattern))))
     } else if cursor.words("BETWEEN") {
-        Err(SqlError::unsupported("BETWEEN"))
+        let least = level(cursor, COMPARISON + 1, depth)?;
+        cursor.must_words("AND")?;
+        let most = level(cursor, COMPARISON + 1, depth)?;
+        let side = |operator, bound| Box::new(Expression::Binary(operator, Box::new(left.clone()), Box::new(bound)));
+        let both = (side(Operator::GreaterOrEqual, least), side(Operator::LessOrEqual, most));
+        Ok(negate(not, Expression::Binary(Operator::And, both.0, both.1)))
     } else if not {
         Err(cursor.error())
     } else {
@@ -95,6 +100,9 @@ fn unary(cursor: &mut Cursor, depth: usize) -> Parsed {
         let inner = level(cursor, 0, depth)?;
         cursor.must_symbol(")")?;
         return Ok(inner);
+    }
+    if cursor.words("CASE") {
+        return case(cursor, depth);
     }
     for (word, value) in [("NULL", Value::Null), ("TRUE", true.into()), ("FALSE", false.into())] {
         if cursor.words(word) {
@@ -119,6 +127,23 @@ fn unary(cursor: &mut Cursor, depth: usize) -> Parsed {
         Some(Token::Word(_) | Token::Quoted(_)) => call_or_column(cursor, depth),
         _ => Err(cursor.error()),
     }
+}
+
+/// What follows the word CASE.
+fn case(cursor: &mut Cursor, depth: usize) -> Parsed {
+    let subject = if cursor.keyword().as_deref() == Some("WHEN") { None } else { Some(level(cursor, 0, depth)?) };
+    let mut branches = Vec::new();
+    while cursor.words("WHEN") {
+        let mut when = level(cursor, 0, depth)?;
+        if let Some(subject) = &subject {
+            when = Expression::Binary(Operator::Equal, Box::new(subject.clone()), Box::new(when));
+        }
+        cursor.must_words("THEN")?;
+        branches.push((when, level(cursor, 0, depth)?));
+    }
+    let otherwise = if cursor.words("ELSE") { Some(Box::new(level(cursor, 0, depth)?)) } else { None };
+    cursor.must_words("END")?;
+    if branches.is_empty() { Err(cursor.error()) } else { Ok(Expression::Case(branches, otherwise)) }
 }
 
 fn call_or_column(cursor: &mut Cursor, depth: usize) -> Parsed {

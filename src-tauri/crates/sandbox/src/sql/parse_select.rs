@@ -1,6 +1,6 @@
 //! SELECT.
 
-use super::ast::{Expression, Item, Query, Source};
+use super::ast::{Expression, Item, Query, Source, Version};
 use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lexer::Token;
@@ -8,11 +8,10 @@ use super::parse_expression::expression;
 use crate::base::plain;
 
 /// Words that end an item or a table, so that they are no alias.
-const CLAUSES: [&str; 5] = ["FROM", "WHERE", "GROUP", "ORDER", "ON"];
+const CLAUSES: [&str; 8] = ["FROM", "WHERE", "GROUP", "ORDER", "ON", "LIMIT", "VERSION", "TIMESTAMP"];
 const JOINS: [&str; 2] = ["JOIN", "INNER"];
 /// Clauses of the real SQL that the sandbox does not run.
-const REFUSED: [&str; 10] =
-    ["LIMIT", "HAVING", "LEFT", "RIGHT", "FULL", "CROSS", "UNION", "EXCEPT", "INTERSECT", "LATERAL"];
+const REFUSED: [&str; 9] = ["HAVING", "LEFT", "RIGHT", "FULL", "CROSS", "UNION", "EXCEPT", "INTERSECT", "LATERAL"];
 
 /// What follows the word SELECT.
 pub fn query(cursor: &mut Cursor) -> Result<Query, SqlError> {
@@ -43,10 +42,37 @@ pub fn query(cursor: &mut Cursor) -> Result<Query, SqlError> {
             Ok((by, descending))
         })?;
     }
+    if cursor.words("LIMIT") {
+        query.limit = Some(count(cursor)?);
+    }
     match cursor.keyword().filter(|word| REFUSED.contains(&word.as_str())) {
         Some(word) => Err(SqlError::unsupported(&word)),
         None => Ok(query),
     }
+}
+
+fn count(cursor: &mut Cursor) -> Result<usize, SqlError> {
+    match cursor.take() {
+        Some(Token::Number(number)) => number.parse().map_err(|_| SqlError::syntax(&number)),
+        _ => Err(cursor.error()),
+    }
+}
+
+/// `VERSION AS OF 3`, `TIMESTAMP AS OF '2026-01-01'`.
+fn version(cursor: &mut Cursor) -> Result<Option<Version>, SqlError> {
+    if cursor.words("VERSION AS OF") {
+        return match cursor.take() {
+            Some(Token::Number(text) | Token::Text(text)) => {
+                let number = text.parse().map_err(|_| SqlError::syntax(&text))?;
+                Ok(Some(Version::Number(number)))
+            }
+            _ => Err(cursor.error()),
+        };
+    }
+    if cursor.words("TIMESTAMP AS OF") {
+        return expression(cursor).map(|at| Some(Version::Time(at)));
+    }
+    Ok(None)
 }
 
 /// A name after AS, or without it a word that begins no clause.
@@ -59,6 +85,12 @@ fn alias(cursor: &mut Cursor) -> Result<Option<String>, SqlError> {
 }
 
 fn item(cursor: &mut Cursor) -> Result<Item, SqlError> {
+    if cursor.symbol("*") {
+        return Ok(Item { value: Expression::Column(vec!["*".to_owned()]), name: "*".to_owned() });
+    }
+    if let Some(alias) = cursor.all_of() {
+        return Ok(Item { value: Expression::Column(vec![alias, "*".to_owned()]), name: "*".to_owned() });
+    }
     let value = expression(cursor)?;
     let name = alias(cursor)?.unwrap_or_else(|| title(&value));
     Ok(Item { value, name })
@@ -69,12 +101,13 @@ fn source(cursor: &mut Cursor, joined: bool) -> Result<Source, SqlError> {
         return Err(SqlError::unsupported("a subquery"));
     }
     let name = cursor.name()?;
+    let version = version(cursor)?;
     let alias = alias(cursor)?.or_else(|| name.last().cloned()).unwrap_or_default().to_lowercase();
     if joined {
         cursor.must_words("ON")?;
     }
     let on = if joined { Some(expression(cursor)?) } else { None };
-    Ok(Source { name, alias, on })
+    Ok(Source { name, alias, version, on })
 }
 
 /// The name of a column that was given none.

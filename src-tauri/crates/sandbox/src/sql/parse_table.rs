@@ -53,7 +53,7 @@ fn clause(cursor: &mut Cursor, table: &mut CreateTable) -> Result<(), SqlError> 
     Ok(())
 }
 
-fn column(cursor: &mut Cursor) -> Result<Column, SqlError> {
+pub fn column(cursor: &mut Cursor) -> Result<Column, SqlError> {
     let name = cursor.exact()?;
     let kind = data_type(cursor, &name, MAX_DEPTH)?;
     let nullable = !cursor.words("NOT NULL");
@@ -63,7 +63,7 @@ fn column(cursor: &mut Cursor) -> Result<Column, SqlError> {
     Ok(Column { nullable, comment: cursor.comment()?, ..Column::new(&name, kind) })
 }
 
-fn data_type(cursor: &mut Cursor, column: &str, depth: usize) -> Result<Type, SqlError> {
+pub fn data_type(cursor: &mut Cursor, column: &str, depth: usize) -> Result<Type, SqlError> {
     let depth = depth.checked_sub(1).ok_or_else(|| SqlError::syntax("a type nested too deeply"))?;
     // `a:int` inside a struct has the form of a parameter.
     let word = match cursor.peek() {

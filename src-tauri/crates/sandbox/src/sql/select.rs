@@ -15,14 +15,58 @@ const MAX_PAIRS: usize = 5_000_000;
 
 pub fn run(session: &Session<'_>, query: &Query) -> Result<Table, SqlError> {
     let mut rows: Vec<Row> = vec![Vec::new()];
+    let (mut is_closed, mut all_columns) = (false, Vec::new());
     for source in &query.from {
-        let table = sources::read(session, &session.full(&source.name)?)?;
-        rows = joined(session, &rows, source, &table)?;
+        let table = sources::read(session, &session.full(&source.name)?, source.version.as_ref())?;
+        is_closed |= table.is_closed;
+        all_columns.extend(table.columns.into_iter().map(|name| vec![source.alias.clone(), name]));
+        rows = joined(session, &rows, source, &table.rows)?;
+    }
+    let query = &with_all(query, &all_columns)?;
+    if let Some(name) = is_closed.then(|| first_column(query)).flatten() {
+        return Err(SqlError::unsupported(&format!("reading {}, whose data is in files", name.join("."))));
     }
     if let Some(condition) = &query.condition {
         rows = filtered(session, rows, condition)?;
     }
     answer(session, query, rows)
+}
+
+/// With `*` as the columns that it stands for.
+fn with_all(query: &Query, columns: &[Vec<String>]) -> Result<Query, SqlError> {
+    let star = |path: &Vec<String>| Item {
+        name: path.last().cloned().unwrap_or_default(),
+        value: Expression::Column(path.clone()),
+    };
+    let mut whole = query.clone();
+    whole.items.clear();
+    for item in &query.items {
+        match &item.value {
+            Expression::Column(path) if path.as_slice() == ["*"] => {
+                if query.from.is_empty() {
+                    return Err(SqlError::syntax("*"));
+                }
+                whole.items.extend(columns.iter().map(star));
+            }
+            Expression::Column(path) if path.len() == 2 && path[1] == "*" => {
+                let own = columns.iter().filter(|column| column.first() == path.first());
+                whole.items.extend(own.map(star));
+            }
+            _ => whole.items.push(item.clone()),
+        }
+    }
+    Ok(whole)
+}
+
+/// The first column whose values the answer depends on.
+fn first_column(query: &Query) -> Option<&Vec<String>> {
+    if query.limit == Some(0) {
+        return None;
+    }
+    let items = query.items.iter().map(|item| &item.value);
+    let joins = query.from.iter().filter_map(|source| source.on.as_ref());
+    let orders = query.order.iter().map(|(by, _)| by);
+    items.chain(joins).chain(&query.condition).chain(&query.group).chain(orders).find_map(Expression::column)
 }
 
 /// Each row so far with each row of the next table that meets the condition.
@@ -84,7 +128,9 @@ fn answer(session: &Session<'_>, query: &Query, rows: Vec<Row>) -> Result<Table,
         (true, false) => by_key(session, rows, &group)?,
     };
     let mut found: Vec<(Vec<Value>, Vec<Value>)> = Vec::new();
-    for rows in &groups {
+    // Without an order any rows will do: no more are worked out than are wanted.
+    let enough = query.limit.filter(|_| order.is_empty()).unwrap_or(usize::MAX);
+    for rows in groups.iter().take(enough) {
         let scope = Scope { environment: &session.environment, rows, grouped };
         let keys = order.iter().map(|(by, _)| scope.value(by)).collect::<Result<_, _>>()?;
         found.push((keys, items.iter().map(|item| scope.value(&item.value)).collect::<Result<_, _>>()?));
@@ -97,7 +143,8 @@ fn answer(session: &Session<'_>, query: &Query, rows: Vec<Row>) -> Result<Table,
         });
         each.fold(Ordering::Equal, Ordering::then)
     });
-    let values: Vec<Vec<Value>> = found.into_iter().map(|(_, values)| values).collect();
+    let values: Vec<Vec<Value>> =
+        found.into_iter().map(|(_, values)| values).take(query.limit.unwrap_or(usize::MAX)).collect();
     let columns = items.iter().enumerate().map(|(at, item)| (item.name.clone(), kind(&values, at))).collect();
     let text = |value: Value| (!value.is_null()).then(|| plain(&value));
     Ok(Table { columns, rows: values.into_iter().map(|row| row.into_iter().map(text).collect()).collect() })

@@ -5,7 +5,7 @@ use super::error::SqlError;
 use super::evaluate::Environment;
 use crate::base::Shared;
 use crate::jobs::JobsState;
-use crate::state::{Common, Principal};
+use crate::state::{Common, Folder, Principal};
 use crate::unity::{Details, Kind, Metastore, Securable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Engine {
     pub common: Arc<Common>,
+    pub folder: Arc<Folder>,
     pub metastore: Shared<Metastore>,
     pub jobs: Shared<JobsState>,
 }
@@ -21,6 +22,8 @@ pub struct Session<'a> {
     pub engine: &'a Engine,
     pub principal: &'a Principal,
     pub environment: Environment,
+    /// Whether the warehouse is serverless.
+    pub serverless: bool,
 }
 
 impl Session<'_> {
@@ -57,6 +60,15 @@ impl Session<'_> {
             Target::Volume(name) => Securable::new(Kind::Volume, &self.full(name)?),
             Target::Table(name) => Securable::new(Kind::Table, &self.full(name)?),
         })
+    }
+
+    /// Default storage is reached by serverless compute alone.
+    pub fn must_reach(&self, metastore: &Metastore, full_name: &str) -> Result<(), SqlError> {
+        if self.serverless || !metastore.needs_serverless(full_name) {
+            return Ok(());
+        }
+        let message = format!("{full_name} lies in default storage, which only serverless compute can access.");
+        Err(SqlError::new("UNSUPPORTED_FEATURE.DEFAULT_STORAGE", "0A000", message))
     }
 
     pub fn details(&self, comment: Option<String>, properties: BTreeMap<String, String>) -> Details<'_> {

@@ -1,20 +1,37 @@
-//! The tables that SELECT can read: those that statements made, `information_schema.tables` and the bill.
+//! The tables that SELECT can read: those that statements made, those whose rows can be counted, `information_schema` and the
+//! bill.
 
+use super::ast::Version;
 use super::error::SqlError;
 use super::session::Session;
-use crate::jobs::{PRICES, Usage};
-use crate::unity::objects::{Table, parts};
+use super::{guarded, information, lake};
+use crate::jobs::{Usage, prices};
+use crate::unity::objects::parts;
 use crate::unity::{Kind, Securable};
 use serde_json::{Value, json};
 
 /// Rows as objects.
-pub fn read(session: &Session<'_>, full_name: &str) -> Result<Vec<Value>, SqlError> {
+pub struct Source {
+    pub rows: Vec<Value>,
+    /// In their order, for `*`.
+    pub columns: Vec<String>,
+    /// The rows are there, but not what is in them.
+    pub is_closed: bool,
+}
+
+impl Source {
+    fn open(rows: Vec<Value>) -> Self {
+        let columns = rows.first().and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone());
+        Self { columns: columns.collect(), rows, is_closed: false }
+    }
+}
+
+pub fn read(session: &Session<'_>, full_name: &str, version: Option<&Version>) -> Result<Source, SqlError> {
     let (catalog, schema, name) = parts(full_name);
     let metastore = session.engine.metastore.lock();
-    if (schema, name) == ("information_schema", "tables") {
-        metastore.catalog(catalog)?;
-        let mine = |table: &Table| catalog == "system" || parts(&table.full_name).0 == catalog;
-        return Ok(metastore.all_tables().filter(mine).map(table_row).collect());
+    if schema == "information_schema" {
+        let rows = information::read(session, &metastore, catalog, name)?;
+        return rows.map(Source::open).ok_or_else(|| SqlError::no_table(full_name));
     }
     let securable = Securable::new(Kind::Table, full_name);
     let is_bill = ["system.billing.usage", "system.billing.list_prices"].contains(&full_name);
@@ -23,30 +40,25 @@ pub fn read(session: &Session<'_>, full_name: &str) -> Result<Vec<Value>, SqlErr
     }
     metastore.must_allow(session.principal, &securable, "SELECT")?;
     match full_name {
-        "system.billing.usage" => Ok(session.engine.jobs.lock().usage.iter().map(Usage::row).collect()),
-        "system.billing.list_prices" => Ok(PRICES.iter().map(price).collect()),
-        _ => {
-            // Made by a statement: it has rows, if only none so far. Others have their data elsewhere.
-            let rows = metastore.rows.get(full_name).ok_or_else(|| {
-                SqlError::unsupported(&format!("reading {full_name}, whose data is not in the sandbox's memory"))
-            })?;
-            Ok(rows.iter().map(|row| json!(row)).collect())
+        "system.billing.usage" => {
+            return Ok(Source::open(session.engine.jobs.lock().usage.iter().map(Usage::row).collect()));
         }
+        "system.billing.list_prices" => return Ok(Source::open(prices())),
+        _ => session.must_reach(&metastore, full_name)?,
     }
-}
-
-fn price((sku, price): &(&str, &str)) -> Value {
-    json!({
-        "price_start_time": "2024-01-01T00:00:00Z", "price_end_time": null, "sku_name": sku, "cloud": "AWS",
-        "currency_code": "USD", "usage_unit": "DBU",
-        "pricing": {"default": price, "promotional": {"default": price}, "effective_list": {"default": price}},
-    })
-}
-
-fn table_row(one: Table) -> Value {
-    let (catalog, schema, table) = parts(&one.full_name);
-    json!({
-        "table_catalog": catalog, "table_schema": schema, "table_name": table, "table_type": one.kind,
-        "data_source_format": one.format, "table_owner": one.owner, "comment": one.comment,
-    })
+    let table = metastore.table(full_name)?;
+    let columns = table.columns.iter().map(|column| column.name.to_lowercase()).collect();
+    // Made by a statement: it has rows, if only none so far. Others have their data elsewhere.
+    if let Some(rows) = metastore.rows.get(full_name) {
+        if version.is_some() {
+            return Err(SqlError::unsupported("time travel in a table that is in the sandbox's memory"));
+        }
+        let rows = rows.iter().map(|row| json!(row)).collect();
+        return Ok(Source { rows: guarded::seen(session, &metastore, &table, rows)?, columns, is_closed: false });
+    }
+    let metadata = lake::metadata(&table).ok_or_else(|| {
+        SqlError::unsupported(&format!("reading {full_name}, whose data is not in the sandbox's memory"))
+    })?;
+    let rows = lake::rows(session, &table, &metadata, version)?;
+    Ok(Source { rows: guarded::seen(session, &metastore, &table, rows)?, columns, is_closed: true })
 }

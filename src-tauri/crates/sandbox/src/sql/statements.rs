@@ -1,11 +1,12 @@
-//! Statements under way: begun, polled, cancelled, and forgotten if they are not polled. And the warehouse that they wait for.
+//! Statements under way: begun, polled, cancelled, and forgotten if they are not polled.
 
 use super::error::SqlError;
 use super::table::Table;
-use crate::base::{Refusal, millis};
+use super::warehouses::Warehouses;
+use crate::base::Refusal;
+use crate::state::behaviour::SqlStates;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The most bytes of an inline answer.
 const MAX_INLINE_BYTES: usize = 25 << 20;
@@ -16,8 +17,7 @@ const RESULT_MS: i64 = 3_600_000;
 #[derive(Default)]
 pub struct Statements {
     all: BTreeMap<String, Statement>,
-    /// When the warehouse is up; None while it is stopped.
-    warehouse_ready: Option<i64>,
+    pub warehouses: Warehouses,
 }
 
 struct Statement {
@@ -97,7 +97,14 @@ impl Statements {
         Ok(&statement.phase)
     }
 
-    pub fn payload(&mut self, caller: &str, id: &str, chunk_rows: usize, now: i64) -> Result<Value, Refusal> {
+    pub fn payload(
+        &mut self,
+        caller: &str,
+        id: &str,
+        chunk_rows: usize,
+        states: SqlStates,
+        now: i64,
+    ) -> Result<Value, Refusal> {
         let phase = self.poll(caller, id, now)?;
         let state = |word: &str| json!({"state": word});
         let status = match phase {
@@ -113,6 +120,11 @@ impl Statements {
             }),
         };
         let mut payload = json!({"statement_id": id, "status": status});
+        if states == SqlStates::Absent
+            && let Some(status) = payload["status"].as_object_mut()
+        {
+            status.remove("sql_state");
+        }
         if let Phase::Succeeded(table) = phase {
             payload["manifest"] = manifest(table, chunk_rows);
             payload["result"] = chunk(id, table, chunk_rows, 0).unwrap_or_else(|| json!({}));
@@ -127,28 +139,6 @@ impl Statements {
             Phase::Closed => Err(Refusal::not_found(format!("The result of statement {id} is no longer there."))),
             _ => Err(Refusal::bad(format!("The statement {id} has no result."))),
         }
-    }
-
-    /// STOPPED, STARTING or RUNNING.
-    pub fn warehouse_state(&self, now: i64) -> &'static str {
-        match self.warehouse_ready {
-            None => "STOPPED",
-            Some(at) if at > now => "STARTING",
-            Some(_) => "RUNNING",
-        }
-    }
-
-    /// True if it was stopped: a start that has begun is not begun again.
-    pub fn start_warehouse(&mut self, takes: Duration, now: i64) -> bool {
-        let stopped = self.warehouse_ready.is_none();
-        if stopped {
-            self.warehouse_ready = Some(now + millis(takes));
-        }
-        stopped
-    }
-
-    pub fn stop_warehouse(&mut self) {
-        self.warehouse_ready = None;
     }
 }
 
@@ -203,10 +193,10 @@ mod tests {
     fn results_come_in_chunks() {
         let mut statements = Statements::default();
         statements.begin("s".into(), "ada", 0);
-        assert_eq!(statements.payload("ada", "s", 4, 1).unwrap()["status"]["state"], "PENDING");
+        assert_eq!(statements.payload("ada", "s", 4, SqlStates::Given, 1).unwrap()["status"]["state"], "PENDING");
         assert_eq!(statements.chunk("ada", "s", 0, 4, 1).unwrap_err().status, 400, "there is no result yet");
         statements.end("s", Phase::of(Ok(numbers(9)), None), 1);
-        let first = statements.payload("ada", "s", 4, 1).unwrap();
+        let first = statements.payload("ada", "s", 4, SqlStates::Given, 1).unwrap();
         assert_eq!(
             (&first["manifest"]["total_row_count"], &first["manifest"]["total_chunk_count"]),
             (&json!(9), &json!(3))
@@ -242,16 +232,5 @@ mod tests {
         statements.end("cancelled", Phase::Canceled, 5);
         statements.end("cancelled", Phase::Succeeded(numbers(1)), 6);
         assert_eq!(statements.poll("ada", "cancelled", 6).unwrap(), &Phase::Canceled, "the first end counts");
-    }
-
-    #[test]
-    fn a_warehouse_starts_once() {
-        let mut statements = Statements::default();
-        assert_eq!(statements.warehouse_state(0), "STOPPED");
-        assert!(statements.start_warehouse(Duration::from_millis(100), 0));
-        assert!(!statements.start_warehouse(Duration::from_millis(100), 50));
-        assert_eq!((statements.warehouse_state(99), statements.warehouse_state(100)), ("STARTING", "RUNNING"));
-        statements.stop_warehouse();
-        assert_eq!(statements.warehouse_state(100), "STOPPED");
     }
 }

@@ -1,13 +1,15 @@
 //! Every kind of statement, on the workspace that each sandbox has.
 
 use super::{Engine, Session, run};
-use crate::base::Shared;
+use crate::base::{Fields, Shared};
 use crate::config::Config;
+use crate::iceberg::files;
 use crate::jobs::{JobsState, RunRequest, Task};
 use crate::sql::error::SqlError;
 use crate::sql::evaluate::Environment;
 use crate::sql::table::Table;
-use crate::state::{ADMIN, Common, PILOT};
+use crate::state::{ADMIN, Common, Folder, PILOT};
+use crate::unity::policies::Policy;
 use crate::unity::{Kind, Securable, sample};
 use serde_json::json;
 use std::sync::Arc;
@@ -21,7 +23,8 @@ impl Sandbox {
     fn new() -> Self {
         let metastore = Shared::new(sample::metastore(30, 7, 1_000, false));
         let common = Arc::new(Common::new(&Config::default()));
-        Self { engine: Engine { common, metastore, jobs: Shared::default() } }
+        let folder = Arc::new(Folder::open(None).unwrap());
+        Self { engine: Engine { common, folder, metastore, jobs: Shared::default() } }
     }
 
     fn run(&self, user: &str, text: &str) -> Result<Table, SqlError> {
@@ -29,12 +32,13 @@ impl Sandbox {
         let parameters = [("p".to_owned(), json!("a.b.c"))].into();
         let environment = Environment {
             user: user.to_owned(),
+            groups: principal.groups.clone(),
             catalog: "main".into(),
             schema: "default".into(),
             now: "2026-01-02T03:04:05Z".into(),
             parameters,
         };
-        run(&Session { engine: &self.engine, principal: &principal, environment }, text)
+        run(&Session { engine: &self.engine, principal: &principal, environment, serverless: true }, text)
     }
 
     /// As the user who migrates.
@@ -70,7 +74,12 @@ fn what_is_no_sql_is_a_syntax_error() {
         "SELECT 1 +",
         "SELECT 1 NOT 2",
         "SELECT a.b.",
-        "SELECT * FROM a",
+        "SELECT *",
+        "SELECT 1 LIMIT x",
+        "SELECT 1 FROM a VERSION AS OF x",
+        "ALTER TABLE a ALTER COLUMN b COMMENT 'x', COMMENT 'y'",
+        "CREATE FUNCTION f(x INT) RETURN",
+        "SELECT CASE END",
         "SELECT a FROM a JOIN b",
         "GRANT ON TABLE x TO y",
         "GRANT SELECT ON TABLE x",
@@ -94,7 +103,6 @@ fn what_the_sandbox_does_not_run_it_says_so() {
     let sandbox = Sandbox::new();
     for text in [
         "SELECT id FROM glue_lake.sales.orders",
-        "SELECT 1 LIMIT 1",
         "SELECT DISTINCT a FROM t",
         "SELECT 1 FROM (SELECT 2)",
         "SELECT (SELECT 2)",
@@ -102,7 +110,6 @@ fn what_the_sandbox_does_not_run_it_says_so() {
         "SELECT 1 FROM system.billing.usage LEFT JOIN system.billing.usage ON TRUE",
         "SELECT 1 FROM system.billing.usage, system.billing.usage",
         "SELECT 1 UNION SELECT 2",
-        "SELECT 1 BETWEEN 0 AND 2",
         "WITH a AS (SELECT 1) SELECT 1",
         "MERGE INTO a USING b",
         "UPDATE t SET a = 1",
@@ -116,7 +123,6 @@ fn what_the_sandbox_does_not_run_it_says_so() {
         "CREATE TABLE t (id INT) USING PARQUET",
         "CREATE TABLE t (id INT DEFAULT 1)",
         "CREATE OR REPLACE TABLE t (id INT)",
-        "ALTER TABLE t SET TBLPROPERTIES ('a' = 'b')",
         "CREATE VIEW v",
         "DROP TABLE t",
         "ALTER TABLE t ADD COLUMN a INT",
@@ -143,7 +149,10 @@ fn select_reads_what_the_catalog_knows() {
         .rows("SELECT table_name FROM lake.information_schema.tables WHERE table_schema = 's0000' ORDER BY 1 DESC");
     assert_eq!((tables.len(), tables[0][0].as_str()), (30, "t000029"));
     assert_eq!(
-        sandbox.rows("SELECT pricing.default FROM system.billing.list_prices WHERE sku_name LIKE '%(PHOTON)'"),
+        sandbox.rows(
+            "SELECT pricing.default FROM system.billing.list_prices \
+             WHERE sku_name LIKE '%(PHOTON)' AND cloud = 'AWS' AND price_end_time IS NULL"
+        ),
         [["0.150000"]]
     );
     assert_eq!(sandbox.rows("SELECT count(*) AS n FROM system.information_schema.tables"), [["42"]]);
@@ -174,7 +183,7 @@ fn the_bill_is_joined_with_the_prices() {
     let text = "SELECT u.usage_metadata.job_run_id AS run, SUM(u.usage_quantity) AS dbus, \
                 SUM(u.usage_quantity * p.pricing.default) AS dollars \
                 FROM system.billing.usage u JOIN system.billing.list_prices AS p ON u.sku_name = p.sku_name \
-                WHERE u.custom_tags.`plan` = 'mine' AND p.price_end_time IS NULL GROUP BY 1";
+                AND u.cloud = p.cloud WHERE u.custom_tags.`plan` = 'mine' AND p.price_end_time IS NULL GROUP BY 1";
     let rows = sandbox.rows(text);
     assert_eq!((rows.len(), rows[0][1].as_str(), rows[0][2].as_str()), (1, "4", "0.6"));
     assert_eq!(sandbox.rows("SELECT count(*) FROM system.billing.usage WHERE usage_metadata.job_id IS NULL"), [["2"]]);
@@ -274,6 +283,13 @@ fn managed_iceberg_refuses_what_the_real_one_refuses() {
     ] {
         sandbox.refuses(&format!("{start}{rest}"), part);
     }
+    for column in ["STRUCT<b: INT NOT NULL>", "ARRAY<STRUCT<b: INT NOT NULL>>", "MAP<STRING, STRUCT<b: INT NOT NULL>>"]
+    {
+        let text = format!("CREATE TABLE main.default.t (a {column}) USING ICEBERG");
+        sandbox.refuses(&text, "[DELTA_NESTED_NOT_NULL_CONSTRAINT]");
+    }
+    let delta = "CREATE TABLE main.default.delta (a STRUCT<b: INT NOT NULL>)";
+    assert!(sandbox.rows(delta).is_empty(), "Delta takes it in a struct");
     sandbox.refuses("CREATE TABLE main.default.t (id UUID) USING ICEBERG", "UNSUPPORTED_DATATYPE");
     sandbox.refuses("CREATE TABLE main.none.t (id INT)", "SCHEMA_NOT_FOUND");
     sandbox.refuses("CREATE TABLE glue_lake.sales.t (id INT)", "INSUFFICIENT_PERMISSIONS");
@@ -294,14 +310,14 @@ fn a_table_is_made_and_filled() {
     sandbox.rows(
         "CREATE TABLE IF NOT EXISTS main.icebridge.jobs ( \
          source STRING NOT NULL COMMENT 'full name', n BIGINT, at TIMESTAMP, \
-         more STRUCT<a: INT NOT NULL, b:DECIMAL(12, 2), `c d` MAP<STRING, ARRAY<DATE>>>) \
+         more STRUCT<a: INT, b:DECIMAL(12, 2), `c d` MAP<STRING, ARRAY<DATE>>>) \
          USING ICEBERG CLUSTER BY (source) COMMENT 'metrics' \
          TBLPROPERTIES ('delta.enableDeletionVectors' = false, delta.enableRowTracking = 'false')",
     );
     let table = sandbox.engine.metastore.lock().table("main.icebridge.jobs").unwrap();
     let columns: Vec<(String, bool)> = table.columns.iter().map(|one| (one.kind.text(), one.nullable)).collect();
     assert_eq!(columns[0], ("string".to_owned(), false));
-    assert_eq!(columns[3].0, "struct<a:int NOT NULL,b:decimal(12,2),c d:map<string,array<date>>>");
+    assert_eq!(columns[3].0, "struct<a:int,b:decimal(12,2),c d:map<string,array<date>>>");
     assert_eq!((table.owner.as_str(), table.comment.as_deref()), (PILOT, Some("metrics")));
     assert_eq!(
         (table.format.as_deref(), table.securable_kind.as_str()),
@@ -323,4 +339,233 @@ fn a_table_is_made_and_filled() {
     sandbox.refuses("INSERT INTO main.icebridge.jobs (source, n) VALUES ('x')", "ARITY");
     sandbox.refuses("INSERT INTO main.icebridge.jobs (other) VALUES (1)", "UNRESOLVED_COLUMN");
     sandbox.refuses("CREATE TABLE main.icebridge.jobs (id INT) USING ICEBERG", "ALREADY_EXISTS");
+}
+
+/// A table of one row for each country, in memory.
+fn with_people(sandbox: &Sandbox) {
+    sandbox.rows("CREATE TABLE people (name STRING, country STRING, hr BOOLEAN) USING ICEBERG");
+    sandbox.rows("INSERT INTO people VALUES ('ada', 'DE', TRUE), ('ben', 'FR', FALSE), ('cyd', 'DE', FALSE)");
+}
+
+#[test]
+fn limits_stars_and_conditions_read_rows() {
+    let sandbox = Sandbox::new();
+    with_people(&sandbox);
+    assert_eq!(sandbox.rows("SELECT * FROM people LIMIT 1"), [["ada", "DE", "true"]]);
+    assert_eq!(sandbox.rows("SELECT p.*, 1 AS one FROM people p LIMIT 0").len(), 0);
+    assert_eq!(sandbox.rows("SELECT name FROM people ORDER BY name DESC LIMIT 2"), [["cyd"], ["ben"]]);
+    let cases = "SELECT CASE country WHEN 'DE' THEN 'd' ELSE 'o' END AS c, count(*) FROM people GROUP BY 1 ORDER BY 1";
+    assert_eq!(sandbox.rows(cases), [["d", "2"], ["o", "1"]]);
+    assert_eq!(sandbox.rows("SELECT name FROM people WHERE name BETWEEN 'b' AND 'c'"), [["ben"]]);
+    sandbox.refuses("SELECT 1 FROM people VERSION AS OF 1", "UNSUPPORTED_FEATURE.SANDBOX");
+    sandbox.refuses("SELECT * FROM none", "TABLE_OR_VIEW_NOT_FOUND");
+}
+
+#[test]
+fn several_columns_are_commented_at_once_or_not_at_all() {
+    let sandbox = Sandbox::new();
+    let comments = |sandbox: &Sandbox| -> Vec<Option<String>> {
+        let table = sandbox.engine.metastore.lock().table("main.silver.kept").unwrap();
+        table.columns.into_iter().map(|column| column.comment).collect()
+    };
+    sandbox.admin("ALTER TABLE main.silver.kept ALTER COLUMN id COMMENT 'a', `customer` COMMENT 'b'");
+    assert_eq!(comments(&sandbox)[..3], [Some("a".to_owned()), Some("b".to_owned()), None]);
+    let text = "ALTER TABLE main.silver.kept ALTER COLUMN amount COMMENT 'c', none COMMENT 'd'";
+    assert!(sandbox.run(ADMIN, text).unwrap_err().message.contains("UNRESOLVED_COLUMN"));
+    assert_eq!(comments(&sandbox)[2], None);
+}
+
+#[test]
+fn filters_and_masks_change_what_a_reader_sees() {
+    let sandbox = Sandbox::new();
+    with_people(&sandbox);
+    sandbox.rows("CREATE FUNCTION own(country STRING) RETURNS BOOLEAN RETURN is_account_group_member('admins') OR country = 'FR'");
+    sandbox
+        .rows("CREATE OR REPLACE FUNCTION hide(name STRING, hr BOOLEAN) RETURN CASE WHEN hr THEN '***' ELSE name END");
+    sandbox.rows("ALTER TABLE people SET ROW FILTER own ON (country)");
+    sandbox.rows("ALTER TABLE people ALTER COLUMN name SET MASK main.default.hide USING COLUMNS (hr)");
+    assert_eq!(sandbox.rows("SELECT name FROM people"), [["ben"]]);
+    let admin = sandbox.run(ADMIN, "SELECT name FROM main.default.people ORDER BY country, name").unwrap();
+    assert_eq!(admin.rows[0], [Some("***".to_owned())]);
+    assert_eq!((admin.rows.len(), &admin.rows[1]), (3, &vec![Some("cyd".to_owned())]));
+    let filters = "SELECT filter_name, target_columns FROM main.information_schema.row_filters";
+    assert_eq!(sandbox.rows(filters), [["main.default.own", "country"]]);
+    let masks = "SELECT mask_name, column_name, using_columns FROM system.information_schema.column_masks";
+    assert_eq!(sandbox.rows(masks), [["main.default.hide", "name", "hr"]]);
+    for (text, part) in [
+        ("ALTER TABLE people SET ROW FILTER none ON (country)", "ROUTINE_NOT_FOUND"),
+        ("ALTER TABLE people SET ROW FILTER own ON (none)", "UNRESOLVED_COLUMN"),
+        ("ALTER TABLE main.silver.kept SET ROW FILTER own ON (id)", "INSUFFICIENT_PERMISSIONS"),
+        ("CREATE FUNCTION own(x INT) RETURN TRUE", "ROUTINE_ALREADY_EXISTS"),
+        ("CREATE FUNCTION glue_lake.sales.f() RETURN TRUE", "INSUFFICIENT_PERMISSIONS"),
+    ] {
+        sandbox.refuses(text, part);
+    }
+    sandbox.rows("ALTER TABLE people DROP ROW FILTER");
+    sandbox.rows("ALTER TABLE people ALTER COLUMN name DROP MASK");
+    assert_eq!(sandbox.rows("SELECT count(*) FROM people"), [["3"]]);
+    sandbox.rows("DROP FUNCTION own");
+    sandbox.refuses("DROP FUNCTION own", "ROUTINE_NOT_FOUND");
+    assert!(sandbox.rows("DROP FUNCTION IF EXISTS own").is_empty());
+}
+
+#[test]
+fn a_policy_filters_where_the_tag_is() {
+    let sandbox = Sandbox::new();
+    with_people(&sandbox);
+    sandbox.rows("CREATE FUNCTION nothing(x STRING) RETURN FALSE");
+    sandbox.rows("ALTER TABLE people ALTER COLUMN country SET TAGS ('pii' = 'place')");
+    let policy = json!({
+        "name": "p", "policy_type": "POLICY_TYPE_ROW_FILTER", "on_securable_type": "SCHEMA",
+        "on_securable_fullname": "main.default", "to_principals": ["account users"], "except_principals": [ADMIN],
+        "row_filter": {"function_name": "main.default.nothing", "using": [{"alias": "c"}]},
+        "match_columns": [{"condition": "has_tag('pii')", "alias": "c"}],
+    });
+    let policy = Policy::read(policy.as_object().cloned().unwrap()).unwrap();
+    let admin = sandbox.engine.common.principals.lock().get(ADMIN).cloned().unwrap();
+    sandbox.engine.metastore.lock().add_policy(&admin, policy).unwrap();
+    assert_eq!(sandbox.rows("SELECT count(*) FROM people"), [["0"]]);
+    assert_eq!(sandbox.run(ADMIN, "SELECT name FROM main.default.people").unwrap().rows.len(), 3);
+    sandbox.rows("ALTER TABLE people ALTER COLUMN country UNSET TAGS ('pii')");
+    assert_eq!(sandbox.rows("SELECT count(*) FROM people"), [["3"]]);
+}
+
+/// A foreign table in files, with two snapshots of 3 and 5 rows.
+fn with_files(sandbox: &Sandbox, schema: serde_json::Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = |id: i64, at: i64, rows: i64| {
+        let summary = json!({"operation": "append", "total-records": rows.to_string()});
+        json!({"snapshot-id": id, "timestamp-ms": at, "summary": summary})
+    };
+    let metadata = json!({
+        "current-schema-id": 0, "schemas": [{"schema-id": 0, "fields": schema}], "current-snapshot-id": 22,
+        "snapshots": [snapshot(11, 1_000, 3), snapshot(22, 2_000, 5)],
+    });
+    files::put(folder.path(), 1, &metadata).unwrap();
+    let mut metastore = sandbox.engine.metastore.lock();
+    metastore.table_mut("glue_lake.sales.orders").unwrap().folder = Some(folder.path().to_owned());
+    folder
+}
+
+#[test]
+fn a_table_is_clustered_from_now_on() {
+    let sandbox = Sandbox::new();
+    sandbox.rows("CREATE TABLE main.default.laid (id BIGINT, at TIMESTAMP) USING ICEBERG");
+    let clustered = "ALTER TABLE main.default.laid CLUSTER BY (`at`, `id`)";
+    let needs = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING";
+    sandbox.refuses(clustered, needs);
+    sandbox.rows(
+        "ALTER TABLE main.default.laid SET TBLPROPERTIES \
+         ('delta.enableDeletionVectors' = 'false', 'delta.enableRowTracking' = 'false')",
+    );
+    sandbox.refuses("ALTER TABLE main.default.laid CLUSTER BY (nothing)", "UNRESOLVED_COLUMN");
+    sandbox.rows(clustered);
+}
+
+#[test]
+fn time_travel_reaches_what_was_read() {
+    let sandbox = Sandbox::new();
+    let _folder = with_files(&sandbox, json!([{"id": 1, "name": "id", "type": "long"}]));
+    let at = |version: &str| format!("SELECT count(*) FROM glue_lake.sales.orders {version}");
+    let set = |name: &str, value: &str| {
+        let fields = Fields([(name.to_owned(), json!(value))].into_iter().collect());
+        sandbox.engine.common.settings.lock().change(&fields).unwrap();
+    };
+    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
+    assert_eq!(sandbox.rows("SELECT 1 FROM glue_lake.sales.orders LIMIT 1"), [["1"]]);
+    assert_eq!(sandbox.rows(&at("VERSION AS OF 22")), [["5"]]);
+    assert_eq!(sandbox.rows(&at("TIMESTAMP AS OF '1970-01-01 00:00:03'")), [["5"]]);
+    sandbox.refuses(&at("VERSION AS OF 11"), "Available versions: [22]");
+    sandbox.refuses(&at("VERSION AS OF 0"), "[DELTA_VERSION_NOT_FOUND]");
+    assert_eq!(sandbox.rows("DESCRIBE HISTORY glue_lake.sales.orders").len(), 1);
+    set("foreign_versions", "numbers");
+    assert_eq!(sandbox.rows(&at("VERSION AS OF 0")), [["5"]]);
+    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
+    set("foreign_versions", "snapshot-ids");
+    set("time_travel_of_foreign", "any");
+    assert_eq!(sandbox.rows(&at("VERSION AS OF 11")), [["3"]]);
+    set("time_travel_of_foreign", "never");
+    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
+    sandbox.refuses("SELECT id FROM glue_lake.sales.orders", "UNSUPPORTED_FEATURE.SANDBOX");
+}
+
+#[test]
+fn a_refresh_is_a_read_only_by_a_setting() {
+    let sandbox = Sandbox::new();
+    let _folder = with_files(&sandbox, json!([]));
+    let version = "SELECT count(*) FROM glue_lake.sales.orders VERSION AS OF 22";
+    sandbox.rows("REFRESH FOREIGN TABLE glue_lake.sales.orders");
+    sandbox.refuses(version, "[DELTA_VERSION_NOT_FOUND]");
+    let fields = Fields([("refresh_counts_as_read".to_owned(), json!(true))].into_iter().collect());
+    sandbox.engine.common.settings.lock().change(&fields).unwrap();
+    sandbox.rows("REFRESH FOREIGN CATALOG glue_lake");
+    assert_eq!(sandbox.rows(version), [["5"]]);
+    sandbox.refuses("REFRESH FOREIGN TABLE main.silver.kept", "not foreign");
+}
+
+#[test]
+fn a_foreign_table_with_a_nested_not_null_fails_on_read() {
+    let sandbox = Sandbox::new();
+    let list = json!({"type": "list", "element-id": 2, "element": "string", "element-required": true});
+    let _folder = with_files(&sandbox, json!([{"id": 1, "name": "tags", "type": list}]));
+    sandbox.refuses("SELECT count(*) FROM glue_lake.sales.orders", "[DELTA_NESTED_NOT_NULL_CONSTRAINT]");
+}
+
+#[test]
+fn grants_are_shown_by_statement_and_in_the_information_schema() {
+    let sandbox = Sandbox::new();
+    sandbox.admin(&format!("GRANT SELECT, MODIFY ON TABLE main.silver.kept TO `{}`", PILOT.to_uppercase()));
+    let all = sandbox.rows("SHOW GRANTS ON TABLE main.silver.kept");
+    assert!(all.contains(&[PILOT, "MODIFY", "TABLE", "main.silver.kept"].map(str::to_owned).to_vec()), "{all:?}");
+    assert!(all.iter().any(|row| row[1] == "ALL PRIVILEGES" && row[2] == "CATALOG"), "inherited ones too: {all:?}");
+    assert_eq!(sandbox.rows(&format!("SHOW GRANTS `{PILOT}` ON TABLE main.silver.kept")).len(), 2);
+    let privileges = "SELECT privilege_type FROM main.information_schema.table_privileges \
+                      WHERE table_name = 'kept' AND grantee = :who AND inherited_from = 'NONE' ORDER BY 1";
+    assert_eq!(sandbox.rows(&privileges.replace(":who", &format!("'{PILOT}'"))), [["MODIFY"], ["SELECT"]]);
+    let one = "SELECT grantee FROM glue_lake.information_schema.schema_privileges WHERE inherited_from = 'NONE'";
+    assert_eq!(sandbox.rows(one), [["account users"]]);
+    let catalog = "SELECT count(*) FROM snow.information_schema.catalog_privileges";
+    assert_eq!(sandbox.rows(catalog), [["3"]]);
+    let tags = "SELECT schema_name, table_name, column_name, tag_name, tag_value FROM glue_lake.information_schema.column_tags";
+    assert_eq!(sandbox.rows(tags), [["sales", "orders", "customer", "pii", "name"]]);
+    assert_eq!(sandbox.rows("SELECT tag_name FROM glue_lake.information_schema.table_tags"), [["domain"]]);
+    let columns = "SELECT column_name, full_data_type FROM main.information_schema.columns \
+                   WHERE table_name = 'kept' ORDER BY ordinal_position LIMIT 2";
+    assert_eq!(sandbox.rows(columns), [["id", "bigint"], ["customer", "string"]]);
+}
+
+#[test]
+fn a_schema_that_is_there_is_made_again_by_none_who_may_not_make_schemas() {
+    let sandbox = Sandbox::new();
+    let revoke = "REVOKE ALL PRIVILEGES ON CATALOG main FROM `migration-engineers`";
+    sandbox.admin(revoke);
+    sandbox.refuses("CREATE SCHEMA IF NOT EXISTS main.silver", "[INSUFFICIENT_PERMISSIONS]");
+}
+
+#[test]
+fn grants_fail_one_by_one() {
+    let sandbox = Sandbox::new();
+    let grant = |name: &str| sandbox.run(ADMIN, &format!("GRANT SELECT ON TABLE main.silver.kept TO `{name}`"));
+    let results =
+        [PILOT, "gone@sandbox.example", "migration-engineers", "Migration-Engineers"].map(|name| grant(name).is_ok());
+    assert_eq!(results, [true, false, true, false], "groups are found in their own letter case alone");
+    assert_eq!(grant("gone@sandbox.example").unwrap_err().state, "42704");
+}
+
+#[test]
+fn default_storage_wants_a_serverless_warehouse() {
+    let sandbox = Sandbox::new();
+    with_people(&sandbox);
+    sandbox.engine.metastore.lock().catalogs.get_mut("main").unwrap().default_storage = true;
+    assert_eq!(sandbox.rows("SELECT count(*) FROM people"), [["3"]]);
+    let principal = sandbox.engine.common.principals.lock().get(PILOT).cloned().unwrap();
+    let environment = Environment { catalog: "main".into(), schema: "default".into(), ..Environment::default() };
+    let session = Session { engine: &sandbox.engine, principal: &principal, environment, serverless: false };
+    for text in ["SELECT count(*) FROM people", "INSERT INTO people (name) VALUES ('x')", "CREATE TABLE t (id INT)"] {
+        assert!(run(&session, text).unwrap_err().message.contains("only serverless compute"), "{text}");
+    }
+    let grant = format!("GRANT EXTERNAL USE SCHEMA ON SCHEMA main.default TO `{PILOT}`");
+    let refused = sandbox.run(ADMIN, &grant).unwrap_err();
+    assert!(refused.message.contains("PRIVILEGE_NOT_APPLICABLE_TO_ENTITY"), "{}", refused.message);
+    sandbox.admin(&format!("GRANT EXTERNAL USE SCHEMA ON CATALOG main TO `{PILOT}`"));
 }

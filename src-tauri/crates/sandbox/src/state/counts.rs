@@ -42,7 +42,8 @@ macro_rules! counters {
 
 counters! {
     clusters_started, submissions, submissions_repeated, jobs_created, runs_started, processes_started, statements,
-    warehouses_started, tokens_issued, tokens_refreshed, tokens_revoked, grants_changed, requests,
+    warehouses_started, tokens_issued, tokens_refreshed, tokens_revoked, grants_changed,
+    credentials_lent, requests,
 }
 
 /// A request as it is remembered: neither its body nor its credentials.

@@ -1,5 +1,6 @@
 //! The folder of a sandbox.
 
+use super::reads::Reads;
 use crate::base::{Refusal, Shared};
 use icebridge_model::{Code, Error};
 use std::collections::BTreeMap;
@@ -36,6 +37,10 @@ impl Folder {
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub fn reads(&self) -> Reads {
+        Reads::new(&self.root)
     }
 
     pub fn warehouse(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 const MAX_NAME: usize = 128;
 const MAX_SECRET_BYTES: usize = 128 << 10;
 const MAX_SECRETS: usize = 1_000;
+const MAX_SCOPES: usize = 1_000;
 
 #[derive(Default)]
 pub struct Scopes(BTreeMap<String, Scope>);
@@ -22,7 +23,7 @@ pub struct Scope {
 }
 
 fn valid(name: &str, what: &str) -> Result<(), Refusal> {
-    let good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-' | '@' | ' ' | '/');
+    let good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(good) {
         return Err(Refusal::invalid(format!("{what} '{name}' is not a valid name")));
     }
@@ -52,6 +53,10 @@ impl Scopes {
         if self.0.contains_key(name) {
             return Err(Refusal::new(400, "RESOURCE_ALREADY_EXISTS", format!("Scope {name} already exists!")));
         }
+        if self.0.len() >= MAX_SCOPES {
+            let message = format!("The workspace has {MAX_SCOPES} secret scopes.");
+            return Err(Refusal::new(400, "RESOURCE_LIMIT_EXCEEDED", message));
+        }
         let acls = [(manager.to_owned(), "MANAGE".to_owned())].into();
         self.0.insert(name.to_owned(), Scope { secrets: BTreeMap::new(), acls });
         Ok(())
@@ -80,7 +85,7 @@ impl Scopes {
         valid(key, "Key")?;
         let limit = |message: String| Refusal::new(400, "RESOURCE_LIMIT_EXCEEDED", message);
         if value.len() / 4 * 3 > MAX_SECRET_BYTES {
-            return Err(limit("The secret is larger than 128 KB.".to_owned()));
+            return Err(Refusal::invalid("The secret is larger than 128 KB."));
         }
         let own = self.scope(scope, caller, "WRITE")?;
         if own.secrets.len() >= MAX_SECRETS && !own.secrets.contains_key(key) {
@@ -159,11 +164,15 @@ mod tests {
         let pilot = principals.get(PILOT).unwrap();
         let mut scopes = Scopes::default();
         scopes.create("s", "users").unwrap();
-        assert!(scopes.put("s", "k", pilot, "A".repeat(200_000), 1).is_err());
+        let large = scopes.put("s", "k", pilot, "A".repeat(200_000), 1).unwrap_err();
+        assert_eq!(large.code, "INVALID_PARAMETER_VALUE");
+        for wrong in ["a b", "a/b", "a@b", "", &"x".repeat(129)] {
+            assert!(scopes.create(wrong, "users").is_err() && scopes.put("s", wrong, pilot, String::new(), 1).is_err());
+        }
         for at in 0..MAX_SECRETS {
             scopes.put("s", &format!("k{at}"), pilot, String::new(), 1).unwrap();
         }
-        assert!(scopes.put("s", "more", pilot, String::new(), 1).is_err());
+        assert_eq!(scopes.put("s", "more", pilot, String::new(), 1).unwrap_err().code, "RESOURCE_LIMIT_EXCEEDED");
         assert!(scopes.put("s", "k0", pilot, String::new(), 1).is_ok(), "an old one can be replaced");
     }
 }

@@ -1,5 +1,6 @@
 //! Who may do what: ownership, privileges and what they reach, and the change of grants.
 
+use super::deleted;
 use super::metastore::Metastore;
 use super::privileges;
 use super::securable::{Kind, Securable};
@@ -108,24 +109,40 @@ impl Metastore {
         self.exists(securable)?;
         let (mut add, mut remove) = (Vec::new(), Vec::new());
         for change in changes {
-            if !change.add.is_empty() {
-                must_know(principals, &change.principal)?;
-            }
+            // What is revoked from somebody unknown is not there.
+            let principal = match principals.spelled(&change.principal) {
+                Some(name) => name.to_owned(),
+                None if change.add.is_empty() => change.principal.clone(),
+                None => return Err(unknown(&change.principal)),
+            };
             for (privileges, into) in [(&change.add, &mut add), (&change.remove, &mut remove)] {
                 for privilege in privileges {
                     let privilege = privileges::check(privilege, securable.kind)?;
+                    self.check_default_storage(securable, privilege)?;
                     self.may_grant(caller, securable, privilege)?;
-                    into.push((&change.principal, privilege));
+                    into.push((principal.clone(), privilege));
                 }
             }
         }
         for (principal, privilege) in remove {
-            self.grants.remove(securable, principal, privilege);
+            self.grants.remove(securable, &principal, privilege);
         }
         for (principal, privilege) in add {
-            self.grants.add(securable, principal, privilege);
+            self.grants.add(securable, &principal, privilege);
         }
         Ok(())
+    }
+
+    /// On schemas of default storage it does not go; on the catalog it does.
+    fn check_default_storage(&self, securable: &Securable, privilege: &str) -> Result<(), Refusal> {
+        if privilege != "EXTERNAL_USE_SCHEMA"
+            || securable.kind != Kind::Schema
+            || !self.needs_serverless(&securable.name)
+        {
+            return Ok(());
+        }
+        let message = "Privilege EXTERNAL USE SCHEMA is not applicable to this entity [SCHEMA_DB_STORAGE].";
+        Err(Refusal::unity(400, "PRIVILEGE_NOT_APPLICABLE_TO_ENTITY", message))
     }
 
     /// EXTERNAL USE SCHEMA is granted by the owner of the catalog alone; owners of schemas and of the metastore cannot.
@@ -141,14 +158,29 @@ impl Metastore {
         Err(Refusal::unity(403, "PERMISSION_DENIED", message))
     }
 
+    /// A principal is gone.
+    pub fn forget_principal(&mut self, name: &str, id: u64) {
+        let mark = deleted::mark(id);
+        self.grants.rename(name, &mark);
+        let owners = (self.catalogs.values_mut().map(|one| &mut one.owner))
+            .chain(self.schemas.values_mut().map(|one| &mut one.owner))
+            .chain(self.tables.values_mut().map(|one| &mut one.owner))
+            .chain(self.volumes.values_mut().map(|one| &mut one.owner));
+        for owner in owners.filter(|owner| *owner == name) {
+            owner.clone_from(&mark);
+        }
+    }
+
     pub fn may_tag(&self, caller: &Principal, securable: &Securable) -> Result<(), Refusal> {
         if self.manages(caller, securable) { Ok(()) } else { self.must_allow(caller, securable, "APPLY_TAG") }
     }
 }
 
-pub fn must_know(principals: &Principals, name: &str) -> Result<(), Refusal> {
-    if principals.knows(name) {
-        return Ok(());
-    }
-    Err(Refusal::unity(404, "PRINCIPAL_DOES_NOT_EXIST", format!("Could not find principal with name {name}")))
+/// The principal's name as it is kept.
+pub fn must_know<'a>(principals: &'a Principals, name: &str) -> Result<&'a str, Refusal> {
+    principals.spelled(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Refusal {
+    Refusal::unity(404, "PRINCIPAL_DOES_NOT_EXIST", format!("Could not find principal with name {name}"))
 }

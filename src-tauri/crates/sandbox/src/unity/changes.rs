@@ -127,9 +127,15 @@ impl Metastore {
         Ok(())
     }
 
-    pub fn drop_schema(&mut self, caller: &Principal, name: &str) -> Result<(), Refusal> {
+    /// `force`: with the tables that are in it.
+    pub fn drop_schema(&mut self, caller: &Principal, name: &str, force: bool) -> Result<(), Refusal> {
         let full_name = self.schema(name)?.full_name.clone();
         self.must_manage(caller, &Securable::new(Kind::Schema, &full_name))?;
+        if force {
+            let prefix = format!("{full_name}.");
+            self.tables.retain(|name, _| !name.starts_with(&prefix));
+            self.rows.retain(|name, _| !name.starts_with(&prefix));
+        }
         if self.tables_of(&full_name).0 > 0 {
             let message = format!("Schema '{full_name}' is not empty. The schema has tables in it.");
             return Err(Refusal::unity(400, "UNCATEGORIZED", message));
@@ -184,7 +190,7 @@ impl Metastore {
         securable: &Securable,
         owner: &str,
     ) -> Result<(), Refusal> {
-        must_know(principals, owner)?;
+        let owner = must_know(principals, owner)?;
         owner.clone_into(self.editable(caller, securable)?.owner);
         Ok(())
     }
@@ -226,6 +232,15 @@ impl Metastore {
         let columns = &mut self.table_mut(table)?.columns;
         let found = columns.iter_mut().find(|one| one.name.eq_ignore_ascii_case(column));
         found.ok_or_else(|| no_column(table, column))
+    }
+
+    pub fn properties_mut(
+        &mut self,
+        caller: &Principal,
+        table: &str,
+    ) -> Result<&mut BTreeMap<String, String>, Refusal> {
+        self.must_manage(caller, &Securable::new(Kind::Table, table))?;
+        Ok(&mut self.table_mut(table)?.properties)
     }
 
     /// The kind of the catalog that a table would be made in.

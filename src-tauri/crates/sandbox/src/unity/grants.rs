@@ -24,6 +24,15 @@ impl Grants {
         }
     }
 
+    /// What was granted to the one is the other's.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        for principals in self.0.values_mut() {
+            if let Some(privileges) = principals.remove(from) {
+                principals.insert(to.to_owned(), privileges);
+            }
+        }
+    }
+
     /// Granted to the principal or one of its groups, on this very object.
     pub fn holds(&self, principal: &Principal, securable: &Securable, privilege: &str) -> bool {
         self.of(securable).any(|(name, privileges)| principal.is(name) && privileges.contains(privilege))

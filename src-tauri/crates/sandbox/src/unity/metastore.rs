@@ -1,12 +1,15 @@
 //! What the metastore holds, and how it is looked up.
 
 use super::connections;
+use super::governed::TagPolicy;
 use super::grants::Grants;
-use super::objects::{Catalog, Schema, Table, Volume, parts};
+use super::objects::{Catalog, Function, Schema, Table, Volume, Within, parts};
+use super::policies::Policy;
 use super::securable::{Kind, Securable};
 use super::seeded::Seeded;
 use crate::base::Refusal;
 use crate::state::ADMIN;
+use crate::state::behaviour::DeletedOwners;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -21,10 +24,13 @@ pub struct Metastore {
     pub schemas: BTreeMap<String, Schema>,
     pub tables: BTreeMap<String, Table>,
     pub volumes: BTreeMap<String, Volume>,
+    pub functions: BTreeMap<String, Function>,
     pub rows: BTreeMap<String, Vec<Row>>,
     pub grants: Grants,
     /// (entity type, name) to tags.
     pub tags: BTreeMap<(String, String), BTreeMap<String, String>>,
+    pub tag_policies: BTreeMap<String, TagPolicy>,
+    pub policies: Vec<Policy>,
     pub seeded: Seeded,
 }
 
@@ -39,9 +45,12 @@ impl Metastore {
             schemas: BTreeMap::new(),
             tables: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            functions: BTreeMap::new(),
             rows: BTreeMap::new(),
             grants: Grants::default(),
             tags: BTreeMap::new(),
+            tag_policies: BTreeMap::new(),
+            policies: Vec::new(),
             seeded: Seeded::new(tables, seed, now),
         }
     }
@@ -148,7 +157,12 @@ impl Metastore {
         json!({"value": "DISABLE"})
     }
 
-    pub fn catalog_kind(&self, full_name: &str) -> &'static str {
-        self.catalogs.get(parts(full_name).0).map_or("MANAGED_CATALOG", |catalog| catalog.kind)
+    pub fn within(&self, owners: DeletedOwners) -> Within<'_> {
+        Within { metastore: &self.id, owners }
+    }
+
+    /// Whether serverless compute alone reaches what has this name.
+    pub fn needs_serverless(&self, full_name: &str) -> bool {
+        self.catalogs.get(parts(full_name).0).is_some_and(|catalog| catalog.default_storage)
     }
 }

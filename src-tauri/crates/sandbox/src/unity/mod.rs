@@ -3,10 +3,14 @@
 mod access;
 mod changes;
 pub mod connections;
+pub mod deleted;
+pub mod governed;
 mod grants;
 mod metastore;
 pub mod objects;
+pub mod policies;
 mod privileges;
+mod protection;
 pub mod sample;
 pub mod securable;
 mod seeded;

@@ -1,8 +1,11 @@
 //! Catalogs, schemas, tables and volumes, and their payloads.
 
+use super::deleted;
 use super::types::Type;
+use crate::state::behaviour::DeletedOwners;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -12,6 +15,8 @@ pub struct Catalog {
     pub options: BTreeMap<String, String>,
     pub properties: BTreeMap<String, String>,
     pub storage_root: Option<String>,
+    /// In storage of the vendor's, which serverless compute alone reaches.
+    pub default_storage: bool,
     pub owner: String,
     pub comment: Option<String>,
     /// ENABLE, DISABLE or INHERIT.
@@ -38,6 +43,7 @@ pub struct Column {
     pub nullable: bool,
     pub comment: Option<String>,
     pub partition_index: Option<u32>,
+    pub mask: Option<Mask>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct Table {
     /// The only thing that tells a managed Iceberg table from a Delta table.
     pub securable_kind: String,
     pub location: Option<String>,
+    /// Where the sandbox keeps its metadata, if it has any.
+    pub folder: Option<PathBuf>,
     pub columns: Vec<Column>,
     pub properties: BTreeMap<String, String>,
     pub owner: String,
@@ -57,6 +65,7 @@ pub struct Table {
     pub optimization: String,
     pub created: i64,
     pub view: Option<String>,
+    pub row_filter: Option<RowFilter>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +75,35 @@ pub struct Volume {
     pub owner: String,
     pub comment: Option<String>,
     pub created: i64,
+}
+
+/// The metastore that a payload is of, and how it shows owners who were deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    pub metastore: &'a str,
+    pub owners: DeletedOwners,
+}
+
+/// A row filter: a function that says which rows a reader sees, and the columns that it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowFilter {
+    pub function: String,
+    pub columns: Vec<String>,
+}
+
+/// A column mask: a function that says what a reader sees of a value, and the columns that it is given besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mask {
+    pub function: String,
+    pub using: Vec<String>,
+}
+
+/// A function in SQL, kept as the statement that made it.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub full_name: String,
+    pub statement: String,
+    pub owner: String,
 }
 
 /// What a client wants to see of tables.
@@ -94,7 +132,7 @@ impl Schema {
 
 impl Column {
     pub fn new(name: &str, kind: Type) -> Self {
-        Self { name: name.to_owned(), kind, nullable: true, comment: None, partition_index: None }
+        Self { name: name.to_owned(), kind, nullable: true, comment: None, partition_index: None, mask: None }
     }
 }
 
@@ -108,6 +146,7 @@ impl Table {
             format: None,
             securable_kind: "TABLE_DELTA".to_owned(),
             location: None,
+            folder: None,
             columns: Vec::new(),
             properties: BTreeMap::new(),
             owner: owner.to_owned(),
@@ -115,6 +154,7 @@ impl Table {
             optimization: "INHERIT".to_owned(),
             created,
             view: None,
+            row_filter: None,
         }
     }
 }
@@ -126,13 +166,15 @@ pub fn parts(full_name: &str) -> (&str, &str, &str) {
     (next(), next(), next())
 }
 
-fn stamp(payload: &mut Map<String, Value>, owner: &str, created: i64, metastore: &str) {
-    payload.insert("owner".into(), owner.into());
+fn stamp(payload: &mut Map<String, Value>, owner: &str, created: i64, within: Within<'_>) {
+    if let Some(owner) = deleted::owner(owner, within.owners) {
+        for name in ["owner", "created_by", "updated_by"] {
+            payload.insert(name.into(), owner.as_str().into());
+        }
+    }
     payload.insert("created_at".into(), created.into());
-    payload.insert("created_by".into(), owner.into());
     payload.insert("updated_at".into(), created.into());
-    payload.insert("updated_by".into(), owner.into());
-    payload.insert("metastore_id".into(), metastore.into());
+    payload.insert("metastore_id".into(), within.metastore.into());
 }
 
 fn put<T: Into<Value>>(payload: &mut Map<String, Value>, name: &str, value: Option<T>) {
@@ -149,7 +191,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 impl Catalog {
-    pub fn payload(&self, metastore: &str, effective: Value) -> Value {
+    pub fn payload(&self, within: Within<'_>, effective: Value) -> Value {
         let mut payload = object(json!({
             "name": self.name, "full_name": self.name, "catalog_type": self.kind, "securable_type": "CATALOG",
             "securable_kind": match self.kind {
@@ -167,25 +209,29 @@ impl Catalog {
         put(&mut payload, "storage_location", self.storage_root.clone());
         payload.insert("options".into(), json!(self.options));
         payload.insert("properties".into(), json!(self.properties));
-        stamp(&mut payload, &self.owner, self.created, metastore);
+        stamp(&mut payload, &self.owner, self.created, within);
         Value::Object(payload)
     }
 }
 
 impl Schema {
-    pub fn payload(&self, metastore: &str, catalog_kind: &str, effective: Value) -> Value {
-        let (catalog, name, _) = parts(&self.full_name);
+    pub fn payload(&self, within: Within<'_>, catalog: &Catalog, effective: Value) -> Value {
+        let (_, name, _) = parts(&self.full_name);
         let mut payload = object(json!({
-            "name": name, "catalog_name": catalog, "full_name": self.full_name, "schema_id": self.id,
-            "catalog_type": catalog_kind, "securable_type": "SCHEMA",
-            "securable_kind": if catalog_kind == "FOREIGN_CATALOG" { "SCHEMA_FOREIGN" } else { "SCHEMA_STANDARD" },
+            "name": name, "catalog_name": catalog.name, "full_name": self.full_name, "schema_id": self.id,
+            "catalog_type": catalog.kind, "securable_type": "SCHEMA",
+            "securable_kind": match catalog.kind {
+                "FOREIGN_CATALOG" => "SCHEMA_FOREIGN",
+                _ if catalog.default_storage => "SCHEMA_DB_STORAGE",
+                _ => "SCHEMA_STANDARD",
+            },
             "enable_predictive_optimization": self.optimization, "effective_predictive_optimization_flag": effective,
             "browse_only": false, "properties": self.properties,
         }));
         put(&mut payload, "comment", self.comment.clone());
         put(&mut payload, "storage_root", self.storage_root.clone());
         put(&mut payload, "storage_location", self.storage_root.clone());
-        stamp(&mut payload, &self.owner, self.created, metastore);
+        stamp(&mut payload, &self.owner, self.created, within);
         Value::Object(payload)
     }
 }
@@ -203,12 +249,14 @@ impl Column {
         }));
         put(&mut payload, "comment", self.comment.clone());
         put(&mut payload, "partition_index", self.partition_index);
+        let mask = |mask: &Mask| json!({"function_name": mask.function, "using_column_names": mask.using});
+        put(&mut payload, "mask", self.mask.as_ref().map(mask));
         Value::Object(payload)
     }
 }
 
 impl Table {
-    pub fn payload(&self, metastore: &str, show: Show, effective: Value) -> Value {
+    pub fn payload(&self, within: Within<'_>, show: Show, effective: Value) -> Value {
         let (catalog, schema, name) = parts(&self.full_name);
         let mut payload = object(json!({
             "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "table_id": self.id,
@@ -220,6 +268,8 @@ impl Table {
         put(&mut payload, "storage_location", self.location.clone());
         put(&mut payload, "comment", self.comment.clone());
         put(&mut payload, "view_definition", self.view.clone());
+        let filter = |one: &RowFilter| json!({"function_name": one.function, "input_column_names": one.columns});
+        put(&mut payload, "row_filter", self.row_filter.as_ref().map(filter));
         if show.columns {
             let columns: Vec<Value> = self.columns.iter().enumerate().map(|(at, one)| one.payload(at)).collect();
             payload.insert("columns".into(), columns.into());
@@ -230,7 +280,7 @@ impl Table {
         if show.manifest {
             payload.insert("securable_kind_manifest".into(), self.manifest());
         }
-        stamp(&mut payload, &self.owner, self.created, metastore);
+        stamp(&mut payload, &self.owner, self.created, within);
         if !show.username {
             for name in ["owner", "created_by", "updated_by"] {
                 payload.remove(name);
@@ -253,15 +303,15 @@ impl Table {
 }
 
 impl Volume {
-    pub fn payload(&self, metastore: &str) -> Value {
+    pub fn payload(&self, within: Within<'_>) -> Value {
         let (catalog, schema, name) = parts(&self.full_name);
         let mut payload = object(json!({
             "name": name, "catalog_name": catalog, "schema_name": schema, "full_name": self.full_name, "volume_id": self.id,
             "volume_type": "MANAGED",
-            "storage_location": format!("s3://sandbox-managed/{metastore}/volumes/{}", self.id),
+            "storage_location": format!("s3://sandbox-managed/{}/volumes/{}", within.metastore, self.id),
         }));
         put(&mut payload, "comment", self.comment.clone());
-        stamp(&mut payload, &self.owner, self.created, metastore);
+        stamp(&mut payload, &self.owner, self.created, within);
         Value::Object(payload)
     }
 }

@@ -4,7 +4,7 @@ use super::metastore::Metastore;
 use super::objects::{Catalog, Column, Schema, Table, Volume};
 use super::securable::{Kind, Securable};
 use super::seeded::{CATALOG, column};
-use crate::state::{ACCOUNT_USERS, ADMIN, MIGRATORS};
+use crate::state::{ACCOUNT_USERS, ADMIN, ANALYST, MIGRATORS};
 use std::collections::BTreeMap;
 
 const FOREIGN: &str = "FOREIGN_CATALOG";
@@ -27,6 +27,7 @@ fn catalog(name: &str, kind: &'static str, connection: Option<&str>, now: i64) -
         options: BTreeMap::new(),
         properties: BTreeMap::new(),
         storage_root: (kind == MANAGED).then(|| format!("s3://sandbox-managed/{name}")),
+        default_storage: false,
         owner: if kind == "SYSTEM_CATALOG" { "System user".to_owned() } else { ADMIN.to_owned() },
         comment: None,
         optimization: "INHERIT".to_owned(),
@@ -199,7 +200,7 @@ fn grants(metastore: &mut Metastore) {
     grants.add(&Securable::new(Kind::Catalog, "main"), MIGRATORS, "ALL_PRIVILEGES");
     grants.add(&Securable::new(Kind::Catalog, "main"), ACCOUNT_USERS, "USE_CATALOG");
     grants.add(&Securable::new(Kind::Catalog, "system"), MIGRATORS, "SELECT");
-    grants.add(&Securable::new(Kind::Table, "glue_lake.sales.orders"), "analysts@sandbox.example", "SELECT");
+    grants.add(&Securable::new(Kind::Table, "glue_lake.sales.orders"), ANALYST, "SELECT");
     grants.add(&Securable::new(Kind::Schema, "glue_lake.sales"), ACCOUNT_USERS, "USE_SCHEMA");
     grants.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "READ_VOLUME");
     grants.add(&Securable::new(Kind::Volume, "main.default.icebridge"), MIGRATORS, "WRITE_VOLUME");

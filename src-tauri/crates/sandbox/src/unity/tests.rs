@@ -1,5 +1,6 @@
 //! Who may do what, on the workspace that every sandbox has.
 
+use super::governed::TagPolicy;
 use super::objects::Column;
 use super::types::Type;
 use super::{GrantChange, Kind, Metastore, Securable, sample};
@@ -98,6 +99,31 @@ fn the_gate_has_two_halves_and_only_the_catalogs_owner_opens_the_second() {
 }
 
 #[test]
+fn grants_and_ownership_of_the_deleted_stay_under_their_id() {
+    let mut metastore = metastore();
+    let mut principals = Principals::default();
+    principals.add("lea@sandbox.example", Vec::new());
+    let table = on(Kind::Table, "main.silver.kept");
+    let grant = |metastore: &mut Metastore, principals: &Principals, name: &str| {
+        let change = GrantChange { principal: name.to_owned(), add: vec!["SELECT".into()], remove: Vec::new() };
+        metastore.change_grants(&principal(ADMIN), principals, &table, &[change])
+    };
+    grant(&mut metastore, &principals, "LEA@Sandbox.example").unwrap();
+    assert_eq!(metastore.grants.of(&table).next().unwrap().0, "lea@sandbox.example", "as the workspace spells it");
+    metastore.set_owner(&principal(ADMIN), &principals, &table, "lea@sandbox.example").unwrap();
+    let lea = principals.get("lea@sandbox.example").cloned().unwrap();
+    assert!(metastore.manages(&lea, &table));
+    let (name, id) = principals.remove("lea@sandbox.example").unwrap();
+    metastore.forget_principal(&name, id);
+    assert_eq!(metastore.grants.of(&table).count(), 1);
+    assert!(!metastore.manages(&lea, &table) && !metastore.grants.holds(&lea, &table, "SELECT"));
+    assert_eq!(grant(&mut metastore, &principals, "lea@sandbox.example").unwrap_err().code, "PRINCIPAL_DOES_NOT_EXIST");
+    principals.add("lea@sandbox.example", Vec::new());
+    let again = principals.get("lea@sandbox.example").cloned().unwrap();
+    assert!(!metastore.manages(&again, &table), "the new one of that name is somebody else");
+}
+
+#[test]
 fn predictive_optimization_is_inherited() {
     let mut metastore = metastore();
     let (admin, schema, table) =
@@ -119,10 +145,28 @@ fn tags_are_on_what_exists_and_set_by_those_who_may() {
     assert!(metastore.tags_of("columns", "glue_lake.sales.orders.none").is_err());
     assert!(metastore.tags_of("rows", "glue_lake.sales.orders").is_err());
     let table = "glue_lake.sales.orders";
-    assert_eq!(metastore.tags_mut(&principal(PILOT), "tables", table).unwrap_err().status, 403);
+    let tag = |metastore: &mut Metastore, value: &str| {
+        metastore.set_tags(&principal(PILOT), "tables", table, vec![("a".into(), value.into())])
+    };
+    assert_eq!(tag(&mut metastore, "b").unwrap_err().status, 403);
     change(&mut metastore, ADMIN, &on(Kind::Table, table), PILOT, "APPLY_TAG").unwrap();
-    metastore.tags_mut(&principal(PILOT), "tables", table).unwrap().insert("a".into(), "b".into());
+    tag(&mut metastore, "b").unwrap();
     assert_eq!(metastore.tags_of("tables", "GLUE_LAKE.sales.orders").unwrap().len(), 2);
+    let policy = TagPolicy {
+        key: "a".into(),
+        id: "1".into(),
+        description: String::new(),
+        values: vec!["c".into()],
+        created: 1,
+        updated: 1,
+        assigners: Vec::new(),
+    };
+    metastore.tag_policies.insert("a".into(), policy);
+    assert_eq!(tag(&mut metastore, "c").unwrap_err().status, 403, "who may tag may not assign what is governed");
+    metastore.tag_policies.get_mut("a").unwrap().assigners.push(PILOT.to_owned());
+    assert_eq!(tag(&mut metastore, "d").unwrap_err().status, 400, "no value of it");
+    tag(&mut metastore, "c").unwrap();
+    assert_eq!(metastore.unset_tag(&principal(PILOT), "tables", table, "a").unwrap().as_deref(), Some("c"));
 }
 
 #[test]

@@ -37,7 +37,10 @@ impl IntoResponse for Refusal {
 
 impl IntoResponse for IcebergError {
     fn into_response(self) -> Response<Body> {
-        let body = json!({"error": {"message": self.message, "type": self.kind, "code": self.status}});
+        let mut body = json!({"error": {"message": self.message, "type": self.kind, "code": self.status}});
+        if let Some(code) = self.error_code {
+            body["error"]["error_code"] = code.into();
+        }
         (status(self.status), Json(body)).into_response()
     }
 }

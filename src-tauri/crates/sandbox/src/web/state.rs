@@ -5,6 +5,7 @@ use crate::config::{Config, Spark};
 use crate::jobs::JobsState;
 use crate::runner::Runner;
 use crate::sql::{Engine, Statements};
+use crate::state::behaviour::DeletedOwners;
 use crate::state::faults::Rules;
 use crate::state::secrets::Scopes;
 use crate::state::tokens::Tokens;
@@ -75,15 +76,26 @@ parts! {
     Identity { tokens: Shared<Tokens> }
     Jobs { folder: Arc<Folder>, jobs: Shared<JobsState> }
     Secrets { scopes: Shared<Scopes> }
-    Sql { metastore: Shared<Metastore>, jobs: Shared<JobsState>, statements: Shared<Statements> }
+    Sql { folder: Arc<Folder>, metastore: Shared<Metastore>, jobs: Shared<JobsState>, statements: Shared<Statements> }
     Unity { folder: Arc<Folder>, metastore: Shared<Metastore> }
     WorkspaceFiles { folder: Arc<Folder>, tree: Shared<Tree> }
 }
 
 take_parts!(Runner { common, folder, spark, jobs, metastore, scopes, tokens, tree });
 
+impl Unity {
+    pub fn deleted_owners(&self) -> DeletedOwners {
+        self.common.settings.lock().behaviour.deleted_owners
+    }
+}
+
 impl Sql {
     pub fn engine(&self) -> Engine {
-        Engine { common: self.common.clone(), metastore: self.metastore.clone(), jobs: self.jobs.clone() }
+        Engine {
+            common: self.common.clone(),
+            folder: self.folder.clone(),
+            metastore: self.metastore.clone(),
+            jobs: self.jobs.clone(),
+        }
     }
 }

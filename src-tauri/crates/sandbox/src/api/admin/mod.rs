@@ -1,6 +1,8 @@
 //! What no workspace has: looking inside, changing settings, and setting faults. None of it is met by latency or faults.
 
 mod home;
+mod objects;
+mod principals;
 
 use crate::base::{ACCOUNT_ID, Fields, Refusal, WORKSPACE_ID, plain};
 use crate::state::faults::Rule;
@@ -35,7 +37,8 @@ pub fn routes() -> Router<SandboxState> {
         .route("/sandbox/tokens/expire", post(expire))
         .route("/sandbox/oauth-clients", post(add_client))
         .route("/sandbox/oauth-clients/{id}", delete(remove_client))
-        .route("/sandbox/principals", post(add_principal))
+        .merge(objects::routes())
+        .merge(principals::routes())
         .route_layer(from_fn(json_only))
         .route("/", get(home::page))
 }
@@ -158,11 +161,5 @@ async fn add_client(State(state): All, fields: Fields) -> Answer {
 /// As an account admin does who switches off the built-in application.
 async fn remove_client(State(state): All, Path(id): Path<String>) -> Answer {
     state.tokens.lock().remove_client(&id);
-    done()
-}
-
-async fn add_principal(State(state): All, fields: Fields) -> Answer {
-    let groups = fields.list("groups").iter().map(plain).collect();
-    state.common.principals.lock().add(fields.must_text("name")?, groups);
     done()
 }

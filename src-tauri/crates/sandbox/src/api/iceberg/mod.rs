@@ -14,6 +14,7 @@ pub fn routes() -> Router<SandboxState> {
         .route("/namespaces/{schema}", get(namespaces::load))
         .route("/namespaces/{schema}/tables", get(tables::list).post(tables::create))
         .route("/namespaces/{schema}/tables/{table}", get(tables::load).post(tables::commit).delete(tables::drop))
+        .route("/namespaces/{schema}/tables/{table}/credentials", get(tables::credentials))
         .route("/namespaces/{schema}/tables/{table}/metrics", post(tables::metrics));
     Router::new()
         .route("/api/2.1/unity-catalog/iceberg-rest/v1/config", get(namespaces::config))

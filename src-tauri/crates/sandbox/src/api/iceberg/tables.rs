@@ -1,14 +1,16 @@
 //! Tables: made, loaded, committed to, dropped.
 
 use crate::base::Fields;
-use crate::iceberg::{IcebergError, commit as commits, create as creation, files, register_tables};
+use crate::iceberg::{IcebergError, Rules, commit as commits, create as creation, files, register_tables};
 use crate::unity::objects::parts;
 use crate::unity::{Kind, Securable};
 use crate::web::{Caller, Iceberg, IcebergAnswer};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 type SchemaPath = Path<(String, String)>;
@@ -20,6 +22,8 @@ struct Named {
     schema: String,
     table: String,
     folder: PathBuf,
+    /// Where a new table of this name lies.
+    location: String,
 }
 
 impl Named {
@@ -31,7 +35,11 @@ impl Named {
         }
         let [catalog, schema, table] = [catalog, schema, table].map(str::to_lowercase);
         let folder = state.folder.warehouse().join(&catalog).join(&schema).join(&table);
-        Ok(Self { catalog, schema, table, folder })
+        let location = match &state.common.settings.lock().behaviour.lends {
+            Some(lends) => format!("{}/__unitystorage/{catalog}/{schema}/tables/{table}", lends.root()),
+            None => format!("file://{}", folder.display()),
+        };
+        Ok(Self { catalog, schema, table, folder, location })
     }
 
     fn full(&self) -> String {
@@ -46,12 +54,12 @@ impl Named {
         Securable::new(Kind::Schema, &format!("{}.{}", self.catalog, self.schema))
     }
 
-    fn location(&self) -> String {
-        format!("file://{}", self.folder.display())
-    }
-
-    fn metadata_location(&self, number: u64) -> String {
-        format!("file://{}", files::file(&self.folder, number).display())
+    /// Of a table in a store of its own, only its name: the sandbox keeps the metadata itself.
+    fn metadata_location(&self, number: u64, metadata: &Value) -> String {
+        match metadata["location"].as_str().filter(|at| !is_here(at)) {
+            Some(at) => format!("{at}/metadata/v{number}.metadata.json"),
+            None => format!("file://{}", files::file(&self.folder, number).display()),
+        }
     }
 
     /// Tables of foreign catalogs may be read.
@@ -62,10 +70,41 @@ impl Named {
         Err(IcebergError::bad(format!("{} is foreign; foreign tables cannot be written to", self.catalog)))
     }
 
-    fn loaded(&self, number: Option<u64>, metadata: &Value) -> Json<Value> {
-        let at = number.map(|number| self.metadata_location(number));
-        Json(json!({"metadata-location": at, "metadata": metadata, "config": {}}))
+    fn loaded(&self, state: &Iceberg, asked: &Delegation, number: Option<u64>, metadata: &Value) -> Json<Value> {
+        let at = number.map(|number| self.metadata_location(number, metadata));
+        let mut payload = json!({"metadata-location": at, "metadata": metadata, "config": {}});
+        let lent = if asked.0 { self.lent(state, metadata) } else { None };
+        if let Some(lent) = lent {
+            payload["config"] = lent["config"].clone();
+            payload["storage-credentials"] = json!([lent]);
+        }
+        Json(payload)
     }
+
+    /// The keys to a table's files. Tables of foreign catalogs and those on this machine have none.
+    fn lent(&self, state: &Iceberg, metadata: &Value) -> Option<Value> {
+        let lends = state.common.settings.lock().behaviour.lends.clone()?;
+        let location = metadata["location"].as_str().filter(|at| at.starts_with(lends.root()))?;
+        state.metastore.lock().is_managed(&self.catalog).ok().filter(|managed| *managed)?;
+        state.common.counts.credentials_lent.add_one();
+        Some(json!({"prefix": location, "config": lends.config(state.common.now())}))
+    }
+}
+
+/// Whether the client asked for keys to the table's files.
+pub struct Delegation(bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for Delegation {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let asked = parts.headers.get("x-iceberg-access-delegation").and_then(|value| value.to_str().ok());
+        Ok(Self(asked.is_some_and(|asked| asked.contains("vended-credentials"))))
+    }
+}
+
+fn is_here(location: &str) -> bool {
+    location.starts_with("file:")
 }
 
 fn must_allow(
@@ -81,9 +120,9 @@ fn register(state: &Iceberg) {
     register_tables(&state.folder.warehouse(), &state.metastore, &state.common.ids, state.common.now());
 }
 
-/// Whether conflicts come as the specification has them.
-fn plain_conflicts(state: &Iceberg) -> bool {
-    !state.common.settings.lock().conflicts_as_400
+fn rules(state: &Iceberg) -> Rules {
+    let settings = state.common.settings.lock();
+    Rules::new(&settings.behaviour, settings.conflicts_as_400)
 }
 
 pub async fn list(
@@ -98,8 +137,7 @@ pub async fn list(
     let metastore = state.metastore.lock();
     let (total, at) = metastore.tables_of(&schema);
     // Those that have metadata here; the sample's others are names without data.
-    let here = |location: &String| location.starts_with("file:");
-    let tables = (0..total).filter_map(at).filter(|table| table.location.as_ref().is_some_and(here));
+    let tables = (0..total).filter_map(at).filter(|table| table.folder.is_some());
     let identifier = |name: &str| json!({"namespace": [namespace.to_lowercase()], "name": parts(name).2});
     let names: Vec<Value> = tables.map(|table| identifier(&table.full_name)).collect();
     Ok(Json(json!({"identifiers": names})))
@@ -108,6 +146,7 @@ pub async fn list(
 pub async fn create(
     State(state): State<Iceberg>,
     caller: Caller,
+    asked: Delegation,
     Path((catalog, namespace)): SchemaPath,
     fields: Fields,
 ) -> IcebergAnswer {
@@ -119,43 +158,54 @@ pub async fn create(
         let message = format!("Table already exists: {}", named.full());
         return Err(IcebergError::new(409, "AlreadyExistsException", message));
     }
-    let location = named.location();
+    let location = named.location.clone();
     // A managed table lies where its catalog puts it.
     if let Some(other) = fields.text("location")?.filter(|other| other.trim_end_matches('/') != location) {
         return Err(IcebergError::bad(format!("the location {other} cannot be chosen for a managed table")));
     }
-    let metadata = creation::metadata(&fields, &state.common.ids.uuid(), &location, state.common.now())?;
-    if fields.flag("stage-create") {
-        return Ok(named.loaded(None, &metadata));
+    let rules = rules(&state);
+    let staged = fields.flag("stage-create");
+    if staged {
+        rules.check_stage()?;
+    }
+    let metadata = creation::metadata(&fields, &state.common.ids.uuid(), &location, state.common.now(), &rules)
+        .map_err(|error| error.about(&named.full()))?;
+    if staged {
+        return Ok(named.loaded(&state, &asked, None, &metadata));
     }
     keep(&state, &caller, &named, 1, &metadata)?;
-    Ok(named.loaded(Some(1), &metadata))
+    Ok(named.loaded(&state, &asked, Some(1), &metadata))
 }
 
 pub async fn load(
     State(state): State<Iceberg>,
     caller: Caller,
+    asked: Delegation,
     Path((catalog, namespace, table)): TablePath,
 ) -> IcebergAnswer {
     let named = Named::new(&state, &catalog, &namespace, &table)?;
     let (number, metadata) = files::newest(&named.folder).ok_or_else(|| IcebergError::no_table(&named.full()))?;
     must_allow(&state, &caller, &named.securable(), &["SELECT"])?;
-    Ok(named.loaded(Some(number), &metadata))
+    Ok(named.loaded(&state, &asked, Some(number), &metadata))
 }
 
 pub async fn commit(
     State(state): State<Iceberg>,
     caller: Caller,
+    asked: Delegation,
     Path((catalog, namespace, table)): TablePath,
     fields: Fields,
 ) -> IcebergAnswer {
     let named = Named::new(&state, &catalog, &namespace, &table)?;
     named.must_be_managed(&state)?;
-    let plain = plain_conflicts(&state);
+    let rules = rules(&state);
     let now = state.common.now();
     let creates = fields.list("requirements").iter().any(|one| one["type"] == "assert-create");
+    if creates {
+        rules.check_stage()?;
+    }
     let (number, base) = match (files::newest(&named.folder), creates) {
-        (Some(_), true) => return Err(IcebergError::conflict(plain, "the table exists already.")),
+        (Some(_), true) => return Err(rules.conflict("the table exists already.")),
         (None, false) => return Err(IcebergError::no_table(&named.full())),
         (Some((number, metadata)), false) => {
             must_allow(&state, &caller, &named.securable(), &["MODIFY"])?;
@@ -163,23 +213,37 @@ pub async fn commit(
         }
         (None, true) => {
             must_allow(&state, &caller, &named.schema(), &["CREATE_TABLE"])?;
-            (0, creation::empty(&state.common.ids.uuid(), &named.location(), 2, now))
+            (0, creation::empty(&state.common.ids.uuid(), &named.location, 2, now))
         }
     };
-    let mut metadata = commits::apply(base, &fields.0, now, plain)?;
+    let mut metadata = commits::apply(base, &fields.0, now, &rules).map_err(|error| error.about(&named.full()))?;
+    let before = named.metadata_location(number, &metadata);
     if number > 0
         && let Some(log) = metadata["metadata-log"].as_array_mut()
     {
-        log.push(json!({"metadata-file": named.metadata_location(number), "timestamp-ms": now}));
+        log.push(json!({"metadata-file": before, "timestamp-ms": now}));
     }
     keep(&state, &caller, &named, number + 1, &metadata)?;
-    Ok(named.loaded(Some(number + 1), &metadata))
+    Ok(named.loaded(&state, &asked, Some(number + 1), &metadata))
+}
+
+/// Keys anew, for those that end soon.
+pub async fn credentials(
+    State(state): State<Iceberg>,
+    caller: Caller,
+    Path((catalog, namespace, table)): TablePath,
+) -> IcebergAnswer {
+    let named = Named::new(&state, &catalog, &namespace, &table)?;
+    let (_, metadata) = files::newest(&named.folder).ok_or_else(|| IcebergError::no_table(&named.full()))?;
+    must_allow(&state, &caller, &named.securable(), &["SELECT"])?;
+    let lent: Vec<Value> = named.lent(&state, &metadata).into_iter().collect();
+    Ok(Json(json!({"storage-credentials": lent})))
 }
 
 /// Makes a version visible here and in Unity Catalog. The caller that makes the first one owns the table.
 fn keep(state: &Iceberg, caller: &Caller, named: &Named, number: u64, metadata: &Value) -> Result<(), IcebergError> {
     if !files::put(&named.folder, number, metadata)? {
-        return Err(IcebergError::conflict(plain_conflicts(state), "another commit came first."));
+        return Err(rules(state).conflict("another commit came first."));
     }
     register(state);
     if number == 1

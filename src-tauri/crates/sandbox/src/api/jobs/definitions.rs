@@ -1,25 +1,29 @@
 //! Saved jobs.
 
+use super::submit::on_terms;
 use crate::base::{Fields, Page, Params, param};
-use crate::jobs::{Job, saved_settings};
+
+use crate::jobs::{Job, Terms, saved_settings};
 use crate::web::{Answer, Caller, Jobs, done, page};
 use axum::Json;
 use axum::extract::{Query, State};
 use serde_json::{Value, json};
 
 pub async fn create(State(state): State<Jobs>, caller: Caller, fields: Fields) -> Answer {
-    let settings = saved_settings(&fields)?;
+    let check = |terms: &Terms<'_>| Ok((saved_settings(&fields, terms)?, terms.run_as(&fields)?));
+    let (settings, run_as) = on_terms(&state.common, &state.jobs, &caller, check)?;
     let id = state.common.ids.number();
-    let job = Job { id, settings, creator: caller.name.clone(), created: state.common.now() };
+    let job = Job { id, settings, creator: caller.name.clone(), run_as: run_as.name, created: state.common.now() };
     state.jobs.lock().jobs.insert(id, job);
     state.common.counts.jobs_created.add_one();
     Ok(Json(json!({"job_id": id})))
 }
 
-pub async fn reset(State(state): State<Jobs>, fields: Fields) -> Answer {
+pub async fn reset(State(state): State<Jobs>, caller: Caller, fields: Fields) -> Answer {
     let id = u64::try_from(fields.must_int("job_id")?).unwrap_or_default();
     let new = fields.get("new_settings").and_then(Value::as_object).cloned().unwrap_or_default();
-    let settings = saved_settings(&Fields(new))?;
+    let new = Fields(new);
+    let settings = on_terms(&state.common, &state.jobs, &caller, |terms| saved_settings(&new, terms))?;
     let mut jobs = state.jobs.lock();
     jobs.job(id)?;
     if let Some(job) = jobs.jobs.get_mut(&id) {

@@ -16,6 +16,7 @@ const MAX_STATEMENT_BYTES: usize = 16 << 20;
 const POLL: Duration = Duration::from_millis(10);
 
 struct Requested {
+    warehouse: String,
     text: String,
     principal: Principal,
     environment: Environment,
@@ -36,19 +37,21 @@ impl Requested {
         }
         let environment = Environment {
             user: principal.name.clone(),
+            groups: principal.groups.clone(),
             catalog: fields.text("catalog")?.unwrap_or("main").to_lowercase(),
             schema: fields.text("schema")?.unwrap_or("default").to_lowercase(),
             now: String::new(),
             parameters: parameters(fields)?,
         };
         let row_limit = fields.int("row_limit")?.and_then(|limit| usize::try_from(limit).ok());
-        Ok(Self { text, principal: principal.clone(), environment, row_limit })
+        let warehouse = fields.must_text("warehouse_id")?.to_owned();
+        Ok(Self { warehouse, text, principal: principal.clone(), environment, row_limit })
     }
 }
 
 pub async fn execute(State(state): State<Sql>, caller: Caller, fields: Fields) -> Answer {
-    warehouses::must_exist(fields.must_text("warehouse_id")?)?;
     let requested = Requested::read(&fields, &caller)?;
+    state.statements.lock().warehouses.get(&requested.warehouse, &caller)?;
     let wait = wait(&fields)?;
     let cancels = match fields.text("on_wait_timeout")? {
         None | Some("CONTINUE") => false,
@@ -58,7 +61,7 @@ pub async fn execute(State(state): State<Sql>, caller: Caller, fields: Fields) -
     let id = format!("01f0{}", state.common.ids.uuid().get(4..).unwrap_or_default());
     state.statements.lock().begin(id.clone(), &caller.name, state.common.now());
     state.common.counts.statements.add_one();
-    warehouses::begin(&state);
+    warehouses::begin(&state, &requested.warehouse, &caller)?;
     let task = tokio::spawn(carry_out(state.clone(), id.clone(), requested));
     if !wait.is_zero() {
         let late = tokio::time::timeout(wait, task).await.is_err();
@@ -101,22 +104,18 @@ fn parameters(fields: &Fields) -> Result<BTreeMap<String, Value>, Refusal> {
 }
 
 async fn carry_out(state: Sql, id: String, mut requested: Requested) {
-    loop {
-        let ready = {
-            let now = state.common.now();
-            let statements = state.statements.lock();
-            if statements.is_over(&id) {
-                return;
-            }
-            statements.warehouse_state(now) == "RUNNING"
-        };
-        if ready {
-            break;
+    let serverless = loop {
+        if state.statements.lock().is_over(&id) {
+            return;
         }
         // Where it was stopped meanwhile, a statement that waits starts it again.
-        warehouses::begin(&state);
-        tokio::time::sleep(POLL).await;
-    }
+        match warehouses::begin(&state, &requested.warehouse, &requested.principal) {
+            Ok(("RUNNING", serverless)) => break serverless,
+            Ok(_) => tokio::time::sleep(POLL).await,
+            // It was taken away.
+            Err(_) => return end(&state, &id, Phase::Canceled),
+        }
+    };
     state.statements.lock().set_running(&id);
     let takes = state.common.settings.lock().statement_time;
     tokio::time::sleep(takes).await;
@@ -125,8 +124,12 @@ async fn carry_out(state: Sql, id: String, mut requested: Requested) {
     }
     let now = jiff::Timestamp::from_millisecond(state.common.now()).unwrap_or_default();
     requested.environment.now = now.to_string();
-    let session =
-        Session { engine: &state.engine(), principal: &requested.principal, environment: requested.environment };
+    let session = Session {
+        engine: &state.engine(),
+        principal: &requested.principal,
+        environment: requested.environment,
+        serverless,
+    };
     end(&state, &id, Phase::of(run(&session, &requested.text), requested.row_limit));
 }
 
@@ -140,7 +143,8 @@ fn rows_per_chunk(state: &Sql) -> usize {
 
 fn payload(state: &Sql, caller: &Caller, id: &str) -> Answer {
     let rows = rows_per_chunk(state);
-    state.statements.lock().payload(&caller.name, id, rows, state.common.now()).map(Json)
+    let states = state.common.settings.lock().behaviour.sql_states;
+    state.statements.lock().payload(&caller.name, id, rows, states, state.common.now()).map(Json)
 }
 
 pub async fn get(State(state): State<Sql>, caller: Caller, Path(id): Path<String>) -> Answer {

@@ -8,20 +8,21 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::Value;
 
-fn payload(metastore: &Metastore, catalog: &Catalog) -> Value {
-    catalog.payload(&metastore.id, metastore.optimization(&Securable::new(Kind::Catalog, &catalog.name)))
+fn payload(state: &Unity, metastore: &Metastore, catalog: &Catalog) -> Value {
+    let within = metastore.within(state.deleted_owners());
+    catalog.payload(within, metastore.optimization(&Securable::new(Kind::Catalog, &catalog.name)))
 }
 
 pub async fn list(State(state): State<Unity>, asked: Page) -> Answer {
     let size = asked.unity(state.common.settings.lock().page_size);
     let metastore = state.metastore.lock();
-    let all: Vec<Value> = metastore.catalogs.values().map(|catalog| payload(&metastore, catalog)).collect();
+    let all: Vec<Value> = metastore.catalogs.values().map(|catalog| payload(&state, &metastore, catalog)).collect();
     page(asked.of("catalogs", &all, size))
 }
 
 pub async fn get(State(state): State<Unity>, Path(name): Path<String>) -> Answer {
     let metastore = state.metastore.lock();
-    Ok(Json(payload(&metastore, metastore.catalog(&name)?)))
+    Ok(Json(payload(&state, &metastore, metastore.catalog(&name)?)))
 }
 
 pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) -> Answer {
@@ -41,13 +42,14 @@ pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) 
         options: fields.map("options"),
         properties: fields.map("properties"),
         storage_root: fields.text("storage_root")?.map(str::to_owned),
+        default_storage: false,
         owner: caller.name.clone(),
         comment: fields.text("comment")?.map(str::to_owned),
         optimization: "INHERIT".to_owned(),
         created: state.common.now(),
     };
     metastore.catalogs.insert(name.clone(), catalog);
-    Ok(Json(payload(&metastore, metastore.catalog(&name)?)))
+    Ok(Json(payload(&state, &metastore, metastore.catalog(&name)?)))
 }
 
 pub async fn patch(State(state): State<Unity>, caller: Caller, Path(name): Path<String>, fields: Fields) -> Answer {
@@ -57,7 +59,7 @@ pub async fn patch(State(state): State<Unity>, caller: Caller, Path(name): Path<
     if let Some(catalog) = metastore.catalogs.get_mut(&securable.name) {
         catalog.properties.extend(fields.map("properties"));
     }
-    Ok(Json(payload(&metastore, metastore.catalog(&name)?)))
+    Ok(Json(payload(&state, &metastore, metastore.catalog(&name)?)))
 }
 
 /// What a PATCH may change of any object: its owner, comment and predictive optimization, as far as they are named.

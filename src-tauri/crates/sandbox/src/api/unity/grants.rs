@@ -1,7 +1,7 @@
 //! Grants: direct, effective, and their change.
 
 use crate::base::{Fields, Page, Params, Refusal};
-use crate::unity::{GrantChange, Kind, Metastore, Securable};
+use crate::unity::{GrantChange, Kind, Metastore, Securable, deleted};
 use crate::web::{Answer, Caller, Unity, page};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -27,13 +27,25 @@ pub async fn direct(
 ) -> Answer {
     let asked = asked.of_permissions()?;
     let metastore = state.metastore.lock();
-    let all = assignments(&metastore, &find(&metastore, &kind, &name)?, params.get("principal"));
+    let all = assignments(&state, &metastore, &find(&metastore, &kind, &name)?, params.get("principal"));
     page(asked.of("privilege_assignments", &all, asked.unity(PAGE)))
 }
 
-fn assignments(metastore: &Metastore, securable: &Securable, principal: Option<&String>) -> Vec<Value> {
-    let wanted = metastore.grants.of(securable).filter(|(name, _)| principal.is_none_or(|one| one == *name));
-    wanted.map(|(name, privileges)| json!({"principal": name, "privileges": privileges})).collect()
+fn assignments(state: &Unity, metastore: &Metastore, securable: &Securable, principal: Option<&String>) -> Vec<Value> {
+    let wanted = metastore.grants.of(securable).filter(|(name, _)| fits(principal, name));
+    wanted.map(|(name, privileges)| assignment(state, name, json!(privileges))).collect()
+}
+
+/// Whether these are the privileges of the principal that was asked for.
+fn fits(principal: Option<&String>, name: &str) -> bool {
+    principal.is_none_or(|one| one == name || (name.contains('@') && one.eq_ignore_ascii_case(name)))
+}
+
+fn assignment(state: &Unity, name: &str, privileges: Value) -> Value {
+    let how = state.common.settings.lock().behaviour.deleted_principals;
+    let mut fields = deleted::holder(name, state.common.principals.lock().id(name), how);
+    fields.insert("privileges".to_owned(), privileges);
+    Value::Object(fields)
 }
 
 pub async fn effective(State(state): State<Unity>, place: Place, Query(params): Query<Params>, asked: Page) -> Answer {
@@ -68,9 +80,8 @@ fn effective_page(state: &Unity, (kind, name): &(String, String), params: &Param
             }
         }
     }
-    let wanted = by_principal.into_iter().filter(|(one, _)| params.get("principal").is_none_or(|name| name == *one));
-    let all: Vec<Value> =
-        wanted.map(|(principal, privileges)| json!({"principal": principal, "privileges": privileges})).collect();
+    let wanted = by_principal.into_iter().filter(|(one, _)| fits(params.get("principal"), one));
+    let all: Vec<Value> = wanted.map(|(name, privileges)| assignment(state, name, privileges.into())).collect();
     page(asked.of(field, &all, asked.unity(PAGE)))
 }
 
@@ -88,5 +99,5 @@ pub async fn patch(State(state): State<Unity>, caller: Caller, Path((kind, name)
     let securable = find(&metastore, &kind, &name)?;
     metastore.change_grants(&caller, &state.common.principals.lock(), &securable, &changes)?;
     state.common.counts.grants_changed.add_one();
-    Ok(Json(json!({"privilege_assignments": assignments(&metastore, &securable, None)})))
+    Ok(Json(json!({"privilege_assignments": assignments(&state, &metastore, &securable, None)})))
 }

@@ -3,11 +3,14 @@
 mod catalogs;
 mod connections;
 mod credentials;
+mod dropped;
 mod grants;
 mod metastore;
+mod policies;
 mod schemas;
 mod summaries;
 mod tables;
+mod tag_policies;
 mod tags;
 mod volumes;
 
@@ -41,6 +44,7 @@ pub fn routes() -> Router<SandboxState> {
             "/entity-tag-assignments/{kind}/{name}/tags/{key}",
             get(tags::get).patch(tags::patch).delete(tags::delete),
         )
+        .merge(policies::routes())
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::get))
         .route("/external-locations", get(connections::locations))
@@ -48,6 +52,7 @@ pub fn routes() -> Router<SandboxState> {
         .route("/storage-credentials", get(connections::credentials));
     Router::new()
         .nest("/api/2.1/unity-catalog", unity)
+        .nest("/api/2.1/tag-policies", tag_policies::routes())
         .route("/api/2.0/unity-catalog/temporary-table-credentials", post(credentials::table))
         .route("/api/2.1/unity-catalog/temporary-table-credentials", post(credentials::table))
 }

@@ -1,5 +1,6 @@
 //! Tables.
 
+use super::dropped::remove_files;
 use crate::base::{Fields, Page, Params, Refusal, param, required};
 use crate::unity::objects::{Column, Show, Table};
 use crate::unity::types::Type;
@@ -15,9 +16,9 @@ fn says(params: &Params, name: &str) -> bool {
     param(params, name).eq_ignore_ascii_case("true")
 }
 
-fn payload(metastore: &Metastore, table: &Table, show: Show) -> Value {
+fn payload(state: &Unity, metastore: &Metastore, table: &Table, show: Show) -> Value {
     let effective = metastore.optimization(&Securable::new(Kind::Table, &table.full_name));
-    table.payload(&metastore.id, show, effective)
+    table.payload(metastore.within(state.deleted_owners()), show, effective)
 }
 
 pub async fn list(State(state): State<Unity>, Query(params): Query<Params>, asked: Page) -> Answer {
@@ -33,14 +34,14 @@ pub async fn list(State(state): State<Unity>, Query(params): Query<Params>, aske
     metastore.catalog(catalog)?;
     let schema = metastore.schema(&format!("{catalog}.{schema}"))?;
     let (total, at) = metastore.tables_of(&schema.full_name);
-    let item = |place| at(place).map_or(Value::Null, |table| payload(&metastore, &table, show));
+    let item = |place| at(place).map_or(Value::Null, |table| payload(&state, &metastore, &table, show));
     page(asked.cut("tables", total, size, item))
 }
 
 pub async fn get(State(state): State<Unity>, Path(name): Path<String>, Query(params): Query<Params>) -> Answer {
     let metastore = state.metastore.lock();
     let show = Show { manifest: says(&params, "include_manifest_capabilities"), ..ALL };
-    Ok(Json(payload(&metastore, &metastore.table(&name)?, show)))
+    Ok(Json(payload(&state, &metastore, &metastore.table(&name)?, show)))
 }
 
 pub async fn exists(State(state): State<Unity>, Path(name): Path<String>) -> Answer {
@@ -60,7 +61,10 @@ pub async fn patch(State(state): State<Unity>, caller: Caller, Path(name): Path<
 }
 
 pub async fn delete(State(state): State<Unity>, caller: Caller, Path(name): Path<String>) -> Answer {
-    state.metastore.lock().drop_table(&caller, &name)?;
+    let mut metastore = state.metastore.lock();
+    metastore.drop_table(&caller, &name)?;
+    remove_files(&state.folder, &metastore, &name);
+    drop(metastore);
     done()
 }
 
@@ -90,7 +94,7 @@ pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) 
         columns: fields.list("columns").iter().map(read_column).collect::<Result<_, _>>()?,
     };
     metastore.put_table(table, details);
-    Ok(Json(payload(&metastore, &metastore.table(&full_name)?, ALL)))
+    Ok(Json(payload(&state, &metastore, &metastore.table(&full_name)?, ALL)))
 }
 
 fn read_column(value: &Value) -> Result<Column, Refusal> {

@@ -34,12 +34,11 @@ pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) 
         (fields.must_text("entity_type")?, fields.must_text("entity_name")?, fields.must_text("tag_key")?);
     let value = fields.text("tag_value")?.unwrap_or_default();
     let mut metastore = state.metastore.lock();
-    let tags = metastore.tags_mut(&caller, kind, name)?;
-    if tags.contains_key(key) {
+    if metastore.tags_of(kind, name)?.contains_key(key) {
         let message = format!("Tag assignment with tag key {key} already exists on {name}.");
         return Err(Refusal::unity(409, "ALREADY_EXISTS", message));
     }
-    tags.insert(key.to_owned(), value.to_owned());
+    metastore.set_tags(&caller, kind, name, vec![(key.to_owned(), value.to_owned())])?;
     Ok(Json(payload(kind, name, key, value)))
 }
 
@@ -51,13 +50,15 @@ pub async fn patch(
 ) -> Answer {
     let value = fields.text("tag_value")?.unwrap_or_default();
     let mut metastore = state.metastore.lock();
-    let old = metastore.tags_mut(&caller, &kind, &name)?.get_mut(&key);
-    value.clone_into(old.ok_or_else(|| no_tag(&name, &key))?);
+    if !metastore.tags_of(&kind, &name)?.contains_key(&key) {
+        return Err(no_tag(&name, &key));
+    }
+    metastore.set_tags(&caller, &kind, &name, vec![(key.clone(), value.to_owned())])?;
     Ok(Json(payload(&kind, &name, &key, value)))
 }
 
 pub async fn delete(State(state): State<Unity>, caller: Caller, Path((kind, name, key)): Place) -> Answer {
-    let removed = state.metastore.lock().tags_mut(&caller, &kind, &name)?.remove(&key);
+    let removed = state.metastore.lock().unset_tag(&caller, &kind, &name, &key)?;
     removed.ok_or_else(|| no_tag(&name, &key))?;
     done()
 }

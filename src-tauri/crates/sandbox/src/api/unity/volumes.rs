@@ -13,14 +13,14 @@ pub async fn list(State(state): State<Unity>, Query(params): Query<Params>, aske
     let size = asked.unity(state.common.settings.lock().page_size);
     let metastore = state.metastore.lock();
     let schema = format!("{}.{}", param(&params, "catalog_name"), param(&params, "schema_name"));
-    let payload = |volume: &Volume| volume.payload(&metastore.id);
+    let payload = |volume: &Volume| volume.payload(metastore.within(state.deleted_owners()));
     let all: Vec<Value> = metastore.volumes_of(&schema)?.map(payload).collect();
     page(asked.of("volumes", &all, size))
 }
 
 pub async fn get(State(state): State<Unity>, Path(name): Path<String>) -> Answer {
     let metastore = state.metastore.lock();
-    Ok(Json(metastore.volume(&name)?.payload(&metastore.id)))
+    Ok(Json(metastore.volume(&name)?.payload(metastore.within(state.deleted_owners()))))
 }
 
 pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) -> Answer {
@@ -37,7 +37,7 @@ pub async fn create(State(state): State<Unity>, caller: Caller, fields: Fields) 
     };
     let mut metastore = state.metastore.lock();
     let full_name = metastore.add_volume(&schema, fields.must_text("name")?, details)?;
-    Ok(Json(metastore.volume(&full_name)?.payload(&metastore.id)))
+    Ok(Json(metastore.volume(&full_name)?.payload(metastore.within(state.deleted_owners()))))
 }
 
 pub async fn delete(State(state): State<Unity>, caller: Caller, Path(name): Path<String>) -> Answer {
