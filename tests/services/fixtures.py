@@ -13,6 +13,8 @@ from tests.leakage.canary import credential
 
 from . import full_disk as disks
 from .auth_proxy import AuthProxy, auth_proxy
+from .azure_store import AzureStore, azure_store
+from .google_store import GoogleStore, google_store
 from .keychain import Keychain, keychain
 from .object_store import ObjectStore, object_store
 from .postgres import Postgres, postgres
@@ -38,6 +40,20 @@ def or_skip(service: AbstractContextManager[T]) -> Iterator[T]:
 def s3_store() -> Iterator[ObjectStore]:
     """S3 with an empty bucket."""
     with or_skip(object_store()) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[AzureStore]:
+    """Azure storage with an empty container."""
+    with or_skip(azure_store()) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[GoogleStore]:
+    """Google Cloud Storage with an empty bucket."""
+    with or_skip(google_store()) as store:
         yield store
 
 

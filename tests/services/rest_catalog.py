@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.leakage.leaks import look_into
 
+from .azure_store import AzureStore
 from .object_store import ObjectStore
 from .process import LOOPBACK, Server, ServiceError, cache_dir, need, running
 
@@ -29,7 +30,7 @@ START_SECONDS = 60
 
 @dataclass
 class RestCatalog:
-    """A running catalog server; its files lie under `folder` unless its warehouse is on S3."""
+    """A running catalog server; its files lie under `folder` unless its warehouse is in an object store."""
 
     uri: str
     warehouse: str
@@ -44,7 +45,7 @@ class RestCatalog:
 
 @contextmanager
 def rest_catalog(
-    store: ObjectStore | None = None, folder: Path | None = None, schema_version: str = "V1"
+    store: ObjectStore | AzureStore | None = None, folder: Path | None = None, schema_version: str = "V1"
 ) -> Iterator[RestCatalog]:
     """Serve a catalog with a local warehouse, or one in `store`'s bucket; `schema_version` is that of its database.
 
@@ -59,7 +60,7 @@ def rest_catalog(
         "uri": f"jdbc:sqlite:{home / 'catalog.db'}",
         "jdbc.schema-version": schema_version,
         "warehouse": warehouse,
-        # Picks Hadoop's file system for file: and S3FileIO for s3:, so that one server can register both.
+        # Picks Hadoop's file system for file:, S3FileIO for s3: and ADLSFileIO for abfss:.
         "io-impl": "org.apache.iceberg.io.ResolvingFileIO",
         **(store.iceberg_properties() if store else {}),
     }

@@ -5,6 +5,7 @@ mod bench;
 mod bundle;
 mod command;
 mod demo;
+mod emulators;
 mod fuzz;
 mod jars;
 mod jdk;

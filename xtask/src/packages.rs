@@ -51,6 +51,7 @@ pub const WINDOW: &[Need] = &[
 pub const TESTS: &[Need] = &[
     Need { probe: Probe::Jdk, apt: &["openjdk-17-jdk-headless", "default-jdk-headless"], why: "Spark and Iceberg" },
     Need::program("mvn", &["maven"], "fetches Iceberg's REST catalog"),
+    Need::program("npm", &["npm"], "fetches Azurite, an emulator of Azure storage"),
     Need { probe: Probe::PostgresServer, apt: &["postgresql"], why: "the SQL catalog on PostgreSQL" },
     Need::program("Xvfb", &["xvfb"], "a display for the window"),
     Need::program("xauth", &["xauth"], "a display for the window"),

@@ -2,7 +2,7 @@
 
 use crate::repo::Repo;
 use crate::report::{Result, say};
-use crate::{jars, packages, python, wasm};
+use crate::{emulators, jars, packages, python, wasm};
 
 pub const HEADLESS: &str = "Without a window, `cargo xtask demo --headless` needs nothing but Rust.";
 
@@ -34,5 +34,6 @@ pub fn servers(repo: &Repo) -> Result {
     packages::ensure(packages::TESTS, "`cargo xtask test --only rust` does without.")?;
     python::ensure(repo)?;
     python::SPARK_3_5.ensure(repo)?;
-    jars::fetch(repo)
+    jars::fetch(repo)?;
+    emulators::fetch(repo)
 }

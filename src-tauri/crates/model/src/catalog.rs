@@ -14,7 +14,8 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatalogKind {
-    /// Any Iceberg REST catalog: Polaris, Nessie, Lakekeeper, Unity Catalog, Glue's and S3 Tables' REST endpoints.
+    /// Any Iceberg REST catalog that takes a token or an OAuth2 client: Polaris, Nessie, Lakekeeper, Unity Catalog. Those of AWS
+    /// Glue and S3 Tables want requests signed with AWS keys, which is not built in.
     Rest,
     /// The tables of Java's JdbcCatalog and PyIceberg's SqlCatalog: `sqlite:PATH` or `postgresql://…`.
     Sql,
@@ -33,7 +34,8 @@ pub struct CatalogSpec {
     pub name: String,
     pub role: Role,
     pub kind: CatalogKind,
-    /// REST: the base address. SQL: `sqlite:/path/catalog.db` or `postgresql://user@host/db`. Files: a path or `s3://bucket/prefix`.
+    /// REST: the base address. SQL: `sqlite:/path/catalog.db` or `postgresql://user@host/db`. Files: a path, or a prefix such as
+    /// `s3://bucket/prefix`, `abfss://container@account.dfs.core.windows.net/prefix`, `gs://bucket/prefix`.
     /// Embedded: the folder that holds `catalog.db` and `warehouse/`. Unity: the name of the saved workspace.
     pub uri: String,
     /// REST: the `warehouse` parameter. Unity: the catalog. SQL: the catalog's name inside the database (empty: the only one there is).
@@ -43,15 +45,41 @@ pub struct CatalogSpec {
     /// `oauth2-server-uri`, `prefix`, `header.X`, `sql.catalog-name` …
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
-    /// Which secrets the keychain holds for it: `token`, `credential` (client-id:client-secret), `password`,
-    /// `s3.access-key-id`, `s3.secret-access-key`, `s3.session-token`.
+    /// Which secrets the keychain holds for it, by [`SECRET_KEYS`]: `token`, `credential` (client-id:client-secret) …
     #[serde(default)]
     pub secrets: Vec<String>,
 }
 
 /// Names of the properties that are secrets. They are refused in `properties` and go to the keychain.
-pub const SECRET_KEYS: &[&str] =
-    &["token", "credential", "password", "s3.access-key-id", "s3.secret-access-key", "s3.session-token"];
+pub const SECRET_KEYS: &[&str] = &[
+    "token",
+    "credential",
+    "password",
+    "s3.access-key-id",
+    "s3.secret-access-key",
+    "s3.session-token",
+    "adls.account-key",
+    "adls.auth.shared-key.account.key",
+    "adls.sas-token",
+    "adls.connection-string",
+    "adls.client-secret",
+    "adls.token",
+    "gcs.oauth2.token",
+    "gcs.service-account-key",
+];
+
+/// A name may end with the storage account it is for: `adls.sas-token.lake.dfs.core.windows.net`.
+const SAS_OF_ACCOUNT: &str = "adls.sas-token.";
+
+/// Whether a property of this name is a secret.
+pub fn is_secret_key(name: &str) -> bool {
+    SECRET_KEYS.contains(&name) || name.strip_prefix(SAS_OF_ACCOUNT).is_some_and(|account| !account.is_empty())
+}
+
+/// Whether it opens an object store.
+pub fn is_storage_secret(name: &str) -> bool {
+    is_secret_key(name) && ["s3.", "adls.", "gcs."].iter().any(|start| name.starts_with(start))
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CatalogCheck {

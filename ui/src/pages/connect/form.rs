@@ -81,7 +81,7 @@ pub fn CatalogForm(props: &CatalogFormProps) -> Html {
                 { identity(id, &draft, is_new, name_taken) }
                 { place(id, &draft, workspaces) }
             </div>
-            if !words.secrets.is_empty() { { secrets(id, words, &draft) } }
+            if words.secrets().next().is_some() { { secrets(id, words, &draft) } }
             <details open={!draft.spec.properties.is_empty()}>
                 <summary>{ "More properties" }</summary>
                 <Field testid={format!("{id}-properties")} label="Properties, one a line" lines=4
@@ -178,9 +178,9 @@ fn known(saved: &[WorkspaceSpec], now: &str) -> Vec<(AttrValue, AttrValue)> {
 }
 
 fn secrets(id: &str, words: &KindWords, draft: &UseStateHandle<Draft>) -> Html {
-    let fields = words.secrets.iter().map(|(key, label)| {
+    let fields = words.secrets().map(|(key, label)| {
         let stored = draft.spec.secrets.iter().any(|name| name == key);
-        let forgotten = draft.secrets.get(*key).is_some_and(Secret::is_empty);
+        let forgotten = draft.secrets.get(key).is_some_and(Secret::is_empty);
         let hint = match (stored, forgotten) {
             (true, true) => "Will be removed from the keychain.",
             (true, false) => "Stored. Leave empty to keep it.",
@@ -191,9 +191,9 @@ fn secrets(id: &str, words: &KindWords, draft: &UseStateHandle<Draft>) -> Html {
             move |text: String, keep_empty: bool| {
                 let mut next = (*draft).clone();
                 if text.is_empty() && !keep_empty {
-                    next.secrets.remove(*key);
+                    next.secrets.remove(key);
                 } else {
-                    next.secrets.insert((*key).to_string(), Secret::new(text));
+                    next.secrets.insert(key.to_string(), Secret::new(text));
                 }
                 draft.set(next);
             }
@@ -202,10 +202,10 @@ fn secrets(id: &str, words: &KindWords, draft: &UseStateHandle<Draft>) -> Html {
             let set = set.clone();
             Callback::from(move |()| set(String::new(), true))
         };
-        let value = draft.secrets.get(*key).map(|secret| secret.expose().to_string()).unwrap_or_default();
+        let value = draft.secrets.get(key).map(|secret| secret.expose().to_string()).unwrap_or_default();
         html! {
-            <div class="secret" key={*key}>
-                <Field testid={format!("{id}-secret-{key}")} kind="password" label={*label} {hint} {value}
+            <div class="secret" key={key}>
+                <Field testid={format!("{id}-secret-{key}")} kind="password" label={label} {hint} {value}
                     oninput={Callback::from(move |text| set(text, false))} />
                 if stored && !forgotten {
                     <Button testid={format!("{id}-forget-{key}")} kind="quiet small" icon={Icon::Trash} icon_only=true

@@ -111,7 +111,7 @@ impl FilesCatalog {
             crate::storage::Location::Local(path) => {
                 Ok(tokio::fs::metadata(path).await.is_ok_and(|found| found.is_dir()))
             }
-            crate::storage::Location::S3 { .. } => Ok(false),
+            _ => Ok(false),
         }
     }
 

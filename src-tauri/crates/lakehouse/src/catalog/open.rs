@@ -2,7 +2,7 @@
 
 use super::common::contract::{Bearer, Catalog, Secrets, TargetCatalog};
 use super::{embedded, files, rest, sql};
-use icebridge_model::catalog::{CatalogKind, CatalogSpec, SECRET_KEYS};
+use icebridge_model::catalog::{CatalogKind, CatalogSpec, is_secret_key};
 use icebridge_model::secret::holds_credentials;
 use icebridge_model::{Error, Result};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub async fn open_target(
 /// A spec is shown, logged and bundled, so nothing in it may be secret. Asked before one is stored, and before one is used.
 pub fn refuse_secrets(spec: &CatalogSpec) -> Result<()> {
     let is_secret = |key: &str| {
-        SECRET_KEYS.contains(&key)
+        is_secret_key(key)
             || key.eq_ignore_ascii_case("header.authorization")
             || ["password", "secret", "session-token"].iter().any(|part| key.to_ascii_lowercase().contains(part))
     };

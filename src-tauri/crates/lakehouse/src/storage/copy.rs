@@ -21,7 +21,7 @@ pub struct Copied {
     pub sha256: String,
 }
 
-/// Of S3 objects: pieces fetched at the same time, in order.
+/// Of objects: pieces fetched at the same time, in order.
 const PIECE: u64 = 8 << 20;
 const PIECES_AT_ONCE: usize = 4;
 
@@ -67,10 +67,10 @@ impl Storage {
         Ok(Copied { bytes: size, sha256: hex::encode(sum.finalize()) })
     }
 
-    /// Lets S3 itself copy an object, where source and target are on the same endpoint and these credentials may read both.
+    /// Lets a cloud itself copy an object, where source and target are in the same bucket and these credentials may read both.
     /// False if that cannot be: nothing was done, copy the bytes. No checksum: the bytes never come here.
     pub async fn server_copy_from(&self, source: &Storage, from: &str, to: &str) -> Result<bool> {
-        let (Opened::S3(from_bucket, from_key), Opened::S3(to_bucket, to_key)) =
+        let (Opened::Object(from_bucket, from_key), Opened::Object(to_bucket, to_key)) =
             (source.open(from).await?, self.open(to).await?)
         else {
             return Ok(false);

@@ -1,5 +1,6 @@
 //! What a path names.
 
+use super::azure::Container;
 use icebridge_model::{Code, Error, Result};
 use std::path::PathBuf;
 
@@ -7,7 +8,12 @@ use std::path::PathBuf;
 pub enum Location {
     Local(PathBuf),
     S3 { bucket: String, key: String },
+    Azure { container: Container, key: String },
+    Google { bucket: String, key: String },
 }
+
+const READ: &str = "IceBridge reads local files, S3 (s3, s3a, s3n), Azure storage (abfss, abfs, wasbs, wasb) and Google Cloud \
+                    Storage (gs). Copy the table to one of them first, or map it away.";
 
 impl Location {
     /// Nothing in a path is decoded: Hadoop and PyIceberg keep `%20`, `#` and `?` as they are, and so do files written by
@@ -35,9 +41,23 @@ impl Location {
                 }
                 Ok(Self::S3 { bucket: bucket.into(), key: key.into() })
             }
-            other => Err(Error::new(Code::Unsupported, format!("files under `{other}://` cannot be read"))
+            "gs" => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return Err(
+                        Error::invalid("a path of Google Cloud Storage needs a bucket: gs://bucket/key").about(path)
+                    );
+                }
+                Ok(Self::Google { bucket: bucket.into(), key: key.into() })
+            }
+            "abfss" | "abfs" | "wasbs" | "wasb" => {
+                let (authority, key) = rest.split_once('/').unwrap_or((rest, ""));
+                let container = Container::parse(authority).map_err(|e| e.about(path))?;
+                Ok(Self::Azure { container, key: key.into() })
+            }
+            other => Err(Error::new(Code::Unsupported, format!("files under `{other}://` cannot be read or written"))
                 .about(path)
-                .with_hint("IceBridge reads local files and S3 (s3://, s3a://, s3n://).")),
+                .with_hint(READ)),
         }
     }
 
@@ -115,8 +135,34 @@ mod tests {
     }
 
     #[test]
+    fn azure_has_four_names_and_google_one() {
+        for (text, account, host) in [
+            ("abfss://c@acct.dfs.core.windows.net/a b//%20#?", "acct", "acct.blob.core.windows.net"),
+            ("ABFS://c@ACCT.blob.core.windows.net/a b//%20#?", "acct", "acct.blob.core.windows.net"),
+            ("wasbs://c@acct.blob.core.usgovcloudapi.net/a b//%20#?", "acct", "acct.blob.core.usgovcloudapi.net"),
+            ("wasb://c@acct.z01.dfs.storage.azure.net/a b//%20#?", "acct", "acct.z01.blob.storage.azure.net"),
+            ("abfs://c@acct/a b//%20#?", "acct", ""),
+            ("abfs://c/a b//%20#?", "", ""),
+        ] {
+            let container = Container { name: "c".into(), account: account.into(), host: host.into() };
+            let key = "a b//%20#?".to_string();
+            assert_eq!(Location::parse(text).unwrap(), Location::Azure { container, key }, "{text}");
+        }
+        assert_eq!(
+            Location::parse("gs://b_1.x//a%2Fb ").unwrap(),
+            Location::Google { bucket: "b_1.x".into(), key: "/a%2Fb ".into() }
+        );
+        for broken in
+            ["gs:///k", "abfss:///k", "abfss://@acct.dfs.core.windows.net/k", "abfss://c@/k", "wasb://a@b@c/k"]
+        {
+            assert_eq!(Location::parse(broken).unwrap_err().code, Code::InvalidInput, "{broken}");
+        }
+    }
+
+    #[test]
     fn foreign_schemes_are_named() {
-        for path in ["hdfs://n/x", "gs://b/x", "abfss://c@a.dfs.core.windows.net/x"] {
+        let one_lake = "abfss://space@onelake.dfs.fabric.microsoft.com/x.Lakehouse/Tables/t";
+        for path in ["hdfs://n/x", "oss://b/x", "az://c/x", one_lake] {
             assert_eq!(Location::parse(path).unwrap_err().code, Code::Unsupported, "{path}");
         }
         assert_eq!(Location::parse("").unwrap_err().code, Code::InvalidInput);

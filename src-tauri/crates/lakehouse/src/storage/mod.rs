@@ -1,11 +1,16 @@
-//! Files by the paths Iceberg metadata uses: plain and `file:` paths, `s3://`, `s3a://`, `s3n://`.
+//! Files by the paths Iceberg metadata uses: plain and `file:` paths, S3 (`s3`, `s3a`, `s3n`), Azure storage (`abfss`, `abfs`,
+//! `wasbs`, `wasb`) and Google Cloud Storage (`gs`).
 //!
 //! Paths are taken literally, as Hadoop and PyIceberg take them: `%41` in a path is three characters, not an `A`. Local
 //! files go round `object_store`, whose paths cannot say every file name and whose copies are not fast enough.
 
+mod azure;
+mod bucket;
 mod claim;
 mod common;
 mod copy;
+mod google;
+mod lent;
 mod local;
 mod location;
 pub mod parquet;
@@ -15,16 +20,23 @@ mod store;
 mod writer;
 
 pub use claim::Claim;
+pub use common::cloud::Cloud;
 pub use common::network::Network;
 pub use common::types::{Child, Entry};
 pub use copy::{Copied, OnBytes};
+pub use lent::{KeySource, LentKeys};
 pub use location::Location;
 pub use parquet::{ObjectReader, SmallerBatches};
-pub use s3::{S3KeySource, S3Keys};
-pub use store::Storage;
+pub use store::{Lent, Storage};
 pub use writer::Writer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_azure;
+#[cfg(test)]
+mod tests_google;
+#[cfg(test)]
+mod tests_lent;
 #[cfg(test)]
 mod tests_s3;

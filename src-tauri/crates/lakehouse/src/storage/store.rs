@@ -1,12 +1,15 @@
 //! Every operation on files, by the kind of place their path names.
 
+use super::bucket::{Bucket, split_key};
+use super::common::cloud::Cloud;
 use super::common::network::Network;
 use super::common::types::{Child, Entry};
+use super::lent::{KeySource, Lender, LentKeys};
 use super::location::Location;
-use super::s3::{self, S3KeySource};
 use super::writer::Writer;
-use super::{claim, local};
+use super::{azure, claim, google, local, s3};
 use crate::limits::Limit;
+use crate::location::canonical;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -26,17 +29,60 @@ pub struct Storage {
     local_files: bool,
 }
 
-/// The S3 account to use for paths that start with a prefix: catalogs may vend one set of keys for each prefix.
+/// How to reach each cloud for paths that start with a prefix: catalogs may lend one set of keys for each prefix.
 #[derive(Debug)]
 struct Scope {
+    /// In the one spelling of [`canonical`].
     prefix: String,
     s3: s3::Account,
+    azure: azure::Account,
+    google: google::Account,
 }
 
-/// A path after parsing, with the S3 bucket opened.
+/// What a catalog lends for the paths that start with a prefix.
+#[derive(Debug)]
+pub struct Lent {
+    pub prefix: String,
+    pub properties: BTreeMap<String, String>,
+    pub keys: LentKeys,
+    /// Where others come from when these end.
+    pub source: Arc<dyn KeySource>,
+}
+
+/// A path after parsing, with its bucket opened.
 pub(super) enum Opened {
     Local(PathBuf),
-    S3(Arc<s3::Bucket>, String),
+    Object(Arc<Bucket>, String),
+}
+
+impl Scope {
+    fn new(
+        network: &Network,
+        prefix: &str,
+        properties: &BTreeMap<String, String>,
+        own: &BTreeMap<String, String>,
+        secrets: &BTreeMap<String, Secret>,
+        lender: Option<&Arc<Lender>>,
+    ) -> Result<Self> {
+        let for_cloud = |cloud| lender.filter(|lender| lender.lends(cloud)).cloned();
+        // Azure and Google are shown a token. One of the person's own goes to no address that a catalog names.
+        let known = |cloud| if for_cloud(cloud).is_some() { properties } else { own };
+        Ok(Self {
+            prefix: one_spelling(prefix),
+            s3: s3::Account::new(network, properties, secrets, for_cloud(Cloud::S3))?,
+            azure: azure::Account::new(network, known(Cloud::Azure), secrets, for_cloud(Cloud::Azure))?,
+            google: google::Account::new(network, known(Cloud::Google), secrets, for_cloud(Cloud::Google))?,
+        })
+    }
+}
+
+/// A prefix may be a whole address, or its beginning: `s3`, `wasbs`.
+fn one_spelling(prefix: &str) -> String {
+    match prefix {
+        "s3a" | "s3n" => "s3".into(),
+        "abfs" | "wasb" | "wasbs" => "abfss".into(),
+        other => canonical(other),
+    }
 }
 
 fn foreign_path(path: &str) -> Error {
@@ -47,31 +93,33 @@ fn foreign_path(path: &str) -> Error {
 }
 
 impl Storage {
-    /// `properties` and `secrets` by PyIceberg's names (`s3.endpoint`, `s3.access-key-id` …).
+    /// `properties` and `secrets` by PyIceberg's names (`s3.endpoint`, `adls.account-key`, `gcs.oauth2.token` …).
     pub fn new(properties: &BTreeMap<String, String>, secrets: &BTreeMap<String, Secret>) -> Result<Self> {
-        Self::scoped(&Network::default(), properties, secrets, Vec::new())
+        Self::scoped(&Network::default(), properties, properties, secrets, Vec::new())
     }
 
-    /// Local files, and S3 by the environment's own credentials.
+    /// Local files, and each cloud by the environment's own credentials.
     pub fn local() -> Result<Self> {
         Self::new(&BTreeMap::new(), &BTreeMap::new())
     }
 
-    /// As [`Storage::new`], except that paths below a prefix use what is given for it, with keys asked for again before they
-    /// expire; the longest prefix wins.
+    /// As [`Storage::new`], except that paths below a prefix use what is lent for it, which is asked for again before it
+    /// ends; the longest prefix wins. `own` is what the person set of the properties.
     pub fn scoped(
         network: &Network,
         properties: &BTreeMap<String, String>,
+        own: &BTreeMap<String, String>,
         secrets: &BTreeMap<String, Secret>,
-        vended: Vec<(String, BTreeMap<String, String>, Arc<dyn S3KeySource>)>,
+        lent: Vec<Lent>,
     ) -> Result<Self> {
-        let mut scopes = Vec::with_capacity(vended.len() + 1);
-        for (prefix, properties, keys) in vended {
-            scopes.push(Scope { prefix, s3: s3::Account::new(network, &properties, &BTreeMap::new(), Some(keys))? });
+        let mut scopes = Vec::with_capacity(lent.len() + 1);
+        for Lent { prefix, properties, keys, source } in lent {
+            let lender = Arc::new(Lender::new(keys, source));
+            scopes.push(Scope::new(network, &prefix, &properties, own, secrets, Some(&lender))?);
         }
         scopes.sort_by_key(|s| std::cmp::Reverse(s.prefix.len()));
         if scopes.last().is_none_or(|s| !s.prefix.is_empty()) {
-            scopes.push(Scope { prefix: String::new(), s3: s3::Account::new(network, properties, secrets, None)? });
+            scopes.push(Scope::new(network, "", properties, own, secrets, None)?);
         }
         Ok(Self { scopes: scopes.into(), local_files: true })
     }
@@ -83,7 +131,12 @@ impl Storage {
 
     fn scope(&self, path: &str) -> &Scope {
         // The last scope's prefix is empty, so one always fits.
-        self.scopes.iter().find(|s| path.starts_with(&s.prefix)).unwrap_or(&self.scopes[self.scopes.len() - 1])
+        let last = &self.scopes[self.scopes.len() - 1];
+        if self.scopes.len() == 1 {
+            return last;
+        }
+        let path = canonical(path);
+        self.scopes.iter().find(|s| path.starts_with(&s.prefix)).unwrap_or(last)
     }
 
     /// What a path names, if this storage may name it.
@@ -100,12 +153,29 @@ impl Storage {
     }
 
     pub(super) async fn open(&self, path: &str) -> Result<Opened> {
-        match self.locate(path)? {
-            Location::Local(file) => Ok(Opened::Local(file)),
-            Location::S3 { bucket, key } => {
-                let (head, tail) = s3::split_key(&key);
-                Ok(Opened::S3(self.scope(path).s3.bucket(&bucket, &head).await?, tail.to_string()))
-            }
+        let location = self.locate(path)?;
+        let key = match &location {
+            Location::Local(file) => return Ok(Opened::Local(file.clone())),
+            Location::S3 { key, .. } | Location::Azure { key, .. } | Location::Google { key, .. } => key,
+        };
+        let (head, tail) = split_key(key);
+        let scope = self.scope(path);
+        let bucket = match &location {
+            Location::Azure { container, .. } => scope.azure.container(container, &head).await,
+            Location::Google { bucket, .. } => scope.google.bucket(bucket, &head).await,
+            Location::S3 { bucket, .. } => scope.s3.bucket(bucket, &head).await,
+            Location::Local(_) => return Err(Error::internal("a local file has no bucket").about(path)),
+        };
+        Ok(Opened::Object(bucket.map_err(|e| e.about(path))?, tail.to_string()))
+    }
+
+    /// Finds out whether a place for files can be reached, before anything is written there. Nothing is changed.
+    pub async fn probe(&self, place: &str) -> Result<()> {
+        let place = place.trim_end_matches('/');
+        match self.open(place).await? {
+            // A folder that is not there yet is made by the first file.
+            Opened::Local(_) => Ok(()),
+            Opened::Object(bucket, key) => bucket.probe(&key, place).await,
         }
     }
 
@@ -113,7 +183,7 @@ impl Storage {
     pub async fn read(&self, path: &str, limit: Limit) -> Result<Bytes> {
         match self.open(path).await? {
             Opened::Local(file) => local::read(file, path, limit).await,
-            Opened::S3(bucket, key) => bucket.read(&key, path, limit).await,
+            Opened::Object(bucket, key) => bucket.read(&key, path, limit).await,
         }
     }
 
@@ -127,14 +197,14 @@ impl Storage {
     pub async fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         match self.open(path).await? {
             Opened::Local(file) => local::read_ranges(file, path, ranges).await,
-            Opened::S3(bucket, key) => bucket.read_ranges(&key, path, ranges).await,
+            Opened::Object(bucket, key) => bucket.read_ranges(&key, path, ranges).await,
         }
     }
 
     pub async fn size(&self, path: &str) -> Result<u64> {
         match self.open(path).await? {
             Opened::Local(file) => local::size(file, path).await,
-            Opened::S3(bucket, key) => bucket.size(&key, path).await,
+            Opened::Object(bucket, key) => bucket.size(&key, path).await,
         }
     }
 
@@ -153,7 +223,7 @@ impl Storage {
         futures::stream::once(async move {
             match this.open(&prefix).await {
                 Ok(Opened::Local(folder)) => local::list(folder, prefix),
-                Ok(Opened::S3(bucket, key)) => bucket.list(&key, prefix),
+                Ok(Opened::Object(bucket, key)) => bucket.list(&key, prefix),
                 Err(e) => futures::stream::once(async { Err(e) }).boxed(),
             }
         })
@@ -165,7 +235,7 @@ impl Storage {
     pub async fn children(&self, folder: &str) -> Result<Vec<Child>> {
         let mut children = match self.open(folder).await? {
             Opened::Local(path) => local::children(path, folder).await?,
-            Opened::S3(bucket, key) => bucket.children(&key, folder).await?,
+            Opened::Object(bucket, key) => bucket.children(&key, folder).await?,
         };
         children.sort();
         Ok(children)
@@ -175,7 +245,7 @@ impl Storage {
     pub async fn delete(&self, path: &str) -> Result<()> {
         match self.open(path).await? {
             Opened::Local(file) => local::delete(file, path).await,
-            Opened::S3(bucket, key) => bucket.delete(&key, path).await,
+            Opened::Object(bucket, key) => bucket.delete(&key, path).await,
         }
     }
 
@@ -185,7 +255,7 @@ impl Storage {
         claim::released(prefix).await;
         match self.open(prefix).await? {
             Opened::Local(folder) => local::delete_folder(folder, prefix).await,
-            Opened::S3(bucket, key) => bucket.delete_folder(&key, prefix).await,
+            Opened::Object(bucket, key) => bucket.delete_folder(&key, prefix).await,
         }
     }
 
@@ -193,7 +263,7 @@ impl Storage {
     pub async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         match self.open(path).await? {
             Opened::Local(file) => local::write(file, path, bytes).await,
-            Opened::S3(bucket, key) => bucket.write(&key, path, bytes).await,
+            Opened::Object(bucket, key) => bucket.write(&key, path, bytes).await,
         }
     }
 
@@ -201,7 +271,7 @@ impl Storage {
     pub async fn write_new(&self, path: &str, bytes: Bytes) -> Result<bool> {
         match self.open(path).await? {
             Opened::Local(file) => local::write_new(file, path, bytes).await,
-            Opened::S3(bucket, key) => bucket.write_new(&key, path, bytes).await,
+            Opened::Object(bucket, key) => bucket.write_new(&key, path, bytes).await,
         }
     }
 
@@ -210,7 +280,7 @@ impl Storage {
     pub async fn make_durable(&self, folder: &str) -> Result<()> {
         match self.open(folder).await? {
             Opened::Local(path) => local::make_durable(path, folder).await,
-            Opened::S3(..) => Ok(()),
+            Opened::Object(..) => Ok(()),
         }
     }
 
@@ -222,7 +292,7 @@ impl Storage {
     pub(super) async fn sized_writer(&self, path: &str, size: Option<u64>) -> Result<Writer> {
         match self.open(path).await? {
             Opened::Local(file) => Writer::local(file, path).await,
-            Opened::S3(bucket, key) => Writer::s3(bucket, &key, path, size),
+            Opened::Object(bucket, key) => Writer::object(bucket, &key, path, size),
         }
     }
 }

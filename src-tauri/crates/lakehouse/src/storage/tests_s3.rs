@@ -166,7 +166,7 @@ fn storage_at(endpoint: &str, network: &Network) -> Storage {
     let properties = properties.map(|(k, v)| (k.to_string(), v.to_string())).into();
     let keys = [("s3.access-key-id", "id"), ("s3.secret-access-key", "topsecret")];
     let keys = keys.map(|(k, v)| (k.to_string(), Secret::new(v))).into();
-    Storage::scoped(network, &properties, &keys, Vec::new()).unwrap()
+    Storage::scoped(network, &properties, &properties, &keys, Vec::new()).unwrap()
 }
 
 #[tokio::test]

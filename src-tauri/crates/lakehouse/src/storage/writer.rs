@@ -1,16 +1,17 @@
 //! A file written piece by piece.
 
+use super::bucket::Bucket;
 use super::claim::Claim;
-use super::common::errors::{from_io, from_s3};
+use super::common::errors::from_io;
+use super::lent::Renewal;
 use super::local;
 use super::pending_file::PendingFile;
-use super::s3::{self, Bucket};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use icebridge_model::{Error, Result};
 use object_store::path::Path as Key;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions};
+use object_store::{MultipartUpload, PutMultipartOptions};
 use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::errors::ParquetError;
 use std::fs::File;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 
 /// Small writes are gathered up to this before a thread is asked to write them.
 const GATHER: usize = 1 << 20;
-/// S3 takes at most 10,000 parts, so a file of unknown size ends at 80 GB; a copy knows its size and takes larger parts.
+/// S3 and Google take at most 10,000 parts, so a file of unknown size ends at 80 GB; a copy knows its size and takes larger parts.
 const PART: usize = 8 << 20;
 const MAX_PARTS: u64 = 9_000;
 const PARTS_AT_ONCE: usize = 4;
@@ -38,7 +39,7 @@ pub struct Writer {
 #[derive(Debug)]
 enum Sink {
     Local { file: Option<File>, pending: PendingFile },
-    S3(Upload),
+    Object(Upload),
 }
 
 #[derive(Debug)]
@@ -58,10 +59,10 @@ impl Writer {
         Ok(Self::new(path, Sink::Local { file: Some(out), pending }))
     }
 
-    pub(super) fn s3(bucket: Arc<Bucket>, key: &str, path: &str, size: Option<u64>) -> Result<Self> {
+    pub(super) fn object(bucket: Arc<Bucket>, key: &str, path: &str, size: Option<u64>) -> Result<Self> {
         let part = usize::try_from(size.unwrap_or(0).div_ceil(MAX_PARTS)).unwrap_or(PART).max(PART);
-        let key = s3::key(key, path)?;
-        Ok(Self::new(path, Sink::S3(Upload { bucket, key, part, multipart: None, parts: JoinSet::new() })))
+        let key = bucket.key(key, path)?;
+        Ok(Self::new(path, Sink::Object(Upload { bucket, key, part, multipart: None, parts: JoinSet::new() })))
     }
 
     fn new(path: &str, sink: Sink) -> Self {
@@ -91,7 +92,7 @@ impl Writer {
                 }
                 Ok(())
             }
-            Some(Sink::S3(upload)) => {
+            Some(Sink::Object(upload)) => {
                 let mut rest = bytes;
                 // Parts of one size: some stores (R2) refuse others.
                 while self.gathered.len() + rest.len() >= upload.part {
@@ -127,7 +128,7 @@ impl Writer {
                 let file = file.ok_or_else(|| closed(&self.path))?;
                 local::blocking("writing", &self.path, move || pending.rename(file)).await
             }
-            Some(Sink::S3(upload)) => upload.finish(rest, &self.path).await,
+            Some(Sink::Object(upload)) => upload.finish(rest, &self.path).await,
         }
     }
 }
@@ -150,15 +151,26 @@ fn closed(path: &str) -> Error {
     Error::internal("a file was written to after it was closed or after a failed write").about(path)
 }
 
+/// A part that lent credentials could not send any more is sent again with new ones.
+fn options(bucket: &Bucket) -> PutMultipartOptions {
+    match &bucket.lender {
+        Some(lender) => PutMultipartOptions::default().with_retry_policy(Arc::new(Renewal::of(lender.clone()))),
+        None => PutMultipartOptions::default(),
+    }
+}
+
 impl Upload {
     async fn send(&mut self, part: Bytes, path: &str) -> Result<()> {
-        let failed = |e| from_s3(e, "writing", path);
         while self.parts.len() >= PARTS_AT_ONCE {
             self.next_part(path).await?;
         }
         if self.multipart.is_none() {
-            let begun = self.bucket.store().put_multipart_opts(&self.key, PutMultipartOptions::default()).await;
-            self.multipart = Some(begun.map_err(failed)?);
+            let bucket = &self.bucket;
+            let begun = bucket.admitted(|| async {
+                let begun = bucket.objects.put_multipart_opts(&self.key, options(bucket)).await;
+                begun.map_err(|e| bucket.failed(e, "writing", path))
+            });
+            self.multipart = Some(begun.await?);
         }
         if let Some(multipart) = &mut self.multipart {
             self.parts.spawn(multipart.put_part(part.into()));
@@ -169,20 +181,14 @@ impl Upload {
     async fn next_part(&mut self, path: &str) -> Result<()> {
         match self.parts.join_next().await {
             None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(e))) => Err(from_s3(e, "writing", path)),
+            Some(Ok(Err(e))) => Err(self.bucket.failed(e, "writing", path)),
             Some(Err(e)) => Err(Error::internal("an upload was cut short").about(path).with_cause(e)),
         }
     }
 
     async fn finish(mut self, rest: Bytes, path: &str) -> Result<()> {
         if self.multipart.is_none() {
-            return self
-                .bucket
-                .store()
-                .put(&self.key, rest.into())
-                .await
-                .map(drop)
-                .map_err(|e| from_s3(e, "writing", path));
+            return self.bucket.put(&self.key, path, rest).await;
         }
         if !rest.is_empty() {
             self.send(rest, path).await?;
@@ -191,7 +197,7 @@ impl Upload {
             self.next_part(path).await?;
         }
         if let Some(multipart) = &mut self.multipart {
-            multipart.complete().await.map_err(|e| from_s3(e, "writing", path))?;
+            multipart.complete().await.map_err(|e| self.bucket.failed(e, "writing", path))?;
         }
         self.multipart = None;
         Ok(())

@@ -19,6 +19,10 @@ pub trait Bearer: Debug + Send + Sync {
     async fn token(&self) -> Result<Secret>;
     /// Called when the catalog refused `stale`. True if there is another token to try.
     async fn renew(&self, stale: &Secret) -> Result<bool>;
+    /// What every request carries besides the token, such as the id of the workspace that is meant.
+    fn headers(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
     /// How the server of the sign-in is reached; the catalog and its storage are reached the same way.
     fn transport(&self) -> Transport;
 }
@@ -64,6 +68,11 @@ pub trait TargetCatalog: Catalog {
     /// Decides where the table's files go. `token` (of one state's run) makes the place the same at every resume and different
     /// for everybody else. `draft` is a metadata document with schema, spec, sort order and properties.
     async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged>;
+    /// Finds out whether files could be written where new tables of a namespace would go, as far as that can be known before
+    /// one is staged. Changes nothing.
+    async fn check_place(&self, _namespace: &[String]) -> Result<()> {
+        Ok(())
+    }
     /// `table-exists` if another table has the name by then; `commit-unknown` if the answer was lost and asking does not
     /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself, each time in its turn.
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table>;

@@ -78,12 +78,13 @@ impl RestClient {
         let reached = bearer.as_ref().map(|bearer| bearer.transport()).unwrap_or_default();
         let transport = Transport { redirects: Redirects::SameOrigin, connect: CONNECT, answer: ANSWER, ..reached };
         let connection = transport.open()?;
+        let of_sign_in = bearer.as_ref().map(|bearer| bearer.headers()).unwrap_or_default();
         let (given, shared) = (&spec.properties, connection.clone());
         let credentials = Arc::new(CatalogCredentials::new(base, given, secrets, bearer, shared, retry)?);
         let client = |base: &str, properties: &BTreeMap<String, String>| -> Result<HttpClient> {
             Ok(HttpClient::over(connection.clone(), base, &SERVICE, ANSWER)?
                 .with_credentials(credentials.clone())
-                .with_headers(headers(properties)?)
+                .with_headers(headers(properties, &of_sign_in)?)
                 .with_policy(retry))
         };
         let opening = RetryPolicy { attempts: OPENING_ATTEMPTS, repeat_silence: false, ..retry };
@@ -270,10 +271,12 @@ fn separator(merged: &BTreeMap<String, String>) -> Result<String> {
     }
 }
 
-/// `header.X` properties.
-fn headers(properties: &BTreeMap<String, String>) -> Result<HeaderMap> {
+/// Those of the sign-in, and `header.X` properties.
+fn headers(properties: &BTreeMap<String, String>, of_sign_in: &BTreeMap<String, String>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for (name, value) in properties.iter().filter_map(|(k, v)| Some((k.strip_prefix("header.")?, v))) {
+    let own = of_sign_in.iter().map(|(name, value)| (name.as_str(), value));
+    let given = properties.iter().filter_map(|(k, v)| Some((k.strip_prefix("header.")?, v)));
+    for (name, value) in own.chain(given) {
         // Decided for each request.
         if name.eq_ignore_ascii_case("x-iceberg-access-delegation") {
             continue;

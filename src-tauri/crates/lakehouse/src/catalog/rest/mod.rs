@@ -107,7 +107,7 @@ impl RestCatalog {
         let client = Arc::new(RestClient::connect(spec, secrets, bearer, retry).await?);
         let local_files =
             Url::parse(&spec.uri).is_ok_and(|uri| local_files::allowed(spec, uri.host_str().unwrap_or("?")));
-        let shared = Storage::scoped(&client.network, &client.properties, secrets, Vec::new())?;
+        let shared = Storage::scoped(&client.network, &client.properties, &spec.properties, secrets, Vec::new())?;
         let vending = Vending {
             client: client.clone(),
             given: spec.properties.clone(),
@@ -238,3 +238,5 @@ impl Catalog for RestCatalog {
 mod tests;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_places;

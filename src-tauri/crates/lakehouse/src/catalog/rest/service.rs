@@ -25,6 +25,8 @@ pub(super) const FAMILY: Family =
 pub(super) trait RefusalKind {
     /// Another client committed first.
     fn is_conflict(&self) -> bool;
+    /// As [`RefusalKind::is_conflict`], and only the words say so: they may be about something else.
+    fn is_conflict_by_text(&self) -> bool;
     /// The server does not offer the request, or not in this form.
     fn is_unsupported(&self) -> bool;
     fn is_missing(&self) -> bool;
@@ -32,7 +34,11 @@ pub(super) trait RefusalKind {
 
 impl RefusalKind for Refusal {
     fn is_conflict(&self) -> bool {
-        self.status == 409 || (self.status == 400 && says_error_code(&self.message, "2010"))
+        self.status == 409 || self.kind == LOST_COMMIT || self.is_conflict_by_text()
+    }
+
+    fn is_conflict_by_text(&self) -> bool {
+        self.status == 400 && says_error_code(&self.message, LOST_COMMIT)
     }
 
     fn is_unsupported(&self) -> bool {
@@ -46,13 +52,21 @@ impl RefusalKind for Refusal {
     }
 }
 
+/// Databricks' number for a commit that lost against another.
+const LOST_COMMIT: &str = "2010";
+
 /// The one place of this client that looks at the text of an answer: Databricks answers a lost commit with a plain
-/// BAD_REQUEST at times, and with its own number in the text alone (`ErrorCode: 2010`).
+/// BAD_REQUEST at times, and with its own number in the text alone (`ErrorCode: 2010`). The name of a table may look nearly
+/// like it, so that only the number after its own word and a separator that no plain name has counts.
 fn says_error_code(message: &str, number: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    message.split("code").skip(1).any(|rest| {
-        let rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
-        rest.strip_prefix(number).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    let message = message.to_ascii_lowercase().replace("error code", "errorcode");
+    let is_part_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '`');
+    message.match_indices("errorcode").any(|(at, word)| {
+        let (before, after) = message.split_at(at);
+        let after = after.get(word.len()..).unwrap_or_default();
+        let value = after.trim_start_matches([' ', ':', '=', '(']);
+        let apart = value.len() < after.len() && !before.ends_with(is_part_of_name);
+        apart && value.strip_prefix(number).is_some_and(|rest| !rest.starts_with(is_part_of_name))
     })
 }
 
@@ -127,7 +141,17 @@ mod tests {
             let body = format!(r#"{{"error_code": "BAD_REQUEST", "message": "{text}"}}"#);
             assert!(refusal(400, body.as_bytes()).is_conflict(), "{text}");
         }
-        for text in ["bad schema", "no table sales_2010", "ErrorCode: 20101"] {
+        assert!(refusal(400, br#"{"error_code": "2010", "message": "lost"}"#).is_conflict());
+        for text in [
+            "bad schema",
+            "no table sales_2010",
+            "ErrorCode: 20101",
+            "no table errorcode_2010",
+            "`errorcode`.`2010`",
+            "my_errorcode: 2010",
+            "code 2010",
+            "ErrorCode: 2010_sales",
+        ] {
             assert!(!refusal(400, text.as_bytes()).is_conflict(), "{text}");
         }
     }

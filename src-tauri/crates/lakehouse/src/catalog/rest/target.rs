@@ -8,6 +8,7 @@ use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
 use crate::catalog::common::contract::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns};
 use crate::catalog::common::table_location;
 use crate::metadata::TableMetadata;
+use crate::storage::Location;
 use crate::table::Table;
 use async_trait::async_trait;
 use icebridge_http::{Failure, Refusal};
@@ -82,6 +83,21 @@ impl RestCatalog {
             }
         };
         if ours { Ok(Some(existing)) } else { Err(table_exists(table)) }
+    }
+
+    /// Where the catalog says that tables of a namespace go, or that all do. A server need not say it.
+    async fn future_place(&self, namespace: &[String]) -> Option<String> {
+        let path = self.client.namespace_path(namespace).ok()?;
+        let of_namespace = match self.client.get::<Value>(&path).await {
+            Ok(found) => found["properties"]["location"].as_str().map(str::to_string),
+            Err(failure) => {
+                tracing::debug!(error = %Error::from(failure), "the namespace does not say where its tables go");
+                None
+            }
+        };
+        let of_all = ["default-base-location", "warehouse"].iter().find_map(|name| self.client.properties.get(*name));
+        let place = of_namespace.or_else(|| of_all.cloned())?;
+        place.contains(":/").then_some(place)
     }
 
     pub(super) fn refuse_read_only(&self) -> Result<()> {
@@ -162,6 +178,7 @@ impl TargetCatalog for RestCatalog {
         // token makes one that is the same at every resume; a server that does not allow that keeps its own.
         let mut location = theirs.clone();
         let mut loaded = asked;
+        let mut chosen = false;
         if let Some((parent, _)) =
             theirs.rsplit_once('/').filter(|(parent, _)| !parent.ends_with('/') && parent.contains('/'))
         {
@@ -171,7 +188,7 @@ impl TargetCatalog for RestCatalog {
                 Ok(answer)
                     if answer.metadata["location"].as_str().map(|l| l.trim_end_matches('/')) == Some(&wanted) =>
                 {
-                    (location, loaded) = (wanted, answer);
+                    (location, loaded, chosen) = (wanted, answer, true);
                 }
                 Ok(answer) => {
                     if let Some(given) = answer.metadata["location"].as_str() {
@@ -189,12 +206,21 @@ impl TargetCatalog for RestCatalog {
             self.staged_ids.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone(), uuid.to_string());
         }
         let path = self.client.tables_path(&table.namespace)?;
-        let body = staging(&table.name, draft, Some(&location))?;
-        let storage = self.vending.storage(&loaded, &Origin::Staged { path, body })?;
+        // A server that chooses places itself refuses to be told even its own.
+        let body = staging(&table.name, draft, chosen.then_some(location.as_str()))?;
+        let origin = Origin::Staged { path, body, location: location.clone() };
+        let storage = self.vending.storage(&loaded, &origin)?;
         let staged = Staged { location, storage };
         let mut places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
         places.insert((table.clone(), token.to_string()), staged.clone());
         Ok(staged)
+    }
+
+    async fn check_place(&self, namespace: &[String]) -> Result<()> {
+        let Some(place) = self.future_place(namespace).await else { return Ok(()) };
+        // Whether lent credentials open it is seen when they are lent.
+        let own = !self.vending.asks();
+        if own { self.vending.shared.probe(&place).await } else { Location::parse(&place).map(drop) }
     }
 
     #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]
@@ -203,6 +229,8 @@ impl TargetCatalog for RestCatalog {
         if let Some(existing) = self.taken(table, publication).await? {
             return Ok(existing);
         }
+        // Why, where only the words of a refusal look like a conflict.
+        let mut perhaps_refused = None;
         let (mut last, mut in_doubt) = (None, false);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
@@ -211,7 +239,14 @@ impl TargetCatalog for RestCatalog {
             turns.next().await;
             match self.client.post::<Value>(&path, &body).await {
                 Ok(_) => return self.load(table).await.map_err(|e| e.about(table)),
-                Err(Failure::Refused(refusal)) if refusal.is_conflict() => last = Some(refusal.into_error()),
+                Err(Failure::Refused(refusal)) if refusal.is_conflict() => {
+                    let by_text = refusal.is_conflict_by_text();
+                    let error = refusal.into_error();
+                    if by_text {
+                        perhaps_refused.get_or_insert_with(|| error.clone());
+                    }
+                    last = Some(error);
+                }
                 Err(Failure::Unknown(error)) => {
                     in_doubt = true;
                     last = Some(error);
@@ -233,6 +268,9 @@ impl TargetCatalog for RestCatalog {
         let last = last.unwrap_or_else(|| Error::internal("a commit without an answer"));
         if in_doubt {
             return Err(commit_unknown(table).with_cause(last));
+        }
+        if let Some(refused) = perhaps_refused {
+            return Err(refused.about(table));
         }
         let hint = "Other writers are busy with the same table or namespace. Run the same plan again.";
         Err(Error::new(Code::CommitConflict, "the commit lost against others every time")

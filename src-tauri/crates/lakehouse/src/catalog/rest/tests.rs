@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-fn refused(status: u16, kind: &str) -> Reply {
+pub(super) fn refused(status: u16, kind: &str) -> Reply {
     Reply::Json(status, json!({"error": {"message": "no", "type": kind, "code": status}}))
 }
 
-const TABLES: &str = "/v1/namespaces/ns/tables";
+pub(super) const TABLES: &str = "/v1/namespaces/ns/tables";
 const TABLE: &str = "/v1/namespaces/ns/tables/t";
 
 pub(super) fn spec(uri: &str) -> CatalogSpec {
@@ -40,15 +40,15 @@ pub(super) async fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<RestCa
     RestCatalog::open_with(spec, secrets, None, retry).await
 }
 
-async fn plain(server: &Server) -> RestCatalog {
+pub(super) async fn plain(server: &Server) -> RestCatalog {
     open(&spec(&server.uri), &Secrets::new()).await.unwrap()
 }
 
-fn ident() -> TableIdent {
+pub(super) fn ident() -> TableIdent {
     TableIdent::new(["ns"], "t")
 }
 
-fn document(uuid: &str, plan: &str) -> Value {
+pub(super) fn document(uuid: &str, plan: &str) -> Value {
     json!({"format-version": 2, "table-uuid": uuid, "location": "s3://b/ns/t", "last-column-id": 1,
         "schemas": [{"schema-id": 0, "type": "struct", "fields": [{"id": 1, "name": "a", "required": false, "type": "int"}]}],
         "current-schema-id": 0, "partition-specs": [{"spec-id": 0, "fields": []}], "default-spec-id": 0,

@@ -2,17 +2,15 @@
 
 use super::client::RestClient;
 use crate::catalog::common::contract::Secrets;
-use crate::storage::{S3KeySource, S3Keys, Storage};
+use crate::storage::{KeySource, Lent, LentKeys, Storage};
 use async_trait::async_trait;
 use icebridge_http::Failure;
-use icebridge_model::secret::Secret;
+use icebridge_model::catalog::{is_secret_key, is_storage_secret};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::sync::Mutex;
 
 /// The answer to loading a table and to staging one.
 #[derive(Deserialize)]
@@ -24,12 +22,12 @@ pub(super) struct Loaded {
     #[serde(default)]
     pub config: Option<BTreeMap<String, Value>>,
     #[serde(default)]
-    pub storage_credentials: Option<Vec<Lent>>,
+    pub storage_credentials: Option<Vec<StorageCredential>>,
 }
 
 /// Credentials for the paths below a prefix.
 #[derive(Clone, Deserialize)]
-pub(super) struct Lent {
+pub(super) struct StorageCredential {
     prefix: String,
     config: BTreeMap<String, Value>,
 }
@@ -38,15 +36,13 @@ pub(super) struct Lent {
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     Table(TableIdent),
-    /// A table about to be made: the body of its staging request.
+    /// A table about to be made: its staging request, and where it was staged.
     Staged {
         path: String,
         body: Value,
+        location: String,
     },
 }
-
-/// A prefix, the properties below it, and its keys.
-type Scope = (String, BTreeMap<String, String>, Arc<dyn S3KeySource>);
 
 /// What storages of tables have in common.
 #[derive(Debug)]
@@ -63,7 +59,7 @@ pub(super) struct Vending {
 impl Vending {
     /// Where the person gave keys, none are asked for.
     pub(super) fn asks(&self) -> bool {
-        !self.secrets.contains_key("s3.access-key-id")
+        !self.secrets.keys().any(|name| is_storage_secret(name))
     }
 
     pub(super) async fn load(&self, table: &TableIdent) -> Result<Loaded, Failure> {
@@ -76,27 +72,23 @@ impl Vending {
         let mut properties = self.client.properties.clone();
         properties.extend(config.clone());
         properties.extend(self.given.clone());
-        let source = |prefix: &str, keys: S3Keys| -> Arc<dyn S3KeySource> {
-            Arc::new(Again {
-                client: self.client.clone(),
-                origin: origin.clone(),
-                prefix: prefix.into(),
-                first: Mutex::new(Some(keys)),
-            })
+        let lent = |prefix: &str, properties: &BTreeMap<String, String>, keys: LentKeys| {
+            let source = Again { client: self.client.clone(), origin: origin.clone(), prefix: prefix.into() };
+            Lent { prefix: prefix.into(), properties: without_keys(properties), keys, source: Arc::new(source) }
         };
         if self.asks() {
             let mut scopes = Vec::new();
-            for lent in loaded.storage_credentials.iter().flatten() {
-                let own = strings(&lent.config);
-                if let Some(keys) = keys(&own) {
+            for one in loaded.storage_credentials.iter().flatten() {
+                let own = strings(&one.config);
+                if let Some(keys) = LentKeys::of(&own) {
                     let mut properties = properties.clone();
-                    properties.extend(without_keys(&own));
+                    properties.extend(own);
                     properties.extend(self.given.clone());
-                    scopes.push((lent.prefix.clone(), properties, source(&lent.prefix, keys)));
+                    scopes.push(lent(&one.prefix, &properties, keys));
                 }
             }
-            if let Some(keys) = keys(&config) {
-                scopes.push((String::new(), properties.clone(), source("", keys)));
+            if let Some(keys) = LentKeys::of(&config) {
+                scopes.push(lent("", &properties, keys));
             }
             if !scopes.is_empty() {
                 return self.scoped(&properties, scopes);
@@ -108,8 +100,9 @@ impl Vending {
         Ok(self.shared.clone())
     }
 
-    fn scoped(&self, properties: &BTreeMap<String, String>, scopes: Vec<Scope>) -> Result<Storage> {
-        let storage = Storage::scoped(&self.client.network, &without_keys(properties), &self.secrets, scopes)?;
+    fn scoped(&self, properties: &BTreeMap<String, String>, scopes: Vec<Lent>) -> Result<Storage> {
+        let (network, properties) = (&self.client.network, without_keys(properties));
+        let storage = Storage::scoped(network, &properties, &self.given, &self.secrets, scopes)?;
         Ok(storage.allowing_local_files(self.local_files))
     }
 }
@@ -127,48 +120,44 @@ fn strings(config: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
 }
 
 fn without_keys(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let is_key = |name: &str| icebridge_model::catalog::SECRET_KEYS.contains(&name);
-    properties.iter().filter(|(name, _)| !is_key(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    properties.iter().filter(|(name, _)| !is_secret_key(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn keys(config: &BTreeMap<String, String>) -> Option<S3Keys> {
-    let part = |name: &str| config.get(name).filter(|v| !v.is_empty()).map(|v| Secret::new(v.as_str()));
-    let milliseconds = config.get("s3.session-token-expires-at-ms").and_then(|v| v.parse().ok());
-    Some(S3Keys {
-        access_key_id: part("s3.access-key-id")?,
-        secret_access_key: part("s3.secret-access-key")?,
-        session_token: part("s3.session-token"),
-        expires_at: milliseconds.map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms)),
-    })
-}
-
-/// Hands out the credentials that came with the table first, then asks the catalog for new ones.
+/// Asks the catalog for new credentials in place of those that came with the table.
 #[derive(Debug)]
 struct Again {
     client: Arc<RestClient>,
     origin: Origin,
     prefix: String,
-    first: Mutex<Option<S3Keys>>,
 }
 
 #[async_trait]
-impl S3KeySource for Again {
-    async fn keys(&self) -> Result<S3Keys> {
-        if let Some(keys) = self.first.lock().await.take() {
-            return Ok(keys);
-        }
+impl KeySource for Again {
+    async fn keys(&self) -> Result<LentKeys> {
         let loaded: Loaded = match &self.origin {
             Origin::Table(table) => self.client.get_with_keys(&self.client.table_path(table)?).await?,
-            Origin::Staged { path, body } => self.client.post_idempotent(path, body, true).await?,
+            Origin::Staged { path, body, location } => {
+                let again: Loaded = self.client.post_idempotent(path, body, true).await?;
+                // What it lends for another place opens nothing here.
+                if again.metadata["location"].as_str().map(|l| l.trim_end_matches('/')) != Some(location) {
+                    return Err(Error::new(
+                        Code::StorageDenied,
+                        "what the catalog lent for the staged table is over, and it lends nothing further for that place",
+                    )
+                    .about(location)
+                    .with_hint("Let a cluster copy this table, or give keys of your own for the storage."));
+                }
+                again
+            }
         };
         let of_prefix = loaded.storage_credentials.iter().flatten().find(|lent| lent.prefix == self.prefix);
         let found = match of_prefix {
-            Some(lent) => keys(&strings(&lent.config)),
-            None => loaded.config.as_ref().and_then(|config| keys(&strings(config))),
+            Some(lent) => LentKeys::of(&strings(&lent.config)),
+            None => loaded.config.as_ref().and_then(|config| LentKeys::of(&strings(config))),
         };
         found.ok_or_else(|| {
             Error::new(Code::StorageDenied, "the catalog no longer lends credentials for the table's files")
-                .with_hint("Sign in to the catalog again, or give S3 keys of your own.")
+                .with_hint("Sign in to the catalog again, or give keys of your own for the storage.")
         })
     }
 }

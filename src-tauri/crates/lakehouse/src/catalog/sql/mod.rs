@@ -67,7 +67,7 @@ impl SqlCatalog {
         let warehouse = warehouse.ok_or_else(|| {
             Error::invalid("a SQL target needs to know where new tables go")
                 .about(&spec.uri)
-                .with_hint("Set the property `warehouse` to a folder or an S3 prefix, such as s3://bucket/warehouse.")
+                .with_hint("Set the property `warehouse` to a folder or to a prefix such as s3://bucket/warehouse.")
         })?;
         let name = wanted_name(spec).ok_or_else(|| {
             Error::invalid("a SQL target needs the catalog's name inside the database")

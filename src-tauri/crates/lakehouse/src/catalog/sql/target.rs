@@ -88,6 +88,10 @@ impl TargetCatalog for SqlCatalog {
         Ok(Staged { location: table_location::staged(self.warehouse()?, table, token), storage: self.storage.clone() })
     }
 
+    async fn check_place(&self, _namespace: &[String]) -> Result<()> {
+        self.storage.probe(self.warehouse()?).await
+    }
+
     #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         self.warehouse()?;

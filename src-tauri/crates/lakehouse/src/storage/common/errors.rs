@@ -1,5 +1,6 @@
-//! Causes from the operating system and from S3, with the codes the product speaks.
+//! Causes from the operating system and from object storage, with the codes the product speaks.
 
+use super::cloud::Cloud;
 use icebridge_http::ConnectBlocker;
 use icebridge_model::{Code, Error};
 use object_store::client::{HttpError, HttpErrorKind};
@@ -67,73 +68,104 @@ pub(in crate::storage) fn from_io(cause: io::Error, doing: &str, path: &str) -> 
     error
 }
 
-pub(in crate::storage) fn from_s3(cause: object_store::Error, doing: &str, path: &str) -> Error {
-    use object_store::Error as E;
-    let text = chain(&cause);
-    let (code, message, hint, retryable) = if let Some(blocker) = ConnectBlocker::of(&cause) {
-        (Code::StorageUnreachable, blocker.message(), blocker.hint(), false)
-    } else if text.contains("169.254.169.254") {
-        (
-            Code::CredentialsMissing,
-            "there are no credentials for S3",
-            "Give s3.access-key-id and s3.secret-access-key, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an \
-             instance with a role.",
-            false,
-        )
-    } else if ["NoSuchBucket", "The specified bucket does not exist"].iter().any(|t| text.contains(t)) {
-        (Code::FileMissing, "there is no such bucket", "Check the bucket's name, s3.endpoint and s3.region.", false)
-    } else if ["XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "EntityTooLarge"]
-        .iter()
-        .any(|t| text.contains(t))
-    {
-        (
-            Code::StorageFull,
-            "the bucket takes no more",
-            "Free space or raise the quota, and run the same plan again.",
-            false,
-        )
-    } else {
-        match &cause {
-            E::NotFound { .. } => (
-                Code::FileMissing,
-                "there is no such object",
-                "Check that the path is right and nothing removed it.",
-                false,
-            ),
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => (
-                Code::StorageDenied,
-                "S3 refuses access with these credentials",
-                "Check the access key, its policy for this bucket and prefix, and the computer's clock.",
-                false,
-            ),
-            E::Precondition { .. } | E::AlreadyExists { .. } => {
-                (Code::StorageFailed, "another writer changed the object", "Run the same plan again.", true)
-            }
-            E::InvalidPath { .. } => (
-                Code::Unsupported,
-                "the path has a form that cannot be asked for (an empty part, `.`, `..` or a control character)",
-                "Rewrite the table at the source to a location without it.",
-                false,
-            ),
-            _ if is_connection(&cause) => (
-                Code::StorageUnreachable,
-                "S3 does not answer",
-                "Check the network, s3.endpoint and the proxy settings, and run the same plan again.",
-                true,
-            ),
-            _ if text.contains("LOCATION") || text.contains("AuthorizationHeaderMalformed") => {
-                (Code::StorageFailed, "S3 points to another region", "Set s3.region to the bucket's region.", false)
-            }
-            _ if ["503", "500 Internal", "SlowDown", "502", "504"].iter().any(|t| text.contains(t)) => {
-                (Code::StorageUnreachable, "S3 is overloaded or unavailable", "Run the same plan again later.", true)
-            }
-            _ => (Code::StorageFailed, "S3 reports a failure", "See the cause.", false),
-        }
-    };
+/// No credentials were given, and this machine has none of its own.
+#[derive(Debug)]
+pub(in crate::storage) struct NoCredentials(pub(in crate::storage) String);
+
+impl fmt::Display for NoCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoCredentials {}
+
+pub(in crate::storage) fn from_store(cloud: Cloud, cause: object_store::Error, doing: &str, path: &str) -> Error {
+    // Whoever lends the credentials has said what is wrong.
+    if let Some(said) = within::<Error>(&cause) {
+        return said.clone().about(path);
+    }
+    let (code, message, hint, retryable) = explained(cloud, &cause);
     let mut error =
         Error::new(code, format!("{doing} failed: {message}")).about(path).with_hint(hint).with_cause(cause);
     error.retryable = retryable;
     error
+}
+
+/// With their words: the numbers alone stand in names, times and ids as well.
+const OVERLOADED: &[&str] = &[
+    "500 Internal Server Error",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway Timeout",
+    "429 Too Many Requests",
+    "SlowDown",
+    "ServerBusy",
+];
+
+fn explained(cloud: Cloud, cause: &object_store::Error) -> (Code, String, String, bool) {
+    use object_store::Error as E;
+    let text = chain(cause);
+    let (name, bucket) = (cloud.name(), cloud.bucket());
+    let says = |any: &[&str]| any.iter().any(|t| text.contains(t));
+    if let Some(blocker) = ConnectBlocker::of(cause) {
+        return (Code::StorageUnreachable, blocker.message().into(), blocker.hint().into(), false);
+    }
+    let said = |code, message: &str, hint: &str, retryable| (code, message.to_string(), hint.to_string(), retryable);
+    if within::<NoCredentials>(cause).is_some() || says(&["169.254.169.254"]) {
+        let message = format!("there are no credentials for {name}");
+        return said(Code::CredentialsMissing, &message, cloud.how_to_sign_in(), false);
+    }
+    if says(&["NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound"]) {
+        let hint = match cloud {
+            Cloud::S3 => "Check the bucket's name, s3.endpoint and s3.region.".to_string(),
+            Cloud::Azure | Cloud::Google => format!("Check the {bucket}'s name and {}.", cloud.address()),
+        };
+        return said(Code::FileMissing, &format!("there is no such {bucket}"), &hint, false);
+    }
+    if says(&["XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "EntityTooLarge"]) {
+        let hint = "Free space or raise the quota, and run the same plan again.";
+        return said(Code::StorageFull, &format!("the {bucket} takes no more"), hint, false);
+    }
+    match cause {
+        E::NotFound { .. } => said(
+            Code::FileMissing,
+            "there is no such object",
+            "Check that the path is right and nothing removed it.",
+            false,
+        ),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => said(
+            Code::StorageDenied,
+            &format!("{name} refuses access with these credentials"),
+            cloud.what_to_check(),
+            false,
+        ),
+        E::Precondition { .. } | E::AlreadyExists { .. } => {
+            said(Code::StorageFailed, "another writer changed the object", "Run the same plan again.", true)
+        }
+        E::InvalidPath { .. } => said(
+            Code::Unsupported,
+            "the path has a form that cannot be asked for (an empty part, `.`, `..` or a control character)",
+            "Rewrite the table at the source to a location without it.",
+            false,
+        ),
+        _ if within::<HttpError>(cause).is_some_and(|http| !matches!(http.kind(), HttpErrorKind::Unknown)) => {
+            let hint =
+                format!("Check the network, {} and the proxy settings, and run the same plan again.", cloud.address());
+            said(Code::StorageUnreachable, &format!("{name} does not answer"), &hint, true)
+        }
+        _ if says(&["LOCATION", "AuthorizationHeaderMalformed"]) => said(
+            Code::StorageFailed,
+            &format!("{name} points to another region"),
+            "Set s3.region to the bucket's region.",
+            false,
+        ),
+        _ if says(OVERLOADED) => {
+            let message = format!("{name} is overloaded or unavailable");
+            said(Code::StorageUnreachable, &message, "Run the same plan again later.", true)
+        }
+        _ => said(Code::StorageFailed, &format!("{name} reports a failure"), "See the cause.", false),
+    }
 }
 
 fn chain(cause: &object_store::Error) -> String {
@@ -147,13 +179,14 @@ fn chain(cause: &object_store::Error) -> String {
     text
 }
 
-fn is_connection(cause: &object_store::Error) -> bool {
+/// The first cause of a kind.
+fn within<T: std::error::Error + 'static>(cause: &object_store::Error) -> Option<&T> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = cause.source();
     while let Some(source) = next {
-        if let Some(http) = source.downcast_ref::<HttpError>() {
-            return !matches!(http.kind(), HttpErrorKind::Unknown);
+        if let Some(found) = source.downcast_ref::<T>() {
+            return Some(found);
         }
         next = source.source();
     }
-    false
+    None
 }

@@ -3,7 +3,8 @@
 use icebridge_http::{Proxy, Transport, install_provider};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
-use object_store::{Certificate, ClientOptions};
+use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
+use std::time::Duration;
 
 /// Certificates that are trusted besides those of the system, and a proxy in place of the environment's.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,17 @@ impl Network {
         Self::new(transport.certificates()?.as_deref(), proxy)
     }
 
-    pub(in crate::storage) fn of(&self, options: ClientOptions) -> ClientOptions {
+    /// For requests to object storage: no limit on a whole request, which may be a large body on a slow line; one on silence.
+    pub(in crate::storage) fn client(&self) -> ClientOptions {
+        let usual = ClientOptions::new()
+            .with_allow_http(true)
+            .with_connect_timeout(Duration::from_secs(10))
+            .with_timeout_disabled()
+            .with_read_timeout(Duration::from_secs(120));
+        self.of(usual)
+    }
+
+    fn of(&self, options: ClientOptions) -> ClientOptions {
         install_provider();
         let trusting =
             self.certificates.iter().fold(options, |options, one| options.with_root_certificate(one.clone()));
@@ -39,4 +50,17 @@ impl Network {
             None => trusting,
         }
     }
+}
+
+pub(in crate::storage) fn retry() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig { init_backoff: Duration::from_millis(200), ..Default::default() },
+        max_retries: 5,
+        retry_timeout: Duration::from_secs(60),
+    }
+}
+
+/// For the addresses that a cloud's machines have for their credentials: elsewhere nothing answers there.
+pub(in crate::storage) fn of_machine() -> RetryConfig {
+    RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(4), ..retry() }
 }

@@ -1,26 +1,17 @@
 //! How to reach buckets.
 
-use super::bucket::Bucket;
-use super::credentials::{S3KeySource, VendedKeys};
-use crate::storage::common::errors::from_s3;
-use crate::storage::common::network::Network;
-use crate::sync::lock;
+use crate::storage::bucket::{Bucket, Buckets, in_address};
+use crate::storage::common::cloud::Cloud;
+use crate::storage::common::errors::from_store;
+use crate::storage::common::network::{Network, retry};
+use crate::storage::lent::{Lender, LentToS3};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
+use object_store::ClientOptions;
 use object_store::aws::{AmazonS3Builder, AwsCredential, resolve_bucket_region};
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::OnceCell;
-
-/// What stays literal in the path of an S3 address, as object_store has it.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// Open at the same time.
-const MOST_BUCKETS: usize = 256;
+use std::sync::Arc;
 
 /// How to reach buckets: one set of properties and credentials.
 pub(in crate::storage) struct Account {
@@ -30,14 +21,12 @@ pub(in crate::storage) struct Account {
     anonymous: bool,
     keys: Keys,
     network: Network,
-    /// Opened once each: a bucket's client holds its connections.
-    /// By name and head.
-    buckets: Mutex<HashMap<(String, String), Arc<OnceCell<Arc<Bucket>>>>>,
+    buckets: Buckets,
 }
 
 enum Keys {
     Fixed(Arc<AwsCredential>),
-    Vended(Arc<VendedKeys>),
+    Lent(Arc<Lender>),
     /// AWS_* variables, web identity, container or instance role.
     FromEnv,
 }
@@ -56,12 +45,12 @@ impl Account {
         network: &Network,
         properties: &BTreeMap<String, String>,
         secrets: &BTreeMap<String, Secret>,
-        source: Option<Arc<dyn S3KeySource>>,
+        lender: Option<Arc<Lender>>,
     ) -> Result<Self> {
         let property = |name: &str| properties.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
         let secret = |name: &str| secrets.get(name).filter(|s| !s.is_empty());
-        let keys = match (source, secret("s3.access-key-id"), secret("s3.secret-access-key")) {
-            (Some(source), _, _) => Keys::Vended(Arc::new(VendedKeys::new(source))),
+        let keys = match (lender, secret("s3.access-key-id"), secret("s3.secret-access-key")) {
+            (Some(lender), _, _) => Keys::Lent(lender),
             (None, Some(id), Some(key)) => Keys::Fixed(Arc::new(AwsCredential {
                 key_id: id.expose().into(),
                 secret_key: key.expose().into(),
@@ -88,25 +77,16 @@ impl Account {
             anonymous: flag("s3.anonymous").unwrap_or(false),
             keys,
             network: network.clone(),
-            buckets: Mutex::default(),
+            buckets: Buckets::default(),
         })
     }
 
-    /// `head` is the part of the keys that only an address can hold, see [`super::split_key`].
     pub(in crate::storage) async fn bucket(&self, name: &str, head: &str) -> Result<Arc<Bucket>> {
-        let cell = {
-            let mut buckets = lock(&self.buckets);
-            // What is not the bucket itself is asked for again when it is needed.
-            if buckets.len() >= MOST_BUCKETS {
-                buckets.retain(|(_, head), _| head.is_empty());
-            }
-            buckets.entry((name.to_string(), head.to_string())).or_default().clone()
-        };
-        cell.get_or_try_init(|| self.connect(name, head)).await.cloned()
+        self.buckets.get(name, head, || self.connect(name, head)).await
     }
 
-    async fn connect(&self, name: &str, head: &str) -> Result<Arc<Bucket>> {
-        let failed = |e| from_s3(e, "opening the bucket", &format!("s3://{name}"));
+    async fn connect(&self, name: &str, head: &str) -> Result<Bucket> {
+        let failed = |e| from_store(Cloud::S3, e, "opening the bucket", &format!("s3://{name}"));
         let mut builder = match &self.keys {
             Keys::FromEnv => AmazonS3Builder::from_env(),
             Keys::Fixed(keys) => AmazonS3Builder::new().with_credentials(Arc::new(
@@ -116,28 +96,18 @@ impl Account {
                     token: keys.token.clone(),
                 }),
             )),
-            Keys::Vended(keys) => AmazonS3Builder::new().with_credentials(keys.clone()),
+            Keys::Lent(lender) => AmazonS3Builder::new().with_credentials(Arc::new(LentToS3(lender.clone()))),
         };
-        // No limit on a whole request, which may be a large body on a slow line; one on silence.
-        let usual = ClientOptions::new()
-            .with_allow_http(true)
-            .with_connect_timeout(Duration::from_secs(10))
-            .with_timeout_disabled()
-            .with_read_timeout(Duration::from_secs(120));
-        let client = self.network.of(usual);
+        let client = self.network.client();
         let region = match &self.region {
             Some(region) => region.clone(),
             None => self.find_region(name, &client).await,
         };
         builder = builder
-            .with_bucket_name(format!("{name}{}", utf8_percent_encode(head, IN_PATH)))
+            .with_bucket_name(format!("{name}{}", in_address(head)))
             .with_region(region)
             .with_skip_signature(self.anonymous)
-            .with_retry(RetryConfig {
-                backoff: BackoffConfig { init_backoff: Duration::from_millis(200), ..Default::default() },
-                max_retries: 5,
-                retry_timeout: Duration::from_secs(60),
-            })
+            .with_retry(retry())
             .with_client_options(client);
         // Servers that are not AWS seldom have a DNS name for each bucket; nor does AWS's certificate fit a name with dots.
         let path_style = !head.is_empty() || self.path_style.unwrap_or(self.endpoint.is_some() || name.contains('.'));
@@ -149,7 +119,19 @@ impl Account {
         }
         builder = builder.with_virtual_hosted_style_request(!path_style);
         let store = builder.build().map_err(failed)?;
-        Ok(Arc::new(Bucket::new(store, name, head, self.endpoint.clone())))
+        let lender = match &self.keys {
+            Keys::Lent(lender) => Some(lender.clone()),
+            Keys::Fixed(_) | Keys::FromEnv => None,
+        };
+        Ok(Bucket {
+            cloud: Cloud::S3,
+            objects: Arc::new(store),
+            direct: None,
+            lender,
+            name: name.into(),
+            head: head.into(),
+            endpoint: self.endpoint.clone(),
+        })
     }
 
     async fn find_region(&self, bucket: &str, client: &ClientOptions) -> String {

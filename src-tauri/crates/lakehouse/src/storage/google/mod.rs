@@ -1,0 +1,5 @@
+//! Google Cloud Storage.
+
+mod account;
+
+pub(super) use account::Account;
