@@ -1,7 +1,7 @@
 //! What each kind of catalog is called and asks for.
 
 use crate::state::lines;
-use icebridge_model::catalog::{CatalogKind, Role, SECRET_KEYS};
+use icebridge_model::catalog::{CatalogKind, Role, is_secret_key};
 use std::collections::BTreeMap;
 
 pub struct KindWords {
@@ -13,14 +13,31 @@ pub struct KindWords {
     pub uri_example: &'static str,
     /// Label and hint; none: the kind has no warehouse.
     pub warehouse: Option<(&'static str, &'static str)>,
-    /// Key and label.
-    pub secrets: &'static [(&'static str, &'static str)],
+    /// Key and label, of the catalog itself.
+    own_secrets: &'static [(&'static str, &'static str)],
+    /// Its tables may lie in object storage.
+    storage: bool,
 }
 
-const S3: [(&str, &str); 3] = [
+impl KindWords {
+    /// Key and label.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let storage = if self.storage { STORAGE } else { &[] };
+        self.own_secrets.iter().chain(storage).copied()
+    }
+}
+
+/// Those of object storage that have fields of their own; the command line takes the rarer ones, too.
+const STORAGE: &[(&str, &str)] = &[
     ("s3.access-key-id", "S3 access key id"),
     ("s3.secret-access-key", "S3 secret access key"),
     ("s3.session-token", "S3 session token"),
+    ("adls.account-key", "Azure account key"),
+    ("adls.sas-token", "Azure SAS token"),
+    ("adls.client-secret", "Azure client secret"),
+    ("adls.connection-string", "Azure connection string"),
+    ("gcs.service-account-key", "Google service account key (JSON)"),
+    ("gcs.oauth2.token", "Google OAuth2 token"),
 ];
 
 pub const KINDS: [KindWords; 5] = [
@@ -28,17 +45,12 @@ pub const KINDS: [KindWords; 5] = [
         kind: CatalogKind::Rest,
         id: "rest",
         label: "Iceberg REST catalog",
-        about: "Polaris, Nessie, Lakekeeper, Unity Catalog, Glue’s and S3 Tables’ REST endpoints.",
+        about: "Polaris, Nessie, Lakekeeper, Unity Catalog. Not Glue and S3 Tables, whose requests AWS wants signed.",
         uri_label: "Address",
         uri_example: "https://catalog.example.com/api/catalog",
         warehouse: Some(("Warehouse", "As the catalog names it; leave empty if it has only one.")),
-        secrets: &[
-            ("credential", "OAuth2 client (client-id:client-secret)"),
-            ("token", "Bearer token"),
-            S3[0],
-            S3[1],
-            S3[2],
-        ],
+        own_secrets: &[("credential", "OAuth2 client (client-id:client-secret)"), ("token", "Bearer token")],
+        storage: true,
     },
     KindWords {
         kind: CatalogKind::Unity,
@@ -48,7 +60,8 @@ pub const KINDS: [KindWords; 5] = [
         uri_label: "Workspace",
         uri_example: "its name on the page Workspaces",
         warehouse: Some(("Catalog", "The catalog of Unity Catalog, such as main.")),
-        secrets: &[S3[0], S3[1], S3[2]],
+        own_secrets: &[],
+        storage: true,
     },
     KindWords {
         kind: CatalogKind::Sql,
@@ -58,7 +71,8 @@ pub const KINDS: [KindWords; 5] = [
         uri_label: "Database",
         uri_example: "sqlite:/srv/lake/catalog.db or postgresql://user@host/db",
         warehouse: Some(("Catalog name", "Its name inside the database; leave empty if there is only one.")),
-        secrets: &[("password", "Database password"), S3[0], S3[1], S3[2]],
+        own_secrets: &[("password", "Database password")],
+        storage: true,
     },
     KindWords {
         kind: CatalogKind::Files,
@@ -66,9 +80,10 @@ pub const KINDS: [KindWords; 5] = [
         label: "Table folders",
         about: "A folder that holds tables, one table’s folder, or one metadata.json. No catalog needed.",
         uri_label: "Folder or metadata.json",
-        uri_example: "/srv/lake/warehouse or s3://bucket/prefix",
+        uri_example: "/srv/lake/warehouse, s3://bucket/x, abfss://container@account.dfs.core.windows.net/x",
         warehouse: None,
-        secrets: &S3,
+        own_secrets: &[],
+        storage: true,
     },
     KindWords {
         kind: CatalogKind::Embedded,
@@ -78,7 +93,8 @@ pub const KINDS: [KindWords; 5] = [
         uri_label: "Folder",
         uri_example: "/srv/lake/managed",
         warehouse: None,
-        secrets: &[],
+        own_secrets: &[],
+        storage: false,
     },
 ];
 
@@ -103,7 +119,7 @@ pub fn kinds_for(role: Role) -> Vec<&'static KindWords> {
 /// `key = value` a line, without secrets.
 pub fn parse_properties(text: &str) -> Result<BTreeMap<String, String>, String> {
     let properties = lines::pairs(text)?;
-    match properties.keys().find(|key| SECRET_KEYS.contains(&key.as_str())) {
+    match properties.keys().find(|key| is_secret_key(key)) {
         Some(key) => Err(format!("{key} is a secret: it has its own field and goes to the keychain")),
         None => Ok(properties),
     }
@@ -127,7 +143,7 @@ mod tests {
 
     #[test]
     fn secrets_and_nonsense_are_refused_in_properties() {
-        for text in ["token = x", "s3.secret-access-key=1", "nothing", " = 3", "a=1\na=2"] {
+        for text in ["token = x", "s3.secret-access-key=1", "adls.sas-token.lake = x", "nothing", " = 3", "a=1\na=2"] {
             assert!(parse_properties(text).is_err(), "{text}");
         }
     }
@@ -136,7 +152,7 @@ mod tests {
     fn every_kind_asks_only_for_secrets_the_keychain_takes() {
         for words in &KINDS {
             assert_eq!(by_id(words.id), Some(words.kind));
-            assert!(words.secrets.iter().all(|(key, _)| SECRET_KEYS.contains(key)));
+            assert!(words.secrets().all(|(key, _)| is_secret_key(key)));
         }
         assert!(kinds_for(Role::Source).iter().all(|words| words.kind != CatalogKind::Embedded));
     }

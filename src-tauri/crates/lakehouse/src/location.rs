@@ -1,7 +1,7 @@
 //! Paths as Iceberg metadata spells them. One file has several spellings (`file:/a`, `file:///a`, `/a`; `s3a://b/k`,
 //! `s3://b/k`), and comparing them as text is how deletes get lost.
 
-/// One spelling for all: local paths without a scheme, `s3://` for its older aliases, everything else as it is. Files that
+/// One spelling for all: local paths without a scheme, `s3://` and `abfss://` for their aliases, everything else as it is. Files that
 /// [`crate::storage`] opens as one are one here.
 pub fn canonical(path: &str) -> String {
     if let Some(rest) = after_scheme(path, "file:") {
@@ -16,7 +16,23 @@ pub fn canonical(path: &str) -> String {
             return format!("s3://{rest}");
         }
     }
+    for alias in ["abfss://", "abfs://", "wasbs://", "wasb://"] {
+        if let Some(rest) = after_scheme(path, alias) {
+            return format!("abfss://{}", azure(rest));
+        }
+    }
+    if let Some(rest) = after_scheme(path, "gs://") {
+        return format!("gs://{rest}");
+    }
     path.to_string()
+}
+
+/// An account has two hosts for the same files, `acct.dfs.…` and `acct.blob.…`, and no letter case.
+fn azure(rest: &str) -> String {
+    let (authority, key) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let Some((container, host)) = authority.split_once('@') else { return rest.to_string() };
+    let host = host.to_ascii_lowercase().replacen(".blob.", ".dfs.", 1);
+    format!("{container}@{host}{key}")
 }
 
 /// On a disk several slashes are one.
@@ -59,6 +75,18 @@ mod tests {
             assert_eq!(canonical(spelled), "s3://b/k", "{spelled}");
         }
         assert_eq!(canonical("s3://b//k"), "s3://b//k", "another key");
+        for spelled in [
+            "abfss://c@acct.dfs.core.windows.net/k//%20.blob.x",
+            "abfs://c@ACCT.blob.core.windows.net/k//%20.blob.x",
+            "WASBS://c@acct.blob.core.windows.net/k//%20.blob.x",
+            "wasb://c@acct.Dfs.core.windows.net/k//%20.blob.x",
+        ] {
+            assert_eq!(canonical(spelled), "abfss://c@acct.dfs.core.windows.net/k//%20.blob.x", "{spelled}");
+        }
+        assert_eq!(canonical("wasb://c/k"), "abfss://c/k");
+        assert_ne!(canonical("abfss://C@a.dfs.core.windows.net/k"), canonical("abfss://c@a.dfs.core.windows.net/k"));
+        assert_eq!(canonical("GS://b//K"), "gs://b//K");
+        assert!(is_below("wasbs://c@a.blob.core.windows.net/t/f", "abfss://c@a.dfs.core.windows.net/t"));
         assert_eq!(canonical("hdfs://n/x"), "hdfs://n/x");
         assert!(is_below("file:/w/t/data/x", "file:///w/t/"));
         assert!(!is_below("/w/t2/x", "/w/t"));

@@ -135,6 +135,11 @@ fn detail(table: &PlannedTable) -> Html {
             </p>
             if table.cluster.is_some() || !table.engine_reason.is_empty() { { engine(table) } }
             <p class="quiet-text wrap">{ pinned }</p>
+            { for table.conversions.iter().map(|conversion| html! {
+                <p class="line" data-testid="plan-conversion"><strong>{ "Converts" }</strong>
+                    <span>{ conversion.to_string() }</span>
+                </p>
+            }) }
             { for table.findings.iter().map(|finding| html! {
                 <p class="line">
                     { chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code>

@@ -149,6 +149,11 @@ fn card(session: &Handle, table: &TableIdent, finding: &Finding) -> Html {
             <div class="line">{ chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code></div>
             <h3>{ &finding.title }</h3>
             <p>{ &finding.reason }</p>
+            if let Some(way) = &finding.way {
+                <p data-testid={format!("way-{}", finding.code)}>
+                    <strong>{ "Once accepted: " }</strong>{ way.in_words() }
+                </p>
+            }
             <p><strong>{ "What to do: " }</strong>{ &finding.fix }</p>
             <div class="actions">
                 if finding.verdict == Verdict::Loses {

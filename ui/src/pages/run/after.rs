@@ -31,6 +31,11 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
                     <ErrorCard error={open.error.clone()} testid={format!("after-error-{at}")} />
                 </div>
             }) }
+            if !report.left_behind.is_empty() {
+                <ul class="bullets" data-testid="after-left-behind">
+                    { for report.left_behind.iter().map(|sentence| html! { <li>{ sentence }</li> }) }
+                </ul>
+            }
             if done > 0 {
                 <details>
                     <summary data-testid="after-done">

@@ -103,6 +103,8 @@ mod tests {
 
     fn result(total: Option<u64>, done: u64, found: u64) -> ClusterResult {
         ClusterResult {
+            source_read: None,
+            note: None,
             source: TableIdent::new(["c", "s"], "t"),
             target: TableIdent::new(["d", "s"], "t"),
             method: ClusterMethod::InsertSelect,

@@ -30,8 +30,13 @@ fn settings(engine: Option<EngineKind>) -> Settings {
 }
 
 fn judged(facts: &TableFacts, source: &CatalogSpec, settings: &Settings) -> TableFindings {
+    let clusters = Clusters::of(source, &unity(Role::Target, "w", "main"), settings);
+    judged_with(facts, clusters, settings)
+}
+
+fn judged_with(facts: &TableFacts, clusters: Option<Clusters>, settings: &Settings) -> TableFindings {
     let to = unity(Role::Target, "w", "main");
-    let target = Target::new(&to, Abilities { register: false }, Clusters::of(source, &to, settings));
+    let target = Target::new(&to, Abilities { register: false }, clusters);
     let row = InventoryRow {
         ident: facts.ident.clone(),
         captured_at: "2026-01-01T00:00:00Z".into(),
@@ -96,6 +101,42 @@ fn the_engine_suits_the_table_and_says_why() {
 }
 
 #[test]
+fn a_cluster_that_would_not_see_all_of_a_table_does_not_copy_it() {
+    let mut facts = plain_facts("sales.orders");
+    facts.files.data_bytes = LARGE;
+    let (from, to) = (unity(Role::Source, "w", "glue"), unity(Role::Target, "w", "main"));
+    let judged = |settings: &Settings| {
+        let mut clusters = Clusters::of(&from, &to, settings).unwrap();
+        let candidates = clusters.candidates(settings, std::iter::once(&facts));
+        let in_workspace = TableIdent::new(["glue", "sales"], "orders");
+        let asked = settings.engine != Some(EngineKind::Embedded);
+        assert_eq!(candidates, if asked { vec![(facts.ident.clone(), in_workspace)] } else { vec![] });
+        clusters.restrictions.insert(facts.ident.clone(), vec!["the row filter main.sec.mine".into()]);
+        judged_with(&facts, Some(clusters), settings)
+    };
+    let found = judged(&settings(None));
+    assert_eq!((found.engine, codes(&found).join(" ")), (EngineKind::Embedded, String::new()));
+    assert!(found.engine_reason.contains("IB-F030"), "{}", found.engine_reason);
+    let found = judged(&settings(Some(EngineKind::Photon)));
+    assert_eq!(codes(&found).join(" "), "IB-F030");
+    assert!(found.findings[0].reason.starts_with("the row filter main.sec.mine may keep"), "{:?}", found.findings);
+    assert!(codes(&judged(&settings(Some(EngineKind::Embedded)))).is_empty());
+}
+
+#[test]
+fn tags_that_serverless_compute_does_not_take_are_told() {
+    let facts = plain_facts("sales.orders");
+    let lake = unity(Role::Source, "w", "glue");
+    for (serverless, told) in [(true, true), (false, false)] {
+        let mut settings = settings(Some(EngineKind::Photon));
+        let photon = settings.photon.as_mut().unwrap();
+        (photon.serverless, photon.tags) = (serverless, BTreeMap::from([("team".to_owned(), "lake".to_owned())]));
+        let found = judged(&facts, &lake, &settings);
+        assert_eq!(found.findings.iter().any(|finding| finding.code == "IB-F220"), told, "{:?}", found.findings);
+    }
+}
+
+#[test]
 fn a_wish_is_followed_and_blocked_where_it_cannot_work() {
     let mut facts = plain_facts("sales.orders");
     let lake = unity(Role::Source, "w", "glue");
@@ -140,7 +181,7 @@ fn what_a_cluster_is_asked_says_all_it_needs() {
     facts.files.deletion_vectors = 2;
     let to = unity(Role::Target, "w", "main");
     let clusters = Clusters::of(&unity(Role::Source, "w", "glue"), &to, &settings(None)).unwrap();
-    let copy = clusters.copy(&facts, &TableIdent::new(["bronze"], "orders")).unwrap();
+    let copy = clusters.copy(&facts, &TableIdent::new(["bronze"], "orders"), &[]).unwrap();
     assert_eq!(
         (copy.source.to_string(), copy.target.to_string()),
         ("glue.sales.orders".into(), "main.bronze.orders".into())

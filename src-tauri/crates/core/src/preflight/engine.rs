@@ -46,6 +46,11 @@ pub(super) fn choose(
         (false, Some(codes), None) => {
             (there, EngineKind::Photon, reason_of(&format!("the embedded engine's copy is blocked by {codes}")))
         }
+        (false, None, None) if only_here(&here.findings, &there.findings).is_some() => {
+            let codes = only_here(&here.findings, &there.findings).unwrap_or_default();
+            let why = format!("what {codes} says of the Iceberg endpoint does not hold for a cluster");
+            (there, EngineKind::Photon, reason_of(&why))
+        }
         (_, _, _) => (here, EngineKind::Embedded, size),
     }
 }
@@ -57,6 +62,16 @@ fn in_units(bytes: u64) -> String {
         Some((shift, unit)) => format!("{}.{} {unit}", bytes >> shift, ((u128::from(bytes) * 10) >> shift) % 10),
         None => format!("{bytes} bytes"),
     }
+}
+
+/// What has to be converted over the Iceberg endpoint, and not on a cluster.
+fn only_here(here: &[Finding], there: &[Finding]) -> Option<String> {
+    let codes: Vec<&str> = here
+        .iter()
+        .filter(|f| f.way.is_some() && !there.iter().any(|other| other.code == f.code))
+        .map(|f| f.code.as_str())
+        .collect();
+    (!codes.is_empty()).then(|| codes.join(", "))
 }
 
 fn blockers(findings: &[Finding]) -> Option<String> {

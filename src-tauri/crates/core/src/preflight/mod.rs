@@ -5,6 +5,7 @@
 //! workspace block, and say so.
 
 mod conditions;
+mod conversions;
 mod earlier;
 mod engine;
 mod mode;
@@ -15,13 +16,19 @@ mod subject;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
+mod conversion_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub use subject::TargetKind;
 
 use crate::LocalState;
 use crate::mapping::{self, Existing};
-use crate::workspaces::gate;
+use crate::place;
+use crate::workspaces::{self, gate};
+use futures::StreamExt;
+use icebridge_lakehouse::TargetCatalog;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 use icebridge_model::earlier::EarlierMigration;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::finding::{Finding, PreflightReport, RuleInfo, TableFindings, Verdict};
@@ -31,7 +38,7 @@ use icebridge_model::photon::ClusterCopy;
 use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use subject::{Clusters, Context, Target};
 
 /// One table's findings beside the facts they were made from.
@@ -54,7 +61,7 @@ pub async fn accept(local: &LocalState, request: &AcceptRequest) -> Result<Prefl
     let AcceptRequest { route, settings, codes, tables, accepted } = request;
     for code in codes {
         match rules::RULES.iter().find(|rule| rule.code == code) {
-            Some(rule) if rule.verdict == Verdict::Loses => {}
+            Some(rule) if rule.verdict == Verdict::Loses || conversions::may_have_way(code) => {}
             Some(rule) => {
                 let why = match rule.verdict {
                     Verdict::Blocks => "blocks the table and cannot be accepted",
@@ -79,10 +86,20 @@ pub async fn accept(local: &LocalState, request: &AcceptRequest) -> Result<Prefl
         let affected: Vec<TableIdent> = judged
             .iter()
             .filter(|j| tables.is_empty() || tables.contains(&j.row.ident))
-            .filter(|j| j.findings.findings.iter().any(|f| f.code == *code))
+            .filter(|j| j.findings.findings.iter().any(|f| f.code == *code && f.verdict == Verdict::Loses))
             .map(|j| j.row.ident.clone())
             .collect();
         if affected.is_empty() {
+            // One that has a way out elsewhere, and none here.
+            let blocking = judged
+                .iter()
+                .flat_map(|j| &j.findings.findings)
+                .find(|f| f.code == *code && f.verdict == Verdict::Blocks);
+            if let Some(finding) = blocking.filter(|_| *accepted) {
+                return Err(Error::invalid("this finding blocks the table and cannot be accepted")
+                    .about(code)
+                    .with_hint(&finding.fix));
+            }
             continue;
         }
         local.store.set_acceptances(route, &affected, std::slice::from_ref(code), *accepted).await?;
@@ -116,17 +133,30 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     overlap::check(&saved.0, &saved.1)?;
     let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
     let mapping = mapping::get(local, route).await?;
-    // First of all: behind a closed gate the target does not even say what it has.
-    let wanted = mapping::resolve(&mapping, &sources, &Existing::default())?;
-    let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
-    gate::pass(local, &route.target, wanted).await?;
-    let target = local.open_target(&route.target).await?;
+    let target = if saved.1.kind == CatalogKind::Unity && !settings.work_here() {
+        workspaces::tables::target(local, &route.target).await?
+    } else {
+        // First of all: behind a closed gate the target does not even say what it has.
+        let wanted = mapping::resolve(&mapping, &sources, &Existing::default())?;
+        let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
+        gate::pass(local, &route.target, wanted).await?;
+        local.open_target(&route.target).await?
+    };
     let existing = Existing::of_target(local, route, target.as_ref()).await?;
     let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
     earlier::check(&local.store, target.as_ref(), &mut mapped.rows).await?;
     // As they were saved: an open one names its endpoint in place of its workspace.
-    let clusters = Clusters::of(&saved.0, &saved.1, settings);
-    let target = Target::new(target.spec(), target.abilities(), clusters);
+    let mut clusters = Clusters::of(&saved.0, &saved.1, settings);
+    if let Some(clusters) = &mut clusters {
+        let candidates = clusters.candidates(settings, rows.iter().filter_map(InventoryRow::facts));
+        clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, candidates).await?;
+    }
+    // Clusters reach the target's storage by themselves.
+    let out_of_reach = match settings.work_here() {
+        true => out_of_reach(local, &saved.1, target.as_ref(), &mapped.rows).await,
+        false => BTreeMap::new(),
+    };
+    let target = Target { out_of_reach, ..Target::new(target.spec(), target.abilities(), clusters) };
 
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
     for acceptance in local.store.acceptances(route).await? {
@@ -138,12 +168,32 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
         let findings = judge_table(&row, mapping, &target, settings, accepted);
         let wanted = (findings.engine == EngineKind::Photon).then_some(target.clusters.as_ref()).flatten();
         let cluster = match (wanted, row.facts(), &findings.target) {
-            (Some(clusters), Some(facts), Some(target)) => clusters.copy(facts, target),
+            (Some(clusters), Some(facts), Some(target)) => clusters.copy(facts, target, &findings.conversions),
             _ => None,
         };
         Judged { row, findings, cluster }
     });
     Ok(judged.collect())
+}
+
+/// So many namespaces are asked about; a place that cannot be reached elsewhere is found when its first table is staged.
+const PLACES: usize = 16;
+const PLACES_AT_ONCE: usize = 8;
+
+async fn out_of_reach(
+    local: &LocalState,
+    saved: &CatalogSpec,
+    target: &dyn TargetCatalog,
+    rows: &[MappingRow],
+) -> BTreeMap<Vec<String>, Error> {
+    let wanted: BTreeSet<&Vec<String>> =
+        rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace).collect();
+    let wanted: Vec<Vec<String>> = wanted.into_iter().take(PLACES).cloned().collect();
+    let asked = wanted.into_iter().map(|namespace| async move {
+        let checked = place::check_target(local, saved, target, &namespace).await;
+        checked.err().map(|error| (namespace, error))
+    });
+    futures::stream::iter(asked).buffer_unordered(PLACES_AT_ONCE).filter_map(async |found| found).collect().await
 }
 
 /// Pure: the same input gives the same findings in the same order.
@@ -162,11 +212,14 @@ fn judge_table(
         return migrated(row, mapping, earlier);
     }
     let excluded = mapping.state == MappingState::Excluded;
+    let made =
+        |engine, mode| facts.map_or_else(Vec::new, |facts| conversions::of(facts, target, mode, engine, settings));
     let (chosen, engine, engine_reason) = engine::choose(target, settings, facts, |engine, mode| {
-        let context = Context { mapping, facts, problem, target, mode, engine };
+        let context = Context { mapping, facts, problem, target, mode, engine, conversions: &made(engine, mode) };
         if excluded { Vec::new() } else { findings(&context, accepted) }
     });
     TableFindings {
+        conversions: if excluded { Vec::new() } else { made(engine, chosen.mode) },
         source: row.ident.clone(),
         target: mapping.target.clone(),
         mode: (!excluded && facts.is_some()).then_some(chosen.mode),
@@ -190,6 +243,7 @@ fn migrated(row: &InventoryRow, mapping: &MappingRow, earlier: &EarlierMigration
         engine: EngineKind::default(),
         engine_reason: String::new(),
         findings: Vec::new(),
+        conversions: Vec::new(),
         migrated_by: Some(earlier),
     }
 }
@@ -199,14 +253,17 @@ fn findings(context: &Context, accepted: &HashSet<String>) -> Vec<Finding> {
         .iter()
         .filter_map(|rule| {
             let reason = (rule.reason)(context)?;
+            let way = conversions::way(rule.code, context.conversions).filter(|_| rule.verdict == Verdict::Blocks);
+            let verdict = if way.is_some() { Verdict::Loses } else { rule.verdict };
             Some(Finding {
                 code: rule.code.into(),
-                verdict: rule.verdict,
+                verdict,
                 title: rule.title.into(),
                 reason,
                 fix: rule.fix.into(),
                 link: rule.link.into(),
-                accepted: rule.verdict == Verdict::Loses && accepted.contains(rule.code),
+                accepted: verdict == Verdict::Loses && accepted.contains(rule.code),
+                way,
             })
         })
         .collect();

@@ -48,6 +48,8 @@ const PROPERTIES: &str = "https://iceberg.apache.org/docs/latest/configuration/#
 const MAINTENANCE: &str = "https://iceberg.apache.org/docs/latest/maintenance/";
 const REGISTER: &str = "https://iceberg.apache.org/docs/latest/spark-procedures/#register_table";
 const UNITY: &str = "https://docs.databricks.com/aws/en/iceberg/";
+const UNITY_FILTERS: &str = "https://docs.databricks.com/aws/en/data-governance/unity-catalog/filters-and-masks/";
+const UNITY_USAGE: &str = "https://docs.databricks.com/aws/en/admin/usage/budget-policies";
 const UNITY_CLUSTERING: &str = "https://docs.databricks.com/aws/en/tables/clustering";
 const SPEC_IDENTIFIERS: &str = "https://iceberg.apache.org/spec/#identifier-field-ids";
 const UNITY_V3: &str = "https://docs.databricks.com/aws/en/iceberg/iceberg-v3";
@@ -71,27 +73,27 @@ pub(super) const RULES: &[Rule] = &[
     rule("IB-F007", Blocks, "Column types that cannot be read and compared", SPEC_TYPES,
         "Drop or convert the columns at the source, or leave the table out.", reading::types),
     rule("IB-F008", Blocks, "Partition transforms that cannot be written", SPEC_TRANSFORMS,
-        "Clone the table (clone keeps what it does not understand), or change the partition spec at the source.", reading::transforms),
+        "Clone the table (clone keeps what it does not understand), or change the partition spec at the source. On Unity Catalog it can be accepted: such fields are left out.", reading::transforms),
     rule("IB-F009", Blocks, "Delete files that the target would ignore", UNITY,
         "Rewrite the table: IceBridge applies the deletes. Or compact it at the source (rewrite_data_files).", target::ignored_deletes),
     rule("IB-F010", Blocks, "The target cannot adopt metadata", REGISTER,
         "Use rewrite, or a target that registers tables (embedded, SQL, or a REST catalog with the register endpoint).", target::cannot_adopt),
     rule("IB-F011", Blocks, "Binary partition column", UNITY,
-        "Partition by another column at the source, or leave the table out.", target::binary_partition),
+        "Accept it: the table is clustered by its other partition columns, or the field is left out.", target::binary_partition),
     rule("IB-F012", Blocks, "Column types that Unity Catalog does not have", UNITY,
-        "Convert the columns at the source (uuid and fixed to string or binary, time to long), or leave the table out.", target::unity_types),
-    rule("IB-F013", Blocks, "Structs with required fields", UNITY,
-        "Make the nested fields optional at the source, or leave the table out.", target::required_nested),
+        "Accept it: uuid is kept as string, fixed as binary, time as string or bigint, timestamps of nanoseconds as bigint or string, unknown as string.", target::unity_types),
+    rule("IB-F013", Blocks, "Required fields inside of structs, lists and maps", UNITY,
+        "Accept it: these fields become optional.", target::required_nested),
     rule("IB-F014", Blocks, "Partition transforms that Unity Catalog refuses", UNITY,
-        "Partition the source by plain columns (or not at all), or leave the table out.", target::expression_partition),
+        "Accept it: they are tried as they are, else the table is clustered by their columns, else they are left out.", target::expression_partition),
     rule("IB-F015", Blocks, "Nested target namespace", UNITY_NAMES,
         "Use {namespace_flat} in the mapping: Unity Catalog has one level of schemas.", target::nested_namespace),
     rule("IB-F016", Blocks, "Identifier fields", UNITY_REST,
-        "Drop the identifier fields at the source (ALTER TABLE … DROP IDENTIFIER FIELDS): the target refuses to create tables that have them.", target::identifier_fields),
+        "Accept it: the target refuses to create tables that have them. They are dropped, and their values are checked to be unique.", target::identifier_fields),
     rule("IB-F017", Blocks, "Format version 3 cannot be written from outside", UNITY_V3,
-        "Leave the table out; Unity Catalog lets other engines read version 3 and not write it.", target::unity_v3),
+        "Accept it: the table is written as version 2, without row ids and default values. Or let a cluster copy it, which keeps version 3.", target::unity_v3),
     rule("IB-F018", Blocks, "More than one sort or partition source per field", SPEC_TRANSFORMS,
-        "Clone the table, or change the sort order at the source.", reading::sort_transforms),
+        "Clone the table, or change the sort order at the source. On Unity Catalog it can be accepted: the table has no sort order then.", reading::sort_transforms),
     rule("IB-F019", Blocks, "Deletes that clusters would not apply", UNITY,
         "Let the embedded engine copy the table: it applies them. Or compact it at the source (rewrite_data_files).", clusters::ignored_deletes),
     rule("IB-F020", Blocks, "No cluster can copy this table", UNITY,
@@ -100,7 +102,15 @@ pub(super) const RULES: &[Rule] = &[
         "Rewrite the table, which needs its current snapshot alone. Or restore the files at the source, or expire the snapshots that need them (expire_snapshots); an inventory with --whole-history looks for every file.", reading::history),
     rule("IB-F022", Blocks, "Data files that do not fit the table's schema", SPEC_TYPES,
         "Rewrite these files at the source with an engine that reads them (rewrite_data_files), or change the columns' types there.", reading::unfit_files),
+    rule("IB-F024", Blocks, "Columns whose names differ by case alone", UNITY_NAMES,
+        "Accept it: all but the first get a number. Or rename them at the source (ALTER TABLE … RENAME COLUMN).", target::same_but_for_case),
+    rule("IB-F025", Blocks, "Columns that clusters cannot read", UNITY,
+        "Let the embedded engine copy the table: it reads and converts them.", clusters::unreadable),
 
+    rule("IB-F023", Blocks, "The target's storage cannot be reached", SPEC,
+        "Do what the reason names: another warehouse or schema, other credentials for the storage, or the network. Then check the target again (icebridge catalog check).", target::out_of_reach),
+    rule("IB-F030", Blocks, "A cluster would not see all of the table", UNITY_FILTERS,
+        "Let the embedded engine copy the table: it reads the source's files themselves. Or except who migrates from the filter, mask or policy.", clusters::restricted),
     rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
         "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
     rule("IB-F102", Loses, "Snapshot history", SPEC_SNAPSHOTS,
@@ -162,4 +172,6 @@ pub(super) const RULES: &[Rule] = &[
         "Rewrite the table if nobody shall be able to read them in the copy: it takes the current rows alone, with all deletes applied. Or expire the snapshots and compact the deletes at the source first.", notes::deleted_rows),
     rule("IB-F212", Note, "Data files that engines read differently", SPEC_PROJECTION,
         "Nothing to do for the copy, which has the same files: engines that differ on the source differ on it too. Rewrite the table if all of them shall read the same.", notes::read_differently),
+    rule("IB-F220", Note, "Tags that serverless compute does not take", UNITY_USAGE,
+        "Give the settings a usage policy (budget_policy): usage of serverless compute carries its tags alone. The bill of a plan is found by its runs.", clusters::tags_on_serverless),
 ];

@@ -49,19 +49,24 @@ pub(crate) fn plain_facts(name: &str) -> TableFacts {
     }
 }
 
-fn schema(fields: Value) -> Schema {
+pub(crate) fn schema(fields: Value) -> Schema {
     serde_json::from_value(json!({"schema-id": 0, "fields": fields})).unwrap()
 }
 
-fn spec(fields: Value) -> PartitionSpec {
+pub(crate) fn spec(fields: Value) -> PartitionSpec {
     serde_json::from_value(json!({"spec-id": 0, "fields": fields})).unwrap()
 }
 
 fn target(kind: TargetKind) -> Target {
-    Target { kind, adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql), clusters: None }
+    Target {
+        kind,
+        adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql),
+        clusters: None,
+        out_of_reach: BTreeMap::new(),
+    }
 }
 
-fn mapped(facts: &TableFacts) -> MappingRow {
+pub(crate) fn mapped(facts: &TableFacts) -> MappingRow {
     let preview = mapping::resolve(
         &icebridge_model::mapping::Mapping::standard(),
         std::slice::from_ref(&facts.ident),
@@ -130,6 +135,12 @@ fn cases() -> Vec<Case> {
         case("IB-F017", Unity, Rewrite, |f| f.format_version = 3),
         case("IB-F018", Embedded, Rewrite, |f| f.sort_order = serde_json::from_value(json!({"order-id": 1, "fields": [
             {"source-ids": [1, 2], "transform": "zorder", "direction": "asc", "null-order": "nulls-first"}]})).unwrap()),
+        case("IB-F024", Unity, Rewrite, |f| f.schema = schema(json!([{"id": 1, "name": "id", "required": false, "type": "int"},
+            {"id": 2, "name": "ID", "required": false, "type": "int"}]))),
+        case("IB-F013", Unity, Rewrite, |f| f.schema = schema(json!([{"id": 1, "name": "l", "required": false, "type":
+            {"type": "list", "element-id": 2, "element-required": true, "element": "int"}}]))),
+        case("IB-F013", Unity, Rewrite, |f| f.schema = schema(json!([{"id": 1, "name": "m", "required": false, "type":
+            {"type": "map", "key-id": 2, "key": "string", "value-id": 3, "value-required": true, "value": "int"}}]))),
         case("IB-F021", Embedded, Copied, |f| f.history = HistoryFiles { checked: 9, missing: 1, first_missing: Some("manifest m".into()) }),
         case("IB-F113", Embedded, Rewrite, |f| f.deletes = Some(DeleteCounts { positions: 3, dangling: 2, unexplained: 1,
             unexplained_path: Some("hdfs://old/a.parquet".into()), ..DeleteCounts::default() })),
@@ -217,9 +228,9 @@ fn the_rules_about_the_mapping_and_the_inventory_speak() {
 #[test]
 fn every_rule_is_tried_above_and_told_in_the_docs() {
     let mut tried: HashSet<&str> = cases().iter().map(|c| c.rule).collect();
-    tried.extend(["IB-F001", "IB-F002", "IB-F003", "IB-F015"]);
+    tried.extend(["IB-F001", "IB-F002", "IB-F003", "IB-F015", "IB-F023"]);
     // Of clusters: in cluster_tests.
-    tried.extend(["IB-F019", "IB-F020", "IB-F110", "IB-F111", "IB-F112"]);
+    tried.extend(["IB-F019", "IB-F020", "IB-F025", "IB-F030", "IB-F220", "IB-F110", "IB-F111", "IB-F112"]);
     let docs = include_str!("../../../../../docs/findings.md");
     let mut seen = HashSet::new();
     for rule in rules::RULES {
@@ -264,7 +275,7 @@ fn the_mode_suits_the_target_and_says_why() {
     assert!(mode(TargetKind::Unity, &facts).1.contains("Unity Catalog"));
 
     // A target of SQL tables that cannot adopt: clone is blocked, rewrite takes over and says so.
-    let bare = Target { kind: TargetKind::Sql, adopts: false, clusters: None };
+    let bare = Target { kind: TargetKind::Sql, adopts: false, clusters: None, out_of_reach: BTreeMap::new() };
     let found = judged(&facts, &bare, None);
     assert_eq!(found.mode, Some(CopyMode::Rewrite));
     assert!(found.mode_reason.contains("IB-F010"), "{}", found.mode_reason);
@@ -273,7 +284,7 @@ fn the_mode_suits_the_target_and_says_why() {
     let mut strange = facts.clone();
     strange.partition_specs =
         vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder"}]))];
-    let adopting = Target { kind: TargetKind::Rest, adopts: true, clusters: None };
+    let adopting = Target { kind: TargetKind::Rest, adopts: true, clusters: None, out_of_reach: BTreeMap::new() };
     let found = judged(&strange, &adopting, None);
     assert_eq!((found.mode, found.is_blocked()), (Some(CopyMode::Clone), false));
 
@@ -285,6 +296,23 @@ fn the_mode_suits_the_target_and_says_why() {
 
     let asked = judged(&facts, &target(TargetKind::Embedded), Some(CopyMode::Register));
     assert_eq!((asked.mode, codes(&asked)), (Some(CopyMode::Register), vec!["IB-F108"]));
+}
+
+#[test]
+fn a_place_of_the_target_that_cannot_be_reached_blocks_its_tables_before_a_plan() {
+    let facts = plain_facts("sales.orders");
+    let error = Error::new(Code::Unsupported, "files under `hdfs://` cannot be read or written")
+        .about("hdfs://n/w")
+        .with_hint("Choose another.");
+    let at = |namespace: &str| BTreeMap::from([(vec![namespace.to_string()], error.clone())]);
+    for kind in [TargetKind::Sql, TargetKind::Rest, TargetKind::Unity] {
+        let found = judged(&facts, &Target { out_of_reach: at("sales"), ..target(kind) }, None);
+        assert!(found.is_blocked() && codes(&found).contains(&"IB-F023"), "{kind:?}");
+        let reason = &found.findings.iter().find(|f| f.code == "IB-F023").unwrap().reason;
+        assert!(reason.contains("hdfs://n/w") && reason.contains("Choose another."), "{reason}");
+        let other = judged(&facts, &Target { out_of_reach: at("crm"), ..target(kind) }, None);
+        assert!(!codes(&other).contains(&"IB-F023"), "{kind:?}");
+    }
 }
 
 #[test]

@@ -193,14 +193,14 @@ fn integer_text(primitive: &Primitive, value: i128) -> String {
             String::from_utf8_lossy(&out).into_owned()
         }
         Primitive::Int | Primitive::Long | Primitive::Unknown | Primitive::Other(_) => value.to_string(),
-        moment => super::shown::moment(moment, value as i64),
+        moment => crate::shown::moment(moment, value as i64),
     }
 }
 
 fn bytes_text(primitive: &Primitive, bytes: &[u8]) -> String {
     match primitive {
         Primitive::String => String::from_utf8_lossy(bytes).into_owned(),
-        Primitive::Uuid => super::shown::uuid(bytes),
+        Primitive::Uuid => crate::shown::uuid(bytes),
         _ => hex::encode(bytes),
     }
 }

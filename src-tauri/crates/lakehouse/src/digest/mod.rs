@@ -2,7 +2,7 @@
 
 mod aggregates;
 mod row_digest;
-pub mod shown;
+pub mod uniqueness;
 
 use crate::canonical_row::RowEncoder;
 use crate::reader::Reader;
@@ -12,6 +12,7 @@ use crate::table::Table;
 use aggregates::ColumnAggregate;
 use arrow_array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
+use icebridge_model::conversion::{Conversion, converted};
 use icebridge_model::schema::Schema;
 use icebridge_model::validation::Measurement;
 use icebridge_model::{Code, Error, Result};
@@ -81,8 +82,20 @@ pub async fn measure(
     measure_as(table, snapshot_id, table.metadata.read_schema(snapshot_id), cancel, rows).await
 }
 
+/// As [`measure`], of the values as they are converted.
+pub async fn measure_converted(
+    table: &Table,
+    snapshot_id: Option<i64>,
+    conversions: &[Conversion],
+    cancel: &CancellationToken,
+    rows: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Measurement> {
+    let schema = table.metadata.read_schema(snapshot_id);
+    let reader = Reader::of_converted_bytes(table, schema, conversions)?;
+    measure_by(reader, table, snapshot_id, converted(schema, conversions), cancel, rows).await
+}
+
 /// As [`measure`], under a schema of the caller's choice: a branch is read under another one than its snapshot.
-#[tracing::instrument(name = "measure", skip_all)]
 pub async fn measure_as(
     table: &Table,
     snapshot_id: Option<i64>,
@@ -90,9 +103,21 @@ pub async fn measure_as(
     cancel: &CancellationToken,
     rows: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Measurement> {
+    measure_by(Reader::of_bytes(table, schema)?, table, snapshot_id, schema.clone(), cancel, rows).await
+}
+
+/// `schema`: of the rows that the reader gives.
+#[tracing::instrument(name = "measure", skip_all)]
+async fn measure_by(
+    reader: Reader,
+    table: &Table,
+    snapshot_id: Option<i64>,
+    schema: Schema,
+    cancel: &CancellationToken,
+    rows: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Measurement> {
     let tasks = scan::plan(table, snapshot_id).await?;
-    let reader = Reader::of_bytes(table, schema)?;
-    let schema = Arc::new(schema.clone());
+    let schema = Arc::new(schema);
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get());
     let units = futures::stream::iter(tasks)
         .map(|task| {

@@ -13,6 +13,7 @@ mod keys;
 mod parquet_file;
 
 use crate::arrow_types::arrow_schema;
+use crate::conversion::Converter;
 use crate::manifest::DataFile;
 use crate::scan::FileTask;
 use crate::table::Table;
@@ -23,6 +24,7 @@ use arrow_select::filter::filter_record_batch;
 use deletes::{DeleteCache, RowFilter};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use icebridge_model::conversion::Conversion;
 use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
 use std::ops::Range;
@@ -41,6 +43,7 @@ pub struct Reader {
     schema: Arc<Schema>,
     output: SchemaRef,
     deletes: Arc<DeleteCache>,
+    converter: Option<Converter>,
 }
 
 impl Reader {
@@ -51,7 +54,14 @@ impl Reader {
             schema: Arc::new(schema.clone()),
             output: Arc::new(arrow_schema(schema).map_err(|e| e.about(&table.ident))?),
             deletes: Arc::new(DeleteCache::default()),
+            converter: None,
         })
+    }
+
+    /// Gives the rows as they are converted. The schema is still that which they are read by.
+    pub fn converted(self, conversions: &[Conversion]) -> Result<Self> {
+        let converter = Converter::new(&self.schema, conversions).map_err(|e| e.about(&self.table.ident))?;
+        Ok(Self { converter, ..self })
     }
 
     /// As [`Self::new`], with the bytes of text in its place: whether they are UTF-8 does not matter then.
@@ -59,8 +69,14 @@ impl Reader {
         Self::new(table, &text::schema_as_bytes(schema))
     }
 
+    /// As [`Self::of_bytes`], of converted rows.
+    pub fn of_converted_bytes(table: &Table, schema: &Schema, conversions: &[Conversion]) -> Result<Self> {
+        let converter = Converter::of_bytes(schema, conversions).map_err(|e| e.about(&table.ident))?;
+        Ok(Self { converter, ..Self::of_bytes(table, schema)? })
+    }
+
     pub fn arrow_schema(&self) -> SchemaRef {
-        self.output.clone()
+        self.converter.as_ref().map_or_else(|| self.output.clone(), Converter::arrow_schema)
     }
 
     /// The rows of a data file that no delete takes away.
@@ -101,13 +117,17 @@ impl Reader {
         wanted.extend_from_slice(filter.hidden());
         let source = parquet_file::rows(&self.table, &task.file, &wanted, row_groups).await?;
         let visible = self.schema.fields.len();
-        let output = self.output.clone();
+        let (output, converter) = (self.output.clone(), self.converter.clone());
         let mut position = source.first_row;
         let batches = source.batches.map(move |batch| {
             let batch = batch?;
             let first = position;
             position += batch.num_rows() as u64;
-            keep_rows(&batch, &filter, first, visible, &output)
+            let kept = keep_rows(&batch, &filter, first, visible, &output)?;
+            match &converter {
+                Some(converter) => converter.convert(&kept),
+                None => Ok(kept),
+            }
         });
         Ok(batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).boxed())
     }

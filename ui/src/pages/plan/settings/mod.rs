@@ -3,6 +3,7 @@
 mod advanced;
 mod after;
 mod clusters;
+mod conversions;
 mod fields;
 
 use crate::actions::Handle;
@@ -11,6 +12,7 @@ use crate::hooks::use_session;
 use crate::state::{Action, UnityDraft};
 use after::After;
 use clusters::Clusters;
+use conversions::Conversions;
 use fields::Number;
 use icebridge_model::plan::{CopyMode, Settings};
 use yew::prelude::*;
@@ -60,7 +62,7 @@ pub fn SettingsForm() -> Html {
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
-                if unity { <div class="parts"><Clusters /><After /></div> }
+                if unity { <div class="parts"><Clusters /><After /><Conversions /></div> }
                 { limits(&session, &settings) }
                 <h3>{ "Rewritten files" }</h3>
                 { files(&session, &settings) }

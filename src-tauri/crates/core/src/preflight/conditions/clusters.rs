@@ -1,10 +1,11 @@
 //! What keeps a table from a cluster, and what a cluster's copy lacks.
 
-use crate::preflight::subject::{Context, counted, listed};
+use super::target::{required_nested, same_but_for_case};
+use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::EngineKind;
-use icebridge_model::schema::Transform;
+use icebridge_model::schema::{Primitive, Transform, Type};
 
 impl<'a> Context<'a> {
     /// The facts, if a cluster is to copy.
@@ -40,6 +41,39 @@ pub fn out_of_reach(context: &Context) -> Option<String> {
         ));
     }
     facts.snapshot_id.is_none().then(|| "it has no snapshot that a cluster could read".into())
+}
+
+/// A cluster reads as who is signed in: what is filtered or masked would be missing from the copy, and from the comparison.
+pub fn restricted(context: &Context) -> Option<String> {
+    let facts = context.by_cluster()?;
+    let all = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
+    let shown = listed(all)?;
+    Some(format!("{shown} may keep rows or values from who is signed in, and so from the cluster"))
+}
+
+pub fn tags_on_serverless(context: &Context) -> Option<String> {
+    context.by_cluster()?;
+    let settings = &context.target.clusters.as_ref()?.settings;
+    let names: Vec<String> = settings.tags.keys().cloned().collect();
+    if !settings.serverless {
+        return None;
+    }
+    Some(format!("the tags {} of the settings are not on its usage", listed(&names)?))
+}
+
+/// Spark's Iceberg has no such types, and tells names by case in no setting that a job could be sure of.
+pub fn unreadable(context: &Context) -> Option<String> {
+    let schema = &context.by_cluster()?.schema;
+    let mut found = columns(schema, |field_type| {
+        matches!(
+            field_type,
+            Type::Primitive(Primitive::Time | Primitive::TimestampNs | Primitive::TimestamptzNs | Primitive::Unknown)
+        )
+    });
+    found.extend(same_but_for_case(context));
+    // Databricks refuses to read them (DELTA_NESTED_NOT_NULL_CONSTRAINT), whatever is made of them.
+    found.extend(required_nested(context).map(|fields| format!("NOT NULL within a column ({fields})")));
+    listed(&found)
 }
 
 pub fn transforms_become_clustering(context: &Context) -> Option<String> {

@@ -125,9 +125,9 @@ pub fn partition_columns(context: &Context) -> Option<String> {
     listed(&context.rewritten()?.footers.partition_columns)
 }
 
-/// A clone keeps them in the form that the source has.
+/// A clone keeps them in the form that the source has. Unity Catalog has no such type, and so no such partitions.
 pub fn fixed_partition_values(context: &Context) -> Option<String> {
-    let facts = context.rewritten()?;
+    let facts = context.rewritten().filter(|_| !context.target.is_unity())?;
     let spec = facts.partition_spec();
     let fixed = spec.fields.iter().filter(|field| {
         let source = facts.schema.find(field.source_id);

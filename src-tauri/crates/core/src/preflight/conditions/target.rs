@@ -1,13 +1,18 @@
 //! What the target refuses.
 
 use crate::preflight::subject::{Context, columns, counted, listed};
+use icebridge_model::conversion::fields_of;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingState;
-use icebridge_model::plan::CopyMode;
+use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::schema::{Field, Primitive, Transform, Type};
 
 pub fn conflict(context: &Context) -> Option<String> {
-    (context.mapping.state == MappingState::Conflict).then(|| context.mapping.problem.clone())
+    let mapping = context.mapping;
+    (mapping.state == MappingState::Conflict).then(|| match &mapping.suggestion {
+        Some(free) => format!("{}; {free} is free: icebridge map set {} {free}", mapping.problem, mapping.source),
+        None => mapping.problem.clone(),
+    })
 }
 
 pub fn exists(context: &Context) -> Option<String> {
@@ -17,6 +22,18 @@ pub fn exists(context: &Context) -> Option<String> {
         true => format!("{target} is there already"),
         false => format!("{target} is there already; {problem}"),
     })
+}
+
+/// Clusters write where their workspace does, whatever can be reached from here.
+pub fn out_of_reach(context: &Context) -> Option<String> {
+    if context.facts.is_none() || context.engine != EngineKind::Embedded {
+        return None;
+    }
+    let target = context.mapping.target.as_ref()?;
+    let error = context.target.out_of_reach.get(&target.namespace)?;
+    let place = error.object.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+    let hint = error.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default();
+    Some(format!("where tables of {} go{place}: {}.{hint}", target.namespace_text(), error.message))
 }
 
 /// Unity Catalog's readers do not apply version 2 position and equality deletes: deleted rows would come back.
@@ -62,31 +79,36 @@ pub fn unity_types(context: &Context) -> Option<String> {
     listed(&columns(&context.for_unity()?.schema, refused))
 }
 
+/// In structs, in list elements and in map values.
 pub fn required_nested(context: &Context) -> Option<String> {
-    fn go(path: &str, field_type: &Type, out: &mut Vec<String>) {
+    let fields = fields_of(&context.for_unity()?.schema);
+    let required = fields.into_iter().filter(|field| field.is_nested() && field.required);
+    listed(&required.map(|field| field.at.path).collect::<Vec<_>>())
+}
+
+pub fn same_but_for_case(context: &Context) -> Option<String> {
+    fn inside(path: &str, field_type: &Type, out: &mut Vec<String>) {
         match field_type {
             Type::Primitive(_) => {}
-            Type::Struct(fields) => inside(path, fields, out),
-            Type::List(list) => go(&format!("{path}.element"), &list.element, out),
+            Type::Struct(fields) => among(path, fields, out),
+            Type::List(list) => inside(path, &list.element, out),
             Type::Map(map) => {
-                go(&format!("{path}.key"), &map.key, out);
-                go(&format!("{path}.value"), &map.value, out);
+                inside(path, &map.key, out);
+                inside(path, &map.value, out);
             }
         }
     }
-    fn inside(path: &str, fields: &[Field], out: &mut Vec<String>) {
-        for field in fields {
-            let path = format!("{path}.{}", field.name);
-            if field.required {
-                out.push(path.clone());
+    fn among(path: &str, fields: &[Field], out: &mut Vec<String>) {
+        for (at, field) in fields.iter().enumerate() {
+            let lower = field.name.to_lowercase();
+            if let Some(first) = fields[..at].iter().find(|other| other.name.to_lowercase() == lower) {
+                out.push(format!("{path}{} and {path}{}", first.name, field.name));
             }
-            go(&path, &field.field_type, out);
+            inside(&format!("{path}{}.", field.name), &field.field_type, out);
         }
     }
     let mut found = Vec::new();
-    for field in &context.for_unity()?.schema.fields {
-        go(&field.name, &field.field_type, &mut found);
-    }
+    among("", &context.for_unity()?.schema.fields, &mut found);
     listed(&found)
 }
 
@@ -94,7 +116,7 @@ pub fn expression_partition(context: &Context) -> Option<String> {
     let spec = context.for_unity_over_rest()?.partition_spec();
     let fields = spec.fields.iter().filter(|f| !matches!(f.transform, Transform::Identity | Transform::Void));
     let shown = listed(&fields.map(|f| format!("{} ({})", f.name, f.transform)).collect::<Vec<_>>())?;
-    Some(format!("{shown}; documented for SQL, not tried over REST, so blocked to be safe"))
+    Some(format!("{shown}; documented for SQL; others write such specs over REST"))
 }
 
 pub fn nested_namespace(context: &Context) -> Option<String> {

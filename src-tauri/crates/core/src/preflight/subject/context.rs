@@ -2,6 +2,7 @@
 
 use super::target::Target;
 use icebridge_model::Error;
+use icebridge_model::conversion::Conversion;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingRow;
 use icebridge_model::plan::{CopyMode, EngineKind};
@@ -15,6 +16,8 @@ pub(in crate::preflight) struct Context<'a> {
     pub target: &'a Target,
     pub mode: CopyMode,
     pub engine: EngineKind,
+    /// What becomes of that which the target refuses.
+    pub conversions: &'a [Conversion],
 }
 
 impl<'a> Context<'a> {

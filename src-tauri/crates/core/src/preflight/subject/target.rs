@@ -2,7 +2,9 @@
 
 use super::clusters::Clusters;
 use icebridge_lakehouse::catalog::Abilities;
+use icebridge_model::Error;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
@@ -20,13 +22,15 @@ pub(in crate::preflight) struct Target {
     pub adopts: bool,
     /// How its workspace copies by clusters, where it may.
     pub clusters: Option<Clusters>,
+    /// Why nothing can be written from here where tables of a namespace would go.
+    pub out_of_reach: BTreeMap<Vec<String>, Error>,
 }
 
 impl Target {
     pub fn new(spec: &CatalogSpec, abilities: Abilities, clusters: Option<Clusters>) -> Self {
         let kind = TargetKind::of(spec);
         // Unity Catalog makes managed tables by itself alone, whatever a server that speaks for it says.
-        Self { kind, adopts: abilities.register && kind != TargetKind::Unity, clusters }
+        Self { kind, adopts: abilities.register && kind != TargetKind::Unity, clusters, out_of_reach: BTreeMap::new() }
     }
     pub fn is_unity(&self) -> bool {
         self.kind == TargetKind::Unity

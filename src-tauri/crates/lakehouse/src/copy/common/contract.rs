@@ -3,6 +3,7 @@
 use crate::catalog::{Publication, TargetCatalog};
 use crate::table::Table;
 use async_trait::async_trait;
+use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::{Result, TableIdent};
@@ -38,6 +39,10 @@ pub struct CopyTask<'a> {
     /// The state that runs the plan: marks places that the catalog names.
     pub owner: &'a str,
     pub settings: &'a Settings,
+    /// What the target would refuse, in the form that it takes.
+    pub conversions: &'a [Conversion],
+    /// The one of their ways of laying the table out that is tried; none where they have none.
+    pub partitioning: Option<&'a PartitionWay>,
     /// One permit for each file being copied or written, over all tables.
     pub writers: Arc<Semaphore>,
     pub observer: Arc<dyn Observer>,

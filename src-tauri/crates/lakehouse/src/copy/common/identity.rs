@@ -1,6 +1,7 @@
 //! Names of what a plan makes: the same at every resume, different for every plan and table.
 
 use super::contract::{CopyTask, Discarded};
+use super::converted::draft;
 use crate::catalog::Staged;
 use crate::limits::Limit;
 use crate::location::is_below;
@@ -55,16 +56,28 @@ pub async fn stage(task: &CopyTask<'_>) -> Result<Staged> {
 }
 
 async fn place(task: &CopyTask<'_>) -> Result<Staged> {
+    let converted = draft(task)?;
     let mut staged = task
         .target
-        .stage(task.target_ident, task.place, &task.source.metadata.raw)
+        .stage(task.target_ident, task.place, converted.as_ref().unwrap_or(&task.source.metadata.raw))
         .await
         .map_err(|e| e.about(task.target_ident))?;
     staged.location = staged.location.trim_end_matches('/').to_string();
     if is_named_by_catalog(task, &staged) {
         claim(task, &staged).await?;
+    } else {
+        reach(&staged).await?;
     }
     Ok(staged)
+}
+
+/// A place that cannot be reached is found before anything is copied. To claim one is to reach it.
+async fn reach(staged: &Staged) -> Result<()> {
+    match staged.storage.probe(&staged.location).await {
+        // Whoever may write there need not be allowed to list.
+        Err(e) if e.code == Code::StorageDenied => Ok(()),
+        other => other,
+    }
 }
 
 /// Such a catalog may give one place to two states.
@@ -105,7 +118,12 @@ async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
 
 /// Removes all that was staged, unless the target's table lies there.
 pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
-    let staged = place(task).await?;
+    let staged = match place(task).await {
+        Ok(staged) => staged,
+        // No path there can be written to: nothing was.
+        Err(e) if e.code == Code::Unsupported => return Ok(Discarded::Removed),
+        Err(e) => return Err(e),
+    };
     let source = format!("{}/metadata", task.source.metadata.location);
     if is_below(&source, &staged.location) || is_below(&task.source.metadata_location, &staged.location) {
         return Err(
@@ -293,6 +311,8 @@ mod tests {
             place: owner,
             owner,
             settings: &settings,
+            conversions: &[],
+            partitioning: None,
             writers: Arc::new(Semaphore::new(1)),
             observer: Arc::new(Nothing),
             checkpoint: Arc::new(Nothing),

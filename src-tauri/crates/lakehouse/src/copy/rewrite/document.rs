@@ -1,6 +1,7 @@
 //! metadata.json of the new table.
 
 use super::partition::BoundSpec;
+use crate::copy::common::converted::Converted;
 use crate::metadata::TableMetadata;
 use icebridge_model::properties::{Carry, carry};
 use icebridge_model::schema::{Schema, SortOrder};
@@ -24,12 +25,11 @@ pub struct Shape {
 
 impl Shape {
     /// What of `source` goes along. v1 becomes v2: nothing that reads v2 cannot read it, and v1 cannot be written safely.
-    pub fn of(source: &TableMetadata, schema: &Schema, engine_managed: bool) -> Result<Self> {
-        let format_version = source.format_version.clamp(2, 3);
-        let spec = source.partition_spec(source.default_spec_id).cloned().unwrap_or_default();
+    pub fn of(source: &TableMetadata, converted: &Converted, engine_managed: bool) -> Result<Self> {
+        let Converted { format_version, spec, schema, .. } = converted;
         let mut sort_order = source.sort_order();
-        // A column that is gone cannot be sorted by any more.
-        if sort_order.fields.iter().any(|f| schema.find(f.source_id).is_none()) {
+        // A column that is gone cannot be sorted by any more, and one of another type may have another order.
+        if !converted.keeps_order || sort_order.fields.iter().any(|f| schema.find(f.source_id).is_none()) {
             sort_order.fields.clear();
         }
         sort_order.order_id = i32::from(!sort_order.fields.is_empty());
@@ -39,8 +39,8 @@ impl Shape {
         let carried =
             source.properties.iter().filter(|(key, value)| carry(key, value, engine_managed) == Carry::Carried);
         Ok(Self {
-            format_version,
-            spec: BoundSpec::new(&spec, &schema)?,
+            format_version: *format_version,
+            spec: BoundSpec::new(spec, &schema)?,
             schema,
             sort_order,
             properties: carried.map(|(key, value)| (key.clone(), value.clone())).collect(),

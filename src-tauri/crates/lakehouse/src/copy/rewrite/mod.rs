@@ -23,6 +23,7 @@ mod work;
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{Copier, CopyTask, Discarded, Prepared};
+use crate::copy::common::converted::Converted;
 use crate::copy::common::identity::{self, cancelled, check_cancelled};
 use crate::copy::common::transfer::Transfer;
 use crate::name_mapping::{self, MappedField};
@@ -37,6 +38,7 @@ use decoded::Target;
 use document::{Shape, Snapshot};
 use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_model::catalog::CatalogKind;
+use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
@@ -65,20 +67,28 @@ impl Copier for Rewrite {
 
 async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     super::relocate::document::refuse_encryption(&task.source.metadata)?;
-    let schema = task.source.metadata.read_schema(task.snapshot_id);
-    let shape = Shape::of(&task.source.metadata, schema, is_engine_managed(task))?;
+    let converted = Converted::of(task);
+    let shape = Shape::of(&task.source.metadata, &converted, is_engine_managed(task))?;
     let staged = identity::stage(task).await?;
     let transfer = Transfer::new(task, &staged);
     let tasks = transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?;
     let rules = Rules {
-        default_spec_id: task.source.metadata.default_spec_id,
-        move_chunks: task.settings.move_chunks,
+        kept_spec_id: converted.keeps_partitions.then_some(task.source.metadata.default_spec_id),
+        move_chunks: task.settings.move_chunks && !task.conversions.iter().any(Conversion::changes_rows),
         target_bytes: task.settings.target_file_bytes.max(1),
     };
-    let units = units::units(tasks, rules, task.plan_hash, task.target_ident);
+    let units = units::units(tasks, rules, &purpose(task), task.target_ident);
     let made = write_units(task, &staged, &transfer, &shape, units).await?;
     check_cancelled(task)?;
     commit(task, &staged, &transfer, &shape, made).await
+}
+
+/// Names the units: what one way of laying out the table made is none of another's.
+fn purpose(task: &CopyTask<'_>) -> String {
+    match task.partitioning {
+        None | Some(PartitionWay::AsIs) => task.plan_hash.to_string(),
+        Some(way) => format!("{} {way}", task.plan_hash),
+    }
 }
 
 /// Unity Catalog writes and keeps history by its own settings, and refuses those of others.
@@ -117,7 +127,10 @@ async fn write_units(
     // Work that is under way must not outlive this call.
     let stop = task.cancel.child_token();
     let _stop = stop.clone().drop_guard();
-    let reader = Reader::new(task.source, &stored)?;
+    let reader = match task.conversions {
+        [] => Reader::new(task.source, &stored)?,
+        conversions => Reader::new(task.source, metadata.read_schema(task.snapshot_id))?.converted(conversions)?,
+    };
     // More units than cores only cost memory: each decodes or waits for one disk.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let at_once = task.settings.max_parallel_writers.clamp(1, cores.max(1));
@@ -209,6 +222,7 @@ async fn commit(
             files_chunk_moved: moved,
             bytes_written: bytes,
             rows_written: Some(rows),
+            partitioning: task.partitioning.cloned(),
             ..CopyOutcome::default()
         },
         publication: Publication::Create { metadata, metadata_location },

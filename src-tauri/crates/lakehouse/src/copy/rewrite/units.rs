@@ -27,7 +27,8 @@ pub struct Unit {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    pub default_spec_id: i32,
+    /// The spec that is the new table's, too; none: all rows find their partitions anew.
+    pub kept_spec_id: Option<i32>,
     pub move_chunks: bool,
     pub target_bytes: u64,
 }
@@ -62,7 +63,7 @@ pub fn units(mut tasks: Vec<FileTask>, rules: Rules, plan_hash: &str, target: &T
 }
 
 fn work(task: &FileTask, rules: Rules) -> Work {
-    if task.file.spec_id != rules.default_spec_id {
+    if rules.kept_spec_id != Some(task.file.spec_id) {
         Work::Split
     } else if rules.move_chunks && task.deletes.is_empty() && task.file.format == "PARQUET" {
         Work::Move
@@ -123,7 +124,7 @@ mod tests {
     }
 
     fn rules() -> Rules {
-        Rules { default_spec_id: 1, move_chunks: true, target_bytes: 100 }
+        Rules { kept_spec_id: Some(1), move_chunks: true, target_bytes: 100 }
     }
 
     #[test]
@@ -152,5 +153,6 @@ mod tests {
         assert_eq!(work(&deleted, rules()), Work::Decode);
         assert_eq!(work(&task("a", 1, 1, 1), Rules { move_chunks: false, ..rules() }), Work::Decode);
         assert_eq!(work(&task("a", 1, 1, 1), rules()), Work::Move);
+        assert_eq!(work(&task("a", 1, 1, 1), Rules { kept_spec_id: None, ..rules() }), Work::Split);
     }
 }
