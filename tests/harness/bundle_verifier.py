@@ -160,16 +160,16 @@ def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[
     need(not made or made[-1].get("checksums", expected) == expected, "other checksums than the journal")
     validations = [entry["body"]["validation"] for entry in entries if entry["kind"] == "table.validated"]
     need(evidence["validation"] == (validations[-1] if validations else None), "another validation than the journal")
-    proof = level(evidence["validation"]["checks"]) if evidence["validation"] else "none"
-    validation = evidence["validation"]
+    proof = level((validation := evidence["validation"] or {}).get("checks", []))
     need(not validation or validation["proof"] == proof, "a proof level of its own")
     if evidence["state"] != "migrated":
         return "none"
     need(validation["passed"] and all(check["passed"] for check in validation["checks"]), "migrated and not validated")
+    need(validation.get("conversions") == planned.get("conversions"), "a proof under other conversions than the plan's")
     need(LEVELS.index(proof) >= LEVELS.index("digest"), "migrated without a digest")
     for name, value in (("digest", validation["digest"]), ("count", str(validation["rows"]))):
-        of_name = [check for check in validation["checks"] if check["name"] == name]
-        need([(c["source"], c["target"]) for c in of_name] == [(value, value)], f"the {name} differs")
+        sides = [(c["source"], c["target"]) for c in validation["checks"] if c["name"] == name]
+        need(sides == [(value, value)], f"the {name} differs")
     return str(proof)
 
 

@@ -3,13 +3,14 @@
 
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
-use icebridge_core::{audit, connect, inventory, mapping, migration, plan, preflight, sample, table, views};
+use icebridge_core::{audit, connect, doctor, inventory, mapping, migration, plan, preflight, sample, table, views};
 use icebridge_model::audit::{AuditBundle, AuditKey, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
+use icebridge_model::doctor::{DoctorReport, DoctorRequest};
 use icebridge_model::error::Blame;
 use icebridge_model::facts::{InventoryRow, TableFacts};
 use icebridge_model::finding::{PreflightOutline, PreflightReport, RuleInfo};
@@ -138,6 +139,10 @@ impl Operations for Api {
 
     async fn workspace_check(&self, request: Named) -> Result<WorkspaceStatus> {
         workspaces::check(&self.local, &request.name).await
+    }
+
+    async fn workspace_doctor(&self, request: DoctorRequest) -> Result<DoctorReport> {
+        doctor::examine(&self.local, &request, &self.stop.child_token()).await
     }
 
     async fn workspace_gate(&self, request: GateRequest) -> Result<Gate> {

@@ -38,3 +38,13 @@ fn line() -> std::io::Result<String> {
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     Ok(text)
 }
+
+/// Whether the person at the terminal says yes. Where nobody can be asked, it is an error that says how to consent.
+pub fn consent(what: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::invalid("nobody can be asked here").with_hint(format!("{what} Give --yes to consent.")));
+    }
+    eprint!("{what} Go on? [y/N] ");
+    let answer = line().map_err(|e| Error::invalid("the answer cannot be read").with_cause(e))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -2,9 +2,11 @@
 //! nowhere else; everything in a spec may be shown, logged and bundled.
 
 use crate::LocalState;
+use crate::place;
 use crate::secrets::{blocking, change_secrets, is_name};
 use icebridge_lakehouse::catalog::refuse_secrets;
-use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS};
+use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS, is_secret_key};
 use icebridge_model::ops::SaveCatalog;
 use icebridge_model::secret::{Secret, names_a_secret};
 use icebridge_model::{Code, Error, Result};
@@ -50,7 +52,7 @@ pub async fn check(local: &LocalState, name: &str) -> Result<CatalogCheck> {
     };
     let counted = match spec.role {
         Role::Source => match local.open_source(name).await {
-            Ok(source) => count(source.namespaces().await, source.tables().await),
+            Ok(source) => count_source(source.as_ref()).await,
             Err(error) => Err(error),
         },
         Role::Target => match local.open_target(name).await {
@@ -59,7 +61,7 @@ pub async fn check(local: &LocalState, name: &str) -> Result<CatalogCheck> {
                 if target.abilities().register {
                     check.abilities.push("register".into());
                 }
-                count(target.namespaces().await, target.tables().await)
+                count_target(local, &spec, target.as_ref()).await
             }
             Err(error) => Err(error),
         },
@@ -78,8 +80,17 @@ pub async fn check(local: &LocalState, name: &str) -> Result<CatalogCheck> {
     Ok(check)
 }
 
-fn count<N, T>(namespaces: Result<Vec<N>>, tables: Result<Vec<T>>) -> Result<(usize, usize)> {
-    Ok((namespaces?.len(), tables?.len()))
+async fn count_source(source: &dyn Catalog) -> Result<(usize, usize)> {
+    let (namespaces, tables) = (source.namespaces().await?, source.tables().await?);
+    place::check_source(source, &tables).await?;
+    Ok((namespaces.len(), tables.len()))
+}
+
+async fn count_target(local: &LocalState, spec: &CatalogSpec, target: &dyn TargetCatalog) -> Result<(usize, usize)> {
+    let (namespaces, tables) = (target.namespaces().await?, target.tables().await?);
+    let first = namespaces.first().cloned().unwrap_or_default();
+    place::check_target(local, spec, target, &first).await?;
+    Ok((namespaces.len(), tables.len()))
 }
 
 /// Its secrets go first: if the keychain refuses, the catalog stays, so that no secret is forgotten that still exists.
@@ -101,7 +112,7 @@ async fn save_secrets(
 ) -> Result<Vec<String>> {
     let named = spec.secrets.iter().chain(secrets.keys());
     for key in named {
-        if !SECRET_KEYS.contains(&key.as_str()) {
+        if !is_secret_key(key) {
             return Err(Error::invalid(format!("`{key}` is not a secret a catalog can have"))
                 .about(&spec.name)
                 .with_hint(format!("The secrets are: {}.", SECRET_KEYS.join(", "))));

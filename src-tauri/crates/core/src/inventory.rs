@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 /// Tables read at the same time. Reading one is a handful of small requests, mostly spent waiting.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 const EVENT_EVERY: Duration = Duration::from_millis(100);
 
 /// Rows are stored as they come, so that a cancelled or killed refresh keeps what it had.

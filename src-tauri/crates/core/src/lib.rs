@@ -9,6 +9,7 @@ pub mod audit;
 mod catalogs;
 pub mod cluster;
 pub mod connect;
+pub mod doctor;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod governance;
@@ -19,6 +20,7 @@ pub mod ledger;
 mod limiter;
 pub mod mapping;
 pub mod migration;
+mod place;
 pub mod plan;
 pub mod preflight;
 pub mod sample;

@@ -16,7 +16,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct CommitLimiter {
-    log: Mutex<Log>,
+    /// None: as many as there are.
+    log: Option<Mutex<Log>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,11 @@ impl Log {
 impl CommitLimiter {
     pub fn per_minute(most: u32) -> Self {
         let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        Self { log: Mutex::new(Log { most, commits: VecDeque::new() }) }
+        Self { log: Some(Mutex::new(Log { most, commits: VecDeque::new() })) }
+    }
+
+    pub fn unlimited() -> Self {
+        Self { log: None }
     }
 
     /// Returns when a commit may be made: with the turns of its attempts, of which the first has come.
@@ -59,8 +64,9 @@ impl CommitLimiter {
     }
 
     async fn turn(&self) {
+        let Some(log) = &self.log else { return };
         loop {
-            let Some(wait) = self.log.lock().await.take(Instant::now()) else { return };
+            let Some(wait) = log.lock().await.take(Instant::now()) else { return };
             tokio::time::sleep(wait).await;
         }
     }
@@ -131,7 +137,8 @@ mod tests {
         let mut turns = limiter.acquire(&CancellationToken::new()).await.unwrap();
         turns.next().await;
         turns.next().await;
-        assert_eq!((turns.taken(), limiter.log.lock().await.commits.len()), (2, 2));
+        let log = limiter.log.as_ref().unwrap();
+        assert_eq!((turns.taken(), log.lock().await.commits.len()), (2, 2));
         // Two in this minute, so that the third has to wait, whoever makes it.
         let soon = Duration::from_millis(50);
         assert!(tokio::time::timeout(soon, turns.next()).await.is_err());

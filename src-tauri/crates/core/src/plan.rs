@@ -108,6 +108,7 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
             Some(_) => estimate::on_cluster(facts),
             None => estimate::of(facts, mode),
         },
+        conversions: found.conversions.clone(),
         findings: found.findings.clone(),
     })
 }

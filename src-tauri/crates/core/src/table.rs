@@ -4,7 +4,7 @@ use crate::LocalState;
 use futures::TryStreamExt;
 use icebridge_lakehouse::history::Depth;
 use icebridge_lakehouse::reader::Reader;
-use icebridge_lakehouse::{Table, digest, facts, scan};
+use icebridge_lakehouse::{Table, digest, facts, scan, shown};
 use icebridge_model::catalog::Role;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::ops::{Rows, TableRequest};
@@ -54,9 +54,7 @@ pub async fn rows(local: &LocalState, request: &TableRequest, limit: usize) -> R
             && let Some(batch) = batches.try_next().await.map_err(about)?
         {
             let wanted = batch.num_rows().min(limit - rows.len());
-            rows.extend(
-                (0..wanted).map(|row| Value::Object(digest::shown::object(&schema.fields, batch.columns(), row))),
-            );
+            rows.extend((0..wanted).map(|row| Value::Object(shown::object(&schema.fields, batch.columns(), row))));
         }
         if rows.len() >= limit {
             break;

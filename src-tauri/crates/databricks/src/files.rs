@@ -11,6 +11,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryEntry {
+    #[serde(default)]
     pub path: String,
     #[serde(default)]
     pub name: Option<String>,

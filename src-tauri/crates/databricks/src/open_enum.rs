@@ -20,6 +20,13 @@ macro_rules! open_enum {
             }
         }
 
+        /// What a field that is absent stands for: no value that is known.
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Other(String::new())
+            }
+        }
+
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 match text.as_str() {

@@ -6,14 +6,12 @@ use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Where a job finds what it needs from us: `dbutils.secrets.get("icebridge", key)`.
-pub const SCOPE: &str = "icebridge";
-
 const LONGEST_NAME: usize = 128;
 const LONGEST_VALUE: usize = 128 << 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretKey {
+    #[serde(default)]
     pub key: String,
     #[serde(default)]
     pub last_updated_timestamp: Option<i64>,
@@ -21,6 +19,7 @@ pub struct SecretKey {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretScope {
+    #[serde(default)]
     pub name: String,
     #[serde(default)]
     pub backend_type: Option<String>,

@@ -21,6 +21,10 @@ pub(crate) static SERVICE: Service = Service {
 pub(crate) trait RefusalKind {
     /// The object is not there. Older calls say so with a 400.
     fn is_missing(&self) -> bool;
+    /// The workspace does not have this call, or not in this version. That says nothing of the object that it is about.
+    fn is_unknown_endpoint(&self) -> bool;
+    /// Neither here nor in another version.
+    fn is_not_offered(&self) -> bool;
     fn is_denied(&self) -> bool;
     fn exists_already(&self) -> bool;
     fn is_bad_request(&self) -> bool;
@@ -28,9 +32,17 @@ pub(crate) trait RefusalKind {
 
 impl RefusalKind for Refusal {
     fn is_missing(&self) -> bool {
-        self.status == 404
+        (self.status == 404 && !self.is_unknown_endpoint())
             || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
             || unnamed(self) == Some(Unnamed::Missing)
+    }
+
+    fn is_unknown_endpoint(&self) -> bool {
+        self.kind == "ENDPOINT_NOT_FOUND"
+    }
+
+    fn is_not_offered(&self) -> bool {
+        self.is_unknown_endpoint() || self.status == 501 || self.kind == "FEATURE_DISABLED"
     }
 
     fn is_denied(&self) -> bool {
@@ -110,15 +122,20 @@ fn explain(refusal: &Refusal) -> Explanation {
             "Unity Catalog has no such catalog or schema",
             "Check the name, and that the signed-in principal may see it.",
         ),
+        (_, "PRINCIPAL_DOES_NOT_EXIST") => (
+            Code::PrincipalNotFound,
+            "the workspace knows no such user, group or service principal",
+            "Give it another name under `principals` in the plan's settings, or null to leave it out.",
+        ),
         _ if refusal.is_missing() => (
             Code::ObjectNotFound,
             "the workspace has no such object",
             "Check the name, and that the signed-in principal may see it: what it may not see is reported as missing.",
         ),
-        (_, "FEATURE_DISABLED") | (501, _) => (
+        (_, "FEATURE_DISABLED" | "ENDPOINT_NOT_FOUND") | (501, _) => (
             Code::Unsupported,
             "the workspace does not offer this",
-            "Ask an administrator of the workspace to enable it.",
+            "Ask an administrator of the workspace whether it can be enabled.",
         ),
         (429, _) | (_, "REQUEST_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED") => (
             Code::RateLimited,
@@ -194,6 +211,11 @@ mod tests {
         assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "Run 5 does not exist."), Code::ObjectNotFound);
         assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "bad"), Code::WorkspaceRefused);
         assert_eq!(of(404, "SCHEMA_DOES_NOT_EXIST", ""), Code::CatalogNotFound);
+        for status in [400, 404] {
+            assert_eq!(of(status, "PRINCIPAL_DOES_NOT_EXIST", "x does not exist"), Code::PrincipalNotFound);
+        }
+        assert_eq!(of(404, "ENDPOINT_NOT_FOUND", "Bad Target: /api/2.2/jobs/create"), Code::Unsupported);
+        assert!(!refusal(404, r#"{"error_code":"ENDPOINT_NOT_FOUND"}"#).is_missing());
         assert_eq!(of(429, "REQUEST_LIMIT_EXCEEDED", ""), Code::RateLimited);
         assert_eq!(of(409, "ABORTED", ""), Code::CommitConflict);
         assert_eq!(of(403, "403", "Source IP address: 1.2.3.4 is blocked"), Code::AccessDenied);

@@ -32,7 +32,9 @@ open_enum! {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warehouse {
+    #[serde(default)]
     pub id: String,
+    #[serde(default)]
     pub name: String,
     /// A statement starts a stopped one, which costs money.
     #[serde(default)]

@@ -22,7 +22,7 @@ fn submission() -> Submission {
         environments: vec![],
         timeout_seconds: None,
         queue: Queue { enabled: true },
-        budget_policy_id: None,
+        ..Submission::default()
     }
 }
 
@@ -68,6 +68,7 @@ async fn a_job_whose_making_was_not_answered_is_looked_for_and_not_made_twice() 
     })
     .await;
     let settings = JobSettings {
+        run_as: None,
         name: "plan".into(),
         tasks: vec![],
         job_clusters: vec![],

@@ -9,6 +9,7 @@ use serde_json::json;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceObject {
+    #[serde(default)]
     pub path: String,
     /// FILE, NOTEBOOK, DIRECTORY and others.
     #[serde(default)]

@@ -65,6 +65,14 @@ impl Call {
     pub fn post(family: impl Into<Family>, path: impl Into<String>) -> Self {
         Self::new(Method::POST, family, path, Repeat::Unsafe)
     }
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+    /// The same request to another address.
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
     /// A POST or PATCH that says what shall be, or carries an idempotency key. Say at the call which.
     pub fn idempotent(mut self) -> Self {
         self.repeat = Repeat::Idempotent;

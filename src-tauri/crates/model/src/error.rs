@@ -86,6 +86,8 @@ codes! {
     AccessDenied = "access-denied", User;
     /// A job, job run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
     ObjectNotFound = "object-not-found", User;
+    /// A user, group or service principal that the workspace does not know, or no longer.
+    PrincipalNotFound = "principal-not-found", User;
     /// A request that changes something was sent and its answer was lost: look before asking again.
     OutcomeUnknown = "outcome-unknown", User;
     /// External data access, or EXTERNAL USE SCHEMA on a target schema, is missing.
@@ -154,6 +156,9 @@ impl Code {
             }
             Self::AccessDenied => "Ask whoever owns the object for the right that is named here.",
             Self::ObjectNotFound => "Check its name: it may have been renamed or deleted in the workspace.",
+            Self::PrincipalNotFound => {
+                "Check the name: the user, group or service principal may have been deleted or renamed."
+            }
             Self::OutcomeUnknown => "Look in the workspace whether it happened before doing it again.",
             Self::GateClosed => "Run the SQL that the governance gate shows, and check again.",
             Self::RunFailed => "See the cause and the run's page in the workspace, and run the table again.",

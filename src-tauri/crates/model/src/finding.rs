@@ -1,6 +1,7 @@
 //! Verdicts of the pre-flight. A finding has a stable code, the reason on this table, and what to do.
 
 use crate::TableIdent;
+use crate::conversion::Conversion;
 use crate::copy_mode::{CopyMode, EngineKind};
 use crate::earlier::EarlierMigration;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,36 @@ pub struct Finding {
     pub link: String,
     #[serde(default)]
     pub accepted: bool,
+    /// What stands in place of that which the target refuses: then the finding can be accepted, and does not block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayOut>,
+}
+
+/// How a table reaches a target that refuses something of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayOut {
+    /// What is done unless something else is chosen.
+    pub best: String,
+    /// What can be chosen in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// The setting that chooses, with its values.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub setting: String,
+}
+
+impl WayOut {
+    /// What is done, what else could be, and where that is said.
+    pub fn in_words(&self) -> String {
+        let mut text = self.best.clone();
+        if !self.others.is_empty() {
+            text += &format!("; or {}", self.others.join(", or "));
+        }
+        if !self.setting.is_empty() {
+            text += &format!(" ({})", self.setting);
+        }
+        text
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +81,9 @@ pub struct TableFindings {
     #[serde(default)]
     pub engine_reason: String,
     pub findings: Vec<Finding>,
+    /// What the plan would say of what the target refuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversions: Vec<Conversion>,
     /// The earlier run that made the target's table. It is left as it is, so it has no findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<EarlierMigration>,
@@ -172,6 +206,7 @@ mod tests {
             fix: String::new(),
             link: String::new(),
             accepted: *accepted,
+            way: None,
         });
         TableFindings {
             source: TableIdent::new(["s"], name),
@@ -181,6 +216,7 @@ mod tests {
             engine: EngineKind::Embedded,
             engine_reason: String::new(),
             findings: findings.collect(),
+            conversions: Vec::new(),
             migrated_by: None,
         }
     }

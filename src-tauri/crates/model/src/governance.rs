@@ -76,6 +76,17 @@ pub struct GovernanceReport {
     pub done: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_done: Vec<NotDone>,
+    /// What the source's table has and the copy does not get, each in a sentence: row filters, masks, policies, grants to
+    /// principals that are deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
+}
+
+impl GovernanceReport {
+    /// Everything that was asked for is done.
+    pub fn is_complete(&self) -> bool {
+        self.not_done.is_empty()
+    }
 }
 
 /// The statement can be run by hand.

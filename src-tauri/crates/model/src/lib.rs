@@ -8,8 +8,10 @@
 pub mod audit;
 pub mod catalog;
 pub mod check;
+pub mod conversion;
 pub mod copy_mode;
 pub mod databricks;
+pub mod doctor;
 pub mod earlier;
 pub mod error;
 pub mod event;

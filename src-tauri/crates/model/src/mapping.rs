@@ -103,6 +103,9 @@ pub struct MappingRow {
     /// The conflict, explained; empty if there is none.
     #[serde(default)]
     pub problem: String,
+    /// A name for the table that the target takes and nobody else has, where the mapping gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<TableIdent>,
     /// The run that migrated it, if its state is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated_by: Option<EarlierMigration>,

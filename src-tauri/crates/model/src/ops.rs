@@ -12,6 +12,7 @@ use crate::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
 };
+use crate::doctor::{DoctorReport, DoctorRequest};
 use crate::facts::{InventoryRow, TableFacts};
 use crate::finding::{PreflightOutline, PreflightReport, RuleInfo, TableFindings};
 use crate::judge::JudgeKind;
@@ -47,6 +48,7 @@ macro_rules! with_operations {
             workspace_sign_out "workspace.sign_out" Named => SignedOut;
             workspace_check "workspace.check" Named => WorkspaceStatus;
             workspace_gate "workspace.gate" GateRequest => Gate;
+            workspace_doctor "workspace.doctor" DoctorRequest => DoctorReport;
             unity_refresh "unity.refresh" UnityRequest => UnitySummary;
             unity_list "unity.list" UnityListRequest => UnityPage;
             sample_create "sample.create" SampleRequest => SampleCreated;

@@ -1,5 +1,6 @@
 //! Copies that a Databricks cluster makes: what is asked of it, its events meanwhile, and what it made.
 
+use crate::conversion::Conversion;
 use crate::validation::Check;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use std::fmt;
 
 mod settings;
 
-pub use settings::{PhotonSettings, TAG_PLAN, TAG_RUN};
+pub use settings::{AccessMode, PhotonSettings, TAG_PLAN, TAG_RUN};
 
 /// How a cluster copies a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,9 +60,35 @@ pub struct ClusterCopy {
     /// Columns that together identify a row: checked to be unique in the copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
+    /// Where the workspace cannot read the pin, the state of now may be read in its place: the source is asked before and
+    /// after whether that is the pin.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unversioned: bool,
+    /// What the target would refuse, in the form that it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversions: Vec<Conversion>,
     /// At the pin: what the grouping and the estimate go by.
     pub bytes: u64,
     pub rows: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// How the cluster read the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRead {
+    /// At the pin.
+    Pinned,
+    /// At the pin, after the state of now had been read once: before, the workspace did not know the snapshot.
+    Primed,
+    /// As it was at that time. That it was the pin is known from the source itself.
+    Unversioned,
+    /// One that is newer than this program.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Where a table's copy on a cluster ended.
@@ -104,6 +131,11 @@ pub struct ClusterResult {
     pub milliseconds: Option<u64>,
     #[serde(default)]
     pub error: Option<Error>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_read: Option<SourceRead>,
+    /// What was done otherwise than planned, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The run of the workspace that made it, for those who look there.
     #[serde(default, alias = "run_id")]
     pub job_run_id: Option<i64>,
@@ -124,6 +156,8 @@ impl ClusterResult {
             end,
             source_snapshot_id: copy.snapshot_id,
             target_snapshot_id: None,
+            source_read: None,
+            note: None,
             rows_total: None,
             rows_done: None,
             batches_total: None,

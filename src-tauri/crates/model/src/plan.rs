@@ -2,6 +2,7 @@
 
 pub use crate::copy_mode::{CopyMode, EngineKind};
 
+use crate::conversion::{Conversion, ConversionSettings};
 use crate::finding::Finding;
 use crate::governance::GovernanceSettings;
 use crate::ids::PlanHash;
@@ -28,6 +29,7 @@ pub struct Settings {
     pub max_parallel_tables: usize,
     /// Files being copied or written at the same time, over all tables.
     pub max_parallel_writers: usize,
+    /// The usual 600 hold for workspaces alone, which bound them; another number for every target.
     pub max_commits_per_min: u32,
     /// For rewritten data files.
     pub target_file_bytes: u64,
@@ -36,6 +38,18 @@ pub struct Settings {
     pub codec_level: i32,
     /// Where no row changes, move column chunks without decoding them.
     pub move_chunks: bool,
+    /// What becomes of that which the target refuses, where there is a choice.
+    #[serde(skip_serializing_if = "ConversionSettings::is_standard")]
+    pub conversions: ConversionSettings,
+}
+
+impl Settings {
+    /// Whether a table may be written or read by this process. If not, nothing of the target has to be open to anybody but
+    /// its own clusters.
+    pub fn work_here(&self) -> bool {
+        let by_clusters_alone = |photon: &PhotonSettings| !photon.reads_here(0);
+        self.engine != Some(EngineKind::Photon) || !self.photon.as_ref().is_some_and(by_clusters_alone)
+    }
 }
 
 impl Default for Settings {
@@ -52,6 +66,7 @@ impl Default for Settings {
             codec: "zstd".into(),
             codec_level: 3,
             move_chunks: true,
+            conversions: ConversionSettings::default(),
         }
     }
 }
@@ -93,6 +108,9 @@ pub struct PlannedTable {
     pub snapshot_id: Option<i64>,
     pub format_version: u8,
     pub estimate: Estimate,
+    /// What the target would refuse, in the form that it takes. All of it was accepted by the findings' codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversions: Vec<Conversion>,
     /// What is lost, all of it accepted, and what is worth knowing.
     pub findings: Vec<Finding>,
 }
@@ -217,5 +235,13 @@ mod tests {
         assert!(settings.governance.as_ref().is_some_and(|governance| governance.tags));
         let written = serde_json::to_value(&settings).unwrap();
         assert_eq!((&written["after"]["tags"], written.get("governance")), (&true.into(), None));
+    }
+
+    #[test]
+    fn settings_without_a_choice_are_written_as_they_were_before_there_was_one() {
+        let written = serde_json::to_value(Settings::default()).unwrap();
+        assert_eq!(written.get("conversions"), None);
+        let chosen: Settings = serde_json::from_str(r#"{"conversions": {"time": "bigint"}}"#).unwrap();
+        assert_eq!(serde_json::to_value(&chosen).unwrap()["conversions"]["time"], "bigint");
     }
 }

@@ -93,6 +93,8 @@ const ENGINE_PREFIXES: &[&str] = &[
     "polaris.",
     "unity.",
     "s3.",
+    "adls.",
+    "gcs.",
     "client.",
     "io-impl",
 ];

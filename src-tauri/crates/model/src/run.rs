@@ -1,5 +1,6 @@
 //! A run of one plan: the states of its tables and the events it emits.
 
+use crate::conversion::PartitionWay;
 use crate::copy_mode::{CopyMode, EngineKind};
 use crate::governance::GovernanceReport;
 use crate::photon::{ClusterResult, ClusterView};
@@ -120,6 +121,9 @@ pub struct CopyOutcome {
     pub commit_attempts: u32,
     /// The target already had this very table from this very plan: nothing was written.
     pub adopted: bool,
+    /// How a table is laid out whose partition spec the target might have refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitioning: Option<PartitionWay>,
     /// What a cluster made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Box<ClusterResult>>,

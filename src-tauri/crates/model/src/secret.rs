@@ -1,6 +1,6 @@
 //! A secret on its way from a person to the keychain, and nowhere else.
 
-use crate::catalog::SECRET_KEYS;
+use crate::catalog::is_secret_key;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fmt;
@@ -40,24 +40,42 @@ impl Drop for Secret {
     }
 }
 
-const ENDS: &[&str] =
-    &["secret", "access-key", "access-key-id", "session-token", "authorization", "credential", "private-key", ".token"];
-const PARTS: &[&str] =
-    &["password", "passwd", "secret.key", "account.key", "private.key", "sas.fixed.token", "api-key", "apikey"];
+const ENDS: &[&str] = &[
+    "secret",
+    "access-key",
+    "access-key-id",
+    "account-key",
+    "session-token",
+    "sas-token",
+    "authorization",
+    "credential",
+    "private-key",
+    ".token",
+];
+const PARTS: &[&str] = &[
+    "password",
+    "passwd",
+    "secret.key",
+    "account.key",
+    "private.key",
+    "sas.fixed.token",
+    "api-key",
+    "apikey",
+    "connection-string",
+];
 
 /// Whether a property or setting of this name holds a secret, and so may stand in no file.
 pub fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_KEYS.contains(&name.as_str())
-        || ENDS.iter().any(|end| name.ends_with(end))
-        || PARTS.iter().any(|part| name.contains(part))
+    is_secret_key(&name) || ENDS.iter().any(|end| name.ends_with(end)) || PARTS.iter().any(|part| name.contains(part))
 }
 
 /// Whether an address holds a key, token or password: before the host, or as a parameter. Any text may be asked about;
 /// `postgresql://user@host` and `abfss://container@account` hold a name alone.
 pub fn holds_credentials(address: &str) -> bool {
     let address = address.trim();
-    if address.to_ascii_lowercase().contains("password=") {
+    let lower = address.to_ascii_lowercase();
+    if ["password=", "accountkey=", "sharedaccesssignature="].iter().any(|name| lower.contains(name)) {
         return true;
     }
     let in_query = address.split_once('?').is_some_and(|(_, query)| {
@@ -101,10 +119,26 @@ mod tests {
             "jdbc.Password",
             "s3.secret-access-key",
             "header.Authorization",
+            "adls.account-key",
+            "adls.sas-token",
+            "adls.sas-token.lake.dfs.core.windows.net",
+            "adls.connection-string",
+            "adls.client-secret",
+            "adls.token",
+            "gcs.oauth2.token",
+            "gcs.service-account-key",
         ] {
             assert!(names_a_secret(name), "{name}");
         }
-        for name in ["s3.endpoint", "spark.sql.catalog.src.token-refresh-enabled", "oauth2-server-uri", "key"] {
+        for name in [
+            "s3.endpoint",
+            "spark.sql.catalog.src.token-refresh-enabled",
+            "oauth2-server-uri",
+            "key",
+            "adls.account-name",
+            "adls.endpoint",
+            "gcs.service.host",
+        ] {
             assert!(!names_a_secret(name), "{name}");
         }
     }
@@ -122,6 +156,9 @@ mod tests {
             "postgresql://host/db?user=x&password=y",
             "postgresql://host/db?sslpassword=y",
             "host=h password=y",
+            "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=k",
+            "BlobEndpoint=https://a.blob.core.windows.net;SharedAccessSignature=sv=1",
+            "abfss://c@a.dfs.core.windows.net/t?sv=1&sig=abc",
             "https://host/x?access_token=y",
             "https://account.blob.core.windows.net/c?sv=1&sig=abc",
             "https://b.s3.amazonaws.com/k?X-Amz-Signature=abc",

@@ -1,6 +1,7 @@
 //! What was compared between a source table at its pinned snapshot and its target, and what that proves.
 
 use crate::check::CheckName;
+use crate::conversion::Conversion;
 use crate::copy_mode::EngineKind;
 use crate::records::RecordCounts;
 use crate::{Error, TableIdent};
@@ -66,6 +67,9 @@ pub struct Validation {
     pub rows: u64,
     /// 64 hexadecimal digits, see docs/digest.md; of the source.
     pub digest: String,
+    /// What holds under these: the source was measured as they convert it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversions: Vec<Conversion>,
     pub checks: Vec<Check>,
     /// The source's records and deletes at its snapshot; none where they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -204,6 +204,22 @@ impl Store {
         .map_err(|e| failure::of(e, "read the journal"))
     }
 
+    /// Whether the journal has an entry of this kind about a target since its catalog was saved. Saving it anew forgets what
+    /// was learned of it.
+    pub async fn learned(&self, kind: &str, target: &str) -> Result<bool> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT sequence FROM journal WHERE kind = ? AND body ->> '$.target' = ?
+             AND at >= (SELECT saved_at FROM catalogs WHERE name = ?) LIMIT 1",
+        )
+        .bind(kind)
+        .bind(target)
+        .bind(target)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal"))?;
+        Ok(found.is_some())
+    }
+
     /// A page of the whole journal: up to some hundreds of entries after `sequence` (0: from the first). Empty at the end.
     pub async fn entries_after(&self, sequence: u64) -> Result<Vec<Entry>> {
         let after = i64::try_from(sequence).unwrap_or(i64::MAX);

@@ -49,6 +49,20 @@ impl Store {
         last.map(|validation| from_json(&validation, "a validation")).transpose()
     }
 
+    /// The last one of this table in any run of the plan.
+    pub async fn validation_of_plan(&self, plan_hash: &str, table: &TableIdent) -> Result<Option<Validation>> {
+        let last: Option<String> = sqlx::query_scalar(
+            "SELECT validation FROM validations WHERE ident = ? AND run_id IN (SELECT run_id FROM runs WHERE plan_hash = ?)
+             ORDER BY id DESC LIMIT 1",
+        )
+        .bind(table.to_string())
+        .bind(plan_hash)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the validation").about(table))?;
+        last.map(|validation| from_json(&validation, "a validation")).transpose()
+    }
+
     /// The last one of each table, sorted by the source's name.
     pub async fn validations(&self, run_id: &str) -> Result<Vec<Validation>> {
         let rows: Vec<String> = sqlx::query_scalar(

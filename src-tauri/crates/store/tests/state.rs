@@ -201,6 +201,7 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         read_by: EngineKind::Embedded,
         rows: 3,
         digest: "00".into(),
+        conversions: vec![],
         checks: vec![],
         source_records: None,
         target_records: None,

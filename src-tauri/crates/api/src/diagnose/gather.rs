@@ -133,6 +133,10 @@ fn names_of_address(address: &str, names: &mut Names) {
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
             let host = authority.rsplit('@').next().unwrap_or_default();
             names.add(Kind::Host, host);
+            // `abfss://container@account.…`
+            if let Some((container, _)) = authority.split_once('@') {
+                names.add(Kind::Name, container);
+            }
             if let Some((name, _)) = host.rsplit_once(':') {
                 names.add(Kind::Host, name);
             }

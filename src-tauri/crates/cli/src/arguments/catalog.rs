@@ -1,8 +1,7 @@
 //! Catalogs.
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
-use icebridge_model::catalog::{CatalogKind, SECRET_KEYS};
+use icebridge_model::catalog::{CatalogKind, SECRET_KEYS, is_secret_key};
 
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
@@ -14,6 +13,9 @@ pub enum CatalogCommand {
         icebridge catalog add lake --kind sql --uri postgresql://me@host/catalog --secret password\n  \
         icebridge catalog add lake --kind files --uri s3://bucket/warehouse --property s3.region=eu-west-1 \\\n      \
         --secret s3.access-key-id --secret s3.secret-access-key\n  \
+        icebridge catalog add lake --kind files --uri abfss://container@account.dfs.core.windows.net/warehouse \\\n      \
+        --secret adls.account-key\n  \
+        icebridge catalog add lake --kind files --uri gs://bucket/warehouse --secret gcs.service-account-key\n  \
         icebridge catalog add managed --target --kind embedded --uri /data/managed\n  \
         icebridge catalog add managed --target --kind unity --uri prod --warehouse main")]
     Add(CatalogAdd),
@@ -31,7 +33,8 @@ pub struct CatalogAdd {
     /// The kind of catalog
     #[arg(long, value_enum)]
     pub kind: KindArg,
-    /// REST: its base address. Unity: the saved workspace's name. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path or s3://bucket/prefix. Embedded:
+    /// REST: its base address. Unity: the saved workspace's name. SQL: sqlite:PATH or postgresql://user@host/db. Files: a path, or
+    /// s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix, gs://bucket/prefix. Embedded:
     /// the folder to keep it in
     #[arg(long)]
     pub uri: String,
@@ -44,14 +47,14 @@ pub struct CatalogAdd {
     /// A property under PyIceberg's name, such as s3.endpoint=http://localhost:9000. Can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = property)]
     pub property: Vec<(String, String)>,
-    /// A secret to ask for. Can be repeated
-    #[arg(long, value_name = "KEY", value_parser = PossibleValuesParser::new(SECRET_KEYS.iter().copied()))]
+    #[arg(long, value_name = "KEY", value_parser = secret_key, help = secret_help())]
     pub secret: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum KindArg {
-    /// Any Iceberg REST catalog: Polaris, Nessie, Lakekeeper, Unity Catalog, Glue, S3 Tables
+    /// Any Iceberg REST catalog that takes a token or an OAuth2 client: Polaris, Nessie, Lakekeeper, Unity Catalog. Not those of AWS
+    /// Glue and S3 Tables: they want requests signed with AWS keys, which is not built in
     Rest,
     /// A catalog of Unity Catalog, by the sign-in of a saved workspace (see `icebridge workspace`)
     Unity,
@@ -72,6 +75,20 @@ impl From<KindArg> for CatalogKind {
             KindArg::Files => Self::Files,
             KindArg::Embedded => Self::Embedded,
         }
+    }
+}
+
+fn secret_help() -> String {
+    format!(
+        "A secret to ask for. Can be repeated. One of: {}; adls.sas-token.ACCOUNT is for one storage account",
+        SECRET_KEYS.join(", ")
+    )
+}
+
+fn secret_key(text: &str) -> Result<String, String> {
+    match is_secret_key(text) {
+        true => Ok(text.to_string()),
+        false => Err(format!("the secrets are {}, and adls.sas-token.ACCOUNT", SECRET_KEYS.join(", "))),
     }
 }
 

@@ -65,6 +65,7 @@ impl SettingsArgs {
             codec_level: self.codec_level.unwrap_or(if codec_changed { 6 } else { standard.codec_level }),
             codec: self.codec.clone().unwrap_or(standard.codec),
             move_chunks: standard.move_chunks && !self.always_decode,
+            conversions: standard.conversions,
         })
     }
 }

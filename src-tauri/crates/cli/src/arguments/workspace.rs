@@ -52,6 +52,34 @@ pub enum WorkspaceCommand {
         #[command(flatten)]
         first: FirstSignIn,
     },
+    /// Try on a live workspace what a sandbox cannot prove, in a scratch schema that is made and dropped
+    #[command(
+        after_help = "Prints for each assumption whether it holds, differs, may not be tried, or was not tried. It makes a schema \
+        icebridge_doctor_... in the catalog, tables in it, and drops both; a warehouse is started where none runs. Nothing else is \
+        changed. The table names neither the workspace nor who is signed in: please send it back as an issue.\n\nNo live workspace was \
+        at hand when this was written: it was tried on the sandbox.\n\nExample: icebridge workspace doctor prod --catalog scratch \
+        --foreign-table glue.sales.orders --yes"
+    )]
+    Doctor {
+        name: String,
+        /// The catalog in which the scratch schema is made
+        #[arg(long)]
+        catalog: String,
+        /// A foreign Iceberg table that may be read and cloned, best one that Databricks never read
+        #[arg(long, value_name = "CATALOG.SCHEMA.TABLE")]
+        foreign_table: Option<String>,
+        /// The SQL warehouse's id (default: one that runs, or the cheapest)
+        #[arg(long)]
+        warehouse: Option<String>,
+        /// Submit a run on serverless compute, twice with one token, and cancel it
+        #[arg(long)]
+        submit_run: bool,
+        /// Consent to all of this; without it, it is asked for
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        first: FirstSignIn,
+    },
     /// Sign out of a workspace and remove it, its secrets and its inventory
     Remove { name: String },
 }

@@ -78,7 +78,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
     output.note(audit::verified(&verdict));
     output.note("");
 
-    let good = verdict.intact && run.state == RunState::Succeeded;
+    let good = verdict.intact && runs::is_done(&run);
     let told = Told { inventory, preflight, plan, run, bundle, verdict };
     output.result(&told, |told| audit::exported(&told.bundle))?;
     Ok(Ended::done_if(good))

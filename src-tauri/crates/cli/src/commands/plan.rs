@@ -66,6 +66,11 @@ pub fn told(made: &PlanMade) -> String {
     for table in plan.tables.iter().filter(|table| !table.engine_reason.is_empty()) {
         reasons.push_str(&format!("{}: {}, because {}\n", table.source, table.engine().as_str(), table.engine_reason));
     }
+    for table in &plan.tables {
+        for conversion in &table.conversions {
+            reasons.push_str(&format!("{}: converts {conversion}\n", table.source));
+        }
+    }
     format!(
         "{grid}{left}\n{reasons}{}: {} rows, {} to write, about {} one after the other\nplan {} in {}",
         words::count(plan.tables.len(), "table", "tables"),

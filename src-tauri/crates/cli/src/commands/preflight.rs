@@ -98,7 +98,7 @@ pub fn told(report: &PreflightReport) -> String {
             grid.row(words);
         }
     }
-    format!("{grid}\n{}{}", summary(report), fixes(&report.tables))
+    format!("{grid}\n{}{}{}", summary(report), ways(&report.tables), fixes(&report.tables))
 }
 
 pub fn summary(report: &PreflightReport) -> String {
@@ -112,6 +112,19 @@ pub fn summary(report: &PreflightReport) -> String {
         n => format!(", {n} migrated by earlier runs"),
     };
     format!("{tables}: {} ready{waiting}, {} blocked{migrated}", report.ready, report.blocked)
+}
+
+/// What the target refuses of each table, and what it becomes once that is accepted.
+fn ways(tables: &[TableFindings]) -> String {
+    let mut text = String::new();
+    for table in tables {
+        for finding in &table.findings {
+            if let Some(way) = &finding.way {
+                text.push_str(&format!("\n{}  {}  {}", table.source, finding.code, way.in_words()));
+            }
+        }
+    }
+    if text.is_empty() { text } else { format!("\n\nWhat the target refuses, and what it becomes:{text}") }
 }
 
 /// What to do, once a code.

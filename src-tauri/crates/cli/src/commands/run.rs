@@ -7,6 +7,7 @@ use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
+use icebridge_model::governance::GovernanceReport;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::{Nothing, RunRequest, StartRunRequest};
 use icebridge_model::plan::EngineKind;
@@ -24,7 +25,13 @@ pub async fn run(api: &Api, arguments: RunArgs, output: &Output) -> Result<Ended
         }
     };
     output.result(&view, told)?;
-    Ok(Ended::done_if(view.state == RunState::Succeeded))
+    Ok(Ended::done_if(is_done(&view)))
+}
+
+/// Every table is migrated, and what shall follow in Unity Catalog is done.
+pub fn is_done(view: &RunView) -> bool {
+    let governed = |table: &TableMigration| table.governance.as_ref().is_none_or(GovernanceReport::is_complete);
+    view.state == RunState::Succeeded && view.tables.iter().all(governed)
 }
 
 /// Begins a run and stays until it ends. Ctrl-C or SIGTERM cancels it; a second one leaves at once.
@@ -177,6 +184,9 @@ pub fn told(view: &RunView) -> String {
                 left.statement,
                 words::error(&left.error)
             ));
+        }
+        for sentence in table.governance.iter().flat_map(|report| &report.left_behind) {
+            text.push_str(&format!("{}: {sentence}\n", table.source));
         }
         text.push_str(&not_looked_at(table));
         if let Some(error) = &table.error {

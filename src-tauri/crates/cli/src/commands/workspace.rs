@@ -7,12 +7,13 @@ use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::{Api, Operations};
-use icebridge_model::Result;
 use icebridge_model::databricks::{
     ApiCall, Gate, GateRequest, Keep, ProfileName, SaveWorkspace, SignInMethod, SignInRequest, SignedOut,
     WorkspaceSpec, WorkspaceStatus,
 };
+use icebridge_model::doctor::{DoctorReport, DoctorRequest, DoctorRow, Finding};
 use icebridge_model::ops::{Named, Nothing};
+use icebridge_model::{Code, Error, Result};
 
 pub async fn run(api: &Api, command: WorkspaceCommand, output: &Output) -> Result<Ended> {
     match command {
@@ -50,6 +51,10 @@ pub async fn run(api: &Api, command: WorkspaceCommand, output: &Output) -> Resul
             output.result(&gate, gate_told)?;
             Ok(Ended::done_if(gate.is_open()))
         }
+        WorkspaceCommand::Doctor { name, catalog, foreign_table, warehouse, submit_run, yes, first } => {
+            let request = DoctorRequest { workspace: name, catalog, foreign_table, warehouse, submit_run };
+            doctor(api, request, yes, first, output).await
+        }
         WorkspaceCommand::Remove { name } => {
             let outcome = api.workspace_remove(Named { name: name.clone() }).await?;
             output.result(&outcome, |outcome| {
@@ -62,6 +67,50 @@ pub async fn run(api: &Api, command: WorkspaceCommand, output: &Output) -> Resul
             Ok(Ended::done_if(!matches!(outcome, SignedOut::Failed { .. })))
         }
     }
+}
+
+async fn doctor(
+    api: &Api,
+    request: DoctorRequest,
+    consented: bool,
+    first: FirstSignIn,
+    output: &Output,
+) -> Result<Ended> {
+    if !consented {
+        let question = format!(
+            "This makes a schema icebridge_doctor_... with tables in the catalog {} of {}, and drops it at the end.",
+            request.catalog, request.workspace
+        );
+        if !ask::consent(&question)? {
+            return Err(Error::new(Code::Cancelled, "nothing was tried").with_hint("Say yes, or give --yes."));
+        }
+    }
+    first_sign_in(api, &request.workspace, first, output).await?;
+    let report = stop_on_interrupt(api, api.workspace_doctor(request)).await?;
+    output.result(&report, examined)?;
+    let fine = |row: &DoctorRow| row.finding == Finding::Holds || row.finding == Finding::NotTried;
+    Ok(Ended::done_if(report.rows.iter().all(fine) && report.left_behind.is_none()))
+}
+
+fn examined(report: &DoctorReport) -> String {
+    let mut grid = Grid::new(&["assumption", "finding", "how it was seen"]);
+    for row in &report.rows {
+        let seen = match &row.error {
+            Some(error) => {
+                let cause = error.causes.first().map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{} {}{cause}", error.code, error.message)
+            }
+            None => row.detail.clone(),
+        };
+        grid.row([row.assumption.clone(), row.finding.as_str().to_string(), seen]);
+    }
+    let left = report
+        .left_behind
+        .as_ref()
+        .map(|schema| format!("\n{schema} could not be dropped: drop it yourself"))
+        .unwrap_or_default();
+    let cloud = report.cloud.as_deref().unwrap_or("a cloud that is not told");
+    format!("{grid}\nIceBridge {} on {cloud}, {}{left}", report.product_version, report.examined_at)
 }
 
 async fn add(api: &Api, arguments: WorkspaceAdd, output: &Output) -> Result<Ended> {

@@ -5,6 +5,7 @@
 
 use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
 use crate::ledger::RunHistory;
+use icebridge_model::conversion::Conversion;
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
@@ -158,6 +159,14 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
         blocks.push(Block::Text("Each of these was shown before the run and accepted by its code.".into()));
         blocks.push(Block::Grid(vec!["Source", "Code", "What", "On this table"], lost));
     }
+    let converted: Vec<Vec<String>> = report.tables.iter().flat_map(conversions).collect();
+    if !converted.is_empty() {
+        blocks.push(Block::Heading("What was converted"));
+        let told = "The target does not take these as the source has them. What is proved holds for the values as they \
+                    were converted.";
+        blocks.push(Block::Text(told.into()));
+        blocks.push(Block::Grid(vec!["Source", "Conversion"], converted));
+    }
     blocks.push(Block::Heading("What the proof levels mean"));
     let levels =
         LEVELS.iter().map(|(level, meaning)| vec![level.as_str().to_string(), (*meaning).to_string()]).collect();
@@ -246,6 +255,19 @@ fn row(table: &TableEvidence) -> Vec<String> {
     ]
 }
 
+/// With the way that was taken, where there were several.
+fn conversions(table: &TableEvidence) -> Vec<Vec<String>> {
+    let taken = table.outcome.as_ref().and_then(|outcome| outcome.partitioning.as_ref());
+    let all = table.planned.conversions.iter().map(|conversion| {
+        let text = match (conversion, taken) {
+            (Conversion::Partitioning { .. }, Some(way)) => format!("{conversion}; it was {way}"),
+            _ => conversion.to_string(),
+        };
+        vec![table.planned.source.to_string(), text]
+    });
+    all.collect()
+}
+
 fn after(table: &TableEvidence) -> Vec<Vec<String>> {
     let Some(after) = &table.after else { return Vec::new() };
     let source = || table.planned.source.to_string();
@@ -253,7 +275,8 @@ fn after(table: &TableEvidence) -> Vec<Vec<String>> {
     let left = after.not_done.iter().map(|left| {
         vec![source(), left.statement.clone(), format!("not done: {} {}", left.error.code, left.error.message)]
     });
-    done.chain(left).collect()
+    let behind = after.left_behind.iter().map(|sentence| vec![source(), sentence.clone(), "not carried".into()]);
+    done.chain(left).chain(behind).collect()
 }
 
 fn reason(table: &TableEvidence) -> Vec<String> {

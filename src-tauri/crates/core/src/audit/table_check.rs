@@ -82,6 +82,10 @@ fn proved(planned: &PlannedTable, history: &TableHistory, evidence: &TableEviden
             && validation.source_snapshot_id == planned.snapshot_id,
         "its validation compared something else",
     )?;
+    ensure(
+        validation.conversions == planned.conversions,
+        "its validation holds under other conversions than the plan's",
+    )?;
     ensure(validation.checks.iter().all(|c| c.passed), "its validation passed although a check did not")?;
     ensure(validation.proof >= ProofLevel::Digest, "its validation did not compare every row")?;
     agree(validation, CheckKind::Digest, &validation.digest)?;

@@ -2,12 +2,14 @@
 
 use super::record::{Compute, short};
 use super::secrets;
-use icebridge_databricks::Client;
 use icebridge_databricks::clusters::{
-    Autoscale, NodeType, PhotonCluster, RuntimeChoice, SparkVersion, choose_node, choose_runtime, photon_cluster,
+    Access, Autoscale, ClusterPolicy, Machines, NodeType, PhotonCluster, RuntimeChoice, SparkVersion, choose_node,
+    choose_runtime, photon_cluster,
 };
-use icebridge_model::photon::{ClusterCopy, PhotonSettings, TAG_PLAN, TAG_RUN};
+use icebridge_databricks::{Client, Cloud};
+use icebridge_model::photon::{AccessMode, ClusterCopy, PhotonSettings, TAG_PLAN, TAG_RUN};
 use icebridge_model::{Code, Error, Result};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// From this runtime on, deletion vectors of foreign tables are read and format version 3 is written.
@@ -18,11 +20,27 @@ const FORMAT_3: (u32, u32) = (18, 0);
 pub struct Offer {
     pub node_types: Vec<NodeType>,
     pub spark_versions: Vec<SparkVersion>,
+    pub cloud: Option<Cloud>,
+    /// The rules of the policy that the settings name.
+    pub policy: Option<ClusterPolicy>,
 }
 
 impl Offer {
-    pub async fn of(client: &Client) -> Result<Self> {
-        Ok(Self { node_types: client.node_types().await?, spark_versions: client.spark_versions().await? })
+    pub async fn of(client: &Client, settings: &PhotonSettings) -> Result<Self> {
+        let policy = match &settings.policy {
+            // One that is not shown is still kept to by the workspace, which refuses what does not fit.
+            Some(id) => match client.cluster_policy(id).await {
+                Err(error) if error.code == Code::AccessDenied => None,
+                found => found?,
+            },
+            None => None,
+        };
+        Ok(Self {
+            node_types: client.node_types().await?,
+            spark_versions: client.spark_versions().await?,
+            cloud: cloud(client).await,
+            policy,
+        })
     }
 
     /// The machine that the settings name, or the smallest that can.
@@ -53,14 +71,74 @@ impl Offer {
                     .with_hint("Leave it out of the settings, or name one that the workspace lists.")),
             };
         }
-        if !needs_format_3 {
-            return Ok(choose_runtime(&self.spark_versions, RuntimeChoice::default())?.key.clone());
-        }
-        let lts = choose_runtime(&self.spark_versions, RuntimeChoice { at_least: FORMAT_3, lts: true });
-        let chosen =
-            lts.or_else(|_| choose_runtime(&self.spark_versions, RuntimeChoice { at_least: FORMAT_3, lts: false }));
+        let at_least = if needs_format_3 { FORMAT_3 } else { RuntimeChoice::default().at_least };
+        let lts = choose_runtime(&self.spark_versions, RuntimeChoice { at_least, lts: true });
+        let chosen = lts.or_else(|_| choose_runtime(&self.spark_versions, RuntimeChoice { at_least, lts: false }));
         Ok(chosen?.key.clone())
     }
+
+    fn machines(&self, settings: &PhotonSettings) -> Result<Machines> {
+        let fixed = self.policy.as_ref().and_then(|policy| policy.fixed("instance_pool_id")).and_then(Value::as_str);
+        if let Some(workers) = settings.pool.as_deref().or(fixed) {
+            return Ok(Machines::Pool { workers: workers.to_owned(), driver: settings.driver_pool.clone() });
+        }
+        let node = self.node(settings)?;
+        Ok(Machines::Kind { node_type: node.node_type_id.clone(), bare: !node.has_disks() })
+    }
+}
+
+/// As the metastore says it: an address that several clouds share does not. A workspace that does not say it is asked for
+/// machines without the settings that only one cloud has.
+async fn cloud(client: &Client) -> Option<Cloud> {
+    let told = client.metastore().await.ok().and_then(|metastore| metastore.cloud);
+    match told.map(|cloud| cloud.to_ascii_lowercase()).as_deref() {
+        Some("aws") => Some(Cloud::Aws),
+        Some("azure") => Some(Cloud::Azure),
+        Some("gcp") => Some(Cloud::Gcp),
+        _ => client.host().cloud(),
+    }
+}
+
+/// The settings as the workspace allows them, with what it offers: where a catalog of the order is on default storage, or where
+/// there are no clusters at all, the tables are copied on serverless compute.
+pub(super) async fn allowed(
+    client: &Client,
+    settings: &PhotonSettings,
+    catalogs: &[String],
+) -> Result<(PhotonSettings, Offer)> {
+    if settings.serverless {
+        return Ok((settings.clone(), Offer::default()));
+    }
+    let mut reason = None;
+    for name in catalogs {
+        let found = client.catalog(name).await;
+        if let Ok(Some(catalog)) = found
+            && catalog.is_on_default_storage()
+        {
+            reason = Some(format!("the catalog {name} is on default storage, which only serverless compute reaches"));
+            break;
+        }
+    }
+    if reason.is_none() {
+        let offer = Offer::of(client, settings).await;
+        match offer {
+            Ok(offer) if !offer.node_types.is_empty() => return Ok((settings.clone(), offer)),
+            Ok(_) => reason = Some("the workspace offers no machines for clusters".to_owned()),
+            Err(error) if error.code == Code::Unsupported => reason = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    let reason = reason.unwrap_or_default();
+    if settings.needs_clusters() {
+        return Err(Error::new(
+            Code::Unsupported,
+            "these settings need clusters, and serverless compute has to be used",
+        )
+        .with_hint("Take machines, policy, runtime and Spark's settings out of the plan's settings.")
+        .with_cause_text(reason));
+    }
+    tracing::info!(reason, "the tables are copied on serverless compute");
+    Ok((PhotonSettings { serverless: true, ..settings.clone() }, Offer::default()))
 }
 
 /// Whom the compute is for: its tags, and its user where the settings name none.
@@ -69,18 +147,22 @@ pub(super) struct Owner<'a> {
     pub run_id: &'a str,
     /// The principal that is signed in.
     pub user: &'a str,
+    /// Where its secrets are.
+    pub secret_scope: &'a str,
 }
 
 /// For these tables.
 pub(super) fn compute(
     offer: &Offer,
-    client: &Client,
     settings: &PhotonSettings,
     tables: &[&ClusterCopy],
     owner: Owner<'_>,
 ) -> Result<Compute> {
     if settings.serverless {
-        return Ok(Compute::Serverless { budget_policy: settings.budget_policy.clone() });
+        return Ok(Compute::Serverless {
+            budget_policy: settings.budget_policy.clone(),
+            performance_target: settings.performance_target.clone(),
+        });
     }
     let mut tags: BTreeMap<String, String> = settings.tags.clone();
     tags.insert(TAG_PLAN.into(), short(owner.plan_hash).to_owned());
@@ -89,23 +171,33 @@ pub(super) fn compute(
         tables.iter().any(|table| table.format_version >= 3 || table.deletion_vectors.is_some_and(|count| count > 0));
     let mut spec = photon_cluster(PhotonCluster {
         spark_version: offer.runtime(settings, needs_format_3)?,
-        node_type: offer.node(settings)?.node_type_id.clone(),
+        machines: offer.machines(settings)?,
         workers: Autoscale { min_workers: settings.min_workers, max_workers: settings.max_workers },
-        cloud: client.host().cloud(),
+        cloud: offer.cloud,
         spot: settings.spot,
-        single_user: Some(settings.single_user.clone().unwrap_or_else(|| owner.user.to_owned())),
+        access: match settings.access_mode {
+            AccessMode::Standard => Access::Standard,
+            // A cluster of one principal runs the jobs of that principal alone.
+            AccessMode::Dedicated => Access::Dedicated(Some(
+                settings.single_user.as_deref().or(settings.run_as.as_deref()).unwrap_or(owner.user).to_owned(),
+            )),
+        },
+        instance_profile: settings.instance_profile.clone(),
         policy_id: settings.policy.clone(),
         tags,
         logs: settings.logs.clone(),
     })?;
-    spec.spark_conf = spark_conf(settings, owner.plan_hash);
+    spec.spark_conf = spark_conf(settings, owner.secret_scope);
+    if let Some(policy) = &offer.policy {
+        spec = policy.fit(spec)?;
+    }
     Ok(Compute::Cluster(Box::new(spec)))
 }
 
 /// Secrets only as references: the cluster reads them when it starts, and neither the record nor the request holds one.
-fn spark_conf(settings: &PhotonSettings, plan_hash: &str) -> BTreeMap<String, String> {
+fn spark_conf(settings: &PhotonSettings, secret_scope: &str) -> BTreeMap<String, String> {
     let mut conf = settings.spark_conf.clone();
-    let secret = |(key, name): (&String, &String)| (key.clone(), secrets::reference(&secrets::key(plan_hash, name)));
+    let secret = |(key, name): (&String, &String)| (key.clone(), secrets::reference(secret_scope, name));
     conf.extend(settings.secret_conf.iter().map(secret));
     conf
 }

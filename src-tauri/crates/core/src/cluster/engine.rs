@@ -1,6 +1,6 @@
 //! Carrying out an order: cuts it into steps, and takes the steps side by side to their ends.
 
-use super::compute::Offer;
+use super::compute::allowed;
 use super::group::group;
 use super::intended::{self, Draft, LastAttempts};
 use super::journal;
@@ -153,14 +153,16 @@ impl Engine {
         }
         let (client, settings) = (&self.client, &self.settings);
         let patience = Patience { observer, step: "", pace: &self.pace };
-        let (offer, user) = match settings.serverless {
-            true => (Offer::default(), String::new()),
-            false => (
-                patience.ask(Some(cancel), || Offer::of(client)).await?,
-                patience.ask(Some(cancel), || client.me()).await?.user_name,
-            ),
+        let named = order.tables.iter().flat_map(|table| [&table.target, &table.source]);
+        let mut catalogs: Vec<String> = named.filter_map(|name| name.namespace.first().cloned()).collect();
+        catalogs.sort();
+        catalogs.dedup();
+        let (settings, offer) = patience.ask(Some(cancel), || allowed(client, settings, &catalogs)).await?;
+        let user = match settings.serverless {
+            true => String::new(),
+            false => patience.ask(Some(cancel), || client.me()).await?.user_name,
         };
-        Ok(Draft { order, client, settings, offer, user })
+        Ok(Draft { order, settings, offer, user })
     }
 
     async fn carry(

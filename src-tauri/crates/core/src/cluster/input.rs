@@ -1,6 +1,8 @@
 //! The input files of `bulk_copy` and `gx_runner`, as docs/spark-jobs.md describes them.
 
 use super::record::{Lane, LaneCheck};
+use icebridge_model::conversion::{ColumnAt, Conversion};
+use icebridge_model::ident::split_parts;
 use icebridge_model::photon::{ClusterCopy, ClusterMethod, PhotonSettings};
 use icebridge_model::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -52,7 +54,29 @@ fn source(table: &ClusterCopy) -> Map<String, Value> {
     put(&mut source, "deletion_vectors", json!(table.deletion_vectors));
     put(&mut source, "partition_fields", json!(table.partition_fields));
     put(&mut source, "properties", json!(table.properties));
+    if table.unversioned {
+        source.insert("unversioned".to_owned(), json!(true));
+    }
+    let conversions: Vec<Value> = table.conversions.iter().filter_map(conversion).collect();
+    if !conversions.is_empty() {
+        source.insert("conversions".to_owned(), json!(conversions));
+    }
     source
+}
+
+/// What a job has to do of a conversion: types that its engine reads are what it finds, names are lists of their parts.
+fn conversion(one: &Conversion) -> Option<Value> {
+    let parts = |column: &ColumnAt| split_parts(&column.path).ok();
+    match one {
+        Conversion::Optional { column } => Some(json!({"kind": "optional", "path": parts(column)?})),
+        Conversion::Type { column, to, .. } => Some(json!({"kind": "type", "path": parts(column)?, "to": to})),
+        // The layout, the format version and the keys are in the input by themselves; names are never changed on a cluster.
+        Conversion::Rename { .. }
+        | Conversion::IdentifierFields { .. }
+        | Conversion::Partitioning { .. }
+        | Conversion::SortOrder
+        | Conversion::FormatVersion { .. } => None,
+    }
 }
 
 fn copy(table: &ClusterCopy, settings: &PhotonSettings) -> Value {
@@ -66,6 +90,10 @@ fn copy(table: &ClusterCopy, settings: &PhotonSettings) -> Value {
         ("target".to_owned(), Value::Object(target)),
         ("method".to_owned(), json!(table.method.as_str())),
     ]);
+    if table.method == ClusterMethod::DeepClone {
+        // The vendor's pages differ on whether a foreign table can be cloned.
+        one.insert("fall_back".to_owned(), json!(true));
+    }
     if table.method == ClusterMethod::InsertSelect {
         one.insert("batches".to_owned(), json!({"rows": settings.batch_rows}));
     }

@@ -6,7 +6,6 @@ use super::judge;
 use super::order::Order;
 use super::patience::cancelled;
 use super::record::{Lane, StepRecord, StepState, run_name, short};
-use icebridge_databricks::Client;
 use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
 use icebridge_model::{Code, Result, TableIdent};
 use icebridge_store::now;
@@ -15,8 +14,8 @@ use std::collections::{BTreeSet, HashMap};
 /// What all steps of an order are made from.
 pub(super) struct Draft<'a> {
     pub order: &'a Order,
-    pub client: &'a Client,
-    pub settings: &'a PhotonSettings,
+    /// As the workspace allows them.
+    pub settings: PhotonSettings,
     pub offer: Offer,
     /// The principal that is signed in.
     pub user: String,
@@ -25,10 +24,11 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     /// The record of a group, before it is written down. An error: the workspace does not offer what these tables need.
     pub fn record(&self, group: &Group, tables: &[ClusterCopy]) -> Result<StepRecord> {
-        let Self { order, client, settings, offer, user } = self;
+        let Self { order, settings, offer, user } = self;
         let all: Vec<&ClusterCopy> = group.lanes.iter().flatten().map(|at| &tables[*at]).collect();
-        let owner = Owner { plan_hash: &order.plan_hash, run_id: &order.run_id, user };
-        let compute = compute(offer, client, settings, &all, owner)?;
+        let owner =
+            Owner { plan_hash: &order.plan_hash, run_id: &order.run_id, user, secret_scope: &order.secret_scope };
+        let compute = compute(offer, settings, &all, owner)?;
         let volume = settings.volume.trim_end_matches('/');
         let folder = format!("{volume}/{}/{}-{}", short(&order.plan_hash), group.step, order.attempt);
         let lane = |(number, lane): (usize, &Vec<usize>)| {
@@ -46,6 +46,7 @@ impl Draft<'_> {
             lanes: group.lanes.iter().enumerate().map(lane).collect(),
             compute,
             timeout_seconds: (settings.timeout_hours > 0).then(|| settings.timeout_hours.saturating_mul(3600)),
+            run_as: settings.run_as.clone(),
             scripts: String::new(),
             job_id: None,
             job_run_id: None,

@@ -17,6 +17,8 @@ pub struct Order {
     /// it finds what was begun, and starts nothing twice.
     pub attempt: u32,
     pub tables: Vec<ClusterCopy>,
+    /// The scope of the workspace that holds the secrets of the source, where clusters need any.
+    pub secret_scope: String,
     /// Targets that are not there, whatever an earlier attempt made: one that is done counts for nothing.
     pub gone: BTreeSet<TableIdent>,
 }

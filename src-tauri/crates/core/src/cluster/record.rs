@@ -84,7 +84,11 @@ impl Lane {
 #[serde(rename_all = "snake_case")]
 pub enum Compute {
     Cluster(Box<ClusterSpec>),
-    Serverless { budget_policy: Option<String> },
+    Serverless {
+        budget_policy: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        performance_target: Option<String>,
+    },
 }
 
 /// One attempt at one group of tables. Holds all that a resume needs: settings may have changed since.
@@ -101,6 +105,9 @@ pub struct StepRecord {
     pub lanes: Vec<Lane>,
     pub compute: Compute,
     pub timeout_seconds: Option<u32>,
+    /// None: who submits the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<String>,
     /// The folder of the scripts; empty before they are there.
     pub scripts: String,
     pub job_id: Option<i64>,
@@ -178,8 +185,9 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         intended_at: String::new(),
         run_name: String::new(),
         lanes,
-        compute: Compute::Serverless { budget_policy: None },
+        compute: Compute::Serverless { budget_policy: None, performance_target: None },
         timeout_seconds: None,
+        run_as: None,
         scripts: String::new(),
         job_id: None,
         job_run_id: Some(9),

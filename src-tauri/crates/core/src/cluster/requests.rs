@@ -3,10 +3,10 @@
 use super::record::{Compute, Lane, LaneCheck, StepRecord, short};
 use super::scripts::{BULK_COPY, GREAT_EXPECTATIONS, GX_RUNNER};
 use icebridge_databricks::jobs::{
-    Environment, EnvironmentSpec, JobCluster, JobSettings, Library, Queue, RunIf, SparkPythonTask, Submission, Task,
-    TaskDependency,
+    Environment, EnvironmentSpec, JobCluster, JobSettings, Library, Queue, RunAs, RunIf, SparkPythonTask, Submission,
+    Task, TaskDependency,
 };
-use icebridge_model::photon::{TAG_PLAN, TAG_RUN};
+use icebridge_model::photon::{ClusterCopy, TAG_PLAN, TAG_RUN};
 use std::collections::BTreeMap;
 
 const CLUSTER: &str = "copy";
@@ -61,10 +61,17 @@ fn check_task(record: &StepRecord, lane: &Lane, check: &LaneCheck) -> Task {
     }
 }
 
+/// Its number means Python's packages; the engine behind it is known to apply deletion vectors from 5 on (docs/spark-jobs.md).
+fn environment_version(record: &StepRecord) -> &'static str {
+    let newest =
+        |table: &ClusterCopy| table.format_version >= 3 || table.deletion_vectors.is_some_and(|count| count > 0);
+    if record.tables().any(newest) { "5" } else { "4" }
+}
+
 fn environments(record: &StepRecord) -> Vec<Environment> {
     let of = |key: &str, dependencies: Vec<String>| Environment {
         environment_key: key.into(),
-        spec: EnvironmentSpec { environment_version: "4".into(), dependencies },
+        spec: EnvironmentSpec { environment_version: environment_version(record).into(), dependencies },
     };
     match record.compute {
         Compute::Cluster(_) => Vec::new(),
@@ -79,9 +86,11 @@ fn environments(record: &StepRecord) -> Vec<Environment> {
 }
 
 pub(super) fn submission(record: &StepRecord) -> Submission {
-    let budget_policy_id = match &record.compute {
-        Compute::Cluster(_) => None,
-        Compute::Serverless { budget_policy } => budget_policy.clone(),
+    let (policy, performance_target) = match &record.compute {
+        Compute::Cluster(_) => (None, None),
+        Compute::Serverless { budget_policy, performance_target } => {
+            (budget_policy.clone(), performance_target.clone())
+        }
     };
     Submission {
         run_name: record.run_name.clone(),
@@ -89,8 +98,15 @@ pub(super) fn submission(record: &StepRecord) -> Submission {
         environments: environments(record),
         timeout_seconds: record.timeout_seconds,
         queue: Queue { enabled: true },
-        budget_policy_id,
+        budget_policy_id: policy.clone(),
+        usage_policy_id: policy,
+        performance_target,
+        run_as: run_as(record),
     }
+}
+
+fn run_as(record: &StepRecord) -> Option<RunAs> {
+    record.run_as.as_deref().map(RunAs::named)
 }
 
 pub(super) fn job(record: &StepRecord) -> JobSettings {
@@ -113,13 +129,14 @@ pub(super) fn job(record: &StepRecord) -> JobSettings {
         queue: Queue { enabled: true },
         // Two at once would write the same tables.
         max_concurrent_runs: 1,
+        run_as: run_as(record),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::record::started;
+    use crate::cluster::record::{sample, started};
     use icebridge_databricks::clusters::ClusterSpec;
     use serde_json::{Value, json};
 
@@ -157,14 +174,36 @@ mod tests {
 
     #[test]
     fn on_serverless_compute_the_package_is_in_the_checks_own_environment() {
-        let record = record(Compute::Serverless { budget_policy: None }, true);
+        let record = record(Compute::Serverless { budget_policy: Some("b-1".into()), performance_target: None }, true);
         assert!(!record.needs_job());
         let run = serde_json::to_value(submission(&record)).unwrap();
         assert_eq!(run["tasks"][1], check(&json!({"environment_key": "check"})));
         assert_eq!(run["tasks"][0]["environment_key"], "copy");
+        assert_eq!((&run["budget_policy_id"], &run["usage_policy_id"]), (&json!("b-1"), &json!("b-1")));
         assert_eq!(run["environments"][0]["spec"]["dependencies"], json!([]));
         assert_eq!(run["environments"][1]["environment_key"], "check");
         assert_eq!(run["environments"][1]["spec"]["dependencies"], json!([GREAT_EXPECTATIONS]));
+    }
+
+    #[test]
+    fn deletion_vectors_want_a_newer_environment() {
+        let version = |vectors: u64, format: u8| {
+            let table = ClusterCopy { deletion_vectors: Some(vectors), format_version: format, ..sample("t", 1) };
+            let lanes = vec![Lane::new("/Volumes/m/d/v/s", 1, vec![table], false)];
+            let compute = Compute::Serverless { budget_policy: None, performance_target: None };
+            let run = submission(&StepRecord { compute, ..started(lanes) });
+            run.environments[0].spec.environment_version.clone()
+        };
+        assert_eq!((version(0, 2), version(1, 2), version(0, 3)), ("4".into(), "5".into(), "5".into()));
+    }
+
+    #[test]
+    fn a_run_runs_as_who_is_named() {
+        for (name, kind) in [("ada@x.example", "user_name"), ("5e0b-12", "service_principal_name")] {
+            let record = StepRecord { run_as: Some(name.into()), ..record(cluster(), false) };
+            assert_eq!(serde_json::to_value(submission(&record)).unwrap()["run_as"], json!({kind: name}));
+            assert_eq!(serde_json::to_value(job(&record)).unwrap()["run_as"], json!({kind: name}));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::patience::Patience;
 use super::record::{Lane, StepRecord};
 use icebridge_databricks::Client;
+use icebridge_model::photon::{ClusterMethod, SourceRead};
 use icebridge_model::validation::Check;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
@@ -68,6 +69,13 @@ pub(super) struct TableEntry {
     pub batches_found: Option<u64>,
     #[serde(default)]
     pub lost: Vec<String>,
+    /// What was done in the end, where it is not what was asked for.
+    #[serde(default)]
+    pub method: Option<ClusterMethod>,
+    #[serde(default)]
+    pub source_read: Option<SourceRead>,
+    #[serde(default)]
+    pub note: Option<String>,
     #[serde(default)]
     pub milliseconds: Option<u64>,
     #[serde(default)]

@@ -11,50 +11,131 @@ use icebridge_model::governance::NotDone;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use tokio_util::sync::CancellationToken;
 
+/// What became of the actions on one table.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// As statements.
+    pub done: Vec<String>,
+    pub not_done: Vec<NotDone>,
+}
+
 /// Why an owner is not changed where something else was not done: a former owner could not do the rest any more.
 pub(super) fn owner_stays() -> Error {
     Error::new(Code::WorkspaceRefused, "the owner was not changed, because an earlier statement was not done")
 }
 
-/// Does what it can, in order, and returns what it could not do. A failure stops only the change of the owner.
+/// Whether trying again may do it. A principal who has left does not come back, and must not keep the owner from changing.
+pub(super) fn may_be_done_later(not_done: &NotDone) -> bool {
+    not_done.error.code != Code::PrincipalNotFound
+}
+
+/// Does what it can, in order. What fails as one statement is tried again in its parts, so that each failure is named alone.
+/// A failure stops only the change of the owner.
 pub async fn apply(
     client: &Client,
     named_warehouse: Option<&str>,
     table: &TableIdent,
     actions: &[Action],
     cancel: &CancellationToken,
-) -> Result<Vec<NotDone>> {
-    let mut not_done = Vec::new();
+) -> Result<Applied> {
     let needs_sql = actions.iter().any(|action| !matches!(action, Action::Grant { .. } | Action::Owner(_)));
     let warehouse = if needs_sql { warehouse::choose(client, named_warehouse).await? } else { None };
-    let full_name = full_name(table);
+    let at_work = AtWork { client, warehouse, table, full_name: full_name(table), cancel };
+    let mut applied = Applied::default();
+    let granted = at_work.grant_together(actions).await?;
     for action in actions {
-        if cancel.is_cancelled() {
+        if granted && matches!(action, Action::Grant { .. }) {
+            applied.done.push(action.statement(table));
+            continue;
+        }
+        if matches!(action, Action::Owner(_)) && applied.not_done.iter().any(may_be_done_later) {
+            let error = owner_stays().with_hint("Run the other statements, and then this one.").about(table);
+            applied.not_done.push(NotDone { statement: action.statement(table), error });
+            continue;
+        }
+        match at_work.carry_out(action).await {
+            Ok(()) => applied.done.push(action.statement(table)),
+            Err(error) if error.code == Code::Cancelled => return Err(error),
+            Err(error) => match action.parts().filter(|_| is_about_the_request(&error)) {
+                Some(parts) => at_work.one_by_one(&parts, &mut applied).await?,
+                None => applied.not_done.push(at_work.not_done(action, error)),
+            },
+        }
+    }
+    Ok(applied)
+}
+
+/// Another request may be taken. A workspace out of reach refuses them all.
+fn is_about_the_request(error: &Error) -> bool {
+    !matches!(error.code, Code::WorkspaceUnreachable | Code::RateLimited | Code::CredentialsRejected)
+}
+
+struct AtWork<'a> {
+    client: &'a Client,
+    warehouse: Option<String>,
+    table: &'a TableIdent,
+    full_name: String,
+    cancel: &'a CancellationToken,
+}
+
+impl AtWork<'_> {
+    async fn carry_out(&self, action: &Action) -> Result<()> {
+        if self.cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let done = match (action, &warehouse) {
+        match (action, &self.warehouse) {
             // These need no warehouse.
             (Action::Grant { principal, privileges }, _) => {
-                let add = [Assignment { principal: principal.clone(), privileges: privileges.clone() }];
-                client.change_permissions(Securable::Table, &full_name, &add, &[]).await
+                let (principal, privileges) = (principal.clone(), privileges.clone());
+                let add = [Assignment { principal, privileges, ..Assignment::default() }];
+                self.client.change_permissions(Securable::Table, &self.full_name, &add, &[]).await
             }
-            (Action::Owner(_), _) if !not_done.is_empty() => {
-                Err(owner_stays().with_hint("Run the other statements, and then this one."))
-            }
-            (Action::Owner(owner), _) => client.set_owner(Securable::Table, &full_name, owner).await,
+            (Action::Owner(owner), _) => self.client.set_owner(Securable::Table, &self.full_name, owner).await,
             (other, Some(warehouse)) => {
-                warehouse::change(client, warehouse, &other.statement(table), &[], true, cancel).await
+                warehouse::change(self.client, warehouse, &other.statement(self.table), &[], true, self.cancel).await
             }
             (_, None) => Err(Error::new(Code::Unsupported, "the workspace has no SQL warehouse to do this with")
                 .with_hint("Run the statement yourself, or name a warehouse in the settings.")),
-        };
-        match done {
-            Ok(()) => {}
-            Err(error) if error.code == Code::Cancelled => return Err(error),
-            Err(error) => not_done.push(NotDone { statement: action.statement(table), error: error.about(table) }),
         }
     }
-    Ok(not_done)
+
+    /// All grants in one request. False: it was refused, for one of them perhaps, and each has to be asked for alone.
+    async fn grant_together(&self, actions: &[Action]) -> Result<bool> {
+        let grant = |action: &Action| match action {
+            Action::Grant { principal, privileges } => {
+                let (principal, privileges) = (principal.clone(), privileges.clone());
+                Some(Assignment { principal, privileges, ..Assignment::default() })
+            }
+            _ => None,
+        };
+        let add: Vec<Assignment> = actions.iter().filter_map(grant).collect();
+        if add.len() < 2 {
+            return Ok(false);
+        }
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        match self.client.change_permissions(Securable::Table, &self.full_name, &add, &[]).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code == Code::Cancelled => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn one_by_one(&self, parts: &[Action], applied: &mut Applied) -> Result<()> {
+        for part in parts {
+            match self.carry_out(part).await {
+                Ok(()) => applied.done.push(part.statement(self.table)),
+                Err(error) if error.code == Code::Cancelled => return Err(error),
+                Err(error) => applied.not_done.push(self.not_done(part, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn not_done(&self, action: &Action, error: Error) -> NotDone {
+        NotDone { statement: action.statement(self.table), error: error.about(self.table).or_usual_hint() }
+    }
 }
 
 /// Catalogs and schemas without a warehouse, tables by a statement.

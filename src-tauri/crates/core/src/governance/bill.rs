@@ -8,13 +8,21 @@ use icebridge_model::photon::{AgainstEstimate, Bill, Cost, CostEstimate, RunCost
 use icebridge_model::{Code, Result};
 use tokio_util::sync::CancellationToken;
 
-/// By the tag: usage of one-time runs may come without a job's id. Prices are those of today.
-fn query() -> String {
+/// By the tag of the plan, which clusters carry, and by the runs that are known here: usage of serverless compute has the tags
+/// of usage policies alone. At the list price of the time, in the cloud of the usage
+/// (<https://docs.databricks.com/aws/en/admin/system-tables/pricing>).
+fn query(job_runs: &[i64]) -> String {
+    let ids: Vec<String> = job_runs.iter().map(|id| format!("'{id}'")).collect();
+    let by_run = match ids.is_empty() {
+        true => String::new(),
+        false => format!(" OR u.usage_metadata.job_run_id IN ({})", ids.join(", ")),
+    };
     format!(
         "SELECT u.usage_metadata.job_run_id AS run, SUM(u.usage_quantity) AS dbus, \
          SUM(u.usage_quantity * p.pricing.default) AS dollars \
-         FROM system.billing.usage u JOIN system.billing.list_prices AS p ON u.sku_name = p.sku_name \
-         WHERE u.custom_tags.`{TAG_PLAN}` = :plan AND p.price_end_time IS NULL GROUP BY 1"
+         FROM system.billing.usage u JOIN system.billing.list_prices AS p ON u.sku_name = p.sku_name AND u.cloud = p.cloud \
+         WHERE (u.custom_tags.`{TAG_PLAN}` = :plan{by_run}) AND u.usage_start_time >= p.price_start_time \
+         AND (p.price_end_time IS NULL OR u.usage_start_time < p.price_end_time) GROUP BY 1"
     )
 }
 
@@ -23,6 +31,7 @@ pub async fn bill(
     client: &Client,
     named_warehouse: Option<&str>,
     plan_hash: &str,
+    job_runs: &[i64],
     estimate: Option<&CostEstimate>,
     cancel: &CancellationToken,
 ) -> Result<Bill> {
@@ -33,7 +42,8 @@ pub async fn bill(
         Err(error) if error.code == Code::Cancelled => return Err(error),
         Err(error) => return unknown(error.to_string()),
     };
-    let rows = match warehouse::rows(client, &warehouse, &query(), &[("plan", short(plan_hash))], cancel).await {
+    let rows = match warehouse::rows(client, &warehouse, &query(job_runs), &[("plan", short(plan_hash))], cancel).await
+    {
         Ok(rows) => rows,
         Err(error) if error.code == Code::Cancelled => return Err(error),
         Err(error) if matches!(error.code, Code::AccessDenied | Code::TableNotFound) => {

@@ -1,7 +1,7 @@
 //! What a table has in Unity Catalog besides its rows, and the difference between source and target. A pure function: its
 //! statements can be shown before they are run.
 
-use icebridge_databricks::unity::{Assignment, quoted, quoted_principal, same_privilege};
+use icebridge_databricks::unity::{Assignment, Restriction, quoted, quoted_principal, same_privilege};
 use icebridge_model::TableIdent;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,19 @@ pub struct Governance {
     pub column_comments: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     pub column_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// Row filters, column masks and policies: who reads the table does not see all of it.
+    pub restrictions: Vec<Restriction>,
+    /// Grants to principals that are deleted, in words.
+    pub grants_of_deleted: Vec<String>,
 }
 
 impl Governance {
     pub fn with_grants(mut self, grants: &[Assignment]) -> Self {
         for one in grants {
+            if one.is_of_deleted_principal() {
+                self.grants_of_deleted.push(format!("{} to {}", one.privileges.join(", "), one.principal_text()));
+                continue;
+            }
             self.grants.entry(one.principal.clone()).or_default().extend(one.privileges.iter().cloned());
         }
         self
@@ -30,10 +38,8 @@ impl Governance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Comment(String),
-    ColumnComment {
-        column: String,
-        comment: String,
-    },
+    /// Of several columns, in one statement.
+    ColumnComments(BTreeMap<String, String>),
     Tags(BTreeMap<String, String>),
     ColumnTags {
         column: String,
@@ -47,6 +53,14 @@ pub enum Action {
     Owner(String),
 }
 
+/// Columns in one statement, so that a statement stays readable and far below the workspace's bound.
+const COLUMNS_TOGETHER: usize = 50;
+
+/// Users are the same whatever the case of their address; the names of groups are taken as they are.
+fn same_principal(one: &str, other: &str) -> bool {
+    one == other || (one.contains('@') && one.eq_ignore_ascii_case(other))
+}
+
 /// Privileges that mean nothing on a managed table, or are the gate's own affair.
 const NOT_CARRIED: &[&str] = &["EXTERNAL USE SCHEMA", "EXTERNAL USE LOCATION"];
 
@@ -57,15 +71,17 @@ pub fn difference(
     target: &Governance,
     principals: &BTreeMap<String, Option<String>>,
 ) -> Vec<Action> {
-    let renamed = |name: &str| match principals.get(name) {
-        Some(other) => other.clone(),
+    let renamed = |name: &str| match principals.iter().find(|(from, _)| same_principal(from, name)) {
+        Some((_, other)) => other.clone(),
         None => Some(name.to_owned()),
     };
     let mut actions = comments(source, target);
     actions.extend(tags(source, target));
     actions.extend(grants(source, target, &renamed));
-    let owner = source.owner.as_deref().and_then(renamed);
-    actions.extend(owner.filter(|owner| target.owner.as_ref() != Some(owner)).map(Action::Owner));
+    // The owner of a table may be deleted: then there is nobody to name.
+    let owner = source.owner.as_deref().filter(|owner| !owner.is_empty()).and_then(renamed);
+    let has_it = |owner: &String| target.owner.as_ref().is_some_and(|there| same_principal(there, owner));
+    actions.extend(owner.filter(|owner| !has_it(owner)).map(Action::Owner));
     actions
 }
 
@@ -73,10 +89,13 @@ fn comments(source: &Governance, target: &Governance) -> Vec<Action> {
     let new = |own: &String, other: Option<&String>| (!own.is_empty() && other != Some(own)).then(|| own.clone());
     let comment = source.comment.as_ref().and_then(|own| new(own, target.comment.as_ref()));
     let mut actions: Vec<Action> = comment.map(Action::Comment).into_iter().collect();
-    for (column, own) in &source.column_comments {
-        let comment = new(own, target.column_comments.get(column));
-        actions.extend(comment.map(|comment| Action::ColumnComment { column: column.clone(), comment }));
-    }
+    let columns: Vec<(String, String)> = source
+        .column_comments
+        .iter()
+        .filter_map(|(column, own)| Some((column.clone(), new(own, target.column_comments.get(column))?)))
+        .collect();
+    let together = columns.chunks(COLUMNS_TOGETHER).map(|some| Action::ColumnComments(some.iter().cloned().collect()));
+    actions.extend(together);
     actions
 }
 
@@ -105,7 +124,7 @@ fn grants(source: &Governance, target: &Governance, renamed: &dyn Fn(&str) -> Op
     }
     let mut actions = Vec::new();
     for (principal, privileges) in wanted {
-        let has = target.grants.get(&principal);
+        let has = target.grants.iter().find(|(there, _)| same_principal(there, &principal)).map(|(_, has)| has);
         let lacks = |one: &&String| {
             !NOT_CARRIED.iter().any(|other| same_privilege(one, other))
                 && !has.is_some_and(|has| has.iter().any(|other| same_privilege(one, other)))
@@ -118,6 +137,10 @@ fn grants(source: &Governance, target: &Governance, renamed: &dyn Fn(&str) -> Op
     actions
 }
 
+fn one_tag(key: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(key.to_owned(), value.to_owned())])
+}
+
 /// As text in single quotes; the backslash too is special in the workspace's SQL.
 fn text(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -128,6 +151,29 @@ fn name(table: &TableIdent) -> String {
 }
 
 impl Action {
+    /// The same, one thing at a time: what fails is then named alone. None: it is one thing.
+    pub fn parts(&self) -> Option<Vec<Self>> {
+        let parts: Vec<Self> = match self {
+            Self::ColumnComments(columns) => {
+                let one = |(column, comment): (&String, &String)| {
+                    Self::ColumnComments(BTreeMap::from([(column.clone(), comment.clone())]))
+                };
+                columns.iter().map(one).collect()
+            }
+            Self::Tags(tags) => tags.iter().map(|(key, value)| Self::Tags(one_tag(key, value))).collect(),
+            Self::ColumnTags { column, tags } => tags
+                .iter()
+                .map(|(key, value)| Self::ColumnTags { column: column.clone(), tags: one_tag(key, value) })
+                .collect(),
+            Self::Grant { principal, privileges } => privileges
+                .iter()
+                .map(|one| Self::Grant { principal: principal.clone(), privileges: vec![one.clone()] })
+                .collect(),
+            Self::Comment(_) | Self::Owner(_) => return None,
+        };
+        (parts.len() > 1).then_some(parts)
+    }
+
     /// Repeatable: each says what shall be.
     pub fn statement(&self, table: &TableIdent) -> String {
         let name = name(table);
@@ -136,8 +182,11 @@ impl Action {
         };
         match self {
             Self::Comment(comment) => format!("COMMENT ON TABLE {name} IS {}", text(comment)),
-            Self::ColumnComment { column, comment } => {
-                format!("ALTER TABLE {name} ALTER COLUMN {} COMMENT {}", quoted([column.as_str()]), text(comment))
+            Self::ColumnComments(columns) => {
+                let each = columns
+                    .iter()
+                    .map(|(column, comment)| format!("{} COMMENT {}", quoted([column.as_str()]), text(comment)));
+                format!("ALTER TABLE {name} ALTER COLUMN {}", each.collect::<Vec<_>>().join(", "))
             }
             Self::Tags(tags) => format!("ALTER TABLE {name} SET TAGS ({})", pairs(tags)),
             Self::ColumnTags { column, tags } => {
@@ -180,9 +229,10 @@ mod tests {
                 ("x", "EXTERNAL_USE_SCHEMA"),
             ]),
             comment: Some("it's".into()),
-            column_comments: map(&[("id", "key"), ("at", "")]),
+            column_comments: map(&[("id", "key"), ("at", ""), ("n", "count")]),
             tags: map(&[("pii", "no"), ("team", "lake")]),
             column_tags: BTreeMap::from([("id".to_owned(), map(&[("k", "")]))]),
+            ..Governance::default()
         };
         let target = Governance {
             grants: granted(&[("both", "SELECT")]),
@@ -197,7 +247,7 @@ mod tests {
             statements,
             [
                 r"COMMENT ON TABLE `main`.`s`.`t``x` IS 'it\'s'",
-                "ALTER TABLE `main`.`s`.`t``x` ALTER COLUMN `id` COMMENT 'key'",
+                "ALTER TABLE `main`.`s`.`t``x` ALTER COLUMN `id` COMMENT 'key', `n` COMMENT 'count'",
                 "ALTER TABLE `main`.`s`.`t``x` SET TAGS ('pii' = 'no')",
                 "ALTER TABLE `main`.`s`.`t``x` ALTER COLUMN `id` SET TAGS ('k' = '')",
                 "GRANT MODIFY ON TABLE `main`.`s`.`t``x` TO `both`",
@@ -206,6 +256,32 @@ mod tests {
             ]
         );
         assert!(difference(&source, &source, &BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn users_are_told_apart_by_their_names_and_not_by_letter_case() {
+        let owned = |owner: &str, principal: &str| Governance {
+            owner: Some(owner.into()),
+            grants: granted(&[(principal, "SELECT")]),
+            ..Governance::default()
+        };
+        let (source, target) = (owned("Ada@x.example", "Bob@x.example"), owned("ada@X.example", "bob@x.example"));
+        assert!(difference(&source, &target, &BTreeMap::new()).is_empty());
+        let (source, target) = (owned("Admins", "Readers"), owned("admins", "readers"));
+        assert_eq!(difference(&source, &target, &BTreeMap::new()).len(), 2);
+        let nobody = Governance { owner: Some(String::new()), ..Governance::default() };
+        assert!(difference(&nobody, &target, &BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn grants_to_deleted_principals_are_told_and_not_carried() {
+        let answer = serde_json::json!([{"principal_id": 7, "privileges": ["SELECT", "MODIFY"]},
+            {"principal": "", "privileges": ["SELECT"]}, {"principal": "b", "privileges": ["SELECT"]}]);
+        let grants: Vec<Assignment> = serde_json::from_value(answer).unwrap();
+        let source = Governance::default().with_grants(&grants);
+        assert_eq!(source.grants_of_deleted, ["SELECT, MODIFY to deleted principal 7", "SELECT to deleted principal"]);
+        let actions = difference(&source, &Governance::default(), &BTreeMap::new());
+        assert_eq!(actions, [Action::Grant { principal: "b".into(), privileges: vec!["SELECT".into()] }]);
     }
 
     #[test]

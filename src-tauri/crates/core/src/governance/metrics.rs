@@ -26,6 +26,8 @@ pub fn table_of(named: Option<&str>, target_catalog: &str) -> Result<TableIdent>
 /// The row of a table.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
+    pub plan_hash: &'a str,
+    pub run_id: &'a str,
     pub source: &'a TableIdent,
     pub target: &'a TableIdent,
     /// Of a cluster the statement, of the embedded engine the copy mode.
@@ -36,75 +38,150 @@ pub struct Row<'a> {
     pub job_run_id: Option<i64>,
 }
 
-const COLUMNS: &str = "plan_hash STRING, run_id STRING, source STRING, target STRING, method STRING, state STRING, \
-    row_count BIGINT, milliseconds BIGINT, job_run_id STRING, recorded_at STRING";
+const COLUMNS: &[(&str, &str)] = &[
+    ("plan_hash", "STRING"),
+    ("run_id", "STRING"),
+    ("source", "STRING"),
+    ("target", "STRING"),
+    ("method", "STRING"),
+    ("state", "STRING"),
+    ("row_count", "BIGINT"),
+    ("milliseconds", "BIGINT"),
+    ("job_run_id", "STRING"),
+    ("recorded_at", "STRING"),
+];
 
-/// One row for (plan, table): a second call finds the first. A lost answer is looked after before the row is written again.
-pub fn record<'a>(
+/// The table of metrics, open to be written to.
+pub struct MetricsTable<'a> {
     client: &'a Client,
-    named_warehouse: Option<&'a str>,
-    table: &'a TableIdent,
-    of: (&'a str, &'a str),
-    row: &'a Row<'a>,
+    warehouse: String,
+    name: String,
+    /// Those of ours that it has. A table that somebody else made may lack some, and an older one names them otherwise.
+    columns: Vec<String>,
     cancel: &'a CancellationToken,
-) -> BoxFuture<'a, Result<()>> {
-    // Boxed here, where the compiler can see that it may be sent to another thread.
-    write(client, named_warehouse, table, of, row, cancel).boxed()
 }
 
-async fn write(
-    client: &Client,
-    named_warehouse: Option<&str>,
-    table: &TableIdent,
-    (plan_hash, run_id): (&str, &str),
-    row: &Row<'_>,
-    cancel: &CancellationToken,
-) -> Result<()> {
-    let Some(warehouse) = warehouse::choose(client, named_warehouse).await? else {
-        return Err(Error::new(Code::Unsupported, "there is no SQL warehouse to write the metrics with")
-            .about(table)
-            .with_hint("Name one in the settings. The same facts are in the journal."));
-    };
-    let schema = quoted(table.namespace.iter().map(String::as_str));
-    let name = format!("{schema}.{}", quoted([table.name.as_str()]));
-    for sql in
-        [format!("CREATE SCHEMA IF NOT EXISTS {schema}"), format!("CREATE TABLE IF NOT EXISTS {name} ({COLUMNS})")]
-    {
-        warehouse::change(client, &warehouse, &sql, &[], true, cancel).await?;
+impl<'a> MetricsTable<'a> {
+    /// Makes schema and table only where they are not there: `IF NOT EXISTS` too wants the right to make them.
+    pub fn open(
+        client: &'a Client,
+        named_warehouse: Option<&'a str>,
+        table: &'a TableIdent,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Self>> {
+        Self::opened(client, named_warehouse, table, cancel).boxed()
     }
-    let (source, target) = (row.source.to_string(), row.target.to_string());
-    let job_run = row.job_run_id.map(|id| id.to_string()).unwrap_or_default();
-    let at = now();
-    let values = [
-        ("plan", plan_hash),
-        ("run_id", run_id),
-        ("source", source.as_str()),
-        ("target", target.as_str()),
-        ("method", row.method),
-        ("state", row.state),
-        ("job_run", job_run.as_str()),
-        ("at", at.as_str()),
-    ];
-    let number = |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
-    let insert = format!(
-        "INSERT INTO {name} VALUES (:plan, :run_id, :source, :target, :method, :state, {}, {}, :job_run, :at)",
-        number(row.rows),
-        number(row.milliseconds)
-    );
-    let there = format!("SELECT COUNT(*) AS n FROM {name} WHERE plan_hash = :plan AND target = :target");
-    let pace = FollowPace::default();
-    let patience = Patience { observer: &Unobserved, step: "metrics", pace: &pace };
-    let write = || async {
-        let rows =
-            warehouse::rows(client, &warehouse, &there, &[("plan", plan_hash), ("target", &target)], cancel).await?;
-        let count = rows.first().and_then(|row| row.first()).cloned().flatten();
-        if count.as_deref().is_some_and(|count| count != "0") {
-            return Ok(());
+
+    async fn opened(
+        client: &'a Client,
+        named_warehouse: Option<&str>,
+        table: &TableIdent,
+        cancel: &'a CancellationToken,
+    ) -> Result<Self> {
+        let Some(warehouse) = warehouse::choose(client, named_warehouse).await? else {
+            return Err(Error::new(Code::Unsupported, "there is no SQL warehouse to write the metrics with")
+                .about(table)
+                .with_hint("Name one in the settings. The same facts are in the journal."));
+        };
+        let [catalog, schema] = table.namespace.as_slice() else {
+            return Err(Error::invalid("the table of metrics is named catalog.schema.table").about(table));
+        };
+        let schema_sql = quoted([catalog.as_str(), schema]);
+        let name = format!("{schema_sql}.{}", quoted([table.name.as_str()]));
+        let found = match client.table(&format!("{catalog}.{schema}.{}", table.name)).await {
+            Ok(found) => found,
+            // Which it may be written to all the same; if it is not there, the statement says so.
+            Err(error) if error.code == Code::AccessDenied => None,
+            Err(error) => return Err(error),
+        };
+        let mut columns: Vec<String> = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        if let Some(found) = found {
+            let there: Vec<String> = found.columns.into_iter().map(|column| column.name).collect();
+            if !there.is_empty() {
+                columns = there;
+            }
+        } else {
+            if client.schema(catalog, schema).await?.is_none() {
+                let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema_sql}");
+                warehouse::change(client, &warehouse, &sql, &[], true, cancel).await?;
+            }
+            let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+            let sql = format!("CREATE TABLE IF NOT EXISTS {name} ({})", columns.join(", "));
+            warehouse::change(client, &warehouse, &sql, &[], true, cancel).await?;
         }
-        warehouse::change(client, &warehouse, &insert, &values, false, cancel).await
-    };
-    if cancel.is_cancelled() {
-        return Err(cancelled());
+        Ok(Self { client, warehouse, name, columns, cancel })
     }
-    patience.ask(Some(cancel), write).await
+
+    /// Whether the row is there. It takes a right of its own to see.
+    pub async fn has(&self, row: &Row<'_>) -> Result<bool> {
+        let sql = format!("SELECT COUNT(*) AS n FROM {} WHERE plan_hash = :plan AND target = :target", self.name);
+        let target = row.target.to_string();
+        let values = [("plan", row.plan_hash), ("target", target.as_str())];
+        let rows = warehouse::rows(self.client, &self.warehouse, &sql, &values, self.cancel).await?;
+        Ok(rows.first().and_then(|row| row.first()).cloned().flatten().is_some_and(|count| count != "0"))
+    }
+
+    /// One row for (plan, table): a second call finds the first. A lost answer is looked after before the row is written again.
+    pub fn record<'r>(&'r self, row: &'r Row<'r>) -> BoxFuture<'r, Result<()>> {
+        // Boxed here, where the compiler can see that it may be sent to another thread.
+        self.look_and_write(row).boxed()
+    }
+
+    async fn look_and_write(&self, row: &Row<'_>) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let pace = FollowPace::default();
+        let patience = Patience { observer: &Unobserved, step: "metrics", pace: &pace };
+        let write = || async {
+            if self.has(row).await? {
+                return Ok(());
+            }
+            self.insert(row).await
+        };
+        patience.ask(Some(self.cancel), write).await
+    }
+
+    /// Whatever is there: for who may write and not look, and then only once.
+    pub async fn insert(&self, row: &Row<'_>) -> Result<()> {
+        let number = |value: Option<u64>| value.map(|number| number.to_string());
+        let at = now();
+        let older = self.columns.iter().any(|name| name.eq_ignore_ascii_case("job"));
+        let (mut names, mut marks, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for column in &self.columns {
+            let name = column.to_ascii_lowercase();
+            let value = match (name.as_str(), older) {
+                ("plan_hash", _) => Some(row.plan_hash.to_owned()),
+                // Up to version 0.1 runs were called jobs, and the runs of jobs runs.
+                ("job", true) | ("run_id", false) => Some(row.run_id.to_owned()),
+                ("run_id", true) | ("job_run_id", _) => row.job_run_id.map(|id| id.to_string()),
+                ("source", _) => Some(row.source.to_string()),
+                ("target", _) => Some(row.target.to_string()),
+                ("method", _) => Some(row.method.to_owned()),
+                ("state", _) => Some(row.state.to_owned()),
+                ("row_count", _) => number(row.rows),
+                ("milliseconds", _) => number(row.milliseconds),
+                ("recorded_at", _) => Some(at.clone()),
+                _ => continue,
+            };
+            names.push(quoted([column.as_str()]));
+            match (value, name.as_str()) {
+                // Digits, which need no quotes; the column is a number.
+                (Some(digits), "row_count" | "milliseconds") => marks.push(digits),
+                (Some(text), _) => {
+                    marks.push(format!(":{name}"));
+                    values.push((name, text));
+                }
+                (None, _) => marks.push("NULL".to_owned()),
+            }
+        }
+        if names.is_empty() {
+            return Err(Error::invalid("the table of metrics has none of the columns that are written to it")
+                .about(&self.name)
+                .with_hint("Name another one in the settings, or drop it: it is made anew."));
+        }
+        let sql = format!("INSERT INTO {} ({}) VALUES ({})", self.name, names.join(", "), marks.join(", "));
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        warehouse::change(self.client, &self.warehouse, &sql, &values, false, self.cancel).await
+    }
 }

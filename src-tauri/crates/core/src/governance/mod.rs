@@ -6,6 +6,7 @@
 
 mod apply;
 mod bill;
+mod clustering;
 mod cost;
 mod difference;
 pub mod documents;
@@ -13,11 +14,11 @@ pub mod metrics;
 mod names;
 mod read;
 mod table;
-mod warehouse;
+pub(crate) mod warehouse;
 
-pub use apply::{apply, optimize};
+pub use apply::{Applied, apply, optimize};
 pub use bill::bill;
 pub use cost::{PRICES_FILE, Prices, estimate};
 pub use difference::{Action, Governance, difference};
-pub use read::read;
-pub(crate) use table::{MigratedTable, OncePerRun};
+pub use read::{Wanted, read};
+pub(crate) use table::{MigratedTable, OncePerRun, clustering_by_hand};

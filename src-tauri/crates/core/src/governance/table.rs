@@ -1,12 +1,16 @@
 //! The governance of one migrated table, as the plan's settings want it.
 
 use super::apply::{self, owner_stays};
+use super::clustering;
 use super::difference::{Action, Governance, difference};
-use super::{metrics, read};
+use super::metrics::{self, MetricsTable};
+use super::read::{self, Wanted};
 use crate::LocalState;
+use crate::ledger::METRICS_SENT;
 use icebridge_databricks::Client;
+use icebridge_databricks::identity::Me;
 use icebridge_databricks::optimization::{self, Level};
-use icebridge_databricks::unity::PredictiveOptimization;
+use icebridge_databricks::unity::{PredictiveOptimization, quoted};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 use icebridge_model::governance::{
     GovernanceReport, GovernanceSettings, NotDone, OptimizationChoice, OptimizationLevel, OptimizationSetting,
@@ -14,8 +18,9 @@ use icebridge_model::governance::{
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{TableMigration, TableState};
 use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::json;
 use std::collections::HashSet;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 /// What the tables of one run share.
@@ -24,6 +29,14 @@ pub(crate) struct OncePerRun {
     /// Statements about more than one table that are done.
     optimized: Mutex<HashSet<String>>,
     metrics_turn: Mutex<()>,
+    /// Who is signed in to the workspace.
+    me: OnceCell<Me>,
+}
+
+impl OncePerRun {
+    pub async fn me(&self, client: &Client) -> Result<&Me> {
+        self.me.get_or_try_init(|| client.me()).await
+    }
 }
 
 /// A migrated table of a run.
@@ -61,6 +74,15 @@ impl MigratedTable<'_> {
         Ok(())
     }
 
+    /// Clusters a table whose partitions the target did not take, and reports the statements.
+    pub async fn cluster(&self, columns: &[String], report: &mut GovernanceReport) -> Result<()> {
+        let spec = self.local.store.catalog(&self.plan.target).await?;
+        let target = within(&spec.warehouse, &self.planned.target);
+        let settings = self.plan.settings.governance.as_ref();
+        let warehouse = settings.and_then(|settings| settings.warehouse.as_deref());
+        clustering::cluster(self.client, warehouse, &target, columns, report, self.cancel).await
+    }
+
     /// A cancel of the run, and not one that the workspace reports.
     pub fn is_cancelled(&self, error: &Error) -> bool {
         error.code == Code::Cancelled && self.cancel.is_cancelled()
@@ -82,22 +104,24 @@ impl MigratedTable<'_> {
         target: &TableIdent,
         report: &mut GovernanceReport,
     ) -> Result<()> {
-        let own = read::read(self.client, source, settings.tags).await?;
-        let there = read::read(self.client, target, settings.tags).await?;
+        let me = self.once.me(self.client).await?;
+        let wanted_of = |restrictions_for| Wanted { tags: settings.tags, grants: settings.grants, restrictions_for };
+        let own = read::read(self.client, source, wanted_of(Some(me))).await?;
+        let there = read::read(self.client, target, wanted_of(None)).await?;
+        report.left_behind = left_behind(&own, settings, target);
         let mut actions = difference(&wanted(own, settings), &there, &settings.principals);
-        if !report.not_done.is_empty() {
+        if report.not_done.iter().any(apply::may_be_done_later) {
             for action in actions.extract_if(.., |action| matches!(action, Action::Owner(_))) {
                 let error = owner_stays().about(target).with_hint("Resume the run once the rest can be done.");
                 report.not_done.push(NotDone { statement: action.statement(target), error });
             }
         }
         let warehouse = settings.warehouse.as_deref();
-        let not_done = apply::apply(self.client, warehouse, target, &actions, self.cancel).await?;
-        let failed = |statement: &String| not_done.iter().any(|one| one.statement == *statement);
-        for statement in actions.iter().map(|action| action.statement(target)).filter(|one| !failed(one)) {
+        let applied = apply::apply(self.client, warehouse, target, &actions, self.cancel).await?;
+        for statement in applied.done {
             add_done(report, statement);
         }
-        report.not_done.extend(not_done.into_iter().map(|one| NotDone { error: one.error.or_usual_hint(), ..one }));
+        report.not_done.extend(applied.not_done);
         Ok(())
     }
 
@@ -150,6 +174,8 @@ impl MigratedTable<'_> {
         let validation = self.migration.validation.as_ref();
         let cluster = outcome.and_then(|outcome| outcome.cluster.as_deref());
         let row = metrics::Row {
+            plan_hash: &self.plan.hash,
+            run_id: self.run_id,
             source: &self.planned.source,
             target: &self.planned.target,
             method: cluster.map_or(self.planned.mode.as_str(), |cluster| cluster.method.as_str()),
@@ -158,11 +184,34 @@ impl MigratedTable<'_> {
             milliseconds: cluster.and_then(|cluster| cluster.milliseconds),
             job_run_id: cluster.and_then(|cluster| cluster.job_run_id),
         };
-        let of = (self.plan.hash.as_str(), self.run_id);
         // One at a time: each looks whether the schema and the table are there.
         let _turn = self.once.metrics_turn.lock().await;
-        metrics::record(self.client, settings.warehouse.as_deref(), table, of, &row, self.cancel).await
+        let metrics = MetricsTable::open(self.client, settings.warehouse.as_deref(), table, self.cancel).await?;
+        match metrics.record(&row).await {
+            // It may be written to and not be read: then only what is kept here says whether it was.
+            Err(denied) if denied.code == Code::AccessDenied => self.insert_unseen(&metrics, &row, denied).await,
+            done => done,
+        }
     }
+
+    /// At most once, also where the answer is lost or the process dies.
+    async fn insert_unseen(&self, metrics: &MetricsTable<'_>, row: &metrics::Row<'_>, denied: Error) -> Result<()> {
+        let (store, source) = (&self.local.store, &self.planned.source);
+        let entries = store.entries_of(self.run_id, source).await?;
+        if entries.iter().any(|entry| entry.kind == METRICS_SENT) {
+            return Err(denied.with_hint(
+                "The row was sent before, and who is signed in may not look whether it arrived: grant SELECT on the table of \
+                 metrics.",
+            ));
+        }
+        store.append(self.run_id, &source.to_string(), METRICS_SENT, json!({})).await?;
+        metrics.insert(row).await
+    }
+}
+
+/// The statements for a target that no workspace is known of.
+pub(crate) fn clustering_by_hand(table: &TableIdent, columns: &[String], report: &mut GovernanceReport) {
+    clustering::not_done(&clustering::statements(table, columns), &clustering::no_warehouse(), report);
 }
 
 fn within(catalog: &str, table: &TableIdent) -> TableIdent {
@@ -184,6 +233,17 @@ fn wanted(own: Governance, settings: &GovernanceSettings) -> Governance {
         wanted.owner = own.owner;
     }
     wanted
+}
+
+/// In sentences, with the statement that mends it where there is one.
+fn left_behind(own: &Governance, settings: &GovernanceSettings, target: &TableIdent) -> Vec<String> {
+    let name = quoted(target.namespace.iter().map(String::as_str).chain([target.name.as_str()]));
+    let restricted = own.restrictions.iter().map(|one| match one.statement(&name) {
+        Some(statement) => format!("{} is not carried; the same for the copy: {statement}", one.text()),
+        None => format!("{} is not carried; see whether one on the copy's catalog or schema says the same", one.text()),
+    });
+    let of_deleted = own.grants_of_deleted.iter().filter(|_| settings.grants);
+    restricted.chain(of_deleted.map(|grant| format!("{grant}: who is deleted cannot be granted anything"))).collect()
 }
 
 fn add_done(report: &mut GovernanceReport, statement: String) {

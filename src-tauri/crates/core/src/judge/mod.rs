@@ -5,6 +5,7 @@ mod process;
 
 use icebridge_lakehouse::Table;
 use icebridge_model::check::CheckKind;
+use icebridge_model::conversion::Conversion;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::schema::Schema;
 use icebridge_model::validation::{Check, Validation};
@@ -73,6 +74,14 @@ impl Judge {
         validation: &mut Validation,
         cancel: &CancellationToken,
     ) -> Result<()> {
+        if validation.conversions.iter().any(Conversion::changes_rows) {
+            return Err(Error::new(
+                Code::Unsupported,
+                "a judge reads a table as it is, and this one's values were converted",
+            )
+            .about(&validation.source)
+            .with_hint("Its proof stays what IceBridge's own reader makes it: the digest of the converted values."));
+        }
         let cancelled = || Error::new(Code::Cancelled, "cancelled while another engine read the table");
         let both = async {
             let of_source = self.read(source, validation.source_snapshot_id).await?;

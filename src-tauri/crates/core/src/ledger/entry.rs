@@ -21,6 +21,8 @@ pub const TABLE_STATE: &str = "table.state";
 pub const TABLE_GOVERNANCE: &str = "table.governance";
 /// What it was called before: the journal keeps its entries as they were written.
 pub const OLD_TABLE_GOVERNANCE: &str = "table.after";
+/// The row of metrics is about to be written, by who may not look whether it is there.
+pub const METRICS_SENT: &str = "governance.metrics_sent";
 /// Its body names the error for which a table could not be compared again. It changes no state.
 pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
 // Appended by the store, with the validation itself.

@@ -13,11 +13,15 @@ use crate::cluster::{Engine, Observer, Order, PriorSteps, StepRecord, StepState,
 use crate::governance::documents;
 use crate::sync::lock;
 use crate::validate;
+use crate::validate::cluster::SourceRecords;
+use crate::workspaces::restrictions;
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_lakehouse::Table;
-use icebridge_model::photon::{ClusterCopy, ClusterEvent, ClusterResult, ClusterView, CopyEnd, PhotonSettings};
+use icebridge_model::photon::{
+    ClusterCopy, ClusterEvent, ClusterResult, ClusterView, CopyEnd, PhotonSettings, SourceRead,
+};
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -103,6 +107,7 @@ async fn order(
         run_id: run.live.run_id.clone(),
         attempt: engine.next_attempt(&run.plan.hash).await?,
         tables: ready.iter().filter_map(|table| copy(table).cloned()).collect(),
+        secret_scope: secret_scope(run),
         gone,
     };
     let watcher = Watcher { places, sender: sender.clone(), steps: Mutex::default(), passed_on: Mutex::default() };
@@ -121,14 +126,18 @@ async fn order(
 /// Takes away what was lent, by whichever process: a resume of a run that is over does it, too. A cluster that still runs may
 /// be about to start another task that needs it.
 async fn take_back(run: &RunContext, settings: &PhotonSettings, client: &Client) -> Result<()> {
-    let keys: Vec<String> = settings.secret_conf.values().map(|name| secrets::key(&run.plan.hash, name)).collect();
-    if keys.is_empty() || settings.keep_secrets || steps_of(run).await?.iter().any(StepRecord::is_open) {
+    let names: Vec<String> = settings.secret_conf.values().cloned().collect();
+    if names.is_empty() || settings.keep_secrets || steps_of(run).await?.iter().any(StepRecord::is_open) {
         return Ok(());
     }
-    if let Err(error) = secrets::remove(client, &keys).await {
+    if let Err(error) = secrets::remove(client, &secret_scope(run), &names).await {
         tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope; a resume takes them away");
     }
     Ok(())
+}
+
+fn secret_scope(run: &RunContext) -> String {
+    secrets::scope(&run.plan.hash, &run.owner)
 }
 
 /// Puts into the workspace's scope what the clusters need to reach the source.
@@ -145,9 +154,10 @@ async fn lend(run: &RunContext, settings: &PhotonSettings, client: &Client) -> R
                 .about(&spec.name)
                 .with_hint("Save the source with it, or name another in secret_conf.")
         })?;
-        lent.push((secrets::key(&run.plan.hash, name), secret));
+        lent.push((name.clone(), secret));
     }
-    secrets::put(client, &lent, settings.single_user.as_deref()).await
+    let reader = settings.run_as.as_deref().or(settings.single_user.as_deref());
+    secrets::put(client, &secret_scope(run), &lent, reader).await
 }
 
 async fn refuse(ready: &[Migration], error: &Error) -> Result<()> {
@@ -191,29 +201,68 @@ fn copy(table: &Migration) -> Option<&ClusterCopy> {
 async fn look(table: Migration, prior: &PriorSteps) -> Result<Option<(Migration, bool)>> {
     let ready = guarded(make_ready(&table, prior).boxed()).await;
     match ready {
-        Ok(there) => Ok(Some((table, there))),
+        Ok(Some(there)) => Ok(Some((table, there))),
+        Ok(None) => table.follow_up().await.map(|()| None),
         Err(error) => table.give_up(error).await.map(|()| None),
     }
 }
 
-async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<bool> {
+/// None: it was proved before, and there is nothing to compare it with any more.
+async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<Option<bool>> {
     let (run, planned) = (&table.run, table.planned());
     run.not_cancelled()?;
     let copy = copy(table);
-    let there = match adoption::find(run.target.as_ref(), planned, &run.plan.hash).await {
-        Ok(found) => found.is_some(),
-        Err(error) if copy.is_some_and(|copy| prior.may_have_left(copy.method, &copy.target, &error)) => true,
+    let (there, found) = match adoption::find(run.target.as_ref(), planned, &run.plan.hash).await {
+        Ok(found) => (found.is_some(), found),
+        Err(error) if copy.is_some_and(|copy| prior.may_have_left(copy.method, &copy.target, &error)) => (true, None),
         Err(error) => return Err(error),
     };
     // A cluster may be at it although this side gave up.
     let at_work = copy.is_some_and(|copy| prior.open.contains(&copy.target));
     let begun = there || at_work || table.has_begun();
     let strictness = if begun { Strictness::Readable } else { Strictness::Current };
-    pin::check(run.source.as_ref(), planned, strictness).await?;
+    if let Err(error) = pin::check(run.source.as_ref(), planned, strictness).await {
+        if let Some(found) = found
+            && stands_proved(table, found, &error).await?
+        {
+            return Ok(None);
+        }
+        return Err(error);
+    }
+    refuse_restricted(table).await?;
     table.enter(TableState::Copying).await?;
     table.live().restart();
     table.ensure_namespace().await?;
-    Ok(there)
+    Ok(Some(there))
+}
+
+/// What Unity Catalog hides from the cluster is missing from its copy and from its comparison alike.
+async fn refuse_restricted(table: &Migration) -> Result<()> {
+    let run = &table.run;
+    let (Some(client), Some(copy)) = (&run.client, copy(table)) else { return Ok(()) };
+    let me = run.governance.me(client).await?;
+    let found = restrictions::of_table(client, me, &copy.source).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Code::Unsupported, format!("{} may keep rows or values from the cluster's reader", found.join(", ")))
+        .about(&copy.source)
+        .with_hint(
+            "Except who migrates from it, or let the embedded engine copy the table: it reads the source's files themselves.",
+        ))
+}
+
+/// Whether an earlier run of the plan copied the table by a cluster, and proved it.
+async fn stands_proved(table: &Migration, found: Table, error: &Error) -> Result<bool> {
+    let (run, planned) = (&table.run, table.planned());
+    if table.earlier_proof(&found).await?.is_none() {
+        return Ok(false);
+    }
+    let recorded = run.local.store.outcome_of_plan(&run.plan.hash, &planned.source).await?;
+    let outcome = CopyOutcome { adopted: true, ..recorded.unwrap_or_default() };
+    let committed = CommittedTable { table: found, outcome, measured: None };
+    table.record_committed(&committed, "a cluster had copied this table for this plan before").await?;
+    table.stands_proved(&committed, error).await
 }
 
 #[tracing::instrument(name = "table", skip_all, fields(table = %arrival.table.planned().source, target_table = %arrival.table.planned().target))]
@@ -257,6 +306,10 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
     let note = if anew { "" } else { "a cluster had copied this table for this plan before" };
     table.record_committed(&committed, note).await?;
     run.not_cancelled()?;
+    // Read without a version, the pin is what the source still is.
+    let unversioned = outcome_is_unversioned(&committed.outcome);
+    let strictness = if unversioned && anew { Strictness::Current } else { Strictness::Readable };
+    let source = pin::check(run.source.as_ref(), planned, strictness).await?;
     let settings = run.plan.settings.photon.as_ref();
     if settings.is_some_and(|settings| !settings.reads_here(planned.estimate.bytes)) {
         table.enter(TableState::Validating).await?;
@@ -265,14 +318,20 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
                 .about(&planned.target)
                 .with_hint("`icebridge validate` compares it as it is now, by IceBridge's own reader."));
         }
-        return table.conclude(validate::cluster::from_cluster(planned, snapshot, by_cluster.as_ref())).await;
+        let rows = by_cluster.as_ref().and_then(|found| found.expected_rows);
+        let counting = SourceRecords::count(&source, planned.snapshot_id, rows);
+        let records = guarded(counting.boxed()).await?;
+        return table.conclude(validate::cluster::from_cluster(planned, snapshot, by_cluster.as_ref(), &records)).await;
     }
-    let source = pin::pinned(run.source.as_ref(), planned).await?;
     let mut validation = table.compare(&source, committed).await?;
     if settings.is_some_and(|settings| settings.great_expectations) {
         validate::cluster::add_checks(&mut validation, by_cluster.as_ref());
     }
     table.conclude(validation).await
+}
+
+fn outcome_is_unversioned(outcome: &CopyOutcome) -> bool {
+    outcome.cluster.as_ref().is_some_and(|cluster| cluster.source_read == Some(SourceRead::Unversioned))
 }
 
 fn outcome(mut result: ClusterResult, table: &Table, anew: bool) -> CopyOutcome {

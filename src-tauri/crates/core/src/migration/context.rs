@@ -1,14 +1,17 @@
 //! What the tables of one run share, and one table's migration within it.
 
 use super::environment::Environment;
+use super::layouts::SpecsRefused;
 use super::live::{ActiveRun, LiveTable};
 use crate::LocalState;
 use crate::governance::OncePerRun;
 use crate::ledger::{TABLE_STATE, TableStep};
 use crate::limiter::CommitLimiter;
+use crate::preflight::TargetKind;
 use icebridge_databricks::Client;
 use icebridge_lakehouse::{Catalog, TargetCatalog};
-use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::plan::{Plan, PlannedTable, Settings};
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::{Code, Error, Result};
 use std::collections::HashSet;
@@ -34,6 +37,7 @@ pub(super) struct RunContext {
     /// Namespaces known to be there; one table at a time makes a new one.
     namespaces: Mutex<HashSet<Vec<String>>>,
     pub governance: OncePerRun,
+    pub specs_refused: SpecsRefused,
 }
 
 /// Both ends, open before a run is made: a run that cannot begin leaves no trace.
@@ -47,7 +51,10 @@ pub(super) struct Opened {
 impl Opened {
     pub async fn new(local: &LocalState, plan: &Plan, environment: Arc<dyn Environment>) -> Result<Self> {
         let source = environment.source(local, &plan.source).await?;
-        let target = environment.target(local, &plan.target).await?;
+        let target = match works_here(plan) {
+            true => environment.target(local, &plan.target).await?,
+            false => environment.target_of_clusters(local, &plan.target).await?,
+        };
         let client = environment.client(local, &plan.target).await?;
         if client.is_none() && plan.tables.iter().any(|table| table.cluster.is_some()) {
             return Err(Error::invalid(
@@ -60,6 +67,23 @@ impl Opened {
     }
 }
 
+/// The usual limit is for a workspace, which bounds the commits of everybody in it. Other catalogs publish no bound: those on
+/// the network slow down by themselves, and a folder of this machine has nothing to protect. One that was chosen always holds.
+fn commits(target: &CatalogSpec, settings: &Settings) -> CommitLimiter {
+    match TargetKind::of(target) {
+        TargetKind::Unity => CommitLimiter::per_minute(settings.max_commits_per_min),
+        _ if settings.max_commits_per_min == Settings::default().max_commits_per_min => CommitLimiter::unlimited(),
+        _ => CommitLimiter::per_minute(settings.max_commits_per_min),
+    }
+}
+
+/// Whether this process writes or reads a table of the target: only then the target must be open to it.
+pub(super) fn works_here(plan: &Plan) -> bool {
+    let photon = plan.settings.photon.as_ref();
+    let reads = |table: &PlannedTable| photon.is_none_or(|photon| photon.reads_here(table.estimate.bytes));
+    plan.tables.iter().any(|table| table.cluster.is_none() || reads(table))
+}
+
 impl RunContext {
     pub async fn new(
         local: LocalState,
@@ -69,6 +93,8 @@ impl RunContext {
         begun: HashSet<usize>,
     ) -> Result<Self> {
         let owner = local.store.identity().await?;
+        let commits = commits(opened.target.spec(), &plan.settings);
+        let specs_refused = SpecsRefused::remembered(&local, &plan).await?;
         Ok(Self {
             local,
             owner,
@@ -77,11 +103,12 @@ impl RunContext {
             target: opened.target,
             client: opened.client,
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers)),
-            commits: CommitLimiter::per_minute(plan.settings.max_commits_per_min),
+            commits,
             live,
             begun,
             namespaces: Mutex::default(),
             governance: OncePerRun::default(),
+            specs_refused,
             plan,
         })
     }

@@ -9,6 +9,7 @@ use icebridge_lakehouse::copy::{self, Copier};
 use icebridge_lakehouse::{Catalog, Table, TargetCatalog, digest};
 use icebridge_model::Result;
 use icebridge_model::catalog::CatalogKind;
+use icebridge_model::conversion::Conversion;
 use icebridge_model::plan::CopyMode;
 use icebridge_model::validation::Measurement;
 use std::fmt::Debug;
@@ -19,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 pub trait Environment: Measure + Debug {
     async fn source(&self, local: &LocalState, name: &str) -> Result<Arc<dyn Catalog>>;
     async fn target(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>>;
+    /// The same target, for a run whose tables clusters alone write and compare.
+    async fn target_of_clusters(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+        self.target(local, name).await
+    }
     /// Of the workspace that the target is a catalog of; none for other targets.
     async fn client(&self, local: &LocalState, target: &str) -> Result<Option<Client>>;
     fn copier(&self, mode: CopyMode) -> Box<dyn Copier>;
@@ -36,6 +41,10 @@ impl Environment for Lakehouse {
 
     async fn target(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>> {
         local.open_target(name).await
+    }
+
+    async fn target_of_clusters(&self, local: &LocalState, name: &str) -> Result<Arc<dyn TargetCatalog>> {
+        workspaces::tables::target(local, name).await
     }
 
     async fn client(&self, local: &LocalState, target: &str) -> Result<Option<Client>> {
@@ -57,9 +66,10 @@ impl Measure for Lakehouse {
         &self,
         table: &Table,
         snapshot_id: Option<i64>,
+        conversions: &[Conversion],
         cancel: &CancellationToken,
         rows: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Measurement> {
-        digest::measure(table, snapshot_id, cancel, rows).await
+        digest::measure_converted(table, snapshot_id, conversions, cancel, rows).await
     }
 }

@@ -4,6 +4,7 @@ use super::adoption;
 use super::context::{Migration, RunContext};
 use super::executor::Executor;
 use super::guard::guarded;
+use super::layouts;
 use super::pin::{self, Strictness};
 use super::proving::CommittedTable;
 use crate::ledger::TableStep;
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::copy::{Copier, CopyTask, Prepared, lies_in};
+use icebridge_model::conversion::PartitionWay;
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::{Code, Error, Result};
 use std::collections::HashMap;
@@ -82,15 +84,19 @@ async fn migrate_table(table: &Migration) -> Result<()> {
 async fn attempt(table: &Migration) -> Result<()> {
     table.run.not_cancelled()?;
     let run = &table.run;
-    let (source, committed) = match adoption::find(run.target.as_ref(), table.planned(), &run.plan.hash).await? {
+    let made = match adoption::find(run.target.as_ref(), table.planned(), &run.plan.hash).await? {
         Some(found) => adopt(table, found).await?,
         None => copy_and_publish(table).await?,
     };
-    table.prove(&source, committed).await
+    match made {
+        Some((source, committed)) => table.prove(&source, committed).await,
+        // Proved before, and there is nothing to compare it with any more.
+        None => Ok(()),
+    }
 }
 
 /// The target has the table: from this run, an earlier one, or one of another state.
-async fn adopt(table: &Migration, found: Table) -> Result<(Table, CommittedTable)> {
+async fn adopt(table: &Migration, found: Table) -> Result<Option<(Table, CommittedTable)>> {
     let (run, planned) = (&table.run, table.planned());
     let recorded = run.local.store.outcome_of_plan(&run.plan.hash, &planned.source).await?;
     let outcome = CopyOutcome {
@@ -101,12 +107,16 @@ async fn adopt(table: &Migration, found: Table) -> Result<(Table, CommittedTable
     };
     let committed = CommittedTable { table: found, outcome, measured: None };
     table.record_committed(&committed, "the target already had this table from this plan").await?;
-    let source = pin::pinned(run.source.as_ref(), planned).await?;
+    let source = match pin::pinned(run.source.as_ref(), planned).await {
+        Ok(source) => source,
+        Err(error) if table.stands_proved(&committed, &error).await? => return Ok(None),
+        Err(error) => return Err(error),
+    };
     table.leave_place(&source, &committed.table).await?;
-    Ok((source, committed))
+    Ok(Some((source, committed)))
 }
 
-async fn copy_and_publish(table: &Migration) -> Result<(Table, CommittedTable)> {
+async fn copy_and_publish(table: &Migration) -> Result<Option<(Table, CommittedTable)>> {
     let (run, planned) = (&table.run, table.planned());
     let strictness = if table.has_begun() { Strictness::Readable } else { Strictness::Current };
     let copier = run.environment.copier(planned.mode);
@@ -117,10 +127,38 @@ async fn copy_and_publish(table: &Migration) -> Result<(Table, CommittedTable)> 
     };
     table.enter(TableState::Copying).await?;
     table.ensure_namespace().await?;
-    table.live().restart();
+    let mut ways = run.specs_refused.ways(planned).into_iter().peekable();
+    let mut refused = false;
+    loop {
+        let way = ways.next().flatten();
+        table.live().restart();
+        match copy_one_way(table, &source, copier, way).await {
+            // The target does not say what it refuses: it was the spec if it takes the table without.
+            Err(error) if layouts::may_be_refused(way, &error) && ways.peek().is_some() => {
+                refused = true;
+                tracing::info!(%error, "the target refuses the table as it is laid out; another way is tried");
+            }
+            Ok(made) => {
+                if refused {
+                    run.specs_refused.learn(&run.local, &run.live.run_id, &run.plan, planned).await?;
+                }
+                return Ok(made);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
 
+async fn copy_one_way(
+    table: &Migration,
+    source: &Table,
+    copier: &dyn Copier,
+    way: Option<&PartitionWay>,
+) -> Result<Option<(Table, CommittedTable)>> {
+    let (run, planned) = (&table.run, table.planned());
+    let source = source.clone();
     let place = table.claim_place().await?;
-    let task = table.copy_task(&source, &place);
+    let task = table.copy_task(&source, &place, way);
     let prepared = match guarded(copier.copy(&task)).await {
         Ok(prepared) => prepared,
         Err(error) if error.code == Code::TableExists => {
@@ -134,14 +172,14 @@ async fn copy_and_publish(table: &Migration) -> Result<(Table, CommittedTable)> 
     };
     // Nothing becomes visible whose source cannot be read to its end: bytes can be copied that no reader understands.
     let reader = run.environment.as_ref();
-    let reading = validate::measure(reader, &source, planned.snapshot_id, &run.live.cancel);
+    let reading = validate::measure(reader, &source, planned.snapshot_id, &planned.conversions, &run.live.cancel);
     let measured = match guarded(reading.boxed()).await {
         Ok(measured) => measured,
         Err(error) => return Err(table.undo(copier, &task, error).await),
     };
     let committed = publish(table, copier, &task, prepared, measured).await?;
     table.leave_place(&source, &committed.table).await?;
-    Ok((source, committed))
+    Ok(Some((source, committed)))
 }
 
 async fn publish(

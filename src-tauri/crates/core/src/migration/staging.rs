@@ -8,6 +8,7 @@ use super::context::Migration;
 use super::guard::guarded;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::copy::{Copier, CopyTask, Discarded, Observer, remove_mark};
+use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::{Code, Error, Result};
 use std::sync::Arc;
 
@@ -22,7 +23,13 @@ impl Migration {
         self.run.local.store.claim_place(&plan.hash, &self.planned().source, run_id, &fresh).await
     }
 
-    pub fn copy_task<'a>(&'a self, source: &'a Table, place: &'a str) -> CopyTask<'a> {
+    /// `partitioning`: the way of laying the table out that is tried.
+    pub fn copy_task<'a>(
+        &'a self,
+        source: &'a Table,
+        place: &'a str,
+        partitioning: Option<&'a PartitionWay>,
+    ) -> CopyTask<'a> {
         let (run, planned) = (&self.run, self.planned());
         CopyTask {
             source,
@@ -33,6 +40,8 @@ impl Migration {
             place,
             owner: &run.owner,
             settings: &run.plan.settings,
+            conversions: &planned.conversions,
+            partitioning,
             writers: Arc::clone(&run.writers),
             observer: Arc::clone(self.live()) as Arc<dyn Observer>,
             checkpoint: Arc::new(StoreCheckpoint {
@@ -42,6 +51,11 @@ impl Migration {
             }),
             cancel: run.live.cancel.clone(),
         }
+    }
+
+    /// The way that a target takes whatever it refuses: by it a place is found again.
+    fn last_way(&self) -> Option<&PartitionWay> {
+        partition_ways(&self.planned().conversions).last()
     }
 
     /// After a failure before the commit: nothing half-made stays. After a cancel, what is finished stays for a resume.
@@ -67,7 +81,7 @@ impl Migration {
         let (Code::PlanStale, Ok(Some(place))) = (error.code, place) else { return error };
         // Without its source the place cannot be named: it stays.
         match self.run.source.load(&self.planned().source).await {
-            Ok(source) => self.undo(copier, &self.copy_task(&source, &place), error).await,
+            Ok(source) => self.undo(copier, &self.copy_task(&source, &place, self.last_way()), error).await,
             Err(_) => error,
         }
     }
@@ -91,7 +105,7 @@ impl Migration {
             return Ok(());
         }
         let copier = self.run.environment.copier(self.planned().mode);
-        guarded(copier.discard(&self.copy_task(source, place))).await.map(drop)
+        guarded(copier.discard(&self.copy_task(source, place, self.last_way()))).await.map(drop)
     }
 
     async fn forget_place(&self) -> Result<()> {

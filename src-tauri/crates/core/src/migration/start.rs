@@ -1,6 +1,6 @@
 //! Starts and resumes a run: checks, lock, record, and the tables that are left to do.
 
-use super::context::{Migration, Opened, RunContext};
+use super::context::{Migration, Opened, RunContext, works_here};
 use super::environment::{Environment, Lakehouse};
 use super::live::{ActiveRun, ActiveRuns, LiveTable};
 use super::scheduler::{self, RunGuard, Work};
@@ -9,8 +9,9 @@ use crate::LocalState;
 use crate::ledger::{RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, plan_of, table_histories};
 use crate::state::now;
 use crate::workspaces::gate;
+use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::databricks::GatePassed;
-use icebridge_model::plan::Plan;
+use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{RunId, RunState, RunView, TableState};
 use icebridge_model::{Error, Result};
 use icebridge_store::{RunRecord, StateLock};
@@ -68,6 +69,9 @@ pub async fn resume(local: &LocalState, run_id: &str) -> Result<RunHandle> {
 
 /// Asked at every start: a right may have been taken back since the plan was made.
 async fn pass_gate(local: &LocalState, plan: &Plan) -> Result<Option<GatePassed>> {
+    if !works_here(plan) {
+        return Ok(None);
+    }
     gate::pass(local, &plan.target, plan.tables.iter().map(|table| &table.target.namespace)).await
 }
 
@@ -181,7 +185,7 @@ async fn launch(
     for (table, history) in Migration::all(&run).into_iter().zip(&histories) {
         if unfinished(history) {
             work.tables.push(table);
-        } else if governed && history.is_owed() {
+        } else if (governed || may_be_clustered(table.planned())) && history.is_owed() {
             work.follow_ups.push(table);
         }
     }
@@ -190,4 +194,9 @@ async fn launch(
     let guard = RunGuard { _lock: lock, local: local.clone(), run_id: record.run_id.clone() };
     let done = tokio::spawn(scheduler::execute(run, work, guard));
     Ok(RunHandle { run_id: record.run_id, cancel, done })
+}
+
+/// What follows the copy of such a table is asked of the workspace without any setting.
+fn may_be_clustered(planned: &PlannedTable) -> bool {
+    partition_ways(&planned.conversions).iter().any(|way| matches!(way, PartitionWay::Cluster { .. }))
 }

@@ -2,7 +2,7 @@
 
 use super::file;
 use crate::LocalState;
-use crate::cluster::Offer;
+use crate::cluster::{Offer, StepRecord};
 use crate::governance::{self, Prices};
 use crate::ledger::{body, find_run, plan_of};
 use crate::workspaces::client;
@@ -29,7 +29,7 @@ pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let plan = file::read(path).await?;
     let (settings, client) = clusters_of(local, &plan).await?;
     let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.clone()).collect();
-    let offer = if settings.serverless { Offer::default() } else { Offer::of(&client).await? };
+    let offer = if settings.serverless { Offer::default() } else { Offer::of(&client, settings).await? };
     let estimate = governance::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
     let estimated = CostEstimated { plan_hash: plan.hash.clone(), estimate };
     local.store.append("", "", COST_ESTIMATED, body(&estimated)?).await?;
@@ -51,7 +51,9 @@ pub async fn bill(local: &LocalState, run_id: &str, cancel: &CancellationToken) 
         }
     }
     let warehouse = plan.settings.governance.as_ref().and_then(|wanted| wanted.warehouse.as_deref());
-    governance::bill(&client, warehouse, &plan.hash, estimate.as_ref(), cancel).await
+    let steps: Vec<StepRecord> = local.store.cluster_steps(&plan.hash).await?;
+    let job_runs: Vec<i64> = steps.iter().filter_map(|step| step.job_run_id).collect();
+    governance::bill(&client, warehouse, &plan.hash, &job_runs, estimate.as_ref(), cancel).await
 }
 
 async fn clusters_of<'a>(local: &LocalState, plan: &'a Plan) -> Result<(&'a PhotonSettings, Client)> {

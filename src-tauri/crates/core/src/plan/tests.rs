@@ -14,6 +14,7 @@ fn finding(code: &str, verdict: Verdict, accepted: bool) -> Finding {
         fix: "Fix.".into(),
         link: "https://example.com".into(),
         accepted,
+        way: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
         engine: EngineKind::Embedded,
         engine_reason: String::new(),
         findings,
+        conversions: Vec::new(),
         migrated_by: None,
     };
     let row = InventoryRow {

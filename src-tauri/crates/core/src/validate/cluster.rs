@@ -1,10 +1,13 @@
 //! What Great Expectations on a cluster found of a copy: beside our own reader, or, for what outgrows a laptop, in its place.
 
+use icebridge_lakehouse::Table;
+use icebridge_lakehouse::records::{self, Counted};
 use icebridge_model::check::CheckKind;
 use icebridge_model::photon::ClusterValidation;
 use icebridge_model::plan::{EngineKind, PlannedTable};
+use icebridge_model::records::RecordCounts;
 use icebridge_model::validation::{Check, ProofLevel, Validation};
-use icebridge_model::{Code, Error};
+use icebridge_model::{Code, Error, Result};
 
 /// Its result on a copy that our own reader compared: one more check, which has to pass as well. Where it never came to it,
 /// nothing differs: the validation is not at its end, and a resume asks again.
@@ -68,11 +71,35 @@ fn as_check(validation: &Validation, report: &ClusterValidation) -> Check {
     }
 }
 
-/// Its result alone. Both sides were read by the cluster's engine, at the pin; the table has no deletes that it would pass over.
+/// What the source's own metadata says of its rows, read here and not by the cluster.
+#[derive(Debug)]
+pub(crate) struct SourceRecords {
+    by_manifests: RecordCounts,
+    /// Where the manifests say another number than the cluster read.
+    by_footers: Option<RecordCounts>,
+}
+
+impl SourceRecords {
+    /// Without reading a row.
+    pub async fn count(source: &Table, snapshot_id: Option<i64>, rows: Option<u64>) -> Result<Self> {
+        let by_manifests = records::count(source, snapshot_id, Counted::ByManifests).await?;
+        let by_footers = match rows {
+            Some(rows) if !by_manifests.allow(rows) => {
+                Some(records::count(source, snapshot_id, Counted::ByFooters).await?)
+            }
+            _ => None,
+        };
+        Ok(Self { by_manifests, by_footers })
+    }
+}
+
+/// Its result, with one check of ours: both sides were read by the cluster's engine, at the pin, and it must have read as many
+/// rows as the source's metadata says there are.
 pub(crate) fn from_cluster(
     planned: &PlannedTable,
     target_snapshot_id: Option<i64>,
     report: Option<&ClusterValidation>,
+    source: &SourceRecords,
 ) -> Validation {
     let mut validation = super::compare::nothing_yet(planned, target_snapshot_id, EngineKind::Photon);
     let Some(report) = report else {
@@ -88,6 +115,11 @@ pub(crate) fn from_cluster(
         if !validation.checks.contains(&check) {
             validation.checks.push(check);
         }
+    }
+    if let Some(rows) = report.expected_rows {
+        let check = super::records::check_source(rows, &source.by_manifests, source.by_footers.as_ref());
+        validation.checks.push(check);
+        validation.source_records = Some(source.by_manifests.clone());
     }
     validation.milliseconds = report.milliseconds.unwrap_or(0);
     // Checks that did not pass speak for themselves.
@@ -122,8 +154,13 @@ mod tests {
             snapshot_id: Some(7),
             format_version: 2,
             estimate: Estimate::default(),
+            conversions: Vec::new(),
             findings: Vec::new(),
         }
+    }
+
+    fn three() -> SourceRecords {
+        SourceRecords { by_manifests: RecordCounts { data: 3, ..RecordCounts::default() }, by_footers: None }
     }
 
     fn check(name: &str, both: &str) -> Check {
@@ -154,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_cluster_alone_proves_as_much_as_its_checks() {
-        let good = from_cluster(&planned(), Some(9), Some(&report()));
+        let good = from_cluster(&planned(), Some(9), Some(&report()), &three());
         assert!(good.passed && good.proof == ProofLevel::Digest && good.read_by == EngineKind::Photon);
         assert_eq!((good.rows, good.checks.iter().filter(|check| check.name == CheckKind::Count).count()), (3, 1));
         let bad: [fn(&mut ClusterValidation); 5] = [
@@ -167,16 +204,27 @@ mod tests {
         for change in bad {
             let mut report = report();
             change(&mut report);
-            assert!(!from_cluster(&planned(), Some(9), Some(&report)).passed);
+            assert!(!from_cluster(&planned(), Some(9), Some(&report), &three()).passed);
         }
-        let silent = from_cluster(&planned(), Some(9), None);
+        // A filter hides the same row from both sides: the cluster's own comparison cannot see that.
+        let four = SourceRecords {
+            by_manifests: RecordCounts { data: 4, ..RecordCounts::default() },
+            by_footers: Some(RecordCounts { data: 4, ..RecordCounts::default() }),
+        };
+        let short = from_cluster(&planned(), Some(9), Some(&report()), &four);
+        assert!(!short.passed);
+        let records = short.checks.last().unwrap();
+        assert!(!records.passed && records.detail.contains("3 rows where 4 are expected"), "{records:?}");
+        let silent = from_cluster(&planned(), Some(9), None, &three());
         assert!(!silent.passed && silent.error.is_some());
     }
 
     #[test]
     fn what_a_cluster_had_found_is_not_forgotten_by_a_later_look() {
-        let ours =
-            || Validation { read_by: EngineKind::Embedded, ..from_cluster(&planned(), Some(9), Some(&report())) };
+        let ours = || Validation {
+            read_by: EngineKind::Embedded,
+            ..from_cluster(&planned(), Some(9), Some(&report()), &three())
+        };
         let failed = ClusterValidation {
             passed: false,
             checks: Vec::new(),
@@ -193,7 +241,7 @@ mod tests {
 
     #[test]
     fn beside_our_reader_its_word_must_agree() {
-        let ours = || from_cluster(&planned(), Some(9), Some(&report()));
+        let ours = || from_cluster(&planned(), Some(9), Some(&report()), &three());
         let with = |report: Option<&ClusterValidation>| {
             let mut validation = ours();
             add_checks(&mut validation, report);

@@ -3,10 +3,11 @@
 use super::measure::{Measure, Measured, measure};
 use super::proof::{aggregates, check, proof};
 use super::records;
-use super::{bytes, columns};
+use super::{bytes, columns, unique};
 use crate::state::now;
 use icebridge_lakehouse::Table;
 use icebridge_model::check::CheckKind;
+use icebridge_model::conversion::{converted, identifier};
 use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
@@ -103,6 +104,7 @@ pub(super) fn nothing_yet(planned: &PlannedTable, target_snapshot_id: Option<i64
         read_by,
         rows: 0,
         digest: String::new(),
+        conversions: planned.conversions.clone(),
         checks: Vec::new(),
         source_records: None,
         target_records: None,
@@ -119,7 +121,8 @@ async fn check_all(
     validation: &mut Validation,
 ) -> Result<(), Unfinished> {
     let checks = &mut validation.checks;
-    let source_schema = sides.source.metadata.read_schema(sides.planned.snapshot_id);
+    let conversions = &sides.planned.conversions;
+    let source_schema = &converted(sides.source.metadata.read_schema(sides.planned.snapshot_id), conversions);
     let target_schema = sides.target.metadata.read_schema(validation.target_snapshot_id);
     let kept = columns::Kept {
         ids: sides.planned.mode != CopyMode::Rewrite,
@@ -132,12 +135,12 @@ async fn check_all(
     let source = async {
         match sides.measured {
             Some(measured) => Ok(measured.clone()),
-            None => measure(reader, sides.source, sides.planned.snapshot_id, cancel).await,
+            None => measure(reader, sides.source, sides.planned.snapshot_id, conversions, cancel).await,
         }
         .map_err(Unfinished::at_source)
     };
     let target = async {
-        let measured = measure(reader, sides.target, validation.target_snapshot_id, cancel).await;
+        let measured = measure(reader, sides.target, validation.target_snapshot_id, &[], cancel).await;
         measured.map_err(Unfinished::at_target)
     };
     let (source, target) = tokio::try_join!(source, target)?;
@@ -151,6 +154,11 @@ async fn check_all(
     checks.extend(rows_compared(&source, &target));
     checks.extend(records::check(&source, &target));
     checks.extend(records::dangling(&source, &sides.planned.findings));
+    if let Some(columns) = identifier(conversions) {
+        let check = unique::check(sides.source, validation.source_snapshot_id, columns, validation.rows, cancel);
+        validation.checks.push(check.await.map_err(Unfinished::at_source)?);
+    }
+    let checks = &mut validation.checks;
     if sides.planned.mode == CopyMode::Clone && !sides.outcome.checksums.is_empty() {
         checks.push(bytes::check(sides.target, sides.outcome, cancel).await.map_err(Unfinished::at_target)?);
     }

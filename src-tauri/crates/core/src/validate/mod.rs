@@ -11,6 +11,7 @@ mod compare;
 mod measure;
 mod proof;
 mod records;
+mod unique;
 
 pub(crate) use compare::checks_of;
 pub(crate) use compare::is_damage;

@@ -115,6 +115,7 @@ mod tests {
             target_snapshot_id: Some(snapshot),
             digest: "d".into(),
             passed: true,
+            conversions: Vec::new(),
             checks: checks(all),
             source: icebridge_model::TableIdent::new(["n"], "t"),
             target: icebridge_model::TableIdent::new(["n"], "t"),

@@ -22,6 +22,19 @@ pub(super) fn check(source: &Measurement, target: &Measurement) -> Option<Check>
     })
 }
 
+/// Of a table that a cluster alone compared: the rows that it read of the source, against the source's own metadata. A reader
+/// that a row filter keeps rows from finds fewer, on both sides alike.
+pub(super) fn check_source(rows: u64, by_manifests: &RecordCounts, by_footers: Option<&RecordCounts>) -> Check {
+    let side = Side { rows, by_manifests, by_footers };
+    Check {
+        name: CheckKind::Records.into(),
+        passed: side.holds(),
+        source: side.shown(),
+        target: String::new(),
+        detail: side.note("source").unwrap_or_default(),
+    }
+}
+
 struct Side<'a> {
     rows: u64,
     by_manifests: &'a RecordCounts,
@@ -157,6 +170,7 @@ mod tests {
             fix: String::new(),
             link: String::new(),
             accepted,
+            way: None,
         };
         let found = read(3, 3, by_position(2, 0, 2), None);
         assert!(!dangling(&found, &[]).unwrap().passed);

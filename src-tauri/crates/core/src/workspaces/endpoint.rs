@@ -8,6 +8,7 @@ use icebridge_lakehouse::catalog::{Bearer, Transport};
 use icebridge_model::Result;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Below the workspace's address.
@@ -24,6 +25,10 @@ impl Bearer for SignedIn {
 
     async fn renew(&self, stale: &Secret) -> Result<bool> {
         self.0.auth().renew(stale).await
+    }
+
+    fn headers(&self) -> BTreeMap<String, String> {
+        self.0.headers()
     }
 
     fn transport(&self) -> Transport {

@@ -6,12 +6,16 @@
 mod check;
 pub(crate) mod endpoint;
 pub mod gate;
+mod managed;
 mod reach;
+pub(crate) mod restrictions;
 mod saved;
 pub mod sign_in;
+pub(crate) mod tables;
 pub mod unity;
 
 pub use crate::sessions::{GrantKey, MemoryTokens, TokenStore};
 pub use check::check;
+pub(crate) use managed::managed_place;
 pub use reach::client;
 pub use saved::{list, profiles, remove, save};

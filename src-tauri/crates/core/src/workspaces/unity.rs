@@ -215,7 +215,10 @@ impl<'a> Collector<'a> {
 fn kept(row: TableRow) -> UnityRow {
     let full_name = row.table.full_name();
     let grants = row.grants.map(|grants| {
-        grants.into_iter().map(|one| TableGrant { principal: one.principal, privileges: one.privileges }).collect()
+        grants
+            .into_iter()
+            .map(|one| TableGrant { principal: one.principal_text(), privileges: one.privileges })
+            .collect()
     });
     let tags = row.tags.map(|tags| -> BTreeMap<String, String> {
         tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect()

@@ -143,15 +143,15 @@ async fn serverless_compute_checks_in_an_environment_of_its_own_without_a_job() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_of_spark_reach_it_and_secrets_only_there() {
     let fixture = Fixture::new().await;
-    let key = secrets::key(PLAN, "s3.key");
-    secrets::put(&fixture.client, &[(key.clone(), Secret::new("canary-in-a-scope"))], None).await.unwrap();
+    let order = order_of(vec![table("a", 1, "conf")]);
+    let own = [("s3.key".to_owned(), Secret::new("canary-in-a-scope"))];
+    secrets::put(&fixture.client, &order.secret_scope, &own, None).await.unwrap();
     let settings = PhotonSettings {
         spark_conf: BTreeMap::from([("spark.sql.catalog.glue.type".into(), "rest".into())]),
         secret_conf: BTreeMap::from([("spark.sql.catalog.glue.token".into(), "s3.key".into())]),
         ..fixture.settings.clone()
     };
     let engine = || Engine::new(fixture.client.clone(), fixture.store.clone(), settings.clone()).unwrap();
-    let order = order_of(vec![table("a", 1, "conf")]);
     let results = engine().with_scripts(scripts()).run(&order, &Unobserved, &CancellationToken::new()).await.unwrap();
     assert_eq!(ends(&results), [CopyEnd::Done], "{results:?}");
     let conf = fixture.client.read_file("/Volumes/main/default/icebridge/conf.txt", 1 << 20).await.unwrap().unwrap();
@@ -160,7 +160,10 @@ async fn settings_of_spark_reach_it_and_secrets_only_there() {
     assert!(conf.contains("spark.sql.catalog.glue.token canary-in-a-scope\n"), "{conf}");
     let steps: Vec<StepRecord> = fixture.store.cluster_steps(PLAN).await.unwrap();
     let written = serde_json::to_string(&steps).unwrap();
-    assert!(written.contains(&format!("{{{{secrets/icebridge/{key}}}}}")) && !written.contains("canary"), "{written}");
+    assert!(
+        written.contains(&secrets::reference(&order.secret_scope, "s3.key")) && !written.contains("canary"),
+        "{written}"
+    );
     let serverless = PhotonSettings { serverless: true, ..settings.clone() };
     let refused = Engine::new(fixture.client.clone(), fixture.store.clone(), serverless);
     assert!(refused.is_err_and(|error| error.code == Code::InvalidInput));

@@ -139,6 +139,7 @@ pub fn settings() -> PhotonSettings {
 
 pub fn table(name: &str, bytes: u64, how: &str) -> ClusterCopy {
     ClusterCopy {
+        unversioned: false,
         source: TableIdent::new(["glue", "sales"], name),
         target: TableIdent::new(["main", "sales"], name),
         method: ClusterMethod::InsertSelect,
@@ -153,6 +154,7 @@ pub fn table(name: &str, bytes: u64, how: &str) -> ClusterCopy {
         comment: (!how.is_empty()).then(|| how.to_owned()),
         format_version: 2,
         keys: Vec::new(),
+        conversions: Vec::new(),
         bytes,
         rows: 10,
     }
@@ -169,6 +171,7 @@ pub fn order_of(tables: Vec<ClusterCopy>) -> Order {
         run_id: "run-1".into(),
         attempt: 1,
         tables,
+        secret_scope: icebridge_core::cluster::secrets::scope(PLAN, "this state"),
         gone: std::collections::BTreeSet::new(),
     }
 }

@@ -5,7 +5,6 @@ use icebridge_core::cluster::{Offer, Unobserved, secrets};
 use icebridge_core::governance::{Governance, Prices, apply, bill, difference, estimate, metrics, optimize};
 use icebridge_databricks::auth::Auth;
 use icebridge_databricks::optimization::Level;
-use icebridge_databricks::secrets::SCOPE;
 use icebridge_databricks::sql::Statement;
 use icebridge_databricks::unity::{PredictiveOptimization, Securable};
 use icebridge_databricks::{Client, Host};
@@ -32,19 +31,19 @@ async fn the_bill_is_found_by_the_plans_tag_and_held_against_the_estimate() {
     let (order, cancel) = (order(), CancellationToken::new());
     let settings = crate::fixture::settings();
     let prices = Prices::embedded().unwrap();
-    let offer = Offer::of(&fixture.client).await.unwrap();
+    let offer = Offer::of(&fixture.client, &settings).await.unwrap();
     let before = estimate(&prices, &offer, &fixture.client, &settings, &order.tables).unwrap();
     assert!(before.clusters == 2 && before.min.milli_dbu > 0 && before.min.milli_dbu < before.max.milli_dbu);
-    let none = bill(&admin(&fixture), None, PLAN, Some(&before), &cancel).await.unwrap();
+    let none = bill(&admin(&fixture), None, PLAN, &[], Some(&before), &cancel).await.unwrap();
     assert!(matches!(none, Bill::NotYet { .. }), "{none:?}");
     fixture.engine().run(&order, &Unobserved, &cancel).await.unwrap();
-    let known = bill(&admin(&fixture), None, PLAN, Some(&before), &cancel).await.unwrap();
+    let known = bill(&admin(&fixture), None, PLAN, &[], Some(&before), &cancel).await.unwrap();
     let Bill::Known { cost, runs, against_estimate } = known else { panic!("{known:?}") };
     assert_eq!(runs.len(), 2);
     assert!(cost.milli_dbu > 0, "{cost:?}");
     let below = matches!(against_estimate, AgainstEstimate::BelowMin { .. });
     assert!(below, "a second is less than any estimate: {against_estimate}");
-    let other = bill(&admin(&fixture), None, "another plan", None, &cancel).await.unwrap();
+    let other = bill(&admin(&fixture), None, "another plan", &[], None, &cancel).await.unwrap();
     assert!(matches!(other, Bill::NotYet { .. }), "{other:?}");
 }
 
@@ -65,8 +64,8 @@ async fn owner_grants_comments_and_tags_come_back_and_only_once() {
     let principals = BTreeMap::from([("old-team".to_owned(), Some("migration-engineers".to_owned()))]);
     let actions = difference(&wanted, &Governance::default(), &principals);
     assert_eq!(actions.len(), 4);
-    let not_done = apply(&client, None, &table, &actions, &cancel).await.unwrap();
-    assert_eq!(not_done, []);
+    let applied = apply(&client, None, &table, &actions, &cancel).await.unwrap();
+    assert_eq!((applied.not_done, applied.done.len()), (vec![], 4));
     let now = client.table("main.sales.t").await.unwrap().unwrap();
     let tags = client.tags(Securable::Table, "main.sales.t").await.unwrap().unwrap();
     let is = Governance {
@@ -108,6 +107,8 @@ async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
     for _ in 0..2 {
         for result in &results {
             let row = metrics::Row {
+                plan_hash: PLAN,
+                run_id: "run-1",
                 source: &result.source,
                 target: &result.target,
                 method: result.method.as_str(),
@@ -116,7 +117,8 @@ async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
                 milliseconds: result.milliseconds,
                 job_run_id: result.job_run_id,
             };
-            metrics::record(&client, None, &table, (PLAN, "run-1"), &row, &cancel).await.unwrap();
+            let metrics = metrics::MetricsTable::open(&client, None, &table, &cancel).await.unwrap();
+            metrics.record(&row).await.unwrap();
         }
     }
     let warehouse = client.warehouses().await.unwrap()[0].id.clone();
@@ -129,12 +131,13 @@ async fn a_table_has_one_row_of_metrics_however_often_it_is_written() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_are_there_for_the_jobs_and_gone_afterwards() {
     let fixture = Fixture::new().await;
+    let scope = secrets::scope(PLAN, "this state");
     let own = [("source-password".to_owned(), Secret::new("canary-in-a-scope"))];
-    secrets::put(&fixture.client, &own, None).await.unwrap();
-    secrets::put(&fixture.client, &own, None).await.unwrap();
-    assert_eq!(fixture.client.secret_keys(SCOPE).await.unwrap().len(), 1);
-    assert_eq!(secrets::reference("k"), "{{secrets/icebridge/k}}");
-    secrets::remove(&fixture.client, &["source-password".to_owned()]).await.unwrap();
-    secrets::remove(&fixture.client, &["source-password".to_owned()]).await.unwrap();
-    assert!(fixture.client.secret_scopes().await.unwrap().iter().all(|scope| scope.name != SCOPE));
+    secrets::put(&fixture.client, &scope, &own, None).await.unwrap();
+    secrets::put(&fixture.client, &scope, &own, None).await.unwrap();
+    assert_eq!(fixture.client.secret_keys(&scope).await.unwrap().len(), 1);
+    assert_eq!(secrets::reference(&scope, "k"), format!("{{{{secrets/{scope}/k}}}}"));
+    secrets::remove(&fixture.client, &scope, &["source-password".to_owned()]).await.unwrap();
+    secrets::remove(&fixture.client, &scope, &["source-password".to_owned()]).await.unwrap();
+    assert!(fixture.client.secret_scopes().await.unwrap().iter().all(|one| one.name != scope));
 }

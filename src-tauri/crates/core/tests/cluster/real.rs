@@ -4,7 +4,9 @@ use crate::fixture::{Fixture, PLAN, ends, order_of, settings, table};
 use async_trait::async_trait;
 use icebridge_core::cluster::{Engine, Observer, Unobserved};
 use icebridge_core::governance::documents;
-use icebridge_databricks::jobs::{IdempotencyToken, Queue, SparkPythonTask, Submission, Task};
+use icebridge_databricks::jobs::{
+    Environment, EnvironmentSpec, IdempotencyToken, Queue, SparkPythonTask, Submission, Task,
+};
 use icebridge_model::TableIdent;
 use icebridge_model::photon::{ClusterEvent, ClusterMethod, ClusterStage, CopyEnd};
 use icebridge_sandbox::Spark;
@@ -14,6 +16,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const SOURCES: &str = r#"
+import os
+os.environ["ICEBRIDGE_SANDBOX_ENGINE"] = "outside"  # an engine of the foreign catalog, and no runtime of Databricks
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 spark.sql("CREATE NAMESPACE IF NOT EXISTS glue_lake.made")
@@ -83,24 +87,34 @@ async fn spark_copies_two_tables_and_a_process_that_was_ended_meanwhile_finds_th
     let submission = Submission {
         run_name: "make".into(),
         tasks: vec![task],
-        environments: Vec::new(),
+        environments: vec![Environment {
+            environment_key: "e".into(),
+            spec: EnvironmentSpec { environment_version: "4".into(), dependencies: Vec::new() },
+        }],
         timeout_seconds: None,
         queue: Queue { enabled: true },
-        budget_policy_id: None,
+        ..Submission::default()
     };
     let made = fixture.client.submit_run(&submission, &IdempotencyToken::of(&["make"])).await.unwrap().value;
     while fixture.client.run(made).await.unwrap().unwrap().end_time.unwrap_or(0) == 0 {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let of = |name: &str, method| {
+    // A cluster reads at a pin alone.
+    let pin = async |name: &str| -> i64 {
+        let found = fixture.client.table(&format!("glue_lake.made.{name}")).await.unwrap().unwrap();
+        found.properties["current-snapshot-id"].parse().unwrap()
+    };
+    let (orders, people) = (pin("orders").await, pin("people").await);
+    let of = |name: &str, method, pin: i64| {
         let mut one = table(name, 1, "");
         one.source = TableIdent::new(["glue_lake", "made"], name);
         one.target = TableIdent::new(["main", "made"], name);
-        (one.snapshot_id, one.method) = (None, method);
+        (one.snapshot_id, one.method) = (Some(pin), method);
         one.keys = vec!["id".into()];
         one
     };
-    let order = order_of(vec![of("orders", ClusterMethod::InsertSelect), of("people", ClusterMethod::Ctas)]);
+    let order =
+        order_of(vec![of("orders", ClusterMethod::InsertSelect, orders), of("people", ClusterMethod::Ctas, people)]);
     let cancel = CancellationToken::new();
     let settings = || icebridge_model::photon::PhotonSettings {
         batch_rows: 400,

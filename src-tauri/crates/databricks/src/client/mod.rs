@@ -1,9 +1,11 @@
 //! Requests to a workspace: tokens, retries, pages, errors. What is retried, and when, is in docs/databricks-client.md.
 
+mod lenient;
 mod pages;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub(crate) use crate::family::Family;
 pub(crate) use crate::service::{RefusalKind, SERVICE};

@@ -1,5 +1,6 @@
 //! Listings page by page: bounded memory, whatever their length.
 
+use super::lenient::Lenient;
 use super::requests::Client;
 use crate::service::SERVICE;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -33,7 +34,7 @@ impl Client {
         };
         let fields: HashMap<String, &RawValue> = serde_json::from_slice(&body).map_err(wrong)?;
         // An empty page may lack the field.
-        let items: Option<Vec<T>> = match fields.get(list) {
+        let items: Option<Lenient<Vec<T>>> = match fields.get(list) {
             Some(text) => serde_json::from_str(text.get()).map_err(wrong)?,
             None => None,
         };
@@ -41,7 +42,10 @@ impl Client {
             Some(text) => serde_json::from_str(text.get()).map_err(wrong)?,
             None => None,
         };
-        Ok(Page { items: items.unwrap_or_default(), next: next.filter(|token| !token.is_empty()) })
+        Ok(Page {
+            items: items.map(|Lenient(items)| items).unwrap_or_default(),
+            next: next.filter(|token| !token.is_empty()),
+        })
     }
 
     /// All pages. Ends after the page without a next one, or with the first error.

@@ -1,5 +1,7 @@
 //! The client of one workspace.
 
+use super::lenient::Lenient;
+use super::versions::Versions;
 use crate::auth::Auth;
 use crate::host::Host;
 use crate::options::ClientOptions;
@@ -9,8 +11,12 @@ use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
 use icebridge_http::{Answer, Call, Failure, HttpClient, Response, RetryPolicy, Transport};
 use icebridge_model::{Error, Result};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Names one workspace of a host that serves several.
+const WORKSPACE_ID: &str = "x-databricks-workspace-id";
 
 /// Of one workspace, or of an account. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,8 +27,10 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     host: Host,
+    workspace_id: Option<String>,
     auth: Auth,
     http: HttpClient,
+    versions: Versions,
     transport: Transport,
 }
 
@@ -30,21 +38,36 @@ impl Client {
     /// `workspace_id` is needed at unified hosts only.
     pub fn new(host: Host, workspace_id: Option<&str>, auth: Auth, options: &ClientOptions) -> Result<Self> {
         let mut headers = HeaderMap::new();
-        if let Some(id) = workspace_id.map(str::trim).filter(|id| !id.is_empty()) {
+        let workspace_id = workspace_id.map(str::trim).filter(|id| !id.is_empty());
+        if let Some(id) = workspace_id {
             let value = HeaderValue::from_str(id)
                 .map_err(|e| Error::invalid("the workspace's id is a number").about(id).with_cause(e))?;
-            headers.insert(HeaderName::from_static("x-databricks-workspace-id"), value);
+            headers.insert(HeaderName::from_static(WORKSPACE_ID), value);
         }
         let http = HttpClient::new(&options.transport, host.origin(), &SERVICE)?
             .with_credentials(Arc::new(auth.clone()))
             .with_headers(headers)
             .with_limiters(options.limiters.clone())
             .with_policy(options.retry);
-        Ok(Self { inner: Arc::new(Inner { host, auth, http, transport: options.transport.clone() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                host,
+                workspace_id: workspace_id.map(str::to_owned),
+                auth,
+                http,
+                versions: Versions::default(),
+                transport: options.transport.clone(),
+            }),
+        })
     }
 
     pub fn host(&self) -> &Host {
         &self.inner.host
+    }
+
+    /// What every request to this workspace carries besides the sign-in, also one to an endpoint that others speak to.
+    pub fn headers(&self) -> BTreeMap<String, String> {
+        self.inner.workspace_id.iter().map(|id| (WORKSPACE_ID.to_owned(), id.clone())).collect()
     }
 
     pub fn auth(&self) -> &Auth {
@@ -63,7 +86,12 @@ impl Client {
 
     /// The answer as JSON, with the request's id and the reason of a refusal.
     pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, Failure> {
-        self.inner.http.send(&call).await
+        let call = self.inner.versions.known(call);
+        let answer = match self.inner.http.send::<Lenient<T>>(&call).await {
+            Err(failure) => self.inner.http.send(&self.at_older_version(&call, failure)?).await?,
+            Ok(answer) => answer,
+        };
+        Ok(answer.map(|Lenient(value)| value))
     }
 
     /// [`Client::send`] for callers who need neither the request's id nor the reason of a refusal.
@@ -94,7 +122,18 @@ impl Client {
     }
 
     pub(crate) async fn bytes(&self, call: &Call) -> Result<Bytes, Failure> {
-        Ok(self.inner.http.bytes(call).await?.value)
+        let call = self.inner.versions.known(call.clone());
+        match self.inner.http.bytes(&call).await {
+            Err(failure) => Ok(self.inner.http.bytes(&self.at_older_version(&call, failure)?).await?.value),
+            Ok(answer) => Ok(answer.value),
+        }
+    }
+
+    /// A workspace that does not have an endpoint has done nothing: the request may go to the version before.
+    fn at_older_version(&self, call: &Call, failure: Failure) -> Result<Call, Failure> {
+        let unknown = failure.refusal().is_some_and(RefusalKind::is_unknown_endpoint);
+        let older = if unknown { self.inner.versions.missing(call) } else { None };
+        older.ok_or(failure)
     }
 
     /// The answer's beginning. Its body is read by the caller, who waits for a piece no longer than

@@ -26,9 +26,10 @@ fn plain(version: &SparkVersion) -> Option<((u32, u32), (u32, u32))> {
     let (runtime, scala) = version.key.split_once("-scala")?;
     let mut numbers = runtime.split('.');
     let major = numbers.next()?.parse().ok()?;
-    let minor = match (numbers.next()?, numbers.next(), numbers.next()) {
-        ("x", None, _) => 0,
-        (minor, Some("x"), None) => minor.parse().ok()?,
+    let minor = match (numbers.next(), numbers.next(), numbers.next()) {
+        // From 18 on a runtime is named by its major number alone.
+        (None | Some("x"), None, _) => 0,
+        (Some(minor), Some("x"), None) => minor.parse().ok()?,
         _ => return None,
     };
     let (scala_major, scala_minor) = scala.split_once('.')?;
@@ -95,6 +96,7 @@ mod tests {
     fn offered() -> Vec<SparkVersion> {
         let all = [
             ("19.x-scala2.13", "19 (includes Apache Spark 4.2, Scala 2.13)"),
+            ("18-scala2.13", "18 (includes Apache Spark 4.1)"),
             ("18.2.x-scala2.13", "18.2 (includes Apache Spark 4.1)"),
             ("17.3.x-scala2.13", "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"),
             ("17.3.x-gpu-ml-scala2.13", "17.3 LTS ML (GPU)"),
@@ -115,7 +117,10 @@ mod tests {
         assert_eq!(key(RuntimeChoice::default()).unwrap(), "17.3.x-scala2.13");
         assert_eq!(key(RuntimeChoice { lts: false, ..RuntimeChoice::default() }).unwrap(), "19.x-scala2.13");
         assert_eq!(key(RuntimeChoice { at_least: (18, 0), lts: true }).unwrap_err().code, Code::Unsupported);
-        let old = [all[5].clone(), all[6].clone()];
+        let old = [all[6].clone(), all[7].clone()];
+        let bare = [all[1].clone()];
+        let without = RuntimeChoice { at_least: (18, 0), lts: false };
+        assert_eq!(choose_runtime(&bare, without).unwrap().key, "18-scala2.13");
         assert_eq!(choose_runtime(&old, RuntimeChoice::default()).unwrap().key, "16.4.x-scala2.13");
     }
 

@@ -2,11 +2,13 @@
 
 mod choice;
 mod offered;
+mod policy;
 mod spec;
 
 pub use choice::{RuntimeChoice, choose_node, choose_runtime};
 pub use offered::{NodeAvailability, NodeInstanceType, NodeType, SparkVersion};
+pub use policy::{ClusterPolicy, PolicyText};
 pub use spec::{
-    Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination,
-    PhotonCluster, RuntimeEngine, Volume, photon_cluster,
+    Access, Autoscale, AwsAttributes, AzureAttributes, ClusterSpec, DataSecurityMode, GcpAttributes, LogDestination,
+    Machines, PhotonCluster, RuntimeEngine, Volume, photon_cluster,
 };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeType {
+    #[serde(default)]
     pub node_type_id: String,
     #[serde(default)]
     pub memory_mb: i64,
@@ -34,6 +35,13 @@ pub struct NodeType {
     pub node_info: Option<NodeAvailability>,
 }
 
+impl NodeType {
+    /// Disks of its own: without, a machine of AWS needs volumes. What is not said is taken as having them.
+    pub fn has_disks(&self) -> bool {
+        self.node_instance_type.as_ref().is_none_or(|kind| kind.local_disks + kind.local_nvme_disks > 0)
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeInstanceType {
     #[serde(default)]
@@ -51,6 +59,7 @@ pub struct NodeAvailability {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SparkVersion {
+    #[serde(default)]
     pub key: String,
     #[serde(default)]
     pub name: String,

@@ -15,8 +15,8 @@ mod tests;
 pub use codes::{LifeCycle, ResultState, RunState, TerminationCode, TerminationType};
 pub use ids::{JobId, JobRunId};
 pub use request::{
-    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, RunIf, SparkPythonTask,
-    Submission, Task, TaskDependency,
+    Environment, EnvironmentSpec, IdempotencyToken, JobCluster, JobSettings, Library, Queue, RunAs, RunIf,
+    SparkPythonTask, Submission, Task, TaskDependency,
 };
 pub use run::{
     ClusterInstance, Outcome, QueueDetails, Run, RunOutput, RunStatus, RunTask, Stage, State, TerminationDetails,

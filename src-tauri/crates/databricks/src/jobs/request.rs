@@ -100,13 +100,13 @@ pub struct EnvironmentSpec {
     pub dependencies: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Queue {
     pub enabled: bool,
 }
 
 /// A one-time run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Submission {
     pub run_name: String,
     pub tasks: Vec<Task>,
@@ -116,8 +116,31 @@ pub struct Submission {
     pub timeout_seconds: Option<u32>,
     /// Wait for a place instead of being refused.
     pub queue: Queue,
+    /// The same policy under its older and its newer name: a workspace takes the one that it knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_policy_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_policy_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub performance_target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<RunAs>,
+}
+
+/// Who a run runs as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunAs {
+    UserName(String),
+    /// By its application id.
+    ServicePrincipalName(String),
+}
+
+impl RunAs {
+    /// Users are named by their address.
+    pub fn named(name: &str) -> Self {
+        if name.contains('@') { Self::UserName(name.into()) } else { Self::ServicePrincipalName(name.into()) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -134,6 +157,8 @@ pub struct JobSettings {
     pub timeout_seconds: Option<u32>,
     pub queue: Queue,
     pub max_concurrent_runs: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<RunAs>,
 }
 
 const MOST_TASKS: usize = 100;

@@ -54,6 +54,7 @@ pub struct ClusterInstance {
 /// Durations are in milliseconds, times since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTask {
+    #[serde(default)]
     pub task_key: String,
     /// What output is asked for by.
     #[serde(default)]

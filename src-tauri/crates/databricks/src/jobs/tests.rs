@@ -55,7 +55,7 @@ fn submission(tasks: Vec<Task>) -> Submission {
         environments: vec![],
         timeout_seconds: None,
         queue: Queue { enabled: true },
-        budget_policy_id: None,
+        ..Submission::default()
     }
 }
 

@@ -8,6 +8,7 @@ mod catalogs;
 mod metastore;
 mod names;
 mod permissions;
+mod restrictions;
 mod tables;
 mod tags;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use catalogs::{Catalog, CatalogType, EffectiveFlag, PredictiveOptimization, 
 pub use metastore::Metastore;
 pub use names::{quoted, quoted_principal};
 pub use permissions::{Assignment, EffectiveAssignment, EffectivePrivilege, Securable, same_privilege};
+pub use restrictions::{Restriction, Restrictions};
 pub use tables::{Column, Format, Kind, SecurableKind, Table, TableDetail, TableType};
 pub use tags::Tag;
 

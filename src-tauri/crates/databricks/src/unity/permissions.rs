@@ -4,7 +4,7 @@ use super::calls::ROOT;
 use crate::client::{Call, Client, Family, segment};
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What rights are on. In paths it is written small.
@@ -30,15 +30,35 @@ impl Securable {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
+    /// Empty: the principal is deleted, and only its id is left.
+    #[serde(default)]
     pub principal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<Value>,
     #[serde(default)]
     pub privileges: Vec<String>,
 }
 
+impl Assignment {
+    pub fn is_of_deleted_principal(&self) -> bool {
+        self.principal.is_empty()
+    }
+
+    /// The principal's name, or words for one that has none any more.
+    pub fn principal_text(&self) -> String {
+        match (&self.principal_id, self.is_of_deleted_principal()) {
+            (_, false) => self.principal.clone(),
+            (Some(id), true) => format!("deleted principal {}", id.to_string().trim_matches('"')),
+            (None, true) => "deleted principal".to_string(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveAssignment {
+    #[serde(default)]
     pub principal: String,
     #[serde(default)]
     pub privileges: Vec<EffectivePrivilege>,
@@ -46,6 +66,7 @@ pub struct EffectiveAssignment {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectivePrivilege {
+    #[serde(default)]
     pub privilege: String,
     #[serde(default)]
     pub inherited_from_type: Option<String>,

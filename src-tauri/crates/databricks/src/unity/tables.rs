@@ -4,7 +4,7 @@ use super::calls::{list, of};
 use super::catalogs::{EffectiveFlag, PredictiveOptimization};
 use crate::client::{Call, Client, Failure, Page};
 use crate::open_enum::open_enum;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use icebridge_model::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,7 @@ pub use icebridge_model::databricks::TableKind as Kind;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
+    #[serde(default)]
     pub name: String,
     #[serde(default)]
     pub position: Option<i32>,
@@ -78,8 +79,11 @@ pub struct Column {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
+    #[serde(default)]
     pub name: String,
+    #[serde(default)]
     pub catalog_name: String,
+    #[serde(default)]
     pub schema_name: String,
     #[serde(default)]
     pub full_name: Option<String>,
@@ -197,6 +201,21 @@ impl Table {
         }
     }
 
+    /// With the names that it was listed under, where the answer leaves them out. One without a name of its own is none.
+    fn listed_in(mut self, catalog: &str, schema: &str) -> Option<Self> {
+        if self.name.is_empty() {
+            tracing::warn!(catalog, schema, table_id = self.table_id, "a table without a name was listed");
+            return None;
+        }
+        if self.catalog_name.is_empty() {
+            self.catalog_name = catalog.to_string();
+        }
+        if self.schema_name.is_empty() {
+            self.schema_name = schema.to_string();
+        }
+        Some(self)
+    }
+
     /// How a managed Iceberg table shows where the server gives no kind.
     fn writes_iceberg(&self) -> bool {
         let on = |name: &str| self.properties.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -218,7 +237,10 @@ fn listing(catalog: &str, schema: &str, detail: TableDetail) -> Call {
 
 impl Client {
     pub fn tables(&self, catalog: &str, schema: &str, detail: TableDetail) -> BoxStream<'static, Result<Table>> {
-        self.items(listing(catalog, schema, detail), "tables")
+        let (catalog_name, schema_name) = (catalog.to_string(), schema.to_string());
+        self.items::<Table>(listing(catalog, schema, detail), "tables")
+            .try_filter_map(move |table| std::future::ready(Ok(table.listed_in(&catalog_name, &schema_name))))
+            .boxed()
     }
 
     /// One page. The token may be of an earlier day: the failure tells whether the server still knows it.
@@ -229,7 +251,9 @@ impl Client {
         detail: TableDetail,
         from: Option<&str>,
     ) -> Result<Page<Table>, Failure> {
-        self.page(&listing(catalog, schema, detail), "tables", from).await
+        let page = self.page::<Table>(&listing(catalog, schema, detail), "tables", from).await?;
+        let items = page.items.into_iter().filter_map(|table| table.listed_in(catalog, schema)).collect();
+        Ok(Page { items, next: page.next })
     }
 
     pub async fn table(&self, full_name: &str) -> Result<Option<Table>> {

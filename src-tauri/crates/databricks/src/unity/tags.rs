@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    #[serde(rename = "tag_key")]
+    #[serde(rename = "tag_key", default)]
     pub key: String,
     #[serde(rename = "tag_value", default)]
     pub value: Option<String>,
@@ -30,7 +30,9 @@ impl Client {
         let call = Call::get(Family::UnityCatalog, path);
         match self.all(&call, "tag_assignments").await {
             Ok(tags) => Ok(Some(tags)),
-            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_denied() || refusal.status == 501 => {
+            Err(Failure::Refused(refusal))
+                if refusal.is_missing() || refusal.is_denied() || refusal.is_not_offered() =>
+            {
                 Ok(None)
             }
             Err(failure) => Err(failure.into()),

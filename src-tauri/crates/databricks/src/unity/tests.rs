@@ -79,7 +79,11 @@ async fn permissions_ask_for_the_servers_page_and_follow_it() {
 #[tokio::test]
 async fn grants_are_written_as_one_change_for_each_principal() {
     let server = Server::start(|_| ok(json!({}))).await;
-    let one = |principal: &str, right: &str| Assignment { principal: principal.into(), privileges: vec![right.into()] };
+    let one = |principal: &str, right: &str| Assignment {
+        principal: principal.into(),
+        privileges: vec![right.into()],
+        ..Assignment::default()
+    };
     let add = [one("a", "SELECT"), one("b", "MODIFY")];
     server.client().change_permissions(Securable::Table, "c.s.t", &add, &[one("a", "MODIFY")]).await.unwrap();
     let asked = server.last("PATCH", "/api/2.1/unity-catalog/permissions/table/c.s.t");

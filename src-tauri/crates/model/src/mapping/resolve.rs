@@ -1,10 +1,10 @@
 //! From a mapping and the source's tables to target names, with every conflict found.
 
-use super::target_name::{apply_case, fold, problem};
+use super::target_name::{self, apply_case, fold, problem};
 use super::template::Template;
 use super::{Mapping, MappingPreview, MappingRow, MappingState, Pattern, Rule};
 use crate::{Result, TableIdent};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A mapping with its patterns compiled.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ pub fn resolve(
                 state: MappingState::Excluded,
                 because,
                 problem: String::new(),
+                suggestion: None,
                 migrated_by: None,
             };
             if let Some(target) = &row.target {
@@ -107,6 +108,7 @@ pub fn resolve(
         })
         .collect();
     mark_collisions(&mut rows);
+    suggest(&mut rows, exists);
     let count = |state| rows.iter().filter(|row| row.state == state).count();
     Ok(MappingPreview {
         mapped: count(MappingState::Create) + count(MappingState::Exists),
@@ -141,6 +143,33 @@ fn mark_collisions(rows: &mut [MappingRow]) {
             let row = &mut rows[i];
             row.state = MappingState::Conflict;
             row.problem = if row.problem.is_empty() { words } else { format!("{}; {words}", row.problem) };
+        }
+    }
+}
+
+/// A target that has a table of every name, as far as it says, gets no suggestion.
+const NAMES_TRIED: usize = 100;
+
+/// A free name for every table without a usable one. Of those that collide, the first keeps its own.
+fn suggest(rows: &mut [MappingRow], exists: &dyn Fn(&TableIdent) -> bool) {
+    if rows.iter().all(|row| row.state != MappingState::Conflict) {
+        return;
+    }
+    let of_others = rows.iter().filter(|row| row.state != MappingState::Conflict);
+    let mut taken: HashSet<TableIdent> = of_others.filter_map(|row| row.target.as_ref()).map(fold).collect();
+    let mut next: HashMap<TableIdent, usize> = HashMap::new();
+    for row in rows.iter_mut().filter(|row| row.state == MappingState::Conflict) {
+        let Some(target) = &row.target else { continue };
+        let plain = target_name::taken(target);
+        // Many thousands may want one name: each goes on where the one before it ended.
+        let next = next.entry(fold(&plain)).or_insert(1);
+        for _ in 0..NAMES_TRIED {
+            let name = if *next == 1 { plain.clone() } else { target_name::numbered(&plain, *next) };
+            *next += 1;
+            if !exists(&name) && taken.insert(fold(&name)) {
+                row.suggestion = (name != *target).then_some(name);
+                break;
+            }
         }
     }
 }

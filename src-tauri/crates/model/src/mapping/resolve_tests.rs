@@ -169,3 +169,20 @@ impl Random {
         TableIdent::new(levels, self.word())
     }
 }
+
+#[test]
+fn a_table_without_a_usable_name_is_given_a_free_one() {
+    let keep = Mapping { rules: vec![rule("*", "{namespace_flat}", "{table}")], overrides: vec![] };
+    let tables: Vec<_> =
+        ["s.`two words`", "s.`sl/ash`", "s.Orders", "s.orders", "s.ORDERS", "s.orders_2"].map(ident).into();
+    let found = resolve(&keep, &tables, &|name| name.name.to_lowercase() == "orders_3").unwrap();
+    let suggested: Vec<_> =
+        found.rows.iter().map(|row| row.suggestion.as_ref().map(ToString::to_string).unwrap_or_default()).collect();
+    // The first of those that collide keeps its name; what others have or the target has is not suggested.
+    assert_eq!(suggested, ["s.two_words", "s.sl_ash", "", "s.orders_4", "s.ORDERS_5", ""]);
+    let named = resolve(&Mapping::standard(), &[ident("a.b")], &|_| false).unwrap();
+    assert_eq!(named.rows[0].suggestion, None);
+    let long = "x".repeat(300);
+    let found = resolve(&keep, &[TableIdent::new(["s"], long)], &|_| false).unwrap();
+    assert_eq!(found.rows[0].suggestion.as_ref().map(|name| name.name.chars().count()), Some(255));
+}

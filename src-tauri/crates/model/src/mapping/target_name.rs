@@ -23,7 +23,7 @@ pub(super) fn problem(table: &TableIdent) -> Option<String> {
         } else if name.chars().count() > LONGEST {
             format!("is longer than {LONGEST} characters")
         } else {
-            let bad = name.chars().find(|c| matches!(c, '.' | '/' | ' ') || c.is_control())?;
+            let bad = name.chars().find(|c| refused(*c))?;
             match bad {
                 ' ' => "holds a space".into(),
                 c if c.is_control() => "holds a control character".into(),
@@ -32,6 +32,27 @@ pub(super) fn problem(table: &TableIdent) -> Option<String> {
         };
         Some(format!("the target's {what} name {wrong}"))
     })
+}
+
+/// The name with what the target refuses left out or replaced.
+pub(super) fn taken(table: &TableIdent) -> TableIdent {
+    let part = |name: &str| -> String {
+        let name: String = name.chars().map(|c| if refused(c) { '_' } else { c }).take(LONGEST).collect();
+        if name.is_empty() { "unnamed".into() } else { name }
+    };
+    let namespace = if table.namespace.is_empty() { vec!["default".to_string()] } else { table.namespace.clone() };
+    TableIdent::new(namespace.iter().map(|level| part(level)), part(&table.name))
+}
+
+/// The name with a number at its end, which is never too long.
+pub(super) fn numbered(table: &TableIdent, number: usize) -> TableIdent {
+    let end = format!("_{number}");
+    let name: String = table.name.chars().take(LONGEST - end.len()).collect();
+    TableIdent { namespace: table.namespace.clone(), name: name + &end }
+}
+
+fn refused(c: char) -> bool {
+    matches!(c, '.' | '/' | ' ') || c.is_control()
 }
 
 pub(super) fn apply_case(case: CaseRule, name: &str) -> String {

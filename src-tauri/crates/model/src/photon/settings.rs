@@ -24,6 +24,10 @@ pub struct PhotonSettings {
     /// Copies of tables up to this size are compared by IceBridge's own reader; larger ones by the clusters alone, if
     /// `great_expectations` is on.
     pub read_here_up_to_bytes: u64,
+    /// Where the workspace cannot read a snapshot that it never read before, the state of now may be read in its place: it is
+    /// the same while nobody writes to the source, which is asked before and after. None: for tables that are compared here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unversioned: Option<bool>,
     /// No clusters of ours: the workspace's serverless compute. Machines, policy and spot then mean nothing.
     pub serverless: bool,
     /// A key out of the workspace's list of runtimes; none: the newest with long-term support.
@@ -36,12 +40,29 @@ pub struct PhotonSettings {
     pub max_workers: u32,
     /// Cheaper machines that may be taken away, with a fallback to others. The driver is never one.
     pub spot: bool,
-    /// A cluster policy's id.
+    /// A cluster policy's id. The clusters are made to fit what it fixes, bounds and forbids.
     pub policy: Option<String>,
-    /// The user of the clusters; none: who is signed in.
+    /// Instance pools by their ids, in place of machines by their kind. The driver's: the workers' own, if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver_pool: Option<String>,
+    /// Of AWS, an ARN: the role of the clusters' machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_profile: Option<String>,
+    #[serde(skip_serializing_if = "AccessMode::is_dedicated")]
+    pub access_mode: AccessMode,
+    /// With dedicated access, the user, service principal or group that the clusters belong to; none: who the runs run as.
     pub single_user: Option<String>,
-    /// For serverless compute.
+    /// Who the runs run as: a user's name or a service principal's application id; none: who is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<String>,
+    /// For serverless compute: the id of a usage policy, which the vendor called budget policy before.
+    #[serde(alias = "usage_policy")]
     pub budget_policy: Option<String>,
+    /// For serverless compute: `STANDARD`, cheaper and slower to start, or `PERFORMANCE_OPTIMIZED`; none: the workspace's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub performance_target: Option<String>,
     /// Tags besides our own.
     pub tags: BTreeMap<String, String>,
     /// A folder on a volume for the drivers' logs.
@@ -69,6 +90,23 @@ pub struct PhotonSettings {
     pub keep_secrets: bool,
 }
 
+/// Who may use a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessMode {
+    /// One user, service principal or group.
+    #[default]
+    Dedicated,
+    /// Everybody who may attach to it.
+    Standard,
+}
+
+impl AccessMode {
+    pub fn is_dedicated(&self) -> bool {
+        *self == Self::Dedicated
+    }
+}
+
 impl Default for PhotonSettings {
     fn default() -> Self {
         Self {
@@ -78,6 +116,7 @@ impl Default for PhotonSettings {
             use_above_bytes: 10 << 30,
             great_expectations: true,
             read_here_up_to_bytes: 10 << 30,
+            unversioned: None,
             serverless: false,
             runtime: None,
             node_type: None,
@@ -87,8 +126,14 @@ impl Default for PhotonSettings {
             max_workers: 8,
             spot: true,
             policy: None,
+            pool: None,
+            driver_pool: None,
+            instance_profile: None,
+            access_mode: AccessMode::default(),
             single_user: None,
+            run_as: None,
             budget_policy: None,
+            performance_target: None,
             tags: BTreeMap::new(),
             logs: None,
             alone_above_bytes: 50 << 30,
@@ -110,9 +155,14 @@ pub const TAG_PLAN: &str = "icebridge-plan";
 pub const TAG_RUN: &str = "icebridge-run";
 
 impl PhotonSettings {
-    /// Whether IceBridge's own reader compares a table of this size.
+    /// Whether IceBridge's own reader compares a table of this size. With a limit of 0 it compares none, not even an empty one.
     pub fn reads_here(&self, bytes: u64) -> bool {
-        !self.great_expectations || bytes <= self.read_here_up_to_bytes
+        !self.great_expectations || (self.read_here_up_to_bytes > 0 && bytes <= self.read_here_up_to_bytes)
+    }
+
+    /// Whether a table of this size may be read without a version. What a cluster alone compares must be at the pin for sure.
+    pub fn reads_unversioned(&self, bytes: u64) -> bool {
+        self.unversioned.unwrap_or_else(|| self.reads_here(bytes))
     }
 
     /// What the workspace would refuse later, or what could not work, is refused here.
@@ -148,6 +198,7 @@ impl PhotonSettings {
             let message = format!("a run has at most {max} tables side by side with these settings");
             return wrong(&message, format!("side_by_side {}", self.side_by_side));
         }
+        self.checked_machines()?;
         if let Some(own) = self.tags.keys().find(|key| [TAG_PLAN, TAG_RUN].contains(&key.as_str())) {
             return wrong("this tag is set by IceBridge itself", own.clone());
         }
@@ -158,6 +209,36 @@ impl PhotonSettings {
             );
         }
         self.checked_conf()
+    }
+
+    fn checked_machines(&self) -> Result<()> {
+        let wrong = |message: &str, about: &str| Err(Error::invalid(message).about(about));
+        if self.pool.is_some() && self.node_type.is_some() {
+            return wrong("machines come from a pool or are of a kind, not both", "pool, node_type");
+        }
+        if self.driver_pool.is_some() && self.pool.is_none() {
+            return wrong("a pool for the driver goes with one for the workers", "driver_pool");
+        }
+        if self.access_mode == AccessMode::Standard && self.single_user.is_some() {
+            return wrong("clusters with standard access belong to nobody alone", "access_mode, single_user");
+        }
+        if self.run_as.is_some() && self.scripts_folder.is_none() {
+            return Err(Error::invalid(
+                "who the runs run as must be able to read the scripts, which lie in your own folder",
+            )
+            .about("run_as")
+            .with_hint("Name a workspace folder under scripts_folder that you may write to and they may read."));
+        }
+        match self.performance_target.as_deref() {
+            None | Some("STANDARD" | "PERFORMANCE_OPTIMIZED") => Ok(()),
+            Some(other) => wrong("the performance target is STANDARD or PERFORMANCE_OPTIMIZED", other),
+        }
+    }
+
+    /// Whether something is asked for that only clusters have, and serverless compute does not.
+    pub fn needs_clusters(&self) -> bool {
+        let named = [&self.node_type, &self.pool, &self.policy, &self.instance_profile, &self.runtime];
+        named.iter().any(|one| one.is_some()) || !self.spark_conf.is_empty() || !self.secret_conf.is_empty()
     }
 
     fn checked_conf(&self) -> Result<()> {
@@ -225,6 +306,11 @@ mod tests {
             PhotonSettings { tags: BTreeMap::from([(TAG_PLAN.into(), "x".into())]), ..good() },
             PhotonSettings { scripts_folder: Some("Shared".into()), ..good() },
             PhotonSettings { serverless: true, side_by_side: 51, ..good() },
+            PhotonSettings { pool: Some("p".into()), node_type: Some("i3.xlarge".into()), ..good() },
+            PhotonSettings { driver_pool: Some("p".into()), ..good() },
+            PhotonSettings { access_mode: AccessMode::Standard, single_user: Some("a".into()), ..good() },
+            PhotonSettings { run_as: Some("a@x.example".into()), ..good() },
+            PhotonSettings { performance_target: Some("FAST".into()), ..good() },
             PhotonSettings { serverless: true, spark_conf: conf("a.b", "c"), ..good() },
             PhotonSettings { serverless: true, secret_conf: conf("a.b", "c"), ..good() },
             PhotonSettings { spark_conf: conf("a b", "c"), ..good() },

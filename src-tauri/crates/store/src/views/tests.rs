@@ -202,6 +202,7 @@ fn planned(name: &str) -> PlannedTable {
         snapshot_id: Some(1),
         format_version: 2,
         estimate: Estimate { bytes: 100, rows: 10, files: 1, seconds: 1 },
+        conversions: Vec::new(),
         findings: Vec::new(),
     }
 }
@@ -231,6 +232,7 @@ fn validation() -> Validation {
         read_by: EngineKind::Embedded,
         rows: 9,
         digest: "5e".into(),
+        conversions: Vec::new(),
         checks: Vec::new(),
         source_records: None,
         target_records: None,

@@ -11,6 +11,7 @@ use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, Discarded, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use icebridge_model::conversion::Conversion;
 use icebridge_model::ids::PlanHash;
 use icebridge_model::plan::{CopyMode, Estimate, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::run::{CopyOutcome, FileSum, RunView};
@@ -243,6 +244,7 @@ fn planned(table: &TableIdent, location: &str) -> PlannedTable {
         snapshot_id: metadata["current-snapshot-id"].as_i64(),
         format_version: 2,
         estimate: Estimate { bytes: 60, rows: 9, files: 3, seconds: 1 },
+        conversions: vec![],
         findings: vec![],
     }
 }
@@ -366,6 +368,7 @@ impl Measure for LakeEnvironment {
         &self,
         table: &Table,
         snapshot_id: Option<i64>,
+        _conversions: &[Conversion],
         _cancel: &CancellationToken,
         rows: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Measurement> {

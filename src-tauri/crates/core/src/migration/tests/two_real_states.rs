@@ -10,6 +10,7 @@ use icebridge_databricks::Client;
 use icebridge_lakehouse::copy::{self, Checkpoint, Copier, CopyTask, Discarded, Prepared};
 use icebridge_lakehouse::{Catalog, Table, TargetCatalog};
 use icebridge_model::Result;
+use icebridge_model::conversion::Conversion;
 use icebridge_model::ops::{InventoryRequest, PlanRequest, Route, SaveCatalog, TableRequest};
 use icebridge_model::plan::{CopyMode, Plan, Settings};
 use icebridge_model::run::{RunState, TableState};
@@ -69,6 +70,8 @@ impl Copier for PausingCopier {
             place: task.place,
             owner: task.owner,
             settings: task.settings,
+            conversions: task.conversions,
+            partitioning: task.partitioning,
             writers: Arc::clone(&task.writers),
             observer: Arc::clone(&task.observer),
             checkpoint: Arc::new(checkpoint),
@@ -106,10 +109,11 @@ impl Measure for PausingEnvironment {
         &self,
         table: &Table,
         snapshot_id: Option<i64>,
+        conversions: &[Conversion],
         cancel: &CancellationToken,
         rows: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Measurement> {
-        Lakehouse.measure(table, snapshot_id, cancel, rows).await
+        Lakehouse.measure(table, snapshot_id, conversions, cancel, rows).await
     }
 }
 

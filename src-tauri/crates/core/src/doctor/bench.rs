@@ -1,0 +1,83 @@
+//! What all trials share, and how each becomes a row.
+
+use crate::LocalState;
+use crate::governance::warehouse;
+use icebridge_databricks::Client;
+use icebridge_databricks::identity::Me;
+use icebridge_databricks::sql::SqlRow;
+use icebridge_databricks::unity::quoted;
+use icebridge_model::doctor::{DoctorRequest, DoctorRow, Finding};
+use icebridge_model::{Code, Error, Result};
+use tokio_util::sync::CancellationToken;
+
+pub(super) struct Bench<'a> {
+    pub local: &'a LocalState,
+    pub client: &'a Client,
+    pub request: &'a DoctorRequest,
+    pub me: Me,
+    pub cancel: &'a CancellationToken,
+    /// The scratch schema's name; made if `made`.
+    pub schema: String,
+    pub made: bool,
+    /// Found when it is needed first.
+    pub warehouse: Option<String>,
+    pub rows: Vec<DoctorRow>,
+}
+
+/// How a trial ended.
+pub(super) enum Seen {
+    Holds(String),
+    Differs(String),
+    NotTried(String),
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(
+        local: &'a LocalState,
+        client: &'a Client,
+        request: &'a DoctorRequest,
+        me: Me,
+        cancel: &'a CancellationToken,
+    ) -> Self {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let schema = format!("icebridge_doctor_{}", id.get(..12).unwrap_or(&id));
+        Self { local, client, request, me, cancel, schema, made: false, warehouse: None, rows: Vec::new() }
+    }
+
+    /// A table of the scratch schema, as SQL names it.
+    pub fn table(&self, name: &str) -> String {
+        quoted([self.request.catalog.as_str(), &self.schema, name])
+    }
+
+    /// Adds a row. An error only if the whole examination is cancelled.
+    pub fn add(&mut self, key: &str, assumption: &str, seen: Result<Seen>) -> Result<Finding> {
+        let (finding, detail, error) = match seen {
+            Ok(Seen::Holds(detail)) => (Finding::Holds, detail, None),
+            Ok(Seen::Differs(detail)) => (Finding::Differs, detail, None),
+            Ok(Seen::NotTried(detail)) => (Finding::NotTried, detail, None),
+            Err(error) if error.code == Code::Cancelled && self.cancel.is_cancelled() => return Err(error),
+            Err(error) if matches!(error.code, Code::AccessDenied | Code::GateClosed) => {
+                (Finding::NotAllowed, String::new(), Some(error))
+            }
+            Err(error) if matches!(error.code, Code::WorkspaceUnreachable | Code::RateLimited) => {
+                (Finding::NotTried, String::new(), Some(error))
+            }
+            Err(error) => (Finding::Differs, String::new(), Some(error)),
+        };
+        let error = error.map(|error| error.or_usual_hint());
+        self.rows.push(DoctorRow { key: key.into(), assumption: assumption.into(), finding, detail, error });
+        Ok(finding)
+    }
+
+    /// Runs a statement on the warehouse.
+    pub async fn sql(&mut self, statement: &str) -> Result<Vec<SqlRow>> {
+        if self.warehouse.is_none() {
+            self.warehouse = warehouse::choose(self.client, self.request.warehouse.as_deref()).await?;
+        }
+        let Some(id) = &self.warehouse else {
+            return Err(Error::new(Code::AccessDenied, "there is no SQL warehouse that may be used")
+                .with_hint("Name one with --warehouse, or ask for the right to use one."));
+        };
+        warehouse::rows(self.client, id, statement, &[], self.cancel).await
+    }
+}

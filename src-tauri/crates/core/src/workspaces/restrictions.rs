@@ -1,0 +1,58 @@
+//! What keeps who is signed in from seeing all of a table through Databricks: row filters, column masks, policies.
+
+use super::reach::client;
+use crate::LocalState;
+use futures::{FutureExt, StreamExt, stream};
+use icebridge_databricks::Client;
+use icebridge_databricks::identity::Me;
+use icebridge_model::{Code, Result, TableIdent};
+use std::collections::BTreeMap;
+
+/// The client's limiter has the last word.
+const AT_ONCE: usize = 32;
+
+/// By table, in words; tables without any are left out. `tables`: each with its name in the workspace.
+pub(crate) async fn of_tables(
+    local: &LocalState,
+    workspace: &str,
+    tables: Vec<(TableIdent, TableIdent)>,
+) -> Result<BTreeMap<TableIdent, Vec<String>>> {
+    if tables.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let client = client(local, workspace).await?;
+    let me = client.me().await?;
+    // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
+    let asked: Vec<_> = tables.iter().map(|(source, name)| named(&client, &me, source, name).boxed()).collect();
+    let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+    let mut found = BTreeMap::new();
+    while let Some(next) = asked.next().await {
+        let (source, restrictions) = next?;
+        if !restrictions.is_empty() {
+            found.insert(source.clone(), restrictions);
+        }
+    }
+    Ok(found)
+}
+
+async fn named<'a>(
+    client: &Client,
+    me: &Me,
+    source: &'a TableIdent,
+    name: &TableIdent,
+) -> Result<(&'a TableIdent, Vec<String>)> {
+    Ok((source, of_table(client, me, name).await?))
+}
+
+/// Of a table that the workspace does not have, or does not show, none: that it cannot be read is said elsewhere.
+pub(crate) async fn of_table(client: &Client, me: &Me, table: &TableIdent) -> Result<Vec<String>> {
+    let name = table.namespace.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join(".");
+    let found = match client.table(&name).await {
+        Ok(found) => found,
+        Err(error) if matches!(error.code, Code::AccessDenied | Code::CatalogNotFound) => None,
+        Err(error) => return Err(error),
+    };
+    let Some(mut found) = found else { return Ok(Vec::new()) };
+    found.full_name.get_or_insert(name);
+    Ok(client.restrictions(&found, me).await?.all.iter().map(icebridge_databricks::unity::Restriction::text).collect())
+}

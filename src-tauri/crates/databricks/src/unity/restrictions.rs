@@ -1,0 +1,180 @@
+//! What keeps a reader from seeing all of a table: row filters, column masks, and policies that come from above
+//! (<https://docs.databricks.com/aws/en/data-governance/unity-catalog/filters-and-masks/>).
+
+use super::calls::ROOT;
+use super::names::quoted;
+use super::tables::Table;
+use crate::client::{Call, Client, Failure, Family, RefusalKind, segment};
+use crate::identity::Me;
+use icebridge_model::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Restriction {
+    RowFilter { function: String, columns: Vec<String> },
+    ColumnMask { column: String, function: String, using: Vec<String> },
+    Policy { name: String, on: String, does: String },
+}
+
+impl Restriction {
+    /// In words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::RowFilter { function, .. } => format!("the row filter {function}"),
+            Self::ColumnMask { column, function, .. } => format!("the mask {function} of column {column}"),
+            Self::Policy { name, on, does } => format!("the policy {name} on {on} ({does})"),
+        }
+    }
+
+    /// What gives another table the same. A policy has to be made anew where it belongs.
+    pub fn statement(&self, table: &str) -> Option<String> {
+        let function = |name: &str| quoted(name.split('.'));
+        let list = |names: &[String]| names.iter().map(|name| quoted([name.as_str()])).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::RowFilter { function: name, .. } | Self::ColumnMask { function: name, .. } if name.is_empty() => None,
+            Self::RowFilter { function: name, columns } => {
+                Some(format!("ALTER TABLE {table} SET ROW FILTER {} ON ({})", function(name), list(columns)))
+            }
+            Self::ColumnMask { column, function: name, using } => {
+                let also = if using.is_empty() { String::new() } else { format!(" USING COLUMNS ({})", list(using)) };
+                let column = quoted([column.as_str()]);
+                Some(format!("ALTER TABLE {table} ALTER COLUMN {column} SET MASK {}{also}", function(name)))
+            }
+            Self::Policy { .. } => None,
+        }
+    }
+}
+
+/// What is known of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restrictions {
+    pub all: Vec<Restriction>,
+    /// False: the workspace does not tell which policies there are, or not to us.
+    pub policies_known: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filter {
+    function_name: String,
+    #[serde(alias = "using_column_names")]
+    input_column_names: Vec<String>,
+}
+
+/// A policy by attributes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Policy {
+    name: String,
+    on_securable_type: String,
+    on_securable_fullname: String,
+    for_securable_type: String,
+    policy_type: String,
+    to_principals: Vec<String>,
+    except_principals: Vec<String>,
+}
+
+impl Policy {
+    /// Whether it may keep rows or values from this principal. Its condition on tags is not looked at: what may hold counts.
+    fn may_apply_to(&self, me: &Me) -> bool {
+        let of_tables = self.for_securable_type.is_empty() || self.for_securable_type.eq_ignore_ascii_case("TABLE");
+        let hides = !self.policy_type.eq_ignore_ascii_case("POLICY_TYPE_GRANT");
+        let meant = self.to_principals.is_empty() || self.to_principals.iter().any(|name| me.is(name));
+        of_tables && hides && meant && !self.except_principals.iter().any(|name| me.is(name))
+    }
+}
+
+impl Client {
+    /// Those of a table, and the policies on it and above it that may apply to this principal.
+    pub async fn restrictions(&self, table: &Table, me: &Me) -> Result<Restrictions> {
+        let mut all = of_table(table);
+        let path = format!("{ROOT}/policies/TABLE/{}", segment(&table.full_name())?);
+        let call = Call::get(Family::UnityCatalog, path).query("include_inherited", true);
+        let policies: Option<Vec<Policy>> = match self.all(&call, "policies").await {
+            Ok(policies) => Some(policies),
+            Err(Failure::Refused(refusal))
+                if refusal.is_missing() || refusal.is_denied() || refusal.is_not_offered() =>
+            {
+                None
+            }
+            Err(Failure::Refused(refusal)) if refusal.is_bad_request() => None,
+            Err(failure) => return Err(failure.into()),
+        };
+        let policies_known = policies.is_some();
+        let applying = policies.into_iter().flatten().filter(|policy| policy.may_apply_to(me));
+        all.extend(applying.map(|policy| Restriction::Policy {
+            on: format!("{} {}", policy.on_securable_type.to_lowercase(), policy.on_securable_fullname),
+            name: policy.name,
+            does: policy.policy_type.trim_start_matches("POLICY_TYPE_").replace('_', " ").to_lowercase(),
+        }));
+        Ok(Restrictions { all, policies_known })
+    }
+}
+
+fn of_table(table: &Table) -> Vec<Restriction> {
+    // One whose shape is not known is one all the same.
+    let read = |value: &Value| serde_json::from_value::<Filter>(value.clone()).unwrap_or_default();
+    let mut all = Vec::new();
+    if let Some(filter) = table.row_filter.as_ref().map(read) {
+        all.push(Restriction::RowFilter { function: filter.function_name, columns: filter.input_column_names });
+    }
+    for column in &table.columns {
+        if let Some(mask) = column.mask.as_ref().map(read) {
+            all.push(Restriction::ColumnMask {
+                column: column.name.clone(),
+                function: mask.function_name,
+                using: mask.input_column_names,
+            });
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_masks_are_read_whatever_else_their_table_says() {
+        let table: Table = serde_json::from_value(serde_json::json!({
+            "name": "t", "row_filter": {"function_name": "main.sec.mine", "input_column_names": ["re gion"]},
+            "columns": [{"name": "id"}, {"name": "mail", "mask": {"function_name": "main.sec.hide", "using_column_names": ["id"]}},
+                        {"name": "odd", "mask": "a shape that is not known"}],
+        }))
+        .unwrap();
+        let all = of_table(&table);
+        let statements: Vec<_> = all.iter().filter_map(|one| one.statement("`main`.`s`.`t`")).collect();
+        assert_eq!(
+            statements[..2],
+            [
+                "ALTER TABLE `main`.`s`.`t` SET ROW FILTER `main`.`sec`.`mine` ON (`re gion`)",
+                "ALTER TABLE `main`.`s`.`t` ALTER COLUMN `mail` SET MASK `main`.`sec`.`hide` USING COLUMNS (`id`)",
+            ]
+        );
+        assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn a_policy_counts_for_whom_it_is_meant() {
+        let me: Me =
+            serde_json::from_value(serde_json::json!({"userName": "me@x.example", "groups": [{"display": "movers"}]}))
+                .unwrap();
+        let applies = |to: &[&str], except: &[&str], kind: &str| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let policy = Policy {
+                to_principals: names(to),
+                except_principals: names(except),
+                policy_type: kind.into(),
+                ..Policy::default()
+            };
+            policy.may_apply_to(&me)
+        };
+        assert!(applies(&["account users"], &[], "POLICY_TYPE_ROW_FILTER"));
+        assert!(applies(&["MOVERS"], &[], "POLICY_TYPE_COLUMN_MASK") && applies(&[], &[], ""));
+        assert!(!applies(&["account users"], &["movers"], "POLICY_TYPE_ROW_FILTER"));
+        assert!(!applies(&["others"], &[], "POLICY_TYPE_ROW_FILTER") && !applies(&[], &[], "POLICY_TYPE_GRANT"));
+    }
+}
