@@ -40,7 +40,7 @@ pub async fn read(client: &Client, table: &TableIdent, wanted: Wanted<'_>) -> Re
         read = read.with_grants(&client.permissions(Securable::Table, &full_name).await?);
     }
     if let Some(me) = wanted.restrictions_for {
-        read.restrictions = client.restrictions(&found, me).await?.all;
+        read.restrictions = client.restrictions(&found, me).await?;
     }
     for column in &found.columns {
         if let Some(comment) = text(column.comment.clone()) {

@@ -54,5 +54,5 @@ pub(crate) async fn of_table(client: &Client, me: &Me, table: &TableIdent) -> Re
     };
     let Some(mut found) = found else { return Ok(Vec::new()) };
     found.full_name.get_or_insert(name);
-    Ok(client.restrictions(&found, me).await?.all.iter().map(icebridge_databricks::unity::Restriction::text).collect())
+    Ok(client.restrictions(&found, me).await?.iter().map(icebridge_databricks::unity::Restriction::text).collect())
 }

@@ -18,7 +18,7 @@ pub use catalogs::{Catalog, CatalogType, EffectiveFlag, PredictiveOptimization, 
 pub use metastore::Metastore;
 pub use names::{quoted, quoted_principal};
 pub use permissions::{Assignment, EffectiveAssignment, EffectivePrivilege, Securable, same_privilege};
-pub use restrictions::{Restriction, Restrictions};
+pub use restrictions::Restriction;
 pub use tables::{Column, Format, Kind, SecurableKind, Table, TableDetail, TableType};
 pub use tags::Tag;
 

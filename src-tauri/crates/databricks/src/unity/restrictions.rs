@@ -48,14 +48,6 @@ impl Restriction {
     }
 }
 
-/// What is known of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restrictions {
-    pub all: Vec<Restriction>,
-    /// False: the workspace does not tell which policies there are, or not to us.
-    pub policies_known: bool,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Filter {
@@ -88,8 +80,9 @@ impl Policy {
 }
 
 impl Client {
-    /// Those of a table, and the policies on it and above it that may apply to this principal.
-    pub async fn restrictions(&self, table: &Table, me: &Me) -> Result<Restrictions> {
+    /// Those of a table, and the policies on it and above it that may apply to this principal. Where the workspace does not tell
+    /// which policies there are, or not to us, only what stands at the table itself is known.
+    pub async fn restrictions(&self, table: &Table, me: &Me) -> Result<Vec<Restriction>> {
         let mut all = of_table(table);
         let path = format!("{ROOT}/policies/TABLE/{}", segment(&table.full_name())?);
         let call = Call::get(Family::UnityCatalog, path).query("include_inherited", true);
@@ -103,14 +96,16 @@ impl Client {
             Err(Failure::Refused(refusal)) if refusal.is_bad_request() => None,
             Err(failure) => return Err(failure.into()),
         };
-        let policies_known = policies.is_some();
+        if policies.is_none() {
+            tracing::warn!(table = table.full_name(), "the workspace does not show which policies apply to the table");
+        }
         let applying = policies.into_iter().flatten().filter(|policy| policy.may_apply_to(me));
         all.extend(applying.map(|policy| Restriction::Policy {
             on: format!("{} {}", policy.on_securable_type.to_lowercase(), policy.on_securable_fullname),
             name: policy.name,
             does: policy.policy_type.trim_start_matches("POLICY_TYPE_").replace('_', " ").to_lowercase(),
         }));
-        Ok(Restrictions { all, policies_known })
+        Ok(all)
     }
 }
 
