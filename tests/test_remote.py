@@ -184,6 +184,8 @@ def test_the_doctor_says_what_holds_and_what_does_not(box: Sandbox, icebridge: I
         assert report.get("left_behind") is None, report
         return {row["key"]: row["finding"] for row in report["rows"]}
 
+    named = icebridge.outcome(*doctor, "--foreign-table", "glue_lake.sales.nothing")
+    assert "<workspace>" in named.stdout and box.url not in named.stdout and box.user not in named.stdout
     holds = found()
     tried = {key for key in holds if key not in ("pinned_read", "primed_read", "deep_clone")}
     assert {key for key in tried if holds[key] != "holds"} == set(), holds

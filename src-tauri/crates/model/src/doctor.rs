@@ -57,7 +57,7 @@ pub struct DoctorRow {
     pub error: Option<Error>,
 }
 
-/// For an issue: it names neither the workspace's address nor who is signed in.
+/// For an issue: it has neither the workspace's address nor who is signed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DoctorReport {
     pub product_version: String,

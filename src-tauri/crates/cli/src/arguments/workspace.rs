@@ -56,7 +56,7 @@ pub enum WorkspaceCommand {
     #[command(
         after_help = "Prints for each assumption whether it holds, differs, may not be tried, or was not tried. It makes a schema \
         icebridge_doctor_... in the catalog, tables in it, and drops both; a warehouse is started where none runs. Nothing else is \
-        changed. The table names neither the workspace nor who is signed in: please send it back as an issue.\n\nNo live workspace was \
+        changed. The table has neither the workspace's address nor who is signed in: please send it back as an issue.\n\nNo live workspace was \
         at hand when this was written: it was tried on the sandbox.\n\nExample: icebridge workspace doctor prod --catalog scratch \
         --foreign-table glue.sales.orders --yes"
     )]

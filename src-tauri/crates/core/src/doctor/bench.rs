@@ -64,9 +64,28 @@ impl<'a> Bench<'a> {
             }
             Err(error) => (Finding::Differs, String::new(), Some(error)),
         };
-        let error = error.map(|error| error.or_usual_hint());
+        let detail = self.unnamed(&detail);
+        let error = error.map(|error| {
+            let error = error.or_usual_hint();
+            Error {
+                message: self.unnamed(&error.message),
+                object: error.object.as_deref().map(|object| self.unnamed(object)),
+                hint: error.hint.as_deref().map(|hint| self.unnamed(hint)),
+                causes: error.causes.iter().map(|cause| self.unnamed(cause)).collect(),
+                ..error
+            }
+        });
         self.rows.push(DoctorRow { key: key.into(), assumption: assumption.into(), finding, detail, error });
         Ok(finding)
+    }
+
+    /// Without the workspace's address and who is signed in: the report is made to be sent to others.
+    fn unnamed(&self, text: &str) -> String {
+        let text = text.replace(self.client.host().origin(), "<workspace>");
+        match self.me.user_name.as_str() {
+            "" => text,
+            name => text.replace(name, "<who is signed in>"),
+        }
     }
 
     /// Runs a statement on the warehouse.
