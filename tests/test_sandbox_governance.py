@@ -151,7 +151,20 @@ def test_governed_tags_take_some_values_from_some(box: Sandbox) -> None:
     with pytest.raises(BadRequest, match="not an allowed value"):
         assign("other")
     assign("open")
+    rules = rule_set(box)
+    shown = admin.account_access_control_proxy.get_rule_set(rules, "").grant_rules or []
+    assert [(rule.role, rule.principals) for rule in shown] == [("roles/tagPolicy.assigner", [f"users/{box.user}"])]
+    with pytest.raises(PermissionDenied):
+        pilot.account_access_control_proxy.get_rule_set(rules, "")
+    with box.setting(tag_rules="to-all"):
+        assert pilot.account_access_control_proxy.get_rule_set(rules, "").grant_rules == shown
     admin.tag_policies.delete_tag_policy("level")
+
+
+def rule_set(box: Sandbox) -> str:
+    """The name of the rules of the policy for `level`."""
+    policy = box.client().tag_policies.get_tag_policy("level")
+    return f"accounts/{box.look('state')['account_id']}/tagPolicies/{policy.id}/ruleSets/default"
 
 
 def test_policies_are_listed_where_they_are_and_below(box: Sandbox) -> None:

@@ -23,7 +23,7 @@ pub struct Prepared {
     pub folder: PathBuf,
 }
 
-fn invalid(message: impl Into<String>) -> Outcome {
+pub(super) fn invalid(message: impl Into<String>) -> Outcome {
     Outcome::new("FAILED", "INVALID_RUN_CONFIGURATION", "CLIENT_ERROR", message)
 }
 
@@ -61,7 +61,7 @@ pub fn prepare(
     Ok(Prepared { script, arguments, environment, folder })
 }
 
-fn variables(
+pub(super) fn variables(
     runner: &Runner,
     python: &Path,
     creator: &Principal,
@@ -139,7 +139,12 @@ fn references(text: &str, run: u64, task_run: u64, parameters: &BTreeMap<String,
 }
 
 /// The sandbox's own settings, then those it was started with, then the cluster's.
-fn spark_settings(runner: &Runner, creator: &Principal, cluster: &Value, folder: &Path) -> Result<String, String> {
+pub(super) fn spark_settings(
+    runner: &Runner,
+    creator: &Principal,
+    cluster: &Value,
+    folder: &Path,
+) -> Result<String, String> {
     let spark = &runner.spark;
     let mut lines = BTreeMap::new();
     let mut set = |name: &str, value: &str| lines.insert(name.to_owned(), value.to_owned());
@@ -182,7 +187,7 @@ fn spark_settings(runner: &Runner, creator: &Principal, cluster: &Value, folder:
 }
 
 /// A file that only its owner reads.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -4,8 +4,10 @@ mod drive;
 mod environment;
 mod parts;
 mod process;
+mod query;
 mod runtime;
 
 pub use drive::drive;
 pub use parts::Runner;
+pub use query::query;
 pub use runtime::write_runtime;

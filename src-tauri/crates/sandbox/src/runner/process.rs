@@ -68,7 +68,7 @@ pub async fn run(runner: &Runner, id: u64, at: usize, task_run: u64, spec: &Valu
 }
 
 /// A process and all that it started. Spark is a tree of them: ending the first alone leaves Java behind.
-struct Group(Child);
+pub(super) struct Group(pub(super) Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -82,7 +82,7 @@ impl Drop for Group {
     }
 }
 
-fn failed(log: &Path, status: &str) -> TaskEnd {
+pub(super) fn failed(log: &Path, status: &str) -> TaskEnd {
     let bytes = std::fs::read(log).unwrap_or_default();
     let tail = bytes.get(bytes.len().saturating_sub(TRACE_BYTES)..).unwrap_or_default();
     let text = String::from_utf8_lossy(tail);

@@ -22,6 +22,8 @@ pub enum Statement {
         comment: Option<String>,
     },
     CreateTable(Box<CreateTable>),
+    /// CREATE TABLE ... DEEP CLONE.
+    Clone(CloneTable),
     Alter {
         on: Target,
         change: Change,
@@ -98,6 +100,14 @@ pub struct CreateTable {
     pub clustered: bool,
     pub comment: Option<String>,
     pub properties: Pairs,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct CloneTable {
+    pub name: Name,
+    pub if_not_exists: bool,
+    pub source: Name,
+    pub version: Option<Version>,
 }
 
 pub type ColumnDefinition = Column;

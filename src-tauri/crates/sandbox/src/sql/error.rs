@@ -29,6 +29,11 @@ impl SqlError {
         Self::new("TABLE_OR_VIEW_NOT_FOUND", "42P01", message)
     }
 
+    pub fn exists(name: &str) -> Self {
+        let message = format!("Cannot create table or view `{name}` because it already exists.");
+        Self::new("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07", message)
+    }
+
     /// `kind` is what has the NOT NULL in it: struct, array or map.
     pub fn nested_not_null(kind: &str, column: &str) -> Self {
         let message = format!(

@@ -5,7 +5,7 @@ use super::error::SqlError;
 use super::evaluate::Scope;
 use super::session::Session;
 use super::table::Table;
-use super::{lake, managed, parse, securing, select};
+use super::{clone, lake, managed, parse, securing, select};
 use crate::base::Refusal;
 use crate::state::behaviour::DeletedOwners;
 use crate::unity::objects::{Table as UnityTable, parts};
@@ -22,6 +22,7 @@ pub fn run(session: &Session<'_>, text: &str) -> Result<Table, SqlError> {
             create_schema(session, &name, if_not_exists, comment)
         }
         Statement::CreateTable(table) => create_table(session, *table),
+        Statement::Clone(wanted) => clone::clone(session, &wanted),
         Statement::Alter { on, change } => alter(session, &on, change),
         Statement::CreateFunction(function) => securing::create_function(session, text, &function),
         Statement::DropFunction { name, if_exists } => securing::drop_function(session, &name, if_exists),
@@ -81,8 +82,7 @@ fn create_table(session: &Session<'_>, table: CreateTable) -> Result<(), SqlErro
         if table.if_not_exists {
             return Ok(());
         }
-        let message = format!("Cannot create table or view `{full_name}` because it already exists.");
-        return Err(SqlError::new("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07", message));
+        return Err(SqlError::exists(&full_name));
     }
     let mut properties: BTreeMap<String, String> = table.properties.into_iter().collect();
     if table.iceberg {

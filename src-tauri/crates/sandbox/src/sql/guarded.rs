@@ -69,6 +69,17 @@ impl Guard {
     }
 }
 
+/// What is filtered or masked for somebody is not cloned.
+pub fn must_be_open(session: &Session<'_>, metastore: &Metastore, table: &Table) -> Result<(), SqlError> {
+    let all = guards(session, metastore, table)?;
+    let Some(first) = all.first() else { return Ok(()) };
+    let (class, what) = match first.masked {
+        Some(_) => ("COLUMN_MASKS_FEATURE_NOT_SUPPORTED", "column masks"),
+        None => ("ROW_LEVEL_SECURITY_FEATURE_NOT_SUPPORTED", "row filters"),
+    };
+    Err(SqlError::new(class, "0A000", format!("{} has {what} and cannot be cloned.", table.full_name)))
+}
+
 /// The rows as the reader sees them.
 pub fn seen(
     session: &Session<'_>,

@@ -26,24 +26,34 @@ pub fn rows(
     metadata: &Value,
     version: Option<&Version>,
 ) -> Result<Vec<Value>, SqlError> {
-    check_nested(table, metadata)?;
-    let snapshot = match version {
-        Some(version) => Some(asked_for(session, table, metadata, version)?),
-        None => metadata["current-snapshot-id"].as_i64().filter(|id| *id != -1),
-    };
-    let Some(id) = snapshot else { return Ok(Vec::new()) };
+    let Some(id) = reached(session, table, metadata, version)? else { return Ok(Vec::new()) };
     let found = snapshots(metadata).find(|one| one["snapshot-id"] == id);
     let snapshot = found.ok_or_else(|| no_version(id, &[]))?;
-    let counts = session.engine.common.settings.lock().prime_counts_as_read;
-    if is_foreign(table) && counts {
-        session.engine.folder.reads().note(&table.full_name, id).map_err(Refusal::from)?;
-    }
     let total = |name: &str| plain(&snapshot["summary"][name]).parse::<u64>().ok();
     let deleted = total("total-position-deletes").unwrap_or_default();
     let count = total("total-records").filter(|_| total("total-equality-deletes").unwrap_or_default() == 0);
     let count = count.map(|count| count.saturating_sub(deleted)).filter(|count| *count <= MAX_ROWS);
     let count = count.ok_or_else(|| SqlError::unsupported(&format!("counting the rows of {}", table.full_name)))?;
     Ok((0..count).map(|_| json!({})).collect())
+}
+
+/// The snapshot that a statement reads, which is one that was read from now on.
+pub fn reached(
+    session: &Session<'_>,
+    table: &Table,
+    metadata: &Value,
+    version: Option<&Version>,
+) -> Result<Option<i64>, SqlError> {
+    check_nested(table, metadata)?;
+    let snapshot = match version {
+        Some(version) => Some(asked_for(session, table, metadata, version)?),
+        None => metadata["current-snapshot-id"].as_i64().filter(|id| *id != -1),
+    };
+    let counts = session.engine.common.settings.lock().prime_counts_as_read;
+    if let Some(id) = snapshot.filter(|_| is_foreign(table) && counts) {
+        session.engine.folder.reads().note(&table.full_name, id).map_err(Refusal::from)?;
+    }
+    Ok(snapshot)
 }
 
 fn is_foreign(table: &Table) -> bool {

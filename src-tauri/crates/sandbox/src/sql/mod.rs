@@ -2,6 +2,8 @@
 //! (`parse`, `ast`), to an answer (`execute`). What is not run fails, and says so. Pure, without HTTP.
 
 mod ast;
+mod clone;
+mod computed;
 mod cursor;
 mod error;
 mod evaluate;
@@ -23,10 +25,13 @@ mod statements;
 mod table;
 mod warehouses;
 
+pub use computed::check as check_computed;
+pub use error::SqlError;
 pub use evaluate::Environment;
 pub use execute::run;
 pub use session::{Engine, Session};
 pub use statements::{Phase, Statements};
+pub use table::Table;
 pub use warehouses::Warehouse;
 
 #[cfg(test)]

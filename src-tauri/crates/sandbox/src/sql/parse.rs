@@ -80,7 +80,7 @@ fn grant(cursor: &mut Cursor, add: bool) -> Result<Statement, SqlError> {
 
 fn create(cursor: &mut Cursor) -> Result<Statement, SqlError> {
     if cursor.words("TABLE") {
-        return parse_table::create_table(cursor).map(|table| Statement::CreateTable(Box::new(table)));
+        return parse_table::create_table(cursor);
     }
     let replace = cursor.words("OR REPLACE");
     if cursor.words("FUNCTION") {

@@ -59,7 +59,7 @@ fn count(cursor: &mut Cursor) -> Result<usize, SqlError> {
 }
 
 /// `VERSION AS OF 3`, `TIMESTAMP AS OF '2026-01-01'`.
-fn version(cursor: &mut Cursor) -> Result<Option<Version>, SqlError> {
+pub fn version(cursor: &mut Cursor) -> Result<Option<Version>, SqlError> {
     if cursor.words("VERSION AS OF") {
         return match cursor.take() {
             Some(Token::Number(text) | Token::Text(text)) => {

@@ -1,19 +1,30 @@
 //! CREATE TABLE.
 
-use super::ast::CreateTable;
+use super::ast::{CloneTable, CreateTable, Statement};
 use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lexer::Token;
 use super::parse_expression::expression;
+use super::parse_select;
 use crate::unity::objects::Column;
 use crate::unity::types::Type;
 
 const MAX_DEPTH: usize = 32;
 
 /// What follows the word TABLE.
-pub fn create_table(cursor: &mut Cursor) -> Result<CreateTable, SqlError> {
+pub fn create_table(cursor: &mut Cursor) -> Result<Statement, SqlError> {
     let if_not_exists = cursor.words("IF NOT EXISTS");
     let name = cursor.name()?;
+    if cursor.words("SHALLOW CLONE") {
+        return Err(SqlError::not_allowed("Iceberg tables cannot be cloned shallowly."));
+    }
+    if cursor.words("DEEP CLONE") || cursor.words("CLONE") {
+        let (source, version) = (cursor.name()?, parse_select::version(cursor)?);
+        if cursor.words("TBLPROPERTIES") {
+            return Err(SqlError::not_allowed("A clone of an Iceberg table takes no properties."));
+        }
+        return Ok(Statement::Clone(CloneTable { name, if_not_exists, source, version }));
+    }
     let mut table = CreateTable { name, if_not_exists, ..CreateTable::default() };
     if cursor.sees("(") {
         table.columns = cursor.bracketed(column)?;
@@ -21,7 +32,7 @@ pub fn create_table(cursor: &mut Cursor) -> Result<CreateTable, SqlError> {
     while cursor.peek().is_some() {
         clause(cursor, &mut table)?;
     }
-    Ok(table)
+    Ok(Statement::CreateTable(Box::new(table)))
 }
 
 fn clause(cursor: &mut Cursor, table: &mut CreateTable) -> Result<(), SqlError> {
@@ -45,8 +56,8 @@ fn clause(cursor: &mut Cursor, table: &mut CreateTable) -> Result<(), SqlError> 
     } else if cursor.words("LOCATION") {
         cursor.text()?;
         return Err(SqlError::not_allowed("LOCATION is not supported for managed Iceberg tables."));
-    } else if cursor.words("AS") || cursor.words("DEEP CLONE") || cursor.words("SHALLOW CLONE") {
-        return Err(SqlError::unsupported("CREATE TABLE with data (AS SELECT, CLONE)"));
+    } else if cursor.words("AS") {
+        return Err(SqlError::unsupported("CREATE TABLE with data (AS SELECT)"));
     } else {
         return Err(cursor.error());
     }

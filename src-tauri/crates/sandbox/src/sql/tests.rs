@@ -3,7 +3,6 @@
 use super::{Engine, Session, run};
 use crate::base::{Fields, Shared};
 use crate::config::Config;
-use crate::iceberg::files;
 use crate::jobs::{JobsState, RunRequest, Task};
 use crate::sql::error::SqlError;
 use crate::sql::evaluate::Environment;
@@ -13,6 +12,8 @@ use crate::unity::policies::Policy;
 use crate::unity::{Kind, Securable, sample};
 use serde_json::json;
 use std::sync::Arc;
+
+mod foreign;
 
 /// A sandbox as far as SQL needs it.
 struct Sandbox {
@@ -119,7 +120,6 @@ fn what_the_sandbox_does_not_run_it_says_so() {
         "INSERT INTO main.default.plain SELECT 1",
         "INSERT INTO main.default.plain VALUES (1, 'a', 2, NULL)",
         "CREATE TABLE main.default.copy USING ICEBERG AS SELECT * FROM glue_lake.sales.orders",
-        "CREATE TABLE main.default.copy DEEP CLONE glue_lake.sales.orders",
         "CREATE TABLE t (id INT) USING PARQUET",
         "CREATE TABLE t (id INT DEFAULT 1)",
         "CREATE OR REPLACE TABLE t (id INT)",
@@ -430,23 +430,6 @@ fn a_policy_filters_where_the_tag_is() {
     assert_eq!(sandbox.rows("SELECT count(*) FROM people"), [["3"]]);
 }
 
-/// A foreign table in files, with two snapshots of 3 and 5 rows.
-fn with_files(sandbox: &Sandbox, schema: serde_json::Value) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let snapshot = |id: i64, at: i64, rows: i64| {
-        let summary = json!({"operation": "append", "total-records": rows.to_string()});
-        json!({"snapshot-id": id, "timestamp-ms": at, "summary": summary})
-    };
-    let metadata = json!({
-        "current-schema-id": 0, "schemas": [{"schema-id": 0, "fields": schema}], "current-snapshot-id": 22,
-        "snapshots": [snapshot(11, 1_000, 3), snapshot(22, 2_000, 5)],
-    });
-    files::put(folder.path(), 1, &metadata).unwrap();
-    let mut metastore = sandbox.engine.metastore.lock();
-    metastore.table_mut("glue_lake.sales.orders").unwrap().folder = Some(folder.path().to_owned());
-    folder
-}
-
 #[test]
 fn a_table_is_clustered_from_now_on() {
     let sandbox = Sandbox::new();
@@ -460,55 +443,6 @@ fn a_table_is_clustered_from_now_on() {
     );
     sandbox.refuses("ALTER TABLE main.default.laid CLUSTER BY (nothing)", "UNRESOLVED_COLUMN");
     sandbox.rows(clustered);
-}
-
-#[test]
-fn time_travel_reaches_what_was_read() {
-    let sandbox = Sandbox::new();
-    let _folder = with_files(&sandbox, json!([{"id": 1, "name": "id", "type": "long"}]));
-    let at = |version: &str| format!("SELECT count(*) FROM glue_lake.sales.orders {version}");
-    let set = |name: &str, value: &str| {
-        let fields = Fields([(name.to_owned(), json!(value))].into_iter().collect());
-        sandbox.engine.common.settings.lock().change(&fields).unwrap();
-    };
-    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
-    assert_eq!(sandbox.rows("SELECT 1 FROM glue_lake.sales.orders LIMIT 1"), [["1"]]);
-    assert_eq!(sandbox.rows(&at("VERSION AS OF 22")), [["5"]]);
-    assert_eq!(sandbox.rows(&at("TIMESTAMP AS OF '1970-01-01 00:00:03'")), [["5"]]);
-    sandbox.refuses(&at("VERSION AS OF 11"), "Available versions: [22]");
-    sandbox.refuses(&at("VERSION AS OF 0"), "[DELTA_VERSION_NOT_FOUND]");
-    assert_eq!(sandbox.rows("DESCRIBE HISTORY glue_lake.sales.orders").len(), 1);
-    set("foreign_versions", "numbers");
-    assert_eq!(sandbox.rows(&at("VERSION AS OF 0")), [["5"]]);
-    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
-    set("foreign_versions", "snapshot-ids");
-    set("time_travel_of_foreign", "any");
-    assert_eq!(sandbox.rows(&at("VERSION AS OF 11")), [["3"]]);
-    set("time_travel_of_foreign", "never");
-    sandbox.refuses(&at("VERSION AS OF 22"), "[DELTA_VERSION_NOT_FOUND]");
-    sandbox.refuses("SELECT id FROM glue_lake.sales.orders", "UNSUPPORTED_FEATURE.SANDBOX");
-}
-
-#[test]
-fn a_refresh_is_a_read_only_by_a_setting() {
-    let sandbox = Sandbox::new();
-    let _folder = with_files(&sandbox, json!([]));
-    let version = "SELECT count(*) FROM glue_lake.sales.orders VERSION AS OF 22";
-    sandbox.rows("REFRESH FOREIGN TABLE glue_lake.sales.orders");
-    sandbox.refuses(version, "[DELTA_VERSION_NOT_FOUND]");
-    let fields = Fields([("refresh_counts_as_read".to_owned(), json!(true))].into_iter().collect());
-    sandbox.engine.common.settings.lock().change(&fields).unwrap();
-    sandbox.rows("REFRESH FOREIGN CATALOG glue_lake");
-    assert_eq!(sandbox.rows(version), [["5"]]);
-    sandbox.refuses("REFRESH FOREIGN TABLE main.silver.kept", "not foreign");
-}
-
-#[test]
-fn a_foreign_table_with_a_nested_not_null_fails_on_read() {
-    let sandbox = Sandbox::new();
-    let list = json!({"type": "list", "element-id": 2, "element": "string", "element-required": true});
-    let _folder = with_files(&sandbox, json!([{"id": 1, "name": "tags", "type": list}]));
-    sandbox.refuses("SELECT count(*) FROM glue_lake.sales.orders", "[DELTA_NESTED_NOT_NULL_CONSTRAINT]");
 }
 
 #[test]

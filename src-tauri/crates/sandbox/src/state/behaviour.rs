@@ -39,6 +39,8 @@ choices! {
     ManagedV3 { Refused = "refused", Taken = "taken" }
     /// What names a version of a foreign table in the warehouse: its Iceberg snapshot, or the number under which it was read.
     ForeignVersions { SnapshotIds = "snapshot-ids", Numbers = "numbers" }
+    /// To whom the rules of tag policies are shown.
+    TagRules { ToManagers = "to-managers", ToAll = "to-all" }
     /// Whether a failed statement tells its SQLSTATE apart from the text.
     SqlStates { Given = "given", Absent = "absent" }
 }
@@ -65,6 +67,7 @@ pub struct Behaviour {
     /// Whether REFRESH FOREIGN makes the newest snapshot one that was read.
     pub refresh_counts_as_read: bool,
     pub sql_states: SqlStates,
+    pub tag_rules: TagRules,
     /// What the Iceberg endpoint lends for new tables' files; nothing where they lie on this machine.
     pub lends: Option<Lends>,
 }

@@ -51,6 +51,11 @@ impl Folder {
         self.root.join("runtime")
     }
 
+    /// Of a statement that Spark runs.
+    pub fn query(&self, id: &str) -> PathBuf {
+        self.root.join("queries").join(id)
+    }
+
     pub fn run(&self, run: u64) -> PathBuf {
         self.root.join("runs").join(run.to_string())
     }

@@ -197,6 +197,7 @@ impl Catalog {
             "securable_kind": match self.kind {
                 "FOREIGN_CATALOG" => "CATALOG_FOREIGN",
                 "SYSTEM_CATALOG" => "CATALOG_SYSTEM",
+                _ if self.default_storage => "CATALOG_DB_STORAGE",
                 _ => "CATALOG_STANDARD",
             },
             "isolation_mode": "OPEN", "enable_predictive_optimization": self.optimization,

@@ -2,7 +2,8 @@
 
 use super::warehouses;
 use crate::base::{Fields, Refusal, plain};
-use crate::sql::{Environment, Phase, Session, run};
+use crate::runner::{Runner, query};
+use crate::sql::{Environment, Phase, Session, SqlError, Table, check_computed, run};
 use crate::state::Principal;
 use crate::web::{Answer, Caller, Sql, done};
 use axum::Json;
@@ -49,7 +50,7 @@ impl Requested {
     }
 }
 
-pub async fn execute(State(state): State<Sql>, caller: Caller, fields: Fields) -> Answer {
+pub async fn execute(State(state): State<Sql>, State(runner): State<Runner>, caller: Caller, fields: Fields) -> Answer {
     let requested = Requested::read(&fields, &caller)?;
     state.statements.lock().warehouses.get(&requested.warehouse, &caller)?;
     let wait = wait(&fields)?;
@@ -62,7 +63,7 @@ pub async fn execute(State(state): State<Sql>, caller: Caller, fields: Fields) -
     state.statements.lock().begin(id.clone(), &caller.name, state.common.now());
     state.common.counts.statements.add_one();
     warehouses::begin(&state, &requested.warehouse, &caller)?;
-    let task = tokio::spawn(carry_out(state.clone(), id.clone(), requested));
+    let task = tokio::spawn(carry_out(state.clone(), runner, id.clone(), requested));
     if !wait.is_zero() {
         let late = tokio::time::timeout(wait, task).await.is_err();
         if late && cancels {
@@ -103,7 +104,7 @@ fn parameters(fields: &Fields) -> Result<BTreeMap<String, Value>, Refusal> {
     Ok(all)
 }
 
-async fn carry_out(state: Sql, id: String, mut requested: Requested) {
+async fn carry_out(state: Sql, runner: Runner, id: String, mut requested: Requested) {
     let serverless = loop {
         if state.statements.lock().is_over(&id) {
             return;
@@ -124,13 +125,20 @@ async fn carry_out(state: Sql, id: String, mut requested: Requested) {
     }
     let now = jiff::Timestamp::from_millisecond(state.common.now()).unwrap_or_default();
     requested.environment.now = now.to_string();
-    let session = Session {
-        engine: &state.engine(),
-        principal: &requested.principal,
-        environment: requested.environment,
-        serverless,
+    let (engine, environment) = (state.engine(), requested.environment.clone());
+    let session = Session { engine: &engine, principal: &requested.principal, environment, serverless };
+    let result = match check_computed(&session, &requested.text) {
+        None => run(&session, &requested.text),
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => computed(&runner, &requested, &id).await,
     };
-    end(&state, &id, Phase::of(run(&session, &requested.text), requested.row_limit));
+    end(&state, &id, Phase::of(result, requested.row_limit));
+}
+
+async fn computed(runner: &Runner, requested: &Requested, id: &str) -> Result<Table, SqlError> {
+    let answered = query(runner, &requested.principal, id, &requested.text).await;
+    let answered = answered.map_err(|said| SqlError::new("INTERNAL_ERROR", "XX000", said))?;
+    Ok(Table { columns: answered.columns.into_iter().map(|name| (name, "STRING")).collect(), rows: answered.rows })
 }
 
 fn end(state: &Sql, id: &str, phase: Phase) {

@@ -53,6 +53,7 @@ pub fn routes() -> Router<SandboxState> {
     Router::new()
         .nest("/api/2.1/unity-catalog", unity)
         .nest("/api/2.1/tag-policies", tag_policies::routes())
+        .route("/api/2.0/preview/accounts/access-control/rule-sets", get(tag_policies::rules))
         .route("/api/2.0/unity-catalog/temporary-table-credentials", post(credentials::table))
         .route("/api/2.1/unity-catalog/temporary-table-credentials", post(credentials::table))
 }

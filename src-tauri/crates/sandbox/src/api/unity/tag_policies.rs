@@ -1,12 +1,14 @@
-//! Governed tags. Administrators make them; who may assign them is said behind the curtain.
+//! Governed tags. Administrators make them; who may assign them is said behind the curtain, and shown in their rules.
 
-use crate::base::{Fields, Page, Refusal, plain};
-use crate::unity::governed::TagPolicy;
+use crate::base::{ACCOUNT_ID, Fields, Page, Refusal, plain};
+use crate::state::behaviour::TagRules;
+use crate::unity::governed::{TagPolicy, no_policy};
 use crate::web::{Answer, Caller, SandboxState, Unity, done, page};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 pub fn routes() -> Router<SandboxState> {
     Router::new().route("/", get(list).post(create)).route("/{key}", get(one).patch(change).delete(remove))
@@ -73,4 +75,32 @@ async fn remove(State(state): State<Unity>, caller: Caller, Path(key): Path<Stri
     metastore.tag_policy(&key)?;
     metastore.tag_policies.remove(&key);
     done()
+}
+
+/// The rules of a policy, as the account's access control shows them.
+pub async fn rules(
+    State(state): State<Unity>,
+    caller: Caller,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Answer {
+    let name = asked.get("name").cloned().unwrap_or_default();
+    let id = name
+        .strip_prefix(&format!("accounts/{ACCOUNT_ID}/tagPolicies/"))
+        .and_then(|rest| rest.strip_suffix("/ruleSets/default"))
+        .ok_or_else(|| Refusal::invalid(format!("'{name}' is no rule set of a tag policy")))?;
+    if !caller.is_admin() && state.common.settings.lock().behaviour.tag_rules == TagRules::ToManagers {
+        return Err(Refusal::new(403, "PERMISSION_DENIED", "User does not have tagPolicy.ruleSet/get."));
+    }
+    let metastore = state.metastore.lock();
+    let policy = metastore.tag_policies.values().find(|policy| policy.id == id).ok_or_else(|| no_policy(id))?;
+    let principals = state.common.principals.lock();
+    let principal = |name: &String| match name {
+        name if principals.is_group(name) => format!("groups/{name}"),
+        name if name.contains('@') => format!("users/{name}"),
+        name => format!("servicePrincipals/{name}"),
+    };
+    let all: Vec<String> = policy.assigners.iter().map(principal).collect();
+    let rules =
+        if all.is_empty() { json!([]) } else { json!([{"role": "roles/tagPolicy.assigner", "principals": all}]) };
+    Ok(Json(json!({"name": name, "etag": format!("{}-{}", policy.updated, all.len()), "grant_rules": rules})))
 }

@@ -1,0 +1,13 @@
+"""A warehouse's query on Spark: the statement's file, the answer's file."""
+
+import json
+import sys
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+with open(sys.argv[1], encoding="utf-8") as statement:
+    frame = spark.sql(statement.read())
+rows = [[None if value is None else str(value) for value in row] for row in frame.collect()]
+with open(sys.argv[2], "w", encoding="utf-8") as answer:
+    json.dump({"columns": frame.columns, "rows": rows}, answer)
