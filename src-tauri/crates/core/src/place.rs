@@ -43,11 +43,10 @@ pub async fn check_target(
     target: &dyn TargetCatalog,
     namespace: &[String],
 ) -> Result<()> {
-    if spec.kind == CatalogKind::Unity {
-        return match managed_place(local, spec, namespace).await {
-            Some(place) => Location::parse(&place).map(drop),
-            None => Ok(()),
-        };
+    if spec.kind == CatalogKind::Unity
+        && let Some(place) = managed_place(local, spec, namespace).await
+    {
+        Location::parse(&place)?;
     }
     target.check_place(namespace).await
 }

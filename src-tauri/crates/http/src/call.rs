@@ -78,6 +78,11 @@ impl Call {
         self.repeat = Repeat::Idempotent;
         self
     }
+    /// Sent once: what became of it, the caller looks for.
+    pub fn once(mut self) -> Self {
+        self.repeat = Repeat::Unsafe;
+        self
+    }
     pub fn query(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self

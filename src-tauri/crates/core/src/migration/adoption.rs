@@ -1,6 +1,6 @@
 //! Does the target have the table already, and is it ours?
 
-use icebridge_lakehouse::copy::{PROPERTY_PLAN, PROPERTY_SOURCE_UUID};
+use icebridge_lakehouse::copy::{PROPERTY_PLAN, PROPERTY_SOURCE_UUID, is_waiting_for_rows};
 use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::{Code, Error, Result};
@@ -8,6 +8,8 @@ use icebridge_model::{Code, Error, Result};
 /// Some: the target has this very table from this very plan. None: the name is free. `table-exists`: another table has it.
 pub(super) async fn find(target: &dyn TargetCatalog, planned: &PlannedTable, plan_hash: &str) -> Result<Option<Table>> {
     let there = match target.load(&planned.target).await {
+        // Made empty by a run of this plan: to be filled, by whoever made it.
+        Ok(table) if is_waiting_for_rows(&table.metadata, plan_hash) => return Ok(None),
         Ok(table) => table,
         Err(e) if e.code == Code::TableNotFound => return Ok(None),
         Err(e) => return Err(e.about(&planned.target)),

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_databricks::unity::{Table as UnityTable, TableDetail};
-use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
+use icebridge_lakehouse::catalog::{Abilities, Draft, Publication, Staged, Turns};
 use icebridge_lakehouse::{Catalog, Storage, Table, TableMetadata, TargetCatalog};
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::{Code, Error, Result, TableIdent};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 const SCHEMAS_AT_ONCE: usize = 8;
@@ -86,7 +86,7 @@ impl TargetCatalog for ByApi {
         self.client.make_schema(&self.spec.warehouse, schema).await
     }
 
-    async fn stage(&self, table: &TableIdent, _token: &str, _draft: &Value) -> Result<Staged> {
+    async fn stage(&self, table: &TableIdent, _token: &str, _draft: Draft<'_>) -> Result<Staged> {
         Err(by_clusters_alone(table))
     }
 

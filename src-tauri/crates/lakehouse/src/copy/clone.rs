@@ -49,7 +49,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     check_pin(task)?;
     check_register(task)?;
     document::refuse_encryption(&task.source.metadata)?;
-    let staged = identity::stage(task).await?;
+    let staged = identity::stage(task, None).await?;
     let run = Run::new(task, &staged);
     let lists = run.manifest_lists();
     let found = run.manifests(&lists).await?;
@@ -282,6 +282,7 @@ impl<'a> Run<'a> {
         let uuid = identity::uuid(self.task.plan_hash, self.task.target_ident, "table");
         document::set_uuid(&mut metadata, &uuid.to_string())?;
         document::set_properties(&mut metadata, identity::properties(self.task))?;
+        document::raise_version(&mut metadata, self.task.conversions)?;
         let text = serde_json::to_vec_pretty(&metadata)
             .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
         let location = identity::metadata_location(self.staged, self.task);

@@ -6,6 +6,7 @@ mod register;
 pub(crate) mod relocate;
 mod rewrite;
 
+pub use crate::provenance::is_waiting_for_rows;
 pub use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
 pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Prepared};
 pub use common::identity::{lies_in, remove_mark};

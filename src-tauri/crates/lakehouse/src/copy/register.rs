@@ -33,7 +33,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     check_register(task)?;
     document::refuse_encryption(&task.source.metadata)?;
     identity::check_cancelled(task)?;
-    let staged = identity::stage(task).await?;
+    let staged = identity::stage(task, None).await?;
     let mut metadata = document::adopt(&task.source.metadata, &staged.location)?;
     let uuid = identity::uuid(task.plan_hash, task.target_ident, "table");
     document::set_uuid(&mut metadata, &uuid.to_string())?;

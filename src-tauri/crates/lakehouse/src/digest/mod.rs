@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod row_digest;
+pub mod sql;
 pub mod uniqueness;
 
 use crate::canonical_row::RowEncoder;

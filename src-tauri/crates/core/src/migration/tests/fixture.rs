@@ -7,7 +7,7 @@ use crate::migration::{self, Environment, RunHandle};
 use crate::secrets::MemorySecrets;
 use crate::validate::Measure;
 use async_trait::async_trait;
-use icebridge_lakehouse::catalog::{Abilities, Publication, Staged, Turns};
+use icebridge_lakehouse::catalog::{Abilities, Draft, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, Discarded, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
@@ -461,9 +461,9 @@ impl TargetCatalog for Target {
     async fn ensure_namespace(&self, namespace: &[String]) -> Result<()> {
         self.lake.meet("namespace", &TableIdent::new(namespace.to_vec(), "*")).await
     }
-    async fn stage(&self, table: &TableIdent, token: &str, _draft: &Value) -> Result<Staged> {
+    async fn stage(&self, table: &TableIdent, token: &str, _draft: Draft<'_>) -> Result<Staged> {
         let location = self.lake.place(table, token).to_string_lossy().into_owned();
-        Ok(Staged { location, storage: self.lake.storage.clone() })
+        Ok(Staged { location, storage: self.lake.storage.clone(), empty: None })
     }
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table> {
         self.lake.meet("publish-before", table).await?;
@@ -495,7 +495,7 @@ impl Copier for FileCopier {
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared> {
         let lake = &self.0;
         lake.meet("copy-begin", task.target_ident).await?;
-        let staged = task.target.stage(task.target_ident, task.place, &Value::Null).await?;
+        let staged = task.target.stage(task.target_ident, task.place, Draft::adopted(&Value::Null)).await?;
         let (from, to) = (PathBuf::from(&task.source.metadata.location), PathBuf::from(&staged.location));
         std::fs::create_dir_all(to.join("data")).unwrap();
         std::fs::create_dir_all(to.join("metadata")).unwrap();

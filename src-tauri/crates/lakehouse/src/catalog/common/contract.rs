@@ -1,5 +1,6 @@
 //! What a catalog is to the rest of the product.
 
+use crate::metadata::TableMetadata;
 use crate::storage::Storage;
 use crate::table::Table;
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use icebridge_model::{Result, TableIdent};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 pub type Secrets = BTreeMap<String, Secret>;
 
@@ -44,6 +46,26 @@ pub struct Staged {
     /// The table's future location, no slash at its end. Its own: nothing else writes below it.
     pub location: String,
     pub storage: Storage,
+    /// Some: the catalog cannot stage, and made the table at once, without a row. Its columns have the ids that the catalog
+    /// gave them.
+    pub empty: Option<Arc<TableMetadata>>,
+}
+
+/// What a table about to be made will be.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// A metadata document with schema, spec, sort order and properties.
+    pub metadata: &'a Value,
+    /// The plan whose rows are committed to the table, which may then be made empty first. None: a metadata file is
+    /// adopted as it is, or nothing is to be made.
+    pub filled_by: Option<&'a str>,
+}
+
+impl<'a> Draft<'a> {
+    /// A place for a metadata file; no table is made.
+    pub fn adopted(metadata: &'a Value) -> Self {
+        Self { metadata, filled_by: None }
+    }
 }
 
 /// How a finished copy becomes visible. Both are atomic.
@@ -66,8 +88,19 @@ pub trait TargetCatalog: Catalog {
     fn abilities(&self) -> Abilities;
     async fn ensure_namespace(&self, namespace: &[String]) -> Result<()>;
     /// Decides where the table's files go. `token` (of one state's run) makes the place the same at every resume and different
-    /// for everybody else. `draft` is a metadata document with schema, spec, sort order and properties.
-    async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged>;
+    /// for everybody else. `unsupported` if the catalog cannot stage and does not say where tables go.
+    async fn stage(&self, table: &TableIdent, token: &str, draft: Draft<'_>) -> Result<Staged>;
+    /// Drops the empty table that [`TargetCatalog::stage`] made for the token, and leaves its files to the caller. False: it is not
+    /// there any more, or has rows.
+    async fn drop_empty(&self, _table: &TableIdent, _token: &str) -> Result<bool> {
+        Ok(false)
+    }
+    /// Whether tables are made empty here since the catalog refused to stage one.
+    fn makes_empty_tables(&self) -> bool {
+        false
+    }
+    /// It was seen before that the catalog cannot stage: it is not asked again.
+    fn make_empty_tables(&self) {}
     /// Finds out whether files could be written where new tables of a namespace would go, as far as that can be known before
     /// one is staged. Changes nothing.
     async fn check_place(&self, _namespace: &[String]) -> Result<()> {

@@ -172,6 +172,15 @@ impl RestClient {
         self.send(if keys { with_keys(call) } else { call }).await
     }
 
+    /// A table out of the catalog; its files stay. Sent once: a second request might meet another table of the name.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        let call = Call::delete(FAMILY, path).query("purgeRequested", "false").once();
+        match self.send::<Value>(call).await {
+            Err(Failure::Refused(refusal)) if refusal.status == 404 => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Follows pages to the end. A page may be empty and still have a next one.
     pub(super) async fn pages<P: Page + DeserializeOwned>(
         &self,

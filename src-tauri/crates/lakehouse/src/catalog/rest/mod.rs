@@ -2,6 +2,7 @@
 
 mod client;
 mod credentials;
+mod empty;
 mod service;
 mod target;
 mod updates;
@@ -21,10 +22,13 @@ use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
 use service::RefusalKind;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use url::Url;
 use vending::{Loaded, Origin, Vending};
 
+/// A property of a target: staging is not tried.
+const CREATE_EMPTY: &str = "create-empty";
 const AT_ONCE: usize = 8;
 /// Deeper and more than any catalog has; ends a hostile one.
 const MAX_LEVELS: usize = 32;
@@ -40,6 +44,10 @@ pub(super) struct RestCatalog {
     /// Places of tables staged for a plan's token. A server does not stage a name that another client has taken meanwhile,
     /// and the place has to be cleared then.
     staged_places: Mutex<HashMap<(TableIdent, String), Staged>>,
+    /// Tables that were made empty and are to be filled, as the server has them.
+    empty: Mutex<HashMap<TableIdent, Arc<TableMetadata>>>,
+    /// Staging was refused, or the person says that it is not to be tried: tables are made empty.
+    makes_empty: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +123,16 @@ impl RestCatalog {
             shared: shared.allowing_local_files(local_files),
             local_files,
         };
-        Ok(Self { spec: spec.clone(), client, vending, staged_ids: Mutex::default(), staged_places: Mutex::default() })
+        let makes_empty = spec.properties.get(CREATE_EMPTY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        Ok(Self {
+            spec: spec.clone(),
+            client,
+            vending,
+            staged_ids: Mutex::default(),
+            staged_places: Mutex::default(),
+            empty: Mutex::default(),
+            makes_empty: makes_empty.into(),
+        })
     }
 
     async fn children(&self, parent: &[String]) -> Result<Vec<Vec<String>>> {
@@ -236,6 +253,8 @@ impl Catalog for RestCatalog {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_empty;
 #[cfg(test)]
 mod tests_hostile;
 #[cfg(test)]

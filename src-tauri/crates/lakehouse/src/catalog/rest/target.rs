@@ -1,20 +1,24 @@
 //! Writing to a REST catalog.
 
 use super::RestCatalog;
+use super::empty::{Found, written_by_others};
 use super::service::RefusalKind;
-use super::updates::{staging, updates};
+use super::updates::{filling, staging, updates};
 use super::vending::{Loaded, Origin};
 use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::common::contract::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns};
+use crate::catalog::common::contract::{Abilities, Catalog, Draft, Publication, Staged, TargetCatalog, Turns};
 use crate::catalog::common::table_location;
 use crate::metadata::TableMetadata;
 use crate::storage::Location;
 use crate::table::Table;
 use async_trait::async_trait;
 use icebridge_http::{Failure, Refusal};
+use icebridge_model::catalog::CatalogKind;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use uuid::Uuid;
 
 const ATTEMPTS: u32 = 6;
 
@@ -40,16 +44,41 @@ impl RestCatalog {
                 Some(warehouse) => table_location::staged(warehouse, table, token),
                 None => {
                     return Err(Error::new(
-                        Code::CatalogRefused,
-                        "the catalog does not say where a new table's files go",
+                        Code::Unsupported,
+                        "the catalog cannot stage a table, and does not say where a new table's files go",
                     )
                     .about(table)
-                    .with_hint("Set the target's property `warehouse` to the location new tables go below.")
+                    .with_hint(
+                        "Choose the mode rewrite, which can fill a table that is made empty first, or set the target's property \
+                         `warehouse` to the location new tables go below.",
+                    )
                     .with_cause(refusal.into_error()));
                 }
             }
         };
-        Ok(Staged { location, storage: self.vending.shared.clone() })
+        Ok(Staged { location, storage: self.vending.shared.clone(), empty: None })
+    }
+
+    /// The second and third way, where staging is refused: a place that the server names and that is open from here, else
+    /// an empty table.
+    async fn without_staging(
+        &self,
+        table: &TableIdent,
+        token: &str,
+        draft: Draft<'_>,
+        refusal: Box<Refusal>,
+    ) -> Result<Staged> {
+        let Some(plan) = draft.filled_by else { return self.plain_place(table, token, refusal).await };
+        // Managed tables lie where Unity Catalog puts them.
+        if self.spec.kind != CatalogKind::Unity
+            && let Ok(place) = self.plain_place(table, token, refusal).await
+            && place.storage.probe(&place.location).await.is_ok()
+        {
+            return Ok(place);
+        }
+        let made = self.make_empty(table, token, draft, plan).await?;
+        self.makes_empty.store(true, Ordering::Relaxed);
+        Ok(made)
     }
 
     /// The name is taken at staging. If that happened between our staging and now, our place is still ours, to be cleared.
@@ -61,6 +90,8 @@ impl RestCatalog {
     /// Some, if the name is taken by our own table; an error, if by another.
     async fn taken(&self, table: &TableIdent, publication: &Publication) -> Result<Option<Table>> {
         let existing = match self.load(table).await {
+            // The one that this commit fills.
+            Ok(existing) if self.is_known_empty(&existing) => return written_by_others(&existing),
             Ok(existing) => existing,
             Err(e) if e.code == Code::TableNotFound => return Ok(None),
             Err(e) if matches!(e.code, Code::MetadataBroken | Code::Unsupported) => {
@@ -100,6 +131,31 @@ impl RestCatalog {
         place.contains(":/").then_some(place)
     }
 
+    /// Stages a table of a name that nobody has, and looks at what is lent for it. Nothing comes of a table that is staged and
+    /// not committed. A server that does not stage it has said nothing of places.
+    async fn check_staged(&self, namespace: &[String]) -> Result<()> {
+        if self.makes_empty_tables() {
+            return Ok(());
+        }
+        let table = TableIdent::new(namespace.to_vec(), format!("icebridge_check_{}", Uuid::new_v4().simple()));
+        let loaded = match self.stage_at(&table, &one_column(), None).await {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                tracing::debug!(error = %Error::from(failure), "where tables go is not known before one is staged");
+                return Ok(());
+            }
+        };
+        let Some(location) = loaded.metadata["location"].as_str().filter(|l| !l.is_empty()) else { return Ok(()) };
+        let location = location.trim_end_matches('/').to_string();
+        let body = staging(&table.name, &one_column(), None)?;
+        let origin = Origin::Staged { path: self.client.tables_path(namespace)?, body, location: location.clone() };
+        match self.vending.storage(&loaded, &origin)?.probe(&location).await {
+            // Whoever may write there need not be allowed to list.
+            Err(e) if e.code == Code::StorageDenied => Ok(()),
+            other => other,
+        }
+    }
+
     pub(super) fn refuse_read_only(&self) -> Result<()> {
         if self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/tables", true) {
             return Ok(());
@@ -118,6 +174,17 @@ impl RestCatalog {
                 Ok((path, json!({"name": table.name, "metadata-location": metadata_location})))
             }
             Publication::Create { metadata, .. } => {
+                if let Some(empty) = self.known_empty(table) {
+                    let body = json!({
+                        "identifier": {"namespace": table.namespace, "name": table.name},
+                        "requirements": [
+                            {"type": "assert-table-uuid", "uuid": empty.uuid},
+                            {"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": empty.current_snapshot_id},
+                        ],
+                        "updates": filling(metadata, &empty).map_err(|e| e.about(table))?,
+                    });
+                    return Ok((self.client.table_path(table)?, body));
+                }
                 let ids = self.staged_ids.lock().unwrap_or_else(PoisonError::into_inner);
                 let updates = updates(metadata, ids.get(table).map(String::as_str)).map_err(|e| e.about(table))?;
                 let body = json!({
@@ -129,6 +196,15 @@ impl RestCatalog {
             }
         }
     }
+}
+
+fn one_column() -> Value {
+    json!({
+        "format-version": 2, "current-schema-id": 0, "default-spec-id": 0,
+        "schemas": [{"type": "struct", "schema-id": 0,
+            "fields": [{"id": 1, "name": "id", "type": "long", "required": false}]}],
+        "partition-specs": [{"spec-id": 0, "fields": []}],
+    })
 }
 
 #[async_trait]
@@ -161,12 +237,15 @@ impl TargetCatalog for RestCatalog {
         Ok(())
     }
 
-    async fn stage(&self, table: &TableIdent, token: &str, draft: &Value) -> Result<Staged> {
-        let asked = match self.stage_at(table, draft, None).await {
+    async fn stage(&self, table: &TableIdent, token: &str, draft: Draft<'_>) -> Result<Staged> {
+        if let Some(plan) = draft.filled_by.filter(|_| self.makes_empty_tables()) {
+            return self.make_empty(table, token, draft, plan).await;
+        }
+        let asked = match self.stage_at(table, draft.metadata, None).await {
             Ok(loaded) => loaded,
             Err(Failure::Refused(refusal)) if refusal.is_conflict() => return self.staged_before(table, token),
             Err(Failure::Refused(refusal)) if refusal.is_unsupported() => {
-                return self.plain_place(table, token, refusal).await;
+                return self.without_staging(table, token, draft, refusal).await;
             }
             Err(failure) => return Err(Error::from(failure).about(table)),
         };
@@ -184,7 +263,7 @@ impl TargetCatalog for RestCatalog {
         {
             let inner = TableIdent { namespace: Vec::new(), name: table.name.clone() };
             let wanted = table_location::staged(parent, &inner, token);
-            match self.stage_at(table, draft, Some(&wanted)).await {
+            match self.stage_at(table, draft.metadata, Some(&wanted)).await {
                 Ok(answer)
                     if answer.metadata["location"].as_str().map(|l| l.trim_end_matches('/')) == Some(&wanted) =>
                 {
@@ -207,20 +286,41 @@ impl TargetCatalog for RestCatalog {
         }
         let path = self.client.tables_path(&table.namespace)?;
         // A server that chooses places itself refuses to be told even its own.
-        let body = staging(&table.name, draft, chosen.then_some(location.as_str()))?;
+        let body = staging(&table.name, draft.metadata, chosen.then_some(location.as_str()))?;
         let origin = Origin::Staged { path, body, location: location.clone() };
         let storage = self.vending.storage(&loaded, &origin)?;
-        let staged = Staged { location, storage };
+        let staged = Staged { location, storage, empty: None };
         let mut places = self.staged_places.lock().unwrap_or_else(PoisonError::into_inner);
         places.insert((table.clone(), token.to_string()), staged.clone());
         Ok(staged)
     }
 
+    async fn drop_empty(&self, table: &TableIdent, token: &str) -> Result<bool> {
+        // Asked once more, just before: a table that got rows meanwhile stays.
+        if !matches!(self.empty_of(table, token).await?, Found::Ours(_)) {
+            return Ok(false);
+        }
+        self.client.delete(&self.client.table_path(table)?).await.map_err(|e| Error::from(e).about(table))?;
+        self.forget_empty(table);
+        Ok(true)
+    }
+
+    fn makes_empty_tables(&self) -> bool {
+        self.makes_empty.load(Ordering::Relaxed)
+    }
+
+    fn make_empty_tables(&self) {
+        self.makes_empty.store(true, Ordering::Relaxed);
+    }
+
     async fn check_place(&self, namespace: &[String]) -> Result<()> {
-        let Some(place) = self.future_place(namespace).await else { return Ok(()) };
-        // Whether lent credentials open it is seen when they are lent.
-        let own = !self.vending.asks();
-        if own { self.vending.shared.probe(&place).await } else { Location::parse(&place).map(drop) }
+        if let Some(place) = self.future_place(namespace).await {
+            if !self.vending.asks() {
+                return self.vending.shared.probe(&place).await;
+            }
+            Location::parse(&place)?;
+        }
+        self.check_staged(namespace).await
     }
 
     #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]

@@ -1,5 +1,5 @@
 use super::{Catalog, RestCatalog, Secrets};
-use crate::catalog::{Publication, TargetCatalog};
+use crate::catalog::{Draft, Publication, TargetCatalog};
 use crate::provenance::PROPERTY_PLAN;
 use icebridge_http::RetryPolicy;
 use icebridge_loopback::{Reply, Request, Server, json as ok};
@@ -434,10 +434,13 @@ async fn a_staged_place_is_the_plans_own_where_the_server_allows_it() {
     .await;
     let catalog = plain(&server).await;
     let draft = document("u", "p");
-    let staged = catalog.stage(&ident(), "0123abcd", &draft).await.unwrap();
+    let staged = catalog.stage(&ident(), "0123abcd", Draft::adopted(&draft)).await.unwrap();
     assert_eq!(staged.location, "s3://b/wh/ns/t-0123abcd");
     strict.store(true, Ordering::SeqCst);
-    assert_eq!(catalog.stage(&ident(), "0123abcd", &draft).await.unwrap().location, "s3://b/wh/ns/t-random");
+    assert_eq!(
+        catalog.stage(&ident(), "0123abcd", Draft::adopted(&draft)).await.unwrap().location,
+        "s3://b/wh/ns/t-random"
+    );
 }
 
 #[tokio::test]
@@ -451,13 +454,13 @@ async fn a_server_that_cannot_stage_is_asked_for_the_namespace() {
     .await;
     let catalog = plain(&server).await;
     let draft = document("u", "p");
-    assert_eq!(catalog.stage(&ident(), "tok", &draft).await.unwrap().location, "s3://b/ns/t-tok");
+    assert_eq!(catalog.stage(&ident(), "tok", Draft::adopted(&draft)).await.unwrap().location, "s3://b/ns/t-tok");
     let bare = TableIdent::new(["bare"], "t");
-    assert_eq!(catalog.stage(&bare, "tok", &draft).await.unwrap_err().code, Code::CatalogRefused);
+    assert_eq!(catalog.stage(&bare, "tok", Draft::adopted(&draft)).await.unwrap_err().code, Code::Unsupported);
     let mut described = spec(&server.uri);
     described.properties.insert("warehouse".into(), "s3://w".into());
     let catalog = open(&described, &Secrets::new()).await.unwrap();
-    assert_eq!(catalog.stage(&bare, "tok", &draft).await.unwrap().location, "s3://w/bare/t-tok");
+    assert_eq!(catalog.stage(&bare, "tok", Draft::adopted(&draft)).await.unwrap().location, "s3://w/bare/t-tok");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::Secrets;
 use super::tests::{TABLES, document, ident, open, plain, refused, spec};
-use crate::catalog::TargetCatalog;
+use crate::catalog::{Draft, TargetCatalog};
 use icebridge_loopback::{Reply, Server, json as ok};
 use icebridge_model::Code;
 use serde_json::json;
@@ -36,7 +36,7 @@ async fn a_staged_place_on_azure_is_written_with_what_is_lent_and_lent_again() {
     let mut spec = spec(&server.uri);
     spec.properties.insert("adls.endpoint".into(), format!("{}/acct", server.uri));
     let catalog = open(&spec, &Secrets::new()).await.unwrap();
-    let staged = catalog.stage(&ident(), "0123abcd", &document("u", "p")).await.unwrap();
+    let staged = catalog.stage(&ident(), "0123abcd", Draft::adopted(&document("u", "p"))).await.unwrap();
     assert_eq!(staged.location, "abfss://unity@acct.dfs.core.windows.net/root/tables/t-0123abcd");
     staged.storage.write(&format!("{}/data/f", staged.location), "hello".into()).await.unwrap();
     let put = server.last("PUT", "/acct/unity/root/tables/t-0123abcd/data/f");
@@ -63,7 +63,7 @@ async fn what_is_lent_again_for_another_place_is_not_used() {
     let mut spec = spec(&server.uri);
     spec.properties.insert("gcs.service.host".into(), server.uri.clone());
     let catalog = open(&spec, &Secrets::new()).await.unwrap();
-    let staged = catalog.stage(&ident(), "0123abcd", &document("u", "p")).await.unwrap();
+    let staged = catalog.stage(&ident(), "0123abcd", Draft::adopted(&document("u", "p"))).await.unwrap();
     assert_eq!(staged.location, "gs://b/root/tables/0");
     let error = staged.storage.write("gs://b/root/tables/0/f", "x".into()).await.unwrap_err();
     assert!(error.code == Code::StorageDenied && error.message.contains("lends nothing further"), "{error}");
@@ -92,6 +92,22 @@ async fn where_tables_will_go_is_looked_at_before_one_is_staged() {
         let error = checked(namespace).await.unwrap_err();
         assert_eq!((error.code, error.object.as_deref()), (Code::Unsupported, Some(place)));
     }
+    // Where only a staged table shows it: what is lent for it must open it.
+    let staging = |place: &'static str| {
+        Server::start(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+            (_, "/v1/config") => ok(json!({})),
+            ("POST", "/v1/namespaces/ns/tables") => {
+                assert_eq!(asked.json()["stage-create"], true);
+                ok(json!({"metadata": {"location": place}}))
+            }
+            _ => refused(404, "NoSuchNamespaceException"),
+        })
+    };
+    let far = staging("hdfs://n/x").await;
+    let error = plain(&far).await.check_place(&["ns".to_string()]).await.unwrap_err();
+    assert_eq!(error.code, Code::Unsupported);
+    let near = staging("/tmp/nowhere/x").await;
+    assert!(plain(&near).await.check_place(&["ns".to_string()]).await.is_ok());
     // A server need not say it.
     let silent = Server::start(|asked| match asked.path.as_str() {
         "/v1/config" => ok(json!({})),

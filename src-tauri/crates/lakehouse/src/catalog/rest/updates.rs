@@ -1,6 +1,8 @@
 //! A whole metadata document as the updates that make a table of it. Sent this way, and not as a `create`, because the
 //! server then keeps the field ids it is given: data files are read by them.
 
+use crate::metadata::TableMetadata;
+use crate::provenance::{PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM};
 use icebridge_model::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -31,13 +33,7 @@ pub(super) fn updates(metadata: &Value, uuid: Option<&str>) -> Result<Vec<Value>
     updates.push(json!({"action": "add-spec", "spec": spec}));
     updates.push(json!({"action": "set-default-spec", "spec-id": -1}));
 
-    let order = element(metadata, "sort-orders", "order-id", &metadata["default-sort-order-id"])?;
-    let unsorted = order["fields"].as_array().is_none_or(Vec::is_empty);
-    if order["order-id"] != i32::from(!unsorted) {
-        return Err(unfit("has a default sort order whose id is not 1 (or 0 for none)"));
-    }
-    updates.push(json!({"action": "add-sort-order", "sort-order": order}));
-    updates.push(json!({"action": "set-default-sort-order", "sort-order-id": -1}));
+    updates.extend(sort_order(metadata)?);
 
     let location = metadata["location"].as_str().ok_or_else(|| unfit("has no location"))?;
     updates.push(json!({"action": "set-location", "location": location}));
@@ -45,6 +41,45 @@ pub(super) fn updates(metadata: &Value, uuid: Option<&str>) -> Result<Vec<Value>
         updates.push(json!({"action": "set-properties", "updates": properties}));
     }
 
+    updates.extend(snapshot(metadata, 0)?);
+    Ok(updates)
+}
+
+/// What fills a table that was made empty: its schema and spec are there, under the ids that the server gave. `empty`: the
+/// table as the server has it.
+pub(super) fn filling(metadata: &Value, empty: &TableMetadata) -> Result<Vec<Value>> {
+    let version = metadata["format-version"].as_i64().ok_or_else(|| unfit("has no format-version"))?;
+    let mut updates = Vec::new();
+    if version > i64::from(empty.format_version) {
+        updates.push(json!({"action": "upgrade-format-version", "format-version": version}));
+    }
+    let order = sort_order(metadata)?;
+    if !empty.sort_order().fields.is_empty() || order[0]["sort-order"]["order-id"] != 0 {
+        updates.extend(order);
+    }
+    if let Some(properties) = metadata["properties"].as_object().filter(|p| !p.is_empty()) {
+        updates.push(json!({"action": "set-properties", "updates": properties}));
+    }
+    updates.push(json!({"action": "remove-properties", "removals": [PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM]}));
+    updates.extend(snapshot(metadata, empty.current_schema_id)?);
+    Ok(updates)
+}
+
+fn sort_order(metadata: &Value) -> Result<[Value; 2]> {
+    let order = element(metadata, "sort-orders", "order-id", &metadata["default-sort-order-id"])?;
+    let unsorted = order["fields"].as_array().is_none_or(Vec::is_empty);
+    if order["order-id"] != i32::from(!unsorted) {
+        return Err(unfit("has a default sort order whose id is not 1 (or 0 for none)"));
+    }
+    Ok([
+        json!({"action": "add-sort-order", "sort-order": order}),
+        json!({"action": "set-default-sort-order", "sort-order-id": -1}),
+    ])
+}
+
+/// The one snapshot, if there is one, and what names it.
+fn snapshot(metadata: &Value, schema_id: i32) -> Result<Vec<Value>> {
+    let mut updates = Vec::new();
     let snapshots = metadata["snapshots"].as_array().map(Vec::as_slice).unwrap_or_default();
     if snapshots.len() > 1 {
         return Err(unfit("has several snapshots; a catalog takes one in a commit"));
@@ -52,7 +87,7 @@ pub(super) fn updates(metadata: &Value, uuid: Option<&str>) -> Result<Vec<Value>
     if let Some(snapshot) = snapshots.first() {
         let mut snapshot = snapshot.clone();
         if let Some(of) = snapshot.get_mut("schema-id") {
-            *of = json!(0);
+            *of = json!(schema_id);
         }
         let id = snapshot["snapshot-id"].as_i64().ok_or_else(|| unfit("has a snapshot without an id"))?;
         updates.push(json!({"action": "add-snapshot", "snapshot": snapshot}));
@@ -66,6 +101,18 @@ pub(super) fn updates(metadata: &Value, uuid: Option<&str>) -> Result<Vec<Value>
         }
     }
     Ok(updates)
+}
+
+/// The body of a request that makes the table without a row, with marks that say who fills it.
+pub(super) fn creation(name: &str, draft: &Value, marks: &[(&str, &str)]) -> Result<Value> {
+    let mut body = staging(name, draft, None)?;
+    if let Some(body) = body.as_object_mut() {
+        body.remove("stage-create");
+    }
+    for (key, value) in marks {
+        body["properties"][*key] = json!(value);
+    }
+    Ok(body)
 }
 
 /// The body of a staging request: the same table without its snapshot.

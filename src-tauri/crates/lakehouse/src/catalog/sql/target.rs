@@ -2,7 +2,7 @@
 
 use super::{SqlCatalog, to_column};
 use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::common::contract::{Abilities, Catalog, Publication, Staged, TargetCatalog, Turns};
+use crate::catalog::common::contract::{Abilities, Catalog, Draft, Publication, Staged, TargetCatalog, Turns};
 use crate::catalog::common::table_location;
 use crate::limits::Limit;
 use crate::metadata::TableMetadata;
@@ -10,7 +10,6 @@ use crate::table::Table;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result, TableIdent};
-use serde_json::Value;
 use std::time::Duration;
 
 const ATTEMPTS: u32 = 5;
@@ -84,8 +83,9 @@ impl TargetCatalog for SqlCatalog {
         }
     }
 
-    async fn stage(&self, table: &TableIdent, token: &str, _draft: &Value) -> Result<Staged> {
-        Ok(Staged { location: table_location::staged(self.warehouse()?, table, token), storage: self.storage.clone() })
+    async fn stage(&self, table: &TableIdent, token: &str, _draft: Draft<'_>) -> Result<Staged> {
+        let location = table_location::staged(self.warehouse()?, table, token);
+        Ok(Staged { location, storage: self.storage.clone(), empty: None })
     }
 
     async fn check_place(&self, _namespace: &[String]) -> Result<()> {

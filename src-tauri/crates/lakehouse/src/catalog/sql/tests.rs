@@ -1,4 +1,4 @@
-use crate::catalog::{Catalog, Publication, Secrets, TargetCatalog, open, open_target};
+use crate::catalog::{Catalog, Draft, Publication, Secrets, TargetCatalog, open, open_target};
 use crate::provenance::PROPERTY_PLAN;
 use bytes::Bytes;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
@@ -247,9 +247,9 @@ async fn a_table_is_published_once_however_often_it_is_asked_for() {
     let target = embedded(&folder.path().join("my lake")).await;
     target.ensure_namespace(&["sales".into()]).await.unwrap();
     target.ensure_namespace(&["sales".into()]).await.unwrap();
-    let staged = target.stage(&orders(), "abc", &Value::Null).await.unwrap();
-    assert_eq!(staged.location, target.stage(&orders(), "abc", &Value::Null).await.unwrap().location);
-    assert_ne!(staged.location, target.stage(&orders(), "abd", &Value::Null).await.unwrap().location);
+    let staged = target.stage(&orders(), "abc", Draft::adopted(&Value::Null)).await.unwrap();
+    assert_eq!(staged.location, target.stage(&orders(), "abc", Draft::adopted(&Value::Null)).await.unwrap().location);
+    assert_ne!(staged.location, target.stage(&orders(), "abd", Draft::adopted(&Value::Null)).await.unwrap().location);
     assert!(staged.location.starts_with("file:///"), "{}", staged.location);
 
     let location = format!("{}/metadata/00000-abc.metadata.json", staged.location);
@@ -287,7 +287,7 @@ async fn registering_adopts_the_metadata_where_it_lies() {
     let write = async |name: &str, uuid: &str| {
         let location = format!("file://{}/metadata/{name}.metadata.json", foreign.display());
         let text = document(foreign.to_str().unwrap(), uuid, None).to_string();
-        let staged = target.stage(&orders(), "t", &Value::Null).await.unwrap();
+        let staged = target.stage(&orders(), "t", Draft::adopted(&Value::Null)).await.unwrap();
         staged.storage.write(&location, Bytes::from(text)).await.unwrap();
         Publication::Register { metadata_location: location }
     };
@@ -309,7 +309,7 @@ async fn of_two_who_publish_the_same_name_at_once_one_wins() {
     target.ensure_namespace(&["sales".into()]).await.unwrap();
     let mut racing = Vec::new();
     for i in 0..8 {
-        let staged = target.stage(&orders(), &format!("token{i}"), &Value::Null).await.unwrap();
+        let staged = target.stage(&orders(), &format!("token{i}"), Draft::adopted(&Value::Null)).await.unwrap();
         let publication = Publication::Create {
             metadata: document(&staged.location, &format!("u{i}"), Some(&format!("plan{i}"))),
             metadata_location: format!("{}/metadata/v1.metadata.json", staged.location),

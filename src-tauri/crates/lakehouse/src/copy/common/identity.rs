@@ -1,14 +1,17 @@
 //! Names of what a plan makes: the same at every resume, different for every plan and table.
 
 use super::contract::{CopyTask, Discarded};
-use super::converted::draft;
-use crate::catalog::Staged;
+use super::converted;
+use crate::catalog::{Draft, Staged};
 use crate::limits::Limit;
 use crate::location::is_below;
-use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID};
+use crate::provenance::{
+    PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID, is_to_be_filled_from,
+};
 use crate::table::Table;
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
@@ -42,11 +45,12 @@ pub fn snapshot_id(plan_hash: &str, target: &TableIdent) -> i64 {
 /// Says in a place that the catalog named which state stages there.
 const OWNER_MARK: &str = "metadata/icebridge-owner.txt";
 
-/// Where to copy to.
-pub async fn stage(task: &CopyTask<'_>) -> Result<Staged> {
-    let staged = place(task).await?;
+/// Where to copy to. `draft`: the table as it will be, where its rows are committed to it; it may then be made empty first.
+pub async fn stage(task: &CopyTask<'_>, draft: Option<&Value>) -> Result<Staged> {
+    let staged = place(task, draft).await?;
     // Asked after the place was claimed: whoever had it before may have published.
-    if is_named_by_catalog(task, &staged)
+    if staged.empty.is_none()
+        && is_named_by_catalog(task, &staged)
         && let Some(table) = published_in(task, &staged).await?
     {
         remove_mark(&table, task.owner).await?;
@@ -55,13 +59,12 @@ pub async fn stage(task: &CopyTask<'_>) -> Result<Staged> {
     Ok(staged)
 }
 
-async fn place(task: &CopyTask<'_>) -> Result<Staged> {
-    let converted = draft(task)?;
-    let mut staged = task
-        .target
-        .stage(task.target_ident, task.place, converted.as_ref().unwrap_or(&task.source.metadata.raw))
-        .await
-        .map_err(|e| e.about(task.target_ident))?;
+async fn place(task: &CopyTask<'_>, filled: Option<&Value>) -> Result<Staged> {
+    let converted = converted::draft(task)?;
+    let metadata = filled.or(converted.as_ref()).unwrap_or(&task.source.metadata.raw);
+    let draft = Draft { metadata, filled_by: filled.map(|_| task.plan_hash) };
+    let mut staged =
+        task.target.stage(task.target_ident, task.place, draft).await.map_err(|e| e.about(task.target_ident))?;
     staged.location = staged.location.trim_end_matches('/').to_string();
     if is_named_by_catalog(task, &staged) {
         claim(task, &staged).await?;
@@ -118,24 +121,75 @@ async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
 
 /// Removes all that was staged, unless the target's table lies there.
 pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
-    let staged = match place(task).await {
+    if let Some(empty) = empty_table(task).await? {
+        return take_back_empty(task, &empty).await;
+    }
+    let staged = match place(task, None).await {
         Ok(staged) => staged,
-        // No path there can be written to: nothing was.
+        // No path there can be written to, or there is none to be named: nothing was.
         Err(e) if e.code == Code::Unsupported => return Ok(Discarded::Removed),
         Err(e) => return Err(e),
     };
-    let source = format!("{}/metadata", task.source.metadata.location);
-    if is_below(&source, &staged.location) || is_below(&task.source.metadata_location, &staged.location) {
-        return Err(
-            Error::internal("the source lies in the staged folder; nothing was deleted").about(&staged.location)
-        );
-    }
+    refuse_source(task, &staged)?;
     if let Some(table) = published_in(task, &staged).await? {
         remove_mark(&table, task.owner).await?;
         return Ok(Discarded::Published);
     }
     staged.storage.delete_prefix(&staged.location).await.map_err(|e| e.about(task.target_ident))?;
     Ok(Discarded::Removed)
+}
+
+/// Our files go first, and the table after them: what opens its folder is lent for the table. Others may write into a table that
+/// they see, and what the catalog wrote is its own: only our folders are cleared.
+async fn take_back_empty(task: &CopyTask<'_>, empty: &Staged) -> Result<Discarded> {
+    refuse_source(task, empty)?;
+    for kind in ["data", "metadata"] {
+        let folder = format!("{}/{}", empty.location, own_folder(kind, task, empty));
+        empty.storage.delete_prefix(&folder).await.map_err(|e| e.about(task.target_ident))?;
+    }
+    let mark = mark(&empty.location);
+    match empty.storage.read(&mark, Limit::OwnerMark).await {
+        Ok(found) if found == task.owner => empty.storage.delete(&mark).await?,
+        Ok(_) => {}
+        Err(e) if e.code == Code::FileMissing => {}
+        Err(e) => return Err(e),
+    }
+    match task.target.drop_empty(task.target_ident, task.place).await? {
+        true => Ok(Discarded::Removed),
+        false => Ok(Discarded::Published),
+    }
+}
+
+/// Where files of a kind go, below the table's location. In a table that others see we have folders of our own.
+pub fn own_folder(kind: &str, task: &CopyTask<'_>, staged: &Staged) -> String {
+    match staged.empty {
+        Some(_) => format!("{kind}/{}", task.place),
+        None => kind.to_string(),
+    }
+}
+
+/// The table that was made empty for this copy. It may have rows of others.
+async fn empty_table(task: &CopyTask<'_>) -> Result<Option<Staged>> {
+    match task.target.load(task.target_ident).await {
+        Ok(table) if is_to_be_filled_from(&table.metadata, task.place) => Ok(Some(Staged {
+            location: table.metadata.location.trim_end_matches('/').to_string(),
+            storage: table.storage,
+            empty: Some(table.metadata),
+        })),
+        Ok(_) => Ok(None),
+        Err(e) if e.code == Code::TableNotFound => Ok(None),
+        Err(e) => Err(e.about(task.target_ident)),
+    }
+}
+
+fn refuse_source(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
+    let source = format!("{}/metadata", task.source.metadata.location);
+    if is_below(&source, &staged.location) || is_below(&task.source.metadata_location, &staged.location) {
+        return Err(
+            Error::internal("the source lies in the staged folder; nothing was deleted").about(&staged.location)
+        );
+    }
+    Ok(())
 }
 
 /// The target's table, if it lies in the place. An error, too, keeps the place as it is: a table that cannot be read may lie
@@ -206,7 +260,7 @@ pub fn cancelled() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Abilities, Catalog, Publication, TargetCatalog, Turns};
+    use crate::catalog::{Abilities, Catalog, Draft, Publication, TargetCatalog, Turns};
     use crate::copy::{Checkpoint, Observer};
     use crate::storage::Storage;
     use async_trait::async_trait;
@@ -252,8 +306,8 @@ mod tests {
         async fn ensure_namespace(&self, _namespace: &[String]) -> Result<()> {
             Ok(())
         }
-        async fn stage(&self, _table: &TableIdent, _token: &str, _draft: &Value) -> Result<Staged> {
-            Ok(Staged { location: self.location.clone(), storage: self.storage.clone() })
+        async fn stage(&self, _table: &TableIdent, _token: &str, _draft: Draft<'_>) -> Result<Staged> {
+            Ok(Staged { location: self.location.clone(), storage: self.storage.clone(), empty: None })
         }
         async fn publish(&self, table: &TableIdent, _what: &Publication, _turns: &mut dyn Turns) -> Result<Table> {
             self.load(table).await
@@ -319,21 +373,21 @@ mod tests {
             cancel: CancellationToken::new(),
         };
         let (first, second) = (task("first"), task("second"));
-        stage(&first).await.unwrap();
-        stage(&first).await.unwrap();
+        stage(&first, None).await.unwrap();
+        stage(&first, None).await.unwrap();
         std::fs::write(place.join("data.parquet"), "rows").unwrap();
-        assert_eq!(stage(&second).await.unwrap_err().code, Code::CommitConflict);
+        assert_eq!(stage(&second, None).await.unwrap_err().code, Code::CommitConflict);
         assert_eq!(discard(&second).await.unwrap_err().code, Code::CommitConflict);
         assert!(place.join("data.parquet").exists());
 
         assert_eq!(discard(&first).await.unwrap(), Discarded::Removed);
         assert!(!place.exists());
-        stage(&second).await.unwrap();
+        stage(&second, None).await.unwrap();
         *target.table.lock().unwrap() = Some(write_metadata(&place));
         assert_eq!(discard(&second).await.unwrap(), Discarded::Published);
         assert!(place.join("metadata/v1.metadata.json").exists());
         assert!(!place.join(OWNER_MARK).exists());
-        assert_eq!(stage(&first).await.unwrap_err().code, Code::TableExists);
+        assert_eq!(stage(&first, None).await.unwrap_err().code, Code::TableExists);
         // A later run, of whichever state, finds a table there and not a mark.
         assert_eq!(discard(&first).await.unwrap(), Discarded::Published);
         assert!(place.join("metadata/v1.metadata.json").exists());

@@ -4,6 +4,7 @@
 use super::PathMap;
 use crate::location::is_below;
 use crate::metadata::{STATISTICS, TableMetadata, statistics_path};
+use icebridge_model::conversion::Conversion;
 use icebridge_model::properties::PLACES;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Map, Value};
@@ -81,6 +82,24 @@ pub fn set_uuid(document: &mut Value, uuid: &str) -> Result<()> {
     Ok(())
 }
 
+/// Of version 2 to 3, as the specification has it: row ids begin at 0 with what is written next, and the snapshots that are there stay
+/// without. Their position delete files stay valid.
+pub fn raise_version(document: &mut Value, conversions: &[Conversion]) -> Result<()> {
+    let wanted = conversions.iter().find_map(|one| match one {
+        Conversion::FormatVersion { from, to } if to > from => Some(*to),
+        _ => None,
+    });
+    let Some(to) = wanted else { return Ok(()) };
+    let top = object(document)?;
+    if top.get("format-version").and_then(Value::as_u64) != Some(2) || to != 3 {
+        return Err(Error::new(Code::Unsupported, "a clone raises format version 2 to 3, and no other")
+            .with_hint("Choose the mode rewrite for this table."));
+    }
+    top.insert("format-version".into(), to.into());
+    top.insert("next-row-id".into(), 0.into());
+    Ok(())
+}
+
 /// Encrypted tables cannot be copied: their keys are bound to their files.
 pub fn refuse_encryption(source: &TableMetadata) -> Result<()> {
     let keys = source.raw.get("encryption-keys").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty());
@@ -152,6 +171,22 @@ mod tests {
         assert_eq!(adopted["snapshots"], source().raw["snapshots"]);
         assert_eq!(adopted["metadata-log"], json!([]));
         assert_eq!(adopted["properties"], json!({"other": "/a/t/x"}));
+    }
+
+    #[test]
+    fn version_2_is_raised_to_3_and_its_snapshots_stay_without_row_ids() {
+        let raise = |version: u8, to: u8| {
+            let mut raw = source().raw;
+            raw["format-version"] = version.into();
+            raise_version(&mut raw, &[Conversion::FormatVersion { from: version, to }]).map(|()| raw)
+        };
+        let raised = raise(2, 3).unwrap();
+        assert_eq!((&raised["format-version"], &raised["next-row-id"]), (&json!(3), &json!(0)));
+        assert_eq!(raised["snapshots"], source().raw["snapshots"]);
+        assert_eq!(raise(1, 3).unwrap_err().code, Code::Unsupported);
+        let mut same = source().raw;
+        raise_version(&mut same, &[Conversion::SortOrder]).unwrap();
+        assert_eq!(same, source().raw);
     }
 
     #[test]

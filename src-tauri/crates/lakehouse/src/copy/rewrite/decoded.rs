@@ -3,6 +3,7 @@
 use super::data_file::DataFile;
 use super::dictionary;
 use super::metrics::MetricsPlan;
+use super::numbering::Numbering;
 use super::options::FileOptions;
 use super::output::Output;
 use super::partition::Tuple;
@@ -39,6 +40,8 @@ pub struct Target {
     pub parquet_schema: SchemaDescriptor,
     pub options: FileOptions,
     pub metrics: MetricsPlan,
+    /// From the ids of the batches to those of the files.
+    pub numbering: Numbering,
     pub file_bytes: u64,
 }
 
@@ -175,7 +178,7 @@ impl<'a> RowWriter<'a> {
             size,
             records: file.rows,
             partition: partition.clone(),
-            metrics: self.target.metrics.of(&footer, &file.nans),
+            metrics: self.target.metrics.of(&footer, &self.target.numbering.counts(&file.nans)),
             split_offsets: split_offsets(&footer),
             sorted: false,
         });

@@ -1,5 +1,6 @@
 //! metadata.json of the new table.
 
+use super::numbering::{Numbering, made_otherwise};
 use super::partition::BoundSpec;
 use crate::copy::common::converted::Converted;
 use crate::metadata::TableMetadata;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 /// The new table has one schema, one spec and one sort order: their ids begin where every engine begins.
 pub const SCHEMA_ID: i32 = 0;
 pub const SPEC_ID: i32 = 0;
+/// Names columns by id, for files without ids. Those that are written here have them.
+const NAME_MAPPING: &str = "schema.name-mapping.default";
 
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -20,6 +23,10 @@ pub struct Shape {
     pub spec: BoundSpec,
     pub sort_order: SortOrder,
     pub properties: BTreeMap<String, String>,
+    /// Of the snapshot that brings the rows.
+    pub sequence_number: i64,
+    /// The snapshot that it follows, if the table was made empty by a server that begins with one.
+    pub parent: Option<i64>,
     last_column_id: i64,
 }
 
@@ -44,8 +51,35 @@ impl Shape {
             schema,
             sort_order,
             properties: carried.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            sequence_number: 1,
+            parent: None,
             last_column_id: used.max(known),
         })
+    }
+
+    /// The same for a table that was made empty: with the ids that the server gave, and those of ours that they stand for.
+    pub fn filling(&self, empty: &TableMetadata) -> Result<(Self, Numbering)> {
+        let Some(theirs) = empty.schemas.iter().find(|one| one.schema_id == empty.current_schema_id) else {
+            return Err(made_otherwise("without a schema"));
+        };
+        let numbering = Numbering::between(&self.schema, theirs)?;
+        if (theirs.schema_id, empty.default_spec_id) != (SCHEMA_ID, SPEC_ID) {
+            return Err(made_otherwise("and does not number its schemas and partition specs from 0"));
+        }
+        let fields = empty.partition_spec(SPEC_ID).map(|spec| spec.fields.as_slice()).unwrap_or_default();
+        let mut filled = self.clone();
+        filled.schema = numbering.schema(&self.schema);
+        filled.spec = self.spec.numbered(&numbering, fields)?;
+        for field in &mut filled.sort_order.fields {
+            field.source_id = numbering.of(field.source_id);
+        }
+        filled.format_version = self.format_version.max(empty.format_version);
+        filled.sequence_number = empty.last_sequence_number + 1;
+        filled.parent = empty.current_snapshot_id;
+        if !numbering.keeps_ids() {
+            filled.properties.remove(NAME_MAPPING);
+        }
+        Ok((filled, numbering))
     }
 
     pub fn schema_json(&self) -> Result<Value> {
@@ -96,6 +130,7 @@ impl Shape {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub id: i64,
+    pub parent: Option<i64>,
     pub sequence_number: i64,
     pub timestamp_ms: i64,
     pub manifest_list: String,
@@ -112,6 +147,9 @@ pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapsho
         "schema-id": SCHEMA_ID,
         "summary": snapshot.summary,
     });
+    if let Some(parent) = snapshot.parent {
+        entry["parent-snapshot-id"] = parent.into();
+    }
     let top: &mut Map<String, Value> =
         document.as_object_mut().ok_or_else(|| Error::internal("table metadata is no JSON object"))?;
     if format_version >= 3 {

@@ -12,6 +12,7 @@ mod document;
 mod manifests;
 mod metrics;
 mod murmur3;
+mod numbering;
 mod options;
 mod output;
 mod partition;
@@ -44,6 +45,7 @@ use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
 use manifests::{Commit, FILES_PER_MANIFEST};
 use metrics::MetricsPlan;
+use numbering::Numbering;
 use options::FileOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -69,18 +71,25 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     super::relocate::document::refuse_encryption(&task.source.metadata)?;
     let converted = Converted::of(task);
     let shape = Shape::of(&task.source.metadata, &converted, is_engine_managed(task))?;
-    let staged = identity::stage(task).await?;
+    let draft = shape.document("", "", 0)?;
+    let staged = identity::stage(task, Some(&draft)).await?;
+    let (written, numbering) = match &staged.empty {
+        Some(empty) => shape.filling(empty).map_err(|e| e.about(task.target_ident))?,
+        None => (shape.clone(), Numbering::default()),
+    };
     let transfer = Transfer::new(task, &staged);
     let tasks = transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?;
     let rules = Rules {
         kept_spec_id: converted.keeps_partitions.then_some(task.source.metadata.default_spec_id),
-        move_chunks: task.settings.move_chunks && !task.conversions.iter().any(Conversion::changes_rows),
+        move_chunks: task.settings.move_chunks
+            && numbering.keeps_ids()
+            && !task.conversions.iter().any(Conversion::changes_rows),
         target_bytes: task.settings.target_file_bytes.max(1),
     };
     let units = units::units(tasks, rules, &purpose(task), task.target_ident);
-    let made = write_units(task, &staged, &transfer, &shape, units).await?;
+    let made = write_units(task, &staged, &transfer, (&shape, &written, &numbering), units).await?;
     check_cancelled(task)?;
-    commit(task, &staged, &transfer, &shape, made).await
+    commit(task, &staged, &transfer, &written, made).await
 }
 
 /// Names the units: what one way of laying out the table made is none of another's.
@@ -101,7 +110,8 @@ async fn write_units(
     task: &CopyTask<'_>,
     staged: &Staged,
     transfer: &Transfer<'_>,
-    shape: &Shape,
+    // As it is read, as it is written, and from the ids of one to those of the other.
+    (shape, written, numbering): (&Shape, &Shape, &Numbering),
     units: Vec<Unit>,
 ) -> Result<Vec<UnitOutput>> {
     let metadata = &task.source.metadata;
@@ -110,7 +120,8 @@ async fn write_units(
         return Err(Error::new(Code::Unsupported, "the table has rows but no column that could be stored")
             .with_hint("Choose the mode clone or register for this table."));
     }
-    let schema_json = shape.schema_json()?;
+    let schema_json = written.schema_json()?;
+    let numbered = numbering.fields(&stored.fields);
     let mapping: Option<Vec<MappedField>> = metadata.name_mapping().and_then(|text| name_mapping::parse(text).ok());
     let sorts = !metadata.sort_order().fields.is_empty() && shape.sort_order.order_id > 0;
     let base = Target {
@@ -119,9 +130,10 @@ async fn write_units(
         location: staged.location.clone(),
         stem: String::new(),
         arrow_schema: Arc::new(arrow_schema(&stored)?),
-        parquet_schema: columns::parquet_schema(&stored.fields)?,
+        parquet_schema: columns::parquet_schema(&numbered)?,
         options: FileOptions::new(task.settings, &metadata.properties, &stored, &schema_json)?,
-        metrics: MetricsPlan::new(&stored.fields, &metadata.properties),
+        metrics: MetricsPlan::new(&numbered, &metadata.properties),
+        numbering: numbering.clone(),
         file_bytes: task.settings.target_file_bytes.max(1),
     };
     // Work that is under way must not outlive this call.
@@ -131,6 +143,7 @@ async fn write_units(
         [] => Reader::new(task.source, &stored)?,
         conversions => Reader::new(task.source, metadata.read_schema(task.snapshot_id))?.converted(conversions)?,
     };
+    let folder = identity::own_folder("data", task, staged);
     // More units than cores only cost memory: each decodes or waits for one disk.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let at_once = task.settings.max_parallel_writers.clamp(1, cores.max(1));
@@ -142,7 +155,7 @@ async fn write_units(
                 fields: stored.fields.clone(),
                 mapping: mapping.clone(),
                 spec: shape.spec.clone(),
-                target: Target { stem: format!("data/{}", unit.id), ..base.clone() },
+                target: Target { stem: format!("{folder}/{}", unit.id), ..base.clone() },
                 observer: task.observer.clone(),
                 cancel: stop.clone(),
                 sort_order_id: sorts.then_some(metadata.default_sort_order_id),
@@ -204,7 +217,10 @@ async fn commit(
     let bytes: u64 = files.iter().map(|f| f.size).sum();
 
     let timestamp_ms = timestamp(transfer).await?;
-    let uuid = identity::uuid(task.plan_hash, task.target_ident, "table").to_string();
+    let uuid = match &staged.empty {
+        Some(empty) => empty.uuid.clone(),
+        None => identity::uuid(task.plan_hash, task.target_ident, "table").to_string(),
+    };
     let mut metadata = shape.document(&uuid, &staged.location, timestamp_ms)?;
     super::relocate::document::set_properties(&mut metadata, identity::properties(task))?;
     // A source without a snapshot gives a table without one, and so does a snapshot without a row.
@@ -253,26 +269,28 @@ async fn write_snapshot(
     let commit = Commit {
         format_version: shape.format_version,
         snapshot_id: id,
-        sequence_number: 1,
+        sequence_number: shape.sequence_number,
         sort_order_id: shape.sort_order.order_id,
         schema: &schema,
         spec: &shape.spec,
         location: &staged.location,
     };
     let sync = name.into_bytes();
+    let folder = format!("{}/{}", staged.location, identity::own_folder("metadata", task, staged));
     let mut manifests = Vec::new();
     for (at, files) in files.chunks(FILES_PER_MANIFEST).enumerate() {
         check_cancelled(task)?;
-        let path = format!("{}/metadata/{name}-m{at}.avro", staged.location);
+        let path = format!("{folder}/{name}-m{at}.avro");
         let (bytes, manifest) = commit.manifest(path, sync, files)?;
         staged.storage.write(&manifest.path, Bytes::from(bytes)).await?;
         manifests.push(manifest);
     }
-    let manifest_list = format!("{}/metadata/snap-{id}-1-{name}.avro", staged.location);
+    let manifest_list = format!("{folder}/snap-{id}-1-{name}.avro");
     staged.storage.write(&manifest_list, Bytes::from(commit.manifest_list(sync, &manifests)?)).await?;
     Ok(Snapshot {
         id,
-        sequence_number: 1,
+        parent: shape.parent,
+        sequence_number: shape.sequence_number,
         timestamp_ms,
         manifest_list,
         summary: summary(task, files),

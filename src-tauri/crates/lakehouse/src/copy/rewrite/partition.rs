@@ -2,6 +2,7 @@
 
 use super::bounds::Bound;
 use super::columns::decimal_bytes;
+use super::numbering::{Numbering, made_otherwise};
 use super::transform;
 use crate::arrow_types::field_id;
 use crate::avro::Value;
@@ -64,6 +65,25 @@ impl BoundSpec {
                 "transform": f.field.transform.to_string()})
         });
         fields.collect()
+    }
+
+    /// The same, of a table that a server made: `theirs` are its partition fields.
+    pub fn numbered(&self, numbering: &Numbering, theirs: &[PartitionField]) -> Result<Self> {
+        let mut theirs = theirs.iter();
+        let mut fields = self.fields.clone();
+        for bound in fields.iter_mut().filter(|bound| bound.source.is_some()) {
+            let source_id = numbering.of(bound.field.source_id);
+            match theirs.next() {
+                Some(given) if given.source_id == source_id && given.transform == bound.field.transform => {
+                    bound.field = given.clone();
+                }
+                _ => return Err(made_otherwise("with another partition spec")),
+            }
+        }
+        match theirs.next() {
+            None => Ok(Self { fields }),
+            Some(_) => Err(made_otherwise("with another partition spec")),
+        }
     }
 
     /// The partition of every row.
