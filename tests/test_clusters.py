@@ -147,11 +147,50 @@ def test_a_table_that_outgrows_this_machine_is_compared_by_the_cluster(
     assert all(table["validation"]["passed"] for table in again["tables"])
 
 
-def steps(icebridge: Icebridge) -> list[str]:
-    """The states of clusters' steps, as the journal has them."""
+@pytest.mark.parametrize("offered", [True, False], ids=["offered", "not offered"])
+def test_serverless_compute_is_used_where_the_workspace_offers_it(
+    box: Sandbox, icebridge: Icebridge, tmp_path: Path, offered: bool
+) -> None:
+    schema = "by_itself" if offered else "by_a_cluster"
+    route = clusters.route(icebridge, box, schema)
+    for name in ("shop.corrected", "shop.orders"):
+        icebridge.run("map", "set", *route.arguments, name, "--exclude")
+    options = clusters.settings(tmp_path, compute="automatic", target_format_version=3)
+    plan = clusters.plan(route, options)
+    table = plan["plan"]["tables"][0]
+    assert "on serverless compute if the workspace offers it, else on clusters" in table["engine_reason"]
+    assert "format version 2: becomes 3" in [told(one) for one in table["conversions"]]
+    estimate = icebridge.run("cost", plan["path"])
+    assert estimate["basis"].startswith("serverless compute or clusters"), estimate
+    box.turn("counts/reset")
+    with box.setting(classic_only=not offered):
+        clusters.run(route, plan["path"]).succeeded()
+    counts = box.look("counts")
+    assert (counts["clusters_started"], counts["runs_started"]) == (0 if offered else 1, 1), counts
+    on = [(step["compute"], bool(step["not_offered"])) for step in bodies(icebridge)]
+    assert set(on) == {("serverless", False)} | (set() if offered else {("clusters", True)}), on
+    made = catalog(box, "main").load_table((schema, "daily"))
+    assert made.metadata.format_version == 3
+    assert reading(made) == reading(catalog(box, "glue_lake").load_table(("shop", "daily")))
+    icebridge.run("audit", "export", "--out", tmp_path / "bundle")
+    assert icebridge.run("audit", "verify", tmp_path / "bundle")["intact"]
+
+
+def told(conversion: dict[str, Any]) -> str:
+    """A change of the version in words, as the command line has it."""
+    return f"format version {conversion.get('from')}: becomes {conversion.get('to')}"
+
+
+def bodies(icebridge: Icebridge) -> list[dict[str, Any]]:
+    """What the journal says of clusters' steps."""
     with sqlite3.connect(f"file:{icebridge.state / 'state.db'}?mode=ro", uri=True) as database:
         rows = database.execute("SELECT body FROM journal WHERE kind = 'cluster.step' ORDER BY sequence")
-        return [json.loads(body)["state"] for (body,) in rows]
+        return [json.loads(body) for (body,) in rows]
+
+
+def steps(icebridge: Icebridge) -> list[str]:
+    """Their states."""
+    return [body["state"] for body in bodies(icebridge)]
 
 
 def ended(box: Sandbox) -> int:

@@ -136,6 +136,24 @@ def test_a_rewrite_keeps_what_the_table_is(target: Target, shop: Shop) -> None:
     assert partitions == {str(entry["partition"]) for entry in source.inspect.files().to_pylist()}
 
 
+@pytest.mark.parametrize("mode", ["rewrite", "clone"])
+def test_version_3_is_made_where_it_is_asked_for(target: Target, shop: Shop, mode: str) -> None:
+    source = sqlite_catalog(shop.folder).load_table("shop.orders")
+    assert source.metadata.format_version == 2
+    plan = planned(target, mode, "shop.*", "--target-format-version", "3")
+    target.route.run(plan).succeeded()
+    made = target.table("orders")
+    assert made.metadata.format_version == 3
+    assert reading(made) == shop.now
+    rows = sum(1 for _ in made.scan().to_arrow().to_pylist())
+    if mode == "rewrite":
+        assert made.metadata.next_row_id == rows
+    else:
+        # What is there has no row ids yet; the next commit begins with the first.
+        assert made.metadata.next_row_id == 0
+        assert history(made) == shop.orders
+
+
 def test_a_rewrite_commits_once_and_only_if_nobody_has(target: Target) -> None:
     target.route.run(planned(target, "rewrite")).succeeded()
     commits = [seen for seen in target.guard.seen if seen.path.endswith("/tables/orders") and seen.method == "POST"]

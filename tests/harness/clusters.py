@@ -100,14 +100,14 @@ def route(cli: Icebridge, box: Sandbox, schema: str) -> Route:
 
 
 def settings(folder: Path, **photon: Any) -> list[str]:
-    """Options by which clusters take all they can; `after` and `engine` go beside."""
+    """Options by which classic clusters take all they can; what is no setting of clusters goes beside."""
     import json
 
     whole: dict[str, Any] = {}
-    for name in ("after", "engine"):
+    for name in ("after", "engine", "target_format_version"):
         if name in photon:
             whole[name] = photon.pop(name)
-    whole["photon"] = {"volume": VOLUME, "use_above_bytes": 0, **photon}
+    whole["photon"] = {"volume": VOLUME, "use_above_bytes": 0, "compute": "classic", **photon}
     path = folder / "settings.json"
     path.write_text(json.dumps(whole), encoding="utf-8")
     return ["--settings", str(path)]

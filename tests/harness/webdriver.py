@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -368,8 +368,12 @@ def window(webkit: Driver, state: Path, name: str) -> Iterator[Window]:
     try:
         opened.find("nav-connect")
         yield opened
-    except Exception:
+    except Exception as cause:
         opened.evidence()
+        log = opened.driver.server.output().splitlines()
+        cause.add_note("\n".join(["the end of the driver's log:", *log[-40:]]))
+        # A window that is gone cannot be closed either, which must not hide what went wrong in it.
+        with suppress(Refused, OSError):
+            opened.close()
         raise
-    finally:
-        opened.close()
+    opened.close()

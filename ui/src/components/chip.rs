@@ -130,6 +130,7 @@ pub mod of {
             ProofLevel::Aggregates => "… and per column nulls, min, max and sum",
             ProofLevel::Digest => "… and the typed row digest: the same rows the same number of times",
             ProofLevel::Bytes => "… and every file in every snapshot, by SHA-256",
+            ProofLevel::TargetReadBack => "the digest, and the target's own engine read the target and found the same",
             ProofLevel::ReadBack => "the digest, and another engine read both sides and found the same",
         };
         let (tone, icon) = if passed { (Tone::Good, Icon::Shield) } else { (Tone::Bad, Icon::CrossCircle) };

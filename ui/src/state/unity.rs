@@ -3,7 +3,7 @@
 
 use super::lines;
 use icebridge_model::governance::GovernanceSettings;
-use icebridge_model::photon::PhotonSettings;
+use icebridge_model::photon::{ComputeWay, PhotonSettings};
 use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -51,6 +51,11 @@ pub enum Place {
     SparkConf,
     SecretConf,
     Tags,
+    Machines,
+    InstanceProfile,
+    SingleUser,
+    RunAs,
+    ScriptsFolder,
     Clusters,
     Principals,
 }
@@ -86,8 +91,11 @@ impl UnityDraft {
             return Some((Place::Volume, error));
         }
         let (min_workers, max_workers) = (photon.min_workers, photon.max_workers);
-        if let Err(error) = (PhotonSettings { min_workers, max_workers, ..volume }).checked() {
+        if let Err(error) = (PhotonSettings { min_workers, max_workers, ..volume.clone() }).checked() {
             return Some((Place::Workers, error));
+        }
+        if let Some(problem) = problem_of_access(&photon, &volume) {
+            return Some(problem);
         }
         if let Err(words) = lines::spark_conf(&self.spark_conf) {
             return Some((Place::SparkConf, Error::invalid(words)));
@@ -100,6 +108,11 @@ impl UnityDraft {
         photon.checked().err().map(|error| (Place::Clusters, error))
     }
 
+    /// On what compute the copies run, as far as the settings say.
+    pub fn way(&self) -> ComputeWay {
+        self.photon().way()
+    }
+
     fn photon(&self) -> PhotonSettings {
         let mut photon = self.photon.clone();
         photon.volume = photon.volume.trim().trim_end_matches('/').to_string();
@@ -108,6 +121,10 @@ impl UnityDraft {
             &mut photon.runtime,
             &mut photon.node_type,
             &mut photon.policy,
+            &mut photon.pool,
+            &mut photon.driver_pool,
+            &mut photon.instance_profile,
+            &mut photon.run_as,
             &mut photon.single_user,
             &mut photon.budget_policy,
             &mut photon.scripts_folder,
@@ -115,8 +132,23 @@ impl UnityDraft {
         ] {
             tidy(text);
         }
-        // Serverless compute takes none.
-        if !photon.serverless {
+        // Serverless compute takes none, and what is not in sight counts for nothing.
+        if photon.is_serverless() {
+            let standard = PhotonSettings::default();
+            photon.access_mode = standard.access_mode;
+            for text in [
+                &mut photon.runtime,
+                &mut photon.node_type,
+                &mut photon.policy,
+                &mut photon.pool,
+                &mut photon.driver_pool,
+                &mut photon.instance_profile,
+                &mut photon.single_user,
+                &mut photon.logs,
+            ] {
+                *text = None;
+            }
+        } else {
             photon.spark_conf = lines::spark_conf(&self.spark_conf).unwrap_or_default();
             photon.secret_conf = lines::filled_pairs(&self.secret_conf).unwrap_or_default();
         }
@@ -140,6 +172,28 @@ impl UnityDraft {
     }
 }
 
+/// What the machines are, who the clusters belong to, and who the runs run as: each tried among settings that are right.
+fn problem_of_access(photon: &PhotonSettings, right: &PhotonSettings) -> Option<(Place, Error)> {
+    let right = || right.clone();
+    let of = |scripts_folder: &Option<String>, run_as: &Option<String>| PhotonSettings {
+        scripts_folder: scripts_folder.clone(),
+        run_as: run_as.clone(),
+        ..right()
+    };
+    let (node_type, pool, driver_pool) = (photon.node_type.clone(), photon.pool.clone(), photon.driver_pool.clone());
+    let tried = [
+        (Place::Machines, PhotonSettings { node_type, pool, driver_pool, ..right() }),
+        (Place::InstanceProfile, PhotonSettings { instance_profile: photon.instance_profile.clone(), ..right() }),
+        (
+            Place::SingleUser,
+            PhotonSettings { access_mode: photon.access_mode, single_user: photon.single_user.clone(), ..right() },
+        ),
+        (Place::ScriptsFolder, of(&photon.scripts_folder, &None)),
+        (Place::RunAs, of(&photon.scripts_folder, &photon.run_as)),
+    ];
+    tried.into_iter().find_map(|(place, settings)| Some((place, settings.checked().err()?)))
+}
+
 /// Nothing but blanks is nothing.
 fn tidy(text: &mut Option<String>) {
     *text = text.take().map(|text| text.trim().to_string()).filter(|text| !text.is_empty());
@@ -148,6 +202,7 @@ fn tidy(text: &mut Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use icebridge_model::photon::{AccessMode, ComputeChoice};
 
     fn draft() -> UnityDraft {
         let photon =
@@ -197,8 +252,9 @@ mod tests {
         assert_eq!(photon.spark_conf.len(), 1);
         assert_eq!(photon.secret_conf["spark.sql.catalog.src.token"], "token");
         assert_eq!((photon.tags.len(), photon.scripts_folder.as_deref()), (2, Some("/Shared/icebridge")));
-        draft.photon.serverless = true;
-        assert!(joined(&draft).photon.unwrap().secret_conf.is_empty(), "serverless compute takes none");
+        draft.photon.compute = ComputeChoice::Serverless;
+        let serverless = joined(&draft).photon.unwrap();
+        assert!(serverless.secret_conf.is_empty() && serverless.policy.is_none(), "serverless compute takes none");
         assert_eq!(after.principals["a@old.org"].as_deref(), Some("a@new.org"));
         assert_eq!(after.principals["interns"], None);
         assert_eq!(after.warehouse, None);
@@ -217,6 +273,15 @@ mod tests {
         assert_eq!(place(|draft| draft.spark_conf = "spark.x".into()), Some(Place::SparkConf));
         assert_eq!(place(|draft| draft.secret_conf = "spark.x =".into()), Some(Place::SecretConf));
         assert_eq!(place(|draft| draft.tags = "team".into()), Some(Place::Tags));
+        assert_eq!(place(|draft| draft.photon.driver_pool = Some("d".into())), Some(Place::Machines));
+        assert_eq!(place(|draft| draft.photon.instance_profile = Some("copier".into())), Some(Place::InstanceProfile));
+        let shared = |draft: &mut UnityDraft| {
+            (draft.photon.access_mode, draft.photon.single_user) = (AccessMode::Standard, Some("ada".into()));
+        };
+        assert_eq!(place(shared), Some(Place::SingleUser));
+        assert_eq!(place(|draft| draft.photon.run_as = Some("5e0b-12".into())), Some(Place::RunAs));
+        assert_eq!(place(|draft| draft.photon.scripts_folder = Some("Shared".into())), Some(Place::ScriptsFolder));
+        assert_eq!(place(|draft| draft.photon.pool = Some(" ".into())), None);
         assert_eq!(place(|draft| draft.photon.side_by_side = 0), Some(Place::Clusters));
         assert_eq!(place(|draft| draft.principals = "nobody".into()), Some(Place::Principals));
         let unused = UnityDraft { engine: EngineChoice::Here, ..UnityDraft::default() };

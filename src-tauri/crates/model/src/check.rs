@@ -14,6 +14,8 @@ pub enum CheckKind {
     Digest,
     /// Files, by SHA-256.
     Bytes,
+    /// The row digest of the target by the target's own engine.
+    TargetReadBack,
     /// The row digest of both sides by an engine that is not ours.
     ReadBack,
     /// The rows that were read, against what metadata says there are.
@@ -28,12 +30,13 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Schema,
         Self::Count,
         Self::Aggregates,
         Self::Digest,
         Self::Bytes,
+        Self::TargetReadBack,
         Self::ReadBack,
         Self::Records,
         Self::Deletes,
@@ -50,6 +53,7 @@ impl CheckKind {
             Self::Aggregates => "aggregates",
             Self::Digest => "digest",
             Self::Bytes => "bytes",
+            Self::TargetReadBack => "target-read-back",
             Self::ReadBack => "read-back",
             Self::Records => "records",
             Self::Deletes => "deletes",

@@ -21,6 +21,9 @@ pub struct GovernanceSettings {
     pub metrics: bool,
     /// `catalog.schema.table`; none: `<target catalog>.icebridge.migration_iceberg_jobs`.
     pub metrics_table: Option<String>,
+    /// A SQL warehouse reads each table that was copied from here once more, for the proof level `target_read_back`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_back: bool,
     /// The SQL warehouse's id; none: one that runs, or any.
     pub warehouse: Option<String>,
 }

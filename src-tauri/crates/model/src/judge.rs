@@ -1,4 +1,4 @@
-//! Engines that are not IceBridge's own and can read a table on this machine once more.
+//! Engines that are not IceBridge's own and can read a table once more.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,8 @@ pub enum JudgeKind {
     Duckdb,
     Spark,
     Pyiceberg,
+    /// A SQL warehouse of the target's workspace: it reads the target.
+    Warehouse,
 }
 
 impl JudgeKind {
@@ -16,6 +18,7 @@ impl JudgeKind {
             Self::Duckdb => "duckdb",
             Self::Spark => "spark",
             Self::Pyiceberg => "pyiceberg",
+            Self::Warehouse => "warehouse",
         }
     }
 
@@ -24,6 +27,7 @@ impl JudgeKind {
             Self::Duckdb => "DuckDB",
             Self::Spark => "Spark",
             Self::Pyiceberg => "PyIceberg",
+            Self::Warehouse => "SQL warehouse",
         }
     }
 }

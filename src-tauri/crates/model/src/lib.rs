@@ -35,6 +35,7 @@ pub mod run;
 pub mod schema;
 pub mod secret;
 pub mod selftest;
+pub mod target_version;
 pub mod validation;
 pub mod view;
 

@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+mod compute;
 mod settings;
+mod way;
 
+pub use compute::ComputeChoice;
 pub use settings::{AccessMode, PhotonSettings, TAG_PLAN, TAG_RUN};
+pub use way::ComputeWay;
 
 /// How a cluster copies a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

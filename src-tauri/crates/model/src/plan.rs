@@ -1,6 +1,7 @@
 //! The plan: a file that says exactly what a run will do. The same inventory, mapping and settings give the same bytes.
 
 pub use crate::copy_mode::{CopyMode, EngineKind};
+pub use crate::target_version::TargetVersion;
 
 use crate::conversion::{Conversion, ConversionSettings};
 use crate::finding::Finding;
@@ -41,6 +42,8 @@ pub struct Settings {
     /// What becomes of that which the target refuses, where there is a choice.
     #[serde(skip_serializing_if = "ConversionSettings::is_standard")]
     pub conversions: ConversionSettings,
+    #[serde(skip_serializing_if = "TargetVersion::is_keep")]
+    pub target_format_version: TargetVersion,
 }
 
 impl Settings {
@@ -67,6 +70,7 @@ impl Default for Settings {
             codec_level: 3,
             move_chunks: true,
             conversions: ConversionSettings::default(),
+            target_format_version: TargetVersion::default(),
         }
     }
 }

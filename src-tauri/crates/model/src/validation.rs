@@ -23,6 +23,9 @@ pub enum ProofLevel {
     Digest,
     /// … and every file is the source's file, by SHA-256, in every snapshot.
     Bytes,
+    /// At least [`Self::Digest`], and the target's own engine read the target and found that digest. The source was read by
+    /// whoever made the digest alone.
+    TargetReadBack,
     /// At least [`Self::Digest`], and an engine that is not IceBridge's read both sides and found that digest.
     ReadBack,
 }
@@ -36,6 +39,7 @@ impl ProofLevel {
             Self::Aggregates => "aggregates",
             Self::Digest => "digest",
             Self::Bytes => "bytes",
+            Self::TargetReadBack => "target_read_back",
             Self::ReadBack => "read_back",
         }
     }
@@ -43,7 +47,7 @@ impl ProofLevel {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `read-back`, `records`, `deletes`, `great-expectations`; of a cluster also
+    /// `schema`, `count`, `aggregates:<column>`, `digest`, `bytes`, `target-read-back`, `read-back`, `records`, `deletes`, `great-expectations`; of a cluster also
     /// `schema:<column>`, `nulls:<column>`, `range:<column>`, `unique:<columns>`, `digest:<column>`.
     pub name: CheckName,
     pub passed: bool,

@@ -66,9 +66,9 @@ fn range(estimate: &CostEstimate) -> Html {
     html! {
         <>
             <div class="stats inline">
-                <Stat label="clusters will cost about" value={range.dollars} testid="plan-cost-dollars" />
+                <Stat label="copying will cost about" value={range.dollars} testid="plan-cost-dollars" />
                 <Stat label="units that Databricks bills" value={range.dbu} testid="plan-cost-dbu" />
-                <Stat label="clusters" value={format::count(estimate.clusters as u64)} testid="plan-cost-clusters" />
+                <Stat label="job runs" value={format::count(estimate.clusters as u64)} testid="plan-cost-clusters" />
             </div>
             <p class="quiet-text cost-basis" data-testid="plan-cost-basis">
                 { format!("{}.", format::sentence(&estimate.basis)) }

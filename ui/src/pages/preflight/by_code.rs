@@ -122,7 +122,7 @@ fn decisions(session: &Handle, group: &CodeOutline) -> Html {
             }
             if !group.link.is_empty() {
                 <Button testid={format!("link-{}", group.code)} kind="quiet" icon={Icon::External}
-                    label="Read the source" title={group.link.clone()} onclick={link} />
+                    label="Documentation" title={group.link.clone()} onclick={link} />
             }
         </div>
     }

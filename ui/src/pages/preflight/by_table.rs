@@ -162,7 +162,7 @@ fn card(session: &Handle, table: &TableIdent, finding: &Finding) -> Html {
                 }
                 if !finding.link.is_empty() {
                     <Button testid={format!("link-{}", finding.code)} kind="quiet small" icon={Icon::External}
-                        label="Source" title={finding.link.clone()} onclick={link} />
+                        label="Documentation" title={finding.link.clone()} onclick={link} />
                 }
             </div>
         </article>

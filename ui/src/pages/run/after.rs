@@ -14,6 +14,7 @@ pub struct AfterFactsProps {
 pub fn AfterFacts(props: &AfterFactsProps) -> Html {
     let report = &props.report;
     let (done, open) = (report.done.len() as u64, report.not_done.len() as u64);
+    let left = report.left_behind.len() as u64;
     html! {
         <section class="stack" aria-label="Governance" data-testid="run-after">
             <p class="line">
@@ -24,6 +25,10 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
                 if open > 0 {
                     <Chip tone={Tone::Warn} icon={Icon::Warning} word={format!("{} not done", format::count(open))} />
                 }
+                if left > 0 {
+                    <Chip tone={Tone::Warn} icon={Icon::Warning}
+                        word={format!("{} left behind", format::count(left))} />
+                }
             </p>
             { for report.not_done.iter().enumerate().map(|(at, open)| html! {
                 <div class="unmet" key={format!("open-{at}")}>
@@ -31,10 +36,14 @@ pub fn AfterFacts(props: &AfterFactsProps) -> Html {
                     <ErrorCard error={open.error.clone()} testid={format!("after-error-{at}")} />
                 </div>
             }) }
-            if !report.left_behind.is_empty() {
-                <ul class="bullets" data-testid="after-left-behind">
-                    { for report.left_behind.iter().map(|sentence| html! { <li>{ sentence }</li> }) }
-                </ul>
+            if left > 0 {
+                <section class="stack left-behind" aria-label="Left behind">
+                    <h3>{ "Left behind" }</h3>
+                    <p class="field-hint">{ "The source’s table has these, and IceBridge does not carry them." }</p>
+                    <ul class="bullets" data-testid="after-left-behind">
+                        { for report.left_behind.iter().map(|sentence| html! { <li>{ sentence }</li> }) }
+                    </ul>
+                </section>
             }
             if done > 0 {
                 <details>

@@ -1,5 +1,6 @@
 //! Settings of clusters and of what follows a copy in Unity Catalog.
 
+use super::compute::ComputeArgs;
 use clap::{Args, ValueEnum};
 use icebridge_model::governance::{GovernanceSettings, OptimizationChoice, OptimizationLevel, OptimizationSetting};
 use icebridge_model::photon::{ClusterMethod, PhotonSettings};
@@ -49,12 +50,11 @@ pub struct ClusterArgs {
     /// Tables larger than this go to clusters, for example 10GB
     #[arg(long, value_name = "SIZE", value_parser = super::size::size)]
     pub use_above: Option<u64>,
-    /// Use serverless compute instead of clusters
-    #[arg(long)]
-    pub serverless: bool,
     /// Do not run Great Expectations on the clusters
     #[arg(long)]
     pub no_great_expectations: bool,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }
 
 impl ClusterArgs {
@@ -64,8 +64,8 @@ impl ClusterArgs {
             || self.source_catalog.is_some()
             || self.method.is_some()
             || self.use_above.is_some()
-            || self.serverless
-            || self.no_great_expectations;
+            || self.no_great_expectations
+            || self.compute.is_given();
         if !given {
             return standard;
         }
@@ -84,7 +84,7 @@ impl ClusterArgs {
             });
         }
         settings.source_catalog = self.source_catalog.clone().or(settings.source_catalog);
-        settings.serverless |= self.serverless;
+        self.compute.on(&mut settings);
         settings.great_expectations &= !self.no_great_expectations;
         Some(settings)
     }
@@ -116,6 +116,9 @@ pub struct GovernanceArgs {
     /// The metrics table (default: CATALOG.icebridge.migration_iceberg_jobs in the target's catalog)
     #[arg(long, value_name = "CATALOG.SCHEMA.TABLE")]
     pub metrics_table: Option<String>,
+    /// Have a SQL warehouse read each table once more that this program copied (proof level `target_read_back`)
+    #[arg(long)]
+    pub read_back: bool,
     /// The SQL warehouse that runs statements (default: a running one)
     #[arg(long, value_name = "ID")]
     pub warehouse: Option<String>,
@@ -128,6 +131,7 @@ impl GovernanceArgs {
             || self.optimize.is_some()
             || self.metrics
             || self.metrics_table.is_some()
+            || self.read_back
             || self.warehouse.is_some();
         if !given {
             return standard;
@@ -141,6 +145,7 @@ impl GovernanceArgs {
         settings.predictive_optimization = self.optimize.or(settings.predictive_optimization);
         settings.metrics |= self.metrics || self.metrics_table.is_some();
         settings.metrics_table = self.metrics_table.clone().or(settings.metrics_table);
+        settings.read_back |= self.read_back;
         settings.warehouse = self.warehouse.clone().or(settings.warehouse);
         Some(settings)
     }
@@ -175,17 +180,81 @@ fn optimization(text: &str) -> Result<OptimizationChoice, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::{Arguments, Command};
+    use clap::Parser;
+    use icebridge_model::photon::{AccessMode, ComputeChoice};
+    use serde_json::json;
 
     #[test]
     fn options_come_on_top_of_a_file() {
-        let file = PhotonSettings { volume: "/Volumes/a/b/c".into(), serverless: true, ..PhotonSettings::default() };
+        let file = PhotonSettings {
+            volume: "/Volumes/a/b/c".into(),
+            compute: ComputeChoice::Serverless,
+            ..PhotonSettings::default()
+        };
         let none = ClusterArgs::default();
         assert_eq!(none.on(None), None);
         assert_eq!(none.on(Some(file.clone())), Some(file.clone()));
         let more = ClusterArgs { source_catalog: Some("glue".into()), no_great_expectations: true, ..none };
         let settings = more.on(Some(file)).unwrap_or_default();
         assert_eq!((settings.volume.as_str(), settings.source_catalog.as_deref()), ("/Volumes/a/b/c", Some("glue")));
-        assert!(settings.serverless && !settings.great_expectations);
+        assert!(settings.is_serverless() && !settings.great_expectations);
+    }
+
+    #[test]
+    fn every_option_of_the_compute_is_a_setting() {
+        let typed = |words: &[&str]| {
+            let line = [&["icebridge", "preflight"], words].concat();
+            match Arguments::try_parse_from(line)?.command {
+                Command::Preflight(preflight) => Ok(preflight.settings.settings().unwrap().photon),
+                other => panic!("{other:?}"),
+            }
+        };
+        let refused = |words: &[&str]| typed(words).is_err_and(|_: clap::Error| true);
+        let all = [
+            "--volume=/Volumes/a/b/c",
+            "--compute=classic",
+            "--policy=p-1",
+            "--pool=w-1",
+            "--driver-pool=d-1",
+            "--instance-profile=arn:aws:iam::1:instance-profile/x",
+            "--access-mode=dedicated",
+            "--single-user=team",
+            "--run-as=5e0b-12",
+            "--scripts-folder=/Shared/icebridge",
+            "--performance-target=performance-optimized",
+            "--unversioned=refuse",
+        ];
+        let settings = typed(&all).unwrap().unwrap();
+        settings.checked().unwrap();
+        let written = serde_json::to_value(&settings).unwrap();
+        for (field, value) in [
+            ("serverless", json!(false)),
+            ("policy", json!("p-1")),
+            ("pool", json!("w-1")),
+            ("driver_pool", json!("d-1")),
+            ("instance_profile", json!("arn:aws:iam::1:instance-profile/x")),
+            ("single_user", json!("team")),
+            ("run_as", json!("5e0b-12")),
+            ("scripts_folder", json!("/Shared/icebridge")),
+            ("performance_target", json!("PERFORMANCE_OPTIMIZED")),
+            ("unversioned", json!(false)),
+        ] {
+            assert_eq!(written[field], value, "{field}");
+        }
+        let standard = typed(&["--access-mode", "standard", "--unversioned", "allow"]).unwrap().unwrap();
+        assert_eq!((standard.access_mode, standard.unversioned), (AccessMode::Standard, Some(true)));
+        assert_eq!(typed(&["--serverless"]).unwrap().unwrap().compute, ComputeChoice::Serverless);
+        assert_eq!(typed(&["--node-type", "m"]).unwrap().unwrap().node_type.as_deref(), Some("m"));
+        for wrong in [
+            &["--pool=a", "--node-type=b"][..],
+            &["--serverless", "--compute=classic"],
+            &["--access-mode=all"],
+            &["--performance-target=FAST"],
+            &["--unversioned=yes"],
+        ] {
+            assert!(refused(wrong), "{wrong:?}");
+        }
     }
 
     #[test]

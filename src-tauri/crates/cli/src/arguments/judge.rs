@@ -9,13 +9,16 @@ pub const VALIDATE: &str = "Validate a finished run again: compare source and ta
     `read_back`. The engine is one of this machine: a Python with the package duckdb (and its Iceberg extension), pyiceberg, \
     or pyspark (with the jars of Iceberg's runtime in ICEBRIDGE_JUDGE_JARS, separated by colons). ICEBRIDGE_JUDGE_PYTHON \
     names the Python (default: python3). It reads tables whose files lie on this machine; those in a bucket keep the \
-    level that they have.";
+    level that they have.\n\n\
+    `--judge warehouse` has a SQL warehouse of the target's workspace read the target. It does not read the source, so that \
+    the proof level is `target_read_back`. Converted tables can be read back this way, too.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum JudgeArg {
     Duckdb,
     Spark,
     Pyiceberg,
+    Warehouse,
 }
 
 impl From<JudgeArg> for JudgeKind {
@@ -24,6 +27,7 @@ impl From<JudgeArg> for JudgeKind {
             JudgeArg::Duckdb => Self::Duckdb,
             JudgeArg::Spark => Self::Spark,
             JudgeArg::Pyiceberg => Self::Pyiceberg,
+            JudgeArg::Warehouse => Self::Warehouse,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod catalog;
 mod clusters;
+mod compute;
+mod convert;
 mod journey;
 mod judge;
 mod logs;
@@ -133,7 +135,7 @@ pub enum Command {
     Validate {
         /// The run's id (default: the latest)
         run_id: Option<String>,
-        /// Have another engine read both sides once more, for the proof level `read_back`
+        /// Have another engine read once more: both sides (`read_back`), or a SQL warehouse the target (`target_read_back`)
         #[arg(long, value_enum, value_name = "ENGINE")]
         judge: Option<JudgeArg>,
     },

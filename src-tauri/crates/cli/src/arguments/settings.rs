@@ -1,10 +1,11 @@
 //! Settings of a run.
 
 use super::clusters::{ClusterArgs, EngineArg, GovernanceArgs};
+use super::convert::{Convert, ConvertParser};
 use super::size::size;
 use clap::{Args, ValueEnum};
 use icebridge_api::{Limit, read_text};
-use icebridge_model::plan::{CopyMode, Settings};
+use icebridge_model::plan::{CopyMode, Settings, TargetVersion};
 use icebridge_model::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,13 @@ pub struct SettingsArgs {
     /// Decode every row of a rewrite, even where column chunks could be moved as they are
     #[arg(long)]
     pub always_decode: bool,
+    /// What becomes of values and partitions that Unity Catalog refuses: CHOICE, or TABLE:CHOICE for one table. Can be
+    /// repeated
+    #[arg(long, value_name = "[TABLE:]CHOICE", value_delimiter = ',', value_parser = ConvertParser)]
+    pub convert: Vec<Convert>,
+    /// The format version of the tables in the target (default: keep)
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub target_format_version: Option<VersionArg>,
     #[command(flatten)]
     pub clusters: ClusterArgs,
     #[command(flatten)]
@@ -52,6 +60,8 @@ impl SettingsArgs {
             Some(path) => read(path)?,
             None => Settings::default(),
         };
+        let mut conversions = standard.conversions;
+        self.convert.iter().for_each(|convert| convert.on(&mut conversions));
         let codec_changed = self.codec.as_ref().is_some_and(|codec| *codec != standard.codec);
         Ok(Settings {
             engine: self.engine.map_or(standard.engine, EngineArg::kind),
@@ -65,7 +75,8 @@ impl SettingsArgs {
             codec_level: self.codec_level.unwrap_or(if codec_changed { 6 } else { standard.codec_level }),
             codec: self.codec.clone().unwrap_or(standard.codec),
             move_chunks: standard.move_chunks && !self.always_decode,
-            conversions: standard.conversions,
+            conversions,
+            target_format_version: self.target_format_version.map_or(standard.target_format_version, Into::into),
         })
     }
 }
@@ -88,6 +99,24 @@ pub enum ModeArg {
     Clone,
     /// The rows of the current snapshot are written anew
     Rewrite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VersionArg {
+    /// The source's; a rewrite makes version 2 of version 1
+    Keep,
+    /// Version 3, also of tables of version 1 and 2
+    #[value(name = "3")]
+    Three,
+}
+
+impl From<VersionArg> for TargetVersion {
+    fn from(version: VersionArg) -> Self {
+        match version {
+            VersionArg::Keep => Self::Keep,
+            VersionArg::Three => Self::Three,
+        }
+    }
 }
 
 impl From<ModeArg> for CopyMode {

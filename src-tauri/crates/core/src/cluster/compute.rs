@@ -3,11 +3,11 @@
 use super::record::{Compute, short};
 use super::secrets;
 use icebridge_databricks::clusters::{
-    Access, Autoscale, ClusterPolicy, Machines, NodeType, PhotonCluster, RuntimeChoice, SparkVersion, choose_node,
-    choose_runtime, photon_cluster,
+    Access, Autoscale, ClusterPolicy, ClusterSpec, Machines, NodeType, PhotonCluster, RuntimeChoice, SparkVersion,
+    choose_node, choose_runtime, photon_cluster,
 };
 use icebridge_databricks::{Client, Cloud};
-use icebridge_model::photon::{AccessMode, ClusterCopy, PhotonSettings, TAG_PLAN, TAG_RUN};
+use icebridge_model::photon::{AccessMode, ClusterCopy, ComputeChoice, ComputeWay, PhotonSettings, TAG_PLAN, TAG_RUN};
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -99,36 +99,36 @@ async fn cloud(client: &Client) -> Option<Cloud> {
     }
 }
 
-/// The settings as the workspace allows them, with what it offers: where a catalog of the order is on default storage, or where
-/// there are no clusters at all, the tables are copied on serverless compute.
+/// The settings as the workspace allows them, with what it offers. Their `compute` is what is asked for first: `Automatic` is
+/// left where serverless compute has to be tried. Where a catalog of the order is on default storage, or where there are no
+/// clusters at all, the tables are copied on serverless compute.
 pub(super) async fn allowed(
     client: &Client,
     settings: &PhotonSettings,
     catalogs: &[String],
 ) -> Result<(PhotonSettings, Offer)> {
-    if settings.serverless {
+    let with = |compute| PhotonSettings { compute, ..settings.clone() };
+    let way = settings.way();
+    if matches!(way, ComputeWay::Serverless(_)) {
         return Ok((settings.clone(), Offer::default()));
     }
-    let mut reason = None;
-    for name in catalogs {
-        let found = client.catalog(name).await;
-        if let Ok(Some(catalog)) = found
-            && catalog.is_on_default_storage()
-        {
-            reason = Some(format!("the catalog {name} is on default storage, which only serverless compute reaches"));
-            break;
-        }
-    }
-    if reason.is_none() {
-        let offer = Offer::of(client, settings).await;
-        match offer {
-            Ok(offer) if !offer.node_types.is_empty() => return Ok((settings.clone(), offer)),
-            Ok(_) => reason = Some("the workspace offers no machines for clusters".to_owned()),
-            Err(error) if error.code == Code::Unsupported => reason = Some(error.to_string()),
+    let reason = match on_default_storage(client, catalogs).await {
+        Some(reason) => reason,
+        None => match Offer::of(client, settings).await {
+            Ok(offer) if !offer.node_types.is_empty() => {
+                let classic = matches!(way, ComputeWay::Classic(_));
+                return Ok((with(if classic { ComputeChoice::Classic } else { ComputeChoice::Automatic }), offer));
+            }
+            Ok(_) => "the workspace offers no machines for clusters".to_owned(),
+            // Who may not make clusters may perhaps use serverless compute.
+            Err(error)
+                if error.code == Code::Unsupported || (error.code == Code::AccessDenied && way == ComputeWay::Try) =>
+            {
+                error.to_string()
+            }
             Err(error) => return Err(error),
-        }
-    }
-    let reason = reason.unwrap_or_default();
+        },
+    };
     if settings.needs_clusters() {
         return Err(Error::new(
             Code::Unsupported,
@@ -138,7 +138,19 @@ pub(super) async fn allowed(
         .with_cause_text(reason));
     }
     tracing::info!(reason, "the tables are copied on serverless compute");
-    Ok((PhotonSettings { serverless: true, ..settings.clone() }, Offer::default()))
+    Ok((with(ComputeChoice::Serverless), Offer::default()))
+}
+
+async fn on_default_storage(client: &Client, catalogs: &[String]) -> Option<String> {
+    for name in catalogs {
+        let found = client.catalog(name).await;
+        if let Ok(Some(catalog)) = found
+            && catalog.is_on_default_storage()
+        {
+            return Some(format!("the catalog {name} is on default storage, which only serverless compute reaches"));
+        }
+    }
+    None
 }
 
 /// Whom the compute is for: its tags, and its user where the settings name none.
@@ -151,19 +163,36 @@ pub(super) struct Owner<'a> {
     pub secret_scope: &'a str,
 }
 
-/// For these tables.
+/// For these tables: what is asked for, and what in its place if the workspace does not offer that.
 pub(super) fn compute(
     offer: &Offer,
     settings: &PhotonSettings,
     tables: &[&ClusterCopy],
-    owner: Owner<'_>,
-) -> Result<Compute> {
-    if settings.serverless {
-        return Ok(Compute::Serverless {
-            budget_policy: settings.budget_policy.clone(),
-            performance_target: settings.performance_target.clone(),
-        });
+    owner: &Owner<'_>,
+) -> Result<(Compute, Option<Box<ClusterSpec>>)> {
+    let serverless = || Compute::Serverless {
+        budget_policy: settings.budget_policy.clone(),
+        performance_target: settings.performance_target.clone(),
+    };
+    match settings.compute {
+        ComputeChoice::Serverless => Ok((serverless(), None)),
+        ComputeChoice::Classic => Ok((Compute::Cluster(Box::new(cluster(offer, settings, tables, owner)?)), None)),
+        ComputeChoice::Automatic => match cluster(offer, settings, tables, owner) {
+            Ok(spec) => Ok((serverless(), Some(Box::new(spec)))),
+            Err(error) => {
+                tracing::info!(%error, "no cluster could take the place of serverless compute");
+                Ok((serverless(), None))
+            }
+        },
     }
+}
+
+fn cluster(
+    offer: &Offer,
+    settings: &PhotonSettings,
+    tables: &[&ClusterCopy],
+    owner: &Owner<'_>,
+) -> Result<ClusterSpec> {
     let mut tags: BTreeMap<String, String> = settings.tags.clone();
     tags.insert(TAG_PLAN.into(), short(owner.plan_hash).to_owned());
     tags.insert(TAG_RUN.into(), owner.run_id.to_owned());
@@ -191,7 +220,7 @@ pub(super) fn compute(
     if let Some(policy) = &offer.policy {
         spec = policy.fit(spec)?;
     }
-    Ok(Compute::Cluster(Box::new(spec)))
+    Ok(spec)
 }
 
 /// Secrets only as references: the cluster reads them when it starts, and neither the record nor the request holds one.

@@ -158,7 +158,7 @@ impl Engine {
         catalogs.sort();
         catalogs.dedup();
         let (settings, offer) = patience.ask(Some(cancel), || allowed(client, settings, &catalogs)).await?;
-        let user = match settings.serverless {
+        let user = match settings.is_serverless() {
             true => String::new(),
             false => patience.ask(Some(cancel), || client.me()).await?.user_name,
         };

@@ -28,7 +28,7 @@ impl Draft<'_> {
         let all: Vec<&ClusterCopy> = group.lanes.iter().flatten().map(|at| &tables[*at]).collect();
         let owner =
             Owner { plan_hash: &order.plan_hash, run_id: &order.run_id, user, secret_scope: &order.secret_scope };
-        let compute = compute(offer, settings, &all, owner)?;
+        let (compute, else_cluster) = compute(offer, settings, &all, &owner)?;
         let volume = settings.volume.trim_end_matches('/');
         let folder = format!("{volume}/{}/{}-{}", short(&order.plan_hash), group.step, order.attempt);
         let lane = |(number, lane): (usize, &Vec<usize>)| {
@@ -45,6 +45,9 @@ impl Draft<'_> {
             run_name: run_name(&order.plan_hash, &group.step, order.attempt),
             lanes: group.lanes.iter().enumerate().map(lane).collect(),
             compute,
+            else_cluster,
+            not_offered: String::new(),
+            refused_run_id: None,
             timeout_seconds: (settings.timeout_hours > 0).then(|| settings.timeout_hours.saturating_mul(3600)),
             run_as: settings.run_as.clone(),
             scripts: String::new(),

@@ -35,6 +35,10 @@ async fn next(record: &mut StepRecord, context: &StepContext<'_>) -> Result<()> 
 /// A step that cannot go on now. With a run it stays open, since the run goes on; without one, and refused for good, it is
 /// over. A cancel before the start leaves it open as well: a resume begins there.
 async fn give_up(mut record: StepRecord, error: Error, context: &StepContext<'_>) -> Result<StepRecord> {
+    let error = match record.not_offered.as_str() {
+        "" => error,
+        why => error.with_cause_text(format!("before, serverless compute was refused: {why}")),
+    };
     if !stays_open(&mut record, &error, context).await {
         record.results = judge::all_of(&record, CopyEnd::Failed, &error);
         record.ended = "it was never started".into();

@@ -104,6 +104,15 @@ pub struct StepRecord {
     pub run_name: String,
     pub lanes: Vec<Lane>,
     pub compute: Compute,
+    /// What takes the place of serverless compute if the workspace does not offer it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub else_cluster: Option<Box<ClusterSpec>>,
+    /// Why serverless compute was not to be had; empty: it was, or nobody wanted it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub not_offered: String,
+    /// The run that was taken and then ended because serverless compute is not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_run_id: Option<i64>,
     pub timeout_seconds: Option<u32>,
     /// None: who submits the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,9 +130,32 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    /// From nothing but the plan, the step and the attempt: asking again, from any process, asks for the same run.
+    /// From nothing but the plan, the step and the attempt: asking again, from any process, asks for the same run. The token of
+    /// a run that was taken and then refused would lead to that one for ever.
     pub fn token(&self) -> IdempotencyToken {
-        IdempotencyToken::of(&[&self.plan_hash, &self.step, &self.attempt.to_string()])
+        let attempt = self.attempt.to_string();
+        let mut parts = vec![self.plan_hash.as_str(), &self.step, &attempt];
+        if self.refused_run_id.is_some() {
+            parts.push("cluster");
+        }
+        IdempotencyToken::of(&parts)
+    }
+
+    pub fn is_serverless(&self) -> bool {
+        matches!(self.compute, Compute::Serverless { .. })
+    }
+
+    /// On clusters from here on, if there is one to take the place. `run`: what was taken and has ended, if it came to that.
+    pub(super) fn fall_back(&mut self, why: String, run: Option<i64>) -> bool {
+        let Some(spec) = self.else_cluster.take().filter(|_| self.is_serverless()) else { return false };
+        self.compute = Compute::Cluster(spec);
+        self.not_offered = why;
+        self.job_run_id = None;
+        if run.is_some() {
+            self.refused_run_id = run;
+            self.run_name = format!("{} on clusters", self.run_name);
+        }
+        true
     }
 
     /// A one-time run gives each task a cluster of its own, so tasks that share one need a job. Serverless compute has
@@ -160,6 +192,7 @@ impl StepRecord {
             "plan_hash": self.plan_hash, "step": self.step, "attempt": self.attempt, "state": self.state,
             "token": self.token().as_str(), "run_name": self.run_name, "job_id": self.job_id, "job_run_id": self.job_run_id,
             "run_page_url": self.run_page_url, "ended": self.ended, "tables": self.tables().count(), "results": ends,
+            "compute": if self.is_serverless() { "serverless" } else { "clusters" }, "not_offered": self.not_offered,
         })
     }
 }
@@ -186,6 +219,9 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         run_name: String::new(),
         lanes,
         compute: Compute::Serverless { budget_policy: None, performance_target: None },
+        else_cluster: None,
+        not_offered: String::new(),
+        refused_run_id: None,
         timeout_seconds: None,
         run_as: None,
         scripts: String::new(),

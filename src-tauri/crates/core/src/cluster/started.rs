@@ -3,6 +3,9 @@
 //! Its token is made of nothing but plan, step and attempt. So a run that was asked for and whose answer was lost, to the
 //! network or to the end of this process, is found in two ways: by its name among the runs, and by the token, with which
 //! asking again gives the same run.
+//!
+//! Whether a workspace offers serverless compute, no call says: a refusal by the code for that leads to the clusters that the
+//! record has in store. It is written down before anything else is asked for, and the token stays the same.
 
 use super::job_made;
 use super::patience::cancelled;
@@ -28,12 +31,31 @@ pub(super) async fn start(record: &mut StepRecord, context: &StepContext<'_>) ->
             // Whatever the reason: an earlier attempt at this very request may have been accepted.
             Err(error) => match find(record, context).await {
                 Ok(Some(job_run_id)) => job_run_id,
-                _ => return Err(error),
+                Ok(None) if error.code == Code::Unsupported && record.fall_back(why(&error), None) => {
+                    return context.reach(record, StepState::Prepared).await;
+                }
+                _ => return Err(explained(error, record)),
             },
         },
     };
     record.job_run_id = Some(job_run_id);
     context.reach(record, StepState::Started).await
+}
+
+/// The workspace's own words.
+fn why(error: &Error) -> String {
+    error.causes.first().unwrap_or(&error.message).clone()
+}
+
+/// A refusal by another code may be one of serverless compute all the same; a person can tell.
+fn explained(mut error: Error, record: &StepRecord) -> Error {
+    let refused = matches!(error.code, Code::WorkspaceRefused | Code::AccessDenied | Code::Unsupported);
+    if refused && record.is_serverless() && record.else_cluster.is_some() {
+        let ours =
+            "If the workspace has no serverless compute, make the plan with `--compute classic`: it asks for clusters.";
+        error.hint = Some(error.hint.map_or_else(|| ours.to_owned(), |hint| format!("{hint} {ours}")));
+    }
+    error
 }
 
 async fn request(record: &StepRecord, context: &StepContext<'_>) -> Result<i64> {

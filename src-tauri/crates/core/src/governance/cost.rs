@@ -4,7 +4,7 @@ use crate::cluster::{Offer, group};
 use crate::input::read_text;
 use icebridge_databricks::{Client, Cloud};
 use icebridge_lakehouse::Limit;
-use icebridge_model::photon::{ClusterCopy, Cost, CostEstimate, PhotonSettings};
+use icebridge_model::photon::{ClusterCopy, ComputeWay, Cost, CostEstimate, PhotonSettings};
 use icebridge_model::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -84,7 +84,8 @@ fn cloud(client: &Client) -> &'static str {
     }
 }
 
-/// Of the grouping that a run would make.
+/// Of the grouping that a run would make. Where serverless compute is tried first, the range has both: of clusters it is left
+/// out where the workspace has no machines for them.
 pub fn estimate(
     prices: &Prices,
     offer: &Offer,
@@ -92,7 +93,30 @@ pub fn estimate(
     settings: &PhotonSettings,
     tables: &[ClusterCopy],
 ) -> Result<CostEstimate> {
-    let (node_dbu, cores, guessed) = if settings.serverless {
+    let of = |serverless| one_way(prices, offer, client, settings, tables, serverless);
+    match settings.way() {
+        ComputeWay::Serverless(_) => of(true),
+        ComputeWay::Classic(_) => of(false),
+        ComputeWay::Try if offer.node_types.is_empty() => of(true),
+        ComputeWay::Try => {
+            let (first, other) = (of(true)?, of(false)?);
+            let smaller = if first.min.cents <= other.min.cents { first.min } else { other.min };
+            let larger = if first.max.cents >= other.max.cents { first.max } else { other.max };
+            let basis = format!("serverless compute or clusters; {}", first.basis);
+            Ok(CostEstimate { min: smaller, max: larger, basis, ..first })
+        }
+    }
+}
+
+fn one_way(
+    prices: &Prices,
+    offer: &Offer,
+    client: &Client,
+    settings: &PhotonSettings,
+    tables: &[ClusterCopy],
+    serverless: bool,
+) -> Result<CostEstimate> {
+    let (node_dbu, cores, guessed) = if serverless {
         // The machines are not known: taken to be like those of a cluster.
         let cores = f64::from(settings.node_cores);
         (prices.dbu_per_core_hour.map(|rate| rate * cores), cores, true)
@@ -103,7 +127,7 @@ pub fn estimate(
             None => (prices.dbu_per_core_hour.map(|rate| rate * node.num_cores), node.num_cores, true),
         }
     };
-    let dollars = if settings.serverless { &prices.serverless_dollars } else { &prices.jobs_photon_dollars };
+    let dollars = if serverless { &prices.serverless_dollars } else { &prices.jobs_photon_dollars };
     let dollars = *dollars.get(cloud(client)).ok_or_else(|| {
         Error::invalid("the table of prices has none for this cloud").about(cloud(client)).with_hint("Add it.")
     })?;
@@ -116,7 +140,7 @@ pub fn estimate(
         let passes = if settings.great_expectations { 3.0 } else { 1.0 };
         let dbu = |workers: u32, side: usize| {
             let slow = 1 - side;
-            let start = if settings.serverless { 0.0 } else { prices.start_seconds[side] };
+            let start = if serverless { 0.0 } else { prices.start_seconds[side] };
             let speed = prices.megabytes_per_core_second[slow] * 1e6 * cores * f64::from(workers.max(1));
             let seconds = start + longest * prices.table_seconds[side] * passes + bytes as f64 * passes / speed;
             seconds / 3600.0 * f64::from(workers + 1) * node_dbu[side] * prices.photon_factor[side]

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, PLAN, ends, order, order_of, scripts, table};
 use futures::TryStreamExt;
 use icebridge_core::cluster::{Engine, Order, StepRecord, StepState, Unobserved, secrets};
 use icebridge_databricks::jobs::{RunFilter, Stage};
-use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
+use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, ComputeChoice, CopyEnd, PhotonSettings};
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error};
 use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ async fn a_cancel_during_the_check_leaves_the_copies_done() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serverless_compute_checks_in_an_environment_of_its_own_without_a_job() {
     let mut fixture = Fixture::checked().await;
-    fixture.settings.serverless = true;
+    fixture.settings.compute = ComputeChoice::Serverless;
     let results = copied(&fixture, &order()).await;
     assert_eq!(ends(&results), [CopyEnd::Done; 3]);
     assert!(results.iter().all(|result| found(result).passed), "{results:?}");
@@ -164,7 +164,7 @@ async fn settings_of_spark_reach_it_and_secrets_only_there() {
         written.contains(&secrets::reference(&order.secret_scope, "s3.key")) && !written.contains("canary"),
         "{written}"
     );
-    let serverless = PhotonSettings { serverless: true, ..settings.clone() };
+    let serverless = PhotonSettings { compute: ComputeChoice::Serverless, ..settings.clone() };
     let refused = Engine::new(fixture.client.clone(), fixture.store.clone(), serverless);
     assert!(refused.is_err_and(|error| error.code == Code::InvalidInput));
 }

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, PLAN, ends, order};
 use async_trait::async_trait;
 use icebridge_core::cluster::{Observer, StepRecord, StepState, Unobserved};
 use icebridge_model::Result;
-use icebridge_model::photon::CopyEnd;
+use icebridge_model::photon::{ClusterResult, CopyEnd};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,19 +41,23 @@ async fn the_same_where_each_copy_is_checked() {
     assert_eq!(stopped_after_each_step(true).await, 12);
 }
 
+/// Ends the process at the step of this number that is written down; what came of it, if there are fewer.
+pub async fn stopped_at(fixture: &Fixture, at: usize) -> Option<Vec<ClusterResult>> {
+    let fuse = Fuse { left: AtomicUsize::new(at), burnt: Notify::new() };
+    let (engine, order, cancel) = (fixture.engine(), order(), CancellationToken::new());
+    tokio::select! {
+        done = engine.run(&order, &fuse, &cancel) => Some(done.unwrap()),
+        () = fuse.burnt.notified() => None,
+    }
+}
+
 async fn stopped_after_each_step(checked: bool) -> usize {
     let (jobs, inputs) = if checked { (2, 6) } else { (1, 3) };
     let mut stops = 0;
     for at in 1.. {
         let fixture = if checked { Fixture::checked().await } else { Fixture::new().await };
         let (order, cancel) = (order(), CancellationToken::new());
-        let fuse = Fuse { left: AtomicUsize::new(at), burnt: Notify::new() };
-        let engine = fixture.engine();
-        let through = tokio::select! {
-            done = engine.run(&order, &fuse, &cancel) => Some(done.unwrap()),
-            () = fuse.burnt.notified() => None,
-        };
-        drop(engine);
+        let through = stopped_at(&fixture, at).await;
         let (when, ended) = match through {
             Some(results) => ("without a stop".to_owned(), Some(results)),
             None => {

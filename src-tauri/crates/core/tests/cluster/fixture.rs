@@ -4,7 +4,7 @@ use icebridge_core::cluster::{Engine, FollowPace, Order, Scripts};
 use icebridge_databricks::auth::Auth;
 use icebridge_databricks::{Client, ClientOptions, Host, Limiters, RetryPolicy};
 use icebridge_model::TableIdent;
-use icebridge_model::photon::{ClusterCopy, ClusterMethod, ClusterResult, CopyEnd, PhotonSettings};
+use icebridge_model::photon::{ClusterCopy, ClusterMethod, ClusterResult, ComputeChoice, CopyEnd, PhotonSettings};
 use icebridge_sandbox::{Config, Sandbox, Spark};
 use icebridge_store::Store;
 use serde_json::{Value, json};
@@ -130,6 +130,7 @@ pub fn scripts() -> Scripts {
 pub fn settings() -> PhotonSettings {
     PhotonSettings {
         great_expectations: false,
+        compute: ComputeChoice::Classic,
         volume: "/Volumes/main/default/icebridge".into(),
         alone_above_bytes: 1000,
         side_by_side: 2,

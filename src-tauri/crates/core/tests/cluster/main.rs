@@ -2,6 +2,7 @@
 //! are never two clusters for one step, whatever is lost and wherever the process ends.
 #![allow(clippy::unwrap_used, reason = "in a test it is the assertion, in its helpers too")]
 
+mod automatic;
 mod cancel;
 mod checks;
 mod crash;

@@ -3,7 +3,7 @@
 use crate::faults::Heard;
 use crate::fixture::{Fixture, PLAN, ends, order, order_of, scripts, settings, table};
 use icebridge_core::cluster::{Compute, Engine, Order, StepRecord, Unobserved};
-use icebridge_model::photon::{ClusterEvent, ClusterResult, ClusterStage, CopyEnd, PhotonSettings};
+use icebridge_model::photon::{ClusterEvent, ClusterResult, ClusterStage, ComputeChoice, CopyEnd, PhotonSettings};
 use icebridge_model::{Code, Error};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -130,7 +130,7 @@ async fn stages_are_events_while_it_works() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serverless_compute_starts_no_cluster_and_needs_no_job() {
     let fixture = Fixture::new().await;
-    let settings = PhotonSettings { serverless: true, ..settings() };
+    let settings = PhotonSettings { compute: ComputeChoice::Serverless, ..settings() };
     let engine = Engine::new(fixture.client.clone(), fixture.store.clone(), settings).unwrap().with_scripts(scripts());
     let results = engine.run(&order(), &Unobserved, &CancellationToken::new()).await.unwrap();
     assert_eq!(ends(&results), [CopyEnd::Done; 3]);

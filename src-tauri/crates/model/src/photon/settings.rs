@@ -1,6 +1,7 @@
 //! Settings of the clusters, and what of them could not work.
 
 use super::ClusterMethod;
+use super::compute::ComputeChoice;
 use crate::secret::names_a_secret;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,9 @@ pub struct PhotonSettings {
     /// the same while nobody writes to the source, which is asked before and after. None: for tables that are compared here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unversioned: Option<bool>,
-    /// No clusters of ours: the workspace's serverless compute. Machines, policy and spot then mean nothing.
-    pub serverless: bool,
+    /// Serverless compute or classic clusters. On serverless compute machines, policy and spot mean nothing.
+    #[serde(rename = "serverless", alias = "compute", skip_serializing_if = "ComputeChoice::is_automatic")]
+    pub compute: ComputeChoice,
     /// A key out of the workspace's list of runtimes; none: the newest with long-term support.
     pub runtime: Option<String>,
     /// None: the smallest Photon-capable one with so many cores and so much memory.
@@ -117,7 +119,7 @@ impl Default for PhotonSettings {
             great_expectations: true,
             read_here_up_to_bytes: 10 << 30,
             unversioned: None,
-            serverless: false,
+            compute: ComputeChoice::default(),
             runtime: None,
             node_type: None,
             node_cores: 4,
@@ -150,11 +152,18 @@ impl Default for PhotonSettings {
     }
 }
 
+/// A one-time run has at most 100 tasks, and a lane that is checked has two.
+pub(super) const MAX_CHECKED_LANES: usize = 50;
+
 /// Tags that the product itself sets: how the bill is found.
 pub const TAG_PLAN: &str = "icebridge-plan";
 pub const TAG_RUN: &str = "icebridge-run";
 
 impl PhotonSettings {
+    pub fn is_serverless(&self) -> bool {
+        self.compute == ComputeChoice::Serverless
+    }
+
     /// Whether IceBridge's own reader compares a table of this size. With a limit of 0 it compares none, not even an empty one.
     pub fn reads_here(&self, bytes: u64) -> bool {
         !self.great_expectations || (self.read_here_up_to_bytes > 0 && bytes <= self.read_here_up_to_bytes)
@@ -192,8 +201,7 @@ impl PhotonSettings {
                 return wrong("this must be at least 1", name.into());
             }
         }
-        // A one-time run has at most 100 tasks, and a lane that is checked has two.
-        let max = if self.serverless && self.great_expectations { 50 } else { 100 };
+        let max = if self.is_serverless() && self.great_expectations { MAX_CHECKED_LANES } else { 100 };
         if self.side_by_side > max {
             let message = format!("a run has at most {max} tables side by side with these settings");
             return wrong(&message, format!("side_by_side {}", self.side_by_side));
@@ -219,6 +227,12 @@ impl PhotonSettings {
         if self.driver_pool.is_some() && self.pool.is_none() {
             return wrong("a pool for the driver goes with one for the workers", "driver_pool");
         }
+        let is_profile = |arn: &String| arn.starts_with("arn:") && arn.contains(":instance-profile/");
+        if let Some(other) = self.instance_profile.as_ref().filter(|arn| !is_profile(arn)) {
+            return Err(Error::invalid("an instance profile is named by its ARN")
+                .about(other)
+                .with_hint("Write arn:aws:iam::123456789012:instance-profile/name."));
+        }
         if self.access_mode == AccessMode::Standard && self.single_user.is_some() {
             return wrong("clusters with standard access belong to nobody alone", "access_mode, single_user");
         }
@@ -235,15 +249,9 @@ impl PhotonSettings {
         }
     }
 
-    /// Whether something is asked for that only clusters have, and serverless compute does not.
-    pub fn needs_clusters(&self) -> bool {
-        let named = [&self.node_type, &self.pool, &self.policy, &self.instance_profile, &self.runtime];
-        named.iter().any(|one| one.is_some()) || !self.spark_conf.is_empty() || !self.secret_conf.is_empty()
-    }
-
     fn checked_conf(&self) -> Result<()> {
         let wrong = |message: &str, about: &str| Err(Error::invalid(message).about(about));
-        if self.serverless && !(self.spark_conf.is_empty() && self.secret_conf.is_empty()) {
+        if self.is_serverless() && !(self.spark_conf.is_empty() && self.secret_conf.is_empty()) {
             return Err(Error::invalid("serverless compute takes no Spark settings of ours")
                 .about("spark_conf, secret_conf")
                 .with_hint("Use clusters, or a foreign catalog of Unity Catalog, which needs no such settings."));
@@ -305,14 +313,15 @@ mod tests {
             PhotonSettings { batch_rows: 0, ..good() },
             PhotonSettings { tags: BTreeMap::from([(TAG_PLAN.into(), "x".into())]), ..good() },
             PhotonSettings { scripts_folder: Some("Shared".into()), ..good() },
-            PhotonSettings { serverless: true, side_by_side: 51, ..good() },
+            PhotonSettings { compute: ComputeChoice::Serverless, side_by_side: 51, ..good() },
             PhotonSettings { pool: Some("p".into()), node_type: Some("i3.xlarge".into()), ..good() },
             PhotonSettings { driver_pool: Some("p".into()), ..good() },
             PhotonSettings { access_mode: AccessMode::Standard, single_user: Some("a".into()), ..good() },
             PhotonSettings { run_as: Some("a@x.example".into()), ..good() },
+            PhotonSettings { instance_profile: Some("copier".into()), ..good() },
             PhotonSettings { performance_target: Some("FAST".into()), ..good() },
-            PhotonSettings { serverless: true, spark_conf: conf("a.b", "c"), ..good() },
-            PhotonSettings { serverless: true, secret_conf: conf("a.b", "c"), ..good() },
+            PhotonSettings { compute: ComputeChoice::Serverless, spark_conf: conf("a.b", "c"), ..good() },
+            PhotonSettings { compute: ComputeChoice::Serverless, secret_conf: conf("a.b", "c"), ..good() },
             PhotonSettings { spark_conf: conf("a b", "c"), ..good() },
             PhotonSettings { secret_conf: conf("", "c"), ..good() },
             PhotonSettings { spark_conf: conf("spark.sql.catalog.lake.token", "dapi"), ..good() },

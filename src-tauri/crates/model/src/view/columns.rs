@@ -96,7 +96,7 @@ pub static ROWS_COPIED: Column =
     sum("rows_copied", Kind::Number, "rows written so far; only a rewrite and a cluster count them");
 pub static PROOF: Column = column(
     "proof",
-    Kind::Choice(&["none", "schema", "count", "aggregates", "digest", "bytes", "read_back"]),
+    Kind::Choice(&["none", "schema", "count", "aggregates", "digest", "bytes", "target_read_back", "read_back"]),
     "how much the validation proves",
 );
 pub const RESULTS: &[&str] = &["differs", "not_compared", "equal"];

@@ -65,6 +65,9 @@ pub fn After() -> Html {
                     hint="If empty: icebridge.migration_iceberg_jobs in the target’s catalog."
                     oninput={change(&session, |draft, text| draft.after.metrics_table = Some(text))} />
             }
+            <Check testid="after-read-back" label="Read each table back by a SQL warehouse" checked={after.read_back}
+                hint="Of those copied from here. It must find the same rows."
+                onchange={change(&session, |draft, on: bool| draft.after.read_back = on)} />
             <Field testid="after-warehouse" label="SQL warehouse" value={after.warehouse.clone().unwrap_or_default()}
                 placeholder="one that runs, or any" hint="Its id. It runs these statements and looks up the bill."
                 oninput={change(&session, |draft, text| draft.after.warehouse = Some(text))} />
@@ -116,6 +119,7 @@ fn state(after: &GovernanceSettings) -> String {
         (after.owner, "owner"),
         (after.predictive_optimization.is_some(), "optimization"),
         (after.metrics, "metrics"),
+        (after.read_back, "read back"),
     ];
     let words: Vec<&str> = asked.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
     if words.is_empty() { "nothing".into() } else { words.join(", ") }

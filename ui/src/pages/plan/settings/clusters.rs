@@ -7,7 +7,7 @@ use crate::components::{Check, Choice, Field, Radios, Select};
 use crate::hooks::use_session;
 use crate::state::unity::{EngineChoice, Place};
 use crate::view::format;
-use icebridge_model::photon::ClusterMethod;
+use icebridge_model::photon::{ClusterMethod, ComputeChoice, ComputeWay};
 use yew::prelude::*;
 
 /// Choice, value, label, and what it means.
@@ -27,6 +27,12 @@ const METHODS: [(Option<ClusterMethod>, &str, &str, &str); 4] = [
     (Some(ClusterMethod::DeepClone), "deep_clone", "DEEP CLONE", "Databricks copies the files."),
     (Some(ClusterMethod::Ctas), "ctas", "CTAS", "The table is made of the rows, in one statement."),
     (Some(ClusterMethod::InsertSelect), "insert_select", "INSERT SELECT", "The rows in batches, which can be resumed."),
+];
+
+const COMPUTES: [(ComputeChoice, &str); 3] = [
+    (ComputeChoice::Automatic, "Automatic"),
+    (ComputeChoice::Serverless, "Serverless"),
+    (ComputeChoice::Classic, "Classic clusters"),
 ];
 
 #[component]
@@ -65,11 +71,8 @@ pub fn Clusters() -> Html {
                     checked={photon.great_expectations}
                     hint="The clusters compare both sides; what they find is kept as pages."
                     onchange={change(&session, |draft, on: bool| draft.photon.great_expectations = on)} />
-                <Check testid="clusters-serverless" label="Serverless compute" checked={photon.serverless}
-                    hint="No machines to choose; the workspace has its own."
-                    onchange={change(&session, |draft, on: bool| draft.photon.serverless = on)} />
-                <Advanced workers={invalid(Place::Workers)} tags={invalid(Place::Tags)}
-                    spark_conf={invalid(Place::SparkConf)} secret_conf={invalid(Place::SecretConf)} />
+                { computes(&session) }
+                <Advanced problem={problem.as_ref().map(|(place, error)| (*place, format::problem(error).into()))} />
                 if problem.as_ref().is_some_and(|(place, _)| *place == Place::Clusters) {
                     <p class="field-invalid" role="alert">{ invalid(Place::Clusters) }</p>
                 }
@@ -94,6 +97,28 @@ fn engines(session: &Handle) -> Html {
         }
     });
     html! { <Radios testid="clusters-engine" label="Who copies" {value} {choices} {onchange} /> }
+}
+
+fn computes(session: &Handle) -> Html {
+    let photon = &session.prefs.unity.photon;
+    let options: Vec<(AttrValue, AttrValue)> =
+        COMPUTES.iter().map(|(choice, label)| (choice.as_str().into(), (*label).into())).collect();
+    let onchange = change(session, |draft, word: String| {
+        if let Some((choice, _)) = COMPUTES.iter().find(|(known, _)| known.as_str() == word) {
+            draft.photon.compute = *choice;
+        }
+    });
+    let hint = match session.prefs.unity.way() {
+        ComputeWay::Serverless(_) => "No machines to choose; the workspace has its own.".to_string(),
+        ComputeWay::Try => "Serverless if the workspace offers it, else classic clusters.".to_string(),
+        ComputeWay::Classic(_) if photon.compute == ComputeChoice::Classic => {
+            "Clusters that are made for the run, and end with it.".to_string()
+        }
+        ComputeWay::Classic(_) => "Classic clusters, because one of their settings is changed below.".to_string(),
+    };
+    html! {
+        <Select testid="clusters-compute" label="Compute" value={photon.compute.as_str()} {options} {hint} {onchange} />
+    }
 }
 
 fn methods(session: &Handle) -> Html {

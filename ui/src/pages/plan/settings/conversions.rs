@@ -1,5 +1,6 @@
 //! What becomes of that which Unity Catalog refuses, where there is a choice.
 
+use super::fields::Part;
 use crate::actions::Handle;
 use crate::components::Select;
 use crate::hooks::use_session;
@@ -24,21 +25,22 @@ pub fn Conversions() -> Html {
     let session = use_session();
     let chosen = session.prefs.settings.conversions.clone();
     html! {
-        <details class="part" open={!chosen.is_standard()}>
-            <summary data-testid="conversions"><span class="part-title">{ "Conversions" }</span></summary>
-            <div class="stack part-body">
-                <Select testid="conversions-time" label="Times" value={word(&TIMES, chosen.time)}
+        <Part testid="conversions" title="Conversions" open={!chosen.is_standard()}
+            state={if chosen.is_standard() { "standard" } else { "chosen" }}>
+                <p class="field-hint">
+                    { "What becomes of what Unity Catalog refuses. Each table’s losses are accepted in the pre-flight." }
+                </p>
+                <Select testid="conversions-time" label="Columns of type time" value={word(&TIMES, chosen.time)}
                     options={options(&TIMES)}
                     onchange={change(&session, |all, word| all.time = value(&TIMES, &word))} />
-                <Select testid="conversions-nanoseconds" label="Timestamps of nanoseconds"
+                <Select testid="conversions-nanoseconds" label="Timestamps with nanoseconds"
                     value={word(&NANOSECONDS, chosen.nanoseconds)} options={options(&NANOSECONDS)}
                     onchange={change(&session, |all, word| all.nanoseconds = value(&NANOSECONDS, &word))} />
                 <Select testid="conversions-partitions" label="Partition transforms"
                     value={word(&PARTITIONS, chosen.partitions)} options={options(&PARTITIONS)}
                     hint="What the target does not take becomes clustering, or is left out."
                     onchange={change(&session, |all, word| all.partitions = value(&PARTITIONS, &word))} />
-            </div>
-        </details>
+        </Part>
     }
 }
 

@@ -7,6 +7,14 @@ use yew::prelude::*;
 
 pub const GIB: u64 = 1 << 30;
 
+pub fn given(value: &Option<String>) -> String {
+    value.clone().unwrap_or_default()
+}
+
+pub fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// A callback that changes what only a target in Unity Catalog has.
 pub fn change<T: 'static>(session: &Handle, apply: fn(&mut UnityDraft, T)) -> Callback<T> {
     let session = session.clone();

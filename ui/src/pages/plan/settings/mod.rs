@@ -3,6 +3,7 @@
 mod advanced;
 mod after;
 mod clusters;
+mod compute;
 mod conversions;
 mod fields;
 
@@ -14,7 +15,7 @@ use after::After;
 use clusters::Clusters;
 use conversions::Conversions;
 use fields::Number;
-use icebridge_model::plan::{CopyMode, Settings};
+use icebridge_model::plan::{CopyMode, Settings, TargetVersion};
 use yew::prelude::*;
 
 /// Mode, value, label, and what it means. The label is short because the panel is narrow.
@@ -23,6 +24,10 @@ const MODES: [(Option<CopyMode>, &str, &str, &str); 4] = [
     (Some(CopyMode::Register), "register", "Register", "Adopts the metadata; both catalogs share the files."),
     (Some(CopyMode::Clone), "clone", "Clone", "Copies every file and keeps the whole history."),
     (Some(CopyMode::Rewrite), "rewrite", "Rewrite", "Writes the rows anew with deletes applied; no history."),
+];
+const VERSIONS: [(TargetVersion, &str, &str, &str); 2] = [
+    (TargetVersion::Keep, "keep", "As in the source", "Version 1 becomes 2 where a table is rewritten."),
+    (TargetVersion::Three, "3", "Version 3", "Tables of version 1 and 2 become version 3."),
 ];
 const CODECS: [&str; 5] = ["zstd", "snappy", "gzip", "lz4", "uncompressed"];
 const MIB: u64 = 1 << 20;
@@ -37,6 +42,15 @@ pub fn SettingsForm() -> Html {
     let set_mode = change(&session, |settings, id: String| {
         if let Some((mode, ..)) = MODES.iter().find(|(_, known, ..)| *known == id) {
             settings.mode = *mode;
+        }
+    });
+    let (_, version, _, version_hint) =
+        *VERSIONS.iter().find(|(version, ..)| *version == settings.target_format_version).unwrap_or(&VERSIONS[0]);
+    let versions: Vec<(AttrValue, AttrValue)> =
+        VERSIONS.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
+    let set_version = change(&session, |settings, id: String| {
+        if let Some((version, ..)) = VERSIONS.iter().find(|(_, known, ..)| *known == id) {
+            settings.target_format_version = *version;
         }
     });
     let unity = session.target_is_unity();
@@ -62,6 +76,8 @@ pub fn SettingsForm() -> Html {
             <div class="panel-body stack">
                 <Select testid="settings-mode" label="Copy mode" value={mode} options={modes} onchange={set_mode}
                     hint={meaning} />
+                <Select testid="settings-version" label="Format version" value={version} options={versions}
+                    onchange={set_version} hint={version_hint} />
                 if unity { <div class="parts"><Clusters /><After /><Conversions /></div> }
                 { limits(&session, &settings) }
                 <h3>{ "Rewritten files" }</h3>
