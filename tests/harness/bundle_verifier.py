@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOT_LISTED = {"manifest.json", "signature.json"}
-LEVELS = ["schema", "count", "aggregates", "digest", "bytes", "read_back"]
+LEVELS = ["schema", "count", "aggregates", "digest", "bytes", "target_read_back", "read_back"]
 ENTRY = {"sequence", "at", "run_id", "table", "kind", "body", "previous_hash", "hash"}
 MANIFEST = {
     *("bundle_version", "product_version", "run_id", "plan_hash", "exported_at", "journal_entries", "journal_head"),
@@ -81,8 +81,7 @@ def signature(folder: Path, manifest: dict[str, Any], sha256: str) -> None:
     need(signed["manifest_sha256"] == sha256, "another manifest")
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(manifest["public_key"], validate=True))
-        message = f"IceBridge audit bundle\n{sha256}\n".encode()
-        key.verify(base64.b64decode(signed["signature"], validate=True), message)
+        key.verify(base64.b64decode(signed["signature"], validate=True), f"IceBridge audit bundle\n{sha256}\n".encode())
     except (ValueError, InvalidSignature) as error:
         raise Broken("the signature does not fit") from error
 
@@ -140,8 +139,9 @@ def level(checks: list[dict[str, Any]]) -> str:
     for kind, passed in ((check["name"].split(":")[0], check["passed"]) for check in checks):
         held[kind] = held.get(kind, True) and passed
     reached = next((at for at, name in enumerate(LEVELS) if not held.get(name)), 0)
-    if reached > LEVELS.index("digest") and held.get("read-back"):
-        return "read_back"
+    others = [name for name in ("read-back", "target-read-back") if held.get(name)]
+    if others and reached > LEVELS.index("digest"):
+        return others[0].replace("-", "_")
     return LEVELS[reached - 1] if reached else "none"
 
 

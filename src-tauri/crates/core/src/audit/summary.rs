@@ -194,6 +194,10 @@ const LEVELS: &[(ProofLevel, &str)] = &[
     ),
     (ProofLevel::Bytes, "Digest, and every data file is the source's file, byte for byte."),
     (
+        ProofLevel::TargetReadBack,
+        "Digest, and a SQL warehouse of the target's workspace read the target and found that digest. The source was not read by it.",
+    ),
+    (
         ProofLevel::ReadBack,
         "Digest, and an engine that is not IceBridge's read both sides and found that digest. The check read-back names it.",
     ),

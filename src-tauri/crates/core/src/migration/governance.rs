@@ -6,6 +6,7 @@ use super::guard::guarded;
 use crate::governance::{MigratedTable, clustering_by_hand};
 use crate::ledger::{TABLE_GOVERNANCE, body};
 use futures::FutureExt;
+use icebridge_databricks::Client;
 use icebridge_model::conversion::PartitionWay;
 use icebridge_model::governance::{GovernanceReport, GovernanceSettings, NotDone};
 use icebridge_model::run::{TableMigration, TableState};
@@ -29,6 +30,12 @@ impl Migration {
             clustering_by_hand(&planned.target, &columns.unwrap_or_default(), &mut report);
             return self.report(report).await;
         };
+        if settings.is_some_and(|wanted| wanted.read_back)
+            && !self.read_back_if_copied_here(client, &mut report).await?
+        {
+            return Ok(());
+        }
+        let migration = self.live().snapshot();
         let table = MigratedTable {
             local: &run.local,
             client,
@@ -48,6 +55,19 @@ impl Migration {
             report.not_done.push(NotDone { statement, error: error.or_usual_hint() });
         }
         self.report(report).await
+    }
+
+    /// What clusters read needs no other reader of the workspace.
+    async fn read_back_if_copied_here(&self, client: &Client, report: &mut GovernanceReport) -> Result<bool> {
+        let (run, planned) = (&self.run, self.planned());
+        let Some(validation) = self.live().snapshot().validation.filter(|_| planned.cluster.is_none()) else {
+            return Ok(true);
+        };
+        // Another table of the name is told by what follows.
+        let Ok(Some(target)) = adoption::find(run.target.as_ref(), planned, &run.plan.hash).await else {
+            return Ok(true);
+        };
+        self.read_back(client, &target, &validation, report).await
     }
 
     async fn report(&self, report: GovernanceReport) -> Result<()> {

@@ -12,6 +12,7 @@ use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, RunState, RunView, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
+use icebridge_store::RunRecord;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,14 +81,18 @@ pub(super) async fn validate_again_in(
     let run_id = record.run_id.as_str();
     let plan = plan_of(&record)?;
     let histories = table_histories(local, run_id, &plan).await?;
+    let target = environment.target(local, &plan.target).await?;
     let mut judge = match judge {
-        Some(kind) => Some(Judge::start(kind, cancel).await?),
+        Some(kind) => {
+            let workspace = environment.client(local, &plan.target).await?;
+            Some(Judge::start(kind, &plan, target.spec(), workspace, cancel).await?)
+        }
         None => None,
     };
     let comparison = Comparison {
         environment,
         source: environment.source(local, &plan.source).await?,
-        target: environment.target(local, &plan.target).await?,
+        target,
         plan: &plan,
         validations: local.store.validations(run_id).await?,
         cancel,
@@ -131,20 +136,26 @@ pub(super) async fn validate_again_in(
         };
         migrated += usize::from(state == TableState::Migrated);
     }
-    let state = match record.state {
-        RunState::Succeeded | RunState::Incomplete if migrated == plan.tables.len() => RunState::Succeeded,
-        RunState::Succeeded => RunState::Incomplete,
-        other => other,
-    };
-    if state != record.state {
-        local.store.set_run_state(run_id, state, record.ended_at.as_deref()).await?;
-    }
+    keep_run_state(local, &record, migrated == plan.tables.len()).await?;
     let mut view = view::view(local, run_id).await?;
     for table in &mut view.tables {
         table.not_validated = not_validated.remove(&table.source);
         table.not_read_back = not_read_back.remove(&table.source);
     }
     Ok(view)
+}
+
+/// A run that was over is succeeded or incomplete, by how its tables are now.
+async fn keep_run_state(local: &LocalState, record: &RunRecord, all_migrated: bool) -> Result<()> {
+    let state = match record.state {
+        RunState::Succeeded | RunState::Incomplete if all_migrated => RunState::Succeeded,
+        RunState::Succeeded => RunState::Incomplete,
+        other => other,
+    };
+    if state != record.state {
+        local.store.set_run_state(&record.run_id, state, record.ended_at.as_deref()).await?;
+    }
+    Ok(())
 }
 
 impl Comparison<'_> {

@@ -1,7 +1,7 @@
 //! One table's source and target compared, each read to its end.
 
 use super::measure::{Measure, Measured, measure};
-use super::proof::{aggregates, check, proof};
+use super::proof::{READ_BACK, aggregates, check, proof};
 use super::records;
 use super::{bytes, columns, unique};
 use crate::state::now;
@@ -200,13 +200,13 @@ pub fn failure(validation: &Validation) -> Option<Error> {
             .with_cause(error.clone())
             .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
         None => {
-            let is_read_back = |check: &Check| check.name == CheckKind::ReadBack;
+            let is_read_back = |check: &Check| READ_BACK.contains(&check.name.kind);
             if validation.checks.iter().all(|check| check.passed || is_read_back(check)) {
                 return Some(
                     Error::new(Code::ValidationFailed, "another engine does not read what IceBridge read")
                         .about(&validation.target)
                         .with_hint(
-                            "The check read-back shows what it found on both sides. Where these are the same, the engines \
+                            "The check read-back, or target-read-back, shows what it found. Where these are the same, the engines \
                              differ about the source as well. Ask another one (--judge); until one agrees, the table does \
                              not count as migrated.",
                         ),

@@ -18,12 +18,19 @@ pub(crate) fn proof(checks: &[Check]) -> ProofLevel {
     ];
     let reached =
         levels.iter().take_while(|(kind, _)| holds(*kind)).last().map_or(ProofLevel::None, |(_, level)| *level);
-    if reached >= ProofLevel::Digest && holds(CheckKind::ReadBack) { ProofLevel::ReadBack } else { reached }
+    match reached >= ProofLevel::Digest {
+        true if holds(CheckKind::ReadBack) => ProofLevel::ReadBack,
+        true if holds(CheckKind::TargetReadBack) => ProofLevel::TargetReadBack,
+        _ => reached,
+    }
 }
 
-/// Adds what another engine found when it read both sides.
+/// What another engine found is a check of one of these kinds.
+pub(crate) const READ_BACK: [CheckKind; 2] = [CheckKind::TargetReadBack, CheckKind::ReadBack];
+
+/// Adds what another engine found when it read both sides, or the target.
 pub(crate) fn add_read_back(validation: &mut Validation, check: Check) {
-    validation.checks.retain(|known| known.name != CheckKind::ReadBack);
+    validation.checks.retain(|known| known.name != check.name);
     validation.passed &= check.passed;
     validation.checks.push(check);
     validation.proof = proof(&validation.checks);
@@ -37,9 +44,11 @@ pub(crate) fn keep_read_back(validation: &mut Validation, before: Option<&Valida
             && before.source_snapshot_id == validation.source_snapshot_id
             && before.target_snapshot_id == validation.target_snapshot_id
     };
-    let checks = before.filter(same).into_iter().flat_map(|before| &before.checks);
-    if let Some(check) = checks.into_iter().find(|check| check.name == CheckKind::ReadBack).cloned() {
-        add_read_back(validation, check);
+    for check in before.filter(same).into_iter().flat_map(|before| &before.checks) {
+        let is_new = || validation.checks.iter().all(|known| known.name != check.name);
+        if READ_BACK.contains(&check.name.kind) && is_new() {
+            add_read_back(validation, check.clone());
+        }
     }
 }
 
@@ -104,6 +113,9 @@ mod tests {
     fn what_another_engine_read_is_a_level_of_its_own_and_is_kept_for_the_same_rows() {
         let all = [("schema", true), ("count", true), ("aggregates:a", true), ("digest", true), ("read-back", true)];
         assert_eq!(proof(&checks(&all)), ProofLevel::ReadBack);
+        let of_target = [all[0], all[1], all[2], all[3], ("target-read-back", true)];
+        assert_eq!(proof(&checks(&of_target)), ProofLevel::TargetReadBack);
+        assert!(ProofLevel::Bytes < ProofLevel::TargetReadBack && ProofLevel::TargetReadBack < ProofLevel::ReadBack);
         let mut differs = all;
         differs[4].1 = false;
         assert_eq!(proof(&checks(&differs)), ProofLevel::Digest);
