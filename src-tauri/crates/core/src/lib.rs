@@ -10,6 +10,7 @@ mod catalogs;
 pub mod cluster;
 pub mod connect;
 pub mod doctor;
+mod examined;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod governance;

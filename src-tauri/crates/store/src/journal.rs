@@ -204,20 +204,34 @@ impl Store {
         .map_err(|e| failure::of(e, "read the journal"))
     }
 
-    /// Whether the journal has an entry of this kind about a target since its catalog was saved. Saving it anew forgets what
-    /// was learned of it.
-    pub async fn learned(&self, kind: &str, target: &str) -> Result<bool> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT sequence FROM journal WHERE kind = ? AND body ->> '$.target' = ?
-             AND at >= (SELECT saved_at FROM catalogs WHERE name = ?) LIMIT 1",
+    /// Entries of a kind that are of no run and name this under `field`, the newest first.
+    pub async fn entries_about(&self, kind: &str, field: &str, name: &str) -> Result<Vec<Entry>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE run_id = '' AND ident = '' AND kind = ? AND body ->> ('$.' || ?) = ?
+             ORDER BY sequence DESC",
+        )
+        .bind(kind)
+        .bind(field)
+        .bind(name)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal"))?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// When the journal got its newest entry of this kind about a target, if that is since its catalog was saved. Saving it
+    /// anew forgets what was learned of it.
+    pub async fn learned(&self, kind: &str, target: &str) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT at FROM journal WHERE kind = ? AND body ->> '$.target' = ?
+             AND at >= (SELECT saved_at FROM catalogs WHERE name = ?) ORDER BY sequence DESC LIMIT 1",
         )
         .bind(kind)
         .bind(target)
         .bind(target)
         .fetch_optional(&self.pool)
         .await
-        .map_err(|e| failure::of(e, "read the journal"))?;
-        Ok(found.is_some())
+        .map_err(|e| failure::of(e, "read the journal"))
     }
 
     /// A page of the whole journal: up to some hundreds of entries after `sequence` (0: from the first). Empty at the end.

@@ -1,6 +1,7 @@
 //! What all trials share, and how each becomes a row.
 
 use crate::LocalState;
+use crate::examined::ForeignRead;
 use crate::governance::warehouse;
 use icebridge_databricks::Client;
 use icebridge_databricks::identity::Me;
@@ -21,6 +22,8 @@ pub(super) struct Bench<'a> {
     pub made: bool,
     /// Found when it is needed first.
     pub warehouse: Option<String>,
+    /// The snapshot of the foreign table that was read here, from now on or by an examination before.
+    pub read: Option<ForeignRead>,
     pub rows: Vec<DoctorRow>,
 }
 
@@ -41,7 +44,7 @@ impl<'a> Bench<'a> {
     ) -> Self {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let schema = format!("icebridge_doctor_{}", id.get(..12).unwrap_or(&id));
-        Self { local, client, request, me, cancel, schema, made: false, warehouse: None, rows: Vec::new() }
+        Self { local, client, request, me, cancel, schema, made: false, warehouse: None, read: None, rows: Vec::new() }
     }
 
     /// A table of the scratch schema, as SQL names it.
@@ -59,9 +62,7 @@ impl<'a> Bench<'a> {
             Err(error) if matches!(error.code, Code::AccessDenied | Code::GateClosed) => {
                 (Finding::NotAllowed, String::new(), Some(error))
             }
-            Err(error) if matches!(error.code, Code::WorkspaceUnreachable | Code::RateLimited) => {
-                (Finding::NotTried, String::new(), Some(error))
-            }
+            Err(error) if says_nothing(error.code) => (Finding::NotTried, String::new(), Some(error)),
             Err(error) => (Finding::Differs, String::new(), Some(error)),
         };
         let detail = self.unnamed(&detail);
@@ -99,4 +100,20 @@ impl<'a> Bench<'a> {
         };
         warehouse::rows(self.client, id, statement, &[], self.cancel).await
     }
+}
+
+/// Failures that are no answer to what was asked.
+fn says_nothing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::WorkspaceUnreachable
+            | Code::WorkspaceFailed
+            | Code::CatalogUnreachable
+            | Code::StorageUnreachable
+            | Code::RateLimited
+            | Code::OutcomeUnknown
+            | Code::CommitUnknown
+            | Code::Cancelled
+            | Code::Internal
+    )
 }

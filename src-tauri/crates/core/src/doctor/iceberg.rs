@@ -2,9 +2,10 @@
 
 use super::bench::{Bench, Seen};
 use crate::workspaces::endpoint;
-use icebridge_lakehouse::catalog::{self, Publication};
+use icebridge_lakehouse::catalog::{self, Draft, Publication};
 use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
+use icebridge_model::doctor::Finding;
 use icebridge_model::{Error, Result, TableIdent};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 const STAGED: &str = "a table is staged, and its storage is lent";
 const PLAIN: &str = "an empty table is committed over the endpoint";
+const EMPTY: &str = "a table is made empty, and a commit fills it";
 const TRANSFORMS: [(&str, &str, &str); 2] = [
     ("rest_hour", "hour", "a table partitioned by hour() is taken over the endpoint"),
     ("rest_bucket", "bucket[4]", "a table partitioned by bucket() is taken over the endpoint"),
@@ -34,11 +36,13 @@ pub(super) async fn try_all(bench: &mut Bench<'_>) -> Result<()> {
         Ok(target) => target,
         Err(error) => {
             bench.add("rest_stage", STAGED, Err(error))?;
+            for (key, assumption) in not_reached() {
+                bench.add(key, assumption, Ok(Seen::NotTried("the endpoint cannot be opened".into())))?;
+            }
             return Ok(());
         }
     };
-    let plain = attempt(bench, target.as_ref(), "made_over_rest", None).await;
-    match plain {
+    match attempt(bench, target.as_ref(), "made_over_rest", None, Way::Staged).await {
         Ok(table) => {
             let lent =
                 if table.storage.is_on_this_machine(&table.metadata.location) { "local files" } else { "a store" };
@@ -47,11 +51,23 @@ pub(super) async fn try_all(bench: &mut Bench<'_>) -> Result<()> {
         }
         Err(error) => {
             bench.add("rest_stage", STAGED, Err(error))?;
-            bench.add("rest_create", PLAIN, Ok(Seen::NotTried("nothing was staged".into())))?;
+            bench.add("rest_create", PLAIN, Ok(Seen::NotTried("none was staged".into())))?;
         }
     }
+    target.make_empty_tables();
+    let made = attempt(bench, target.as_ref(), "made_empty", None, Way::Empty).await;
+    let is_refused = made.is_err();
+    bench.add("rest_empty", EMPTY, made.map(|_| Seen::Holds("it was made, and filled".into())))?;
+    if is_refused && bench.rows.iter().any(|row| row.key == "rest_stage" && row.finding != Finding::Holds) {
+        // Whatever refuses a plain table says nothing about transforms.
+        for (key, _, assumption) in TRANSFORMS {
+            bench.add(key, assumption, Ok(Seen::NotTried("no plain table was taken".into())))?;
+        }
+        return Ok(());
+    }
+    let way = if is_refused { Way::Staged } else { Way::Empty };
     for (key, transform, assumption) in TRANSFORMS {
-        let made = attempt(bench, target.as_ref(), key, Some(transform)).await;
+        let made = attempt(bench, target.as_ref(), key, Some(transform), way).await;
         let seen = made.map(|table| {
             let spec = table.metadata.partition_spec(table.metadata.default_spec_id);
             let kept = spec.is_some_and(|spec| !spec.fields.is_empty());
@@ -65,16 +81,42 @@ pub(super) async fn try_all(bench: &mut Bench<'_>) -> Result<()> {
     Ok(())
 }
 
+fn not_reached() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [("rest_create", PLAIN), ("rest_empty", EMPTY)]
+        .into_iter()
+        .chain(TRANSFORMS.map(|(key, _, assumption)| (key, assumption)))
+}
+
 async fn open(bench: &Bench<'_>) -> Result<Arc<dyn TargetCatalog>> {
     let spec = spec(bench, Role::Target, &bench.request.catalog);
     let (spec, bearer) = endpoint::reach(bench.local, spec).await?;
     catalog::open_target(&spec, &BTreeMap::new(), Some(bearer)).await
 }
 
-async fn attempt(bench: &Bench<'_>, target: &dyn TargetCatalog, name: &str, transform: Option<&str>) -> Result<Table> {
+#[derive(Clone, Copy)]
+enum Way {
+    Staged,
+    /// Made empty, and filled by a commit.
+    Empty,
+}
+
+async fn attempt(
+    bench: &Bench<'_>,
+    target: &dyn TargetCatalog,
+    name: &str,
+    transform: Option<&str>,
+    way: Way,
+) -> Result<Table> {
     let ident = TableIdent::new([bench.schema.clone()], name);
     let mut draft = document(transform);
-    let staged = target.stage(&ident, &bench.schema, &draft).await?;
+    let filled_by = match way {
+        Way::Staged => None,
+        Way::Empty => Some("doctor"),
+    };
+    let staged = target.stage(&ident, &bench.schema, Draft { metadata: &draft, filled_by }).await?;
+    if let Some(empty) = &staged.empty {
+        draft["table-uuid"] = json!(empty.uuid);
+    }
     draft["location"] = json!(staged.location);
     let metadata_location = format!("{}/metadata/00000-{}.metadata.json", staged.location, uuid::Uuid::new_v4());
     let mut turns = 0_u32;

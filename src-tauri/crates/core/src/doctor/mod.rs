@@ -1,5 +1,6 @@
 //! A first hour on a live workspace: every assumption that the sandbox cannot prove, tried with consent in a scratch schema that is
-//! made for it and dropped afterwards. The rest of the product asks what was found.
+//! made for it and dropped afterwards. [`crate::examined`] has what was found for
+//! the rest of the product.
 
 mod bench;
 mod iceberg;
@@ -8,17 +9,15 @@ mod statements;
 mod unity;
 
 use crate::LocalState;
+use crate::examined::{Examination, Examined, WORKSPACE_EXAMINED};
+use crate::ledger::body;
 use crate::state::now;
 use crate::workspaces::client;
 use bench::Bench;
 use icebridge_model::doctor::{DoctorReport, DoctorRequest};
 use icebridge_model::ident::split_parts;
 use icebridge_model::{Error, Result};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
-
-/// An entry of the journal; its body is the report and the workspace's name.
-pub const WORKSPACE_EXAMINED: &str = "workspace.examined";
 
 /// Tries everything that the request allows. What goes wrong is a row of the report; an error: nothing could be tried.
 pub async fn examine(local: &LocalState, request: &DoctorRequest, cancel: &CancellationToken) -> Result<DoctorReport> {
@@ -35,6 +34,9 @@ pub async fn examine(local: &LocalState, request: &DoctorRequest, cancel: &Cance
     let me = client.me().await?;
     let metastore = client.metastore().await?;
     let mut bench = Bench::new(local, &client, request, me, cancel);
+    let host = client.host().origin().to_string();
+    let earlier = Examined::of(local, &request.workspace, &host).await?;
+    bench.read = earlier.last_read(request.foreign_table.as_deref());
     unity::try_reading(&mut bench).await?;
     if unity::make_scratch(&mut bench).await? {
         statements::try_all(&mut bench).await?;
@@ -50,7 +52,13 @@ pub async fn examine(local: &LocalState, request: &DoctorRequest, cancel: &Cance
         rows: bench.rows,
         left_behind,
     };
-    let body = json!({ "workspace": request.workspace, "report": report });
-    local.store.append("", "", WORKSPACE_EXAMINED, body).await?;
-    Ok(report)
+    let examination = Examination {
+        workspace: request.workspace.clone(),
+        host,
+        catalog: request.catalog.clone(),
+        read: bench.read,
+        report,
+    };
+    local.store.append("", "", WORKSPACE_EXAMINED, body(&examination)?).await?;
+    Ok(examination.report)
 }

@@ -1,8 +1,9 @@
 //! Statements that the product sends to a warehouse, and what time travel reaches.
 
 use super::bench::{Bench, Seen};
+use crate::examined::ForeignRead;
 use icebridge_databricks::sql::SqlRow;
-use icebridge_databricks::unity::{Securable, quoted};
+use icebridge_databricks::unity::{Kind, Securable, quoted};
 use icebridge_model::ident::split_parts;
 use icebridge_model::{Code, Result};
 
@@ -75,44 +76,84 @@ pub(super) async fn try_foreign(bench: &mut Bench<'_>) -> Result<()> {
     const NEVER: &str = "a snapshot of a foreign table that was never read can be read by its id";
     const AFTER: &str = "the same snapshot can be read after the table was read once";
     const CLONE: &str = "a foreign Iceberg table can be cloned (DEEP CLONE)";
-    let Some(named) = bench.request.foreign_table.clone() else {
-        let not_given = || Ok(Seen::NotTried("no foreign table was named".into()));
-        bench.add("pinned_read", NEVER, not_given())?;
-        bench.add("primed_read", AFTER, not_given())?;
-        bench.add("deep_clone", CLONE, not_given())?;
-        return Ok(());
+    let named = match foreign(bench).await {
+        Ok(named) => named,
+        Err(why) => {
+            for (key, assumption) in [("pinned_read", NEVER), ("primed_read", AFTER), ("deep_clone", CLONE)] {
+                bench.add(key, assumption, Ok(Seen::NotTried(why.into())))?;
+            }
+            return Ok(());
+        }
     };
     let parts = split_parts(&named)?;
     let table = quoted(parts.iter().map(String::as_str));
-    match super::iceberg::current_snapshot(bench, &parts).await {
-        Err(error) => {
-            bench.add("pinned_read", NEVER, Err(error))?;
-            bench.add("primed_read", AFTER, Ok(Seen::NotTried("its snapshot is not known".into())))?;
-        }
-        Ok(None) => {
-            bench.add("pinned_read", NEVER, Ok(Seen::NotTried("the table has no snapshot".into())))?;
-        }
-        Ok(Some(pin)) => {
-            let at_pin = format!("SELECT 1 FROM {table} VERSION AS OF {pin} LIMIT 1");
-            let never = bench.sql(&at_pin).await;
-            let never = never.map(|_| Seen::Holds("read by its Iceberg snapshot id".into()));
-            bench.add("pinned_read", NEVER, never)?;
-            let primed = match bench.sql(&format!("SELECT 1 FROM {table} LIMIT 1")).await {
-                Ok(_) => bench.sql(&at_pin).await,
-                Err(error) => Err(error),
-            };
-            bench.add("primed_read", AFTER, primed.map(|_| Seen::Holds("read by its Iceberg snapshot id".into())))?;
-        }
-    }
-    let cloned = match bench.made {
-        true => {
+    let reads = read_pinned(bench, &named, &parts, &table).await;
+    bench.add("pinned_read", NEVER, reads.never)?;
+    bench.add("primed_read", AFTER, reads.after)?;
+    let cloned = match (bench.made, reads.unreadable) {
+        (true, false) => {
             let copy = bench.table("cloned");
             done(bench.sql(&format!("CREATE TABLE {copy} DEEP CLONE {table}")).await)
         }
-        false => Ok(Seen::NotTried("there is no scratch schema".into())),
+        (false, _) => Ok(Seen::NotTried("there is no scratch schema".into())),
+        (true, true) => Ok(Seen::NotTried("the table cannot be read".into())),
     };
     bench.add("deep_clone", CLONE, cloned)?;
     Ok(())
+}
+
+/// The table that may be read, or why there is none.
+async fn foreign(bench: &Bench<'_>) -> std::result::Result<String, &'static str> {
+    let named = bench.request.foreign_table.clone().ok_or("no foreign table was named")?;
+    match bench.client.table(&named).await {
+        Ok(Some(table)) if table.kind() != Kind::ForeignIceberg => {
+            Err("the table that was named is no foreign Iceberg")
+        }
+        // One that is not shown is not read either, and that row says why.
+        _ => Ok(named),
+    }
+}
+
+struct PinnedReads {
+    /// What came of a pin that was never read, and of the same pin after a read.
+    never: Result<Seen>,
+    after: Result<Seen>,
+    /// Not even as it is now: then no version and no clone says anything.
+    unreadable: bool,
+}
+
+async fn read_pinned(bench: &mut Bench<'_>, named: &str, parts: &[String], table: &str) -> PinnedReads {
+    const READ: &str = "read by its Iceberg snapshot id";
+    let not_tried = |why: &str, unreadable| PinnedReads {
+        never: Ok(Seen::NotTried(why.into())),
+        after: Ok(Seen::NotTried(why.into())),
+        unreadable,
+    };
+    let pin = match super::iceberg::current_snapshot(bench, parts).await {
+        Ok(Some(pin)) => pin,
+        Ok(None) => return not_tried("the table has no snapshot", false),
+        Err(error) if matches!(error.code, Code::AccessDenied | Code::GateClosed) => {
+            return PinnedReads { never: Err(error), ..not_tried("its snapshot is not known", false) };
+        }
+        Err(error) => return not_tried(&format!("its snapshot is not known: {error}"), false),
+    };
+    let at_pin = format!("SELECT 1 FROM {table} VERSION AS OF {pin} LIMIT 1");
+    let read = ForeignRead { table: named.to_lowercase(), snapshot_id: pin };
+    let read_before = bench.read.as_ref() == Some(&read);
+    let never = bench.sql(&at_pin).await;
+    match bench.sql(&format!("SELECT 1 FROM {table} LIMIT 1")).await {
+        Ok(_) => bench.read = Some(read),
+        Err(error) if error.code == Code::AccessDenied => {
+            return PinnedReads { never: Err(error), ..not_tried("the table may not be read", true) };
+        }
+        Err(error) => return not_tried(&format!("the table cannot be read: {error}"), true),
+    }
+    let after = bench.sql(&at_pin).await.map(|_| Seen::Holds(READ.into()));
+    let never = match never {
+        Ok(_) if read_before => Ok(Seen::NotTried("an examination before this one read the same snapshot".into())),
+        never => never.map(|_| Seen::Holds(READ.into())),
+    };
+    PinnedReads { never, after, unreadable: false }
 }
 
 fn done(made: Result<Vec<SqlRow>>) -> Result<Seen> {

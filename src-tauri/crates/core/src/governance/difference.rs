@@ -15,6 +15,8 @@ pub struct Governance {
     pub column_comments: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     pub column_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// The workspace shows tags in no way.
+    pub tags_unknown: bool,
     /// Row filters, column masks and policies: who reads the table does not see all of it.
     pub restrictions: Vec<Restriction>,
     /// Grants to principals that are deleted, in words.

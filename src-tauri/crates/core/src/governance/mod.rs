@@ -14,6 +14,7 @@ pub mod metrics;
 mod names;
 mod read;
 mod table;
+pub(crate) mod tags;
 pub(crate) mod warehouse;
 
 pub use apply::{Applied, apply, optimize};
@@ -22,3 +23,4 @@ pub use cost::{PRICES_FILE, Prices, estimate};
 pub use difference::{Action, Governance, difference};
 pub use read::{Wanted, read};
 pub(crate) use table::{MigratedTable, OncePerRun, clustering_by_hand};
+pub use tags::TagReader;

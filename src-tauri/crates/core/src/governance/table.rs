@@ -5,6 +5,8 @@ use super::clustering;
 use super::difference::{Action, Governance, difference};
 use super::metrics::{self, MetricsTable};
 use super::read::{self, Wanted};
+use super::tags::TagReader;
+use super::warehouse;
 use crate::LocalState;
 use crate::ledger::METRICS_SENT;
 use icebridge_databricks::Client;
@@ -105,7 +107,13 @@ impl MigratedTable<'_> {
         report: &mut GovernanceReport,
     ) -> Result<()> {
         let me = self.once.me(self.client).await?;
-        let wanted_of = |restrictions_for| Wanted { tags: settings.tags, grants: settings.grants, restrictions_for };
+        let warehouse = match settings.tags || settings.comments {
+            true => warehouse::choose(self.client, settings.warehouse.as_deref()).await?,
+            false => None,
+        };
+        let warehouse = warehouse.as_deref();
+        let tags = settings.tags.then_some(TagReader { warehouse, cancel: self.cancel });
+        let wanted_of = |restrictions_for| Wanted { tags, grants: settings.grants, restrictions_for };
         let own = read::read(self.client, source, wanted_of(Some(me))).await?;
         let there = read::read(self.client, target, wanted_of(None)).await?;
         report.left_behind = left_behind(&own, settings, target);
@@ -116,7 +124,6 @@ impl MigratedTable<'_> {
                 report.not_done.push(NotDone { statement: action.statement(target), error });
             }
         }
-        let warehouse = settings.warehouse.as_deref();
         let applied = apply::apply(self.client, warehouse, target, &actions, self.cancel).await?;
         for statement in applied.done {
             add_done(report, statement);
@@ -242,8 +249,14 @@ fn left_behind(own: &Governance, settings: &GovernanceSettings, target: &TableId
         Some(statement) => format!("{} is not carried; the same for the copy: {statement}", one.text()),
         None => format!("{} is not carried; see whether one on the copy's catalog or schema says the same", one.text()),
     });
+    let tags = own.tags_unknown.then(|| {
+        "the tags are not known: the workspace shows them neither by its API nor to a SQL warehouse".to_string()
+    });
     let of_deleted = own.grants_of_deleted.iter().filter(|_| settings.grants);
-    restricted.chain(of_deleted.map(|grant| format!("{grant}: who is deleted cannot be granted anything"))).collect()
+    restricted
+        .chain(tags)
+        .chain(of_deleted.map(|grant| format!("{grant}: who is deleted cannot be granted anything")))
+        .collect()
 }
 
 fn add_done(report: &mut GovernanceReport, statement: String) {

@@ -3,7 +3,7 @@
 use futures::TryStreamExt;
 use icebridge_databricks::Client;
 use icebridge_databricks::sql::{Parameter, SqlRow, Statement, Warehouse, WarehouseState};
-use icebridge_model::Result;
+use icebridge_model::{Code, Result};
 use tokio_util::sync::CancellationToken;
 
 /// The one that is named, or one that runs already, or the one that costs least to start. None: the workspace has none for us.
@@ -11,7 +11,11 @@ pub(crate) async fn choose(client: &Client, named: Option<&str>) -> Result<Optio
     if let Some(id) = named {
         return Ok(Some(id.to_owned()));
     }
-    Ok(cheapest(&client.warehouses().await?).map(|warehouse| warehouse.id.clone()))
+    match client.warehouses().await {
+        Ok(all) => Ok(cheapest(&all).map(|warehouse| warehouse.id.clone())),
+        Err(error) if error.code == Code::AccessDenied => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// From the smallest on; each is about twice the one before.

@@ -1,5 +1,6 @@
 //! What the tables of one run share, and one table's migration within it.
 
+use super::empty_tables::StagingRefused;
 use super::environment::Environment;
 use super::layouts::SpecsRefused;
 use super::live::{ActiveRun, LiveTable};
@@ -38,6 +39,7 @@ pub(super) struct RunContext {
     namespaces: Mutex<HashSet<Vec<String>>>,
     pub governance: OncePerRun,
     pub specs_refused: SpecsRefused,
+    pub staging_refused: StagingRefused,
 }
 
 /// Both ends, open before a run is made: a run that cannot begin leaves no trace.
@@ -94,7 +96,9 @@ impl RunContext {
     ) -> Result<Self> {
         let owner = local.store.identity().await?;
         let commits = commits(opened.target.spec(), &plan.settings);
-        let specs_refused = SpecsRefused::remembered(&local, &plan).await?;
+        let specs_refused = SpecsRefused::remembered(&local, &plan, opened.client.as_ref()).await?;
+        let staging_refused =
+            StagingRefused::remembered(&local, &plan, opened.target.as_ref(), opened.client.as_ref()).await?;
         Ok(Self {
             local,
             owner,
@@ -109,6 +113,7 @@ impl RunContext {
             namespaces: Mutex::default(),
             governance: OncePerRun::default(),
             specs_refused,
+            staging_refused,
             plan,
         })
     }

@@ -170,6 +170,7 @@ async fn copy_one_way(
         }
         Err(error) => return Err(table.undo(copier, &task, error).await),
     };
+    run.staging_refused.learn(&run.local, &run.live.run_id, &run.plan, run.target.as_ref()).await?;
     // Nothing becomes visible whose source cannot be read to its end: bytes can be copied that no reader understands.
     let reader = run.environment.as_ref();
     let reading = validate::measure(reader, &source, planned.snapshot_id, &planned.conversions, &run.live.cancel);

@@ -5,7 +5,7 @@ use super::*;
 use icebridge_lakehouse::catalog::Abilities;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::facts::TableFacts;
-use icebridge_model::photon::{ClusterMethod, PhotonSettings};
+use icebridge_model::photon::{ClusterMethod, ComputeChoice, PhotonSettings};
 use icebridge_model::plan::CopyMode;
 use icebridge_model::schema::PartitionSpec;
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn unity(role: Role, workspace: &str, catalog: &str) -> CatalogSpec {
     }
 }
 
-fn settings(engine: Option<EngineKind>) -> Settings {
+pub(super) fn settings(engine: Option<EngineKind>) -> Settings {
     let photon = PhotonSettings { volume: "/Volumes/main/default/icebridge".into(), ..PhotonSettings::default() };
     Settings { engine, photon: Some(photon), ..Settings::default() }
 }
@@ -36,7 +36,21 @@ fn judged(facts: &TableFacts, source: &CatalogSpec, settings: &Settings) -> Tabl
 
 fn judged_with(facts: &TableFacts, clusters: Option<Clusters>, settings: &Settings) -> TableFindings {
     let to = unity(Role::Target, "w", "main");
+    judged_on(facts, &Target::new(&to, Abilities { register: false }, clusters), settings)
+}
+
+/// A table of the catalog `glue` of the same workspace, which was examined.
+pub(super) fn judged_after(facts: &TableFacts, examined: &Examined, settings: &Settings) -> TableFindings {
+    let (from, to) = (unity(Role::Source, "w", "glue"), unity(Role::Target, "w", "main"));
+    let mut clusters = Clusters::of(&from, &to, settings);
+    if let Some(clusters) = &mut clusters {
+        clusters.clones_refused = examined.refuses_clones().map(str::to_string);
+    }
     let target = Target::new(&to, Abilities { register: false }, clusters);
+    judged_on(facts, &Target { examined: examined.clone(), ..target }, settings)
+}
+
+pub(super) fn judged_on(facts: &TableFacts, target: &Target, settings: &Settings) -> TableFindings {
     let row = InventoryRow {
         ident: facts.ident.clone(),
         captured_at: "2026-01-01T00:00:00Z".into(),
@@ -47,7 +61,7 @@ fn judged_with(facts: &TableFacts, clusters: Option<Clusters>, settings: &Settin
         std::slice::from_ref(&facts.ident),
         &Existing::default(),
     );
-    judge_table(&row, &preview.unwrap().rows.remove(0), &target, settings, &HashSet::new())
+    judge_table(&row, &preview.unwrap().rows.remove(0), target, settings, &HashSet::new())
 }
 
 fn codes(found: &TableFindings) -> Vec<&str> {
@@ -58,7 +72,7 @@ fn spec(fields: Value) -> PartitionSpec {
     serde_json::from_value(json!({"spec-id": 0, "fields": fields})).unwrap()
 }
 
-fn by_day(facts: &mut TableFacts) {
+pub(super) fn by_day(facts: &mut TableFacts) {
     facts.partition_specs = vec![spec(json!([{"source-id": 2, "field-id": 1000, "name": "d", "transform": "day"}]))];
 }
 
@@ -124,13 +138,34 @@ fn a_cluster_that_would_not_see_all_of_a_table_does_not_copy_it() {
 }
 
 #[test]
+fn a_plan_says_on_what_compute_and_why() {
+    let facts = plain_facts("sales.orders");
+    let lake = unity(Role::Source, "w", "glue");
+    let reason = |change: fn(&mut PhotonSettings)| {
+        let mut settings = settings(Some(EngineKind::Photon));
+        change(settings.photon.as_mut().unwrap());
+        judged(&facts, &lake, &settings).engine_reason
+    };
+    for (told, reason) in [
+        ("on serverless compute if the workspace offers it, else on clusters", reason(|_| ())),
+        ("serverless compute was asked for", reason(|photon| photon.compute = ComputeChoice::Serverless)),
+        ("classic clusters were asked for", reason(|photon| photon.compute = ComputeChoice::Classic)),
+        ("classic clusters are what the settings need (pool)", reason(|photon| photon.pool = Some("p-1".into()))),
+    ] {
+        assert!(reason.ends_with(told), "{reason}");
+    }
+}
+
+#[test]
 fn tags_that_serverless_compute_does_not_take_are_told() {
     let facts = plain_facts("sales.orders");
     let lake = unity(Role::Source, "w", "glue");
-    for (serverless, told) in [(true, true), (false, false)] {
+    for (compute, told) in
+        [(ComputeChoice::Serverless, true), (ComputeChoice::Automatic, true), (ComputeChoice::Classic, false)]
+    {
         let mut settings = settings(Some(EngineKind::Photon));
         let photon = settings.photon.as_mut().unwrap();
-        (photon.serverless, photon.tags) = (serverless, BTreeMap::from([("team".to_owned(), "lake".to_owned())]));
+        (photon.compute, photon.tags) = (compute, BTreeMap::from([("team".to_owned(), "lake".to_owned())]));
         let found = judged(&facts, &lake, &settings);
         assert_eq!(found.findings.iter().any(|finding| finding.code == "IB-F220"), told, "{:?}", found.findings);
     }

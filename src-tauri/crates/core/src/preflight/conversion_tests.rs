@@ -6,6 +6,7 @@ use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::photon::{ClusterMethod, PhotonSettings};
+use icebridge_model::plan::CopyMode;
 use serde_json::Value;
 
 fn unity(role: Role, catalog: &str) -> CatalogSpec {
@@ -179,6 +180,75 @@ fn a_cluster_converts_what_it_reads_and_leaves_the_rest_to_the_embedded_engine()
     // A clone takes the schema as it is.
     let cloned = judged(&typed("uuid"), &photon(&json!({"method": ClusterMethod::DeepClone})), &["IB-F012"]);
     assert!(cloned.is_blocked() && cloned.conversions.is_empty());
+}
+
+fn on(kind: CatalogKind, facts: &TableFacts, settings: &Value) -> TableFindings {
+    let to = CatalogSpec { kind, uri: "/managed".into(), ..unity(Role::Target, "") };
+    let target = Target::new(&to, icebridge_lakehouse::catalog::Abilities { register: true }, None);
+    let row = InventoryRow {
+        ident: facts.ident.clone(),
+        captured_at: String::new(),
+        outcome: InventoryOutcome::Facts(Box::new(facts.clone())),
+    };
+    judge_table(&row, &mapped(facts), &target, &serde_json::from_value(settings.clone()).unwrap(), &HashSet::new())
+}
+
+fn of_version(version: u8) -> TableFacts {
+    TableFacts { format_version: version, ..plain_facts("web.events") }
+}
+
+fn blocked_by(found: &TableFindings) -> Vec<&str> {
+    found.findings.iter().filter(|one| one.verdict == Verdict::Blocks).map(|one| one.code.as_str()).collect()
+}
+
+#[test]
+fn version_3_is_made_where_it_is_asked_for_and_the_mode_allows_it() {
+    let asked = |mode: &str| match mode {
+        "" => json!({"target_format_version": 3}),
+        mode => json!({"target_format_version": 3, "mode": mode}),
+    };
+    for kind in [CatalogKind::Embedded, CatalogKind::Sql, CatalogKind::Rest] {
+        for (version, mode, expected) in [
+            (1, "rewrite", "format version 1: becomes 3"),
+            (2, "rewrite", "format version 2: becomes 3"),
+            (2, "clone", "format version 2: becomes 3"),
+        ] {
+            let found = on(kind, &of_version(version), &asked(mode));
+            assert_eq!((words(&found), blocked_by(&found)), (vec![expected.to_string()], vec![]), "{kind:?} {mode}");
+        }
+        assert!(words(&on(kind, &of_version(3), &asked(""))).is_empty());
+        assert!(words(&on(kind, &of_version(2), &json!({}))).is_empty(), "nobody asked");
+        for (version, mode) in [(1, "clone"), (2, "register")] {
+            let found = on(kind, &of_version(version), &asked(mode));
+            assert_eq!((words(&found), blocked_by(&found)), (vec![], vec!["IB-F026"]), "{kind:?} {mode}");
+        }
+    }
+    let found = on(CatalogKind::Embedded, &of_version(1), &asked(""));
+    assert_eq!(found.mode, Some(CopyMode::Rewrite));
+    assert!(found.mode_reason.contains("IB-F026"), "{}", found.mode_reason);
+    assert!(!found.findings.iter().any(|one| one.code == "IB-F208"), "it does not become 2");
+}
+
+#[test]
+fn version_3_in_unity_catalog_is_made_by_clusters() {
+    let with = |mut settings: Value| {
+        settings["target_format_version"] = json!(3);
+        settings
+    };
+    let found = judged(&of_version(2), &with(json!({})), &[]);
+    assert_eq!((words(&found), blocked_by(&found)), (vec![], vec!["IB-F017"]), "not over the Iceberg endpoint");
+    let found = judged(&of_version(2), &with(photon(&json!({}))), &[]);
+    assert_eq!((words(&found), blocked_by(&found)), (vec!["format version 2: becomes 3".to_string()], vec![]));
+    let mut free = photon(&json!({}));
+    free.as_object_mut().unwrap().remove("engine");
+    let found = judged(&of_version(2), &with(free), &[]);
+    assert_eq!(found.engine, EngineKind::Photon, "however small it is");
+    let settings: Settings = serde_json::from_value(with(photon(&json!({})))).unwrap();
+    let clusters = Clusters::of(&unity(Role::Source, "glue"), &unity(Role::Target, "main"), &settings).unwrap();
+    let copy = clusters.copy(&of_version(2), &TableIdent::new(["bronze"], "events"), &found.conversions).unwrap();
+    assert_eq!(copy.format_version, 3);
+    let cloned = judged(&of_version(2), &with(photon(&json!({"method": ClusterMethod::DeepClone}))), &[]);
+    assert_eq!((words(&cloned), blocked_by(&cloned)), (vec![], vec!["IB-F026"]));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! say, and a finding can be accepted where there is something here for it.
 
 use super::subject::{Clusters, Target, listed};
+use crate::examined::Examined;
 use icebridge_model::conversion::{
     Conversion, FieldAt, NanosecondsAs, PartitionFieldAt, PartitionWay, PartitionsAs, TimeAs, ValueForm, converted,
     fields_of,
@@ -19,7 +20,8 @@ const MOST_CLUSTER_COLUMNS: usize = 4;
 /// The version that other engines may write.
 const WRITTEN_VERSION: u8 = 2;
 
-/// All conversions of a table, in a fixed order; none for other targets and where metadata is kept.
+/// All conversions of a table, in a fixed order. On targets other than Unity Catalog, and where metadata is kept, that is at most
+/// the format version.
 pub(super) fn of(
     facts: &TableFacts,
     target: &Target,
@@ -27,11 +29,12 @@ pub(super) fn of(
     engine: EngineKind,
     settings: &Settings,
 ) -> Vec<Conversion> {
+    let raised = settings.target_format_version.raises(facts.format_version);
     if !target.is_unity() || mode != CopyMode::Rewrite {
-        return Vec::new();
+        return raised.filter(|_| may_raise(facts, target, mode)).into_iter().collect();
     }
     // A clone copies the schema as it is.
-    let clones = |clusters: &Clusters| clusters.settings.method == Some(ClusterMethod::DeepClone);
+    let clones = |clusters: &Clusters| clusters.method(facts).0 == ClusterMethod::DeepClone;
     if engine == EngineKind::Photon && target.clusters.as_ref().is_some_and(clones) {
         return Vec::new();
     }
@@ -41,6 +44,8 @@ pub(super) fn of(
     if over_rest && facts.format_version > WRITTEN_VERSION {
         all.push(Conversion::FormatVersion { from: facts.format_version, to: WRITTEN_VERSION });
     }
+    // Over the Iceberg endpoint version 3 is refused, which is a finding.
+    all.extend(raised.filter(|_| !over_rest));
     let fields = fields_of(&facts.schema);
     all.extend(fields.iter().filter_map(|field| new_type(field, time, nanoseconds)));
     let optional = fields.iter().filter(|field| field.is_nested() && field.required);
@@ -55,11 +60,21 @@ pub(super) fn of(
         }
     }
     let schema = converted(&facts.schema, &all);
-    all.extend(partitioning(facts, &schema, over_rest, partitions));
+    all.extend(partitioning(facts, &schema, over_rest.then_some(&target.examined), partitions));
     if facts.sort_order.fields.iter().any(|f| matches!(f.transform, Transform::Other(_)) || f.source_ids.len() > 1) {
         all.push(Conversion::SortOrder);
     }
     all
+}
+
+/// A clone of version 2 is one of version 3 by its metadata alone: what is there stays valid, and is given row ids by the next
+/// commit. Version 1 lacks what later versions must have, and metadata that is shared with the source is not changed.
+fn may_raise(facts: &TableFacts, target: &Target, mode: CopyMode) -> bool {
+    match mode {
+        CopyMode::Rewrite => true,
+        CopyMode::Clone => !target.is_unity() && facts.format_version == 2,
+        CopyMode::Register => false,
+    }
 }
 
 fn new_type(field: &FieldAt, time: TimeAs, nanoseconds: NanosecondsAs) -> Option<Conversion> {
@@ -119,13 +134,19 @@ enum Refused {
     Surely,
 }
 
-fn partitioning(facts: &TableFacts, schema: &Schema, over_rest: bool, choice: PartitionsAs) -> Option<Conversion> {
+/// `endpoint`: what is known of the Iceberg endpoint, if the table goes over it.
+fn partitioning(
+    facts: &TableFacts,
+    schema: &Schema,
+    endpoint: Option<&Examined>,
+    choice: PartitionsAs,
+) -> Option<Conversion> {
     let spec = facts.partition_spec();
     let found: Vec<(&PartitionField, Refused)> = spec
         .fields
         .iter()
         .filter_map(|field| Some((field, refused(field, schema)?)))
-        .filter(|(_, refused)| over_rest || *refused == Refused::Surely)
+        .filter(|(_, refused)| endpoint.is_some() || *refused == Refused::Surely)
         .collect();
     if found.is_empty() {
         return None;
@@ -137,8 +158,11 @@ fn partitioning(facts: &TableFacts, schema: &Schema, over_rest: bool, choice: Pa
     });
     let mut ways = Vec::new();
     // On a cluster the job chooses by itself, of the fields that are left.
-    if over_rest {
-        if choice == PartitionsAs::Try && found.iter().all(|(_, refused)| *refused == Refused::Perhaps) {
+    if let Some(examined) = endpoint {
+        let may_be_taken = |(field, refused): &(&PartitionField, Refused)| {
+            *refused == Refused::Perhaps && examined.refuses_transform(&field.transform.to_string()).is_none()
+        };
+        if choice == PartitionsAs::Try && found.iter().all(may_be_taken) {
             ways.push(PartitionWay::AsIs);
         }
         let columns = cluster_columns(&spec.fields, schema);

@@ -15,7 +15,9 @@ pub(super) fn choose(
 ) -> (Chosen, EngineKind, String) {
     let by = |engine| mode::choose(target, settings, |mode| findings(engine, mode));
     let reason_of = |reason: &str| match (&target.clusters, facts) {
-        (Some(clusters), Some(facts)) => format!("{reason}; {}", clusters.method(facts).1),
+        (Some(clusters), Some(facts)) => {
+            format!("{reason}; {}; {}", clusters.method(facts).1, clusters.settings.way())
+        }
         _ => reason.to_string(),
     };
     match (settings.engine, &settings.photon) {

@@ -18,11 +18,15 @@ mod cluster_tests;
 #[cfg(test)]
 mod conversion_tests;
 #[cfg(test)]
+mod examined_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub use subject::TargetKind;
 
 use crate::LocalState;
+use crate::examined::Examined;
+use crate::governance;
 use crate::mapping::{self, Existing};
 use crate::place;
 use crate::workspaces::{self, gate};
@@ -146,8 +150,10 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
     let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
     earlier::check(&local.store, target.as_ref(), &mut mapped.rows).await?;
     // As they were saved: an open one names its endpoint in place of its workspace.
+    let examined = examined(local, &saved.1).await?;
     let mut clusters = Clusters::of(&saved.0, &saved.1, settings);
     if let Some(clusters) = &mut clusters {
+        clusters.clones_refused = examined.refuses_clones().map(str::to_string);
         let candidates = clusters.candidates(settings, rows.iter().filter_map(InventoryRow::facts));
         clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, candidates).await?;
     }
@@ -156,7 +162,9 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
         true => out_of_reach(local, &saved.1, target.as_ref(), &mapped.rows).await,
         false => BTreeMap::new(),
     };
-    let target = Target { out_of_reach, ..Target::new(target.spec(), target.abilities(), clusters) };
+    let refused_tags = refused_tags(local, &saved, settings, &rows).await?;
+    let target =
+        Target { out_of_reach, examined, refused_tags, ..Target::new(target.spec(), target.abilities(), clusters) };
 
     let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
     for acceptance in local.store.acceptances(route).await? {
@@ -174,6 +182,37 @@ pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings
         Judged { row, findings, cluster }
     });
     Ok(judged.collect())
+}
+
+/// Of the target's workspace, where it has one.
+async fn examined(local: &LocalState, target: &CatalogSpec) -> Result<Examined> {
+    if target.kind != CatalogKind::Unity {
+        return Ok(Examined::default());
+    }
+    let client = workspaces::client(local, &target.uri).await?;
+    Examined::of(local, &target.uri, client.host().origin()).await
+}
+
+/// Where tags are carried.
+async fn refused_tags(
+    local: &LocalState,
+    (source, target): &(CatalogSpec, CatalogSpec),
+    settings: &Settings,
+    rows: &[InventoryRow],
+) -> Result<BTreeMap<TableIdent, Vec<String>>> {
+    let wanted = settings.governance.as_ref().filter(|wanted| wanted.tags && target.kind == CatalogKind::Unity);
+    let (Some(wanted), Some(catalog)) = (wanted, subject::source_catalog(source, target, settings)) else {
+        return Ok(BTreeMap::new());
+    };
+    let tables = rows.iter().filter(|row| row.ident.namespace.len() == 1);
+    let tables: Vec<_> = tables.map(|row| (row.ident.clone(), subject::within(&catalog, &row.ident))).collect();
+    let client = workspaces::client(local, &target.uri).await?;
+    let asked = governance::tags::may_be_refused(&client, wanted.warehouse.as_deref(), &tables).await;
+    // The run finds out in any case: nothing waits for a note.
+    Ok(asked.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what tag policies refuse cannot be looked up");
+        BTreeMap::new()
+    }))
 }
 
 /// So many namespaces are asked about; a place that cannot be reached elsewhere is found when its first table is staged.
@@ -215,7 +254,8 @@ fn judge_table(
     let made =
         |engine, mode| facts.map_or_else(Vec::new, |facts| conversions::of(facts, target, mode, engine, settings));
     let (chosen, engine, engine_reason) = engine::choose(target, settings, facts, |engine, mode| {
-        let context = Context { mapping, facts, problem, target, mode, engine, conversions: &made(engine, mode) };
+        let (conversions, wanted_version) = (&made(engine, mode), settings.target_format_version);
+        let context = Context { mapping, facts, problem, target, mode, engine, conversions, wanted_version };
         if excluded { Vec::new() } else { findings(&context, accepted) }
     });
     TableFindings {

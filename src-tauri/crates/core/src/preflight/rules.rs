@@ -4,7 +4,7 @@
 //!
 //! Rules on Unity Catalog rest on its public documentation and on reports; none was tried on a live workspace. They block.
 
-use super::conditions::{clusters, losses, notes, reading, target};
+use super::conditions::{clusters, examined, losses, notes, reading, target};
 use super::subject::Context;
 use icebridge_model::finding::Verdict::{self, Blocks, Loses, Note};
 
@@ -50,6 +50,10 @@ const REGISTER: &str = "https://iceberg.apache.org/docs/latest/spark-procedures/
 const UNITY: &str = "https://docs.databricks.com/aws/en/iceberg/";
 const UNITY_FILTERS: &str = "https://docs.databricks.com/aws/en/data-governance/unity-catalog/filters-and-masks/";
 const UNITY_USAGE: &str = "https://docs.databricks.com/aws/en/admin/usage/budget-policies";
+const UNITY_FOREIGN: &str = "https://docs.databricks.com/aws/en/query-federation/hms-federation-concepts";
+const UNITY_SERVERLESS: &str = "https://docs.databricks.com/aws/en/compute/serverless/";
+const UNITY_TAGS: &str = "https://docs.databricks.com/aws/en/admin/tag-policies/";
+const UNITY_BILLING: &str = "https://docs.databricks.com/aws/en/admin/system-tables/billing";
 const UNITY_CLUSTERING: &str = "https://docs.databricks.com/aws/en/tables/clustering";
 const SPEC_IDENTIFIERS: &str = "https://iceberg.apache.org/spec/#identifier-field-ids";
 const UNITY_V3: &str = "https://docs.databricks.com/aws/en/iceberg/iceberg-v3";
@@ -91,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("IB-F016", Blocks, "Identifier fields", UNITY_REST,
         "Accept it: the target refuses to create tables that have them. They are dropped, and their values are checked to be unique.", target::identifier_fields),
     rule("IB-F017", Blocks, "Format version 3 cannot be written from outside", UNITY_V3,
-        "Accept it: the table is written as version 2, without row ids and default values. Or let a cluster copy it, which keeps version 3.", target::unity_v3),
+        "Accept it if the source is version 3: the table is written as version 2, without row ids and default values. Or let a cluster copy it, which writes version 3. If version 3 was only asked for, keep the source's version (target_format_version).", target::unity_v3),
     rule("IB-F018", Blocks, "More than one sort or partition source per field", SPEC_TRANSFORMS,
         "Clone the table, or change the sort order at the source. On Unity Catalog it can be accepted: the table has no sort order then.", reading::sort_transforms),
     rule("IB-F019", Blocks, "Deletes that clusters would not apply", UNITY,
@@ -106,11 +110,19 @@ pub(super) const RULES: &[Rule] = &[
         "Accept it: all but the first get a number. Or rename them at the source (ALTER TABLE … RENAME COLUMN).", target::same_but_for_case),
     rule("IB-F025", Blocks, "Columns that clusters cannot read", UNITY,
         "Let the embedded engine copy the table: it reads and converts them.", clusters::unreadable),
+    rule("IB-F026", Blocks, "Format version 3 in a mode that keeps the metadata", SPEC_VERSIONS,
+        "Rewrite the table (mode rewrite; on clusters any method but deep_clone), or keep the source's version (target_format_version).", target::version_kept),
 
     rule("IB-F023", Blocks, "The target's storage cannot be reached", SPEC,
         "Do what the reason names: another warehouse or schema, other credentials for the storage, or the network. Then check the target again (icebridge catalog check).", target::out_of_reach),
     rule("IB-F030", Blocks, "A cluster would not see all of the table", UNITY_FILTERS,
         "Let the embedded engine copy the table: it reads the source's files themselves. Or except who migrates from the filter, mask or policy.", clusters::restricted),
+    rule("IB-F031", Blocks, "The Iceberg endpoint makes no tables", UNITY_REST,
+        "Let a cluster copy the table: it needs no endpoint. If the workspace takes tables by now, examine it again (icebridge workspace doctor).", examined::makes_no_tables),
+    rule("IB-F032", Blocks, "No snapshot that a cluster could read", UNITY_FOREIGN,
+        "Let the embedded engine copy the table. Or let clusters read it as it is (photon.unversioned), while nobody writes to it.", examined::no_pin),
+    rule("IB-F033", Blocks, "No compute for the copy", UNITY_SERVERLESS,
+        "Take clusters where they reach the catalog, or the settings that serverless compute does not have out of the plan's. Or ask an administrator for serverless compute, and examine the workspace again (icebridge workspace doctor).", examined::no_compute),
     rule("IB-F101", Loses, "Branches and tags", SPEC_REFS,
         "Clone the table if they are needed; otherwise accept the loss.", losses::refs),
     rule("IB-F102", Loses, "Snapshot history", SPEC_SNAPSHOTS,
@@ -174,4 +186,14 @@ pub(super) const RULES: &[Rule] = &[
         "Nothing to do for the copy, which has the same files: engines that differ on the source differ on it too. Rewrite the table if all of them shall read the same.", notes::read_differently),
     rule("IB-F220", Note, "Tags that serverless compute does not take", UNITY_USAGE,
         "Give the settings a usage policy (budget_policy): usage of serverless compute carries its tags alone. The bill of a plan is found by its runs.", clusters::tags_on_serverless),
+    rule("IB-F221", Note, "No DEEP CLONE", UNITY,
+        "Nothing to do. If the workspace clones foreign tables by now, examine it again (icebridge workspace doctor).", examined::clone_refused),
+    rule("IB-F222", Note, "Read as it is", UNITY_FOREIGN,
+        "Keep writers off the source while it is copied: a table that has moved on is not migrated.", examined::read_as_it_is),
+    rule("IB-F223", Note, "Copied on serverless compute", UNITY_SERVERLESS,
+        "Nothing to do. Machines, pools and policies of the settings mean nothing there.", examined::on_serverless),
+    rule("IB-F224", Note, "Costs stay an estimate", UNITY_BILLING,
+        "Ask for SELECT on system.billing.usage and system.billing.list_prices, or have somebody look who has it.", examined::no_bill),
+    rule("IB-F225", Note, "Governed tags that may be refused", UNITY_TAGS,
+        "Change the value at the source, or ask for ASSIGN on the tag policy. The table is migrated in any case; the run names each tag that was refused, with its statement.", notes::governed_tags),
 ];

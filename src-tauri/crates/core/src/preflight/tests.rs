@@ -58,12 +58,7 @@ pub(crate) fn spec(fields: Value) -> PartitionSpec {
 }
 
 fn target(kind: TargetKind) -> Target {
-    Target {
-        kind,
-        adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql),
-        clusters: None,
-        out_of_reach: BTreeMap::new(),
-    }
+    Target { adopts: matches!(kind, TargetKind::Embedded | TargetKind::Sql), ..Target::of_kind(kind) }
 }
 
 pub(crate) fn mapped(facts: &TableFacts) -> MappingRow {
@@ -229,8 +224,10 @@ fn the_rules_about_the_mapping_and_the_inventory_speak() {
 fn every_rule_is_tried_above_and_told_in_the_docs() {
     let mut tried: HashSet<&str> = cases().iter().map(|c| c.rule).collect();
     tried.extend(["IB-F001", "IB-F002", "IB-F003", "IB-F015", "IB-F023"]);
-    // Of clusters: in cluster_tests.
-    tried.extend(["IB-F019", "IB-F020", "IB-F025", "IB-F030", "IB-F220", "IB-F110", "IB-F111", "IB-F112"]);
+    // Of clusters and of version 3: in cluster_tests and conversion_tests.
+    tried.extend(["IB-F019", "IB-F020", "IB-F025", "IB-F026", "IB-F030", "IB-F220", "IB-F110", "IB-F111", "IB-F112"]);
+    // Of what a workspace was seen to do: in examined_tests.
+    tried.extend(["IB-F031", "IB-F032", "IB-F033", "IB-F221", "IB-F222", "IB-F223", "IB-F224", "IB-F225"]);
     let docs = include_str!("../../../../../docs/findings.md");
     let mut seen = HashSet::new();
     for rule in rules::RULES {
@@ -275,7 +272,7 @@ fn the_mode_suits_the_target_and_says_why() {
     assert!(mode(TargetKind::Unity, &facts).1.contains("Unity Catalog"));
 
     // A target of SQL tables that cannot adopt: clone is blocked, rewrite takes over and says so.
-    let bare = Target { kind: TargetKind::Sql, adopts: false, clusters: None, out_of_reach: BTreeMap::new() };
+    let bare = Target::of_kind(TargetKind::Sql);
     let found = judged(&facts, &bare, None);
     assert_eq!(found.mode, Some(CopyMode::Rewrite));
     assert!(found.mode_reason.contains("IB-F010"), "{}", found.mode_reason);
@@ -284,7 +281,7 @@ fn the_mode_suits_the_target_and_says_why() {
     let mut strange = facts.clone();
     strange.partition_specs =
         vec![spec(json!([{"source-id": 1, "field-id": 1000, "name": "z", "transform": "zorder"}]))];
-    let adopting = Target { kind: TargetKind::Rest, adopts: true, clusters: None, out_of_reach: BTreeMap::new() };
+    let adopting = Target { adopts: true, ..Target::of_kind(TargetKind::Rest) };
     let found = judged(&strange, &adopting, None);
     assert_eq!((found.mode, found.is_blocked()), (Some(CopyMode::Clone), false));
 

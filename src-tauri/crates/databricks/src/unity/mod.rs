@@ -5,6 +5,7 @@
 
 mod calls;
 mod catalogs;
+mod governed_tags;
 mod metastore;
 mod names;
 mod permissions;
@@ -15,6 +16,7 @@ mod tags;
 mod tests;
 
 pub use catalogs::{Catalog, CatalogType, EffectiveFlag, PredictiveOptimization, Schema};
+pub use governed_tags::{TagPolicy, TagValue};
 pub use metastore::Metastore;
 pub use names::{quoted, quoted_principal};
 pub use permissions::{Assignment, EffectiveAssignment, EffectivePrivilege, Securable, same_privilege};

@@ -3,13 +3,13 @@
 use super::target::{required_nested, same_but_for_case};
 use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::facts::TableFacts;
-use icebridge_model::photon::ClusterMethod;
+use icebridge_model::photon::{ClusterMethod, ComputeWay};
 use icebridge_model::plan::EngineKind;
 use icebridge_model::schema::{Primitive, Transform, Type};
 
 impl<'a> Context<'a> {
     /// The facts, if a cluster is to copy.
-    fn by_cluster(&self) -> Option<&'a TableFacts> {
+    pub(super) fn by_cluster(&self) -> Option<&'a TableFacts> {
         self.facts.filter(|_| self.engine == EngineKind::Photon)
     }
 }
@@ -55,10 +55,14 @@ pub fn tags_on_serverless(context: &Context) -> Option<String> {
     context.by_cluster()?;
     let settings = &context.target.clusters.as_ref()?.settings;
     let names: Vec<String> = settings.tags.keys().cloned().collect();
-    if !settings.serverless {
-        return None;
+    let named = listed(&names)?;
+    match settings.way() {
+        ComputeWay::Serverless(_) => Some(format!("the tags {named} of the settings are not on its usage")),
+        ComputeWay::Try => {
+            Some(format!("the tags {named} of the settings are not on its usage, if serverless compute is offered"))
+        }
+        ComputeWay::Classic(_) => None,
     }
-    Some(format!("the tags {} of the settings are not on its usage", listed(&names)?))
 }
 
 /// Spark's Iceberg has no such types, and tells names by case in no setting that a job could be sure of.

@@ -102,7 +102,7 @@ pub fn name_mapping(context: &Context) -> Option<String> {
 
 /// Version 1 cannot be written safely beside writers of version 2, so a rewrite makes version 2.
 pub fn upgraded(context: &Context) -> Option<String> {
-    let version = context.rewritten()?.format_version;
+    let version = context.rewritten().filter(|_| context.raised().is_none())?.format_version;
     (version == 1).then(|| "the table is written anew as version 2".into())
 }
 
@@ -118,4 +118,8 @@ pub fn manifests_without_ids(context: &Context) -> Option<String> {
     let files = &context.kept()?.files;
     (files.manifests_without_ids > 0)
         .then(|| format!("{} of {} manifests", files.manifests_without_ids, files.manifests))
+}
+
+pub fn governed_tags(context: &Context) -> Option<String> {
+    listed(context.target.refused_tags.get(&context.facts?.ident)?)
 }

@@ -4,6 +4,7 @@ use crate::preflight::subject::{Context, columns, counted, listed};
 use icebridge_model::conversion::fields_of;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingState;
+use icebridge_model::photon::ClusterMethod;
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::schema::{Field, Primitive, Transform, Type};
 
@@ -135,7 +136,26 @@ pub fn identifier_fields(context: &Context) -> Option<String> {
 
 pub fn unity_v3(context: &Context) -> Option<String> {
     let version = context.for_unity_over_rest()?.format_version;
-    (version >= 3).then(|| format!("the source is version {version}"))
+    match version {
+        3.. => Some(format!("the source is version {version}")),
+        _ => context.raised().map(|_| format!("version 3 was asked for, and the source is version {version}")),
+    }
+}
+
+/// Of those ways that keep the metadata as it is.
+pub fn version_kept(context: &Context) -> Option<String> {
+    let version = context.raised()?.format_version;
+    let clones = context.target.clusters.as_ref().is_some_and(|clusters| {
+        context.engine == EngineKind::Photon && clusters.settings.method == Some(ClusterMethod::DeepClone)
+    });
+    let keeps = match context.mode {
+        _ if clones => "DEEP CLONE keeps the version of the source",
+        CopyMode::Rewrite => return None,
+        CopyMode::Register => "register shares the metadata with the source",
+        CopyMode::Clone if version == 1 => "a clone keeps the files of version 1, which lack what version 3 must have",
+        CopyMode::Clone => return None,
+    };
+    Some(format!("version 3 was asked for, and {keeps} (version {version})"))
 }
 
 /// Columns the current spec partitions by, with their types.

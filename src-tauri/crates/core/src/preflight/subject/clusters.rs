@@ -18,6 +18,8 @@ pub(in crate::preflight) struct Clusters {
     target_catalog: String,
     /// What keeps this principal from seeing all of a source's table on a cluster, by table.
     pub restrictions: BTreeMap<TableIdent, Vec<String>>,
+    /// When the workspace was seen to refuse clones of foreign tables.
+    pub clones_refused: Option<String>,
 }
 
 impl Clusters {
@@ -27,13 +29,12 @@ impl Clusters {
         if target.kind != CatalogKind::Unity {
             return None;
         }
-        let same_workspace = source.kind == CatalogKind::Unity && source.uri == target.uri;
-        let own = same_workspace.then(|| source.warehouse.clone());
         Some(Self {
-            source_catalog: photon.source_catalog.clone().or(own),
+            source_catalog: source_catalog(source, target, settings),
             target_catalog: target.warehouse.clone(),
             settings: photon,
             restrictions: BTreeMap::new(),
+            clones_refused: None,
         })
     }
 
@@ -53,10 +54,25 @@ impl Clusters {
         facts.filter(may_be).map(|facts| (facts.ident.clone(), within(catalog, &facts.ident))).collect()
     }
 
+    /// When the clone that was asked for was seen to be refused. What a job would fall back to is planned from the start.
+    pub fn refused_clone(&self) -> Option<&str> {
+        self.clones_refused.as_deref().filter(|_| self.settings.method == Some(ClusterMethod::DeepClone))
+    }
+
+    /// Those that a cluster has to reach.
+    pub fn catalogs(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.target_catalog.as_str()).chain(self.source_catalog.as_deref())
+    }
+
     /// The method, and the reason.
     pub fn method(&self, facts: &TableFacts) -> (ClusterMethod, String) {
-        if let Some(method) = self.settings.method {
-            return (method, format!("{} was asked for", method.as_str()));
+        match (self.settings.method, self.refused_clone()) {
+            (Some(_), Some(_)) => {
+                let why = "ctas, because the workspace refuses to clone foreign tables";
+                return (ClusterMethod::Ctas, why.into());
+            }
+            (Some(method), None) => return (method, format!("{} was asked for", method.as_str())),
+            (None, _) => {}
         }
         let batch = self.settings.batch_rows;
         if facts.schema.fields.iter().any(|field| field.required) {
@@ -107,7 +123,7 @@ impl Clusters {
             partition_by: None,
             cluster_by: None,
             comment: facts.properties.get("comment").filter(|text| !text.is_empty()).cloned(),
-            format_version: facts.format_version.clamp(2, 3),
+            format_version: written_version(facts.format_version, conversions),
             // A key with a part inside of a struct is none that a cluster could look after.
             keys: keys.unwrap_or_default(),
             unversioned: self.settings.reads_unversioned(facts.files.data_bytes),
@@ -118,9 +134,28 @@ impl Clusters {
     }
 }
 
-fn within(catalog: &String, table: &TableIdent) -> TableIdent {
+fn written_version(source: u8, conversions: &[Conversion]) -> u8 {
+    let converted = conversions.iter().find_map(|one| match one {
+        Conversion::FormatVersion { to, .. } => Some(*to),
+        _ => None,
+    });
+    converted.unwrap_or_else(|| source.clamp(2, 3))
+}
+
+/// Under which the target's workspace sees the source, if it does.
+pub(in crate::preflight) fn source_catalog(
+    source: &CatalogSpec,
+    target: &CatalogSpec,
+    settings: &Settings,
+) -> Option<String> {
+    let named = settings.photon.as_ref().and_then(|photon| photon.source_catalog.clone());
+    let same_workspace = source.kind == CatalogKind::Unity && source.uri == target.uri;
+    named.or_else(|| same_workspace.then(|| source.warehouse.clone()))
+}
+
+pub(in crate::preflight) fn within(catalog: &str, table: &TableIdent) -> TableIdent {
     TableIdent {
-        namespace: std::iter::once(catalog).chain(&table.namespace).cloned().collect(),
+        namespace: std::iter::once(catalog.to_string()).chain(table.namespace.iter().cloned()).collect(),
         name: table.name.clone(),
     }
 }

@@ -5,7 +5,7 @@ use icebridge_model::Error;
 use icebridge_model::conversion::Conversion;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingRow;
-use icebridge_model::plan::{CopyMode, EngineKind};
+use icebridge_model::plan::{CopyMode, EngineKind, TargetVersion};
 use icebridge_model::schema::{Schema, Type};
 
 pub(in crate::preflight) struct Context<'a> {
@@ -18,6 +18,7 @@ pub(in crate::preflight) struct Context<'a> {
     pub engine: EngineKind,
     /// What becomes of that which the target refuses.
     pub conversions: &'a [Conversion],
+    pub wanted_version: TargetVersion,
 }
 
 impl<'a> Context<'a> {
@@ -28,6 +29,10 @@ impl<'a> Context<'a> {
     /// The facts, if the metadata is kept: clone or register.
     pub fn kept(&self) -> Option<&'a TableFacts> {
         self.facts.filter(|_| self.mode != CopyMode::Rewrite)
+    }
+    /// The version that is wanted, if the table has an earlier one.
+    pub fn raised(&self) -> Option<&'a TableFacts> {
+        self.facts.filter(|facts| self.wanted_version.raises(facts.format_version).is_some())
     }
     /// The facts, if the target is Unity Catalog.
     pub fn for_unity(&self) -> Option<&'a TableFacts> {

@@ -6,6 +6,6 @@ mod target;
 
 pub use target::TargetKind;
 
-pub(super) use clusters::Clusters;
+pub(super) use clusters::{Clusters, source_catalog, within};
 pub(super) use context::{Context, columns, counted, listed};
 pub(super) use target::Target;
