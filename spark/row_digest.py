@@ -24,6 +24,8 @@ HALVES = 2 * LANES
 # Sums of 32-bit halves stay within a bigint up to this many rows of one group.
 GROUP_ROWS = (1 << 31) - 1
 
+# Without an alias, a struct column that is named as its table would be taken for the table.
+_ROWS = "icebridge_rows"
 _INTEGERS = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 _FLOATS = (T.FloatType, T.DoubleType)
 _TWO_52 = "4503599627370496D"
@@ -51,7 +53,7 @@ class Digest:
 def measure(frame: DataFrame, iceberg_types: Mapping[str, str] | None = None) -> Digest:
     """Read the whole frame once and return its digest. Nothing is cached, and 256 rows reach the driver at most."""
     with exact_session(frame.sparkSession, frame.schema):
-        hashed = frame.select(F.expr(row_hash(frame.schema, iceberg_types)).alias("h"))
+        hashed = frame.alias(_ROWS).select(F.expr(row_hash(frame.schema, iceberg_types, f"{_ROWS}.")).alias("h"))
         counts = F.count(F.lit(1)).alias("n")
         groups = hashed.groupBy(F.expr("substring(h, 63, 2)").alias("g")).agg(counts, *lane_sums("h")).collect()
     return _add_up(groups, "n", "")
@@ -66,14 +68,18 @@ def measure_columns(
         for start in range(0, len(columns), 16):
             part = columns[start : start + 16]
             hashes = [
-                F.expr(row_hash(T.StructType([frame.schema[name]]), iceberg_types)).alias(f"h{place}")
+                F.expr(row_hash(T.StructType([frame.schema[name]]), iceberg_types, f"{_ROWS}.")).alias(f"h{place}")
                 for place, name in enumerate(part)
             ]
             # Grouped by the first column's hash, so that the halves' sums cannot overflow whatever the other columns
             # hold.
             counts = F.count(F.lit(1)).alias("n")
             sums = [half for place in range(len(part)) for half in lane_sums(f"h{place}", f"h{place}_")]
-            hashed = frame.select(*hashes).withColumn("g", F.expr(f"pmod(monotonically_increasing_id(), {_SPREAD})"))
+            hashed = (
+                frame.alias(_ROWS)
+                .select(*hashes)
+                .withColumn("g", F.expr(f"pmod(monotonically_increasing_id(), {_SPREAD})"))
+            )
             groups = hashed.groupBy("g").agg(counts, *sums).collect()
             for place, name in enumerate(part):
                 found[name] = _add_up(groups, "n", f"h{place}_")

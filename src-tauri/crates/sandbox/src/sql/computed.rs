@@ -6,8 +6,9 @@ use crate::unity::{Kind, Securable};
 use regex::Regex;
 use std::sync::LazyLock;
 
-static SHAPE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?is)^\s*SELECT\b.*?\bFROM\s*\(\s*SELECT\b.*\bFROM\s+([^\s()]+)\s*\)").ok());
+static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?is)^\s*SELECT\b.*?\bFROM\s*\(\s*SELECT\b.*\bFROM\s+([^\s()]+)(?:\s+AS\s+\w+)?\s*\)").ok()
+});
 
 /// The table that a query reads by a query within it; none for every other statement.
 fn table(text: &str) -> Option<Vec<String>> {
@@ -42,7 +43,8 @@ mod tests {
 
     #[test]
     fn only_a_query_within_a_query_needs_an_engine() {
-        let found = table("SELECT g, count(1) FROM (SELECT sha2(`a`, 256) AS h FROM `main`.`s`.`t``x`) GROUP BY g");
+        let found =
+            table("SELECT g, count(1) FROM (SELECT sha2(`a`, 256) AS h FROM `main`.`s`.`t``x` AS r) GROUP BY g");
         assert_eq!(found, Some(vec!["main".into(), "s".into(), "t`x".into()]));
         for other in ["SELECT 1", "SELECT * FROM `a`.`b`.`c`", "INSERT INTO t SELECT a FROM (SELECT b FROM `c`)"] {
             assert_eq!(table(other), None, "{other}");
