@@ -6,7 +6,7 @@ mod process;
 mod warehouse;
 
 use icebridge_databricks::Client;
-use icebridge_lakehouse::Table;
+use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::plan::Plan;
@@ -42,17 +42,18 @@ impl Judge {
         WarehouseJudge::start(client, plan, target).await.map(Self::Warehouse)
     }
 
-    /// Has the table read, and adds what was found to the validation. An error says why it could not be read: the validation
+    /// `catalog`: the target's. Has the table read, and adds what was found to the validation. An error says why it could not be read: the validation
     /// is what it was.
     pub async fn judge(
         &mut self,
         (source, target): (&Table, &Table),
+        catalog: &dyn TargetCatalog,
         validation: &mut Validation,
         cancel: &CancellationToken,
     ) -> Result<()> {
         match self {
             Self::Local(judge) => judge.judge((source, target), validation, cancel).await,
-            Self::Warehouse(judge) => judge.judge(target, validation, cancel).await,
+            Self::Warehouse(judge) => judge.judge((catalog, target), validation, cancel).await,
         }
     }
 }

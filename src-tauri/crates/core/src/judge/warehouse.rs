@@ -4,14 +4,15 @@ use crate::governance::warehouse;
 use icebridge_databricks::Client;
 use icebridge_databricks::identity::Me;
 use icebridge_databricks::unity::quoted;
-use icebridge_lakehouse::Table;
 use icebridge_lakehouse::digest::sql;
+use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::check::CheckKind;
 use icebridge_model::plan::Plan;
 use icebridge_model::validation::{Check, Validation};
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub(crate) struct WarehouseJudge {
     client: Client,
@@ -34,16 +35,25 @@ impl WarehouseJudge {
         Ok(Self { client, me, warehouse, catalog: target.warehouse.clone() })
     }
 
-    pub async fn judge(&self, target: &Table, validation: &mut Validation, cancel: &CancellationToken) -> Result<()> {
+    /// `catalog`: where the target lies. Only the state that was compared says anything of the copy.
+    pub async fn judge(
+        &self,
+        (catalog, target): (&dyn TargetCatalog, &Table),
+        validation: &mut Validation,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        must_be_compared(target, validation)?;
         let schema_name = target.ident.namespace.join(".");
         let names = [self.catalog.as_str(), schema_name.as_str(), target.ident.name.as_str()];
         self.refuse_restricted(&names.join(".")).await?;
-        // The table as it is now: it must be what was compared, and stay so while it is read.
+        // Without a version: the warehouse reads what it takes for the newest, which is looked at afterwards.
         let schema = target.metadata.read_schema(target.metadata.current_snapshot_id);
-        let statement = sql::statement(&quoted(names), schema).map_err(|e| e.about(&target.ident))?;
+        let asked = Uuid::new_v4().simple().to_string();
+        let statement = sql::statement(&quoted(names), schema, &asked).map_err(|e| e.about(&target.ident))?;
         let groups = warehouse::rows(&self.client, &self.warehouse, &statement, &[], cancel).await?;
         let (rows, digest) = sql::add_up(&groups).map_err(|e| e.about(&target.ident))?;
         let passed = rows == validation.rows && digest == validation.digest;
+        must_be_compared(&catalog.load(&target.ident).await?, validation)?;
         let detail = match passed {
             true => "a SQL warehouse read the target, with the rows that were compared",
             false => "a SQL warehouse read the target, and found other rows than those that were compared",
@@ -75,4 +85,14 @@ impl WarehouseJudge {
             }
         }
     }
+}
+
+/// Somebody may have written since: what is read then is no word on the copy.
+fn must_be_compared(target: &Table, validation: &Validation) -> Result<()> {
+    if target.metadata.current_snapshot_id == validation.target_snapshot_id {
+        return Ok(());
+    }
+    Err(Error::new(Code::Unsupported, "the target has changed since it was compared, so that it is not read back")
+        .about(&target.ident)
+        .with_hint("Its proof stays what it is. Validate it again, if its source has not moved on."))
 }

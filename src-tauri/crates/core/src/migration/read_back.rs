@@ -51,6 +51,6 @@ impl Migration {
     async fn ask_warehouse(&self, client: &Client, target: &Table, validation: &mut Validation) -> Result<(), Error> {
         let (plan, spec, cancel) = (&self.run.plan, self.run.target.spec(), &self.run.live.cancel);
         let mut judge = Judge::start(JudgeKind::Warehouse, plan, spec, Some(client.clone()), cancel).await?;
-        judge.judge((target, target), validation, cancel).await
+        judge.judge((target, target), self.run.target.as_ref(), validation, cancel).await
     }
 }

@@ -199,16 +199,13 @@ impl Comparison<'_> {
         let before = self.validations.iter().find(|one| one.source == planned.source);
         let by_cluster = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
         validate::cluster::keep_checks(&mut compared.validation, before, by_cluster);
-        let (mut is_judged, mut unread) = (false, None);
+        let mut unread = None;
         if let Some(judge) = judge.filter(|_| compared.validation.passed) {
-            match judge.judge((&from, &to), &mut compared.validation, self.cancel).await {
-                Ok(()) => is_judged = true,
-                Err(error) => unread = Some(unless_cancelled(error)?),
-            }
+            let read = judge.judge((&from, &to), self.target.as_ref(), &mut compared.validation, self.cancel).await;
+            unread = read.err().map(unless_cancelled).transpose()?;
         }
-        if !is_judged {
-            validate::keep_read_back(&mut compared.validation, before);
-        }
+        // What another judge found stays; what this one found is newer.
+        validate::keep_read_back(&mut compared.validation, before);
         let verdict = match validate::failure(&compared.validation) {
             None => Verdict::Holds(Box::new(compared.validation)),
             Some(error) => {
