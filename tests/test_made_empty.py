@@ -78,7 +78,7 @@ def to_unity(cli: Icebridge, box: Sandbox, shop: Path, schema: str) -> Route:
     return route
 
 
-@pytest.mark.parametrize("setting", ["refused-400", "refused-501"])
+@pytest.mark.parametrize("setting", ["refused-400", "refused-501", "commit-refused"])
 def test_unity_catalog_without_staging_takes_every_table(
     setting: str, icebridge: Icebridge, box: Sandbox, shop: Path
 ) -> None:
@@ -147,7 +147,8 @@ def test_a_table_is_made_empty_and_filled_by_one_commit(target: Target, shop: Pa
     plan = planned(target)
     target.route.run(plan).succeeded()
     (commit,) = commits(target)
-    assert [one["type"] for one in commit["requirements"]] == ["assert-table-uuid", "assert-ref-snapshot-id"]
+    asserted = ["assert-table-uuid", "assert-ref-snapshot-id", "assert-current-schema-id", "assert-default-spec-id"]
+    assert [one["type"] for one in commit["requirements"]] == asserted
     made = target.table()
     assert [column.field_id for column in made.schema().fields] == list(range(1, 9))
     assert [(field.source_id, field.name) for field in made.spec().fields] == [(2, "town")]

@@ -80,7 +80,7 @@ impl Examined {
 
     /// When who is signed in could not have this, for whatever reason.
     fn closed(&self, key: &str) -> Option<&str> {
-        let (one, row) = self.newest(key, |row| row.finding != Finding::NotTried)?;
+        let (one, row) = self.newest(key, |row| row.finding == Finding::NotAllowed || is_answer(row))?;
         (row.finding != Finding::Holds).then_some(one.report.examined_at.as_str())
     }
 

@@ -15,10 +15,12 @@ pub const PROPERTY_FILLED_FROM: &str = "icebridge.filled-from";
 
 /// Whether a table was made empty to be filled from this place. It may have got rows of others since.
 pub fn is_to_be_filled_from(metadata: &TableMetadata, place: &str) -> bool {
-    metadata.properties.get(PROPERTY_FILLED_FROM).is_some_and(|from| from == place)
+    !metadata.properties.contains_key(PROPERTY_PLAN)
+        && metadata.properties.get(PROPERTY_FILLED_FROM).is_some_and(|from| from == place)
 }
 
 /// Whether a table was made empty for this plan and still waits for its rows.
 pub fn is_waiting_for_rows(metadata: &TableMetadata, plan_hash: &str) -> bool {
-    metadata.properties.get(PROPERTY_FILLED_BY_PLAN).is_some_and(|plan| plan == plan_hash)
+    !metadata.properties.contains_key(PROPERTY_PLAN)
+        && metadata.properties.get(PROPERTY_FILLED_BY_PLAN).is_some_and(|plan| plan == plan_hash)
 }

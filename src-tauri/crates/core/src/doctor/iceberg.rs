@@ -54,7 +54,6 @@ pub(super) async fn try_all(bench: &mut Bench<'_>) -> Result<()> {
             bench.add("rest_create", PLAIN, Ok(Seen::NotTried("none was staged".into())))?;
         }
     }
-    target.make_empty_tables();
     let made = attempt(bench, target.as_ref(), "made_empty", None, Way::Empty).await;
     let is_refused = made.is_err();
     bench.add("rest_empty", EMPTY, made.map(|_| Seen::Holds("it was made, and filled".into())))?;
@@ -113,7 +112,9 @@ async fn attempt(
         Way::Staged => None,
         Way::Empty => Some("doctor"),
     };
-    let staged = target.stage(&ident, &bench.schema, Draft { metadata: &draft, filled_by }).await?;
+    let staged = target
+        .stage(&ident, &bench.schema, Draft { metadata: &draft, filled_by, at_once: filled_by.is_some() })
+        .await?;
     if let Some(empty) = &staged.empty {
         draft["table-uuid"] = json!(empty.uuid);
     }

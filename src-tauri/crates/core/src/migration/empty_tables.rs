@@ -4,13 +4,22 @@ use crate::LocalState;
 use crate::examined::Examined;
 use icebridge_databricks::Client;
 use icebridge_lakehouse::TargetCatalog;
-use icebridge_model::Result;
-use icebridge_model::plan::Plan;
+use icebridge_model::catalog::CatalogKind;
+use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
+use icebridge_model::{Code, Error, Result};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Written to the journal when it is learned. It holds until the target's catalog is saved anew.
 const STAGING_REFUSED: &str = "target.staging_refused";
+
+/// Whether a table that was staged and then refused may be taken when it is made empty first: some endpoints lend for a staged
+/// table and do not take the commit that makes it.
+pub(super) fn may_help(target: &dyn TargetCatalog, planned: &PlannedTable, error: &Error) -> bool {
+    target.spec().kind == CatalogKind::Unity
+        && planned.mode == CopyMode::Rewrite
+        && matches!(error.code, Code::CatalogRefused | Code::Unsupported)
+}
 
 /// Whether the journal has it.
 #[derive(Debug, Default)]

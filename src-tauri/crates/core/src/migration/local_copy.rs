@@ -2,6 +2,7 @@
 
 use super::adoption;
 use super::context::{Migration, RunContext};
+use super::empty_tables;
 use super::executor::Executor;
 use super::guard::guarded;
 use super::layouts;
@@ -132,7 +133,25 @@ async fn copy_and_publish(table: &Migration) -> Result<Option<(Table, CommittedT
     loop {
         let way = ways.next().flatten();
         table.live().restart();
-        match copy_one_way(table, &source, copier, way).await {
+        let at_once = run.target.makes_empty_tables();
+        let mut tried = copy_one_way(table, &source, copier, (way, at_once)).await;
+        if let Err(error) = &tried
+            && !at_once
+            && empty_tables::may_help(run.target.as_ref(), planned, error)
+        {
+            tracing::info!(%error, "the target refuses the table; it is made empty and filled");
+            table.live().restart();
+            match copy_one_way(table, &source, copier, (way, true)).await {
+                Ok(made) => {
+                    run.target.make_empty_tables();
+                    run.staging_refused.learn(&run.local, &run.live.run_id, &run.plan, run.target.as_ref()).await?;
+                    tried = Ok(made);
+                }
+                Err(other) if run.is_cancelled(&other) => return Err(other),
+                Err(other) => tracing::info!(error = %other, "made empty first, it is refused as well"),
+            }
+        }
+        match tried {
             // The target does not say what it refuses: it was the spec if it takes the table without.
             Err(error) if layouts::may_be_refused(way, &error) && ways.peek().is_some() => {
                 refused = true;
@@ -153,12 +172,12 @@ async fn copy_one_way(
     table: &Migration,
     source: &Table,
     copier: &dyn Copier,
-    way: Option<&PartitionWay>,
+    (way, make_empty): (Option<&PartitionWay>, bool),
 ) -> Result<Option<(Table, CommittedTable)>> {
     let (run, planned) = (&table.run, table.planned());
     let source = source.clone();
     let place = table.claim_place().await?;
-    let task = table.copy_task(&source, &place, way);
+    let task = CopyTask { make_empty, ..table.copy_task(&source, &place, way) };
     let prepared = match guarded(copier.copy(&task)).await {
         Ok(prepared) => prepared,
         Err(error) if error.code == Code::TableExists => {

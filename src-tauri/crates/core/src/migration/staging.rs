@@ -42,6 +42,7 @@ impl Migration {
             settings: &run.plan.settings,
             conversions: &planned.conversions,
             partitioning,
+            make_empty: false,
             writers: Arc::clone(&run.writers),
             observer: Arc::clone(self.live()) as Arc<dyn Observer>,
             checkpoint: Arc::new(StoreCheckpoint {

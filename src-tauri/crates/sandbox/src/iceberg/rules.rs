@@ -56,10 +56,18 @@ impl Rules {
         }
     }
 
-    /// Whether a table can be staged, and made by the commit that fills it.
+    /// Whether the commit that fills a staged table can make it.
+    pub fn check_creating_commit(&self) -> Result<(), IcebergError> {
+        match self.stage {
+            StageCreate::CommitRefused => Err(IcebergError::bad("the requirement assert-create is not supported")),
+            _ => self.check_stage(),
+        }
+    }
+
+    /// Whether a table can be staged.
     pub fn check_stage(&self) -> Result<(), IcebergError> {
         match self.stage {
-            StageCreate::Lent => Ok(()),
+            StageCreate::Lent | StageCreate::CommitRefused => Ok(()),
             StageCreate::BadRequest => Err(IcebergError::bad("stage-create is not supported")),
             StageCreate::NotImplemented => {
                 Err(IcebergError::new(501, "UnsupportedOperationException", "stage-create is not implemented"))

@@ -30,7 +30,9 @@ choices! {
     /// The newest version of the Jobs API that is there.
     JobsApi { Newest = "2.2", Older = "2.1" }
     /// What comes of a table that is to be staged.
-    StageCreate { Lent = "lent", BadRequest = "refused-400", NotImplemented = "refused-501" }
+    StageCreate {
+        Lent = "lent", BadRequest = "refused-400", NotImplemented = "refused-501", CommitRefused = "commit-refused"
+    }
     /// Where the code of a conflict that comes as 400 stands: in its text alone, or in a field as well.
     ConflictCode { InText = "in-text", Apart = "in-text-and-field" }
     /// Partitioning by an expression through the Iceberg endpoint.

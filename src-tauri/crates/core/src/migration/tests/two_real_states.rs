@@ -72,6 +72,7 @@ impl Copier for PausingCopier {
             settings: task.settings,
             conversions: task.conversions,
             partitioning: task.partitioning,
+            make_empty: task.make_empty,
             writers: Arc::clone(&task.writers),
             observer: Arc::clone(&task.observer),
             checkpoint: Arc::new(checkpoint),

@@ -59,12 +59,14 @@ pub struct Draft<'a> {
     /// The plan whose rows are committed to the table, which may then be made empty first. None: a metadata file is
     /// adopted as it is, or nothing is to be made.
     pub filled_by: Option<&'a str>,
+    /// Staging is not tried: what was staged was not taken.
+    pub at_once: bool,
 }
 
 impl<'a> Draft<'a> {
     /// A place for a metadata file; no table is made.
     pub fn adopted(metadata: &'a Value) -> Self {
-        Self { metadata, filled_by: None }
+        Self { metadata, filled_by: None, at_once: false }
     }
 }
 

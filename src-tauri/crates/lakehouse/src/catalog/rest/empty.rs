@@ -10,10 +10,11 @@ use super::vending::{Loaded, Origin};
 use crate::catalog::common::adoption::table_exists;
 use crate::catalog::common::contract::{Draft, Staged};
 use crate::metadata::TableMetadata;
-use crate::provenance::{PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM};
+use crate::provenance::{PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM, PROPERTY_PLAN};
 use crate::table::Table;
 use icebridge_http::Failure;
 use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::{Value, json};
 use std::sync::{Arc, PoisonError};
 
 const ATTEMPTS: u32 = 4;
@@ -78,7 +79,11 @@ impl RestCatalog {
             Err(failure) => return Err(Error::from(failure).about(table)),
         };
         let metadata = TableMetadata::from_value(loaded.metadata.clone(), &table.to_string())?;
-        let Some(from) = metadata.properties.get(PROPERTY_FILLED_FROM) else { return Ok(Found::Whole) };
+        // Once it is filled it is the plan's table, also on a server that leaves the marks.
+        let waits = !metadata.properties.contains_key(PROPERTY_PLAN);
+        let Some(from) = metadata.properties.get(PROPERTY_FILLED_FROM).filter(|_| waits) else {
+            return Ok(Found::Whole);
+        };
         if from != token {
             return Ok(Found::OfAnotherRun);
         }
@@ -105,6 +110,7 @@ impl RestCatalog {
     /// Whether it is the table that this run fills, and still waits.
     pub(super) fn is_known_empty(&self, existing: &Table) -> bool {
         let waits = existing.metadata.properties.get(PROPERTY_FILLED_FROM);
+        let waits = waits.filter(|_| !existing.metadata.properties.contains_key(PROPERTY_PLAN));
         self.known_empty(&existing.ident).is_some_and(|known| {
             known.uuid == existing.metadata.uuid
                 && waits.is_some()
@@ -126,6 +132,20 @@ pub(super) enum Found {
     OfAnotherRun,
     /// It is another table, or has rows.
     Whole,
+}
+
+/// What a commit that fills the table requires: nobody has written to it or changed its columns or partitions.
+pub(super) fn as_it_was(empty: &TableMetadata) -> Vec<Value> {
+    let mut all = vec![
+        json!({"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": empty.current_snapshot_id}),
+        json!({"type": "assert-current-schema-id", "current-schema-id": empty.current_schema_id}),
+        json!({"type": "assert-default-spec-id", "default-spec-id": empty.default_spec_id}),
+    ];
+    // Version 1 need not have one.
+    if !empty.uuid.is_empty() {
+        all.insert(0, json!({"type": "assert-table-uuid", "uuid": empty.uuid}));
+    }
+    all
 }
 
 /// An error if the table that was to be filled has rows already.

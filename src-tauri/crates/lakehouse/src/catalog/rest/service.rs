@@ -78,7 +78,7 @@ fn explain(refusal: &Refusal) -> Explanation {
             "Check the token, or the client id and secret and the scope; a token may have expired.",
         ),
         403 => (
-            Code::CatalogRefused,
+            Code::AccessDenied,
             "the catalog does not allow this with these credentials",
             "Ask the catalog's owner for the right named in the cause.",
         ),

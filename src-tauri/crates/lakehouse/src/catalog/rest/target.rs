@@ -1,7 +1,7 @@
 //! Writing to a REST catalog.
 
 use super::RestCatalog;
-use super::empty::{Found, written_by_others};
+use super::empty::{Found, as_it_was, written_by_others};
 use super::service::RefusalKind;
 use super::updates::{filling, staging, updates};
 use super::vending::{Loaded, Origin};
@@ -79,6 +79,17 @@ impl RestCatalog {
         let made = self.make_empty(table, token, draft, plan).await?;
         self.makes_empty.store(true, Ordering::Relaxed);
         Ok(made)
+    }
+
+    /// The name is taken at staging: perhaps by the empty table that a run made which this one resumes.
+    async fn made_before(&self, table: &TableIdent, token: &str, draft: Draft<'_>) -> Result<Staged> {
+        if draft.filled_by.is_some()
+            && let Found::Ours(staged) = self.empty_of(table, token).await?
+        {
+            self.makes_empty.store(true, Ordering::Relaxed);
+            return Ok(*staged);
+        }
+        self.staged_before(table, token)
     }
 
     /// The name is taken at staging. If that happened between our staging and now, our place is still ours, to be cleared.
@@ -177,10 +188,7 @@ impl RestCatalog {
                 if let Some(empty) = self.known_empty(table) {
                     let body = json!({
                         "identifier": {"namespace": table.namespace, "name": table.name},
-                        "requirements": [
-                            {"type": "assert-table-uuid", "uuid": empty.uuid},
-                            {"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": empty.current_snapshot_id},
-                        ],
+                        "requirements": as_it_was(&empty),
                         "updates": filling(metadata, &empty).map_err(|e| e.about(table))?,
                     });
                     return Ok((self.client.table_path(table)?, body));
@@ -238,12 +246,14 @@ impl TargetCatalog for RestCatalog {
     }
 
     async fn stage(&self, table: &TableIdent, token: &str, draft: Draft<'_>) -> Result<Staged> {
-        if let Some(plan) = draft.filled_by.filter(|_| self.makes_empty_tables()) {
+        if let Some(plan) = draft.filled_by.filter(|_| draft.at_once || self.makes_empty_tables()) {
             return self.make_empty(table, token, draft, plan).await;
         }
         let asked = match self.stage_at(table, draft.metadata, None).await {
             Ok(loaded) => loaded,
-            Err(Failure::Refused(refusal)) if refusal.is_conflict() => return self.staged_before(table, token),
+            Err(Failure::Refused(refusal)) if refusal.is_conflict() => {
+                return self.made_before(table, token, draft).await;
+            }
             Err(Failure::Refused(refusal)) if refusal.is_unsupported() => {
                 return self.without_staging(table, token, draft, refusal).await;
             }
@@ -320,7 +330,11 @@ impl TargetCatalog for RestCatalog {
             }
             Location::parse(&place)?;
         }
-        self.check_staged(namespace).await
+        // A server that does not know of staging would make a table.
+        match self.spec.kind {
+            CatalogKind::Unity => self.check_staged(namespace).await,
+            _ => Ok(()),
+        }
     }
 
     #[tracing::instrument(name = "publish", skip_all, fields(target_table = %table))]

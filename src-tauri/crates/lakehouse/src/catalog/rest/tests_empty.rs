@@ -58,7 +58,7 @@ async fn server() -> (Server, Arc<Mutex<Kept>>) {
 
 async fn stage(catalog: &RestCatalog, token: &str) -> icebridge_model::Result<crate::catalog::Staged> {
     let metadata = document("ours", "p");
-    catalog.stage(&ident(), token, Draft { metadata: &metadata, filled_by: Some("p") }).await
+    catalog.stage(&ident(), token, Draft { metadata: &metadata, filled_by: Some("p"), at_once: false }).await
 }
 
 fn set(kept: &Arc<Mutex<Kept>>, pointer: &str, value: Value) {

@@ -5,6 +5,7 @@ use super::tests::{TABLES, document, ident, open, plain, refused, spec};
 use crate::catalog::{Draft, TargetCatalog};
 use icebridge_loopback::{Reply, Server, json as ok};
 use icebridge_model::Code;
+use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,11 +104,12 @@ async fn where_tables_will_go_is_looked_at_before_one_is_staged() {
             _ => refused(404, "NoSuchNamespaceException"),
         })
     };
-    let far = staging("hdfs://n/x").await;
-    let error = plain(&far).await.check_place(&["ns".to_string()]).await.unwrap_err();
-    assert_eq!(error.code, Code::Unsupported);
-    let near = staging("/tmp/nowhere/x").await;
-    assert!(plain(&near).await.check_place(&["ns".to_string()]).await.is_ok());
+    let unity = async |server: &Server| {
+        let spec = CatalogSpec { kind: CatalogKind::Unity, ..spec(&server.uri) };
+        open(&spec, &Secrets::new()).await.unwrap().check_place(&["ns".to_string()]).await
+    };
+    assert_eq!(unity(&staging("hdfs://n/x").await).await.unwrap_err().code, Code::Unsupported);
+    assert!(unity(&staging("/tmp/nowhere/x").await).await.is_ok());
     // A server need not say it.
     let silent = Server::start(|asked| match asked.path.as_str() {
         "/v1/config" => ok(json!({})),

@@ -43,6 +43,8 @@ pub struct CopyTask<'a> {
     pub conversions: &'a [Conversion],
     /// The one of their ways of laying the table out that is tried; none where they have none.
     pub partitioning: Option<&'a PartitionWay>,
+    /// The target staged the table and did not take it: it is made empty first.
+    pub make_empty: bool,
     /// One permit for each file being copied or written, over all tables.
     pub writers: Arc<Semaphore>,
     pub observer: Arc<dyn Observer>,

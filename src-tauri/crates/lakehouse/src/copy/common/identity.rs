@@ -62,7 +62,7 @@ pub async fn stage(task: &CopyTask<'_>, draft: Option<&Value>) -> Result<Staged>
 async fn place(task: &CopyTask<'_>, filled: Option<&Value>) -> Result<Staged> {
     let converted = converted::draft(task)?;
     let metadata = filled.or(converted.as_ref()).unwrap_or(&task.source.metadata.raw);
-    let draft = Draft { metadata, filled_by: filled.map(|_| task.plan_hash) };
+    let draft = Draft { metadata, filled_by: filled.map(|_| task.plan_hash), at_once: task.make_empty };
     let mut staged =
         task.target.stage(task.target_ident, task.place, draft).await.map_err(|e| e.about(task.target_ident))?;
     staged.location = staged.location.trim_end_matches('/').to_string();
@@ -139,24 +139,36 @@ pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
     Ok(Discarded::Removed)
 }
 
-/// Our files go first, and the table after them: what opens its folder is lent for the table. Others may write into a table that
-/// they see, and what the catalog wrote is its own: only our folders are cleared.
+/// The table goes first: as long as it is there, a commit that is still under way may bring our files into it. Others may write into a
+/// table that they see, and what the catalog wrote is its own: only our folders are cleared.
 async fn take_back_empty(task: &CopyTask<'_>, empty: &Staged) -> Result<Discarded> {
     refuse_source(task, empty)?;
+    if task.target.drop_empty(task.target_ident, task.place).await? {
+        if let Err(error) = clear_own(task, empty).await {
+            // What opened the folder was lent for the table. The catalog clears the folders of tables that it manages.
+            tracing::warn!(location = empty.location, %error, "files of the table that was taken back may be left");
+        }
+        return Ok(Discarded::Removed);
+    }
+    // Rows of others: then our commit, which wants an empty table, will never be taken.
+    let ours = snapshot_id(task.plan_hash, task.target_ident);
+    if empty_table(task).await?.and_then(|now| now.empty).is_some_and(|now| now.snapshot(ours).is_none()) {
+        clear_own(task, empty).await?;
+    }
+    Ok(Discarded::Published)
+}
+
+async fn clear_own(task: &CopyTask<'_>, empty: &Staged) -> Result<()> {
     for kind in ["data", "metadata"] {
         let folder = format!("{}/{}", empty.location, own_folder(kind, task, empty));
         empty.storage.delete_prefix(&folder).await.map_err(|e| e.about(task.target_ident))?;
     }
     let mark = mark(&empty.location);
     match empty.storage.read(&mark, Limit::OwnerMark).await {
-        Ok(found) if found == task.owner => empty.storage.delete(&mark).await?,
-        Ok(_) => {}
-        Err(e) if e.code == Code::FileMissing => {}
-        Err(e) => return Err(e),
-    }
-    match task.target.drop_empty(task.target_ident, task.place).await? {
-        true => Ok(Discarded::Removed),
-        false => Ok(Discarded::Published),
+        Ok(found) if found == task.owner => empty.storage.delete(&mark).await,
+        Ok(_) => Ok(()),
+        Err(e) if e.code == Code::FileMissing => Ok(()),
+        Err(e) => Err(e),
     }
 }
 
@@ -367,6 +379,7 @@ mod tests {
             settings: &settings,
             conversions: &[],
             partitioning: None,
+            make_empty: false,
             writers: Arc::new(Semaphore::new(1)),
             observer: Arc::new(Nothing),
             checkpoint: Arc::new(Nothing),

@@ -72,6 +72,7 @@ impl Shape {
         filled.spec = self.spec.numbered(&numbering, fields)?;
         for field in &mut filled.sort_order.fields {
             field.source_id = numbering.of(field.source_id);
+            field.source_ids.iter_mut().for_each(|id| *id = numbering.of(*id));
         }
         filled.format_version = self.format_version.max(empty.format_version);
         filled.sequence_number = empty.last_sequence_number + 1;

@@ -86,17 +86,22 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
             && !task.conversions.iter().any(Conversion::changes_rows),
         target_bytes: task.settings.target_file_bytes.max(1),
     };
-    let units = units::units(tasks, rules, &purpose(task), task.target_ident);
+    let units = units::units(tasks, rules, &purpose(task, &staged), task.target_ident);
     let made = write_units(task, &staged, &transfer, (&shape, &written, &numbering), units).await?;
     check_cancelled(task)?;
     commit(task, &staged, &transfer, &written, made).await
 }
 
 /// Names the units: what one way of laying out the table made is none of another's.
-fn purpose(task: &CopyTask<'_>) -> String {
-    match task.partitioning {
+/// Neither is what was made for the column ids of another table.
+fn purpose(task: &CopyTask<'_>, staged: &Staged) -> String {
+    let way = match task.partitioning {
         None | Some(PartitionWay::AsIs) => task.plan_hash.to_string(),
         Some(way) => format!("{} {way}", task.plan_hash),
+    };
+    match &staged.empty {
+        Some(empty) => format!("{way} {}", empty.uuid),
+        None => way,
     }
 }
 
@@ -216,7 +221,9 @@ async fn commit(
     let rows = files.iter().map(|f| f.records).sum();
     let bytes: u64 = files.iter().map(|f| f.size).sum();
 
-    let timestamp_ms = timestamp(transfer).await?;
+    // Not before the table was made, whose clock may be another.
+    let made_at = staged.empty.as_ref().map_or(0, |empty| empty.last_updated_ms);
+    let timestamp_ms = timestamp(transfer).await?.max(made_at);
     let uuid = match &staged.empty {
         Some(empty) => empty.uuid.clone(),
         None => identity::uuid(task.plan_hash, task.target_ident, "table").to_string(),

@@ -202,7 +202,7 @@ pub async fn commit(
     let now = state.common.now();
     let creates = fields.list("requirements").iter().any(|one| one["type"] == "assert-create");
     if creates {
-        rules.check_stage()?;
+        rules.check_creating_commit()?;
     }
     let (number, base) = match (files::newest(&named.folder), creates) {
         (Some(_), true) => return Err(rules.conflict("the table exists already.")),
