@@ -80,6 +80,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         NestedField(11, "raw", BinaryType(), required=False),
         NestedField(12, "list", ListType(23, inner, element_required=False), required=False),
         NestedField(13, "map", MapType(24, StringType(), 25, ListType(26, FloatType(), False), False), required=False),
+        # Named as its table, with a field that is named as a column: SQL takes it for the table where it may.
+        NestedField(14, "types", StructType(NestedField(27, "flag", StringType(), required=False)), required=False),
     )
     table = catalog.create_table(named(catalog, "shop.types"), schema)
     arrow = table.schema().as_arrow()
@@ -109,6 +111,7 @@ def row(n: int) -> dict[str, Any]:
         "text": f"ü{n}\n'\\" + "\x00" * (n % 2),
         "raw": bytes([n, 0, 255]),
         "list": [None, *({"zoned": zoned, "a`b": value} for value in FLOATS[: n % 4])],
+        "types": {"flag": f"nested {n}"},
         "map": {f"k{key}": [real if abs(real) < 1e38 else 0.25, None] for key in range(n % 3)},
     }
 
