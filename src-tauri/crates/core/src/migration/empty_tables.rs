@@ -42,7 +42,8 @@ impl StagingRefused {
         if known {
             target.make_empty_tables();
         }
-        Ok(Self(AtomicBool::new(known)))
+        // Where a person said that staging is not to be tried, nothing was refused.
+        Ok(Self(AtomicBool::new(known || target.makes_empty_tables())))
     }
 
     /// A table was staged, in whichever way.
