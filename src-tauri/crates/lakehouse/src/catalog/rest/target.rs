@@ -1,10 +1,10 @@
 //! Writing to a REST catalog.
 
-use super::RestCatalog;
 use super::empty::{Found, as_it_was, written_by_others};
 use super::service::RefusalKind;
 use super::updates::{filling, staging, updates};
 use super::vending::{Loaded, Origin};
+use super::{NamespacePage, RestCatalog};
 use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
 use crate::catalog::common::contract::{Abilities, Catalog, Draft, Publication, Staged, TargetCatalog, Turns};
 use crate::catalog::common::table_location;
@@ -148,8 +148,18 @@ impl RestCatalog {
         if self.makes_empty_tables() {
             return Ok(());
         }
-        let table = TableIdent::new(namespace.to_vec(), format!("icebridge_check_{}", Uuid::new_v4().simple()));
-        let loaded = match self.stage_at(&table, &one_column(), None).await {
+        let name = format!("icebridge_check_{}", Uuid::new_v4().simple());
+        let mut table = TableIdent::new(namespace.to_vec(), name);
+        let mut staged = self.stage_at(&table, &one_column(), None).await;
+        // A namespace that the run will make lies in the catalog as the others do.
+        if matches!(&staged, Err(Failure::Refused(refusal)) if refusal.is_missing())
+            && let Ok(others) = self.client.pages::<NamespacePage>(&self.client.namespaces_path(), None).await
+            && let Some(other) = others.into_iter().find(|one| one.first().is_some_and(|n| n != "information_schema"))
+        {
+            table.namespace = other;
+            staged = self.stage_at(&table, &one_column(), None).await;
+        }
+        let loaded = match staged {
             Ok(loaded) => loaded,
             Err(failure) => {
                 tracing::debug!(error = %Error::from(failure), "where tables go is not known before one is staged");
@@ -159,7 +169,8 @@ impl RestCatalog {
         let Some(location) = loaded.metadata["location"].as_str().filter(|l| !l.is_empty()) else { return Ok(()) };
         let location = location.trim_end_matches('/').to_string();
         let body = staging(&table.name, &one_column(), None)?;
-        let origin = Origin::Staged { path: self.client.tables_path(namespace)?, body, location: location.clone() };
+        let origin =
+            Origin::Staged { path: self.client.tables_path(&table.namespace)?, body, location: location.clone() };
         match self.vending.storage(&loaded, &origin)?.probe(&location).await {
             // Whoever may write there need not be allowed to list.
             Err(e) if e.code == Code::StorageDenied => Ok(()),
