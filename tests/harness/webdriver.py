@@ -42,6 +42,14 @@ setTimeout(() => { found.timer = true; done(found); }, 0);
 requestAnimationFrame(() => { found.frame = true; });
 setTimeout(() => done(found), 2000);"""
 
+# What an element is and which fields of its form are empty, without what the others hold.
+TOLD = """const element = document.querySelector(arguments[0]);
+const tag = element ? element.outerHTML.split('>')[0] + '>' : 'it is not there';
+const fields = [...(element?.closest('form')?.querySelectorAll('input, select, textarea') ?? [])].filter(
+  (field) => !field.value);
+const focused = document.activeElement?.dataset?.testid ?? 'nothing';
+return `${tag}, empty: ${fields.map((field) => field.dataset.testid).join(' ') || 'nothing'}, focused: ${focused}`;"""
+
 T = TypeVar("T")
 
 
@@ -144,7 +152,9 @@ class Window:
         """Whether it is on the page now."""
         return bool(self.elements(by(testid)))
 
-    def wait(self, what: str, holds: Callable[[], T], seconds: float = SECONDS) -> T:
+    def wait(
+        self, what: str, holds: Callable[[], T], seconds: float = SECONDS, told: Callable[[], str] | None = None
+    ) -> T:
         """Poll until it holds. An element that was drawn anew in between is simply looked up again."""
         limit = time.monotonic() + seconds
         while True:
@@ -157,7 +167,8 @@ class Window:
             if value:
                 return value
             if time.monotonic() > limit:
-                raise Waited(f"{what} did not come within {seconds} s; see {self.evidence()}")
+                found = f": {told()}" if told else ""
+                raise Waited(f"{what} did not come within {seconds} s{found}; {self.evidence()}")
             time.sleep(0.05)
 
     def find(self, testid: str, seconds: float = SECONDS) -> str:
@@ -230,7 +241,7 @@ class Window:
                 self.call("POST", f"element/{element}/click", {})
             return element is not None
 
-        self.wait(f"“{testid}” to take a click", clicked)
+        self.wait(f"“{testid}” to take a click", clicked, told=lambda: self.script(TOLD, by(testid)))
 
     def hover(self, testid: str) -> None:
         """Move the mouse to its middle, and a little on."""
@@ -248,7 +259,7 @@ class Window:
         self.wait(f"“{testid}” to be chosen", chosen)
 
     def type(self, testid: str, text: str) -> None:
-        """Replace what a field holds by typing, as a person does.
+        """Replace what a field holds by typing, as a person does, who looks at it and types once more if keys got lost.
 
         The driver's own way to empty a field tells the page nothing of it, and the next drawing fills the field again.
         """
@@ -257,7 +268,8 @@ class Window:
             for keys in (f"{CONTROL}a{RELEASED}{DELETE}", text):
                 if keys:
                     self.call("POST", f"element/{self.find(testid)}/value", {"text": keys})
-            return True
+            # Some fields tidy up what is typed.
+            return bool(self.value(testid)) == bool(text)
 
         self.wait(f"“{testid}” to take keys", typed)
 
@@ -290,7 +302,7 @@ class Window:
             if self.focused() == testid:
                 return
             self.press(TAB)
-        raise Waited(f"“{testid}” is not reached by {most} tabs; see {self.evidence()}")
+        raise Waited(f"“{testid}” is not reached by {most} tabs; {self.evidence()}")
 
     def resize(self, width: int, height: int) -> None:
         """Make the page this large."""
@@ -317,19 +329,19 @@ class Window:
         path.write_bytes(base64.b64decode(self.call("GET", "screenshot")))
         return path
 
-    def evidence(self) -> Path:
-        """The page's picture and document, for whoever has to find out what went wrong."""
+    def evidence(self) -> str:
+        """What the page says of itself, and where its picture is, for whoever has to find out what went wrong."""
         folder = EVIDENCE / "failures" / self.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "driver.log").write_text(self.driver.server.output(), encoding="utf-8")
+        probed = None
         try:
             (folder / "page.html").write_text(self.call("GET", "source"), encoding="utf-8")
             probed = self.call("POST", "execute/async", {"script": PROBE, "args": []})
-            (folder / "page.json").write_text(json.dumps(probed), encoding="utf-8")
             self.screenshot(folder / "page.png")
         except (Refused, OSError) as cause:
             (folder / "no-evidence.txt").write_text(str(cause), encoding="utf-8")
-        return folder
+        return f"the page: {json.dumps(probed)}; see {folder}"
 
 
 def by(testid: str) -> str:
