@@ -19,6 +19,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// The table-uuid. None of a table of which a workspace's API told alone: its ids are others.
+    pub fn identity(&self) -> Option<&str> {
+        (!self.metadata_location.is_empty()).then_some(self.metadata.uuid.as_str())
+    }
+
     /// Reads and parses `metadata_location`.
     pub async fn open(ident: TableIdent, metadata_location: String, storage: Storage) -> Result<Self> {
         let bytes = storage.read(&metadata_location, Limit::MetadataJson).await.map_err(|e| e.about(&ident))?;

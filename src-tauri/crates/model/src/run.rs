@@ -112,6 +112,9 @@ pub struct TableMigration {
 pub struct CopyOutcome {
     pub target_metadata_location: String,
     pub target_location: String,
+    /// The target's table-uuid, where its metadata was read: another table may come to lie at the same location.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target_uuid: String,
     pub files_copied: u64,
     pub files_decoded: u64,
     pub files_chunk_moved: u64,

@@ -47,16 +47,18 @@ impl Store {
         Ok(found)
     }
 
-    /// Where a run put a table; none where it is not known.
-    pub async fn target_location(&self, run_id: &str, table: &TableIdent) -> Result<Option<String>> {
-        let location: Option<Option<String>> =
-            sqlx::query_scalar("SELECT outcome ->> '$.target_location' FROM outcomes WHERE run_id = ? AND ident = ?")
-                .bind(run_id)
-                .bind(table.to_string())
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(|e| failure::of(e, "read what the copy made").about(table))?;
-        Ok(location.flatten().filter(|location| !location.is_empty()))
+    /// Where a run put a table, and its table-uuid there; none where it is not known.
+    pub async fn made_by(&self, run_id: &str, table: &TableIdent) -> Result<(Option<String>, Option<String>)> {
+        let made: Option<(Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT nullif(outcome ->> '$.target_location', ''), nullif(outcome ->> '$.target_uuid', '')
+             FROM outcomes WHERE run_id = ? AND ident = ?",
+        )
+        .bind(run_id)
+        .bind(table.to_string())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read what the copy made").about(table))?;
+        Ok(made.unwrap_or_default())
     }
 }
 

@@ -191,6 +191,20 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The first entry of one of these kinds about a run as a whole.
+    pub async fn first_entry(&self, run_id: &str, kinds: &[&str]) -> Result<Option<Entry>> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE run_id = ? AND ident = '' AND kind IN (SELECT value FROM json_each(?))
+             ORDER BY sequence LIMIT 1",
+        )
+        .bind(run_id)
+        .bind(to_json(&kinds)?)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal"))?;
+        row.map(TryInto::try_into).transpose()
+    }
+
     /// When the last audit bundle of a run was exported.
     pub async fn exported_at(&self, run_id: &str) -> Result<Option<String>> {
         sqlx::query_scalar(

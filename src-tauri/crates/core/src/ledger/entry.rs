@@ -8,6 +8,7 @@ use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 pub const RUN_STARTED: &str = "run.started";
 pub const RUN_RESUMED: &str = "run.resumed";
@@ -41,6 +42,9 @@ pub struct RunStarted {
     /// Of a target that has one: asked just before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GatePassed>,
+    /// The address of each workspace that source and target are in, by its name here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, String>,
     /// Source and target as they were defined, without their secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalogs: Vec<CatalogSpec>,

@@ -11,5 +11,5 @@ pub use entry::{
 };
 pub(crate) use entry::{body, same};
 pub(crate) use history::{RunHistory, TableHistory};
-pub(crate) use records::{find_run, plan_of, table_histories, table_history};
+pub(crate) use records::{find_run, plan_of, run_started, table_histories, table_history};
 pub use step::{Published, PublishedBy, SumOfSums, TableStep};

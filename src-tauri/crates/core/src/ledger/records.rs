@@ -1,6 +1,6 @@
 //! Runs as the store has them.
 
-use super::entry::TABLE_VALIDATED;
+use super::entry::{OLD_RUN_STARTED, RUN_STARTED, RunStarted, TABLE_VALIDATED, read};
 use super::history::TableHistory;
 use crate::LocalState;
 use icebridge_model::plan::Plan;
@@ -20,6 +20,12 @@ pub(crate) async fn find_run(local: &LocalState, run_id: &str) -> Result<RunReco
 
 pub(crate) fn plan_of(record: &RunRecord) -> Result<Plan> {
     Plan::from_text(&record.plan_text).map_err(|e| e.about(&record.run_id))
+}
+
+/// How a run began.
+pub(crate) async fn run_started(local: &LocalState, run_id: &str) -> Result<Option<RunStarted>> {
+    let entry = local.store.first_entry(run_id, &[RUN_STARTED, OLD_RUN_STARTED]).await?;
+    entry.as_ref().map(read).transpose()
 }
 
 /// In the plan's order, without the validations: those are in the store, too.

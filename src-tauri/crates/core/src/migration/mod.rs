@@ -25,6 +25,7 @@ mod local_copy;
 mod pin;
 mod proving;
 mod read_back;
+mod same_catalogs;
 mod scheduler;
 mod staging;
 mod start;

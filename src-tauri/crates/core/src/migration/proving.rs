@@ -22,7 +22,9 @@ impl Migration {
     pub async fn record_committed(&self, committed: &CommittedTable, note: &str) -> Result<()> {
         let mut step = TableStep::new(TableState::Committed, &self.planned().target).note(note);
         step.target_snapshot_id = committed.table.metadata.current_snapshot_id;
-        self.record_made(step, &committed.outcome).await
+        let mut outcome = committed.outcome.clone();
+        outcome.target_uuid = committed.table.identity().unwrap_or_default().to_string();
+        self.record_made(step, &outcome).await
     }
 
     pub async fn prove(&self, source: &Table, committed: CommittedTable) -> Result<()> {
@@ -48,8 +50,10 @@ impl Migration {
         Ok(compared.validation)
     }
 
-    /// Writes a validation down and lets it decide.
-    pub async fn conclude(&self, validation: Validation) -> Result<()> {
+    /// Writes a validation down and lets it decide. What another engine found in any run of the plan still counts.
+    pub async fn conclude(&self, mut validation: Validation) -> Result<()> {
+        let before = self.run.local.store.validation_of_plan(&self.run.plan.hash, &self.planned().source).await?;
+        validate::keep_read_back(&mut validation, before.as_ref());
         self.run.local.store.save_validation(&self.run.live.run_id, &validation).await?;
         self.live().change(|table| table.validation = Some(validation.clone()));
         match validate::failure(&validation) {

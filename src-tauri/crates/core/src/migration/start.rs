@@ -4,7 +4,7 @@ use super::context::{Migration, Opened, RunContext, works_here};
 use super::environment::{Environment, Lakehouse};
 use super::live::{ActiveRun, ActiveRuns, LiveTable};
 use super::scheduler::{self, RunGuard, Work};
-use super::view;
+use super::{same_catalogs, view};
 use crate::LocalState;
 use crate::ledger::{RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, plan_of, table_histories};
 use crate::state::now;
@@ -113,6 +113,7 @@ pub(super) async fn resume_on(
     local.store.check_journal().await?;
     let record = find_run(local, run_id).await?;
     let plan = plan_of(&record)?;
+    same_catalogs::check(local, &record.run_id, &plan).await?;
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted(&record.run_id).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
@@ -152,6 +153,7 @@ async fn started(local: &LocalState, plan: &Plan, gate: Option<GatePassed>) -> R
         by: by.unwrap_or_else(|| "unknown".to_string()),
         product_version: env!("CARGO_PKG_VERSION").to_string(),
         gate,
+        hosts: same_catalogs::hosts(local, &catalogs).await,
         catalogs,
     })
 }

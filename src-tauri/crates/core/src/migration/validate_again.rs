@@ -1,7 +1,7 @@
 //! Validates the tables of a finished run once more: weeks later, or after something was mended.
 
 use super::environment::{Environment, Lakehouse};
-use super::{pin, view};
+use super::{pin, same_catalogs, view};
 use crate::LocalState;
 use crate::judge::Judge;
 use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
@@ -80,6 +80,7 @@ pub(super) async fn validate_again_in(
     let record = find_run(local, run_id).await?;
     let run_id = record.run_id.as_str();
     let plan = plan_of(&record)?;
+    same_catalogs::check(local, run_id, &plan).await?;
     let histories = table_histories(local, run_id, &plan).await?;
     let target = environment.target(local, &plan.target).await?;
     let mut judge = match judge {
@@ -178,6 +179,13 @@ impl Comparison<'_> {
             }
             Err(error) => return not_validated(error),
         };
+        if let (false, Some(found)) = (outcome.target_uuid.is_empty(), to.identity())
+            && !found.eq_ignore_ascii_case(&outcome.target_uuid)
+        {
+            let gone =
+                Error::new(Code::TableNotFound, "the table that the run made is gone, and another one has its name");
+            return Ok(Verdict::Fails(gone.about(&planned.target).or_usual_hint(), None).into());
+        }
         let from = match pin::pinned(self.source.as_ref(), planned).await {
             Ok(table) => table,
             Err(error) => return not_validated(error),

@@ -1,7 +1,7 @@
 //! Whether what earlier runs made is still in the target.
 
 use futures::{FutureExt, StreamExt, stream};
-use icebridge_lakehouse::TargetCatalog;
+use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::mapping::{MappingRow, MappingState};
 use icebridge_model::{Code, Result};
 use icebridge_store::Store;
@@ -24,9 +24,11 @@ pub(super) async fn check(store: &Store, target: &dyn TargetCatalog, rows: &mut 
 
 async fn check_row(store: &Store, target: &dyn TargetCatalog, row: &mut MappingRow) -> Result<()> {
     let (Some(name), Some(earlier)) = (&row.target, &mut row.migrated_by) else { return Ok(()) };
-    let made = store.target_location(&earlier.run_id, &row.source).await?;
+    let (location, uuid) = store.made_by(&earlier.run_id, &row.source).await?;
     let (state, problem) = match target.load(name).await {
-        Ok(table) if made.is_none_or(|made| is_same(&made, &table.metadata.location)) => {
+        Ok(table)
+            if location.is_none_or(|made| is_same(&made, &table.metadata.location)) && is_identical(uuid, &table) =>
+        {
             earlier.target_changed = earlier.target_snapshot_id != table.metadata.current_snapshot_id;
             return Ok(());
         }
@@ -43,6 +45,13 @@ async fn check_row(store: &Store, target: &dyn TargetCatalog, row: &mut MappingR
     };
     (row.state, row.problem, row.migrated_by) = (state, problem, None);
     Ok(())
+}
+
+fn is_identical(made: Option<String>, found: &Table) -> bool {
+    match (made, found.identity()) {
+        (Some(made), Some(found)) => made.eq_ignore_ascii_case(found),
+        _ => true,
+    }
 }
 
 fn is_same(made: &str, found: &str) -> bool {

@@ -201,7 +201,15 @@ pub fn failure(validation: &Validation) -> Option<Error> {
             .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
         None => {
             let is_read_back = |check: &Check| READ_BACK.contains(&check.name.kind);
-            if validation.checks.iter().all(|check| check.passed || is_read_back(check)) {
+            let mut failed = validation.checks.iter().filter(|check| !check.passed).peekable();
+            if failed.peek().is_none() {
+                return Some(
+                    Error::new(Code::ValidationFailed, "nothing of the table could be compared")
+                        .about(&validation.target)
+                        .with_hint("A table without columns or checks proves nothing. Leave it out of the mapping."),
+                );
+            }
+            if failed.all(is_read_back) {
                 return Some(
                     Error::new(Code::ValidationFailed, "another engine does not read what IceBridge read")
                         .about(&validation.target)

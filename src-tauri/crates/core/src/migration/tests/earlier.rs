@@ -3,11 +3,14 @@
 use crate::secrets::MemorySecrets;
 use crate::{LocalState, connect, inventory, mapping, migration, plan, preflight, sample};
 use icebridge_model::Code;
+use icebridge_model::catalog::CatalogSpec;
+use icebridge_model::check::CheckKind;
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::mapping::MappingState;
 use icebridge_model::ops::{InventoryRequest, PlanRequest, Route, SampleCreated, SaveCatalog};
 use icebridge_model::plan::Settings;
-use icebridge_model::run::RunState;
+use icebridge_model::run::{RunState, TableState};
+use icebridge_model::validation::Check;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,4 +123,78 @@ async fn a_target_that_was_dropped_or_made_by_others_is_not_taken_for_ours() {
         taken.tables.iter().flat_map(|table| &table.findings).filter(|f| f.code == "IB-F003").collect();
     assert_eq!(reasons.len(), tables);
     assert!(reasons.iter().all(|f| f.reason.contains(&format!("it is not the table that run {run_id} made"))));
+}
+
+#[tokio::test]
+async fn another_table_at_the_same_location_is_not_taken_for_ours() {
+    let dir = TempDir::new().unwrap();
+    let local = state(&dir.path().join("state")).await;
+    let made = sample::create(&local, Some(&dir.path().join("sample"))).await.unwrap();
+    let route = route(&made);
+    take_inventory(&local, &route, NAMES).await;
+    let (_, tables) = migrate(&local, &route).await;
+    let metadata = metadata_of_one(Path::new(&made.target.uri));
+    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&metadata).unwrap()).unwrap();
+    document["table-uuid"] = "5f0c6c1e-7d1b-4f6e-9a51-0a3c1f5e2b77".into();
+    std::fs::write(&metadata, serde_json::to_vec(&document).unwrap()).unwrap();
+
+    let found = look(&local, &route).await;
+    assert_eq!((found.migrated, found.ready, found.blocked), (tables - 1, 0, 1), "{found:?}");
+    let view = migration::validate_again(&local, "", None, &CancellationToken::new()).await.unwrap();
+    let gone: Vec<_> = view.tables.iter().filter_map(|table| table.error.as_ref()).collect();
+    assert_eq!((gone.len(), gone[0].code), (1, Code::TableNotFound), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_run_does_not_go_on_in_another_place() {
+    let dir = TempDir::new().unwrap();
+    let local = state(&dir.path().join("state")).await;
+    let made = sample::create(&local, Some(&dir.path().join("sample"))).await.unwrap();
+    let route = route(&made);
+    take_inventory(&local, &route, NAMES).await;
+    let (run_id, tables) = migrate(&local, &route).await;
+    let point_to = async |uri: &str| {
+        let spec = CatalogSpec { uri: uri.into(), ..made.target.clone() };
+        connect::save(&local, SaveCatalog { spec, secrets: BTreeMap::new() }).await.unwrap();
+    };
+    let elsewhere = dir.path().join("elsewhere").display().to_string();
+    point_to(&elsewhere).await;
+    let resumed = migration::resume(&local, &run_id).await.unwrap_err();
+    assert_eq!((resumed.code, resumed.object), (Code::InvalidInput, Some(made.target.name.clone())));
+    let compared = migration::validate_again(&local, &run_id, None, &CancellationToken::new()).await.unwrap_err();
+    assert!(compared.message.contains(&elsewhere), "{compared:?}");
+    let view = migration::view(&local, &run_id).await.unwrap();
+    let migrated = view.tables.iter().filter(|table| table.state == TableState::Migrated).count();
+    assert_eq!((view.state, migrated), (RunState::Succeeded, tables), "what it did stays as it was");
+
+    point_to(&made.target.uri).await;
+    let resumed = migration::resume(&local, &run_id).await.unwrap().wait().await.unwrap();
+    assert_eq!(resumed.state, RunState::Succeeded);
+}
+
+#[tokio::test]
+async fn what_another_engine_found_counts_in_later_runs_of_the_plan() {
+    let dir = TempDir::new().unwrap();
+    let local = state(&dir.path().join("state")).await;
+    let made = sample::create(&local, Some(&dir.path().join("sample"))).await.unwrap();
+    let route = route(&made);
+    take_inventory(&local, &route, &["sales.orders"]).await;
+    let (run_id, tables) = migrate(&local, &route).await;
+    assert_eq!(tables, 1);
+    let mut found = local.store.validations(&run_id).await.unwrap().remove(0);
+    found.passed = false;
+    found.checks.push(Check {
+        name: CheckKind::TargetReadBack.into(),
+        passed: false,
+        source: "5".into(),
+        target: "4".into(),
+        detail: String::new(),
+    });
+    local.store.save_validation(&run_id, &found).await.unwrap();
+
+    let plan = local.store.run(&run_id).await.unwrap().plan_text;
+    let again = migration::start(&local, &plan).await.unwrap().wait().await.unwrap();
+    let error = again.tables[0].error.as_ref().unwrap();
+    assert_eq!((again.state, error.code), (RunState::Incomplete, Code::ValidationFailed), "{error:?}");
+    assert!(error.message.contains("another engine"), "{error:?}");
 }
