@@ -45,7 +45,9 @@ class Goal:
     met: bool
 
 
-def measured(command: list[str], cwd: Path, environment: dict[str, str] | None = None) -> tuple[str, float, int]:
+def measured(
+    command: list[str], cwd: Path, environment: dict[str, str] | None = None, allowed: tuple[int, ...] = (0,)
+) -> tuple[str, float, int]:
     """Run a program; its output, its seconds and the peak of its memory."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd, env={**os.environ, **(environment or {})})
@@ -55,7 +57,7 @@ def measured(command: list[str], cwd: Path, environment: dict[str, str] | None =
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in allowed:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:]}")
     # Kilobytes on Linux, bytes on macOS.
     return output, seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -10,6 +10,7 @@ use crate::{python, setup, ui};
 enum Subject {
     Copies,
     Inventory,
+    Planning,
     Window,
 }
 
@@ -17,6 +18,7 @@ impl Subject {
     fn of(arguments: &[String]) -> Self {
         match arguments.first().map(String::as_str) {
             Some("inventory") => Self::Inventory,
+            Some("planning") => Self::Planning,
             Some("window") => Self::Window,
             _ => Self::Copies,
         }
@@ -26,6 +28,7 @@ impl Subject {
         match self {
             Self::Copies => "benches.run",
             Self::Inventory => "benches.inventory",
+            Self::Planning => "benches.planning",
             Self::Window => "benches.window",
         }
     }
@@ -43,6 +46,11 @@ impl Subject {
             Self::Inventory => say(
                 "The benchmark builds the release command line and lists the tables of a sandbox with it and with the vendor's SDK",
             ),
+            Self::Planning => {
+                say(
+                    "The benchmark builds the release command line and plans the migration of 25,000 and 100,000 tables",
+                );
+            }
             Self::Window => say(
                 "The benchmark builds the release app and measures its window with 100,000 tables, and in a run of 10,000",
             ),

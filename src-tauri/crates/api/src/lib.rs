@@ -21,11 +21,13 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
-use icebridge_core::{LocalState, SecretStore, migration};
+use icebridge_core::{LocalState, SecretStore, migration, plan, preflight};
 use icebridge_model::Result;
 use icebridge_model::event::Event;
+use icebridge_model::finding::PreflightReport;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::Keychain as KeychainState;
+use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightRequest};
 use icebridge_model::run::{RunId, RunState, RunView};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -74,6 +76,21 @@ impl Api {
     /// What happens from now on. A slow listener loses old progress, never a state.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.local.events.subscribe()
+    }
+
+    /// Every table with its findings, where the operation tells their outline.
+    pub async fn preflight(&self, request: &PreflightRequest) -> Result<PreflightReport> {
+        preflight::run(&self.local, &request.route, &request.settings).await
+    }
+
+    /// As [`Api::preflight`], after losses were accepted or refused.
+    pub async fn accept_losses(&self, request: &AcceptRequest) -> Result<PreflightReport> {
+        preflight::accept(&self.local, request).await
+    }
+
+    /// The plan in full, where the operation tells its outline.
+    pub async fn plan(&self, request: &PlanRequest) -> Result<PlanMade> {
+        plan::make(&self.local, request).await
     }
 
     /// Until the run (empty: the latest) is no longer at work. An error says why the run itself broke off; what happened

@@ -13,7 +13,7 @@ use icebridge_model::databricks::{
 use icebridge_model::doctor::{DoctorReport, DoctorRequest};
 use icebridge_model::error::Blame;
 use icebridge_model::facts::{InventoryRow, TableFacts};
-use icebridge_model::finding::{PreflightOutline, PreflightReport, RuleInfo};
+use icebridge_model::finding::{PreflightOutline, RuleInfo};
 use icebridge_model::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use icebridge_model::mapping::{Mapping, MappingPreview};
 use icebridge_model::ops::*;
@@ -222,19 +222,15 @@ impl Operations for Api {
     }
 
     async fn preflight_run(&self, request: PreflightRequest) -> Result<PreflightOutline> {
-        preflight::run(&self.local, &request.route, &request.settings).await.map(|report| report.outline())
+        self.preflight(&request).await.map(|report| report.outline())
     }
 
     async fn preflight_accept(&self, request: AcceptRequest) -> Result<PreflightOutline> {
-        preflight::accept(&self.local, &request).await.map(|report| report.outline())
-    }
-
-    async fn preflight_report(&self, route: Route) -> Result<PreflightReport> {
-        views::preflight_report(&self.local, &route).await
+        self.accept_losses(&request).await.map(|report| report.outline())
     }
 
     async fn plan_make(&self, request: PlanRequest) -> Result<PlanSaved> {
-        let made = plan::make(&self.local, &request).await?;
+        let made = self.plan(&request).await?;
         Ok(PlanSaved { path: made.path, plan: made.plan.outline() })
     }
 

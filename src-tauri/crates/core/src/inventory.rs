@@ -10,6 +10,7 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::mapping::Pattern;
 use icebridge_model::ops::{InventoryRequest, InventorySummary};
 use icebridge_model::{Code, Error, Result, TableIdent};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -87,6 +88,36 @@ pub async fn refresh(
 pub async fn list(local: &LocalState, source: &str) -> Result<Vec<InventoryRow>> {
     local.store.catalog(source).await?;
     local.store.inventory(source).await
+}
+
+/// Makes something of a table, or nothing.
+pub(crate) type Make<T> = Arc<dyn Fn(InventoryRow) -> Option<T> + Send + Sync>;
+
+/// What is made of each table of a source, sorted by the tables' names as text. The tables themselves are dropped page by
+/// page, and made into something on as many threads as there are.
+pub(crate) async fn each<T: Send + 'static>(local: &LocalState, source: &str, make: Make<T>) -> Result<Vec<T>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut made, mut after) = (Vec::new(), None);
+    let mut making: VecDeque<AbortOnDropHandle<Result<Vec<T>>>> = VecDeque::new();
+    loop {
+        let page = local.store.inventory_page(source, after.as_deref()).await?;
+        let is_last = page.is_none();
+        if let Some(page) = page {
+            after = Some(page.last.clone());
+            let make = Arc::clone(&make);
+            making.push_back(AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+                Ok(page.rows()?.into_iter().filter_map(|row| make(row)).collect())
+            })));
+        }
+        while making.len() >= threads || (is_last && !making.is_empty()) {
+            let Some(first) = making.pop_front() else { break };
+            let died = |e| Error::internal("reading the inventory failed").with_cause(e);
+            made.append(&mut first.await.map_err(died)??);
+        }
+        if is_last {
+            return Ok(made);
+        }
+    }
 }
 
 /// In a task of its own, so that a defect in reading one strange table costs that table alone.

@@ -53,7 +53,7 @@ pub(crate) fn resolve(mapping: &Mapping, sources: &[TableIdent], existing: &Exis
     let mut preview = mapping::resolve(mapping, sources, &|target| existing.tables.contains(&fold(target)))?;
     for row in preview.rows.iter_mut().filter(|row| row.state == MappingState::Exists) {
         let Some(target) = row.target.as_ref() else { continue };
-        row.migrated_by = existing.earlier.get(&(row.source.clone(), fold(target))).cloned();
+        row.migrated_by = existing.earlier.get(&(row.source.clone(), fold(target))).cloned().map(Box::new);
         if row.migrated_by.is_some() {
             row.state = MappingState::Migrated;
         }

@@ -20,6 +20,7 @@ use icebridge_model::ops::{PlanMade, PlanRequest, Route};
 use icebridge_model::plan::{EngineKind, Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::{Code, Error, Result};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Reasons shown when nothing is left to do; the pre-flight shows all.
 const REASONS_SHOWN: usize = 20;
@@ -34,8 +35,8 @@ pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade>
             .about(&target.name)
             .with_hint("Leave those settings out for this target."));
     }
-    let judged = preflight::judge(local, &request.route, &request.settings).await?;
-    let plan = assemble(&request.route, &request.settings, judged)?;
+    let planned = preflight::judge(local, &request.route, &request.settings, planned).await?;
+    let plan = assemble(&request.route, &request.settings, planned)?;
     if plan.tables.is_empty() {
         return Err(nothing_to_do(&plan));
     }
@@ -43,12 +44,12 @@ pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade>
         Some(path) => PathBuf::from(path),
         None => local.state_dir.join("plans").join(format!("{}.json", plan.short_hash())),
     };
-    let path = file::write(&plan, &path).await?;
-    local.store.save_plan_view(&plan).await?;
-    Ok(PlanMade { path, plan })
+    let plan = Arc::new(plan);
+    let (path, ()) = tokio::try_join!(file::write(Arc::clone(&plan), &path), local.store.save_plan_view(&plan))?;
+    Ok(PlanMade { path, plan: Arc::unwrap_or_clone(plan) })
 }
 
-fn assemble(route: &Route, settings: &Settings, judged: Vec<Judged>) -> Result<Plan> {
+fn assemble(route: &Route, settings: &Settings, planned: Vec<Result<PlannedTable, LeftOut>>) -> Result<Plan> {
     let mut plan = Plan {
         plan_version: PLAN_VERSION,
         source: route.source.clone(),
@@ -59,8 +60,8 @@ fn assemble(route: &Route, settings: &Settings, judged: Vec<Judged>) -> Result<P
         totals: Estimate::default(),
         hash: PlanHash::default(),
     };
-    for table in judged {
-        match planned(&table) {
+    for table in planned {
+        match table {
             Ok(planned) => {
                 plan.totals += planned.estimate;
                 plan.tables.push(planned);
@@ -73,13 +74,13 @@ fn assemble(route: &Route, settings: &Settings, judged: Vec<Judged>) -> Result<P
     plan.sealed()
 }
 
-fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
+fn planned(judged: Judged) -> Result<PlannedTable, LeftOut> {
     let found = &judged.findings;
     let left_out = |codes: Vec<String>, reason: String| LeftOut { source: found.source.clone(), codes, reason };
     let blockers: Vec<_> = found.findings.iter().filter(|f| f.verdict == Verdict::Blocks).collect();
     if !blockers.is_empty() {
         let reasons: Vec<_> = blockers.iter().map(|f| format!("{}: {}", f.title, f.reason)).collect();
-        return Err(left_out(blockers.iter().map(|f| f.code.clone()).collect(), reasons.join("; ")));
+        return Err(left_out(blockers.iter().map(|f| f.code.to_string()).collect(), reasons.join("; ")));
     }
     if found.migrated_by.is_some() {
         return Err(left_out(vec![Code::AlreadyMigrated.to_string()], found.mode_reason.clone()));
@@ -89,27 +90,29 @@ fn planned(judged: &Judged) -> Result<PlannedTable, LeftOut> {
     };
     let unaccepted = found.unaccepted();
     if !unaccepted.is_empty() {
-        let codes = [Code::LossNotAccepted.to_string()].into_iter().chain(unaccepted.iter().map(|f| f.code.clone()));
+        let codes =
+            [Code::LossNotAccepted.to_string()].into_iter().chain(unaccepted.iter().map(|f| f.code.to_string()));
         let reasons: Vec<_> = unaccepted.iter().map(|f| format!("{} {}: {}", f.code, f.title, f.reason)).collect();
         return Err(left_out(codes.collect(), format!("loses what was not accepted: {}", reasons.join("; "))));
     }
+    let estimate = match judged.cluster {
+        Some(_) => estimate::on_cluster(facts),
+        None => estimate::of(facts, mode),
+    };
     Ok(PlannedTable {
-        source: found.source.clone(),
         target: target.clone(),
         mode,
-        mode_reason: found.mode_reason.clone(),
-        engine_reason: found.engine_reason.clone(),
-        cluster: judged.cluster.clone(),
         metadata_location: facts.metadata_location.clone(),
         table_uuid: facts.uuid.clone(),
         snapshot_id: facts.snapshot_id,
         format_version: facts.format_version,
-        estimate: match judged.cluster {
-            Some(_) => estimate::on_cluster(facts),
-            None => estimate::of(facts, mode),
-        },
-        conversions: found.conversions.clone(),
-        findings: found.findings.clone(),
+        estimate,
+        cluster: judged.cluster,
+        source: judged.findings.source,
+        mode_reason: judged.findings.mode_reason,
+        engine_reason: judged.findings.engine_reason,
+        conversions: judged.findings.conversions,
+        findings: judged.findings.findings,
     })
 }
 

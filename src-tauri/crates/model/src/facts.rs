@@ -148,6 +148,7 @@ impl FileTotals {
 
 /// One row of the inventory: facts, or the reason why there are none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredRow")]
 pub struct InventoryRow {
     pub ident: TableIdent,
     pub captured_at: String,
@@ -160,6 +161,29 @@ pub struct InventoryRow {
 pub enum InventoryOutcome {
     Facts(Box<TableFacts>),
     Problem(Error),
+}
+
+/// The same as it is written. Serde reads flattened fields by keeping all of them as values first, and this is read for
+/// every table of an inventory.
+#[derive(Deserialize)]
+struct StoredRow {
+    ident: TableIdent,
+    captured_at: String,
+    facts: Option<Box<TableFacts>>,
+    problem: Option<Error>,
+}
+
+impl TryFrom<StoredRow> for InventoryRow {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredRow) -> Result<Self, Self::Error> {
+        let outcome = match (stored.facts, stored.problem) {
+            (Some(facts), _) => InventoryOutcome::Facts(facts),
+            (None, Some(problem)) => InventoryOutcome::Problem(problem),
+            (None, None) => return Err("neither facts nor a problem"),
+        };
+        Ok(Self { ident: stored.ident, captured_at: stored.captured_at, outcome })
+    }
 }
 
 impl InventoryRow {

@@ -5,6 +5,7 @@ use crate::conversion::Conversion;
 use crate::copy_mode::{CopyMode, EngineKind};
 use crate::earlier::EarlierMigration;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -25,14 +26,14 @@ pub const DANGLING_DELETES: &str = "IB-F113";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// `IB-F…`, from the rule table.
-    pub code: String,
+    pub code: Cow<'static, str>,
     pub verdict: Verdict,
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// What it is on this table, with names and numbers.
     pub reason: String,
-    pub fix: String,
+    pub fix: Cow<'static, str>,
     /// The public page or spec section the rule rests on.
-    pub link: String,
+    pub link: Cow<'static, str>,
     #[serde(default)]
     pub accepted: bool,
     /// What stands in place of that which the target refuses: then the finding can be accepted, and does not block.
@@ -86,7 +87,7 @@ pub struct TableFindings {
     pub conversions: Vec<Conversion>,
     /// The earlier run that made the target's table. It is left as it is, so it has no findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub migrated_by: Option<EarlierMigration>,
+    pub migrated_by: Option<Box<EarlierMigration>>,
 }
 
 impl TableFindings {
@@ -159,13 +160,13 @@ impl PreflightReport {
     pub fn outline(&self) -> PreflightOutline {
         let mut codes: BTreeMap<(Reverse<Verdict>, &str), CodeOutline> = BTreeMap::new();
         for finding in self.tables.iter().flat_map(|table| &table.findings) {
-            let key = (Reverse(finding.verdict), finding.code.as_str());
+            let key = (Reverse(finding.verdict), finding.code.as_ref());
             let outline = codes.entry(key).or_insert_with(|| CodeOutline {
-                code: finding.code.clone(),
+                code: finding.code.to_string(),
                 verdict: finding.verdict,
-                title: finding.title.clone(),
-                fix: finding.fix.clone(),
-                link: finding.link.clone(),
+                title: finding.title.to_string(),
+                fix: finding.fix.to_string(),
+                link: finding.link.to_string(),
                 tables: 0,
                 open: 0,
             });

@@ -108,7 +108,7 @@ pub struct MappingRow {
     pub suggestion: Option<TableIdent>,
     /// The run that migrated it, if its state is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub migrated_by: Option<EarlierMigration>,
+    pub migrated_by: Option<Box<EarlierMigration>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::databricks::{
 };
 use crate::doctor::{DoctorReport, DoctorRequest};
 use crate::facts::{InventoryRow, TableFacts};
-use crate::finding::{PreflightOutline, PreflightReport, RuleInfo, TableFindings};
+use crate::finding::{PreflightOutline, RuleInfo, TableFindings};
 use crate::judge::JudgeKind;
 use crate::logs::{DiagnoseRequest, Diagnosis, Logs, LogsRequest};
 use crate::mapping::{Mapping, MappingPreview, MappingRow};
@@ -69,7 +69,6 @@ macro_rules! with_operations {
             preflight_rules "preflight.rules" Nothing => Vec<RuleInfo>;
             preflight_run "preflight.run" PreflightRequest => PreflightOutline;
             preflight_accept "preflight.accept" AcceptRequest => PreflightOutline;
-            preflight_report "preflight.report" Route => PreflightReport;
             plan_make "plan.make" PlanRequest => PlanSaved;
             plan_outline "plan.outline" PathRequest => PlanSaved;
             plan_read "plan.read" PathRequest => Plan;

@@ -105,7 +105,7 @@ pub struct PlannedTable {
     pub engine_reason: String,
     /// What a cluster is asked to copy; none: the embedded engine copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<ClusterCopy>,
+    pub cluster: Option<Box<ClusterCopy>>,
     /// The pin: a run refuses when the source is no longer here.
     pub metadata_location: String,
     pub table_uuid: String,
@@ -195,11 +195,19 @@ impl Plan {
         Ok(text)
     }
 
-    pub fn compute_hash(&self) -> Result<PlanHash> {
-        let mut bare = self.clone();
-        bare.hash = PlanHash::default();
-        let text = serde_json::to_vec(&bare).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;
-        Ok(hex::encode(Sha256::digest(&text)).into())
+    /// The same text, where it need not be in memory.
+    pub fn write_to(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+
+    /// Of the plan without its hash, which is put back.
+    fn compute_hash(&mut self) -> Result<PlanHash> {
+        let hash = std::mem::take(&mut self.hash);
+        let mut digest = Digesting(Sha256::new());
+        serde_json::to_writer(&mut digest, self).map_err(|e| Error::internal("plan to JSON").with_cause(e))?;
+        self.hash = hash;
+        Ok(hex::encode(digest.0.finalize()).into())
     }
 
     pub fn sealed(mut self) -> Result<Self> {
@@ -213,7 +221,7 @@ impl Plan {
             Error::new(Code::PlanBroken, m)
                 .with_hint("Make the plan again with `icebridge plan`; a plan is not edited by hand.")
         };
-        let plan: Self = serde_json::from_str(text).map_err(|e| broken("this is not a plan file").with_cause(e))?;
+        let mut plan: Self = serde_json::from_str(text).map_err(|e| broken("this is not a plan file").with_cause(e))?;
         if plan.plan_version != PLAN_VERSION {
             return Err(broken("the plan was made by another version of IceBridge"));
         }
@@ -226,6 +234,20 @@ impl Plan {
     /// Names things that belong to this plan: folders, commits, bundles.
     pub fn short_hash(&self) -> &str {
         self.hash.get(..12).unwrap_or(&self.hash)
+    }
+}
+
+/// So that the text of a plan for 100,000 tables need not be in memory.
+struct Digesting(Sha256);
+
+impl std::io::Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

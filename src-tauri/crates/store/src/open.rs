@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 /// Each step of the schema: version, description, statements. A released step is never changed: its hash is in the state.
 ///
 /// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "first state", include_str!("../migrations/0001_first_state.sql")),
     (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
     (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
@@ -22,12 +22,17 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "views", include_str!("../migrations/0005_views.sql")),
     (6, "staged places", include_str!("../migrations/0006_staged_places.sql")),
     (7, "view results", include_str!("../migrations/0007_view_results.sql")),
+    (8, "pending views", include_str!("../migrations/0008_pending_views.sql")),
 ];
 
 /// `PRAGMA application_id` of our file, "ICBR".
 const APPLICATION_ID: i64 = 0x4943_4252;
 /// Few: SQLite has one writer, and reads are short.
 const CONNECTIONS: u32 = 4;
+/// Rows that SQLite's thread reads ahead of who asked for them: with few, the two wait for each other all the time.
+const ROWS_AHEAD: usize = 500;
+/// In KiB, for each connection. A transaction that writes more than this much writes many pages twice.
+const CACHE: &str = "-16384";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Store {
@@ -60,6 +65,8 @@ async fn connect(file: &Path, synchronous: SqliteSynchronous, connections: u32) 
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .foreign_keys(true)
+        .row_buffer_size(ROWS_AHEAD)
+        .pragma("cache_size", CACHE)
         .busy_timeout(BUSY_TIMEOUT);
     SqlitePoolOptions::new()
         .max_connections(connections)

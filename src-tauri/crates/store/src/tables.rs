@@ -4,6 +4,24 @@ use crate::{Store, failure, from_json, to_json, views};
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::{Code, Error, Result, TableIdent};
 
+/// Tables in a page: a table's facts take a few KB.
+const PAGE: i64 = 1000;
+
+/// Some tables of the inventory, as they are stored.
+#[derive(Debug)]
+pub struct InventoryPage {
+    /// After which the next page begins.
+    pub last: String,
+    rows: Vec<String>,
+}
+
+impl InventoryPage {
+    /// Takes most of the time that reading an inventory does.
+    pub fn rows(&self) -> Result<Vec<InventoryRow>> {
+        self.rows.iter().map(|row| from_json(row, "the inventory")).collect()
+    }
+}
+
 impl Store {
     pub async fn save_inventory_row(&self, source: &str, row: &InventoryRow) -> Result<()> {
         let text = to_json(row)?;
@@ -33,14 +51,28 @@ impl Store {
 
     /// Sorted by name.
     pub async fn inventory(&self, source: &str) -> Result<Vec<InventoryRow>> {
-        let rows: Vec<String> = sqlx::query_scalar("SELECT inventory FROM tables WHERE source = ? ORDER BY ident")
-            .bind(source)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| failure::of(e, "read the inventory").about(source))?;
-        let mut rows = rows.iter().map(|r| from_json(r, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
-        rows.sort_by(|a, b| a.ident.cmp(&b.ident));
+        let mut rows = Vec::new();
+        let mut after = None;
+        while let Some(page) = self.inventory_page(source, after.as_deref()).await? {
+            rows.append(&mut page.rows()?);
+            after = Some(page.last);
+        }
+        rows.sort_by(|a: &InventoryRow, b| a.ident.cmp(&b.ident));
         Ok(rows)
+    }
+
+    /// The tables whose names, as text, follow this one's; none if there are no more.
+    pub async fn inventory_page(&self, source: &str, after: Option<&str>) -> Result<Option<InventoryPage>> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT ident, inventory FROM tables WHERE source = ? AND ident > ? ORDER BY ident LIMIT ?")
+                .bind(source)
+                .bind(after.unwrap_or_default())
+                .bind(PAGE)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|e| failure::of(e, "read the inventory").about(source))?;
+        let last = rows.last().map(|(last, _)| last.clone());
+        Ok(last.map(|last| InventoryPage { last, rows: rows.into_iter().map(|(_, row)| row).collect() }))
     }
 
     pub async fn inventory_row(&self, source: &str, table: &TableIdent) -> Result<InventoryRow> {

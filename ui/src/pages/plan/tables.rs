@@ -142,7 +142,7 @@ fn detail(table: &PlannedTable) -> Html {
             }) }
             { for table.findings.iter().map(|finding| html! {
                 <p class="line">
-                    { chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code>
+                    { chip::of::verdict(finding.verdict) }<code>{ finding.code.as_ref() }</code>
                     <span>{ format!("{}: {}", finding.title, finding.reason) }</span>
                 </p>
             }) }

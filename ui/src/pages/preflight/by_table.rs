@@ -137,24 +137,24 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
 
 fn card(session: &Handle, table: &TableIdent, finding: &Finding) -> Html {
     let accept = {
-        let (session, code, table) = (session.clone(), finding.code.clone(), table.clone());
+        let (session, code, table) = (session.clone(), finding.code.to_string(), table.clone());
         Callback::from(move |on| actions::accept(&session, vec![code.clone()], vec![table.clone()], on))
     };
     let link = {
-        let (session, link) = (session.clone(), finding.link.clone());
+        let (session, link) = (session.clone(), finding.link.to_string());
         Callback::from(move |()| actions::open_link(&session, link.clone()))
     };
     html! {
-        <article class="finding-card" key={finding.code.clone()} data-testid={format!("finding-{}", finding.code)}>
-            <div class="line">{ chip::of::verdict(finding.verdict) }<code>{ &finding.code }</code></div>
-            <h3>{ &finding.title }</h3>
+        <article class="finding-card" key={finding.code.as_ref()} data-testid={format!("finding-{}", finding.code)}>
+            <div class="line">{ chip::of::verdict(finding.verdict) }<code>{ finding.code.as_ref() }</code></div>
+            <h3>{ finding.title.as_ref() }</h3>
             <p>{ &finding.reason }</p>
             if let Some(way) = &finding.way {
                 <p data-testid={format!("way-{}", finding.code)}>
                     <strong>{ "Once accepted: " }</strong>{ way.in_words() }
                 </p>
             }
-            <p><strong>{ "What to do: " }</strong>{ &finding.fix }</p>
+            <p><strong>{ "What to do: " }</strong>{ finding.fix.as_ref() }</p>
             <div class="actions">
                 if finding.verdict == Verdict::Loses {
                     <Check testid={format!("accept-one-{}", finding.code)} label="Accept this loss for this table"
@@ -162,7 +162,7 @@ fn card(session: &Handle, table: &TableIdent, finding: &Finding) -> Html {
                 }
                 if !finding.link.is_empty() {
                     <Button testid={format!("link-{}", finding.code)} kind="quiet small" icon={Icon::External}
-                        label="Documentation" title={finding.link.clone()} onclick={link} />
+                        label="Documentation" title={finding.link.to_string()} onclick={link} />
                 }
             </div>
         </article>

@@ -54,7 +54,7 @@ pub async fn run(api: &Api, arguments: Journey, output: &Output) -> Result<Ended
     output.note(format!("{}\n", preflight::told(&preflight)));
 
     output.note("Plan");
-    let (path, plan) = match plan::made(api, PlanRequest { route: route.clone(), settings, path: None }).await {
+    let (path, plan) = match api.plan(&PlanRequest { route: route.clone(), settings, path: None }).await {
         Ok(made) => {
             output.note(format!("{}\n", plan::told(&made)));
             (made.path.clone(), Some(made))
@@ -100,8 +100,7 @@ async fn accept_losses(api: &Api, route: &Route, settings: &Settings, output: &O
     let codes = lost.into_keys().collect();
     let request =
         AcceptRequest { route: route.clone(), settings: settings.clone(), codes, tables: Vec::new(), accepted: true };
-    api.preflight_accept(request).await?;
-    api.preflight_report(route.clone()).await
+    api.accept_losses(&request).await
 }
 
 /// When nothing is left to migrate because an earlier journey did it, its plan is run again: that changes nothing and

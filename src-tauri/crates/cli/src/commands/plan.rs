@@ -17,7 +17,7 @@ pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<End
         settings: arguments.settings.settings()?,
         path: arguments.out.as_deref().map(path_text).transpose()?,
     };
-    let made = made(api, request).await?;
+    let made = api.plan(&request).await?;
     if made.plan.tables.iter().any(|table| table.cluster.is_some()) && !output.json {
         match api.plan_cost(PathRequest { path: made.path.clone() }).await {
             Ok(estimate) => output.note(format!("{}\n", cost::told(&estimate))),
@@ -27,13 +27,6 @@ pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<End
     }
     output.result(&made, |made| format!("{}\nnext: icebridge run {}", told(made), made.path))?;
     Ok(Ended::Done)
-}
-
-/// With the plan in full.
-pub async fn made(api: &Api, request: PlanRequest) -> Result<PlanMade> {
-    let path = api.plan_make(request).await?.path;
-    let plan = api.plan_read(PathRequest { path: path.clone() }).await?;
-    Ok(PlanMade { path, plan })
 }
 
 fn how(table: &PlannedTable) -> String {

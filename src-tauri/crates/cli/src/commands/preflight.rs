@@ -4,7 +4,7 @@ use crate::arguments::Preflight;
 use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::route::route;
-use icebridge_api::{Api, Operations, preflight_rules};
+use icebridge_api::{Api, preflight_rules};
 use icebridge_model::Result;
 use icebridge_model::finding::{Finding, PreflightReport, TableFindings, Verdict};
 use icebridge_model::ops::{AcceptRequest, PreflightRequest, Route};
@@ -25,8 +25,7 @@ pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<End
         if !codes.is_empty() {
             let tables = arguments.table.clone();
             let request = AcceptRequest { route: route.clone(), settings: settings.clone(), codes, tables, accepted };
-            api.preflight_accept(request).await?;
-            report = Some(api.preflight_report(route.clone()).await?);
+            report = Some(api.accept_losses(&request).await?);
         }
     }
     let report = match report {
@@ -39,8 +38,7 @@ pub async fn run(api: &Api, arguments: Preflight, output: &Output) -> Result<End
 
 /// Every table with its findings.
 pub async fn judge(api: &Api, route: &Route, settings: &Settings) -> Result<PreflightReport> {
-    api.preflight_run(PreflightRequest { route: route.clone(), settings: settings.clone() }).await?;
-    api.preflight_report(route.clone()).await
+    api.preflight(&PreflightRequest { route: route.clone(), settings: settings.clone() }).await
 }
 
 pub fn rules(output: &Output) -> Result<Ended> {
@@ -59,7 +57,7 @@ pub fn lost(report: &PreflightReport) -> BTreeMap<String, (String, Vec<(String, 
     let mut lost: BTreeMap<String, (String, Vec<(String, String)>)> = BTreeMap::new();
     for table in &report.tables {
         for finding in table.findings.iter().filter(|f| f.verdict == Verdict::Loses) {
-            let entry = lost.entry(finding.code.clone()).or_insert_with(|| (finding.title.clone(), Vec::new()));
+            let entry = lost.entry(finding.code.to_string()).or_insert_with(|| (finding.title.to_string(), Vec::new()));
             entry.1.push((table.source.to_string(), finding.reason.clone()));
         }
     }
@@ -93,8 +91,14 @@ pub fn told(report: &PreflightReport) -> String {
         }
         for (i, finding) in table.findings.iter().enumerate() {
             let (name, mode) = if i == 0 { (table.source.to_string(), mode) } else { (String::new(), "") };
-            let words =
-                [name, mode.into(), said(finding), finding.code.clone(), finding.title.clone(), finding.reason.clone()];
+            let words = [
+                name,
+                mode.into(),
+                said(finding),
+                finding.code.to_string(),
+                finding.title.to_string(),
+                finding.reason.clone(),
+            ];
             grid.row(words);
         }
     }

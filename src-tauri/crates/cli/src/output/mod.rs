@@ -8,7 +8,7 @@ pub use table::Grid;
 use icebridge_model::format::visible;
 use icebridge_model::{Error, Result};
 use serde::Serialize;
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 
 /// Results go to standard output, all else to standard error, so that a result can be piped.
 #[derive(Clone, Copy, Debug)]
@@ -23,20 +23,23 @@ impl Output {
 
     /// The result: as JSON if that was asked for, in words otherwise.
     pub fn result<T: Serialize>(&self, value: &T, words: impl FnOnce(&T) -> String) -> Result<()> {
-        if self.json { self.print(&to_json(value)?) } else { self.print(&words(value)) }
+        if self.json { self.print_json(value) } else { self.print(&words(value)) }
+    }
+
+    /// Piece by piece: a result may be 100,000 tables.
+    fn print_json<T: Serialize>(&self, value: &T) -> Result<()> {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from);
+        printed(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
     }
 
     /// As it is, with a last newline.
     pub fn print(&self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        match out.write_all(text.as_bytes()).and_then(|()| out.write_all(newline.as_bytes())).and_then(|()| out.flush())
-        {
-            // The reader has seen enough: `icebridge tables lake | head`.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Error::invalid("the result cannot be printed").with_cause(error)),
-            Ok(()) => Ok(()),
-        }
+        printed(
+            out.write_all(text.as_bytes()).and_then(|()| out.write_all(newline.as_bytes())).and_then(|()| out.flush()),
+        )
     }
 
     /// For people only, and not part of the result.
@@ -55,6 +58,15 @@ impl Output {
             return;
         }
         let _ = writeln!(std::io::stderr(), "{}", lines(&words::error(error)));
+    }
+}
+
+fn printed(written: std::io::Result<()>) -> Result<()> {
+    match written {
+        // The reader has seen enough: `icebridge tables lake | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Error::invalid("the result cannot be printed").with_cause(error)),
+        Ok(()) => Ok(()),
     }
 }
 

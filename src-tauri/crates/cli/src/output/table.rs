@@ -6,7 +6,6 @@ use icebridge_model::format::visible;
 /// Columns under headings, without lines around them, so that they can also be cut and grepped.
 pub struct Grid {
     table: Table,
-    right: Vec<usize>,
     rows: usize,
 }
 
@@ -17,8 +16,12 @@ impl Grid {
         table.load_style(comfy_table::presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(headings.iter().map(|h| h.trim_start_matches('>')));
-        let right = headings.iter().enumerate().filter(|(_, h)| h.starts_with('>')).map(|(i, _)| i).collect();
-        Self { table, right, rows: 0 }
+        for (i, _) in headings.iter().enumerate().filter(|(_, h)| h.starts_with('>')) {
+            if let Some(column) = table.column_mut(i) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Self { table, rows: 0 }
     }
 
     pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
@@ -34,13 +37,7 @@ impl Grid {
 
 impl std::fmt::Display for Grid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut table = self.table.clone();
-        for &i in &self.right {
-            if let Some(column) = table.column_mut(i) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for line in table.lines() {
+        for line in self.table.lines() {
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

@@ -151,7 +151,7 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
     }
     blocks.push(Block::Heading("What was lost, and accepted"));
     let lost: Vec<Vec<String>> = losses(report.plan)
-        .map(|(t, f)| vec![t.source.to_string(), f.code.clone(), f.title.clone(), f.reason.clone()])
+        .map(|(t, f)| vec![t.source.to_string(), f.code.to_string(), f.title.to_string(), f.reason.clone()])
         .collect();
     if lost.is_empty() {
         blocks.push(Block::Text("Nothing: no table lost anything that the checks know of.".into()));

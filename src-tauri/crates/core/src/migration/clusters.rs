@@ -193,7 +193,7 @@ async fn prove_all(run: &Arc<RunContext>, mut arrivals: UnboundedReceiver<Arriva
 }
 
 fn copy(table: &Migration) -> Option<&ClusterCopy> {
-    table.planned().cluster.as_ref()
+    table.planned().cluster.as_deref()
 }
 
 /// Whether the table may be ordered; if so, whether the target has something of it already.

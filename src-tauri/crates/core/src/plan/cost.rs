@@ -28,7 +28,7 @@ struct CostEstimated {
 pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let plan = file::read(path).await?;
     let (settings, client) = clusters_of(local, &plan).await?;
-    let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.clone()).collect();
+    let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.as_deref().cloned()).collect();
     let offer = match settings.way() {
         ComputeWay::Serverless(_) => Offer::default(),
         ComputeWay::Classic(_) => Offer::of(&client, settings).await?,

@@ -4,15 +4,15 @@ use crate::input::read_text;
 use icebridge_lakehouse::Limit;
 use icebridge_model::plan::Plan;
 use icebridge_model::{Code, Error, Result};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Whole or not at all: a killed process leaves no half plan under the name. Returns the absolute path.
-pub async fn write(plan: &Plan, path: &Path) -> Result<String> {
-    let text = plan.to_text()?;
+pub async fn write(plan: Arc<Plan>, path: &Path) -> Result<String> {
     let path = std::path::absolute(path).map_err(|e| failed(path, e))?;
     let written = path.clone();
-    tokio::task::spawn_blocking(move || write_now(&text, &written).map_err(|e| failed(&written, e)))
+    tokio::task::spawn_blocking(move || write_now(&plan, &written).map_err(|e| failed(&written, e)))
         .await
         .map_err(|e| Error::internal("writing the plan failed").with_cause(e))??;
     Ok(path.display().to_string())
@@ -27,16 +27,16 @@ pub async fn read(path: &Path) -> Result<Plan> {
     Plan::from_text(&text).map_err(|e| e.about(path.display()))
 }
 
-fn write_now(text: &str, path: &Path) -> std::io::Result<()> {
+fn write_now(plan: &Plan, path: &Path) -> std::io::Result<()> {
     let folder = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
     std::fs::create_dir_all(&folder)?;
     let mut name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_os_string();
     name.push(format!(".{}.tmp", std::process::id()));
     let draft = folder.join(name);
     let written = (|| {
-        let mut file = std::fs::File::create(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        let mut file = BufWriter::new(std::fs::File::create(&draft)?);
+        plan.write_to(&mut file)?;
+        file.into_inner()?.sync_all()?;
         std::fs::rename(&draft, path)
     })();
     if written.is_err() {

@@ -5,7 +5,7 @@ use icebridge_model::facts::{InventoryOutcome, InventoryRow, TableFacts};
 use icebridge_model::finding::{Finding, TableFindings};
 use icebridge_model::plan::{CopyMode, EngineKind};
 
-fn finding(code: &str, verdict: Verdict, accepted: bool) -> Finding {
+fn finding(code: &'static str, verdict: Verdict, accepted: bool) -> Finding {
     Finding {
         code: code.into(),
         verdict,
@@ -39,6 +39,10 @@ fn judged(name: &str, mode: CopyMode, findings: Vec<Finding>) -> Judged {
     Judged { row, findings, cluster: None }
 }
 
+fn made(settings: &Settings, tables: Vec<Judged>) -> Plan {
+    assemble(&route(), settings, tables.into_iter().map(planned).collect()).unwrap()
+}
+
 fn route() -> Route {
     Route { source: "lake".into(), target: "managed".into() }
 }
@@ -58,7 +62,7 @@ fn tables() -> Vec<Judged> {
 
 #[test]
 fn only_ready_tables_are_planned_and_the_rest_is_told() {
-    let plan = assemble(&route(), &Settings::default(), tables()).unwrap();
+    let plan = made(&Settings::default(), tables());
     let names: Vec<_> = plan.tables.iter().map(|t| t.source.to_string()).collect();
     assert_eq!(names, ["a.first", "z.last"]);
     let left: Vec<_> = plan.left_out.iter().map(|l| (l.source.to_string(), l.codes.join(" "))).collect();
@@ -71,7 +75,7 @@ fn only_ready_tables_are_planned_and_the_rest_is_told() {
 
 #[test]
 fn the_same_input_gives_the_same_bytes_in_any_order() {
-    let text = |tables| assemble(&route(), &Settings::default(), tables).unwrap().to_text().unwrap();
+    let text = |tables| made(&Settings::default(), tables).to_text().unwrap();
     let first = text(tables());
     let mut reversed = tables();
     reversed.reverse();
@@ -80,15 +84,16 @@ fn the_same_input_gives_the_same_bytes_in_any_order() {
     }
     assert_eq!(first, text(reversed));
     let other = Settings { max_parallel_tables: 1, ..Settings::default() };
-    assert_ne!(first, assemble(&route(), &other, tables()).unwrap().to_text().unwrap());
+    assert_ne!(first, made(&other, tables()).to_text().unwrap());
 }
 
 #[tokio::test]
 async fn a_plan_file_is_read_back_and_tampering_shows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/er/plan.json");
-    let plan = assemble(&route(), &Settings::default(), tables()).unwrap();
-    assert_eq!(write(&plan, &path).await.unwrap(), path.display().to_string());
+    let plan = made(&Settings::default(), tables());
+    assert_eq!(write(Arc::new(plan.clone()), &path).await.unwrap(), path.display().to_string());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), plan.to_text().unwrap());
     assert_eq!(read(&path).await.unwrap(), plan);
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft is left behind");
 
@@ -103,12 +108,9 @@ async fn a_plan_file_is_read_back_and_tampering_shows() {
 #[test]
 fn nothing_to_do_says_why_for_each_table() {
     let only = |verdict| {
-        let plan = assemble(
-            &route(),
-            &Settings::default(),
-            vec![judged("a.b", CopyMode::Clone, vec![finding("IB-F1", verdict, false)])],
-        );
-        nothing_to_do(&plan.unwrap())
+        let plan =
+            made(&Settings::default(), vec![judged("a.b", CopyMode::Clone, vec![finding("IB-F1", verdict, false)])]);
+        nothing_to_do(&plan)
     };
     assert_eq!(only(Verdict::Loses).code, Code::LossNotAccepted);
     let blocked = only(Verdict::Blocks);
@@ -157,7 +159,7 @@ fn an_excluded_table_is_left_out_with_its_reason() {
     table.findings.target = None;
     table.findings.mode = None;
     table.findings.mode_reason = "left out by rule 2".into();
-    let plan = assemble(&route(), &Settings::default(), vec![table]).unwrap();
+    let plan = made(&Settings::default(), vec![table]);
     assert_eq!(plan.left_out[0].source, TableIdent::parse("a.b").unwrap());
     assert_eq!(
         (plan.left_out[0].codes.join(""), plan.left_out[0].reason.as_str()),

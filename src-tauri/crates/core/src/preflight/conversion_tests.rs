@@ -166,7 +166,7 @@ fn a_cluster_converts_what_it_reads_and_leaves_the_rest_to_the_embedded_engine()
     assert_eq!((words(&found).len(), found.engine, found.is_blocked()), (1, EngineKind::Photon, false));
     for unreadable in ["time", "timestamptz_ns", "unknown"] {
         let found = judged(&typed(unreadable), &photon(&json!({})), &[]);
-        let blocks = found.findings.iter().filter(|one| one.verdict == Verdict::Blocks).map(|one| one.code.as_str());
+        let blocks = found.findings.iter().filter(|one| one.verdict == Verdict::Blocks).map(|one| one.code.as_ref());
         assert_eq!(blocks.collect::<Vec<_>>(), ["IB-F025"], "{unreadable}");
         // However large it is.
         let mut facts = typed(unreadable);
@@ -198,7 +198,7 @@ fn of_version(version: u8) -> TableFacts {
 }
 
 fn blocked_by(found: &TableFindings) -> Vec<&str> {
-    found.findings.iter().filter(|one| one.verdict == Verdict::Blocks).map(|one| one.code.as_str()).collect()
+    found.findings.iter().filter(|one| one.verdict == Verdict::Blocks).map(|one| one.code.as_ref()).collect()
 }
 
 #[test]

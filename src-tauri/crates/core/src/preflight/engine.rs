@@ -71,12 +71,12 @@ fn only_here(here: &[Finding], there: &[Finding]) -> Option<String> {
     let codes: Vec<&str> = here
         .iter()
         .filter(|f| f.way.is_some() && !there.iter().any(|other| other.code == f.code))
-        .map(|f| f.code.as_str())
+        .map(|f| f.code.as_ref())
         .collect();
     (!codes.is_empty()).then(|| codes.join(", "))
 }
 
 fn blockers(findings: &[Finding]) -> Option<String> {
-    let codes: Vec<&str> = findings.iter().filter(|f| f.verdict == Verdict::Blocks).map(|f| f.code.as_str()).collect();
+    let codes: Vec<&str> = findings.iter().filter(|f| f.verdict == Verdict::Blocks).map(|f| f.code.as_ref()).collect();
     (!codes.is_empty()).then(|| codes.join(", "))
 }

@@ -84,7 +84,7 @@ fn compute_that_is_not_to_be_had_is_told_before_the_run() {
     let facts = plain_facts("sales.orders");
     let codes = |rows: &[(&str, Found)], settings: &Settings| -> Vec<String> {
         let found = judged_after(&facts, &examined(rows).about("main"), settings);
-        let codes = found.findings.iter().map(|finding| finding.code.clone());
+        let codes = found.findings.iter().map(|finding| finding.code.to_string());
         codes.filter(|code| ["IB-F033", "IB-F223"].contains(&code.as_str())).collect()
     };
     let serverless = there(|photon| photon.compute = ComputeChoice::Serverless);

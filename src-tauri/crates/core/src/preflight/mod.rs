@@ -27,6 +27,7 @@ pub use subject::TargetKind;
 use crate::LocalState;
 use crate::examined::Examined;
 use crate::governance;
+use crate::inventory;
 use crate::mapping::{self, Existing};
 use crate::place;
 use crate::workspaces::{self, gate};
@@ -43,6 +44,7 @@ use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use subject::{Clusters, Context, Target};
 
 /// One table's findings beside the facts they were made from.
@@ -50,13 +52,19 @@ pub(crate) struct Judged {
     pub row: InventoryRow,
     pub findings: TableFindings,
     /// What a cluster is asked to copy, if one shall.
-    pub cluster: Option<ClusterCopy>,
+    pub cluster: Option<Box<ClusterCopy>>,
 }
 
 pub async fn run(local: &LocalState, route: &Route, settings: &Settings) -> Result<PreflightReport> {
-    let report = report(judge(local, route, settings).await?.into_iter().map(|j| j.findings).collect());
+    let report = report(findings_of_all(local, route, settings).await?);
     local.store.save_preflight_view(route, &report.tables).await?;
     Ok(report)
+}
+
+async fn findings_of_all(local: &LocalState, route: &Route, settings: &Settings) -> Result<Vec<TableFindings>> {
+    let mut found = judge(local, route, settings, |judged| judged.findings).await?;
+    found.sort_by(|a, b| a.source.cmp(&b.source));
+    Ok(found)
 }
 
 /// Accepts losses by their codes (or takes that back), and says how it stands then. Only what a table really loses today
@@ -80,8 +88,8 @@ pub async fn accept(local: &LocalState, request: &AcceptRequest) -> Result<Prefl
             }
         }
     }
-    let judged = judge(local, route, settings).await?;
-    if let Some(unknown) = tables.iter().find(|t| !judged.iter().any(|j| j.row.ident == **t)) {
+    let judged = findings_of_all(local, route, settings).await?;
+    if let Some(unknown) = tables.iter().find(|t| !judged.iter().any(|j| j.source == **t)) {
         return Err(Error::new(Code::TableNotFound, "the inventory has no such table")
             .about(unknown)
             .with_hint(format!("`icebridge tables {}` lists what it has.", route.source)));
@@ -89,20 +97,18 @@ pub async fn accept(local: &LocalState, request: &AcceptRequest) -> Result<Prefl
     for code in codes {
         let affected: Vec<TableIdent> = judged
             .iter()
-            .filter(|j| tables.is_empty() || tables.contains(&j.row.ident))
-            .filter(|j| j.findings.findings.iter().any(|f| f.code == *code && f.verdict == Verdict::Loses))
-            .map(|j| j.row.ident.clone())
+            .filter(|j| tables.is_empty() || tables.contains(&j.source))
+            .filter(|j| j.findings.iter().any(|f| f.code == *code && f.verdict == Verdict::Loses))
+            .map(|j| j.source.clone())
             .collect();
         if affected.is_empty() {
             // One that has a way out elsewhere, and none here.
-            let blocking = judged
-                .iter()
-                .flat_map(|j| &j.findings.findings)
-                .find(|f| f.code == *code && f.verdict == Verdict::Blocks);
+            let blocking =
+                judged.iter().flat_map(|j| &j.findings).find(|f| f.code == *code && f.verdict == Verdict::Blocks);
             if let Some(finding) = blocking.filter(|_| *accepted) {
                 return Err(Error::invalid("this finding blocks the table and cannot be accepted")
                     .about(code)
-                    .with_hint(&finding.fix));
+                    .with_hint(finding.fix.as_ref()));
             }
             continue;
         }
@@ -125,63 +131,102 @@ pub fn rule_infos() -> Vec<RuleInfo> {
     infos.collect()
 }
 
-/// Every table of the inventory, sorted by name, with its findings and the mode it would be copied in.
-pub(crate) async fn judge(local: &LocalState, route: &Route, settings: &Settings) -> Result<Vec<Judged>> {
-    let rows = crate::inventory::list(local, &route.source).await?;
-    if rows.is_empty() {
-        return Err(Error::invalid("the inventory of this source is empty")
-            .about(&route.source)
-            .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
-    }
-    let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
-    overlap::check(&saved.0, &saved.1)?;
-    let sources: Vec<TableIdent> = rows.iter().map(|row| row.ident.clone()).collect();
-    let mapping = mapping::get(local, route).await?;
-    let target = if saved.1.kind == CatalogKind::Unity && !settings.work_here() {
-        workspaces::tables::target(local, &route.target).await?
-    } else {
-        // First of all: behind a closed gate the target does not even say what it has.
-        let wanted = mapping::resolve(&mapping, &sources, &Existing::default())?;
-        let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
-        gate::pass(local, &route.target, wanted).await?;
-        local.open_target(&route.target).await?
-    };
-    let existing = Existing::of_target(local, route, target.as_ref()).await?;
-    let mut mapped = mapping::resolve(&mapping, &sources, &existing)?;
-    earlier::check(&local.store, target.as_ref(), &mut mapped.rows).await?;
-    // As they were saved: an open one names its endpoint in place of its workspace.
-    let examined = examined(local, &saved.1).await?;
-    let mut clusters = Clusters::of(&saved.0, &saved.1, settings);
-    if let Some(clusters) = &mut clusters {
-        clusters.clones_refused = examined.refuses_clones().map(str::to_string);
-        let candidates = clusters.candidates(settings, rows.iter().filter_map(InventoryRow::facts));
-        clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, candidates).await?;
-    }
-    // Clusters reach the target's storage by themselves.
-    let out_of_reach = match settings.work_here() {
-        true => out_of_reach(local, &saved.1, target.as_ref(), &mapped.rows).await,
-        false => BTreeMap::new(),
-    };
-    let refused_tags = refused_tags(local, &saved, settings, &rows).await?;
-    let target =
-        Target { out_of_reach, examined, refused_tags, ..Target::new(target.spec(), target.abilities(), clusters) };
+/// What is kept of each table of the inventory with its findings, by its name as text.
+pub(crate) async fn judge<T: Send + 'static>(
+    local: &LocalState,
+    route: &Route,
+    settings: &Settings,
+    keep: impl Fn(Judged) -> T + Send + Sync + 'static,
+) -> Result<Vec<T>> {
+    let judge = Judge::of(local, route, settings).await?;
+    inventory::each(local, &route.source, Arc::new(move |row| judge.judged(row).map(&keep))).await
+}
 
-    let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
-    for acceptance in local.store.acceptances(route).await? {
-        accepted.entry(acceptance.table).or_default().insert(acceptance.code);
+/// All that tables are judged by.
+struct Judge {
+    target: Target,
+    settings: Settings,
+    /// Sorted by the source's name.
+    mapped: Vec<MappingRow>,
+    accepted: BTreeMap<TableIdent, HashSet<String>>,
+}
+
+impl Judge {
+    async fn of(local: &LocalState, route: &Route, settings: &Settings) -> Result<Self> {
+        local.store.catalog(&route.source).await?;
+        let sources = local.store.inventory_names(&route.source).await?;
+        if sources.is_empty() {
+            return Err(Error::invalid("the inventory of this source is empty")
+                .about(&route.source)
+                .with_hint(format!("Take it with `icebridge inventory {}`.", route.source)));
+        }
+        let saved = (local.store.catalog(&route.source).await?, local.store.catalog(&route.target).await?);
+        overlap::check(&saved.0, &saved.1)?;
+        let mapping = mapping::get(local, route).await?;
+        let target = match saved.1.kind {
+            CatalogKind::Unity if !settings.work_here() => workspaces::tables::target(local, &route.target).await?,
+            CatalogKind::Unity => {
+                // First of all: behind a closed gate the target does not even say what it has.
+                let wanted = mapping::resolve(&mapping, &sources, &Existing::default())?;
+                let wanted = wanted.rows.iter().filter_map(|row| row.target.as_ref()).map(|target| &target.namespace);
+                gate::pass(local, &route.target, wanted).await?;
+                local.open_target(&route.target).await?
+            }
+            _ => local.open_target(&route.target).await?,
+        };
+        let existing = Existing::of_target(local, route, target.as_ref()).await?;
+        let mut mapped = mapping::resolve(&mapping, &sources, &existing)?.rows;
+        earlier::check(&local.store, target.as_ref(), &mut mapped).await?;
+        mapped.sort_by(|a, b| a.source.cmp(&b.source));
+        // As they were saved: an open one names its endpoint in place of its workspace.
+        let examined = examined(local, &saved.1).await?;
+        let clusters = clusters(local, &saved, settings, &examined).await?;
+        // Clusters reach the target's storage by themselves.
+        let out_of_reach = match settings.work_here() {
+            true => out_of_reach(local, &saved.1, target.as_ref(), &mapped).await,
+            false => BTreeMap::new(),
+        };
+        let refused_tags = refused_tags(local, &saved, settings, &sources).await?;
+        let target =
+            Target { out_of_reach, examined, refused_tags, ..Target::new(target.spec(), target.abilities(), clusters) };
+        let mut accepted: BTreeMap<TableIdent, HashSet<String>> = BTreeMap::new();
+        for acceptance in local.store.acceptances(route).await? {
+            accepted.entry(acceptance.table).or_default().insert(acceptance.code);
+        }
+        Ok(Self { target, settings: settings.clone(), mapped, accepted })
     }
-    let none = HashSet::new();
-    let judged = rows.into_iter().zip(&mapped.rows).map(|(row, mapping)| {
-        let accepted = accepted.get(&row.ident).unwrap_or(&none);
-        let findings = judge_table(&row, mapping, &target, settings, accepted);
-        let wanted = (findings.engine == EngineKind::Photon).then_some(target.clusters.as_ref()).flatten();
+
+    /// None of a table that the inventory has since the mapping was looked at.
+    fn judged(&self, row: InventoryRow) -> Option<Judged> {
+        let found = self.mapped.binary_search_by(|mapped| mapped.source.cmp(&row.ident)).ok()?;
+        let none = HashSet::new();
+        let accepted = self.accepted.get(&row.ident).unwrap_or(&none);
+        let findings = judge_table(&row, self.mapped.get(found)?, &self.target, &self.settings, accepted);
+        let wanted = (findings.engine == EngineKind::Photon).then_some(self.target.clusters.as_ref()).flatten();
         let cluster = match (wanted, row.facts(), &findings.target) {
-            (Some(clusters), Some(facts), Some(target)) => clusters.copy(facts, target, &findings.conversions),
+            (Some(clusters), Some(facts), Some(target)) => {
+                clusters.copy(facts, target, &findings.conversions).map(Box::new)
+            }
             _ => None,
         };
-        Judged { row, findings, cluster }
-    });
-    Ok(judged.collect())
+        Some(Judged { row, findings, cluster })
+    }
+}
+
+/// How the target's workspace could copy, with what keeps this principal from seeing all of a table there.
+async fn clusters(
+    local: &LocalState,
+    saved: &(CatalogSpec, CatalogSpec),
+    settings: &Settings,
+    examined: &Examined,
+) -> Result<Option<Clusters>> {
+    let Some(mut clusters) = Clusters::of(&saved.0, &saved.1, settings) else { return Ok(None) };
+    clusters.clones_refused = examined.refuses_clones().map(str::to_string);
+    let (by, wanted) = (clusters.clone(), settings.clone());
+    let candidate: inventory::Make<_> = Arc::new(move |row| by.candidate(&wanted, row.facts()?));
+    let candidates = inventory::each(local, &saved.0.name, candidate).await?;
+    clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, candidates).await?;
+    Ok(Some(clusters))
 }
 
 /// Of the target's workspace, where it has one.
@@ -198,14 +243,14 @@ async fn refused_tags(
     local: &LocalState,
     (source, target): &(CatalogSpec, CatalogSpec),
     settings: &Settings,
-    rows: &[InventoryRow],
+    sources: &[TableIdent],
 ) -> Result<BTreeMap<TableIdent, Vec<String>>> {
     let wanted = settings.governance.as_ref().filter(|wanted| wanted.tags && target.kind == CatalogKind::Unity);
     let (Some(wanted), Some(catalog)) = (wanted, subject::source_catalog(source, target, settings)) else {
         return Ok(BTreeMap::new());
     };
-    let tables = rows.iter().filter(|row| row.ident.namespace.len() == 1);
-    let tables: Vec<_> = tables.map(|row| (row.ident.clone(), subject::within(&catalog, &row.ident))).collect();
+    let tables = sources.iter().filter(|table| table.namespace.len() == 1);
+    let tables: Vec<_> = tables.map(|table| (table.clone(), subject::within(&catalog, table))).collect();
     let client = workspaces::client(local, &target.uri).await?;
     let asked = governance::tags::may_be_refused(&client, wanted.warehouse.as_deref(), &tables).await;
     // The run finds out in any case: nothing waits for a note.
@@ -284,7 +329,7 @@ fn migrated(row: &InventoryRow, mapping: &MappingRow, earlier: &EarlierMigration
         engine_reason: String::new(),
         findings: Vec::new(),
         conversions: Vec::new(),
-        migrated_by: Some(earlier),
+        migrated_by: Some(Box::new(earlier)),
     }
 }
 

@@ -57,6 +57,6 @@ pub(super) fn choose(target: &Target, settings: &Settings, findings: impl Fn(Cop
 }
 
 fn blockers(findings: &[Finding]) -> String {
-    let codes = findings.iter().filter(|f| f.verdict == Verdict::Blocks).map(|f| f.code.as_str());
+    let codes = findings.iter().filter(|f| f.verdict == Verdict::Blocks).map(|f| f.code.as_ref());
     codes.collect::<Vec<_>>().join(", ")
 }

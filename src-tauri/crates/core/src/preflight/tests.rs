@@ -81,7 +81,7 @@ fn judged(facts: &TableFacts, target: &Target, mode: Option<CopyMode>) -> TableF
 }
 
 fn codes(findings: &TableFindings) -> Vec<&str> {
-    findings.findings.iter().map(|f| f.code.as_str()).collect()
+    findings.findings.iter().map(|f| f.code.as_ref()).collect()
 }
 
 /// One change to the plain table, and the codes it must raise in a mode on a target. `F` for none.
@@ -385,7 +385,7 @@ fn a_source_that_moved_on_since_it_was_migrated_is_named_and_not_blocked() {
     facts.snapshot_id = Some(7);
     let earlier =
         EarlierMigration { run_id: "run-1".into(), source_snapshot_id: Some(7), ..EarlierMigration::default() };
-    let mapping = MappingRow { state: MappingState::Migrated, migrated_by: Some(earlier), ..mapped(&facts) };
+    let mapping = MappingRow { state: MappingState::Migrated, migrated_by: Some(Box::new(earlier)), ..mapped(&facts) };
     let row = |facts: TableFacts| InventoryRow {
         ident: facts.ident.clone(),
         captured_at: String::new(),

@@ -162,13 +162,13 @@ mod tests {
 
     #[test]
     fn deletes_without_a_data_file_want_an_acceptance() {
-        let finding = |code: &str, accepted| Finding {
+        let finding = |code: &'static str, accepted| Finding {
             code: code.into(),
             verdict: Verdict::Loses,
-            title: String::new(),
+            title: "".into(),
             reason: String::new(),
-            fix: String::new(),
-            link: String::new(),
+            fix: "".into(),
+            link: "".into(),
             accepted,
             way: None,
         };

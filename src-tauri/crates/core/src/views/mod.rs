@@ -6,14 +6,13 @@ mod run;
 
 pub use run::{overview, overview_unchecked};
 
-use crate::{LocalState, preflight};
+use crate::LocalState;
 use content::read;
 use icebridge_model::facts::InventoryRow;
-use icebridge_model::finding::PreflightReport;
 use icebridge_model::mapping::MappingRow;
-use icebridge_model::ops::{DetailRequest, Route, TableDetail};
+use icebridge_model::ops::{DetailRequest, TableDetail};
 use icebridge_model::plan::Plan;
-use icebridge_model::view::{PAGE_LIMIT, Scope, ViewPage, ViewRequest, memory};
+use icebridge_model::view::{Scope, ViewPage, ViewRequest, memory};
 use icebridge_model::{Code, Error, Result};
 
 pub async fn page(local: &LocalState, request: &ViewRequest) -> Result<ViewPage> {
@@ -61,23 +60,6 @@ pub async fn detail(local: &LocalState, request: &DetailRequest) -> Result<Table
             }
         }
         Scope::Run { run_id } => Ok(TableDetail::Run(Box::new(run::migration(local, run_id, table).await?))),
-    }
-}
-
-/// The last pre-flight of a route, in full: for who reads all of it.
-pub async fn preflight_report(local: &LocalState, route: &Route) -> Result<PreflightReport> {
-    let mut request = ViewRequest::of(Scope::Preflight { route: route.clone() });
-    (request.full, request.limit, request.columns) = (true, PAGE_LIMIT, vec!["name".into()]);
-    let mut tables = Vec::new();
-    loop {
-        request.offset = tables.len();
-        let page = local.store.view(&request.scope, &request.checked()?).await?;
-        if page.rows.is_empty() {
-            return Ok(preflight::report(tables));
-        }
-        for row in page.rows {
-            tables.push(read(row.0.get("content").cloned().unwrap_or_default())?);
-        }
     }
 }
 

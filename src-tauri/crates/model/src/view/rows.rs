@@ -115,7 +115,7 @@ fn verdict(worst: Option<Verdict>) -> &'static str {
 }
 
 fn codes(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>().join(" ")
+    findings.iter().map(|finding| finding.code.as_ref()).collect::<Vec<_>>().join(" ")
 }
 
 pub fn of_plan(table: &PlannedTable) -> ViewRow {

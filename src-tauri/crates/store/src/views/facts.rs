@@ -1,8 +1,9 @@
 //! Rows of the inventory, of pre-flights and of plans, written with what they are made from.
 
-use super::write::{forget, put, put_contents, view_id};
+use super::pending::Pages;
+use super::write::{forget, put, view_id};
 use super::{Kind, Owner, route_key};
-use crate::{Store, Write, failure, to_json};
+use crate::{Store, Write, failure};
 use icebridge_model::facts::InventoryRow;
 use icebridge_model::finding::TableFindings;
 use icebridge_model::ops::Route;
@@ -64,21 +65,15 @@ impl Store {
 
     /// Replaces the view of a route's pre-flight.
     pub async fn save_preflight_view(&self, route: &Route, tables: &[TableFindings]) -> Result<()> {
-        let key = route_key(route);
-        let owner = Owner { kind: Kind::Preflight, key: &key };
-        let mut write = self.write().await?;
-        forget(&mut write, owner).await?;
-        let view = view_id(&mut write, owner).await?;
-        put(&mut write, Kind::Preflight, view, tables.iter().map(rows::of_preflight)).await?;
-        let contents = tables.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
-        put_contents(&mut write, view, contents).await?;
-        measure_by_inventory(&mut write, Kind::Preflight, view, &route.source).await?;
+        let pages = Pages::of_findings(&route.source, tables)?;
+        let mut write = self.write_lightly().await?;
+        pages.put(&mut write, Owner { kind: Kind::Preflight, key: &route_key(route) }).await?;
         write.commit().await
     }
 
     /// The view of a plan; one that is there already is the same, for its hash is.
     pub async fn save_plan_view(&self, plan: &Plan) -> Result<()> {
-        let mut write = self.write().await?;
+        let mut write = self.write_lightly().await?;
         put_plan(&mut write, plan).await?;
         write.commit().await
     }
@@ -93,13 +88,8 @@ pub(crate) async fn put_plan(write: &mut Write<'_>, plan: &Plan) -> Result<()> {
     if known > 0 {
         return Ok(());
     }
-    let view = view_id(write, Owner { kind: Kind::Plan, key: &plan.hash }).await?;
-    let listed = plan.tables.iter().map(rows::of_plan).chain(plan.left_out.iter().map(rows::of_left_out));
-    put(write, Kind::Plan, view, listed).await?;
-    let planned = plan.tables.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
-    let left_out = plan.left_out.iter().map(|table| Ok((table.source.to_string(), to_json(table)?)));
-    put_contents(write, view, planned.chain(left_out)).await?;
-    measure_by_inventory(write, Kind::Plan, view, &plan.source).await
+    let pages = Pages::of_plan(&plan.source, &plan.tables, &plan.left_out)?;
+    pages.put(write, Owner { kind: Kind::Plan, key: &plan.hash }).await
 }
 
 /// A plan and a pre-flight do not repeat what the inventory knows; their views do, as it is now.

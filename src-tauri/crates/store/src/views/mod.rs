@@ -5,6 +5,7 @@
 
 mod facts;
 mod journal;
+mod pending;
 mod read;
 mod rebuild;
 mod run_counts;

@@ -1,7 +1,7 @@
 //! Answering a view: a page of rows, counts, sums, groups, facets, and where one table stands.
 
 use super::sql::{self, Bound, Condition};
-use super::{Kind, owner_of};
+use super::{Kind, Owner, owner_of};
 use crate::{Store, failure, from_json};
 use icebridge_model::view::columns::Column;
 use icebridge_model::view::{GROUP_LIMIT, Group, Kind as ColumnKind, Query, Scope, ViewPage, ViewRow};
@@ -18,6 +18,7 @@ impl Store {
         let Some((kind, owner)) = owner_of(scope) else {
             return Err(Error::internal("this view is not kept in the local state"));
         };
+        self.make_pending_view(Owner { kind, key: &owner }).await?;
         let mut reading = Reading { snapshot: self.pool.begin().await.map_err(failed)?, kind, query };
         let view: Option<i64> = sqlx::query_scalar("SELECT view FROM views WHERE scope = ? AND owner = ?")
             .bind(kind.name())
@@ -34,6 +35,7 @@ impl Store {
     /// What a row of a pre-flight or a plan stands for, in full.
     pub async fn view_content(&self, scope: &Scope, table: &TableIdent) -> Result<Option<Value>> {
         let Some((kind, owner)) = owner_of(scope) else { return Ok(None) };
+        self.make_pending_view(Owner { kind, key: &owner }).await?;
         let content: Option<String> = sqlx::query_scalar(
             "SELECT content FROM view_contents JOIN views USING (view) WHERE scope = ? AND owner = ? AND name = ?",
         )

@@ -3,9 +3,8 @@
 use super::write::{put, view_id};
 use super::{Kind, Owner, begin_run, follow};
 use crate::run_record::RunRecord;
-use crate::{Store, failure, from_json};
+use crate::{Store, failure};
 use icebridge_model::Result;
-use icebridge_model::facts::InventoryRow;
 use icebridge_model::view::rows;
 
 /// By which rules rows are made. Raised whenever a column or its meaning changes.
@@ -42,26 +41,15 @@ pub(crate) async fn bring_up_to_date(store: &Store) -> Result<()> {
 
 /// A page of the inventory at a time: its rows in full are large.
 async fn build_inventory(store: &Store, source: &str) -> Result<()> {
-    const PAGE: i64 = 1000;
-    let mut after = String::new();
-    loop {
-        let page: Vec<(String, String)> =
-            sqlx::query_as("SELECT ident, inventory FROM tables WHERE source = ? AND ident > ? ORDER BY ident LIMIT ?")
-                .bind(source)
-                .bind(&after)
-                .bind(PAGE)
-                .fetch_all(&store.pool)
-                .await
-                .map_err(|e| failure::of(e, "read the inventory").about(source))?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after.clone_from(last);
-        let tables =
-            page.iter().map(|(_, row)| from_json(row, "the inventory")).collect::<Result<Vec<InventoryRow>>>()?;
+    let mut after = None;
+    while let Some(page) = store.inventory_page(source, after.as_deref()).await? {
         let mut write = store.write_lightly().await?;
         let view = view_id(&mut write, Owner { kind: Kind::Inventory, key: source }).await?;
-        put(&mut write, Kind::Inventory, view, tables.iter().map(rows::of_inventory)).await?;
+        put(&mut write, Kind::Inventory, view, page.rows()?.iter().map(rows::of_inventory)).await?;
         write.commit().await?;
+        after = Some(page.last);
     }
+    Ok(())
 }
 
 async fn build_run(store: &Store, run: &RunRecord) -> Result<()> {

@@ -6,7 +6,9 @@ use super::{Kind, Owner};
 use crate::{RunRecord, Store};
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
-use icebridge_model::plan::{CopyMode, EngineKind, Estimate, PLAN_VERSION, Plan, PlannedTable, Settings};
+use icebridge_model::finding::TableFindings;
+use icebridge_model::ops::Route;
+use icebridge_model::plan::{CopyMode, EngineKind, Estimate, LeftOut, PLAN_VERSION, Plan, PlannedTable, Settings};
 use icebridge_model::run::RunState;
 use icebridge_model::validation::{ProofLevel, Validation};
 use icebridge_model::view::{Query, Scope, Sort, ViewPage, ViewRequest, ViewRow, columns, memory};
@@ -305,6 +307,72 @@ async fn a_runs_view_follows_its_journal_and_a_rebuilt_one_is_the_same() {
         assert_eq!(everything(&again, &scope).await, before);
     }
     assert_eq!(states(&everything(&store, &scope).await), ["a.t migrated", "b.t queued", "c.t queued"]);
+}
+
+#[tokio::test]
+async fn a_plans_view_is_made_when_it_is_first_asked_for() {
+    let (dir, store) = fresh().await;
+    let plan = Plan { left_out: vec![left_out("d.t")], ..plan() }.sealed().unwrap();
+    store.save_plan_view(&plan).await.unwrap();
+    let made = async |store: &Store| {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM view_plan").fetch_one(&store.pool).await.unwrap()
+    };
+    assert_eq!(made(&store).await, 0);
+    // By another process, after this one was killed, and by several at once.
+    let again = Store::open(dir.path()).await.unwrap();
+    let scope = Scope::Plan { plan_hash: plan.hash.clone() };
+    let table = TableIdent::parse("d.t").unwrap();
+    let (page, other, content) =
+        tokio::join!(everything(&again, &scope), everything(&store, &scope), store.view_content(&scope, &table));
+    assert_eq!(states(&page), ["a.t planned", "b.t planned", "c.t planned", "d.t left_out"]);
+    assert_eq!((&page, content.unwrap().unwrap()["codes"][0].as_str()), (&other, Some("IB-F003")));
+    assert_eq!(made(&store).await, 4);
+    // The same plan once more changes nothing, and leaves nothing to be made.
+    store.save_plan_view(&plan).await.unwrap();
+    let pending =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM view_pending").fetch_one(&store.pool).await.unwrap();
+    assert_eq!((made(&store).await, pending, everything(&store, &scope).await), (4, 0, page));
+}
+
+#[tokio::test]
+async fn a_later_preflight_takes_the_place_of_one_that_was_looked_at_or_not() {
+    let (_dir, store) = fresh().await;
+    let route = Route { source: "lake".into(), target: "managed".into() };
+    let scope = Scope::Preflight { route: route.clone() };
+    // More than a page, so that pages are put together in order.
+    let many: Vec<TableFindings> = (0..2500).map(|number| found(&format!("a.t{number:04}"))).collect();
+    for (tables, looked_at) in [(&many[..3], true), (&many[..], false), (&many[1..2], true)] {
+        store.save_preflight_view(&route, tables).await.unwrap();
+        if looked_at {
+            let names: Vec<String> = tables.iter().map(|table| format!("{} ready", table.source)).collect();
+            assert_eq!(states(&everything(&store, &scope).await), names);
+        }
+    }
+    store.save_preflight_view(&route, &many).await.unwrap();
+    let request = ViewRequest { limit: 2, offset: 2498, ..ViewRequest::of(scope.clone()) };
+    let page = store.view(&scope, &request.checked().unwrap()).await.unwrap();
+    assert_eq!((page.total, states(&page)), (2500, vec!["a.t2498 ready".into(), "a.t2499 ready".into()]));
+    store.save_preflight_view(&route, &[]).await.unwrap();
+    assert_eq!(everything(&store, &scope).await.total, 0, "one without tables empties it too");
+}
+
+fn left_out(name: &str) -> LeftOut {
+    LeftOut { source: TableIdent::parse(name).unwrap(), codes: vec!["IB-F003".into()], reason: "it exists".into() }
+}
+
+fn found(name: &str) -> TableFindings {
+    let table = TableIdent::parse(name).unwrap();
+    TableFindings {
+        source: table.clone(),
+        target: Some(table),
+        mode: Some(CopyMode::Clone),
+        mode_reason: String::new(),
+        engine: EngineKind::Embedded,
+        engine_reason: String::new(),
+        findings: Vec::new(),
+        conversions: Vec::new(),
+        migrated_by: None,
+    }
 }
 
 #[tokio::test]

@@ -5,11 +5,15 @@ use crate::{Write, failure, to_json};
 use icebridge_model::view::memory::{search_text, sort_key};
 use icebridge_model::view::{Column, ViewRow, columns};
 use icebridge_model::{Result, TableIdent};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 use std::sync::Arc;
 
-/// Rows written by one statement: enough that the statement costs nothing beside them.
+/// Rows written by one statement: enough that the way to SQLite's thread and back costs nothing beside them, and few enough
+/// for the 32,766 values that a statement may have.
 const BATCH: usize = 500;
 
 /// The view's number; it is made if it is not there.
@@ -47,36 +51,71 @@ pub(super) async fn put(
     view: i64,
     rows: impl Iterator<Item = ViewRow>,
 ) -> Result<()> {
-    let statement: Arc<str> = insert(kind).into();
+    let columns: Vec<&str> = stored_columns(kind).collect();
+    let into = format!("{} (view, {})", kind.table(), quoted(&columns));
+    let mut statements = Statements::new(into, columns.len() + 1);
     let mut rows = rows.map(|row| stored(kind, row)).peekable();
     while rows.peek().is_some() {
-        let batch: Vec<Value> = rows.by_ref().take(BATCH).collect();
-        sqlx::query(AssertSqlSafe(Arc::clone(&statement)))
-            .bind(view)
-            .bind(to_json(&batch)?)
-            .execute(&mut *write.transaction)
-            .await
-            .map_err(|e| failure::of(e, "write a view"))?;
+        let batch: Vec<ViewRow> = rows.by_ref().take(BATCH).collect();
+        let mut statement = sqlx::query(AssertSqlSafe(statements.of(batch.len())));
+        for mut row in batch {
+            statement = statement.bind(view);
+            for column in &columns {
+                statement = bind(statement, row.0.remove(*column));
+            }
+        }
+        statement.execute(&mut *write.transaction).await.map_err(|e| failure::of(e, "write a view"))?;
     }
     Ok(())
 }
 
-pub(super) async fn put_contents(
+pub(super) async fn put_contents<T: Serialize>(
     write: &mut Write<'_>,
     view: i64,
-    contents: impl Iterator<Item = Result<(String, String)>>,
+    tables: &[T],
+    name: fn(&T) -> &TableIdent,
 ) -> Result<()> {
-    for content in contents {
-        let (name, content) = content?;
-        sqlx::query("INSERT OR REPLACE INTO view_contents (view, name, content) VALUES (?, ?, ?)")
-            .bind(view)
-            .bind(name)
-            .bind(content)
-            .execute(&mut *write.transaction)
-            .await
-            .map_err(|e| failure::of(e, "write a view"))?;
+    let mut statements = Statements::new("view_contents (view, name, content)".into(), 3);
+    for batch in tables.chunks(BATCH) {
+        let mut statement = sqlx::query(AssertSqlSafe(statements.of(batch.len())));
+        for table in batch {
+            statement = statement.bind(view).bind(name(table).to_string()).bind(to_json(table)?);
+        }
+        statement.execute(&mut *write.transaction).await.map_err(|e| failure::of(e, "write a view"))?;
     }
     Ok(())
+}
+
+type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+/// Statements that write rows, by how many they write. All but the last of a view are of one length, so that SQLite
+/// compiles two.
+struct Statements {
+    into: String,
+    row: String,
+    last: (usize, Arc<str>),
+}
+
+impl Statements {
+    fn new(into: String, columns: usize) -> Self {
+        Self { into, row: format!("({})", vec!["?"; columns].join(", ")), last: (0, "".into()) }
+    }
+
+    fn of(&mut self, rows: usize) -> Arc<str> {
+        if self.last.0 != rows {
+            let values = vec![self.row.as_str(); rows].join(", ");
+            self.last = (rows, format!("INSERT OR REPLACE INTO {} VALUES {values}", self.into).into());
+        }
+        Arc::clone(&self.last.1)
+    }
+}
+
+fn bind(statement: Statement, value: Option<Value>) -> Statement {
+    match value {
+        Some(Value::String(text)) => statement.bind(text),
+        Some(Value::Number(number)) => statement.bind(number.as_i64()),
+        _ => statement.bind(None::<i64>),
+    }
 }
 
 /// Changes columns of the rows of these tables; JSON's null takes a value away. A table that the view does not have is left
@@ -121,25 +160,20 @@ fn state_rank(kind: Kind, row: &ViewRow) -> Option<usize> {
 }
 
 /// With what the database orders by and searches in.
-fn stored(kind: Kind, mut row: ViewRow) -> Value {
+fn stored(kind: Kind, mut row: ViewRow) -> ViewRow {
     let key = TableIdent::parse(row.text("name")).map(|name| sort_key(&name));
     let key = key.unwrap_or_else(|_| row.text("name").to_string());
     let (search, rank) = (search_text(&row), state_rank(kind, &row));
     row.set("sort_key", key);
     row.set("search", search);
     row.set("state_rank", json!(rank));
-    Value::Object(row.0)
+    row
 }
 
-fn insert(kind: Kind) -> String {
-    let own = columns::of(kind.scope()).iter().map(|column| column.name);
-    let columns: Vec<&str> = own.chain(["sort_key", "search", "state_rank"]).collect();
-    let names: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let values: Vec<String> = columns.iter().map(|column| format!("value ->> '$.{column}'")).collect();
-    format!(
-        "INSERT OR REPLACE INTO {} (view, {}) SELECT ?1, {} FROM json_each(?2)",
-        kind.table(),
-        names.join(", "),
-        values.join(", ")
-    )
+fn stored_columns(kind: Kind) -> impl Iterator<Item = &'static str> {
+    columns::of(kind.scope()).iter().map(|column| column.name).chain(["sort_key", "search", "state_rank"])
+}
+
+fn quoted(columns: &[&str]) -> String {
+    columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -38,20 +38,14 @@ impl Clusters {
         })
     }
 
-    /// The tables that a cluster may be asked to copy, with their names there.
-    pub fn candidates<'a>(
-        &'a self,
-        settings: &Settings,
-        facts: impl Iterator<Item = &'a TableFacts>,
-    ) -> Vec<(TableIdent, TableIdent)> {
+    /// A table that a cluster may be asked to copy, with its name there.
+    pub fn candidate(&self, settings: &Settings, facts: &TableFacts) -> Option<(TableIdent, TableIdent)> {
         let asked = settings.engine == Some(EngineKind::Photon);
-        let may_be = |facts: &&TableFacts| {
-            settings.engine != Some(EngineKind::Embedded)
-                && (asked || facts.files.data_bytes > self.settings.use_above_bytes)
-                && facts.ident.namespace.len() == 1
-        };
-        let Some(catalog) = &self.source_catalog else { return Vec::new() };
-        facts.filter(may_be).map(|facts| (facts.ident.clone(), within(catalog, &facts.ident))).collect()
+        let may_be = settings.engine != Some(EngineKind::Embedded)
+            && (asked || facts.files.data_bytes > self.settings.use_above_bytes)
+            && facts.ident.namespace.len() == 1;
+        let catalog = self.source_catalog.as_ref().filter(|_| may_be)?;
+        Some((facts.ident.clone(), within(catalog, &facts.ident)))
     }
 
     /// When the clone that was asked for was seen to be refused. What a job would fall back to is planned from the start.
