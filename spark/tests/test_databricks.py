@@ -283,6 +283,10 @@ REFUSED = [
         "UNSUPPORTED_FEATURE.TABLE_OPERATION",
     ),
     ("ALTER TABLE managed.s.x ADD PARTITION FIELD id", "PARSE_SYNTAX_ERROR"),
+    ("ALTER TABLE managed.s.x WRITE ORDERED BY id", "PARSE_SYNTAX_ERROR"),
+    ("ALTER TABLE managed.s.x CLUSTER BY id", "PARSE_SYNTAX_ERROR"),
+    ("ALTER TABLE managed.s.x CLUSTER BY (id)", "TABLE_OR_VIEW_NOT_FOUND"),
+    ("ALTER TABLE foreign.s.x CLUSTER BY (id)", "UNSUPPORTED_FEATURE.TABLE_OPERATION"),
     ("ALTER TABLE managed.s.x CREATE BRANCH b", "PARSE_SYNTAX_ERROR"),
     ("ALTER TABLE managed.s.x SET TBLPROPERTIES ('write.data.path' = 'x')", "MANAGED_ICEBERG_OPERATION_NOT_SUPPORTED"),
     ("REFRESH FOREIGN TABLE managed.s.x", "UNSUPPORTED_FEATURE.TABLE_OPERATION"),
@@ -334,6 +338,57 @@ def test_what_the_vendor_documents_is_taken(spark: SparkSession, databricks: Dat
     with pytest.raises(ValueError, match="may be"):
         databricks.set(ICEBRIDGE_SANDBOX_METADATA_TABLES="perhaps")
         spark.sql(f"SELECT * FROM {t}")
+
+
+def order(spark: SparkSession, databricks: Databricks, table: str) -> list[str]:
+    """By which columns Iceberg's own library says that files are written."""
+    with databricks.outside():
+        load = spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable  # type: ignore[union-attr]
+        found = load(spark._jsparkSession, table)
+        fields = [str(found.schema().findColumnName(field.sourceId())) for field in found.sortOrder().fields()]
+        return fields
+
+
+def detail(spark: SparkSession, table: str) -> list[str]:
+    (row,) = spark.sql(f"DESCRIBE DETAIL {table}").collect()
+    assert row.partitionColumns == []
+    return list(row.clusteringColumns)
+
+
+def test_a_table_is_clustered_anew(spark: SparkSession, databricks: Databricks, name: str) -> None:
+    """As a write order, by which what is written from then on is laid out."""
+    t = f"managed.s.{name}"
+    spark.sql(f"CREATE TABLE {t} (id BIGINT, `a.b` STRUCT<`x.y`: INT>, m MAP<STRING, INT>) USING ICEBERG")
+
+    def refuses(condition: str, clustering: str, table: str = t) -> None:
+        with pytest.raises(Exception, match=re.escape(f"[{condition}]")):
+            spark.sql(f"ALTER TABLE {table} CLUSTER BY {clustering}")
+
+    needs = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING"
+    refuses(needs, "(id)")
+    refuses(needs, "AUTO")
+    # In the very words of the product, of which each is a statement of its own.
+    off = "'delta.enableDeletionVectors' = 'false', 'delta.enableRowTracking' = 'false'"
+    spark.sql(f"ALTER TABLE {t} SET TBLPROPERTIES ({off})")
+    refuses("DELTA_COLUMN_NOT_FOUND_IN_SCHEMA", "(`nothing`)")
+    refuses("DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", "(`m`)")
+    refuses("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "(id, id, id, id, id)")
+    assert detail(spark, t) == [] and order(spark, databricks, t) == []
+    spark.sql(f"ALTER TABLE {t} CLUSTER BY (`id`)")
+    spark.sql(f"INSERT INTO {t} SELECT 7 - id, named_struct('x.y', 1), map() FROM range(0, 8, 1, 1)")
+    assert [row.id for row in spark.sql(f"SELECT id FROM {t}").collect()] == list(range(8))
+    spark.sql(f"ALTER TABLE {t} CLUSTER BY (`a.b`.`x.y`, `id`)")
+    assert detail(spark, t) == ["a.b.x.y", "id"] == order(spark, databricks, t)
+    told = {row[0]: row[1] for row in spark.sql(f"SHOW TBLPROPERTIES {t}").collect()}
+    assert told["clusteringColumns"] == '[["a.b","x.y"],["id"]]' and "clusterByAuto" not in told
+    spark.sql(f"ALTER TABLE {t} CLUSTER BY AUTO")
+    told = {row[0]: row[1] for row in spark.sql(f"SHOW TBLPROPERTIES {t}").collect()}
+    assert told["clusterByAuto"] == "true"
+    spark.sql(f"ALTER TABLE {t} CLUSTER BY NONE")
+    assert detail(spark, t) == [] == order(spark, databricks, t)
+    spark.sql(f"CREATE TABLE {t}_p (id BIGINT) USING ICEBERG PARTITIONED BY (id) TBLPROPERTIES ({off})")
+    for clustering in ("(id)", "NONE", "AUTO"):
+        refuses("DELTA_ALTER_TABLE_CLUSTER_BY_ON_PARTITIONED_TABLE_NOT_ALLOWED", clustering, f"{t}_p")
 
 
 def test_only_what_was_read_counts_as_read(spark: SparkSession, databricks: Databricks, name: str) -> None:

@@ -1,12 +1,11 @@
 """A statement of Databricks SQL, carried out by open-source Spark with Iceberg."""
 
-import json
 import re
 
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from databricks_runtime import grammar, memory, refusals, rules, switches
+from databricks_runtime import clustering, grammar, memory, refusals, rules, switches
 from databricks_runtime.refusals import Refusal
 from databricks_runtime.statements import Change, Clone, CreateTable, Describe, Insert, Query, Refresh
 
@@ -107,9 +106,8 @@ class Engine:
         rules.check_create(made, schema)
         properties = [made.properties_text[1:-1]] if made.properties_text else []
         if isinstance(made.clustered_by, list):
-            # Where Delta notes it; DESCRIBE DETAIL shows it in life.
-            told = json.dumps(made.clustered_by).replace("\\", "\\\\").replace("'", "\\'")
-            properties.append(f"'clusteringColumns' = '{told}'")
+            told = clustering.literal(clustering.noted(made.clustered_by))
+            properties.append(f"'{clustering.PROPERTY}' = {told}")
         parts = [
             made.head,
             f"({', '.join(column.text for column in given)})" if given else "",
@@ -145,11 +143,20 @@ class Engine:
         return session.range(0)
 
     def _change(self, session, made):
-        self._managed(session, made.name)
+        name = self._managed(session, made.name)
         rules.check_properties(made.properties)
-        if made.verb == "ALTER" and " CLUSTER BY " in f" {made.sql.upper()} ":
-            raise Refusal("UNSUPPORTED_FEATURE.SANDBOX", "0A000", "The sandbox clusters tables when it makes them.")
+        if made.clustered_by is not None:
+            return self._cluster(session, name, made.clustered_by)
         return self.native(session, made.sql)
+
+    def _cluster(self, session, name, wanted):
+        properties = self._properties(session, name)
+        schema = self.native(session, f"SELECT * FROM {_sql(name)}").schema
+        is_partitioned = self._table(session, name).spec().isPartitioned()
+        rules.check_reclustered(wanted, schema, properties, is_partitioned)
+        for text in clustering.statements(_sql(name), wanted):
+            answer = self.native(session, text)
+        return answer
 
     def _refresh(self, session, made):
         name = self._full(session, made.name) or made.name
@@ -159,9 +166,11 @@ class Engine:
         return self.native(session, f"REFRESH TABLE {_sql(name)}")
 
     def _describe(self, session, made):
+        name = self._full(session, made.name) or made.name
+        if made.detail:
+            return self._detail(session, name)
         if not made.history:
             return self.native(session, made.sql)
-        name = self._full(session, made.name) or made.name
         found = self.native(session, f"SELECT operation FROM {_sql(name)}.snapshots ORDER BY committed_at").collect()
         source = memory.source_of_clone(name)
         first = ("CLONE", {"source": source}) if source else ("CREATE TABLE", {})
@@ -170,6 +179,21 @@ class Engine:
         return session.createDataFrame(
             rows, "version BIGINT, operation STRING, operationParameters MAP<STRING, STRING>"
         )
+
+    def _detail(self, session, name):
+        """Of its columns in life those that are known here."""
+        properties = self._properties(session, name)
+        table = self._table(session, name)
+        partitions = [field.name() for field in table.spec().fields()]
+        row = (".".join(name), table.location(), partitions, clustering.columns(properties), properties)
+        return session.createDataFrame(
+            [row],
+            "name STRING, location STRING, partitionColumns ARRAY<STRING>, clusteringColumns ARRAY<STRING>,"
+            " properties MAP<STRING, STRING>",
+        )
+
+    def _properties(self, session, name):
+        return {row[0]: row[1] for row in self.native(session, f"SHOW TBLPROPERTIES {_sql(name)}").collect()}
 
     def _managed(self, session, name):
         full = self._full(session, name)
@@ -195,9 +219,12 @@ class Engine:
 
     def _snapshot(self, session, name):
         """By Iceberg's own library: a query of `refs` would be a Spark job at each statement."""
-        load = session._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable
-        found = load(session._jsparkSession, _sql(name)).currentSnapshot()
+        found = self._table(session, name).currentSnapshot()
         return found.snapshotId() if found is not None else None
+
+    def _table(self, session, name):
+        load = session._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable
+        return load(session._jsparkSession, _sql(name))
 
 
 def _check_version(name, version):

@@ -25,7 +25,6 @@ _ALTERATIONS = (
     ("DROP", "COLUMN"),
     ("RENAME", "COLUMN"),
     ("RENAME", "TO"),
-    ("CLUSTER", "BY"),
     ("SET", "OWNER"),
     ("OWNER", "TO"),
     ("SET", "TAGS"),
@@ -85,12 +84,7 @@ def _clause(cursor, made):
         made.partitioned_by = cursor.listed(lambda: _partition(cursor))
         made.partitions_text = cursor.since(place)
     elif cursor.accept("CLUSTER", "BY") and made.clustered_by is None:
-        word = cursor.token.upper
-        if word in ("AUTO", "NONE"):
-            cursor.place += 1
-            made.clustered_by = word
-        else:
-            made.clustered_by = cursor.listed(cursor.path)
+        made.clustered_by = _clustering(cursor)
     elif cursor.accept("COMMENT") and made.comment is None:
         place = cursor.place
         cursor.string()
@@ -106,6 +100,14 @@ def _clause(cursor, made):
         made.query = cursor.rest()
     else:
         raise cursor.syntax()
+
+
+def _clustering(cursor):
+    word = cursor.token.upper
+    if word in ("AUTO", "NONE"):
+        cursor.place += 1
+        return word
+    return cursor.listed(cursor.path)
 
 
 def _partition(cursor):
@@ -230,6 +232,9 @@ def _alter(cursor, sql):
         cursor.accept("IF", "EXISTS")
         cursor.listed(lambda: cursor.string() if cursor.token.kind == "string" else cursor.path())
         cursor.end()
+    elif cursor.accept("CLUSTER", "BY"):
+        made.clustered_by = _clustering(cursor)
+        cursor.end()
     elif not any(cursor.ahead(*words) for words in _ALTERATIONS):
         # Iceberg's own: partition fields, write order, branches.
         raise cursor.syntax()
@@ -247,11 +252,12 @@ def _refresh(cursor, sql):
 
 def _describe(cursor, sql):
     cursor.place += 1
-    if cursor.accept("HISTORY"):
-        made = Describe(sql, name=cursor.path(), history=True)
-        cursor.end()
-        return made
-    if cursor.token.upper in ("CATALOG", "SCHEMA", "DATABASE", "DETAIL"):
+    for word in ("HISTORY", "DETAIL"):
+        if cursor.accept(word):
+            made = Describe(sql, name=cursor.path(), history=word == "HISTORY", detail=word == "DETAIL")
+            cursor.end()
+            return made
+    if cursor.token.upper in ("CATALOG", "SCHEMA", "DATABASE"):
         return Plain(sql)
     cursor.accept("TABLE")
     cursor.accept("EXTENDED")

@@ -39,16 +39,30 @@ def check_create(made, schema):
     for column in made.columns or []:
         if column.nested_required:
             raise nested_not_null(column.name)
-    clusters = made.clustered_by is not None and made.clustered_by != "NONE"
     if made.partitioned_by is not None:
         if made.clustered_by is not None:
             text = "CLUSTER BY and PARTITIONED BY cannot both be given."
             raise Refusal("SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED", "42908", text)
         _check_partitions(made.partitioned_by, schema)
-    if clusters and made.clustered_by != "AUTO":
-        _check_clusters(made.clustered_by, schema)
-    off = [str(made.properties.get(f"delta.{name}")).lower() for name in ("enableDeletionVectors", "enableRowTracking")]
-    if clusters and not version_3 and off != ["false", "false"]:
+    if made.clustered_by is not None:
+        _check_clustering(made.clustered_by, schema, made.properties)
+
+
+def check_reclustered(clustered_by, schema, properties, is_partitioned):
+    """ALTER TABLE ... CLUSTER BY, which a partitioned table refuses in every form."""
+    if is_partitioned:
+        condition = "DELTA_ALTER_TABLE_CLUSTER_BY_ON_PARTITIONED_TABLE_NOT_ALLOWED"
+        raise Refusal(condition, "42000", "ALTER TABLE CLUSTER BY cannot be applied to a partitioned table.")
+    _check_clustering(clustered_by, schema, properties)
+
+
+def _check_clustering(clustered_by, schema, properties):
+    if clustered_by == "NONE":
+        return
+    if clustered_by != "AUTO":
+        _check_clusters(clustered_by, schema)
+    off = [str(properties.get(f"delta.{name}")).lower() for name in ("enableDeletionVectors", "enableRowTracking")]
+    if properties.get("format-version") != "3" and off != ["false", "false"]:
         condition = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING"
         text = (
             "Clustering a version 2 table needs delta.enableDeletionVectors and delta.enableRowTracking set to false."

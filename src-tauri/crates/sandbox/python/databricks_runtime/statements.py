@@ -75,6 +75,8 @@ class Change(Statement):
     name: tuple = ()
     verb: str = ""
     properties: dict = field(default_factory=dict)
+    # Paths; or AUTO, or NONE. None: it says nothing of clustering.
+    clustered_by: list | str | None = None
 
 
 @dataclass
@@ -86,3 +88,4 @@ class Refresh(Statement):
 class Describe(Statement):
     name: tuple = ()
     history: bool = False
+    detail: bool = False

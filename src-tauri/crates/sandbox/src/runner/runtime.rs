@@ -6,9 +6,10 @@ use crate::unity::Metastore;
 use serde_json::{Map, Value};
 
 /// What every task's Python loads first, and the package that it loads for Spark.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("sitecustomize.py", include_str!("sitecustomize.py")),
     ("databricks_runtime/__init__.py", include_str!("../../python/databricks_runtime/__init__.py")),
+    ("databricks_runtime/clustering.py", include_str!("../../python/databricks_runtime/clustering.py")),
     ("databricks_runtime/cursor.py", include_str!("../../python/databricks_runtime/cursor.py")),
     ("databricks_runtime/engine.py", include_str!("../../python/databricks_runtime/engine.py")),
     ("databricks_runtime/grammar.py", include_str!("../../python/databricks_runtime/grammar.py")),
