@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import FixedType, ListType, LongType, MapType, NestedField, StringType, StructType, UUIDType
 
 from tests.harness import clusters, sample, uuids
@@ -21,7 +23,7 @@ from tests.harness.cli import Icebridge
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.sandbox import Sandbox
 from tests.harness.written import named, reading, sqlite_catalog
-from tests.test_conversions import rows
+from tests.test_conversions import hourly, migrate, rows, settings, unity, way
 
 pytest_plugins = ["tests.harness.sandbox"]
 
@@ -106,3 +108,38 @@ def test_all_tables_reach_unity_catalog_by_clusters_where_they_can(
     for name in on_clusters:
         checks = {check["name"]: check for check in run.tables[name]["validation"]["checks"]}
         assert checks["great-expectations"]["passed"], name
+
+
+@pytest.mark.timeout(1800)
+def test_clustering_in_place_of_partitions_is_carried_out_by_an_engine(
+    box: Sandbox, icebridge: Icebridge, tmp_path: Path
+) -> None:
+    """The warehouse's statements reach the table itself: as an order of its files, by Iceberg's own library."""
+    source = hourly(sqlite_catalog(tmp_path / "source"), "odd.hourly")
+    route = way(icebridge, box, tmp_path / "source", "clustered")
+    _, run = migrate(route, *settings(tmp_path, partitions="cluster"))
+    run.succeeded()
+    governance = run.tables["odd.hourly"]["governance"]
+    assert not governance.get("not_done") and len(governance["done"]) == 2, governance
+    assert governance["done"][1] == "ALTER TABLE `main`.`clustered`.`hourly` CLUSTER BY (`at`, `region`)"
+    made = unity(box).load_table(("clustered", "hourly"))
+    ordered = [made.schema().find_column_name(field.source_id) for field in made.sort_order().fields]
+    assert ordered == ["at", "region"] and made.properties["clusteringColumns"] == '[["at"],["region"]]'
+    assert made.properties["delta.enableRowTracking"] == "false"
+    assert reading(made) == reading(source)
+    ((_, _, partitions, clustered, _),) = clusters.sql(box, "DESCRIBE DETAIL main.clustered.hourly")
+    assert (partitions, clustered) == ("[]", '["at","region"]')
+    told = dict(clusters.sql(box, "SHOW TBLPROPERTIES main.clustered.hourly"))
+    assert told["clusteringColumns"] == made.properties["clusteringColumns"]
+    # As in life, a table that has partitions is left as it is.
+    unity(box).create_table(
+        "clustered.parted",
+        made.schema(),
+        partition_spec=PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "p")),
+    )
+    refused = "DELTA_ALTER_TABLE_CLUSTER_BY_ON_PARTITIONED_TABLE_NOT_ALLOWED"
+    with pytest.raises(AssertionError, match=refused):
+        clusters.sql(box, "ALTER TABLE main.clustered.parted CLUSTER BY (at)")
+    clusters.sql(box, "ALTER TABLE main.clustered.hourly CLUSTER BY NONE")
+    made = unity(box).load_table(("clustered", "hourly"))
+    assert not made.sort_order().fields and "clusteringColumns" not in made.properties

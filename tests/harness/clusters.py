@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,12 @@ def sql(box: Sandbox, statement: str) -> list[list[str]]:
     """The admin's statement on the workspace's warehouse."""
     client = box.client(box.admin_token)
     warehouse = next(iter(client.warehouses.list())).id or ""
-    done = client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s")
-    assert done.status and done.status.state and done.status.state.value == "SUCCEEDED", done.status
+    execution = client.statement_execution
+    done = execution.execute_statement(statement, warehouse, wait_timeout="10s")
+    ended = ("SUCCEEDED", "FAILED", "CANCELED", "CLOSED")
+    # What an engine carries out lasts as long as it takes to start.
+    while not (done.status and done.status.state and done.status.state.value in ended):
+        time.sleep(0.5)
+        done = execution.get_statement(done.statement_id or "")
+    assert done.status.state.value == "SUCCEEDED", done.status
     return (done.result and done.result.data_array) or []

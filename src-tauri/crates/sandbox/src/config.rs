@@ -16,6 +16,13 @@ pub struct Spark {
     pub conf: Vec<(String, String)>,
 }
 
+impl Spark {
+    /// Whether it opens the sandbox's catalogs.
+    pub fn has_iceberg(&self) -> bool {
+        self.python.is_some() && self.jars.iter().any(|jar| jar.to_string_lossy().contains("iceberg-spark"))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The port on 127.0.0.1; 0 takes any that is free.

@@ -52,7 +52,7 @@ fn register(metastore: &mut Metastore, full_name: String, folder: &Path, metadat
     // What a statement set is not in the file.
     let mut properties = properties(metadata);
     for (name, value) in &old.properties {
-        if name.starts_with("delta.") || name == "clusteringColumns" {
+        if name.starts_with("delta.") || ["clusteringColumns", "clusterByAuto"].contains(&name.as_str()) {
             properties.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }

@@ -43,6 +43,10 @@ pub enum Statement {
         if_exists: bool,
     },
     History(Name),
+    /// DESCRIBE DETAIL.
+    Detail(Name),
+    /// SHOW TBLPROPERTIES.
+    Properties(Name),
     /// REFRESH FOREIGN TABLE | SCHEMA | CATALOG.
     Refresh(Target),
     ShowGrants {
@@ -77,8 +81,15 @@ pub enum Change {
     RowFilter(Option<(Name, Vec<String>)>),
     Mask(String, Option<(Name, Vec<String>)>),
     Properties(Pairs),
-    /// By these columns; none: not at all.
-    Clustering(Vec<String>),
+    Clustering(Clustering),
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Clustering {
+    /// By the paths to these columns.
+    By(Vec<Name>),
+    Auto,
+    None,
 }
 
 #[derive(Debug, PartialEq)]
@@ -97,7 +108,7 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDefinition>,
     pub iceberg: bool,
     pub partitioned_by: Option<Vec<Expression>>,
-    pub clustered: bool,
+    pub clustering: Option<Clustering>,
     pub comment: Option<String>,
     pub properties: Pairs,
 }

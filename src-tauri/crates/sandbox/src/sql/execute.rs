@@ -5,11 +5,11 @@ use super::error::SqlError;
 use super::evaluate::Scope;
 use super::session::Session;
 use super::table::Table;
-use super::{clone, lake, managed, parse, securing, select};
+use super::{clone, clustering, described, lake, managed, parse, securing, select};
 use crate::base::Refusal;
 use crate::state::behaviour::DeletedOwners;
 use crate::unity::objects::{Table as UnityTable, parts};
-use crate::unity::{GrantChange, Kind, Metastore, NewTable, Row, Securable, deleted};
+use crate::unity::{GrantChange, Kind, NewTable, Row, Securable, deleted};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -26,7 +26,9 @@ pub fn run(session: &Session<'_>, text: &str) -> Result<Table, SqlError> {
         Statement::Alter { on, change } => alter(session, &on, change),
         Statement::CreateFunction(function) => securing::create_function(session, text, &function),
         Statement::DropFunction { name, if_exists } => securing::drop_function(session, &name, if_exists),
-        Statement::History(name) => return history(session, &name),
+        Statement::History(name) => return described::history(session, &name),
+        Statement::Detail(name) => return described::detail(session, &name),
+        Statement::Properties(name) => return described::properties(session, &name),
         Statement::Refresh(on) => refresh(session, &on),
         Statement::ShowGrants { principal, on } => return show_grants(session, principal.as_deref(), &on),
         Statement::Comment { on, text } => {
@@ -90,6 +92,9 @@ fn create_table(session: &Session<'_>, table: CreateTable) -> Result<(), SqlErro
         let compat = if version == "3" { "V3" } else { "V1" };
         properties.insert(format!("delta.enableIcebergWriterCompat{compat}"), "true".to_owned());
     }
+    if let Some(wanted) = &table.clustering {
+        clustering::note(&columns, &mut properties, wanted);
+    }
     let details = session.details(table.comment, properties);
     let made = NewTable {
         full_name: full_name.clone(),
@@ -143,36 +148,16 @@ fn alter(session: &Session<'_>, on: &Target, change: Change) -> Result<(), SqlEr
             managed::check_changed(&pairs)?;
             metastore.properties_mut(caller, &securable.name)?.extend(pairs);
         }
-        Change::Clustering(columns) => {
-            metastore.must_have_columns(&securable.name, &columns)?;
+        Change::Clustering(wanted) => {
+            let table = metastore.table(&securable.name)?;
             let properties = metastore.properties_mut(caller, &securable.name)?;
-            managed::check_clustering(properties, &columns)?;
-            properties.insert("clusteringColumns".into(), columns.join(","));
+            clustering::check_changed(&table, &wanted)?;
+            clustering::note(&table.columns, properties, &wanted);
         }
         Change::RowFilter(filter) => securing::set_filter(session, &mut metastore, &securable, filter)?,
         Change::Mask(column, mask) => securing::set_mask(session, &mut metastore, &securable, &column, mask)?,
     }
     Ok(())
-}
-
-fn table_of(session: &Session<'_>, metastore: &Metastore, name: &Name) -> Result<UnityTable, SqlError> {
-    let full_name = session.full(name)?;
-    let table = metastore.table(&full_name).map_err(|_| SqlError::no_table(&full_name))?;
-    metastore.must_allow(session.principal, &Securable::new(Kind::Table, &full_name), "SELECT")?;
-    Ok(table)
-}
-
-fn history(session: &Session<'_>, name: &Name) -> Result<Table, SqlError> {
-    let metastore = session.engine.metastore.lock();
-    let table = table_of(session, &metastore, name)?;
-    let all = lake::metadata(&table).map(|metadata| lake::history(session, &table, &metadata)).unwrap_or_default();
-    let row = |(at, time, operation): (usize, String, String)| vec![Some(at.to_string()), Some(time), Some(operation)];
-    Ok(Table {
-        columns: [("version", "LONG"), ("timestamp", "TIMESTAMP"), ("operation", "STRING")]
-            .map(|(name, kind)| (name.to_owned(), kind))
-            .to_vec(),
-        rows: all.into_iter().map(row).collect(),
-    })
 }
 
 /// The sandbox sees the source's newest state at all times. Whether a refresh counts as a read is a setting.

@@ -1,11 +1,11 @@
 //! What CREATE TABLE refuses of managed Iceberg tables.
 
 use super::ast::{CreateTable, Expression, Pairs};
+use super::clustering;
 use super::error::SqlError;
 use crate::unity::is_reserved;
 use crate::unity::objects::Column;
 use crate::unity::types::Type;
-use std::collections::BTreeMap;
 
 /// The columns of the new table, with their places in the partitioning.
 pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
@@ -17,7 +17,7 @@ pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
     }
     let mut columns = table.columns.clone();
     if let Some(fields) = &table.partitioned_by {
-        if table.clustered {
+        if table.clustering.is_some() {
             let message = "CLUSTER BY and PARTITIONED BY cannot both be given.";
             return Err(SqlError::new("SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED", "42908", message));
         }
@@ -25,12 +25,9 @@ pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
             partition_column(&mut columns, field)?.partition_index = Some(index);
         }
     }
-    let is = |name: &str, value: &str| {
-        table.properties.iter().any(|(own, set)| own == name && set.eq_ignore_ascii_case(value))
-    };
-    let disabled = is("delta.enableDeletionVectors", "false") && is("delta.enableRowTracking", "false");
-    if table.iceberg && table.clustered && !is("format-version", "3") && !disabled {
-        return Err(clustering_needs());
+    if let Some(wanted) = &table.clustering {
+        let properties = table.properties.iter().cloned().collect();
+        clustering::check(&columns, &properties, table.iceberg, wanted)?;
     }
     Ok(columns)
 }
@@ -38,28 +35,6 @@ pub fn check(table: &CreateTable) -> Result<Vec<Column>, SqlError> {
 /// What `ALTER TABLE ... SET TBLPROPERTIES` may not set.
 pub fn check_changed(properties: &Pairs) -> Result<(), SqlError> {
     check_properties(properties)
-}
-
-/// Whether a table with these properties can be clustered from now on.
-pub fn check_clustering(properties: &BTreeMap<String, String>, columns: &[String]) -> Result<(), SqlError> {
-    const MOST: usize = 4;
-    if columns.len() > MOST {
-        let message = format!("CLUSTER BY supports up to {MOST} columns.");
-        return Err(SqlError::new("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "54000", message));
-    }
-    let is = |name: &str, value: &str| properties.get(name).is_some_and(|own| own == value);
-    let disabled = is("delta.enableDeletionVectors", "false") && is("delta.enableRowTracking", "false");
-    if !columns.is_empty() && !is("format-version", "3") && !disabled {
-        return Err(clustering_needs());
-    }
-    Ok(())
-}
-
-fn clustering_needs() -> SqlError {
-    let message =
-        "Clustering an Iceberg v2 table needs delta.enableDeletionVectors and delta.enableRowTracking set to false.";
-    let class = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING";
-    SqlError::new(class, "0A000", message)
 }
 
 /// The kind of what has a NOT NULL in it. Delta takes it in structs that are in no list or map; Iceberg tables do not.

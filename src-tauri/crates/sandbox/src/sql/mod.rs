@@ -2,9 +2,12 @@
 //! (`parse`, `ast`), to an answer (`execute`). What is not run fails, and says so. Pure, without HTTP.
 
 mod ast;
+mod carried;
 mod clone;
+mod clustering;
 mod computed;
 mod cursor;
+mod described;
 mod error;
 mod evaluate;
 mod execute;
@@ -25,6 +28,7 @@ mod statements;
 mod table;
 mod warehouses;
 
+pub use carried::{check as check_carried, done as carried};
 pub use computed::check as check_computed;
 pub use error::SqlError;
 pub use evaluate::Environment;

@@ -122,8 +122,11 @@ fn drop(cursor: &mut Cursor) -> Result<Statement, SqlError> {
 }
 
 fn describe(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if cursor.words("DETAIL") {
+        return cursor.name().map(Statement::Detail);
+    }
     if !cursor.words("HISTORY") {
-        return Err(SqlError::unsupported("DESCRIBE of anything but a history"));
+        return Err(SqlError::unsupported("DESCRIBE of anything but a history or a detail"));
     }
     cursor.name().map(Statement::History)
 }
@@ -138,6 +141,9 @@ fn refresh(cursor: &mut Cursor) -> Result<Statement, SqlError> {
 }
 
 fn show(cursor: &mut Cursor) -> Result<Statement, SqlError> {
+    if cursor.words("TBLPROPERTIES") {
+        return cursor.name().map(Statement::Properties);
+    }
     if !(cursor.words("GRANTS") || cursor.words("GRANT")) {
         return Err(SqlError::unsupported("this SHOW"));
     }
@@ -216,8 +222,7 @@ fn change(cursor: &mut Cursor) -> Result<Change, SqlError> {
         return Ok(Change::RowFilter(None));
     }
     if cursor.words("CLUSTER BY") {
-        let columns = if cursor.words("NONE") { Vec::new() } else { cursor.bracketed(Cursor::identifier)? };
-        return Ok(Change::Clustering(columns));
+        return parse_table::clustering(cursor).map(Change::Clustering);
     }
     let set = cursor.words("SET");
     if cursor.words("OWNER TO") {

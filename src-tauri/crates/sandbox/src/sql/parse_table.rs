@@ -1,6 +1,6 @@
 //! CREATE TABLE.
 
-use super::ast::{CloneTable, CreateTable, Statement};
+use super::ast::{CloneTable, Clustering, CreateTable, Statement};
 use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lexer::Token;
@@ -45,10 +45,7 @@ fn clause(cursor: &mut Cursor, table: &mut CreateTable) -> Result<(), SqlError> 
     } else if cursor.words("PARTITIONED BY") {
         table.partitioned_by = Some(cursor.bracketed(expression)?);
     } else if cursor.words("CLUSTER BY") {
-        if !cursor.words("NONE") && !cursor.words("AUTO") {
-            cursor.bracketed(Cursor::name)?;
-            table.clustered = true;
-        }
+        table.clustering = Some(clustering(cursor)?);
     } else if cursor.words("COMMENT") {
         table.comment = Some(cursor.text()?);
     } else if cursor.words("TBLPROPERTIES") {
@@ -62,6 +59,17 @@ fn clause(cursor: &mut Cursor, table: &mut CreateTable) -> Result<(), SqlError> 
         return Err(cursor.error());
     }
     Ok(())
+}
+
+/// What follows the words CLUSTER BY.
+pub fn clustering(cursor: &mut Cursor) -> Result<Clustering, SqlError> {
+    if cursor.words("NONE") {
+        Ok(Clustering::None)
+    } else if cursor.words("AUTO") {
+        Ok(Clustering::Auto)
+    } else {
+        cursor.bracketed(Cursor::name).map(Clustering::By)
+    }
 }
 
 pub fn column(cursor: &mut Cursor) -> Result<Column, SqlError> {

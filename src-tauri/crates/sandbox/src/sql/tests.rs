@@ -433,7 +433,7 @@ fn a_policy_filters_where_the_tag_is() {
 #[test]
 fn a_table_is_clustered_from_now_on() {
     let sandbox = Sandbox::new();
-    sandbox.rows("CREATE TABLE main.default.laid (id BIGINT, at TIMESTAMP) USING ICEBERG");
+    sandbox.rows("CREATE TABLE main.default.laid (id BIGINT, at TIMESTAMP, s STRUCT<A: INT>) USING ICEBERG");
     let clustered = "ALTER TABLE main.default.laid CLUSTER BY (`at`, `id`)";
     let needs = "MANAGED_ICEBERG_ATTEMPTED_TO_ENABLE_CLUSTERING_WITHOUT_DISABLING_DVS_OR_ROW_TRACKING";
     sandbox.refuses(clustered, needs);
@@ -441,8 +441,30 @@ fn a_table_is_clustered_from_now_on() {
         "ALTER TABLE main.default.laid SET TBLPROPERTIES \
          ('delta.enableDeletionVectors' = 'false', 'delta.enableRowTracking' = 'false')",
     );
-    sandbox.refuses("ALTER TABLE main.default.laid CLUSTER BY (nothing)", "UNRESOLVED_COLUMN");
+    let alter = |how: &str| format!("ALTER TABLE main.default.laid CLUSTER BY {how}");
+    sandbox.refuses(&alter("(nothing)"), "DELTA_COLUMN_NOT_FOUND_IN_SCHEMA");
+    sandbox.refuses(&alter("(id.below)"), "DELTA_COLUMN_NOT_FOUND_IN_SCHEMA");
+    sandbox.refuses(&alter("(s)"), "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED");
+    sandbox.refuses(&alter("(id, at, s.a, id, at)"), "DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS");
+    let detail = || sandbox.rows("DESCRIBE DETAIL main.default.laid").remove(0).remove(3);
+    let told = |name: &str| {
+        let all = sandbox.rows("SHOW TBLPROPERTIES main.default.laid");
+        all.into_iter().find(|row| row[0] == name).map(|mut row| row.remove(1))
+    };
+    assert_eq!(detail(), "[]");
     sandbox.rows(clustered);
+    assert_eq!(detail(), r#"["at","id"]"#);
+    sandbox.rows(&alter("(S.a, id)"));
+    assert_eq!(told("clusteringColumns").as_deref(), Some(r#"[["s","A"],["id"]]"#));
+    sandbox.rows(&alter("AUTO"));
+    assert_eq!((told("clusterByAuto").as_deref(), detail().as_str()), (Some("true"), r#"["s.A","id"]"#));
+    sandbox.rows(&alter("NONE"));
+    assert_eq!((told("clusterByAuto"), detail().as_str()), (None, "[]"));
+    sandbox.rows("CREATE TABLE main.default.parted (id BIGINT) USING ICEBERG PARTITIONED BY (id)");
+    for how in ["(id)", "AUTO", "NONE"] {
+        let class = "DELTA_ALTER_TABLE_CLUSTER_BY_ON_PARTITIONED_TABLE_NOT_ALLOWED";
+        sandbox.refuses(&format!("ALTER TABLE main.default.parted CLUSTER BY {how}"), class);
+    }
 }
 
 #[test]

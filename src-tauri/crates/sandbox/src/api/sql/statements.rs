@@ -3,7 +3,7 @@
 use super::warehouses;
 use crate::base::{Fields, Refusal, plain};
 use crate::runner::{Runner, query};
-use crate::sql::{Environment, Phase, Session, SqlError, Table, check_computed, run};
+use crate::sql::{Environment, Phase, Session, SqlError, Table, carried, check_carried, check_computed, run};
 use crate::state::Principal;
 use crate::web::{Answer, Caller, Sql, done};
 use axum::Json;
@@ -127,10 +127,19 @@ async fn carry_out(state: Sql, runner: Runner, id: String, mut requested: Reques
     requested.environment.now = now.to_string();
     let (engine, environment) = (state.engine(), requested.environment.clone());
     let session = Session { engine: &engine, principal: &requested.principal, environment, serverless };
-    let result = match check_computed(&session, &requested.text) {
-        None => run(&session, &requested.text),
-        Some(Err(error)) => Err(error),
-        Some(Ok(())) => computed(&runner, &requested, &id).await,
+    let result = if let Some(may) = check_computed(&session, &requested.text) {
+        match may {
+            Ok(()) => computed(&runner, &requested, &id).await,
+            Err(error) => Err(error),
+        }
+    } else {
+        // Without an engine they are only noted.
+        let by_engine = check_carried(&session, &requested.text).filter(|_| runner.spark.has_iceberg());
+        match by_engine {
+            None => run(&session, &requested.text),
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) => carry_by_engine(&runner, &session, &requested, &id).await,
+        }
     };
     end(&state, &id, Phase::of(result, requested.row_limit));
 }
@@ -139,6 +148,19 @@ async fn computed(runner: &Runner, requested: &Requested, id: &str) -> Result<Ta
     let answered = query(runner, &requested.principal, id, &requested.text).await;
     let answered = answered.map_err(|said| SqlError::new("INTERNAL_ERROR", "XX000", said))?;
     Ok(Table { columns: answered.columns.into_iter().map(|name| (name, "STRING")).collect(), rows: answered.rows })
+}
+
+/// By the engine, whose word is in the table's metadata; then as without one, for what Unity Catalog shows.
+async fn carry_by_engine(
+    runner: &Runner,
+    session: &Session<'_>,
+    requested: &Requested,
+    id: &str,
+) -> Result<Table, SqlError> {
+    computed(runner, requested, id).await?;
+    let noted = run(session, &requested.text)?;
+    carried(session);
+    Ok(noted)
 }
 
 fn end(state: &Sql, id: &str, phase: Phase) {
