@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.services.azure_store import AzureStore
-from tests.services.process import LOOPBACK
-
-NOT_FORWARDED = {"host", "connection", "transfer-encoding", "content-length"}
-NOT_RETURNED = {"connection", "transfer-encoding", "content-length", "date", "server"}
+from tests.services.http_server import Handler, Reply, serving
 
 
 @dataclass(frozen=True)
@@ -61,69 +55,34 @@ class AzureGate:
 def azure_gate(store: AzureStore) -> Iterator[AzureGate]:
     """Serve a gate."""
 
-    class Handler(GateHandler):
+    gate = AzureGate("", store)
+
+    class OfThisGate(GateHandler):
         pass
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    server.daemon_threads = True
-    gate = AzureGate(f"http://{LOOPBACK}:{server.server_address[1]}/{store.account}", store)
-    Handler.gate = gate
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    OfThisGate.gate = gate
+    with serving(OfThisGate) as address:
+        gate.endpoint = f"{address}/{store.account}"
         yield gate
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
-class GateHandler(BaseHTTPRequestHandler):
+class GateHandler(Handler):
     """One connection of a client."""
 
     gate: AzureGate
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Requests are remembered, not printed."""
 
     def handle_any(self) -> None:
         """Look at the signature, then hand the request on."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.whole_body()
         time.sleep(self.gate.delay)
         signature = parse_qs(urlsplit(self.path).query).get("sig", [""])[0]
         if self.gate.closed_to(signature):
-            status, content = 403, b"<Error><Code>AuthenticationFailed</Code></Error>"
             headers = {"x-ms-error-code": "AuthenticationFailed", "Content-Type": "application/xml"}
+            reply = Reply(403, headers, b"<Error><Code>AuthenticationFailed</Code></Error>")
         else:
-            status, headers, content = self._forward(body)
-        self.gate.seen.append(Asked(self.command, signature, "Authorization" in self.headers, status))
+            reply = self.hand_on(self.gate.store.endpoint, self.path, body, {"host"})
+        self.gate.seen.append(Asked(self.command, signature, "Authorization" in self.headers, reply.status))
         with suppress(OSError):
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            if self.command != "HEAD":
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+            self.send(reply)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any
-
-    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        upstream = urlsplit(self.gate.store.endpoint)
-        connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=60)
-        headers = {key: value for key, value in self.headers.items() if key.lower() not in NOT_FORWARDED}
-        headers["Content-Length"] = str(len(body))
-        try:
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        kept = {key: value for key, value in answer.getheaders() if key.lower() not in NOT_RETURNED}
-        if self.command == "HEAD":
-            kept["Content-Length"] = answer.getheader("Content-Length") or "0"
-        return answer.status, kept, content

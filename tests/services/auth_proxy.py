@@ -16,15 +16,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.leakage.leaks import heard
 
 from .faults import Fault, FaultPlan, error_body, fault_from_json
+from .http_server import Handler, Reply, serving
 from .oauth import TokenIssuer
-from .process import LOOPBACK
 from .vending import CREDENTIALS_CALL, CREDENTIALS_ENDPOINT, DELEGATION_HEADER, Vending
 
 TOKEN_PATH = "/v1/oauth/tokens"
@@ -33,19 +31,8 @@ OTHER_TOKEN_PATH = "/oidc/v1/token"
 CONFIG_PATH = "/v1/config"
 CONTROL_PREFIX = "/_control/"
 LIST_CALL = re.compile(r"^GET /v1/namespaces(/[^/?]+/(tables|views))?(\?|$)")
-UPSTREAM_SECONDS = 60
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "host"}
 # The proxy reads the answers, so the server must not compress them.
-NOT_FORWARDED = HOP_BY_HOP | {"authorization", "accept-encoding"}
-NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
-
-
-class Reply(NamedTuple):
-    """What goes back to the client."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
+HELD_BACK = {"host", "authorization", "accept-encoding"}
 
 
 @dataclass(frozen=True)
@@ -119,50 +106,29 @@ def auth_proxy(
     With `page_size`, lists come in pages of that size even to clients that ask for none, as from servers with a limit.
     """
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
+    proxy = AuthProxy("", upstream.rstrip("/"), issuer or TokenIssuer(lifetime=lifetime), vending, prefix, page_size)
 
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that hangs up is no news to a test's output."""
-
-    class Handler(ProxyHandler):
+    class OfThisProxy(ProxyHandler):
         pass
 
-    server = Server((LOOPBACK, 0), Handler)
-    uri = f"http://{LOOPBACK}:{server.server_address[1]}"
-    proxy = AuthProxy(uri, upstream.rstrip("/"), issuer or TokenIssuer(lifetime=lifetime), vending, prefix, page_size)
-    Handler.proxy = proxy
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    OfThisProxy.proxy = proxy
+    with serving(OfThisProxy) as proxy.uri:
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-        for request in proxy.seen:
-            heard(f"{request.path}?{request.query}", "addresses that catalogs were asked for")
+    for request in proxy.seen:
+        heard(f"{request.path}?{request.query}", "addresses that catalogs were asked for")
 
 
-class ProxyHandler(BaseHTTPRequestHandler):
+class ProxyHandler(Handler):
     """One connection of a client."""
 
     proxy: AuthProxy
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    # Headers and body go out in two writes: without this, each answer waits for the other side's delayed ACK.
-    disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Requests are remembered, not printed: headers carry tokens."""
 
     def handle_any(self) -> None:
         """Answer a request of whatever method."""
         url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.whole_body()
         if url.path.startswith(CONTROL_PREFIX):
-            self._send(self._control(url.path.removeprefix(CONTROL_PREFIX), body))
+            self.send(self._control(url.path.removeprefix(CONTROL_PREFIX), body))
             return
         fault = self.proxy.faults.pick(f"{self.command} {self.path}")
         reply = self._faulty(fault, url.path, body) if fault else self._honest(url.path, body)
@@ -170,7 +136,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         # Before sending: a test that has its answer must find the request counted.
         self.proxy.remember(Seen(self.command, url.path, url.query, headers, body, reply.status if reply else 0))
         if reply:
-            self._send(reply)
+            self.send(reply)
         else:
             self._hang_up()
 
@@ -204,20 +170,13 @@ class ProxyHandler(BaseHTTPRequestHandler):
             return json_reply(404, error_body(404, "NotFoundException", message))
         if self.proxy.vending and CREDENTIALS_CALL.search(f"{self.command} {self.path}"):
             return json_reply(200, self.proxy.vending.refreshed())
-        upstream = urlsplit(self.proxy.upstream)
-        connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=UPSTREAM_SECONDS)
-        headers = {key: value for key, value in self.headers.items() if key.lower() not in NOT_FORWARDED}
+        upstream = self.proxy.upstream
         try:
-            connection.request(self.command, upstream.path + target, body or None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
+            reply = self.hand_on(upstream, urlsplit(upstream).path + target, body, HELD_BACK)
         except (OSError, http.client.HTTPException) as error:
             message = f"the catalog behind the proxy is gone: {error!r}"
             return json_reply(502, error_body(502, "BadGatewayException", message))
-        finally:
-            connection.close()
-        kept = {key: value for key, value in answer.getheaders() if key.lower() not in NOT_RETURNED}
-        return Reply(answer.status, kept, self._dress(answer.status, content))
+        return reply._replace(content=self._dress(reply.status, reply.content))
 
     def _upstream_path(self) -> str | None:
         path = self._without_prefix()
@@ -267,16 +226,6 @@ class ProxyHandler(BaseHTTPRequestHandler):
         return json_reply(
             200, {"requests": dict(proxy.counts()), "statuses": statuses, "grants": list(proxy.issuer.grants)}
         )
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for key, value in reply.headers.items():
-            self.send_header(key, value)
-        if reply.status != 204:
-            self.send_header("Content-Length", str(len(reply.content)))
-        self.end_headers()
-        if self.command != "HEAD" and reply.status != 204:
-            self.wfile.write(reply.content)
 
     def _hang_up(self) -> None:
         self.close_connection = True

@@ -8,13 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pyiceberg.catalog.sql import SqlCatalog
 
-from .process import LOOPBACK
+from .http_server import Handler, Reply, serving
 
 TABLE = re.compile(r"^/v1/namespaces/([^/]+)/tables/([^/]+)$")
 TABLES = re.compile(r"^/v1/namespaces/([^/]+)/tables$")
@@ -62,31 +61,14 @@ def lending_catalog(
 ) -> Iterator[LendingCatalog]:
     """Serve it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    shown = LendingCatalog("", catalog, lend, prefix)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Requests are not printed."""
-
+    class Shows(Handler):
         def do_GET(self) -> None:
             found = shown.answer(urlsplit(self.path).path)
             missing = {"error": {"code": 404, "type": "NoSuchTableException", "message": "there is no such thing"}}
             content = json.dumps(missing if found is None else found).encode()
-            self.send_response(404 if found is None else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.send(Reply(404 if found is None else 200, {"Content-Type": "application/json"}, content))
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    server.daemon_threads = True
-    shown = LendingCatalog(f"http://{LOOPBACK}:{server.server_address[1]}", catalog, lend, prefix)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(Shows) as shown.uri:
         yield shown
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
