@@ -1,4 +1,4 @@
-"""Google Cloud Storage (fake-gcs-server), one bucket. It refuses how object_store writes, so it is a source alone."""
+"""Google Cloud Storage (fake-gcs-server), one bucket. It refuses how object_store writes; the Google gate does not."""
 
 from __future__ import annotations
 

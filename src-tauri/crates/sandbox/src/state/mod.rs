@@ -8,6 +8,7 @@ mod folder;
 pub mod lends;
 mod principals;
 mod reads;
+mod sas;
 pub mod secrets;
 mod settings;
 pub mod sign_in;
