@@ -239,10 +239,11 @@ def _sized(data: str) -> str:
 def decimal_text(value: str) -> str:
     """Plain decimal text. Outside ANSI mode Spark writes small numbers as -5E-10, which is unfolded here.
 
-    Without abs(): Spark 4.0 rounds its result to 34 digits.
+    Without abs(): Spark 4.0 rounds its result to 34 digits. With try_cast: an engine may compute the branch that it
+    does not take, where in ANSI mode the cast of an ordinary number's text to a count of zeros would be an error.
     """
     text = f"cast({value} AS string)"
-    zeros = f"repeat('0', cast(substring_index({text}, 'E-', -1) AS int) - 1)"
+    zeros = f"repeat('0', try_cast(substring_index({text}, 'E-', -1) AS int) - 1)"
     digits = f"replace(replace(substring_index({text}, 'E', 1), '.', ''), '-', '')"
     unfolded = f"concat(if({value} < 0, '-', ''), '0.', {zeros}, {digits})"
     return f"if(instr({text}, 'E') > 0, {unfolded}, {text})"

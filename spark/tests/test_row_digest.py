@@ -44,6 +44,24 @@ def test_decimals_in_both_modes(spark: SparkSession, ansi: str) -> None:
         spark.conf.set("spark.sql.ansi.enabled", before)
 
 
+@pytest.mark.parametrize("ansi", ["true", "false"])
+def test_no_branch_of_a_decimals_text_fails(spark: SparkSession, ansi: str) -> None:
+    """Also where an engine computes all of them, as one does that works on columns: each by itself, on every number."""
+    text = row_digest.decimal_text("d")
+    assert text.startswith("if(")
+    before = spark.conf.get("spark.sql.ansi.enabled")
+    spark.conf.set("spark.sql.ansi.enabled", ansi)
+    try:
+        numbers = spark.sql(
+            "SELECT cast(s AS DECIMAL(38, 10)) AS d FROM VALUES ('123.45'), ('-5e-10'), ('0'), (NULL) AS t(s)"
+        )
+        rows = numbers.select(F.expr(f"struct({text.removeprefix('if(')}").alias("all"), F.expr(text)).collect()
+    finally:
+        spark.conf.set("spark.sql.ansi.enabled", before)
+    assert [row[1] for row in rows] == ["123.4500000000", "-0.0000000005", "0.0000000000", None]
+    assert [row["all"][2] for row in rows[:1]] == ["123.4500000000"]
+
+
 def check(spark: SparkSession, vector: dict[str, Any]) -> None:
     """The bytes first, because they tell where a wrong digest comes from."""
     frame, types = vectors.frame(spark, vector)
