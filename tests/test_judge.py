@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.harness.cli import Icebridge
-from tests.harness.route import Route, connect
+from tests.harness.route import Route, connect, meanwhile, wait_until
 
 TABLES = ("sales.orders", "sales.customers")
 
@@ -68,6 +69,36 @@ def test_what_another_engine_reads_differently_is_not_migrated(migrated: Icebrid
     assert migrated.outcome("validate").code == 1
     migrated.environment["ICEBRIDGE_JUDGE_PYTHON"] = sys.executable
     assert proofs(migrated.run("validate", "--judge", "pyiceberg")) == {"read_back"}
+
+
+HANGS = """
+import os, pathlib, subprocess, time
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path({ids!r}).write_text(f"{{os.getpid()}} {{child.pid}}\\n")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_an_engine_that_hangs_ends_with_us(migrated: Icebridge, tmp_path: Path, way: signal.Signals) -> None:
+    """In whatever way we end, and with all that it has started."""
+    ids = tmp_path / "ids"
+    (tmp_path / "duckdb.py").write_text(HANGS.format(ids=str(ids)), encoding="utf-8")
+    migrated.environment["PYTHONPATH"] = str(tmp_path)
+    with meanwhile(migrated, "validate", "--judge", "duckdb") as asked:
+        wait_until(lambda: ids.is_file() and ids.read_text(encoding="utf-8").endswith("\n"), 60)
+        started = [int(word) for word in ids.read_text(encoding="utf-8").split()]
+        assert all(lives(one) for one in started)
+        asked.send_signal(way)
+    wait_until(lambda: not any(lives(one) for one in started), 20)
+
+
+def lives(pid: int) -> bool:
+    """One that is over, and that nobody has waited for, does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_an_engine_that_is_not_there_is_named_and_changes_nothing(migrated: Icebridge, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 //! Engines of this machine, which read both sides of a table.
 
-use super::process::{Process, unavailable};
+use super::process::{self, LIMITS, Process, unavailable};
 use icebridge_lakehouse::Table;
 use icebridge_model::check::CheckKind;
 use icebridge_model::conversion::Conversion;
@@ -52,10 +52,10 @@ enum FirstLine {
 impl LocalJudge {
     pub async fn start(kind: JudgeKind, cancel: &CancellationToken) -> Result<Self> {
         let cancelled = || Error::new(Code::Cancelled, "cancelled while another engine was started");
-        let mut process = Process::start(kind).await?;
-        let first = tokio::select! {
+        let python = process::python();
+        let (process, first) = tokio::select! {
             () = cancel.cancelled() => return Err(cancelled()),
-            first = process.read() => first?,
+            started = Process::start(&python, kind, LIMITS) => started?,
         };
         match first {
             FirstLine::Ready { engine } => Ok(Self { process, engine, kind, orders: 0 }),
@@ -107,8 +107,7 @@ impl LocalJudge {
             snapshot_id: snapshot_id.filter(|id| metadata.current_snapshot_id != Some(*id)),
             schema: metadata.read_schema(snapshot_id),
         };
-        self.process.write(&order).await?;
-        match self.process.read().await? {
+        match self.process.ask(&order).await? {
             Answer { order, .. } if order != self.orders => {
                 Err(unavailable(self.kind, format!("it answered order {order} in place of {}", self.orders)))
             }
