@@ -241,3 +241,53 @@ def test_a_second_state_leaves_the_table_of_the_first_alone(
     arrived(target.table(), shop, plan)
     last = other.route.run(same)
     assert last.tables["shop.orders"]["outcome"]["adopted"]
+
+
+def left_empty(target: Target, name: str) -> tuple[dict[str, Any], Table]:
+    """A plan whose run ended after it had made its table, and that table."""
+    plan = planned(target, f"shop.{name}")
+    target.guard.faults.add(faults.slow(30, match=faults.COMMIT))
+    with meanwhile(target.route.cli, "run", plan["path"]) as run:
+        wait_until(lambda: target.judge.table_exists((target.namespace, name)), 30)
+        run.send_signal(signal.SIGKILL)
+    target.guard.faults.clear()
+    return plan, target.table(name)
+
+
+def blocking(target: Target, name: str) -> list[str]:
+    """The codes that block a table."""
+    return [one["code"] for one in target.route.findings()[f"shop.{name}"] if one["verdict"] == "blocks"]
+
+
+def test_an_empty_table_of_an_earlier_plan_is_taken_back_by_a_new_one(target: Target, shop: Path) -> None:
+    plan, waiting = left_empty(target, "one")
+    assert blocking(target, "one") == []
+    # Another plan, by other settings.
+    again = target.route.cli.run("plan", *target.route.arguments, "--mode", "rewrite", "--max-parallel-tables", "3")
+    assert again["plan"]["hash"] != plan["plan"]["hash"]
+    target.route.run(again).succeeded()
+    made = target.table("one")
+    assert made.metadata.table_uuid != waiting.metadata.table_uuid
+    arrived(made, shop, again, "one")
+    own = waiting.properties["icebridge.filled-from"]
+    assert not [path for path in target.files() if own in str(path)], "nothing of the first copy is left"
+    # Its run finds the table of another plan, and lets it be.
+    target.route.run(plan).failed("shop.one", "table-exists")
+    assert target.table("one").metadata.table_uuid == made.metadata.table_uuid
+
+
+def test_an_empty_table_that_others_filled_or_made_blocks_a_new_plan(
+    target: Target, local_catalog: RestCatalog, guarded_catalog: AuthProxy, shop: Path, tmp_path: Path
+) -> None:
+    _, waiting = left_empty(target, "one")
+    other = target_for(fresh(tmp_path / "other"), local_catalog, guarded_catalog, shop, target.namespace)
+    other.route.cli.run("inventory", "foreign", "--only", "shop.one")
+    assert blocking(other, "one") == ["IB-F003"], "another state's"
+    assert blocking(target, "one") == []
+    again = target.route.cli.run("plan", *target.route.arguments, "--mode", "rewrite", "--max-parallel-tables", "3")
+    rows = pa.Table.from_pylist([{"id": 77, "name": "theirs"}], schema=waiting.schema().as_arrow())
+    waiting.append(rows)
+    assert blocking(target, "one") == ["IB-F003"], "somebody wrote into it"
+    # Planned before that: the run looks once more.
+    target.route.run(again).failed("shop.one", "table-exists")
+    assert target.table("one").scan().to_arrow().to_pylist() == [{"id": 77, "name": "theirs"}]

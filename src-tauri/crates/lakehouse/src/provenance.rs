@@ -24,3 +24,14 @@ pub fn is_waiting_for_rows(metadata: &TableMetadata, plan_hash: &str) -> bool {
     !metadata.properties.contains_key(PROPERTY_PLAN)
         && metadata.properties.get(PROPERTY_FILLED_BY_PLAN).is_some_and(|plan| plan == plan_hash)
 }
+
+/// Whether a table was made empty by this plan for a copy in this place, and nobody has filled it.
+pub fn is_left_empty(metadata: &TableMetadata, plan_hash: &str, place: &str) -> bool {
+    is_waiting_for_rows(metadata, plan_hash) && is_to_be_filled_from(metadata, place) && !holds_rows(metadata)
+}
+
+/// Whether somebody has committed rows, by the snapshot's own count; a snapshot that does not count may have some.
+pub(crate) fn holds_rows(metadata: &TableMetadata) -> bool {
+    let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) else { return false };
+    snapshot.summary.get("total-records").is_none_or(|count| count.trim() != "0")
+}

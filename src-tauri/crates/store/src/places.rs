@@ -43,6 +43,15 @@ impl Store {
             .map_err(|e| failure::of(e, "read where the table is staged").about(table))
     }
 
+    /// The places of a source's table under all plans: plan and token of each.
+    pub async fn places_of(&self, table: &TableIdent) -> Result<Vec<(String, String)>> {
+        sqlx::query_as("SELECT plan_hash, token FROM staged_places WHERE ident = ? ORDER BY plan_hash")
+            .bind(table.to_string())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read where the table is staged").about(table))
+    }
+
     /// When the place is cleared, or belongs to a published table. Its finished units are forgotten with it.
     pub async fn forget_place(&self, plan_hash: &str, table: &TableIdent) -> Result<()> {
         let mut write = self.write().await?;

@@ -212,7 +212,7 @@ async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<Option<bool
     let (run, planned) = (&table.run, table.planned());
     run.not_cancelled()?;
     let copy = copy(table);
-    let (there, found) = match adoption::find(run.target.as_ref(), planned, &run.plan.hash).await {
+    let (there, found) = match table.find_made().await {
         Ok(found) => (found.is_some(), found),
         Err(error) if copy.is_some_and(|copy| prior.may_have_left(copy.method, &copy.target, &error)) => (true, None),
         Err(error) => return Err(error),

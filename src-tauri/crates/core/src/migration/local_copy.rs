@@ -84,8 +84,7 @@ async fn migrate_table(table: &Migration) -> Result<()> {
 
 async fn attempt(table: &Migration) -> Result<()> {
     table.run.not_cancelled()?;
-    let run = &table.run;
-    let made = match adoption::find(run.target.as_ref(), table.planned(), &run.plan.hash).await? {
+    let made = match table.find_made().await? {
         Some(found) => adopt(table, found).await?,
         None => copy_and_publish(table).await?,
     };

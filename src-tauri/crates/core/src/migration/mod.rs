@@ -20,6 +20,7 @@ mod executor;
 mod governance;
 mod guard;
 mod layouts;
+mod left_empty;
 mod live;
 mod local_copy;
 mod pin;

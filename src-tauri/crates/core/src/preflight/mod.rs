@@ -8,6 +8,7 @@ mod conditions;
 mod conversions;
 mod earlier;
 mod engine;
+mod left_empty;
 mod mode;
 mod overlap;
 mod rules;
@@ -177,6 +178,7 @@ impl Judge {
         let existing = Existing::of_target(local, route, target.as_ref()).await?;
         let mut mapped = mapping::resolve(&mapping, &sources, &existing)?.rows;
         earlier::check(&local.store, target.as_ref(), &mut mapped).await?;
+        left_empty::check(&local.store, target.as_ref(), &mut mapped).await?;
         mapped.sort_by(|a, b| a.source.cmp(&b.source));
         // As they were saved: an open one names its endpoint in place of its workspace.
         let examined = examined(local, &saved.1).await?;

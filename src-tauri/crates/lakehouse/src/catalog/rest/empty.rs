@@ -10,7 +10,7 @@ use super::vending::{Loaded, Origin};
 use crate::catalog::common::adoption::table_exists;
 use crate::catalog::common::contract::{Draft, Staged};
 use crate::metadata::TableMetadata;
-use crate::provenance::{PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM, PROPERTY_PLAN};
+use crate::provenance::{PROPERTY_FILLED_BY_PLAN, PROPERTY_FILLED_FROM, PROPERTY_PLAN, holds_rows};
 use crate::table::Table;
 use icebridge_http::Failure;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -156,10 +156,4 @@ pub(super) fn written_by_others(existing: &Table) -> Result<Option<Table>> {
     Err(Error::new(Code::TableExists, "another client wrote into the table before it was filled")
         .about(&existing.ident)
         .with_hint("Its rows stay. Drop the table if they are not needed, and run the plan again."))
-}
-
-/// Whether somebody has committed rows, by the snapshot's own count; a snapshot that does not count may have some.
-fn holds_rows(metadata: &TableMetadata) -> bool {
-    let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) else { return false };
-    snapshot.summary.get("total-records").is_none_or(|count| count.trim() != "0")
 }

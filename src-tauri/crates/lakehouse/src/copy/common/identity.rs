@@ -139,6 +139,14 @@ pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
     Ok(Discarded::Removed)
 }
 
+/// Takes back the table that was made empty for this place. False: it is not there, or somebody wrote into it.
+pub async fn take_back(task: &CopyTask<'_>) -> Result<bool> {
+    match empty_table(task).await? {
+        Some(empty) => take_back_empty(task, &empty).await.map(|done| done == Discarded::Removed),
+        None => Ok(false),
+    }
+}
+
 /// The table goes first: as long as it is there, a commit that is still under way may bring our files into it. Others may write into a
 /// table that they see, and what the catalog wrote is its own: only our folders are cleared.
 async fn take_back_empty(task: &CopyTask<'_>, empty: &Staged) -> Result<Discarded> {
