@@ -4,7 +4,7 @@ use super::chain::OfThisMachine;
 use super::container::Container;
 use super::direct::Requests;
 use super::settings::{Given, Settings};
-use crate::storage::bucket::{Bucket, Buckets, in_address};
+use crate::storage::bucket::{Bucket, Buckets, address_and_name};
 use crate::storage::common::cloud::Cloud;
 use crate::storage::common::errors::from_store;
 use crate::storage::common::network::{Network, retry};
@@ -53,11 +53,7 @@ impl Account {
 
     async fn connect(&self, container: &Container, head: &str, account: String, endpoint: String) -> Result<Bucket> {
         let failed = |e| from_store(Cloud::Azure, e, "opening the container", &container.name);
-        // The client takes no slash in a container's name, so that a head goes into the address, up to its last slash.
-        let (address, name) = match head.strip_suffix('/') {
-            Some(head) => (format!("{endpoint}/{}{}", container.name, in_address(head)), ""),
-            None => (endpoint.clone(), container.name.as_str()),
-        };
+        let (address, name) = address_and_name(&endpoint, &container.name, head);
         let credentials = self.credentials(&account)?;
         let client = self.network.client();
         let objects = MicrosoftAzureBuilder::new()

@@ -1,6 +1,7 @@
 //! The person's settings for Azure, by the names of PyIceberg and of Iceberg's Java library.
 
 use super::container::{Container, blob_host};
+use crate::storage::common::chosen::check_address;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeMap;
@@ -46,12 +47,8 @@ impl Settings {
             .collect();
         let connection = secrets.get("adls.connection-string").map(Connection::parse).transpose()?.unwrap_or_default();
         let settings = Self { properties, secrets, connection };
-        if let Some(endpoint) = settings.endpoint_for_all()
-            && !url::Url::parse(&endpoint).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
-        {
-            return Err(
-                Error::invalid("the endpoint for Azure storage is not an http or https address").about(endpoint)
-            );
+        if let Some(endpoint) = settings.endpoint_for_all() {
+            check_address("the endpoint for Azure storage", &endpoint)?;
         }
         Ok(settings)
     }

@@ -20,6 +20,15 @@ pub(super) fn in_address(head: &str) -> String {
     utf8_percent_encode(head, LITERAL).to_string()
 }
 
+/// An address and a bucket's name as clients take them that write no slash in a name: a head goes into the address, up to its last
+/// slash.
+pub(super) fn address_and_name<'a>(endpoint: &str, name: &'a str, head: &str) -> (String, &'a str) {
+    match head.strip_suffix('/') {
+        Some(head) => (format!("{endpoint}/{name}{}", in_address(head)), ""),
+        None => (endpoint.to_string(), name),
+    }
+}
+
 pub(super) use objects::{Bucket, Direct};
 pub(super) use opened::Buckets;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,6 +1,7 @@
 //! How to reach buckets.
 
-use crate::storage::bucket::{Bucket, Buckets, in_address};
+use crate::storage::bucket::{Bucket, Buckets, address_and_name};
+use crate::storage::common::chosen::{Chosen, check_address};
 use crate::storage::common::cloud::Cloud;
 use crate::storage::common::errors::{NoCredentials, from_store};
 use crate::storage::common::network::{Network, of_machine, retry};
@@ -48,17 +49,14 @@ impl Account {
         secrets: &BTreeMap<String, Secret>,
         lender: Option<Arc<Lender>>,
     ) -> Result<Self> {
-        let property = |name: &str| properties.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
-        let secret = |name: &str| secrets.get(name).filter(|s| !s.is_empty()).cloned();
-        let endpoint = property("gcs.service.host").unwrap_or(GOOGLE).trim_end_matches('/').to_string();
-        if !url::Url::parse(&endpoint).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host()) {
-            return Err(Error::invalid("gcs.service.host is not an http or https address").about(endpoint));
-        }
-        let anonymous = property("gcs.no-auth").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        let keys = match (lender, secret("gcs.oauth2.token"), secret("gcs.service-account-key")) {
+        let chosen = Chosen { properties, secrets };
+        let endpoint = chosen.property("gcs.service.host").unwrap_or(GOOGLE).trim_end_matches('/').to_string();
+        check_address("gcs.service.host", &endpoint)?;
+        let anonymous = chosen.flag("gcs.no-auth").unwrap_or(false);
+        let keys = match (lender, chosen.secret("gcs.oauth2.token"), chosen.secret("gcs.service-account-key")) {
             (Some(lender), _, _) => Keys::Lent(lender),
-            (None, Some(token), _) => Keys::Token(token),
-            (None, None, Some(key)) => Keys::ServiceAccount(key),
+            (None, Some(token), _) => Keys::Token(token.clone()),
+            (None, None, Some(key)) => Keys::ServiceAccount(key.clone()),
             (None, None, None) if anonymous => Keys::Anonymous,
             (None, None, None) => Keys::FromEnv,
         };
@@ -84,11 +82,7 @@ impl Account {
             })?),
             Keys::FromEnv => builder.with_credentials(self.of_this_machine().map_err(failed)?),
         };
-        // The client writes no slash in a bucket's name, so that a head goes into the address, up to its last slash.
-        let (address, bucket) = match head.strip_suffix('/') {
-            Some(head) => (format!("{}/{name}{}", self.endpoint, in_address(head)), ""),
-            None => (self.endpoint.clone(), name),
-        };
+        let (address, bucket) = address_and_name(&self.endpoint, name, head);
         let objects = builder
             .with_base_url(&address)
             .with_bucket_name(bucket)

@@ -1,6 +1,7 @@
 //! How to reach buckets.
 
 use crate::storage::bucket::{Bucket, Buckets, in_address};
+use crate::storage::common::chosen::{Chosen, check_address};
 use crate::storage::common::cloud::Cloud;
 use crate::storage::common::errors::from_store;
 use crate::storage::common::network::{Network, retry};
@@ -47,14 +48,13 @@ impl Account {
         secrets: &BTreeMap<String, Secret>,
         lender: Option<Arc<Lender>>,
     ) -> Result<Self> {
-        let property = |name: &str| properties.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
-        let secret = |name: &str| secrets.get(name).filter(|s| !s.is_empty());
-        let keys = match (lender, secret("s3.access-key-id"), secret("s3.secret-access-key")) {
+        let chosen = Chosen { properties, secrets };
+        let keys = match (lender, chosen.secret("s3.access-key-id"), chosen.secret("s3.secret-access-key")) {
             (Some(lender), _, _) => Keys::Lent(lender),
             (None, Some(id), Some(key)) => Keys::Fixed(Arc::new(AwsCredential {
                 key_id: id.expose().into(),
                 secret_key: key.expose().into(),
-                token: secret("s3.session-token").map(|t| t.expose().into()),
+                token: chosen.secret("s3.session-token").map(|t| t.expose().into()),
             })),
             (None, None, None) => Keys::FromEnv,
             (None, id, _) => {
@@ -63,18 +63,17 @@ impl Account {
                     .with_hint("Give both s3.access-key-id and s3.secret-access-key, or neither."));
             }
         };
-        let endpoint = property("s3.endpoint").map(|e| e.trim_end_matches('/').to_string());
-        if let Some(endpoint) = &endpoint
-            && !url::Url::parse(endpoint).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
-        {
-            return Err(Error::invalid("s3.endpoint is not an http or https address").about(endpoint));
+        let endpoint = chosen.property("s3.endpoint").map(|e| e.trim_end_matches('/').to_string());
+        if let Some(endpoint) = &endpoint {
+            check_address("s3.endpoint", endpoint)?;
         }
-        let flag = |name: &str| property(name).map(|v| v.eq_ignore_ascii_case("true"));
         Ok(Self {
             endpoint,
-            region: property("s3.region").or_else(|| property("client.region")).map(Into::into),
-            path_style: flag("s3.path-style-access").or_else(|| flag("s3.force-virtual-addressing").map(|v| !v)),
-            anonymous: flag("s3.anonymous").unwrap_or(false),
+            region: chosen.property("s3.region").or_else(|| chosen.property("client.region")).map(Into::into),
+            path_style: chosen
+                .flag("s3.path-style-access")
+                .or_else(|| chosen.flag("s3.force-virtual-addressing").map(|v| !v)),
+            anonymous: chosen.flag("s3.anonymous").unwrap_or(false),
             keys,
             network: network.clone(),
             buckets: Buckets::default(),
