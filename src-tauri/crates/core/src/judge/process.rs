@@ -167,7 +167,8 @@ pub(super) fn unavailable(kind: JudgeKind, why: impl Into<String>) -> Error {
     Error::new(Code::JudgeUnavailable, format!("{} cannot be used here", kind.title())).with_cause_text(why.into())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
