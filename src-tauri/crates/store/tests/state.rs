@@ -168,6 +168,9 @@ async fn checkpoints_outcomes_and_validations_come_back() {
     assert_eq!(store.unit("q", &table, "data/1.parquet").await.unwrap(), Some(json!({"n": 3})));
     assert_eq!(store.place("q", &table).await.unwrap().as_deref(), Some("other"));
     assert_eq!(store.claim_place("p", &table, "third", "anew").await.unwrap(), "anew");
+    let both = [("p", "anew"), ("q", "other")].map(|(plan, place)| (plan.to_string(), place.to_string()));
+    assert_eq!(store.places_of(&table).await.unwrap(), both);
+    assert!(store.places_of(&ident("a.c")).await.unwrap().is_empty(), "another table's");
     let (_other_dir, other) = fresh().await;
     assert_ne!(store.identity().await.unwrap(), other.identity().await.unwrap());
 
