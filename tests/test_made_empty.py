@@ -111,11 +111,13 @@ class Target:
         return self.judge.load_table((self.namespace, name))
 
 
-def target_for(cli: Icebridge, server: RestCatalog, guard: AuthProxy, shop: Path, namespace: str) -> Target:
+def target_for(
+    cli: Icebridge, server: RestCatalog, guard: AuthProxy, shop: Path, namespace: str, empty: str = "true"
+) -> Target:
     """A route from the shop to a namespace, in a state of its own."""
     cli.connect_sql("foreign", shop / "catalog.db")
     secrets = {"credential": guard.credential()}
-    connect(cli, "managed", "rest", guard.uri, target=True, properties={"create-empty": "true"}, secrets=secrets)
+    connect(cli, "managed", "rest", guard.uri, target=True, properties={"create-empty": empty}, secrets=secrets)
     route = Route(cli)
     route.rename("*", namespace)
     folder = Path(server.warehouse.removeprefix("file:")) / namespace
@@ -227,20 +229,24 @@ def test_a_second_state_leaves_the_table_of_the_first_alone(
     target: Target, local_catalog: RestCatalog, guarded_catalog: AuthProxy, shop: Path, tmp_path: Path
 ) -> None:
     plan = planned(target)
-    other = target_for(fresh(tmp_path / "other"), local_catalog, guarded_catalog, shop, target.namespace)
-    same = planned(other)
-    assert same["plan"]["hash"] == plan["plan"]["hash"]
+    others = {
+        way: target_for(fresh(tmp_path / way), local_catalog, guarded_catalog, shop, target.namespace, empty)
+        for way, empty in (("empty", "true"), ("stages-first", "false"))
+    }
+    plans = {way: planned(other) for way, other in others.items()}
+    assert {one["plan"]["hash"] for one in plans.values()} == {plan["plan"]["hash"]}
     target.guard.faults.add(faults.slow(30, match=faults.COMMIT))
     with meanwhile(target.route.cli, "run", plan["path"]) as first:
         wait_until(lambda: target.judge.table_exists((target.namespace, "orders")), 30)
-        other.route.run(same).failed("shop.orders", "commit-conflict")
+        for way, other in others.items():
+            other.route.run(plans[way]).failed("shop.orders", "commit-conflict")
         assert target.judge.table_exists((target.namespace, "orders"))
         target.guard.faults.clear()
         first.send_signal(signal.SIGKILL)
     target.route.resume().succeeded()
     arrived(target.table(), shop, plan)
-    last = other.route.run(same)
-    assert last.tables["shop.orders"]["outcome"]["adopted"]
+    for way, other in others.items():
+        assert other.route.run(plans[way]).tables["shop.orders"]["outcome"]["adopted"]
 
 
 def left_empty(target: Target, name: str) -> tuple[dict[str, Any], Table]:

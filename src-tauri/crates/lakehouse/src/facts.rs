@@ -8,6 +8,7 @@ use crate::metadata::statistics_path;
 use crate::records::{self, Counted};
 use crate::table::Table;
 use icebridge_model::facts::{FileTotals, FooterFacts, SnapshotRef, TableFacts};
+use icebridge_model::secret::shown;
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -61,7 +62,8 @@ pub async fn facts(table: &Table, depth: Depth) -> Result<TableFacts> {
         partition_specs: metadata.partition_specs.clone(),
         default_spec_id: metadata.default_spec_id,
         sort_order: metadata.sort_order(),
-        properties: metadata.properties.clone(),
+        // Facts are stored and shown.
+        properties: metadata.properties.iter().map(|(key, value)| (key.clone(), shown(key, value).into())).collect(),
         snapshot_id: metadata.current_snapshot_id,
         snapshot_count: metadata.snapshots.len(),
         refs: metadata

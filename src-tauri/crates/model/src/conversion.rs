@@ -121,7 +121,7 @@ impl Conversion {
 /// The columns that were a table's identifier.
 pub fn identifier(conversions: &[Conversion]) -> Option<&[ColumnAt]> {
     conversions.iter().find_map(|one| match one {
-        Conversion::IdentifierFields { columns } => Some(columns.as_slice()),
+        Conversion::IdentifierFields { columns } if !columns.is_empty() => Some(columns.as_slice()),
         _ => None,
     })
 }
@@ -144,6 +144,9 @@ impl fmt::Display for Conversion {
             }
             Self::Optional { column } => write!(f, "{}: required becomes optional", column.path),
             Self::Rename { column, to } => write!(f, "{}: is called {to}", column.path),
+            Self::IdentifierFields { columns } if columns.is_empty() => {
+                write!(f, "identifier fields of columns that are gone: dropped")
+            }
             Self::IdentifierFields { columns } => {
                 write!(f, "identifier fields {}: dropped, and checked to be unique", paths(columns))
             }

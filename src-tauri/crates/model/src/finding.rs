@@ -198,14 +198,14 @@ pub struct RuleInfo {
 mod tests {
     use super::*;
 
-    fn table(name: &str, findings: &[(&str, Verdict, bool)]) -> TableFindings {
+    fn table(name: &str, findings: &[(&'static str, Verdict, bool)]) -> TableFindings {
         let findings = findings.iter().map(|(code, verdict, accepted)| Finding {
             code: (*code).into(),
             verdict: *verdict,
-            title: String::new(),
+            title: "".into(),
             reason: format!("{code} on {name}"),
-            fix: String::new(),
-            link: String::new(),
+            fix: "".into(),
+            link: "".into(),
             accepted: *accepted,
             way: None,
         });

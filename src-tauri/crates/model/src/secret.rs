@@ -45,16 +45,20 @@ const ENDS: &[&str] = &[
     "access-key",
     "access-key-id",
     "account-key",
-    "session-token",
-    "sas-token",
+    "-token",
     "authorization",
     "credential",
+    "credentials",
     "private-key",
+    "sse.key",
     ".token",
+    ".pwd",
 ];
 const PARTS: &[&str] = &[
     "password",
     "passwd",
+    "passphrase",
+    "cookie",
     "secret.key",
     "account.key",
     "private.key",
@@ -66,8 +70,17 @@ const PARTS: &[&str] = &[
 
 /// Whether a property or setting of this name holds a secret, and so may stand in no file.
 pub fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase().replace('_', "-");
     is_secret_key(&name) || ENDS.iter().any(|end| name.ends_with(end)) || PARTS.iter().any(|part| name.contains(part))
+}
+
+/// In place of a value that is a secret.
+pub const HIDDEN: &str = "(a secret)";
+
+/// What may be shown and stored of somebody else's property. A comment is text, and is carried as it is.
+pub fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    let is_secret = names_a_secret(name) || (name != "comment" && holds_credentials(value));
+    if is_secret && !value.is_empty() { HIDDEN } else { value }
 }
 
 /// Whether an address holds a key, token or password: before the host, or as a parameter. Any text may be asked about;
@@ -127,6 +140,12 @@ mod tests {
             "adls.token",
             "gcs.oauth2.token",
             "gcs.service-account-key",
+            "s3.sse.key",
+            "header.Cookie",
+            "header.X-Auth-Token",
+            "client_secret",
+            "s3_session_token",
+            "ssl.key.passphrase",
         ] {
             assert!(names_a_secret(name), "{name}");
         }
@@ -138,9 +157,20 @@ mod tests {
             "adls.account-name",
             "adls.endpoint",
             "gcs.service.host",
+            "s3.sse.type",
+            "encryption.key-id",
+            "write.metadata.compression-codec",
+            "tokens-per-minute",
         ] {
             assert!(!names_a_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_property_of_others_is_shown_without_its_secret() {
+        assert_eq!(shown("password", "hunter2"), HIDDEN);
+        assert_eq!(shown("jdbc.uri", "postgresql://me:pw@host/db"), HIDDEN);
+        assert_eq!((shown("owner", "me"), shown("password", "")), ("me", ""));
     }
 
     #[test]

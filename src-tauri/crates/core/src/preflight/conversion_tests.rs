@@ -147,6 +147,19 @@ fn required_fields_at_every_depth_and_identifiers_and_versions_are_converted() {
 }
 
 #[test]
+fn a_key_of_a_column_that_is_gone_has_a_way_out_and_promises_nothing() {
+    for (key, named) in [(vec![77], "field 77, which is gone"), (vec![1, 77], "id, field 77, which is gone")] {
+        let mut facts = plain_facts("web.events");
+        facts.schema = schema(json!([{"id": 1, "name": "id", "required": true, "type": "long"}]));
+        facts.schema.identifier_field_ids = key;
+        let found = judged(&facts, &json!({}), &[]);
+        assert_eq!(words(&found), ["identifier fields of columns that are gone: dropped"]);
+        let finding = found.findings.iter().find(|finding| finding.code == "IB-F016").unwrap();
+        assert_eq!((finding.reason.as_str(), finding.verdict), (named, Verdict::Loses));
+    }
+}
+
+#[test]
 fn names_that_differ_by_case_get_numbers_that_are_free() {
     let mut facts = plain_facts("web.events");
     let column = |id: i32, name: &str| json!({"id": id, "name": name, "required": false, "type": "int"});

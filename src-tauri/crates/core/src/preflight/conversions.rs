@@ -53,9 +53,13 @@ pub(super) fn of(
     if over_rest {
         renames(&facts.schema.fields, &fields, &mut all);
         let identifier = &facts.schema.identifier_field_ids;
-        let columns: Vec<_> = fields.iter().filter(|f| f.at.id().is_some_and(|id| identifier.contains(&id))).collect();
-        if !columns.is_empty() {
-            let columns = columns.into_iter().map(|field| field.at.clone()).collect();
+        if !identifier.is_empty() {
+            let found = fields.iter().filter(|f| f.at.id().is_some_and(|id| identifier.contains(&id)));
+            let mut columns: Vec<_> = found.map(|field| field.at.clone()).collect();
+            // Of a key with a column that is gone, what is left need not be unique.
+            if columns.len() < identifier.len() {
+                columns.clear();
+            }
             all.push(Conversion::IdentifierFields { columns });
         }
     }

@@ -1,7 +1,7 @@
 //! What keeps a table from a cluster, and what a cluster's copy lacks.
 
 use super::target::{required_nested, same_but_for_case};
-use crate::preflight::subject::{Context, columns, counted, listed};
+use crate::preflight::subject::{Context, columns, counted, identifiers, listed};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::photon::{ClusterMethod, ComputeWay};
 use icebridge_model::plan::EngineKind;
@@ -95,10 +95,7 @@ pub fn transforms_become_clustering(context: &Context) -> Option<String> {
 }
 
 pub fn identifier_fields(context: &Context) -> Option<String> {
-    let schema = &context.by_cluster()?.schema;
-    let names =
-        schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
-    listed(&names.collect::<Vec<_>>())
+    listed(&identifiers(&context.by_cluster()?.schema))
 }
 
 pub fn nullability(context: &Context) -> Option<String> {

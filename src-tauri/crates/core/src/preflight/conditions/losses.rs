@@ -4,7 +4,7 @@ use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Carry, PLACES, carry};
 use icebridge_model::schema::{Primitive, Transform, Type};
-use icebridge_model::secret::names_a_secret;
+use icebridge_model::secret::{HIDDEN, names_a_secret};
 
 pub fn refs(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
@@ -64,7 +64,7 @@ pub fn properties(context: &Context) -> Option<String> {
             || by_cluster && names_a_secret(key) && carry(key, value, unity) == Carry::Carried
     });
     let shown = |(key, value): (&String, &String)| match names_a_secret(key) {
-        true => format!("{key} (a secret)"),
+        true => format!("{key} {HIDDEN}"),
         false => format!("{key}={}", shortened(value)),
     };
     listed(&lost.map(shown).collect::<Vec<_>>())

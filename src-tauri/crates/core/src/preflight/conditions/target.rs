@@ -1,6 +1,6 @@
 //! What the target refuses.
 
-use crate::preflight::subject::{Context, columns, counted, listed};
+use crate::preflight::subject::{Context, columns, counted, identifiers, listed};
 use icebridge_model::conversion::fields_of;
 use icebridge_model::facts::TableFacts;
 use icebridge_model::mapping::MappingState;
@@ -128,10 +128,7 @@ pub fn nested_namespace(context: &Context) -> Option<String> {
 }
 
 pub fn identifier_fields(context: &Context) -> Option<String> {
-    let schema = &context.for_unity_over_rest()?.schema;
-    let names =
-        schema.identifier_field_ids.iter().map(|id| schema.find(*id).map_or_else(|| id.to_string(), |(path, _)| path));
-    listed(&names.collect::<Vec<_>>())
+    listed(&identifiers(&context.for_unity_over_rest()?.schema))
 }
 
 pub fn unity_v3(context: &Context) -> Option<String> {

@@ -50,6 +50,12 @@ pub(in crate::preflight) fn columns(schema: &Schema, wanted: impl Fn(&Type) -> b
     found.map(|(path, _, field_type)| format!("{path} ({field_type})")).collect()
 }
 
+/// The columns of the key, by their paths; one that is gone, by its id.
+pub(in crate::preflight) fn identifiers(schema: &Schema) -> Vec<String> {
+    let named = |id: &i32| schema.find(*id).map_or_else(|| format!("field {id}, which is gone"), |(path, _)| path);
+    schema.identifier_field_ids.iter().map(named).collect()
+}
+
 /// `None` if there are none; else up to eight of them, and how many more.
 pub(in crate::preflight) fn listed(names: &[String]) -> Option<String> {
     const SHOWN: usize = 8;

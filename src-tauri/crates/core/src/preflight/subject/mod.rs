@@ -7,5 +7,5 @@ mod target;
 pub use target::TargetKind;
 
 pub(super) use clusters::{Clusters, source_catalog, within};
-pub(super) use context::{Context, columns, counted, listed};
+pub(super) use context::{Context, columns, counted, identifiers, listed};
 pub(super) use target::Target;

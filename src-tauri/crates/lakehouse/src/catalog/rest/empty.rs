@@ -59,15 +59,7 @@ impl RestCatalog {
             )
             .about(table)
             .with_hint("A view or another object may have the name. Map the table to another name.")),
-            Found::OfAnotherRun => Err(Error::new(
-                Code::CommitConflict,
-                "another run has made this table and is filling it",
-            )
-            .about(table)
-            .with_hint(
-                "Wait for it to end, then run the plan again: it adopts the table. If no other run is at work, drop \
-                         the empty table.",
-            )),
+            Found::OfAnotherRun => Err(filled_by_another(table)),
             Found::Whole => Err(table_exists(table)),
         }
     }
@@ -121,6 +113,12 @@ impl RestCatalog {
     pub(super) fn forget_empty(&self, table: &TableIdent) {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
     }
+}
+
+pub(super) fn filled_by_another(table: &TableIdent) -> Error {
+    Error::new(Code::CommitConflict, "another run has made this table and is filling it").about(table).with_hint(
+        "Wait for it to end, then run the plan again: it adopts the table. If no other run is at work, drop the empty table.",
+    )
 }
 
 /// What lies under a name.

@@ -1,6 +1,6 @@
 //! Writing to a REST catalog.
 
-use super::empty::{Found, as_it_was, written_by_others};
+use super::empty::{Found, as_it_was, filled_by_another, written_by_others};
 use super::service::RefusalKind;
 use super::updates::{filling, staging, updates};
 use super::vending::{Loaded, Origin};
@@ -83,13 +83,14 @@ impl RestCatalog {
 
     /// The name is taken at staging: perhaps by the empty table that a run made which this one resumes.
     async fn made_before(&self, table: &TableIdent, token: &str, draft: Draft<'_>) -> Result<Staged> {
-        if draft.filled_by.is_some()
-            && let Found::Ours(staged) = self.empty_of(table, token).await?
-        {
-            self.makes_empty.store(true, Ordering::Relaxed);
-            return Ok(*staged);
+        match self.empty_of(table, token).await? {
+            Found::Ours(staged) if draft.filled_by.is_some() => {
+                self.makes_empty.store(true, Ordering::Relaxed);
+                Ok(*staged)
+            }
+            Found::OfAnotherRun => Err(filled_by_another(table)),
+            _ => self.staged_before(table, token),
         }
-        self.staged_before(table, token)
     }
 
     /// The name is taken at staging. If that happened between our staging and now, our place is still ours, to be cleared.
