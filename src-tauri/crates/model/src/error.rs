@@ -82,6 +82,8 @@ codes! {
     /// An internal error of the workspace (HTTP 5xx), or an answer that is not a workspace's: a proxy or a sign-in page may
     /// have answered in its place.
     WorkspaceFailed = "workspace-failed", User;
+    /// An answer of the workspace lacks what is needed of it, or says it in a way that this version does not know.
+    AnswerNotUnderstood = "answer-not-understood", User;
     /// The one who is signed in lacks the right.
     AccessDenied = "access-denied", User;
     /// A job, job run, cluster, file, scope or another thing of a workspace that is not a table or catalog.
@@ -153,6 +155,9 @@ impl Code {
             Self::WorkspaceRefused => "See the cause; the request id finds it in the workspace's log.",
             Self::WorkspaceFailed => {
                 "Try again later; if it stays, check the workspace's address and what lies between."
+            }
+            Self::AnswerNotUnderstood => {
+                "See the cause. Update IceBridge if there is a newer version, and report it if not."
             }
             Self::AccessDenied => "Ask whoever owns the object for the right that is named here.",
             Self::ObjectNotFound => "Check its name: it may have been renamed or deleted in the workspace.",

@@ -1,8 +1,9 @@
 //! Requests to a workspace: tokens, retries, pages, errors. What is retried, and when, is in docs/databricks-client.md.
 
-mod lenient;
+pub(crate) mod lenient;
 mod pages;
 mod requests;
+mod soft;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -13,3 +14,4 @@ pub(crate) use icebridge_http::{Answer, Call, Failure, PageGuard, segment};
 
 pub use pages::Page;
 pub use requests::Client;
+pub(crate) use requests::NOT_UNDERSTOOD;

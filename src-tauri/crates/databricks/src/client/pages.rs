@@ -1,13 +1,13 @@
 //! Listings page by page: bounded memory, whatever their length.
 
-use super::lenient::Lenient;
-use super::requests::Client;
+use super::lenient;
+use super::requests::{Client, NOT_UNDERSTOOD};
 use crate::service::SERVICE;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use icebridge_http::{Call, Failure, PageGuard, not_this_service};
+use icebridge_http::{Call, Failure, PageGuard};
 use icebridge_model::Result;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// One answer of a listing. It may be empty and still not be the last.
@@ -27,25 +27,31 @@ impl Client {
         token: Option<&str>,
     ) -> Result<Page<T>, Failure> {
         let call = call.clone().query_opt("page_token", token);
-        let body = self.bytes(&call).await?;
-        let wrong = |e: serde_json::Error| {
-            let why = format!("{:?} at line {} column {}", e.classify(), e.line(), e.column());
-            Failure::Failed(not_this_service(&SERVICE, &self.describe(&call), why))
-        };
-        let fields: HashMap<String, &RawValue> = serde_json::from_slice(&body).map_err(wrong)?;
+        let fields: HashMap<String, Value> = self.send(call.clone()).await?.value;
+        self.page_of(&call, list, fields).map_err(|error| Failure::Failed(error.with_hint(NOT_UNDERSTOOD)))
+    }
+
+    fn page_of<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        list: &'static str,
+        mut fields: HashMap<String, Value>,
+    ) -> Result<Page<T>> {
         // An empty page may lack the field.
-        let items: Option<Lenient<Vec<T>>> = match fields.get(list) {
-            Some(text) => serde_json::from_str(text.get()).map_err(wrong)?,
+        let items = match fields.remove(list) {
+            Some(Value::Array(items)) => lenient::read_all(items, &self.describe(call)),
+            Some(_) => return Err(self.not_understood(call, format!("`{list}` is not a list"))),
+            None => Vec::new(),
+        };
+        // Without it the rest of the listing would be missing, and nobody would know.
+        let next: Option<String> = match fields.remove("next_page_token") {
+            Some(token) => {
+                let why = |_| self.not_understood(call, "`next_page_token` is not a text");
+                Some(lenient::read(token, list).map_err(why)?)
+            }
             None => None,
         };
-        let next: Option<String> = match fields.get("next_page_token") {
-            Some(text) => serde_json::from_str(text.get()).map_err(wrong)?,
-            None => None,
-        };
-        Ok(Page {
-            items: items.map(|Lenient(items)| items).unwrap_or_default(),
-            next: next.filter(|token| !token.is_empty()),
-        })
+        Ok(Page { items, next: next.filter(|token| !token.is_empty()) })
     }
 
     /// All pages. Ends after the page without a next one, or with the first error.

@@ -1,6 +1,6 @@
 //! The client of one workspace.
 
-use super::lenient::Lenient;
+use super::lenient;
 use super::versions::Versions;
 use crate::auth::Auth;
 use crate::host::Host;
@@ -9,7 +9,7 @@ use crate::service::{RefusalKind, SERVICE};
 use bytes::Bytes;
 use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
 use icebridge_http::{Answer, Call, Failure, HttpClient, Response, RetryPolicy, Transport};
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,13 @@ use std::time::Duration;
 
 /// Names one workspace of a host that serves several.
 const WORKSPACE_ID: &str = "x-databricks-workspace-id";
+
+/// An answer that cannot be understood so often in a row will not be the next time either.
+const TIMES_NOT_UNDERSTOOD: u32 = 2;
+pub(crate) const NOT_UNDERSTOOD: &str = "See the cause. Update IceBridge if there is a newer version, and report it if not. If the address \
+                                         is not the workspace's, or a proxy answered in its place, mend that.";
+const MAY_BE_DONE: &str = "It may have been done: look in the workspace before it is done again. Update IceBridge if there is a newer \
+                           version, and report the cause if not.";
 
 /// Of one workspace, or of an account. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -86,12 +93,34 @@ impl Client {
 
     /// The answer as JSON, with the request's id and the reason of a refusal.
     pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, Failure> {
-        let call = self.inner.versions.known(call);
-        let answer = match self.inner.http.send::<Lenient<T>>(&call).await {
-            Err(failure) => self.inner.http.send(&self.at_older_version(&call, failure)?).await?,
-            Ok(answer) => answer,
-        };
-        Ok(answer.map(|Lenient(value)| value))
+        let mut asked = 0;
+        loop {
+            let answer = self.answer(&call).await?;
+            asked += 1;
+            match self.understood(&call, &answer.value) {
+                Ok(value) => return Ok(Answer { value, request_id: answer.request_id }),
+                // Something in between may have answered once.
+                Err(_) if asked < TIMES_NOT_UNDERSTOOD && !call.changes_something() => {}
+                Err(error) if call.changes_something() => {
+                    return Err(Failure::Unknown(error.with_hint(MAY_BE_DONE)));
+                }
+                Err(error) => return Err(Failure::Failed(error.with_hint(NOT_UNDERSTOOD))),
+            }
+        }
+    }
+
+    fn understood<T: DeserializeOwned>(&self, call: &Call, body: &[u8]) -> Result<T> {
+        let text = if body.is_empty() { SERVICE.empty_answer.as_bytes() } else { body };
+        let described = self.describe(call);
+        let value = serde_json::from_slice(text).map_err(|_| "it is not JSON".to_owned());
+        value.and_then(|value| lenient::read(value, &described)).map_err(|why| self.not_understood(call, why))
+    }
+
+    /// `why` must not repeat the answer, which may hold a secret.
+    pub(crate) fn not_understood(&self, call: &Call, why: impl Into<String>) -> Error {
+        Error::new(Code::AnswerNotUnderstood, "the workspace's answer is not understood")
+            .about(self.describe(call))
+            .with_cause_text(why)
     }
 
     /// [`Client::send`] for callers who need neither the request's id nor the reason of a refusal.
@@ -122,10 +151,14 @@ impl Client {
     }
 
     pub(crate) async fn bytes(&self, call: &Call) -> Result<Bytes, Failure> {
+        Ok(self.answer(call).await?.value)
+    }
+
+    async fn answer(&self, call: &Call) -> Result<Answer<Bytes>, Failure> {
         let call = self.inner.versions.known(call.clone());
         match self.inner.http.bytes(&call).await {
-            Err(failure) => Ok(self.inner.http.bytes(&self.at_older_version(&call, failure)?).await?.value),
-            Ok(answer) => Ok(answer.value),
+            Err(failure) => self.inner.http.bytes(&self.at_older_version(&call, failure)?).await,
+            Ok(answer) => Ok(answer),
         }
     }
 

@@ -174,6 +174,46 @@ async fn a_page_or_a_sign_in_elsewhere_is_no_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_understood_is_asked_for_twice_and_then_told() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Made {
+        #[expect(dead_code, reason = "read only")]
+        run_id: i64,
+    }
+    let server = scripted(vec![|| ok(json!({"run_id": {"secret": "canary"}}))]).await;
+    let error = server.client().fetch::<Made>(get()).await.unwrap_err();
+    assert_eq!((error.code, error.causes), (Code::AnswerNotUnderstood, vec!["`run_id` is not a whole number".into()]));
+    assert_eq!(server.count("GET", PATH), 2);
+    // What changes something is sent once, and may have been done.
+    let failure = server.client().send::<Made>(post()).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Unknown(error) if error.code == Code::AnswerNotUnderstood), "{failure:?}");
+    assert_eq!(server.count("POST", PATH), 1);
+    let once = scripted(vec![|| ok(json!([])), || ok(json!({"run_id": "7"}))]).await;
+    assert!(once.client().fetch::<Made>(get()).await.is_ok(), "something in between may have answered once");
+}
+
+#[tokio::test]
+async fn an_odd_item_of_a_listing_costs_itself_alone() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Item {
+        id: i64,
+    }
+    let server = scripted(vec![
+        || ok(json!({"items": [null, {"id": "1"}, {"id": []}, 5], "next_page_token": 5, "more": true})),
+        || ok(json!({"items": [{"id": 2.0}], "next_page_token": null})),
+    ])
+    .await;
+    assert_eq!(server.client().all::<Item>(&get(), "items").await.unwrap(), [Item { id: 1 }, Item { id: 2 }]);
+    assert_eq!(server.requests()[1].query("page_token"), "5");
+    // Never as if there was nothing.
+    for body in [|| ok(json!([])), || ok(json!({"items": {"id": 1}})), || ok(json!({"next_page_token": {}}))] {
+        let server = scripted(vec![body]).await;
+        let error = icebridge_model::Error::from(server.client().all::<Item>(&get(), "items").await.unwrap_err());
+        assert_eq!(error.code, Code::AnswerNotUnderstood);
+    }
+}
+
+#[tokio::test]
 async fn the_token_is_in_no_error_and_no_debug() {
     let echo = || Reply::With(403, vec![], br#"{"error_code":"X","message":"bad token canary-token"}"#.to_vec());
     let server = scripted(vec![echo]).await;

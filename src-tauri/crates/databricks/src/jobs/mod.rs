@@ -102,10 +102,12 @@ impl Client {
         let call = Call::post(Family::JobsSubmit, format!("{ROOT}/create")).json(settings)?;
         match self.send::<CreatedJob>(call).await.map_err(Error::from) {
             Ok(answer) => Ok(answer.map(|job| job.job_id)),
-            Err(error) if error.code == Code::OutcomeUnknown => match self.job_named(&settings.name).await? {
-                Some(job) => Ok(Answer { value: job.job_id, request_id: None }),
-                None => Err(error),
-            },
+            Err(error) if matches!(error.code, Code::OutcomeUnknown | Code::AnswerNotUnderstood) => {
+                match self.job_named(&settings.name).await? {
+                    Some(job) => Ok(Answer { value: job.job_id, request_id: None }),
+                    None => Err(error),
+                }
+            }
             Err(error) => Err(error),
         }
     }
