@@ -28,13 +28,15 @@ pub(crate) trait RefusalKind {
     fn is_denied(&self) -> bool;
     fn exists_already(&self) -> bool;
     fn is_bad_request(&self) -> bool;
+    /// Older calls of the Jobs API answer so for an id that they do not know, and for every other wrong value. Only where the id is
+    /// all that was sent does it say that the object is not there.
+    fn is_wrong_parameter(&self) -> bool;
 }
 
 impl RefusalKind for Refusal {
     fn is_missing(&self) -> bool {
         (self.status == 404 && !self.is_unknown_endpoint())
             || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
-            || unnamed(self) == Some(Unnamed::Missing)
     }
 
     fn is_unknown_endpoint(&self) -> bool {
@@ -56,63 +58,32 @@ impl RefusalKind for Refusal {
     fn is_bad_request(&self) -> bool {
         self.status == 400
     }
-}
 
-/// A reason that the API gives no code for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unnamed {
-    /// Answered with the status and code of a principal that lacks a right.
-    UnknownToken,
-    MissingScope,
-    BlockedAddress,
-    /// Older calls of the Jobs API answer INVALID_PARAMETER_VALUE for an id that they do not know, and for every other
-    /// wrong value.
-    Missing,
-}
-
-/// The one place of this crate that looks at the text of an answer: for these four the API has no code of its own. The
-/// first three only choose a better sentence and hint for what is denied anyway.
-fn unnamed(refusal: &Refusal) -> Option<Unnamed> {
-    let text = refusal.message.as_str();
-    match (refusal.status, refusal.kind.as_str()) {
-        (400, "INVALID_PARAMETER_VALUE") => {
-            let missing = text.contains("does not exist") || text.contains("doesn't exist");
-            missing.then_some(Unnamed::Missing)
-        }
-        (403, _) if text.starts_with("Invalid access token") => Some(Unnamed::UnknownToken),
-        (403, _) if text.contains("required scopes") => Some(Unnamed::MissingScope),
-        (403, _) if text.contains("IP") && text.contains("blocked") => Some(Unnamed::BlockedAddress),
-        _ => None,
+    fn is_wrong_parameter(&self) -> bool {
+        self.status == 400 && self.kind == "INVALID_PARAMETER_VALUE"
     }
 }
 
 fn explain(refusal: &Refusal) -> Explanation {
-    let unnamed = unnamed(refusal);
     let (code, message, hint) = match (refusal.status, refusal.kind.as_str()) {
         (401, _) => (
             Code::CredentialsRejected,
             "the workspace does not accept this sign-in",
             "Sign in again. A token may have expired or been revoked.",
         ),
-        (403, _) if unnamed == Some(Unnamed::UnknownToken) => (
+        // Without a code of its own, which is how a token is answered that nobody knows. What else it may be only its text tells.
+        (403, "403") => (
             Code::CredentialsRejected,
-            "the workspace does not know this token",
-            "Check that the token is of this workspace, and make a new one: it may have expired or been revoked.",
-        ),
-        (403, _) if unnamed == Some(Unnamed::MissingScope) => (
-            Code::AccessDenied,
-            "the token's scopes do not reach this far",
-            "Use a token with the scope all-apis, or sign in through the browser.",
-        ),
-        (403, _) if unnamed == Some(Unnamed::BlockedAddress) => (
-            Code::AccessDenied,
-            "the workspace accepts no requests from this network address",
-            "Connect through the company's network, or ask an administrator about the workspace's IP access list.",
+            "the workspace does not let this sign-in in",
+            "See the cause. If it does not know the token, make a new one in this workspace: it may have expired or been revoked. If the \
+             token's scopes do not reach this far, use one with all-apis. If it takes no requests from this network address, connect \
+             through the company's network.",
         ),
         (403, _) | (_, "PERMISSION_DENIED") => (
             Code::AccessDenied,
             "the signed-in principal may not do this",
-            "Ask the owner of the object, or an administrator of the workspace, for the right that the cause names.",
+            "Ask the owner of the object, or an administrator of the workspace, for the right that the cause names. If it names scopes of \
+             the token or the network address instead: use a token with the scope all-apis, or the company's network.",
         ),
         (_, "TABLE_DOES_NOT_EXIST") => {
             (Code::TableNotFound, "Unity Catalog has no such table", "List the catalog again.")
@@ -161,6 +132,11 @@ fn explain(refusal: &Refusal) -> Explanation {
             "the workspace reports an internal error",
             "Try again later; if it stays, give the request id to the vendor's support.",
         ),
+        (400, "INVALID_PARAMETER_VALUE") => (
+            Code::WorkspaceRefused,
+            "the workspace does not take a value of the request",
+            "See the cause. Some calls answer so too where the object is not there any more.",
+        ),
         _ => (Code::WorkspaceRefused, "the workspace refuses the request", "See the cause."),
     };
     Explanation { code, message, hint }
@@ -206,10 +182,16 @@ mod tests {
             let body = serde_json::json!({"error_code": kind, "message": message});
             refusal(status, &body.to_string()).into_error().code
         };
-        assert_eq!(of(403, "PERMISSION_DENIED", "no"), Code::AccessDenied);
-        assert_eq!(of(403, "403", "Invalid access token."), Code::CredentialsRejected);
-        assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "Run 5 does not exist."), Code::ObjectNotFound);
-        assert_eq!(of(400, "INVALID_PARAMETER_VALUE", "bad"), Code::WorkspaceRefused);
+        // The text decides nothing.
+        for text in ["Run 5 does not exist.", "bad"] {
+            assert_eq!(of(400, "INVALID_PARAMETER_VALUE", text), Code::WorkspaceRefused);
+        }
+        for text in
+            ["Invalid access token.", "required scopes: sql", "Group 'SHIP-unblocked' may not", "VIP_blocked", ""]
+        {
+            assert_eq!(of(403, "PERMISSION_DENIED", text), Code::AccessDenied, "{text}");
+            assert_eq!(of(403, "403", text), Code::CredentialsRejected, "{text}");
+        }
         assert_eq!(of(404, "SCHEMA_DOES_NOT_EXIST", ""), Code::CatalogNotFound);
         for status in [400, 404] {
             assert_eq!(of(status, "PRINCIPAL_DOES_NOT_EXIST", "x does not exist"), Code::PrincipalNotFound);
@@ -218,7 +200,6 @@ mod tests {
         assert!(!refusal(404, r#"{"error_code":"ENDPOINT_NOT_FOUND"}"#).is_missing());
         assert_eq!(of(429, "REQUEST_LIMIT_EXCEEDED", ""), Code::RateLimited);
         assert_eq!(of(409, "ABORTED", ""), Code::CommitConflict);
-        assert_eq!(of(403, "403", "Source IP address: 1.2.3.4 is blocked"), Code::AccessDenied);
         assert_eq!(of(400, "FEATURE_DISABLED", ""), Code::Unsupported);
         assert_eq!(of(302, "", ""), Code::WorkspaceRefused);
         assert!(refusal(400, r#"{"error_code":"RESOURCE_ALREADY_EXISTS"}"#).exists_already());

@@ -122,7 +122,8 @@ async fn runs_are_listed_cancelled_and_read() {
         "/api/2.2/jobs/runs/get-output" => {
             ok(json!({"metadata": {}, "logs": "done", "logs_truncated": true, "error": "e", "error_trace": "t"}))
         }
-        "/api/2.2/jobs/runs/get" => refused(400, "INVALID_PARAMETER_VALUE"),
+        "/api/2.2/jobs/runs/get" if asked.query("run_id") == "5" => refused(400, "INVALID_PARAMETER_VALUE"),
+        "/api/2.2/jobs/runs/get" => refused(400, "MALFORMED_REQUEST"),
         "/api/2.2/jobs/delete" => refused(404, "RESOURCE_DOES_NOT_EXIST"),
         _ => ok(json!({})),
     })
@@ -136,8 +137,9 @@ async fn runs_are_listed_cancelled_and_read() {
     let output = client.task_output(11).await.unwrap();
     assert!(output.logs_truncated && output.error.as_deref() == Some("e"));
     client.delete_job(1).await.unwrap();
-    // A 400 that does not say that it is missing is an error.
-    assert_eq!(client.run(5).await.unwrap_err().code, Code::WorkspaceRefused);
+    // The id is all that was asked with: what is wrong with it is that there is no such run.
+    assert_eq!(client.run(5).await.unwrap(), None);
+    assert_eq!(client.run(6).await.unwrap_err().code, Code::WorkspaceRefused);
 }
 
 fn statement_server() -> impl Fn(&Request) -> Reply {

@@ -92,8 +92,12 @@ pub(super) async fn find(record: &mut StepRecord, context: &StepContext<'_>) -> 
     let run_name = record.run_name.as_str();
     match patience.ask(None, || first_named(client, &filter, run_name)).await {
         Ok(run) => Ok(run.map(|run| run.run_id.get())),
-        // The job was deleted together with what is known of its runs.
+        // The job was deleted together with what is known of its runs. A refusal says that in the way of any wrong value.
         Err(error) if error.code == Code::ObjectNotFound => Ok(None),
+        Err(error) if error.code == Code::WorkspaceRefused && filter.job_id.is_some() => {
+            let there = patience.ask(None, || client.job_named(run_name)).await?;
+            if there.is_some() { Err(error) } else { Ok(None) }
+        }
         Err(error) => Err(error),
     }
 }

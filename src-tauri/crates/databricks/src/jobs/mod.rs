@@ -23,7 +23,7 @@ pub use run::{
 };
 pub use termination::{Termination, explain_termination};
 
-use crate::client::{Answer, Call, Client, Family, PageGuard, SERVICE};
+use crate::client::{Answer, Call, Client, Failure, Family, PageGuard, RefusalKind, SERVICE};
 use futures::stream::{BoxStream, TryStreamExt};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
@@ -130,14 +130,21 @@ impl Client {
     pub async fn delete_job(&self, job_id: impl Into<JobId>) -> Result<()> {
         let job_id: JobId = job_id.into();
         let call = Call::post(Family::Jobs, format!("{ROOT}/delete")).idempotent().json(&json!({"job_id": job_id}))?;
-        self.execute_if_there(call).await
+        match self.execute(call).await {
+            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_wrong_parameter() => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// With all its tasks, however many pages they take. None: unknown, or removed after 60 days.
     pub async fn run(&self, run_id: impl Into<JobRunId>) -> Result<Option<Run>> {
         let run_id: JobRunId = run_id.into();
         let call = || Call::get(Family::Jobs, format!("{ROOT}/runs/get")).query("run_id", run_id);
-        let Some(mut run) = self.find::<Run>(call()).await? else { return Ok(None) };
+        let mut run: Run = match self.send(call()).await {
+            Ok(answer) => answer.value,
+            Err(Failure::Refused(refusal)) if refusal.is_missing() || refusal.is_wrong_parameter() => return Ok(None),
+            Err(failure) => return Err(failure.into()),
+        };
         let mut guard = PageGuard::in_memory();
         while let Some(token) = run.next_page_token.take().filter(|token| !token.is_empty()) {
             guard.next(&token, run.tasks.len(), &format!("the tasks of run {run_id}"), &SERVICE)?;
