@@ -174,6 +174,67 @@ async fn a_statement_is_polled_and_its_chunks_are_read() {
     assert_eq!(rows, [vec![Some("1".to_string())], vec![None], vec![Some("3".to_string())]]);
 }
 
+async fn rows_of(answer: serde_json::Value) -> Result<Vec<Vec<Option<String>>>, (Code, String)> {
+    let server = Server::start(move |_| {
+        let mut whole = json!({"statement_id": "s", "status": {"state": "SUCCEEDED"}});
+        for (name, value) in answer.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        ok(whole)
+    })
+    .await;
+    let client = server.client();
+    let status = client.submit_statement(&Statement::new("w", "SELECT 1").repeatable()).await.unwrap();
+    let told = |error: icebridge_model::Error| (error.code, error.causes.join(" "));
+    client.rows(status).try_concat().await.map_err(told)
+}
+
+#[tokio::test]
+async fn a_result_with_less_than_it_counts_is_an_error_and_not_fewer_rows() {
+    let links = json!({"external_links": [{"external_link": "https://x"}]});
+    for result in [json!(null), json!({}), links, json!({"row_count": 5}), json!({"data_array": [["1"]]}), json!([])] {
+        for total in [json!(5), json!("5"), json!({"many": 5})] {
+            let answer = json!({"manifest": {"total_row_count": total}, "result": result});
+            let (code, why) = rows_of(answer).await.unwrap_err();
+            assert_eq!(code, Code::AnswerNotUnderstood, "{result}: {why}");
+        }
+    }
+    let short = json!({"result": {"row_count": 2, "data_array": [["1"]]}});
+    assert_eq!(rows_of(short).await.unwrap_err().0, Code::AnswerNotUnderstood);
+    let odd = json!({"result": {"data_array": [["1"], "2"]}});
+    assert_eq!(rows_of(odd).await.unwrap_err().0, Code::AnswerNotUnderstood);
+    // None are none, and what is no text keeps its place.
+    assert_eq!(rows_of(json!({"manifest": {"total_row_count": 0}})).await.unwrap(), Vec::<Vec<_>>::new());
+    let cells = json!({"manifest": {"total_row_count": "1"}, "result": {"data_array": [[null, 2, {"a": 1}, true]]}});
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(rows_of(cells).await.unwrap(), [vec![None, text("2"), text("{\"a\":1}"), text("true")]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_nobody_knows_is_not_waited_for_without_end() {
+    for extra in [json!(null), json!({"total_row_count": 1})] {
+        let over = !extra.is_null();
+        let server = Server::start(move |_| {
+            ok(json!({"statement_id": "s", "status": {"state": "FINISHED_OK"}, "manifest": extra}))
+        })
+        .await;
+        let statement = Statement::new("w", "x");
+        let error = server.client().run_statement(&statement, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!((error.code, error.causes), (Code::AnswerNotUnderstood, vec!["its state is `FINISHED_OK`".into()]));
+        let looks = server.count("GET", "/api/2.0/sql/statements/s");
+        assert!(if over { looks == 1 } else { (10..60).contains(&looks) }, "{looks}");
+        assert_eq!(server.count("POST", "/api/2.0/sql/statements/s/cancel"), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_workspace_cancels_is_a_failure_of_that_statement() {
+    let server = Server::start(|_| ok(json!({"statement_id": "s", "status": {"state": "CANCELED"}}))).await;
+    let statement = Statement::new("w", "x");
+    let error = server.client().run_statement(&statement, &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::WorkspaceRefused);
+}
+
 #[tokio::test]
 async fn a_cancelled_wait_cancels_the_statement() {
     let server = Server::start(statement_server()).await;
