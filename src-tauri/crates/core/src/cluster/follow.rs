@@ -9,8 +9,10 @@ use super::step::StepContext;
 use icebridge_databricks::Client;
 use icebridge_databricks::jobs::{Outcome, Run, RunTask, Stage};
 use icebridge_model::photon::{ClusterEvent, ClusterStage};
-use icebridge_model::{Result, TableIdent};
+use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Of what a task printed: the end, where the reason is.
 const LOG_TAIL: usize = 4_000;
@@ -27,7 +29,7 @@ pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &S
     let StepContext { client, patience, cancel, .. } = context;
     let pace = patience.pace;
     let (mut pause, mut last, mut stopping) = (pace.first, None, false);
-    let mut progress = Progress::default();
+    let (mut progress, mut unknown) = (Progress::default(), None);
     loop {
         if cancel.is_cancelled() && !stopping {
             started::stop(record, job_run_id, context).await?;
@@ -52,12 +54,30 @@ pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &S
             Stage::Running | Stage::Stopping => moved |= progress.look(record, client, patience).await,
             _ => {}
         }
+        must_be_known(&run, &mut unknown, pace.unknown_longest)?;
         pause = if moved { pace.first } else { pace.slower(pause) };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled(), if !stopping => {}
         }
     }
+}
+
+/// A state newer than this program is followed as any other, and not for ever: its end may be newer too.
+fn must_be_known(run: &Run, unknown: &mut Option<Instant>, longest: Duration) -> Result<()> {
+    let Stage::Unknown(word) = run.stage() else {
+        *unknown = None;
+        return Ok(());
+    };
+    if unknown.get_or_insert_with(Instant::now).elapsed() <= longest {
+        return Ok(());
+    }
+    Err(Error::new(Code::AnswerNotUnderstood, "the run is in a state that this version does not know")
+        .about(format!("run {}", run.run_id))
+        .with_cause_text(format!("its state is `{word}`"))
+        .with_hint(
+            "Look at the run in the workspace, which may still write. Once it is over, resume: the same run is looked at again.",
+        ))
 }
 
 /// Why tasks failed, as they wrote it. What cannot be read is left out: the run's end has an explanation of its own.
@@ -157,5 +177,25 @@ impl Progress {
             });
         }
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_state_that_nobody_knows_is_not_followed_for_ever() {
+        let run = |state: &str| -> Run {
+            serde_json::from_value(serde_json::json!({"run_id": 7, "status": {"state": state}})).unwrap()
+        };
+        let (mut unknown, longest) = (None, Duration::from_secs(60));
+        for state in ["NEW", "NEW", "RUNNING", "NEW"] {
+            must_be_known(&run(state), &mut unknown, longest).unwrap();
+            tokio::time::advance(Duration::from_secs(40)).await;
+        }
+        tokio::time::advance(Duration::from_secs(40)).await;
+        let error = must_be_known(&run("NEW"), &mut unknown, longest).unwrap_err();
+        assert_eq!((error.code, error.causes), (Code::AnswerNotUnderstood, vec!["its state is `NEW`".to_owned()]));
     }
 }

@@ -30,6 +30,8 @@ pub struct FollowPace {
     pub longest: Duration,
     pub trouble_first: Duration,
     pub trouble_longest: Duration,
+    /// How long a run may be in a state that this version does not know. It is not ended for it: a resume looks again.
+    pub unknown_longest: Duration,
 }
 
 impl Default for FollowPace {
@@ -39,6 +41,7 @@ impl Default for FollowPace {
             longest: Duration::from_secs(30),
             trouble_first: Duration::from_secs(2),
             trouble_longest: Duration::from_secs(60),
+            unknown_longest: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -27,6 +27,8 @@ fn is_waited_out(error: &Error, tries: u32) -> bool {
         Code::OutcomeUnknown => true,
         Code::WorkspaceFailed => error.retryable || tries < MAX_FAILED_ANSWERS,
         Code::Cancelled | Code::StateLocked => false,
+        // The client has asked twice: it will be answered so tomorrow too.
+        Code::AnswerNotUnderstood => false,
         _ => error.retryable,
     }
 }
@@ -96,7 +98,7 @@ mod tests {
         let failed = Error::new(Code::WorkspaceFailed, "x");
         assert!(is_waited_out(&failed, 1));
         assert!(!is_waited_out(&failed, MAX_FAILED_ANSWERS), "an answer that keeps failing is an error");
-        for code in [Code::Cancelled, Code::StateLocked] {
+        for code in [Code::Cancelled, Code::StateLocked, Code::AnswerNotUnderstood] {
             assert!(!is_waited_out(&Error::new(code, "x").retryable(), 1), "{code}");
         }
     }

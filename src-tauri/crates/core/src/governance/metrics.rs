@@ -137,7 +137,11 @@ impl<'a> MetricsTable<'a> {
             if self.has(row).await? {
                 return Ok(());
             }
-            self.insert(row).await
+            match self.insert(row).await {
+                // What was done is done, whatever was said of it.
+                Err(error) if error.code == Code::AnswerNotUnderstood && self.has(row).await.unwrap_or(false) => Ok(()),
+                done => done,
+            }
         };
         patience.ask(Some(self.cancel), write).await
     }

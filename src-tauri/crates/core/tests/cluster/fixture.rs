@@ -217,6 +217,7 @@ impl Fixture {
             longest: Duration::from_millis(60),
             trouble_first: Duration::from_millis(10),
             trouble_longest: Duration::from_millis(40),
+            ..FollowPace::default()
         };
         Engine::new(client, self.store.clone(), self.settings.clone()).unwrap().with_scripts(scripts()).with_pace(pace)
     }

@@ -154,35 +154,60 @@ pub enum Outcome {
 
 impl Run {
     pub fn stage(&self) -> Stage {
-        stage(self.status.as_ref(), self.state.as_ref())
+        stage(self.status.as_ref(), self.state.as_ref(), self.end_time)
     }
 }
 
 impl RunTask {
     pub fn stage(&self) -> Stage {
-        stage(self.status.as_ref(), self.state.as_ref())
+        stage(self.status.as_ref(), self.state.as_ref(), self.end_time)
     }
 }
 
-fn stage(status: Option<&RunStatus>, state: Option<&State>) -> Stage {
-    let message = state.and_then(|state| state.state_message.clone()).unwrap_or_default();
-    if let Some(status) = status.filter(|status| status.state.is_some()) {
-        let queued = || match &status.queue_details {
-            Some(details) => explain_queue(details.code.as_deref(), details.message.as_deref()),
-            None => explain_queue(None, state.and_then(|state| state.queue_reason.as_deref())),
-        };
-        return match status.state.as_ref() {
-            Some(RunState::Queued) => Stage::Queued(queued()),
-            Some(RunState::Blocked | RunState::Waiting) => Stage::Waiting,
-            Some(RunState::Pending) => Stage::Starting,
-            Some(RunState::Running) => Stage::Running,
-            Some(RunState::Terminating) => Stage::Stopping,
-            Some(RunState::Terminated) => Stage::Over(outcome(status.termination_details.as_ref(), state, &message)),
-            Some(RunState::Other(word)) => Stage::Unknown(word.clone()),
-            None => Stage::Unknown(String::new()),
-        };
+fn stage(status: Option<&RunStatus>, state: Option<&State>, end_time: Option<i64>) -> Stage {
+    let known = match status.filter(|status| status.state.is_some()) {
+        Some(status) => stage_of_status(status, state),
+        None => state.map_or_else(|| Stage::Unknown(String::new()), stage_of_state),
+    };
+    let details = status.and_then(|status| status.termination_details.as_ref());
+    let result = state.and_then(|state| state.result_state.as_ref());
+    // A state newer than this program may be one of an end: nothing else has a time of its end, a reason for it or a result.
+    let ended = end_time.is_some_and(|time| time > 0) || details.is_some() || result.is_some();
+    match known {
+        Stage::Unknown(word) if ended => {
+            let message = message_of(state);
+            let message = if message.is_empty() { format!("its state is `{word}`") } else { message };
+            Stage::Over(outcome(details, state, &message))
+        }
+        known => known,
     }
-    let Some(state) = state else { return Stage::Unknown(String::new()) };
+}
+
+fn message_of(state: Option<&State>) -> String {
+    state.and_then(|state| state.state_message.clone()).unwrap_or_default()
+}
+
+fn stage_of_status(status: &RunStatus, state: Option<&State>) -> Stage {
+    let queued = || match &status.queue_details {
+        Some(details) => explain_queue(details.code.as_deref(), details.message.as_deref()),
+        None => explain_queue(None, state.and_then(|state| state.queue_reason.as_deref())),
+    };
+    match status.state.as_ref() {
+        Some(RunState::Queued) => Stage::Queued(queued()),
+        Some(RunState::Blocked | RunState::Waiting) => Stage::Waiting,
+        Some(RunState::Pending) => Stage::Starting,
+        Some(RunState::Running) => Stage::Running,
+        Some(RunState::Terminating) => Stage::Stopping,
+        Some(RunState::Terminated) => {
+            Stage::Over(outcome(status.termination_details.as_ref(), state, &message_of(state)))
+        }
+        Some(RunState::Other(word)) => Stage::Unknown(word.clone()),
+        None => Stage::Unknown(String::new()),
+    }
+}
+
+fn stage_of_state(state: &State) -> Stage {
+    let message = message_of(Some(state));
     match &state.life_cycle_state {
         Some(LifeCycle::Queued) => Stage::Queued(explain_queue(None, state.queue_reason.as_deref())),
         Some(LifeCycle::Blocked | LifeCycle::WaitingForRetry) => Stage::Waiting,

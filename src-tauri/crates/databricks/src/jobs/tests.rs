@@ -41,6 +41,26 @@ fn stages_of_both_versions_are_read() {
 }
 
 #[test]
+fn a_run_with_an_end_is_over_whatever_its_state_is_called() {
+    let of = |document| run(document).stage();
+    let unknown = json!({"status": {"state": "ENDED"}});
+    assert_eq!(of(unknown.clone()), Stage::Unknown("ENDED".into()));
+    let with = |name: &str, value: serde_json::Value| {
+        let mut document = unknown.clone();
+        document[name] = value;
+        of(document)
+    };
+    assert_eq!(with("end_time", json!(0)), Stage::Unknown("ENDED".into()), "as runs are given that go on");
+    // A success that is not said is none.
+    assert!(matches!(with("end_time", json!(1_700_000_000_000_i64)), Stage::Over(Outcome::Failed(_))));
+    assert!(matches!(of(json!({"end_time": 5})), Stage::Over(Outcome::Failed(_))));
+    assert_eq!(with("state", json!({"result_state": "SUCCESS"})), Stage::Over(Outcome::Succeeded));
+    let details = json!({"status": {"state": "ENDED", "termination_details": {"code": "USER_CANCELED"}}});
+    assert_eq!(of(details), Stage::Over(Outcome::Cancelled));
+    assert_eq!(of(json!({"status": {"state": "RUNNING"}, "end_time": 5})), Stage::Running, "a known state counts");
+}
+
+#[test]
 fn intentions_have_tokens_the_api_takes() {
     let token = IdempotencyToken::of(&["plan", "batch", "1"]);
     assert_eq!(token.as_str().len(), 64);
