@@ -23,7 +23,11 @@ impl Default for RuntimeChoice {
 /// Major, minor and Scala of a plain runtime; none for those with machine learning, GPUs, Photon in the key, or other
 /// processors.
 fn plain(version: &SparkVersion) -> Option<((u32, u32), (u32, u32))> {
-    let (runtime, scala) = version.key.split_once("-scala")?;
+    // Some keys say nothing of Scala. Then there is one, and one that says it comes first.
+    let (runtime, scala) = match version.key.split_once("-scala") {
+        Some((runtime, scala)) => (runtime, Some(scala)),
+        None => (version.key.as_str(), None),
+    };
     let mut numbers = runtime.split('.');
     let major = numbers.next()?.parse().ok()?;
     let minor = match (numbers.next(), numbers.next(), numbers.next()) {
@@ -32,6 +36,7 @@ fn plain(version: &SparkVersion) -> Option<((u32, u32), (u32, u32))> {
         (Some(minor), Some("x"), None) => minor.parse().ok()?,
         _ => return None,
     };
+    let Some(scala) = scala else { return Some(((major, minor), (0, 0))) };
     let (scala_major, scala_minor) = scala.split_once('.')?;
     Some(((major, minor), (scala_major.parse().ok()?, scala_minor.parse().ok()?)))
 }
@@ -122,6 +127,25 @@ mod tests {
         let without = RuntimeChoice { at_least: (18, 0), lts: false };
         assert_eq!(choose_runtime(&bare, without).unwrap().key, "18-scala2.13");
         assert_eq!(choose_runtime(&old, RuntimeChoice::default()).unwrap().key, "16.4.x-scala2.13");
+    }
+
+    #[test]
+    fn a_key_without_scala_is_a_runtime_too() {
+        let offered = |keys: &[&str]| -> Vec<SparkVersion> {
+            keys.iter().map(|key| SparkVersion { key: (*key).into(), name: "LTS".into() }).collect()
+        };
+        for (keys, taken) in [
+            (&["18", "17.3.x-scala2.13"][..], "18"),
+            (&["18.x", "19.x", "garbage"], "19.x"),
+            (&["18.x", "18.x-scala2.13"], "18.x-scala2.13"),
+            (&["18.2.x", "18-scala2.13"], "18.2.x"),
+        ] {
+            let all = offered(keys);
+            assert_eq!(choose_runtime(&all, RuntimeChoice::default()).unwrap().key, taken);
+        }
+        for key in ["18.x-gpu-ml", "18.x-photon", "18.x-aarch64", "17.3.1", "x", "", "client.1"] {
+            assert!(choose_runtime(&offered(&[key]), RuntimeChoice::default()).is_err(), "{key}");
+        }
     }
 
     #[test]
