@@ -343,3 +343,18 @@ def test_tags_that_a_policy_refuses_are_told_before_the_run(box: Sandbox, carrie
     assert [tag for tag in ALL if tag not in arrived(box)] == [ALL[0]]
     with box.fault("/api/*/tag-policies", "error", status=404, code="ENDPOINT_NOT_FOUND"):
         assert told() == ""
+
+
+def test_what_a_killed_examination_left_is_dropped_by_the_next_and_nothing_else(box: Sandbox, here: Icebridge) -> None:
+    client = box.client(box.admin_token)
+    with box.fault("/api/*/unity-catalog/schemas/*", "error", status=403, code="PERMISSION_DENIED"):
+        done = here.outcome("workspace", "doctor", "here", "--catalog", "main", "--yes")
+    left = done.json["left_behind"].removeprefix("main.")
+    other = "icebridge_doctor_of_others"
+    client.schemas.create(name=other, catalog_name="main", comment="Scratch of an examination by IceBridge")
+    row = examine(here)["leftovers"]
+    assert (
+        row["finding"] == "not_tried" and f"{left} was dropped" in row["detail"] and f"{other} stays" in row["detail"]
+    )
+    names = {schema.name for schema in client.schemas.list(catalog_name="main")}
+    assert left not in names and other in names

@@ -1,5 +1,6 @@
 //! What all trials share, and how each becomes a row.
 
+use super::leftovers::PREFIX;
 use crate::LocalState;
 use crate::examined::ForeignRead;
 use crate::governance::warehouse;
@@ -43,7 +44,7 @@ impl<'a> Bench<'a> {
         cancel: &'a CancellationToken,
     ) -> Self {
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let schema = format!("icebridge_doctor_{}", id.get(..12).unwrap_or(&id));
+        let schema = format!("{PREFIX}{}", id.get(..12).unwrap_or(&id));
         Self { local, client, request, me, cancel, schema, made: false, warehouse: None, read: None, rows: Vec::new() }
     }
 

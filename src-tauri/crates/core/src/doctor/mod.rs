@@ -4,6 +4,7 @@
 
 mod bench;
 mod iceberg;
+mod leftovers;
 mod runs;
 mod statements;
 mod unity;
@@ -38,13 +39,16 @@ pub async fn examine(local: &LocalState, request: &DoctorRequest, cancel: &Cance
     let earlier = Examined::of(local, &request.workspace, &host).await?;
     bench.read = earlier.last_read(request.foreign_table.as_deref());
     unity::try_reading(&mut bench).await?;
-    if unity::make_scratch(&mut bench).await? {
+    let (state, turn) = (local.store.identity().await?, leftovers::turn(&local.state_dir));
+    leftovers::clear(&mut bench, &state, turn.is_some()).await?;
+    if unity::make_scratch(&mut bench, &state).await? {
         statements::try_all(&mut bench).await?;
         iceberg::try_all(&mut bench).await?;
     }
     statements::try_foreign(&mut bench).await?;
     runs::try_all(&mut bench).await?;
     let left_behind = unity::drop_scratch(&mut bench).await;
+    drop(turn);
     let report = DoctorReport {
         product_version: env!("CARGO_PKG_VERSION").into(),
         cloud: metastore.cloud,

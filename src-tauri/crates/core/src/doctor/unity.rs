@@ -1,6 +1,7 @@
 //! What the API says without making anything, and the scratch schema itself.
 
 use super::bench::{Bench, Seen};
+use super::leftovers::{self, COMMENT};
 use icebridge_databricks::clusters::{ClusterPolicy, RuntimeChoice, choose_runtime};
 use icebridge_databricks::unity::Securable;
 use icebridge_model::Result;
@@ -60,9 +61,10 @@ fn keys(all: &[icebridge_databricks::clusters::SparkVersion]) -> String {
 }
 
 /// Whether there is one now.
-pub(super) async fn make_scratch(bench: &mut Bench<'_>) -> Result<bool> {
+pub(super) async fn make_scratch(bench: &mut Bench<'_>, state: &str) -> Result<bool> {
     let (catalog, schema) = (bench.request.catalog.clone(), bench.schema.clone());
-    let made = bench.client.make_schema(&catalog, &schema).await.map(|()| Seen::Holds(format!("{catalog}.{schema}")));
+    let made = bench.client.make_marked_schema(&catalog, &schema, COMMENT, &leftovers::mark(state)).await;
+    let made = made.map(|()| Seen::Holds(format!("{catalog}.{schema}")));
     let finding = bench.add("scratch", "a schema may be made in the catalog", made)?;
     bench.made = finding == Finding::Holds;
     Ok(bench.made)

@@ -135,9 +135,24 @@ impl Client {
 
     /// What is there stays as it is.
     pub async fn make_schema(&self, catalog: &str, schema: &str) -> Result<()> {
-        let body = json!({"name": schema, "catalog_name": catalog});
+        self.make(&json!({"name": schema, "catalog_name": catalog})).await
+    }
+
+    /// As [`Client::make_schema`], with what tells later who made it.
+    pub async fn make_marked_schema(
+        &self,
+        catalog: &str,
+        schema: &str,
+        comment: &str,
+        properties: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let body = json!({"name": schema, "catalog_name": catalog, "comment": comment, "properties": properties});
+        self.make(&body).await
+    }
+
+    async fn make(&self, body: &serde_json::Value) -> Result<()> {
         // Made twice is made: the second answer says that it is there.
-        let call = Call::post(Family::UnityCatalog, format!("{ROOT}/schemas")).idempotent().json(&body)?;
+        let call = Call::post(Family::UnityCatalog, format!("{ROOT}/schemas")).idempotent().json(body)?;
         match self.execute(call).await {
             Ok(()) => Ok(()),
             Err(Failure::Refused(refusal)) if refusal.exists_already() => Ok(()),
