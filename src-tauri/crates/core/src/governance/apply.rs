@@ -30,18 +30,23 @@ pub(super) fn may_be_done_later(not_done: &NotDone) -> bool {
 }
 
 /// Does what it can, in order. What fails as one statement is tried again in its parts, so that each failure is named alone.
-/// A failure stops only the change of the owner.
+/// A failure stops only the change of the owner. `applied` has what was done also where an error ends it: the run was
+/// cancelled.
 pub async fn apply(
     client: &Client,
     named_warehouse: Option<&str>,
     table: &TableIdent,
     actions: &[Action],
+    applied: &mut Applied,
     cancel: &CancellationToken,
-) -> Result<Applied> {
+) -> Result<()> {
     let needs_sql = actions.iter().any(|action| !matches!(action, Action::Grant { .. } | Action::Owner(_)));
-    let warehouse = if needs_sql { warehouse::choose(client, named_warehouse).await? } else { None };
+    // Grants need none: without a list of warehouses the statements alone are not done.
+    let warehouse = match needs_sql {
+        true => warehouse::choose(client, named_warehouse).await,
+        false => Ok(None),
+    };
     let at_work = AtWork { client, warehouse, table, full_name: full_name(table), cancel };
-    let mut applied = Applied::default();
     let granted = at_work.grant_together(actions).await?;
     for action in actions {
         if granted && matches!(action, Action::Grant { .. }) {
@@ -55,14 +60,14 @@ pub async fn apply(
         }
         match at_work.carry_out(action).await {
             Ok(()) => applied.done.push(action.statement(table)),
-            Err(error) if error.code == Code::Cancelled => return Err(error),
+            Err(error) if at_work.is_cancelled(&error) => return Err(error),
             Err(error) => match action.parts().filter(|_| is_about_the_request(&error)) {
-                Some(parts) => at_work.one_by_one(&parts, &mut applied).await?,
+                Some(parts) => at_work.one_by_one(&parts, applied).await?,
                 None => applied.not_done.push(at_work.not_done(action, error)),
             },
         }
     }
-    Ok(applied)
+    Ok(())
 }
 
 /// Another request may be taken. A workspace out of reach refuses them all.
@@ -72,13 +77,19 @@ fn is_about_the_request(error: &Error) -> bool {
 
 struct AtWork<'a> {
     client: &'a Client,
-    warehouse: Option<String>,
+    /// Or why there is none.
+    warehouse: Result<Option<String>>,
     table: &'a TableIdent,
     full_name: String,
     cancel: &'a CancellationToken,
 }
 
 impl AtWork<'_> {
+    /// A cancel of the run, and not one that the workspace reports.
+    fn is_cancelled(&self, error: &Error) -> bool {
+        error.code == Code::Cancelled && self.cancel.is_cancelled()
+    }
+
     async fn carry_out(&self, action: &Action) -> Result<()> {
         if self.cancel.is_cancelled() {
             return Err(cancelled());
@@ -91,10 +102,11 @@ impl AtWork<'_> {
                 self.client.change_permissions(Securable::Table, &self.full_name, &add, &[]).await
             }
             (Action::Owner(owner), _) => self.client.set_owner(Securable::Table, &self.full_name, owner).await,
-            (other, Some(warehouse)) => {
+            (other, Ok(Some(warehouse))) => {
                 warehouse::change(self.client, warehouse, &other.statement(self.table), &[], true, self.cancel).await
             }
-            (_, None) => Err(Error::new(Code::Unsupported, "the workspace has no SQL warehouse to do this with")
+            (_, Err(error)) => Err(error.clone()),
+            (_, Ok(None)) => Err(Error::new(Code::Unsupported, "the workspace has no SQL warehouse to do this with")
                 .with_hint("Run the statement yourself, or name a warehouse in the settings.")),
         }
     }
@@ -117,7 +129,7 @@ impl AtWork<'_> {
         }
         match self.client.change_permissions(Securable::Table, &self.full_name, &add, &[]).await {
             Ok(()) => Ok(true),
-            Err(error) if error.code == Code::Cancelled => Err(error),
+            Err(error) if self.is_cancelled(&error) => Err(error),
             Err(_) => Ok(false),
         }
     }
@@ -126,7 +138,7 @@ impl AtWork<'_> {
         for part in parts {
             match self.carry_out(part).await {
                 Ok(()) => applied.done.push(part.statement(self.table)),
-                Err(error) if error.code == Code::Cancelled => return Err(error),
+                Err(error) if self.is_cancelled(&error) => return Err(error),
                 Err(error) => applied.not_done.push(self.not_done(part, error)),
             }
         }

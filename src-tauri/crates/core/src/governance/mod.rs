@@ -21,6 +21,6 @@ pub use apply::{Applied, apply, optimize};
 pub use bill::bill;
 pub use cost::{PRICES_FILE, Prices, estimate};
 pub use difference::{Action, Governance, difference};
-pub use read::{Wanted, read};
+pub use read::{Found, Wanted, read};
 pub(crate) use table::{MigratedTable, OncePerRun, clustering_by_hand};
 pub use tags::TagReader;

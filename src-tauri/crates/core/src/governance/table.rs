@@ -1,10 +1,10 @@
 //! The governance of one migrated table, as the plan's settings want it.
 
-use super::apply::{self, owner_stays};
+use super::apply::{self, Applied, owner_stays};
 use super::clustering;
 use super::difference::{Action, Governance, difference};
 use super::metrics::{self, MetricsTable};
-use super::read::{self, Wanted};
+use super::read::{self, Found, Wanted};
 use super::tags::TagReader;
 use super::warehouse;
 use crate::LocalState;
@@ -106,30 +106,47 @@ impl MigratedTable<'_> {
         target: &TableIdent,
         report: &mut GovernanceReport,
     ) -> Result<()> {
-        let me = self.once.me(self.client).await?;
-        let warehouse = match settings.tags || settings.comments {
-            true => warehouse::choose(self.client, settings.warehouse.as_deref()).await?,
+        let mut unread = Vec::new();
+        // Only what is hidden from somebody needs to know whom.
+        let me = match self.once.me(self.client).await {
+            Ok(me) => Some(me),
+            Err(error) if self.is_cancelled(&error) => return Err(error),
+            Err(error) => {
+                unread.push(("row filters, masks and policies", error));
+                None
+            }
+        };
+        // Without a list of warehouses tags are read by the API, and statements are not done.
+        let warehouse = match settings.tags {
+            true => warehouse::choose(self.client, settings.warehouse.as_deref()).await.unwrap_or_default(),
             false => None,
         };
-        let warehouse = warehouse.as_deref();
-        let tags = settings.tags.then_some(TagReader { warehouse, cancel: self.cancel });
+        let tags = settings.tags.then_some(TagReader { warehouse: warehouse.as_deref(), cancel: self.cancel });
         let wanted_of = |restrictions_for| Wanted { tags, grants: settings.grants, restrictions_for };
-        let own = read::read(self.client, source, wanted_of(Some(me))).await?;
-        let there = read::read(self.client, target, wanted_of(None)).await?;
+        let own = read::read(self.client, source, wanted_of(me), self.cancel).await?;
+        // What the copy has already and does not show is done once more, which changes nothing.
+        let there = read::read(self.client, target, wanted_of(None), self.cancel).await?.governance;
         report.left_behind = left_behind(&own, settings, target);
-        let mut actions = difference(&wanted(own, settings), &there, &settings.principals);
+        unread.extend(own.unread);
+        report.not_done.extend(unread.into_iter().map(|(what, error)| NotDone {
+            statement: format!("-- {what} of {source}"),
+            error: error.about(source).or_usual_hint(),
+        }));
+        let mut actions = difference(&wanted(own.governance, settings), &there, &settings.principals);
         if report.not_done.iter().any(apply::may_be_done_later) {
             for action in actions.extract_if(.., |action| matches!(action, Action::Owner(_))) {
                 let error = owner_stays().about(target).with_hint("Resume the run once the rest can be done.");
                 report.not_done.push(NotDone { statement: action.statement(target), error });
             }
         }
-        let applied = apply::apply(self.client, warehouse, target, &actions, self.cancel).await?;
+        let mut applied = Applied::default();
+        let named = warehouse.as_deref().or(settings.warehouse.as_deref());
+        let ended = apply::apply(self.client, named, target, &actions, &mut applied, self.cancel).await;
         for statement in applied.done {
             add_done(report, statement);
         }
         report.not_done.extend(applied.not_done);
-        Ok(())
+        ended
     }
 
     /// The source's table as Unity Catalog has it, if it does.
@@ -243,7 +260,12 @@ fn wanted(own: Governance, settings: &GovernanceSettings) -> Governance {
 }
 
 /// In sentences, with the statement that mends it where there is one.
-fn left_behind(own: &Governance, settings: &GovernanceSettings, target: &TableIdent) -> Vec<String> {
+fn left_behind(found: &Found, settings: &GovernanceSettings, target: &TableIdent) -> Vec<String> {
+    let own = &found.governance;
+    let policies = found.policies_unknown.as_ref().map(|error| {
+        let why = error.causes.first().unwrap_or(&error.message);
+        format!("which policies apply to the source's table is not known ({why}): what one hides would not be in the copy of a cluster")
+    });
     let name = quoted(target.namespace.iter().map(String::as_str).chain([target.name.as_str()]));
     let restricted = own.restrictions.iter().map(|one| match one.statement(&name) {
         Some(statement) => format!("{} is not carried; the same for the copy: {statement}", one.text()),
@@ -254,6 +276,7 @@ fn left_behind(own: &Governance, settings: &GovernanceSettings, target: &TableId
     });
     let of_deleted = own.grants_of_deleted.iter().filter(|_| settings.grants);
     restricted
+        .chain(policies)
         .chain(tags)
         .chain(of_deleted.map(|grant| format!("{grant}: who is deleted cannot be granted anything")))
         .collect()

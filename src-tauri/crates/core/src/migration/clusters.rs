@@ -241,7 +241,7 @@ async fn refuse_restricted(table: &Migration) -> Result<()> {
     let run = &table.run;
     let (Some(client), Some(copy)) = (&run.client, copy(table)) else { return Ok(()) };
     let me = run.governance.me(client).await?;
-    let found = restrictions::of_table(client, me, &copy.source).await?;
+    let found = restrictions::of_table(client, me, &copy.source).await?.restrictions;
     if found.is_empty() {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use super::tests::plain_facts;
 use super::*;
+use crate::workspaces::restrictions::Known;
 use icebridge_lakehouse::catalog::Abilities;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::facts::TableFacts;
@@ -119,15 +120,17 @@ fn a_cluster_that_would_not_see_all_of_a_table_does_not_copy_it() {
     let mut facts = plain_facts("sales.orders");
     facts.files.data_bytes = LARGE;
     let (from, to) = (unity(Role::Source, "w", "glue"), unity(Role::Target, "w", "main"));
-    let judged = |settings: &Settings| {
+    let judged_where = |settings: &Settings, known: &Known| {
         let mut clusters = Clusters::of(&from, &to, settings).unwrap();
         let candidate = clusters.candidate(settings, &facts);
         let in_workspace = TableIdent::new(["glue", "sales"], "orders");
         let asked = settings.engine != Some(EngineKind::Embedded);
         assert_eq!(candidate, asked.then(|| (facts.ident.clone(), in_workspace)));
-        clusters.restrictions.insert(facts.ident.clone(), vec!["the row filter main.sec.mine".into()]);
+        clusters.restrictions.insert(facts.ident.clone(), known.clone());
         judged_with(&facts, Some(clusters), settings)
     };
+    let filter = Known { restrictions: vec!["the row filter main.sec.mine".into()], policies_unknown: None };
+    let judged = |settings: &Settings| judged_where(settings, &filter);
     let found = judged(&settings(None));
     assert_eq!((found.engine, codes(&found).join(" ")), (EngineKind::Embedded, String::new()));
     assert!(found.engine_reason.contains("IB-F030"), "{}", found.engine_reason);
@@ -135,6 +138,17 @@ fn a_cluster_that_would_not_see_all_of_a_table_does_not_copy_it() {
     assert_eq!(codes(&found).join(" "), "IB-F030");
     assert!(found.findings[0].reason.starts_with("the row filter main.sec.mine may keep"), "{:?}", found.findings);
     assert!(codes(&judged(&settings(Some(EngineKind::Embedded)))).is_empty());
+    // What is not known is told, and does not keep the table from being copied.
+    let unknown = Known { policies_unknown: Some("HTTP 403".into()), ..Known::default() };
+    let found = judged_where(&settings(Some(EngineKind::Photon)), &unknown);
+    assert_eq!((found.engine, codes(&found).join(" ")), (EngineKind::Photon, String::new()));
+    let told = |finding: &&Finding| finding.code == "IB-F226" && finding.reason.contains("(HTTP 403)");
+    assert_eq!(found.findings.iter().filter(told).count(), 1, "{:?}", found.findings);
+    let found = judged_where(
+        &settings(Some(EngineKind::Photon)),
+        &Known { policies_unknown: unknown.policies_unknown, ..filter },
+    );
+    assert!(found.findings[0].reason.ends_with("which policies apply besides is not known"), "{:?}", found.findings);
 }
 
 #[test]

@@ -196,4 +196,6 @@ pub(super) const RULES: &[Rule] = &[
         "Ask for SELECT on system.billing.usage and system.billing.list_prices, or have somebody look who has it.", examined::no_bill),
     rule("IB-F225", Note, "Governed tags that may be refused", UNITY_TAGS,
         "Change the value at the source, or ask for ASSIGN on the tag policy. The table is migrated in any case; the run names each tag that was refused, with its statement.", notes::governed_tags),
+    rule("IB-F226", Note, "Policies that are not known", UNITY_FILTERS,
+        "Have somebody who may see the policies look whether one applies to who migrates, or let the embedded engine copy the table: it reads the source's files themselves.", clusters::policies_unknown),
 ];

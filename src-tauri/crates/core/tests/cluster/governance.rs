@@ -2,7 +2,9 @@
 
 use crate::fixture::{Fixture, PLAN, order, quick};
 use icebridge_core::cluster::{Offer, Unobserved, secrets};
-use icebridge_core::governance::{Governance, Prices, apply, bill, difference, estimate, metrics, optimize};
+use icebridge_core::governance::{
+    Applied, Governance, Prices, Wanted, apply, bill, difference, estimate, metrics, optimize, read,
+};
 use icebridge_databricks::auth::Auth;
 use icebridge_databricks::optimization::Level;
 use icebridge_databricks::sql::Statement;
@@ -64,7 +66,8 @@ async fn owner_grants_comments_and_tags_come_back_and_only_once() {
     let principals = BTreeMap::from([("old-team".to_owned(), Some("migration-engineers".to_owned()))]);
     let actions = difference(&wanted, &Governance::default(), &principals);
     assert_eq!(actions.len(), 4);
-    let applied = apply(&client, None, &table, &actions, &cancel).await.unwrap();
+    let mut applied = Applied::default();
+    apply(&client, None, &table, &actions, &mut applied, &cancel).await.unwrap();
     assert_eq!((applied.not_done, applied.done.len()), (vec![], 4));
     let now = client.table("main.sales.t").await.unwrap().unwrap();
     let tags = client.tags(Securable::Table, "main.sales.t").await.unwrap().unwrap();
@@ -76,6 +79,42 @@ async fn owner_grants_comments_and_tags_come_back_and_only_once() {
     }
     .with_grants(&client.permissions(Securable::Table, "main.sales.t").await.unwrap());
     assert_eq!(difference(&wanted, &is, &principals), [], "{is:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_costs_itself_alone_and_what_was_done_is_told() {
+    let fixture = Fixture::new().await;
+    let (client, cancel) = (admin(&fixture), CancellationToken::new());
+    sql(&client, "CREATE SCHEMA IF NOT EXISTS main.sales").await;
+    sql(&client, "CREATE TABLE main.sales.t (id BIGINT) USING ICEBERG").await;
+    sql(&client, "COMMENT ON TABLE main.sales.t IS 'there'").await;
+    let table = TableIdent::new(["main", "sales"], "t");
+    let wanted = Governance {
+        grants: BTreeMap::from([("migration-engineers".to_owned(), BTreeSet::from(["SELECT".to_owned()]))]),
+        comment: Some("new".into()),
+        ..Governance::default()
+    };
+    let actions = difference(&wanted, &Governance::default(), &BTreeMap::new());
+    let refused = || json!({"status": 404, "code": "ENDPOINT_NOT_FOUND"});
+    fixture.fault("/api/2.0/sql/warehouses", "error", 20, refused()).await;
+    let mut applied = Applied::default();
+    apply(&client, None, &table, &actions, &mut applied, &cancel).await.unwrap();
+    let left: Vec<&str> = applied.not_done.iter().map(|one| one.statement.as_str()).collect();
+    assert_eq!((applied.done.len(), left), (1, vec!["COMMENT ON TABLE `main`.`sales`.`t` IS 'new'"]));
+
+    fixture
+        .fault("/api/2.1/unity-catalog/permissions/*", "error", 20, json!({"status": 403, "code": "PERMISSION_DENIED"}))
+        .await;
+    let found =
+        read(&client, &table, Wanted { tags: None, grants: true, restrictions_for: None }, &cancel).await.unwrap();
+    let unread: Vec<&str> = found.unread.iter().map(|(what, _)| *what).collect();
+    assert_eq!((unread, found.governance.comment.as_deref()), (vec!["grants"], Some("there")));
+
+    // A run that is cancelled in the middle keeps what it did.
+    cancel.cancel();
+    let mut applied = Applied { done: vec!["before".into()], ..Applied::default() };
+    apply(&client, None, &table, &actions, &mut applied, &cancel).await.unwrap_err();
+    assert_eq!(applied.done, ["before"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ pub use governed_tags::{TagPolicy, TagValue};
 pub use metastore::Metastore;
 pub use names::{quoted, quoted_principal};
 pub use permissions::{Assignment, EffectiveAssignment, EffectivePrivilege, Securable, same_privilege};
-pub use restrictions::Restriction;
+pub use restrictions::{Restriction, Restrictions};
 pub use tables::{Column, Format, Kind, SecurableKind, Table, TableDetail, TableType};
 pub use tags::Tag;
 

@@ -4,9 +4,9 @@
 use super::calls::ROOT;
 use super::names::quoted;
 use super::tables::Table;
-use crate::client::{Call, Client, Failure, Family, RefusalKind, segment};
+use crate::client::{Call, Client, Failure, Family, RefusalKind, lenient, segment};
 use crate::identity::Me;
-use icebridge_model::Result;
+use icebridge_model::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -79,39 +79,56 @@ impl Policy {
     }
 }
 
+/// What is known of what keeps somebody from seeing all of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restrictions {
+    pub known: Vec<Restriction>,
+    /// Why the policies are not known, which is not the same as having none.
+    pub policies_unknown: Option<Error>,
+}
+
 impl Client {
     /// Those of a table, and the policies on it and above it that may apply to this principal. Where the workspace does not tell
     /// which policies there are, or not to us, only what stands at the table itself is known.
-    pub async fn restrictions(&self, table: &Table, me: &Me) -> Result<Vec<Restriction>> {
-        let mut all = of_table(table);
+    pub async fn restrictions(&self, table: &Table, me: &Me) -> Result<Restrictions> {
         let path = format!("{ROOT}/policies/TABLE/{}", segment(&table.full_name())?);
         let call = Call::get(Family::UnityCatalog, path).query("include_inherited", true);
-        let policies: Option<Vec<Policy>> = match self.all(&call, "policies").await {
-            Ok(policies) => Some(policies),
-            Err(Failure::Refused(refusal))
-                if refusal.is_missing() || refusal.is_denied() || refusal.is_not_offered() =>
-            {
-                None
-            }
-            Err(Failure::Refused(refusal)) if refusal.is_bad_request() => None,
-            Err(failure) => return Err(failure.into()),
+        let (policies, policies_unknown) = match self.all::<Value>(&call, "policies").await {
+            Ok(policies) => (policies, None),
+            // Without this call there are no policies.
+            Err(Failure::Refused(refusal)) if refusal.is_unknown_endpoint() => (Vec::new(), None),
+            Err(failure) => match Error::from(failure) {
+                // These say nothing of the table, and keep everything else from being read too.
+                error
+                    if matches!(
+                        error.code,
+                        Code::WorkspaceUnreachable | Code::RateLimited | Code::CredentialsRejected
+                    ) =>
+                {
+                    return Err(error);
+                }
+                error => (Vec::new(), Some(error)),
+            },
         };
-        if policies.is_none() {
-            tracing::warn!(table = table.full_name(), "the workspace does not show which policies apply to the table");
+        if let Some(error) = &policies_unknown {
+            tracing::warn!(table = table.full_name(), %error, "which policies apply to the table is not known");
         }
-        let applying = policies.into_iter().flatten().filter(|policy| policy.may_apply_to(me));
-        all.extend(applying.map(|policy| Restriction::Policy {
+        let mut known = of_table(table);
+        // One whose shape is not known is one all the same, and may apply.
+        let read = |policy| lenient::read::<Policy>(policy, "policies").unwrap_or_default();
+        let applying = policies.into_iter().map(read).filter(|policy| policy.may_apply_to(me));
+        known.extend(applying.map(|policy| Restriction::Policy {
             on: format!("{} {}", policy.on_securable_type.to_lowercase(), policy.on_securable_fullname),
             name: policy.name,
             does: policy.policy_type.trim_start_matches("POLICY_TYPE_").replace('_', " ").to_lowercase(),
         }));
-        Ok(all)
+        Ok(Restrictions { known, policies_unknown })
     }
 }
 
 fn of_table(table: &Table) -> Vec<Restriction> {
     // One whose shape is not known is one all the same.
-    let read = |value: &Value| serde_json::from_value::<Filter>(value.clone()).unwrap_or_default();
+    let read = |value: &Value| lenient::read::<Filter>(value.clone(), "filters and masks").unwrap_or_default();
     let mut all = Vec::new();
     if let Some(filter) = table.row_filter.as_ref().map(read) {
         all.push(Restriction::RowFilter { function: filter.function_name, columns: filter.input_column_names });
@@ -150,6 +167,27 @@ mod tests {
             ]
         );
         assert_eq!(all.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn policies_that_cannot_be_read_are_not_known_rather_than_none() {
+        use crate::testing::{Server, Workspace, ok, refused};
+        use serde_json::{from_value, json};
+        let (table, me): (Table, Me) = (from_value(json!({"name": "t"})).unwrap(), from_value(json!({})).unwrap());
+        let refusals =
+            [(403, "PERMISSION_DENIED"), (400, "INVALID_PARAMETER_VALUE"), (501, "NOT_IMPLEMENTED"), (405, "")];
+        for (status, kind) in refusals {
+            let server = Server::start(move |_| refused(status, kind)).await;
+            let found = server.client().restrictions(&table, &me).await.unwrap();
+            assert!(found.policies_unknown.is_some() && found.known.is_empty(), "{status}: {found:?}");
+        }
+        let server = Server::start(|_| refused(404, "ENDPOINT_NOT_FOUND")).await;
+        assert_eq!(server.client().restrictions(&table, &me).await.unwrap(), Restrictions::default());
+        // Whatever it says, it may apply.
+        let server =
+            Server::start(|_| ok(json!({"policies": ["odd", {"name": "p", "to_principals": {"x": 1}}]}))).await;
+        let found = server.client().restrictions(&table, &me).await.unwrap();
+        assert_eq!((found.known.len(), found.policies_unknown), (2, None));
     }
 
     #[test]

@@ -46,9 +46,23 @@ pub fn out_of_reach(context: &Context) -> Option<String> {
 /// A cluster reads as who is signed in: what is filtered or masked would be missing from the copy, and from the comparison.
 pub fn restricted(context: &Context) -> Option<String> {
     let facts = context.by_cluster()?;
-    let all = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
-    let shown = listed(all)?;
-    Some(format!("{shown} may keep rows or values from who is signed in, and so from the cluster"))
+    let known = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
+    let shown = listed(&known.restrictions)?;
+    let besides = match known.policies_unknown {
+        Some(_) => "; which policies apply besides is not known",
+        None => "",
+    };
+    Some(format!("{shown} may keep rows or values from who is signed in, and so from the cluster{besides}"))
+}
+
+/// A policy that nobody shows us hides the same from the copy and from what it is compared with.
+pub fn policies_unknown(context: &Context) -> Option<String> {
+    let facts = context.by_cluster()?;
+    let known = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
+    let why = known.policies_unknown.as_ref()?;
+    Some(format!(
+        "the workspace does not show which policies apply to it ({why}): what one hides would be missing from the copy"
+    ))
 }
 
 pub fn tags_on_serverless(context: &Context) -> Option<String> {

@@ -1,5 +1,6 @@
 //! How the target's workspace could copy by clusters: what a cluster is asked for, and by which method.
 
+use crate::workspaces::restrictions::Known;
 use icebridge_model::TableIdent;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 use icebridge_model::conversion::Conversion;
@@ -17,7 +18,7 @@ pub(in crate::preflight) struct Clusters {
     pub source_catalog: Option<String>,
     target_catalog: String,
     /// What keeps this principal from seeing all of a source's table on a cluster, by table.
-    pub restrictions: BTreeMap<TableIdent, Vec<String>>,
+    pub restrictions: BTreeMap<TableIdent, Known>,
     /// When the workspace was seen to refuse clones of foreign tables.
     pub clones_refused: Option<String>,
 }
