@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 SITE = "volume"
+# Great Expectations hands a date on as text, with a year of as many digits as it has: Spark reads four.
+_FIRST_DATE = dt.date(1000, 1, 1)
 _EASY_NAME = re.compile(r"\w+( \w+)*")
 
 
@@ -195,7 +197,8 @@ def _limits(both: Comparison, name: str, measure: ColumnMeasure) -> tuple[Any, A
         if isinstance(kind, T.IntegerType | T.LongType):
             return int(ends[0]), int(ends[1])
         if isinstance(kind, T.DateType):
-            return dt.date.fromisoformat(ends[0]), dt.date.fromisoformat(ends[1])
+            dates = dt.date.fromisoformat(ends[0]), dt.date.fromisoformat(ends[1])
+            return dates if min(dates) >= _FIRST_DATE else None
         if isinstance(kind, T.DoubleType):
             return float(ends[0]), float(ends[1])
     except (ValueError, decimal.InvalidOperation):  # another type in the target: the schema check says so

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conftest import PLAN_HASH, Jobs
+from pyspark.sql import functions as F
 
 import row_digest
 from icebridge_jobs import column_measures
@@ -111,6 +112,38 @@ def test_a_changed_value_names_its_column(spark: SparkSession, jobs: Jobs, name:
         failed = {check["name"] for check in told["checks"] if not check["passed"]}
         assert {"digest", *(f"digest:{column}" for column in columns)} <= failed, defect
     assert Path(ran.result["docs_index"]).is_file()
+
+
+# Great Expectations cannot take the first two: a year of fewer than four digits.
+FAR = {
+    "year_1": "DATE'0001-01-01'",
+    "year_999": "DATE'0999-12-31'",
+    "before": "date_add(DATE'0001-01-01', -400)",
+    "year_2300": "DATE'2300-01-01'",
+    "beyond": "date_add(DATE'9999-12-31', 1000000)",
+    "first": "timestamp_micros(-9223372036854775808)",
+    "last": "cast(timestamp_micros(9223372036854775807) AS timestamp_ntz)",
+    "digits": "cast('-99999999999999999999999999999999999999' AS decimal(38, 0))",
+    "fraction": "cast('0.99999999999999999999999999999999999999' AS decimal(38, 38))",
+    "infinite": "if(id = 0, double('-infinity'), double('infinity'))",
+    "nan": "float('nan')",
+    "long": "if(id = 0, -9223372036854775808, 9223372036854775807)",
+    "text": "repeat('ab', 500000)",
+    "bytes": "cast(repeat('z', 300000) AS binary)",
+}
+
+
+def test_no_value_fails_a_copy_that_is_right(spark: SparkSession, jobs: Jobs, name: str) -> None:
+    values = spark.range(2).selectExpr("id", *(f"{sql} AS {column}" for column, sql in FAR.items()))
+    values = values.withColumn("mixed", F.expr("if(id = 0, DATE'0900-01-01', DATE'2024-01-01')"))
+    for catalog in ("foreign", "managed"):
+        values.writeTo(f"{catalog}.s.{name}").using("iceberg").create()
+    ran = jobs.run("gx_runner", **given(name, jobs))
+    assert ran.code == 0, ran.table["error"]
+    # What Great Expectations does not look at is still compared.
+    spark.sql(f"UPDATE managed.s.{name} SET year_1 = DATE'0002-01-01' WHERE id = 0")
+    ran = jobs.run("gx_runner", **given(name, jobs))
+    assert ran.code == 1 and ran.table["failed_columns"] == ["year_1"]
 
 
 def test_lost_and_doubled_rows(spark: SparkSession, jobs: Jobs, name: str) -> None:
