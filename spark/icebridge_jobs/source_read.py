@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from icebridge_jobs import conversions, iceberg_table
+from icebridge_jobs import conversions, iceberg_table, source_table
 from icebridge_jobs.engine_error import refuses_statement, refuses_version
 from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
@@ -53,7 +53,9 @@ class SourceRead:
         return ", ".join(conversions.expressions(self._raw().schema, self.source.conversions))
 
     def _raw(self) -> DataFrame:
-        return self.spark.sql(f"SELECT * FROM {self.sql}")
+        rows = self.spark.sql(f"SELECT * FROM {self.sql}")
+        source_table.refuse_reserved(self.source, rows.schema)
+        return rows
 
     def _find_way(self) -> How:
         try:

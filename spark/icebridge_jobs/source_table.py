@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from pyspark.sql import types as T
+
 from icebridge_jobs import iceberg_table
 from icebridge_jobs.conversions import Conversion
 from icebridge_jobs.errors import JobError, invalid
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _TRANSFORM = re.compile(r"(?P<name>\w+)\((?:(?P<size>\d+), )?(?P<column>.+)\)")
+# Iceberg's metadata columns: its library reads and writes no table that has one of its own of such a name.
+_RESERVED = frozenset(
+    {"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"}
+)
 _TRANSFORMS = {"years": "year", "months": "month", "days": "day", "hours": "hour"}
 
 
@@ -85,6 +91,18 @@ def refuse_ignored_deletes(source: Source, engine: Engine) -> None:
             about=source.table,
             hint="Use Databricks Runtime 18 or later, or serverless environment version 5 or later, "
             "or copy the table with the embedded engine.",
+        )
+
+
+def refuse_reserved(source: Source, schema: T.StructType) -> None:
+    """Before anything is made: an empty table is never read, and so would be made."""
+    reserved = [name for name in schema.names if name in _RESERVED]
+    if reserved:
+        raise JobError(
+            "unsupported",
+            f"Iceberg keeps the name of the column {', '.join(reserved)} for a metadata column of its own",
+            about=source.table,
+            hint="Rename the column at the source, or copy the table with the embedded engine.",
         )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +58,15 @@ def same(spark: SparkSession, name: str, snapshot_id: int | None = None) -> bool
     version = f" VERSION AS OF {snapshot_id}" if snapshot_id else ""
     here = row_digest.measure(spark.sql(f"SELECT * FROM foreign.s.{name}{version}"))
     return here == row_digest.measure(spark.table(f"managed.s.{name}")) and here.rows > 0
+
+
+def change_metadata(warehouse: Path, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """The newest metadata file of a foreign table, as another writer might have left it."""
+    path = max((warehouse / "foreign" / "s" / name / "metadata").glob("v*.metadata.json"))
+    told = json.loads(path.read_text(encoding="utf-8"))
+    change(told)
+    path.write_text(json.dumps(told), encoding="utf-8")
+    path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
 
 
 def batches_committed(spark: SparkSession, name: str) -> list[str]:
@@ -244,6 +256,29 @@ def test_a_bad_table_stops_itself_alone(spark: SparkSession, jobs: Jobs, name: s
     assert (empty["state"], empty["rows_done"], empty["batches_total"]) == ("done", 0, 0)
     assert not spark.table(f"managed.s.{name}_empty").schema["id"].nullable
     assert spark.table(f"managed.s.{name}_taken").columns == ["id"]
+
+
+def test_what_icebergs_library_refuses_is_no_conflict(
+    spark: SparkSession, jobs: Jobs, name: str, warehouse: Path
+) -> None:
+    """Nothing is made, nothing is worth a second try, and none of it is our fault."""
+    for column in ("_file", "_pos", "_partition"):
+        spark.sql(f"CREATE TABLE foreign.s.{name}{column} (id INT, `{column}` INT) USING iceberg")
+    spark.sql(f"INSERT INTO foreign.s.{name}_pos VALUES (1, 2)")
+    make(spark, f"{name}_sort", 5)
+    make(spark, f"{name}_type", 5)
+    sort = {"order-id": 1, "fields": [{"transform": "identity", "source-id": 99, "direction": "asc"}]}
+    sort["fields"][0]["null-order"] = "nulls-first"
+    change_metadata(
+        warehouse, f"{name}_sort", lambda told: told.update({"sort-orders": [sort], "default-sort-order-id": 1})
+    )
+    change_metadata(warehouse, f"{name}_type", lambda told: told["schemas"][0]["fields"][0].update(type="odd"))
+    names = [f"{name}{end}" for end in ("_file", "_pos", "_partition", "_sort", "_type")]
+    ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[table(one, "insert_select") for one in names])
+    told = [(one["error"]["code"], one["error"]["retryable"]) for one in ran.result["tables"]]
+    assert (ran.code, told) == (1, [("unsupported", False)] * 5), ran.result
+    assert "_file" in ran.result["tables"][0]["error"]["message"]
+    assert not any(spark.catalog.tableExists(f"managed.s.{one}") for one in names)
 
 
 def test_the_script_leaves_with_its_code(spark: SparkSession, jobs: Jobs, name: str) -> None:

@@ -330,13 +330,26 @@ def test_the_newest_mark_counts_and_lost_marks_are_noticed() -> None:
     assert last([], True, {commit_marks.PLAN: "p"}, None) == (None, True)
 
 
+COMMIT = "\n\tat org.apache.iceberg.SnapshotProducer.commit(SnapshotProducer.java:1)"
+SNAPSHOT = "\n\tat org.apache.iceberg.util.SnapshotUtil.schemaFor(SnapshotUtil.java:1)"
+PARSER = "\n\tat org.apache.iceberg.TableMetadataParser.fromJson(TableMetadataParser.java:1)"
+BAD_JSON = "\nCaused by: com.fasterxml.jackson.core.JsonParseException: Unexpected character"
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         ("[TABLE_OR_VIEW_NOT_FOUND] The table `a` cannot be found", "table-not-found"),
-        ("Cannot find snapshot with ID 12", "plan-stale"),
+        (f"java.lang.IllegalArgumentException: no{SNAPSHOT}", "plan-stale"),
         ("org.apache.iceberg.exceptions.CommitFailedException: Requirement failed", "commit-conflict"),
         ("org.apache.iceberg.exceptions.CommitStateUnknownException: timeout", "commit-unknown"),
+        (f"org.apache.iceberg.exceptions.ValidationException: no{COMMIT}", "commit-conflict"),
+        ("(org.apache.iceberg.exceptions.ValidationException) CommitFailedException is a column", "unsupported"),
+        (f"java.lang.IllegalStateException: no{PARSER}", "unsupported"),
+        (f"org.apache.iceberg.exceptions.RuntimeIOException: no{BAD_JSON}", "unsupported"),
+        ("org.apache.iceberg.exceptions.RuntimeIOException: no", "storage-failed"),
+        ("java.lang.RuntimeException: no\nCaused by: java.net.UnknownHostException: s3", "storage-failed"),
+        ("java.lang.RuntimeException: FileNotFoundException, TABLE_OR_VIEW_NOT_FOUND, AccessDenied", "internal"),
         ("[MANAGED_ICEBERG_OPERATION_NOT_SUPPORTED] no", "unsupported"),
         ("[INSUFFICIENT_PERMISSIONS] User does not have SELECT", "catalog-refused"),
         ("java.lang.NullPointerException", "internal"),
