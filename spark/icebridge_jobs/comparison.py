@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import types as T
 
 import row_digest
-from icebridge_jobs import column_measures, iceberg_table, source_table
+from icebridge_jobs import column_measures, iceberg_table, source_table, uniqueness
 from icebridge_jobs.column_measures import ColumnMeasure
-from icebridge_jobs.errors import JobError, invalid
+from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
 from icebridge_jobs.source_read import SourceRead
 from icebridge_jobs.target_ddl import type_sql
@@ -44,6 +44,8 @@ class Comparison:
     target: Side
     # How the source was read, if it was.
     source_read: str | None = None
+    # Rows of the target whose keys another row has.
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
     if table.expected:
         types |= {c.name: c.column_type for c in table.expected.columns if c.column_type in ("uuid",)}
     target_rows = iceberg_table.rows_at(spark, table.name, table.target_snapshot_id)
-    for key in table.keys:
-        if key not in target_rows.columns:
-            raise invalid(f"there is no key column {key!r}", about=table.target)
+    keys = uniqueness.paths(target_rows, table.keys, table.target)
     target = _measure(target_rows, types)
     source_rows: DataFrame | None = None
     source_read: str | None = None
@@ -94,7 +94,8 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
         for side, rows in ((source, source_rows), (target, target_rows)):
             found = row_digest.measure_columns(rows, shared, types)
             side.column_digests = {name: digest.digest for name, digest in found.items()}
-    return Comparison(target_rows, source, target, source_read)
+    repeated = uniqueness.repeated(target_rows, keys) if keys else 0
+    return Comparison(target_rows, source, target, source_read, repeated)
 
 
 def facts(table: TableValidation, both: Comparison) -> list[Fact]:
@@ -111,6 +112,9 @@ def facts(table: TableValidation, both: Comparison) -> list[Fact]:
     for name in target.columns:
         if name not in source.columns:
             found.append(Fact("schema", name, "missing", _schema_text(table, target, name)))
+    if table.keys:
+        keys = uniqueness.shown(table.keys)
+        found.append(Fact("unique", keys, uniqueness.told(0), uniqueness.told(both.repeated)))
     found.append(Fact("digest", None, source.digest, target.digest))
     for name, digest in source.column_digests.items():
         found.append(Fact("digest", name, digest, target.column_digests[name]))

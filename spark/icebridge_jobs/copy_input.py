@@ -59,6 +59,8 @@ class TableCopy:
     target: Target
     method: Method
     batches: Batches = field(default_factory=Batches)
+    # Columns that must be unique together in the copy. Left out where gx_runner compares it, which looks as well.
+    keys: list[str] = field(default_factory=list)
     # Where the engine refuses DEEP CLONE, copy by CREATE TABLE AS SELECT.
     fall_back: bool = False
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table
+from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table, uniqueness
 from icebridge_jobs.batch_copy import BatchCopy
 from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.engine_error import refuses_statement
@@ -160,6 +160,21 @@ class CopyTable:
         else:
             self.result.batches_total = 0
 
+    def _refuse_repeated(self) -> None:
+        """The target has no identifier fields, and whoever relied on them is not to be misled by their loss."""
+        if not self.table.keys:
+            return
+        rows = iceberg_table.rows_at(self.spark, self.table.target.name, None)
+        count = uniqueness.repeated(rows, uniqueness.paths(rows, self.table.keys, self.result.target))
+        if count:
+            raise JobError(
+                "validation-failed",
+                f"unique:{uniqueness.shown(self.table.keys)}: {uniqueness.told(count)}",
+                about=self.result.target,
+                hint="The source's identifier fields do not identify its rows: drop them there (ALTER TABLE ... DROP"
+                " IDENTIFIER FIELDS) if that is as it should be, take the inventory again and make the plan again.",
+            )
+
     def _finish(self, found: Found | None) -> None:
         """Count both sides; only then is the table complete."""
         name = self.table.target.name
@@ -171,6 +186,7 @@ class CopyTable:
                 about=str(name),
                 hint="Something else wrote to the target, or the source was misread. Drop the target and copy again.",
             )
+        self._refuse_repeated()
         if found is None:
             iceberg_table.set_properties(self.spark, name, {commit_marks.COPY_STATE: COMPLETE})
         if not self.engine.databricks:

@@ -70,7 +70,7 @@ def check(
     labels = _labels(both.target_rows.columns)
     rows = both.target_rows.toDF(*labels.values())
     runs = [
-        (f"{table.target} rows", rows, _on_rows(table, both, labels)),
+        (f"{table.target} rows", rows, _on_rows(both, labels)),
         (f"{table.target} measures", _measures(spark, facts, labels), _on_measures(facts, labels)),
     ]
     found: list[Check] = []
@@ -147,7 +147,7 @@ def _meta(name: str, expected: str, column: str | None = None, found: str | None
     return {"check": name, "expected": expected, "column": column, "found": found}
 
 
-def _on_rows(table: TableValidation, both: Comparison, labels: dict[str, str]) -> list[Any]:
+def _on_rows(both: Comparison, labels: dict[str, str]) -> list[Any]:
     expected = both.source.rows
     made: list[Any] = [gxe.ExpectTableRowCountToEqual(value=expected, meta=_meta("count", str(expected)))]
     wanted = [labels.get(name, name) for name in both.source.columns]
@@ -173,14 +173,6 @@ def _on_rows(table: TableValidation, both: Comparison, labels: dict[str, str]) -
                     meta=_meta(f"range:{name}", f"{measure.least} to {measure.greatest}", name),
                 )
             )
-    keys = [labels[key] for key in table.keys]
-    shown = ", ".join(table.keys)
-    if len(keys) == 1:
-        made.append(gxe.ExpectColumnValuesToBeUnique(column=keys[0], meta=_meta(f"unique:{shown}", "unique", shown)))
-    elif keys:
-        made.append(
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=keys, meta=_meta(f"unique:{shown}", "unique", shown))
-        )
     return made
 
 
@@ -207,11 +199,11 @@ def _limits(both: Comparison, name: str, measure: ColumnMeasure) -> tuple[Any, A
 
 
 def _measure_name(fact: Fact, labels: dict[str, str]) -> str:
-    return (
-        fact.check
-        if fact.column is None
-        else f"{fact.check} of {labels.get(fact.column, fact.column)}".replace(".", "_")
-    )
+    if fact.column is None:
+        return fact.check
+    label = labels.get(fact.column)
+    # Keys are not one column, and may be of any name.
+    return f"{fact.check} of {label or re.sub(r'[^0-9A-Za-z]', '_', fact.column)}".replace(".", "_")
 
 
 def _measures(spark: SparkSession, facts: Sequence[Fact], labels: dict[str, str]) -> DataFrame:

@@ -258,6 +258,19 @@ def test_a_bad_table_stops_itself_alone(spark: SparkSession, jobs: Jobs, name: s
     assert spark.table(f"managed.s.{name}_taken").columns == ["id"]
 
 
+@pytest.mark.parametrize("method", ["ctas", "insert_select"])
+def test_identifiers_that_repeat_fail_the_copy(spark: SparkSession, jobs: Jobs, name: str, method: str) -> None:
+    spark.sql(f"CREATE TABLE foreign.s.{name} (id INT, `a.b` INT, s STRUCT<k: INT>) USING iceberg")
+    spark.sql(f"INSERT INTO foreign.s.{name} VALUES (1, 1, struct(1)), (1, 2, struct(1)), (1, 3, struct(3))")
+    repeated = table(name, method, keys=["id", "s.k"])
+    for _ in range(2):  # also when it is found there
+        ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[repeated])
+        assert (ran.code, ran.table["state"], ran.table["error"]["code"]) == (1, "failed", "validation-failed")
+        assert "unique:id, s.k: 1 rows repeat" in ran.table["error"]["message"]
+    ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[{**repeated, "keys": ["id", "a.b"]}])
+    assert (ran.code, ran.table["state"]) == (0, "done")
+
+
 def test_what_icebergs_library_refuses_is_no_conflict(
     spark: SparkSession, jobs: Jobs, name: str, warehouse: Path
 ) -> None:

@@ -10,7 +10,7 @@ from conftest import PLAN_HASH, Jobs
 from pyspark.sql import functions as F
 
 import row_digest
-from icebridge_jobs import column_measures
+from icebridge_jobs import column_measures, uniqueness
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -72,7 +72,7 @@ def test_a_good_copy_passes_and_is_documented(spark: SparkSession, jobs: Jobs, n
     wanted = {"count", "schema", "digest", "unique:id", "nulls:id", "range:id", "range:d", "aggregates:amount"}
     assert wanted <= names and "schema:odd.name" in names and "nulls:name" not in names
     kinds = {check["expectation"] for check in told["checks"]}
-    assert {"expect_table_row_count_to_equal", "expect_column_values_to_be_unique"} <= kinds
+    assert {"expect_table_row_count_to_equal", "expect_column_values_to_be_between"} <= kinds
     docs = Path(ran.result["docs_index"])
     assert docs == jobs.folder / "volume" / "docs" / "index.html"
     pages = [path.read_text(encoding="utf-8") for path in docs.parent.rglob("*.html")]
@@ -153,10 +153,21 @@ def test_lost_and_doubled_rows(spark: SparkSession, jobs: Jobs, name: str) -> No
     ran = jobs.run("gx_runner", **given(name, jobs))
     failed = {check["name"] for check in ran.table["checks"] if not check["passed"]}
     assert ran.code == 1 and {"digest", "unique:id"} <= failed and "count" not in failed
+    (unique,) = (check for check in ran.table["checks"] if check["name"] == "unique:id")
+    assert (unique["source"], unique["target"]) == ("unique", "1 rows repeat an identifier")
     spark.sql(f"DELETE FROM managed.s.{name} WHERE id = 4")
     ran = jobs.run("gx_runner", **given(name, jobs))
     failed = {check["name"] for check in ran.table["checks"] if not check["passed"]}
     assert ran.code == 1 and "count" in failed
+
+
+def test_what_is_one_identifier_is_as_iceberg_sees_it(spark: SparkSession) -> None:
+    rows = spark.sql(
+        "SELECT * FROM VALUES (0.0D, 1), (-0.0D, 1), (double('NaN'), 1), (-double('NaN'), 1), (1D, NULL), (1D, NULL),"
+        " (1D, 0) AS t(x, `a.b`)"
+    )
+    assert uniqueness.repeated(rows, [("x",), ("a.b",)]) == 2
+    assert uniqueness.repeated(rows.where("x = 0"), [("x",)]) == 0
 
 
 def test_another_schema_names_the_column(spark: SparkSession, jobs: Jobs, name: str) -> None:
@@ -188,6 +199,9 @@ def test_against_the_products_own_measurement(spark: SparkSession, jobs: Jobs, n
     ran = jobs.run("gx_runner", **json.loads(json.dumps(fields, default=str)))
     assert ran.code == 0, ran.result
     assert "unique:id, odd.name" in {check["name"] for check in ran.table["checks"]}
+    # A field of a struct may be a key, and a column with a dot in its name.
+    field = given(name, jobs, source=None, expected=measured(spark, name), keys=["s.a", "odd.name"])
+    assert jobs.run("gx_runner", **field).code == 0
     spark.sql(f"UPDATE managed.s.{name} SET amount = 0 WHERE id = 7")
     ran = jobs.run("gx_runner", **fields)
     assert ran.code == 1 and ran.table["failed_columns"] == ["amount"]

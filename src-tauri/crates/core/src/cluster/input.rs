@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// The same tables give the same bytes: what is written again is what was there.
 pub(super) fn bulk_copy(lane: &Lane, plan_hash: &str, settings: &PhotonSettings) -> Result<Vec<u8>> {
-    let tables: Vec<Value> = lane.tables.iter().map(|table| copy(table, settings)).collect();
+    let tables: Vec<Value> = lane.tables.iter().map(|table| copy(table, settings, lane.check.is_some())).collect();
     written(&json!({
         "job": "bulk_copy", "input_version": 1, "result_path": lane.result_path, "plan_hash": plan_hash,
         "tables": tables,
@@ -79,7 +79,8 @@ fn conversion(one: &Conversion) -> Option<Value> {
     }
 }
 
-fn copy(table: &ClusterCopy, settings: &PhotonSettings) -> Value {
+/// `is_checked`: `gx_runner` comes after it, and looks whether the keys are unique.
+fn copy(table: &ClusterCopy, settings: &PhotonSettings, is_checked: bool) -> Value {
     let mut target = Map::from_iter([("table".to_owned(), json!(table.target))]);
     put(&mut target, "partition_by", json!(table.partition_by));
     put(&mut target, "cluster_by", json!(table.cluster_by));
@@ -97,5 +98,26 @@ fn copy(table: &ClusterCopy, settings: &PhotonSettings) -> Value {
     if table.method == ClusterMethod::InsertSelect {
         one.insert("batches".to_owned(), json!({"rows": settings.batch_rows}));
     }
+    if !is_checked && !table.keys.is_empty() {
+        one.insert("keys".to_owned(), json!(table.keys));
+    }
     Value::Object(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::record::sample;
+
+    #[test]
+    fn the_copy_looks_at_the_keys_where_no_check_comes_after_it() {
+        let keys = |is_checked: bool| {
+            let table = ClusterCopy { keys: vec!["id".into()], ..sample("a", 1) };
+            let lane = Lane::new("/Volumes/m/d/v/s", 1, vec![table], is_checked);
+            let settings = PhotonSettings::default();
+            let input: Value = serde_json::from_slice(&bulk_copy(&lane, "p", &settings).unwrap()).unwrap();
+            input["tables"][0]["keys"].clone()
+        };
+        assert_eq!((keys(false), keys(true)), (json!(["id"]), Value::Null));
+    }
 }

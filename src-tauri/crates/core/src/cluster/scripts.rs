@@ -50,6 +50,7 @@ const EMBEDDED: &[(&str, &[u8])] = spark![
     "icebridge_jobs/table_result.py",
     "icebridge_jobs/target_ddl.py",
     "icebridge_jobs/target_table.py",
+    "icebridge_jobs/uniqueness.py",
     "icebridge_jobs/validation_input.py",
 ];
 

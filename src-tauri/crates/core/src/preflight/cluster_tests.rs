@@ -8,7 +8,7 @@ use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::facts::TableFacts;
 use icebridge_model::photon::{ClusterMethod, ComputeChoice, PhotonSettings};
 use icebridge_model::plan::CopyMode;
-use icebridge_model::schema::PartitionSpec;
+use icebridge_model::schema::{Field, PartitionSpec, Type};
 use serde_json::Value;
 
 const LARGE: u64 = 20 << 30;
@@ -243,4 +243,22 @@ fn what_a_cluster_is_asked_says_all_it_needs() {
     assert!(!copy.properties.unwrap().contains_key("write.x"), "what the target would refuse is not asked for");
     let plain = CopyMode::Rewrite;
     assert_eq!(judged(&facts, &unity(Role::Source, "w", "glue"), &settings(None)).mode, Some(plain));
+}
+
+/// The second column becomes a struct `a` with a field `b` of the id 3.
+fn with_struct(facts: &mut TableFacts) {
+    let inner = Field { id: 3, name: "b".into(), ..facts.schema.fields[1].clone() };
+    let outer = &mut facts.schema.fields[1];
+    (outer.name, outer.field_type) = ("a".into(), Type::Struct(vec![inner]));
+}
+
+#[test]
+fn an_identifier_within_a_struct_is_looked_after_as_well() {
+    let mut facts = plain_facts("sales.orders");
+    with_struct(&mut facts);
+    facts.schema.identifier_field_ids = vec![1, 3];
+    let (from, to) = (unity(Role::Source, "w", "glue"), unity(Role::Target, "w", "main"));
+    let clusters = Clusters::of(&from, &to, &settings(None)).unwrap();
+    let copy = clusters.copy(&facts, &TableIdent::new(["bronze"], "orders"), &[]).unwrap();
+    assert_eq!(copy.keys, ["id", "a.b"]);
 }

@@ -94,12 +94,8 @@ impl Clusters {
             let (column, _) = facts.schema.find(field.source_id)?;
             Some(PartitionColumn { transform: field.transform.to_string(), column })
         });
-        let keys: Option<Vec<String>> = facts
-            .schema
-            .identifier_field_ids
-            .iter()
-            .map(|id| facts.schema.fields.iter().find(|field| field.id == *id).map(|field| field.name.clone()))
-            .collect();
+        let keys: Option<Vec<String>> =
+            facts.schema.identifier_field_ids.iter().map(|id| facts.schema.find(*id).map(|(path, _)| path)).collect();
         // A plan is for everybody to read, and so is what a cluster is given.
         let carried = facts
             .properties
@@ -119,7 +115,7 @@ impl Clusters {
             cluster_by: None,
             comment: facts.properties.get("comment").filter(|text| !text.is_empty()).cloned(),
             format_version: written_version(facts.format_version, conversions),
-            // A key with a part inside of a struct is none that a cluster could look after.
+            // Fields that the schema does not have identify nothing.
             keys: keys.unwrap_or_default(),
             unversioned: self.settings.reads_unversioned(facts.files.data_bytes),
             conversions: conversions.to_vec(),
