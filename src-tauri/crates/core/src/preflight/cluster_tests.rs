@@ -262,3 +262,22 @@ fn an_identifier_within_a_struct_is_looked_after_as_well() {
     let copy = clusters.copy(&facts, &TableIdent::new(["bronze"], "orders"), &[]).unwrap();
     assert_eq!(copy.keys, ["id", "a.b"]);
 }
+
+#[test]
+fn a_column_with_a_dot_in_its_name_still_partitions_the_copy() {
+    let partitioned = |facts: &mut TableFacts, id: i32, transform: &str| {
+        let field = json!({"source-id": id, "field-id": 1000, "name": "p", "transform": transform});
+        facts.partition_specs = vec![spec(json!([field]))];
+        let found = judged(facts, &unity(Role::Source, "w", "glue"), &settings(Some(EngineKind::Photon)));
+        found.findings.into_iter().find(|finding| finding.code == "IB-F110").map(|finding| finding.reason)
+    };
+    let mut dotted = plain_facts("sales.orders");
+    dotted.schema.fields[1].name = "a.b".into();
+    assert_eq!(partitioned(&mut dotted, 2, "identity"), None);
+    let reason = partitioned(&mut dotted, 2, "day").unwrap();
+    assert!(reason.contains("day of a.b becomes clustering by a.b"), "{reason}");
+    let mut nested = plain_facts("sales.orders");
+    with_struct(&mut nested);
+    let reason = partitioned(&mut nested, 3, "identity").unwrap();
+    assert!(reason.contains("identity of a.b is left out"), "{reason}");
+}

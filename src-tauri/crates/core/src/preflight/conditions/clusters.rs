@@ -99,7 +99,9 @@ pub fn transforms_become_clustering(context: &Context) -> Option<String> {
     let spec = facts.partition_spec();
     let shown = spec.fields.iter().filter(|field| field.transform != Transform::Void).filter_map(|field| {
         let (column, _) = facts.schema.find(field.source_id)?;
-        match (&field.transform, column.contains('.')) {
+        // A dot may stand in a column's own name.
+        let is_nested = !facts.schema.fields.iter().any(|one| one.id == field.source_id);
+        match (&field.transform, is_nested) {
             (Transform::Identity, false) => None,
             (transform, false) => Some(format!("{transform} of {column} becomes clustering by {column}")),
             (transform, true) => Some(format!("{transform} of {column} is left out")),
