@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import types as T
 
 import row_digest
-from icebridge_jobs import column_measures, iceberg_table, source_table, uniqueness
+from icebridge_jobs import column_measures, iceberg_table, source_table, substitution, uniqueness
 from icebridge_jobs.column_measures import ColumnMeasure
 from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
@@ -63,7 +63,9 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
     types = dict(table.iceberg_types)
     if table.expected:
         types |= {c.name: c.column_type for c in table.expected.columns if c.column_type in ("uuid",)}
+    substitution.refuse(engine, table.name.parts, table.target)
     target_rows = iceberg_table.rows_at(spark, table.name, table.target_snapshot_id)
+    substitution.refuse(engine, substitution.names_of(target_rows.schema), table.target)
     keys = uniqueness.paths(target_rows, table.keys, table.target)
     target = _measure(target_rows, types)
     source_rows: DataFrame | None = None

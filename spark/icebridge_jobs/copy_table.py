@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from icebridge_jobs import batch_plan, commit_marks, iceberg_table, source_table, target_ddl, target_table, uniqueness
+from icebridge_jobs import (
+    batch_plan,
+    commit_marks,
+    iceberg_table,
+    source_table,
+    substitution,
+    target_ddl,
+    target_table,
+    uniqueness,
+)
 from icebridge_jobs.batch_copy import BatchCopy
 from icebridge_jobs.copy_input import TableCopy
 from icebridge_jobs.engine_error import refuses_statement
@@ -54,6 +63,8 @@ class CopyTable:
 
     def _copy(self) -> None:
         source_table.refuse_ignored_deletes(self.table.source, self.engine)
+        names = [*self.table.source.name.parts, *self.table.target.name.parts]
+        substitution.refuse(self.engine, names, self.result.target)
         if self.table.method == "deep_clone" and (refusal := self._clone_refusal()):
             self._fall_back(refusal)
         found = target_table.find(self.spark, self.table, self.plan_hash)
@@ -71,13 +82,13 @@ class CopyTable:
         self.result.rows_total = rows.count() if pin is not None else 0
         if found and found.complete:
             self.result.batches_found = self.result.batches_done = self.result.batches_total or 0
-            self._finish(found)
+            self._finish(found, source)
             return
         if self.table.method == "insert_select":
             self._insert_select(found, rows, source)
         else:
             self._one_statement(found, rows, source)
-        self._finish(None)
+        self._finish(None, source)
 
     def _clone_refusal(self) -> JobError | None:
         """Why a clone need not be tried."""
@@ -175,8 +186,8 @@ class CopyTable:
                 " IDENTIFIER FIELDS) if that is as it should be, take the inventory again and make the plan again.",
             )
 
-    def _finish(self, found: Found | None) -> None:
-        """Count both sides; only then is the table complete."""
+    def _finish(self, found: Found | None, source: SourceRead) -> None:
+        """Count both sides; only then is the table complete. What it lacks of what was asked for is told."""
         name = self.table.target.name
         self.result.rows_done = iceberg_table.rows_at(self.spark, name, None).count()
         if found is None and self.result.rows_done != self.result.rows_total:
@@ -187,6 +198,8 @@ class CopyTable:
                 hint="Something else wrote to the target, or the source was misread. Drop the target and copy again.",
             )
         self._refuse_repeated()
+        missing = target_table.not_carried(self.spark, self.engine, self.table, source.schema)
+        self.result.lost = list(dict.fromkeys([*self.result.lost, *missing]))
         if found is None:
             iceberg_table.set_properties(self.spark, name, {commit_marks.COPY_STATE: COMPLETE})
         if not self.engine.databricks:

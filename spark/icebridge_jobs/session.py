@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from icebridge_jobs import substitution
 from icebridge_jobs.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Engine:
     spark: str
     # None on open-source Spark.
     runtime: Runtime | None = None
+    # Whether ${...} in a statement is replaced, and could not be kept.
+    substitutes: bool = False
 
     @classmethod
     def of(cls, spark: SparkSession) -> Engine:
@@ -51,7 +54,7 @@ def session(name: str) -> Iterator[tuple[SparkSession, Engine]]:
 
     found = SparkSession.getActiveSession()
     spark = SparkSession.builder.appName(f"icebridge-{name}").getOrCreate()
-    engine = Engine.of(spark)
+    engine = replace(Engine.of(spark), substitutes=substitution.is_on(spark))
     # Times are compared and split by text, so every clock runs in UTC.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     try:

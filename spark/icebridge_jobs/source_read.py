@@ -11,7 +11,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from icebridge_jobs import conversions, iceberg_table, source_table
+from pyspark.sql import types as T
+
+from icebridge_jobs import conversions, iceberg_table, source_table, substitution
 from icebridge_jobs.engine_error import refuses_statement, refuses_version
 from icebridge_jobs.errors import JobError
 from icebridge_jobs.session import Engine
@@ -30,7 +32,9 @@ class SourceRead:
     def __init__(self, spark: SparkSession, engine: Engine, source: Source, pin: int | None) -> None:
         self.spark = spark
         self.source = source
+        self.engine = engine
         self.pin = pin
+        substitution.refuse(engine, source.name.parts, source.table)
         self.how: How = "unversioned" if pin is None else "pinned"
         if engine.databricks and pin is not None:
             self.how = self._find_way()
@@ -46,15 +50,21 @@ class SourceRead:
         return conversions.converted(self._raw(), self.source.conversions)
 
     @cached_property
+    def schema(self) -> T.StructType:
+        """Of the source as it is, with all its comments."""
+        return self._raw().schema
+
+    @cached_property
     def columns(self) -> str:
         """What a SELECT of the source names: all, or each in the form that the target takes."""
         if not self.source.conversions:
             return "*"
-        return ", ".join(conversions.expressions(self._raw().schema, self.source.conversions))
+        return ", ".join(conversions.expressions(self.schema, self.source.conversions))
 
     def _raw(self) -> DataFrame:
         rows = self.spark.sql(f"SELECT * FROM {self.sql}")
         source_table.refuse_reserved(self.source, rows.schema)
+        substitution.refuse(self.engine, substitution.names_of(rows.schema), self.source.table)
         return rows
 
     def _find_way(self) -> How:

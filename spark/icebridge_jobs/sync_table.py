@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import types as T
 
 import row_digest
-from icebridge_jobs import commit_marks, iceberg_table, source_changes, sync_merge
+from icebridge_jobs import commit_marks, iceberg_table, source_changes, substitution, sync_merge
 from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.iceberg_table import Snapshot
 from icebridge_jobs.session import Engine
@@ -72,6 +72,7 @@ class SyncTable:
 
     def _round(self, done: Round) -> None:
         source, target = self.table.source.name, self.table.name
+        substitution.refuse(self.engine, [*source.parts, *target.parts], str(target))
         wanted = self.table.source.snapshot_id or iceberg_table.current_snapshot(self.spark, source)
         chain = iceberg_table.lineage(iceberg_table.snapshots(self.spark, source), wanted)
         if wanted is not None and not chain:

@@ -45,8 +45,9 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A string literal: Spark reads backslashes in it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A string literal: Spark reads backslashes in it, and would put a variable's value in place of ${...}."""
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "'" + quoted.replace("${", "\\u0024{") + "'"
 
 
 def _as_written(part: str) -> str:

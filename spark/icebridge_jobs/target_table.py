@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,12 +102,45 @@ def wanted(
     layout = target_ddl.layout(
         spec, schema, unity=unity, partition_by=table.target.partition_by, cluster_by=table.target.cluster_by
     )
-    told = table.source.properties
-    source_properties = iceberg_table.properties(spark, table.source.name) if told is None else told
-    kept, lost = carried_properties.carried(source_properties, engine_managed=unity)
-    properties = {**kept, **table.target.properties, **marks}
+    kept, lost = _properties(spark, engine, table)
+    properties = {**kept, **marks}
     shape = Wanted(table.target.name, schema, layout, properties, table.target.format_version, table.target.comment)
     return shape, [*layout.lost, *(f"property {key}" for key in lost)]
+
+
+def _properties(spark: SparkSession, engine: Engine, table: TableCopy) -> tuple[dict[str, str], list[str]]:
+    """What the target shall have, and the names of what it will lack."""
+    told = table.source.properties
+    source = iceberg_table.properties(spark, table.source.name) if told is None else told
+    kept, lost = carried_properties.carried(source, engine_managed=engine.databricks)
+    return {**kept, **table.target.properties}, lost
+
+
+def not_carried(spark: SparkSession, engine: Engine, table: TableCopy, source: T.StructType) -> list[str]:
+    """Comments and properties that the target has otherwise than was asked for, or not at all."""
+    name = table.target.name
+    found = iceberg_table.properties(spark, name)
+    kept, _ = _properties(spark, engine, table)
+    missing = [f"property {key}" for key, value in sorted(kept.items()) if found.get(key) != value]
+    if table.target.comment and spark.catalog.getTable(name.sql).description != table.target.comment:
+        missing.append("comment of the table")
+    here = dict(_comments(iceberg_table.rows_at(spark, name, None).schema))
+    return missing + [f"comment of {path}" for path, comment in _comments(source) if here.get(path) != comment]
+
+
+def _comments(kind: T.DataType, path: str = "") -> Iterator[tuple[str, str]]:
+    """Of columns, and of fields at every depth, by their paths."""
+    if isinstance(kind, T.StructType):
+        for field in kind.fields:
+            inner = f"{path}.{field.name}" if path else field.name
+            if comment := (field.metadata or {}).get("comment"):
+                yield inner, comment
+            yield from _comments(field.dataType, inner)
+    elif isinstance(kind, T.ArrayType):
+        yield from _comments(kind.elementType, f"{path}.element")
+    elif isinstance(kind, T.MapType):
+        yield from _comments(kind.keyType, f"{path}.key")
+        yield from _comments(kind.valueType, f"{path}.value")
 
 
 def marks_of(table: TableCopy, plan_hash: str, snapshot_id: int | None) -> dict[str, str]:

@@ -120,6 +120,8 @@ def spark() -> tuple[str, Reader]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": os.environ.get(JARS, ""),
         "spark.sql.session.timeZone": "UTC",
+        # A name or a path may hold ${...}, and Spark would put something of this machine in its place.
+        "spark.sql.variable.substitute": "false",
         "spark.sql.extensions": extensions,
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         # A catalog of its own, for names alone. Nothing in it is ever dropped: the files are not its own.

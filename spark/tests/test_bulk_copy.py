@@ -14,6 +14,8 @@ import pytest
 from conftest import PATIENCE, PLAN_HASH, Jobs
 
 import row_digest
+from icebridge_jobs import substitution
+from icebridge_jobs.table_name import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -256,6 +258,72 @@ def test_a_bad_table_stops_itself_alone(spark: SparkSession, jobs: Jobs, name: s
     assert (empty["state"], empty["rows_done"], empty["batches_total"]) == ("done", 0, 0)
     assert not spark.table(f"managed.s.{name}_empty").schema["id"].nullable
     assert spark.table(f"managed.s.{name}_taken").columns == ["id"]
+
+
+LEAK = "key=${spark.sql.warehouse.dir} env=${env:HOME} sys=${system:user.name} none=${currency} \\${a} 'x'"
+
+
+def variable_table(spark: SparkSession, name: str) -> None:
+    """Variables in every text that a copy carries, and in names."""
+    text = literal(LEAK)
+    spark.sql(
+        f"CREATE TABLE foreign.s.{name} (id INT COMMENT {text}, `${{env:HOME}}` INT,"
+        f" s STRUCT<`${{v}}`: INT COMMENT {text}>) USING iceberg TBLPROPERTIES ('team' = {text}, {text} = '1')"
+    )
+    spark.sql(f"INSERT INTO foreign.s.{name} VALUES (1, 2, struct(3)), (2, 3, struct(4))")
+
+
+@pytest.mark.parametrize("method", ["ctas", "insert_select"])
+def test_nothing_is_put_in_place_of_a_variable(spark: SparkSession, jobs: Jobs, name: str, method: str) -> None:
+    spark.conf.set("spark.sql.variable.substitute", "false")
+    variable_table(spark, f"`{name}_${{v}}`")
+    # As a session of a cluster is.
+    spark.conf.set("spark.sql.variable.substitute", "true")
+    given = table(f"`{name}_${{v}}`", method, batches={"rows": 1, "column": "${env:HOME}"})
+    given["target"] |= {"comment": LEAK, "properties": {"own": LEAK}}
+    ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[given])
+    assert ran.code == 0, ran.result
+    assert same(spark, f"`{name}_${{v}}`")
+    target = f"managed.s.`{name}_${{v}}`"
+    schema = spark.table(target).schema
+    assert schema.names == ["id", "${env:HOME}", "s"] and schema["s"].dataType.names == ["${v}"]
+    assert schema["id"].metadata["comment"] == schema["s"].dataType["${v}"].metadata["comment"] == LEAK
+    properties = {row[0]: row[1] for row in spark.sql(f"SHOW TBLPROPERTIES {target}").collect()}
+    assert (properties["team"], properties["own"], properties[LEAK]) == (LEAK, LEAK, "1")
+    assert spark.catalog.getTable(target).description == LEAK
+    assert ran.table["lost"] == []
+
+
+def test_where_variables_cannot_be_switched_off_texts_are_kept_and_names_refused(
+    spark: SparkSession, jobs: Jobs, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spark.conf.set("spark.sql.variable.substitute", "false")
+    variable_table(spark, name)
+    spark.sql(f"CREATE TABLE foreign.s.{name}_plain (id INT COMMENT {literal(LEAK)}) USING iceberg")
+    spark.conf.set("spark.sql.variable.substitute", "true")
+    # Serverless compute lets few settings be changed.
+    monkeypatch.setattr(substitution, "_SETTING", "spark.sql.warehouse.dir")
+    plain = table(f"{name}_plain", "insert_select")
+    plain["target"]["comment"] = LEAK
+    ran = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[table(name, "insert_select"), plain])
+    refused, kept = ran.result["tables"]
+    assert (refused["error"]["code"], kept["error"], kept["lost"]) == ("unsupported", None, [])
+    assert "${env:HOME}" in refused["error"]["message"]
+    assert not spark.catalog.tableExists(f"managed.s.{name}")
+    assert spark.table(f"managed.s.{name}_plain").schema["id"].metadata["comment"] == LEAK
+    assert spark.catalog.getTable(f"managed.s.{name}_plain").description == LEAK
+
+
+def test_what_did_not_arrive_is_told(spark: SparkSession, jobs: Jobs, name: str) -> None:
+    """By another engine, that is: here a change after the copy, found when the same job runs again."""
+    make(spark, name, 5)
+    given = table(name, "insert_select")
+    given["target"] |= {"comment": "orders", "properties": {"own": "1"}}
+    assert jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[given]).table["lost"] == ["property engine.hive.enabled"]
+    spark.sql(f"ALTER TABLE managed.s.{name} SET TBLPROPERTIES ('team' = 'other', 'comment' = 'others')")
+    spark.sql(f"ALTER TABLE managed.s.{name} ALTER COLUMN s.a COMMENT 'shallow'")
+    told = jobs.run("bulk_copy", plan_hash=PLAN_HASH, tables=[given]).table
+    assert (told["state"], told["lost"]) == ("done", ["property team", "comment of the table", "comment of s.a"])
 
 
 @pytest.mark.parametrize("method", ["ctas", "insert_select"])

@@ -144,4 +144,5 @@ def test_names_that_are_none(text: str) -> None:
 
 
 def test_literals() -> None:
+    assert literal("${env:HOME} \\${a} $${b} $ {c}") == r"'\u0024{env:HOME} \\\u0024{a} $\u0024{b} $ {c}'"
     assert literal("it's a \\ 'x'") == r"'it\'s a \\ \'x\''"

@@ -43,6 +43,7 @@ const EMBEDDED: &[(&str, &[u8])] = spark![
     "icebridge_jobs/source_changes.py",
     "icebridge_jobs/source_read.py",
     "icebridge_jobs/source_table.py",
+    "icebridge_jobs/substitution.py",
     "icebridge_jobs/sync_input.py",
     "icebridge_jobs/sync_merge.py",
     "icebridge_jobs/sync_table.py",

@@ -85,6 +85,13 @@ fn quoted(text: &str, quote: char, escapes: bool) -> Result<(String, &str), SqlE
             ('\\', true) => match letters.next() {
                 Some((_, 'n')) => value.push('\n'),
                 Some((_, 't')) => value.push('\t'),
+                Some((at, 'u')) => match by_number(text.get(at + 1..at + 5)) {
+                    Some(letter) => {
+                        value.push(letter);
+                        letters.nth(3);
+                    }
+                    None => value.push('u'),
+                },
                 Some((_, other)) => value.push(other),
                 None => break,
             },
@@ -94,9 +101,28 @@ fn quoted(text: &str, quote: char, escapes: bool) -> Result<(String, &str), SqlE
     Err(SqlError::syntax(text))
 }
 
+/// The letter of four hexadecimal digits.
+fn by_number(digits: Option<&str>) -> Option<char> {
+    let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_letter_may_be_written_by_its_number() {
+        for (sql, text) in [
+            ("'\\u0024{a}'", "${a}"),
+            ("'\\\\u0024'", "\\u0024"),
+            ("'\\u00e9\\u00e'", "\u{e9}u00e"),
+            ("'\\uzzzz'", "uzzzz"),
+            ("'\\u'", "u"),
+        ] {
+            assert_eq!(tokens(sql).unwrap(), [Token::Text(text.into())], "{sql}");
+        }
+    }
 
     #[test]
     fn quotes_comments_and_parameters_are_distinguished() {
