@@ -281,3 +281,17 @@ fn a_column_with_a_dot_in_its_name_still_partitions_the_copy() {
     let reason = partitioned(&mut nested, 3, "identity").unwrap();
     assert!(reason.contains("identity of a.b is left out"), "{reason}");
 }
+
+#[test]
+fn a_column_with_a_name_of_icebergs_own_is_no_clusters() {
+    let reason = |name: &str| {
+        let mut facts = plain_facts("sales.orders");
+        facts.schema.fields[1].name = name.into();
+        let found = judged(&facts, &unity(Role::Source, "w", "glue"), &settings(Some(EngineKind::Photon)));
+        found.findings.into_iter().find(|finding| finding.code == "IB-F025").map(|finding| finding.reason)
+    };
+    for name in ["_file", "_partition", "_row_id"] {
+        assert!(reason(name).is_some_and(|told| told.contains(name)), "{name}");
+    }
+    assert_eq!(reason("_files"), None);
+}

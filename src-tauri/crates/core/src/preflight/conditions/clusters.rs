@@ -7,6 +7,10 @@ use icebridge_model::photon::{ClusterMethod, ComputeWay};
 use icebridge_model::plan::EngineKind;
 use icebridge_model::schema::{Primitive, Transform, Type};
 
+/// Iceberg's metadata columns. Its library for Spark neither reads nor writes a table that has one of its own of such a name.
+const RESERVED: [&str; 7] =
+    ["_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number"];
+
 impl<'a> Context<'a> {
     /// The facts, if a cluster is to copy.
     pub(super) fn by_cluster(&self) -> Option<&'a TableFacts> {
@@ -89,6 +93,8 @@ pub fn unreadable(context: &Context) -> Option<String> {
         )
     });
     found.extend(same_but_for_case(context));
+    let names = schema.fields.iter().map(|field| field.name.as_str()).filter(|name| RESERVED.contains(name));
+    found.extend(names.map(|name| format!("{name} (a name that Iceberg keeps for itself)")));
     // Databricks refuses to read them (DELTA_NESTED_NOT_NULL_CONSTRAINT), whatever is made of them.
     found.extend(required_nested(context).map(|fields| format!("NOT NULL within a column ({fields})")));
     listed(&found)
