@@ -1,6 +1,5 @@
 //! What all trials share, and how each becomes a row.
 
-use super::leftovers::PREFIX;
 use crate::LocalState;
 use crate::examined::ForeignRead;
 use crate::governance::warehouse;
@@ -11,6 +10,9 @@ use icebridge_databricks::unity::quoted;
 use icebridge_model::doctor::{DoctorRequest, DoctorRow, Finding};
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
+
+/// What the names of scratch schemas begin with.
+pub(super) const PREFIX: &str = "icebridge_doctor_";
 
 pub(super) struct Bench<'a> {
     pub local: &'a LocalState,

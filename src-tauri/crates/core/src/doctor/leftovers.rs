@@ -1,6 +1,6 @@
 //! Scratch schemas of examinations that were ended before they could drop theirs.
 
-use super::bench::{Bench, Seen};
+use super::bench::{Bench, PREFIX, Seen};
 use futures::TryStreamExt;
 use icebridge_databricks::unity::Schema;
 use icebridge_model::{Code, Error, Result};
@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
-pub(super) const PREFIX: &str = "icebridge_doctor_";
 pub(super) const COMMENT: &str =
     "Scratch of an examination by IceBridge (workspace doctor), which drops it at its end.";
 /// A property of the schema; its value tells this state from any other.

@@ -1,12 +1,34 @@
 //! What the workspace answers of a statement, and the rows in it.
 
-use super::{SqlColumn, SqlRow, StatementState, path};
-use crate::client::{Call, Client, Family, NOT_UNDERSTOOD, lenient};
+use crate::client::{Call, Client, Family, NOT_UNDERSTOOD, lenient, segment};
+use crate::open_enum::open_enum;
 use futures::stream::{self, BoxStream, StreamExt};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
+
+open_enum! {
+    StatementState {
+        Pending = "PENDING",
+        Running = "RUNNING",
+        Succeeded = "SUCCEEDED",
+        Failed = "FAILED",
+        Canceled = "CANCELED",
+        Closed = "CLOSED",
+    }
+}
+
+/// A row as the workspace writes it: everything is text, or null.
+pub type SqlRow = Vec<Option<String>>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SqlColumn {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub type_text: Option<String>,
+}
 
 /// The workspace's name for a statement that it accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -186,6 +208,10 @@ impl StatementStatus {
             .with_hint("See the cause; the query history of the workspace shows the statement.")
             .with_cause_text(cause))
     }
+}
+
+pub(super) fn path(id: &StatementId) -> Result<String> {
+    Ok(format!("/api/2.0/sql/statements/{}", segment(id.as_str())?))
 }
 
 /// Too few rows are no answer: whoever counts or compares them would take what is missing for what is not there.

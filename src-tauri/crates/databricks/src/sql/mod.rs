@@ -3,9 +3,11 @@
 
 mod answer;
 
-pub use answer::{StatementId, StatementStatus};
+pub use answer::{SqlColumn, SqlRow, StatementId, StatementState, StatementStatus};
 
-use crate::client::{Call, Client, Family, segment};
+use answer::path;
+
+use crate::client::{Call, Client, Family};
 use crate::open_enum::open_enum;
 use icebridge_model::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -15,14 +17,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 open_enum! {
-    StatementState {
-        Pending = "PENDING",
-        Running = "RUNNING",
-        Succeeded = "SUCCEEDED",
-        Failed = "FAILED",
-        Canceled = "CANCELED",
-        Closed = "CLOSED",
-    }
     WarehouseState {
         Starting = "STARTING",
         Running = "RUNNING",
@@ -89,21 +83,6 @@ impl Statement {
         self.repeatable = true;
         self
     }
-}
-
-/// A row as the workspace writes it: everything is text, or null.
-pub type SqlRow = Vec<Option<String>>;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct SqlColumn {
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub type_text: Option<String>,
-}
-
-fn path(id: &StatementId) -> Result<String> {
-    Ok(format!("/api/2.0/sql/statements/{}", segment(id.as_str())?))
 }
 
 const FIRST_POLL: Duration = Duration::from_millis(250);
