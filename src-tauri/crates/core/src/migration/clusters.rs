@@ -321,13 +321,14 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
         let rows = by_cluster.as_ref().and_then(|found| found.expected_rows);
         let counting = SourceRecords::count(&source, planned.snapshot_id, rows);
         let records = guarded(counting.boxed()).await?;
-        return table.conclude(validate::cluster::from_cluster(planned, snapshot, by_cluster.as_ref(), &records)).await;
+        let validation = validate::cluster::from_cluster(planned, snapshot, by_cluster.as_ref(), &records);
+        return table.conclude(validation, !anew).await;
     }
     let mut validation = table.compare(&source, committed).await?;
     if settings.is_some_and(|settings| settings.great_expectations) {
         validate::cluster::add_checks(&mut validation, by_cluster.as_ref());
     }
-    table.conclude(validation).await
+    table.conclude(validation, !anew).await
 }
 
 fn outcome_is_unversioned(outcome: &CopyOutcome) -> bool {

@@ -28,8 +28,9 @@ impl Migration {
     }
 
     pub async fn prove(&self, source: &Table, committed: CommittedTable) -> Result<()> {
+        let adopted = committed.outcome.adopted;
         let validation = self.compare(source, committed).await?;
-        self.conclude(validation).await
+        self.conclude(validation, adopted).await
     }
 
     pub async fn compare(&self, source: &Table, committed: CommittedTable) -> Result<Validation> {
@@ -50,10 +51,13 @@ impl Migration {
         Ok(compared.validation)
     }
 
-    /// Writes a validation down and lets it decide. What another engine found in any run of the plan still counts.
-    pub async fn conclude(&self, mut validation: Validation) -> Result<()> {
-        let before = self.run.local.store.validation_of_plan(&self.run.plan.hash, &self.planned().source).await?;
-        validate::keep_read_back(&mut validation, before.as_ref());
+    /// Writes a validation down and lets it decide. What another engine found in any run of the plan still counts for a table
+    /// that was there already; a new copy has the same ids and other files.
+    pub async fn conclude(&self, mut validation: Validation, adopted: bool) -> Result<()> {
+        if adopted {
+            let before = self.run.local.store.validation_of_plan(&self.run.plan.hash, &self.planned().source).await?;
+            validate::keep_read_back(&mut validation, before.as_ref());
+        }
         self.run.local.store.save_validation(&self.run.live.run_id, &validation).await?;
         self.live().change(|table| table.validation = Some(validation.clone()));
         match validate::failure(&validation) {

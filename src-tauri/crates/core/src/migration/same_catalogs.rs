@@ -16,13 +16,12 @@ pub(super) async fn check(local: &LocalState, run_id: &str, plan: &Plan) -> Resu
     let hosts = hosts(local, &specs).await;
     for spec in &specs {
         let Some(before) = began.catalogs.iter().find(|before| before.name == spec.name) else { continue };
-        if identity(before) != identity(spec) {
-            return Err(another(spec, &told(before), &told(spec)));
-        }
-        if let (Some(then), Some(now)) = (host_then(&began, spec), hosts.get(&spec.uri))
-            && trimmed(then) != trimmed(now)
-        {
-            return Err(another(spec, then, now));
+        match (host_then(&began, before), hosts.get(&spec.uri)) {
+            (Some(then), Some(now)) if trimmed(then) != trimmed(now) => return Err(another(spec, then, now)),
+            // The same workspace, whatever it is called here.
+            (Some(_), Some(_)) if (before.kind, &before.warehouse) == (spec.kind, &spec.warehouse) => {}
+            _ if identity(before) == identity(spec) => {}
+            _ => return Err(another(spec, &told(before), &told(spec))),
         }
     }
     Ok(())
@@ -47,8 +46,24 @@ fn host_then<'a>(began: &'a RunStarted, spec: &CatalogSpec) -> Option<&'a str> {
     began.hosts.get(&spec.uri).map(String::as_str).or(gate)
 }
 
-fn identity(spec: &CatalogSpec) -> (CatalogKind, &str, &str) {
-    (spec.kind, trimmed(&spec.uri), &spec.warehouse)
+/// Properties that choose a catalog at an address.
+const CHOOSING: [&str; 3] = ["prefix", "sql.catalog-name", "warehouse"];
+
+fn identity(spec: &CatalogSpec) -> (CatalogKind, String, &str, [Option<&String>; 3]) {
+    (spec.kind, place(spec), &spec.warehouse, CHOOSING.map(|name| spec.properties.get(name)))
+}
+
+/// The address, of a database without the user who signs in: that may be another one tomorrow.
+fn place(spec: &CatalogSpec) -> String {
+    let address = trimmed(&spec.uri);
+    match address.split_once("://") {
+        Some(("postgres" | "postgresql", rest)) => {
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("postgresql://{host}/{path}")
+        }
+        _ => address.to_string(),
+    }
 }
 
 fn trimmed(address: &str) -> &str {
@@ -64,4 +79,36 @@ fn another(spec: &CatalogSpec, then: &str, now: &str) -> Error {
     Error::invalid(format!("this name meant another catalog when the run began: it was {then} and is {now}"))
         .about(&spec.name)
         .with_hint("Give it its earlier address again to go on with this run, or make a new plan for the new one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use icebridge_model::catalog::Role;
+
+    fn spec(kind: CatalogKind, uri: &str, properties: &[(&str, &str)]) -> CatalogSpec {
+        CatalogSpec {
+            name: "c".into(),
+            role: Role::Target,
+            kind,
+            uri: uri.into(),
+            warehouse: "w".into(),
+            properties: properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+            secrets: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_catalog_is_known_by_its_place_and_not_by_who_signs_in() {
+        let sql = |uri: &str| spec(CatalogKind::Sql, uri, &[]);
+        for same in ["postgres://new@host:5432/db", "postgresql://host:5432/db/"] {
+            assert_eq!(identity(&sql("postgresql://old@host:5432/db")), identity(&sql(same)), "{same}");
+        }
+        for other in ["postgresql://old@elsewhere:5432/db", "postgresql://old@host:5432/other"] {
+            assert_ne!(identity(&sql("postgresql://old@host:5432/db")), identity(&sql(other)), "{other}");
+        }
+        let rest = |properties: &[(&str, &str)]| spec(CatalogKind::Rest, "https://host/api/", properties);
+        assert_eq!(identity(&rest(&[("scope", "a")])), identity(&rest(&[("scope", "b")])));
+        assert_ne!(identity(&rest(&[("prefix", "a")])), identity(&rest(&[("prefix", "b")])));
+    }
 }

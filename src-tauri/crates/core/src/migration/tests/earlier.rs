@@ -197,4 +197,11 @@ async fn what_another_engine_found_counts_in_later_runs_of_the_plan() {
     let error = again.tables[0].error.as_ref().unwrap();
     assert_eq!((again.state, error.code), (RunState::Incomplete, Code::ValidationFailed), "{error:?}");
     assert!(error.message.contains("another engine"), "{error:?}");
+
+    // A new copy has the same snapshots and digest; nobody else has read it.
+    std::fs::remove_dir_all(&made.target.uri).unwrap();
+    let anew = migration::start(&local, &plan).await.unwrap().wait().await.unwrap();
+    assert_eq!(anew.state, RunState::Succeeded, "{anew:?}");
+    let checks = &anew.tables[0].validation.as_ref().unwrap().checks;
+    assert!(checks.iter().all(|check| check.name != CheckKind::TargetReadBack), "{checks:?}");
 }
