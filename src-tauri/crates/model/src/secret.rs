@@ -83,6 +83,11 @@ pub fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     if is_secret && !value.is_empty() { HIDDEN } else { value }
 }
 
+/// Whether a property may stand where everybody reads it: in a plan, or in what a cluster is given.
+pub fn is_for_everybody(name: &str, value: &str) -> bool {
+    value != HIDDEN && shown(name, value) == value
+}
+
 /// Whether an address holds a key, token or password: before the host, or as a parameter. Any text may be asked about;
 /// `postgresql://user@host` and `abfss://container@account` hold a name alone.
 pub fn holds_credentials(address: &str) -> bool {
@@ -171,6 +176,9 @@ mod tests {
         assert_eq!(shown("password", "hunter2"), HIDDEN);
         assert_eq!(shown("jdbc.uri", "postgresql://me:pw@host/db"), HIDDEN);
         assert_eq!((shown("owner", "me"), shown("password", "")), ("me", ""));
+        let hidden = [("jdbc.uri", "postgresql://me:pw@host/db"), ("jdbc.uri", HIDDEN), ("password", "hunter2")];
+        assert!(hidden.iter().all(|(name, value)| !is_for_everybody(name, value)));
+        assert!(is_for_everybody("owner", "me"));
     }
 
     #[test]

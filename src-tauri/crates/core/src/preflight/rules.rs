@@ -159,6 +159,8 @@ pub(super) const RULES: &[Rule] = &[
         "Compare the column at the source in the engines that read it. Accept it if the files are right: the copy has their values, as PyIceberg and DuckDB read them, and Spark shows the partition's.", losses::partition_columns),
     rule("IB-F118", Loses, "Partition values of type fixed, for readers in Java", SPEC_MANIFESTS,
         "Accept it if Spark and other engines in Java need not read the copy: Iceberg's Java library has such values in manifests in another form than Avro's, and fails on these. Clone keeps the source's manifests.", losses::fixed_partition_values),
+    rule("IB-F119", Loses, "Policies not known where a cluster alone compares", UNITY_FILTERS,
+        "Have somebody who may see the policies look whether one applies to who migrates, and accept it if none does. Or let the embedded engine copy the table, or have it read here too (read_here_up_to_bytes).", clusters::policies_unknown_to_both),
 
     rule("IB-F201", Note, "Empty table", SPEC,
         "Nothing to do: schema, partitioning and properties are migrated.", notes::empty),

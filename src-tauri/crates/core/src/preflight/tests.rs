@@ -226,7 +226,8 @@ fn every_rule_is_tried_above_and_told_in_the_docs() {
     tried.extend(["IB-F001", "IB-F002", "IB-F003", "IB-F015", "IB-F023"]);
     // Of clusters and of version 3: in cluster_tests and conversion_tests.
     tried.extend([
-        "IB-F019", "IB-F020", "IB-F025", "IB-F026", "IB-F030", "IB-F226", "IB-F220", "IB-F110", "IB-F111", "IB-F112",
+        "IB-F019", "IB-F020", "IB-F025", "IB-F026", "IB-F030", "IB-F119", "IB-F226", "IB-F220", "IB-F110", "IB-F111",
+        "IB-F112",
     ]);
     // Of what a workspace was seen to do: in examined_tests.
     tried.extend(["IB-F031", "IB-F032", "IB-F033", "IB-F221", "IB-F222", "IB-F223", "IB-F224", "IB-F225"]);

@@ -59,14 +59,33 @@ pub fn restricted(context: &Context) -> Option<String> {
     Some(format!("{shown} may keep rows or values from who is signed in, and so from the cluster{besides}"))
 }
 
-/// A policy that nobody shows us hides the same from the copy and from what it is compared with.
+/// The copy is read here too, from the source's files, so that what a policy hides shows.
 pub fn policies_unknown(context: &Context) -> Option<String> {
+    let (why, compared_alone) = unknown_policies(context)?;
+    (!compared_alone).then(|| {
+        format!(
+            "the workspace does not show which policies apply to it ({why}): what one hides would be missing from the copy"
+        )
+    })
+}
+
+/// A policy that nobody shows us hides the same from the copy and from what a cluster compares it with.
+pub fn policies_unknown_to_both(context: &Context) -> Option<String> {
+    let (why, compared_alone) = unknown_policies(context)?;
+    compared_alone.then(|| {
+        format!(
+            "the workspace does not show which policies apply to it ({why}), and the cluster alone compares: what one hides \
+             would be missing from the copy, and from what it is compared with"
+        )
+    })
+}
+
+/// Why they are not known, and whether a cluster alone compares.
+fn unknown_policies<'a>(context: &'a Context) -> Option<(&'a str, bool)> {
     let facts = context.by_cluster()?;
-    let known = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
-    let why = known.policies_unknown.as_ref()?;
-    Some(format!(
-        "the workspace does not show which policies apply to it ({why}): what one hides would be missing from the copy"
-    ))
+    let clusters = context.target.clusters.as_ref()?;
+    let why = clusters.restrictions.get(&facts.ident)?.policies_unknown.as_deref()?;
+    Some((why, !clusters.settings.reads_here(facts.files.data_bytes)))
 }
 
 pub fn tags_on_serverless(context: &Context) -> Option<String> {

@@ -4,7 +4,7 @@ use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Carry, PLACES, carry};
 use icebridge_model::schema::{Primitive, Transform, Type};
-use icebridge_model::secret::{HIDDEN, names_a_secret};
+use icebridge_model::secret::{HIDDEN, is_for_everybody};
 
 pub fn refs(context: &Context) -> Option<String> {
     let facts = context.rewritten()?;
@@ -61,11 +61,11 @@ pub fn properties(context: &Context) -> Option<String> {
     let by_cluster = context.engine == EngineKind::Photon;
     let lost = facts.properties.iter().filter(|(key, value)| {
         carry(key, value, unity) == Carry::Lost
-            || by_cluster && names_a_secret(key) && carry(key, value, unity) == Carry::Carried
+            || by_cluster && !is_for_everybody(key, value) && carry(key, value, unity) == Carry::Carried
     });
-    let shown = |(key, value): (&String, &String)| match names_a_secret(key) {
-        true => format!("{key} {HIDDEN}"),
-        false => format!("{key}={}", shortened(value)),
+    let shown = |(key, value): (&String, &String)| match is_for_everybody(key, value) {
+        true => format!("{key}={}", shortened(value)),
+        false => format!("{key} {HIDDEN}"),
     };
     listed(&lost.map(shown).collect::<Vec<_>>())
 }

@@ -9,7 +9,7 @@ use icebridge_model::photon::{ClusterCopy, ClusterMethod, PartitionColumn, Photo
 use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::properties::{Carry, carry};
 use icebridge_model::schema::Transform;
-use icebridge_model::secret::names_a_secret;
+use icebridge_model::secret::is_for_everybody;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Clusters {
         let carried = facts
             .properties
             .iter()
-            .filter(|(key, value)| carry(key, value, true) == Carry::Carried && !names_a_secret(key));
+            .filter(|(key, value)| carry(key, value, true) == Carry::Carried && is_for_everybody(key, value));
         Some(ClusterCopy {
             source: within(self.source_catalog.as_ref()?, &facts.ident),
             target: within(&self.target_catalog, target),
