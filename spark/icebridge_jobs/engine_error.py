@@ -64,7 +64,7 @@ def chain(error: BaseException) -> list[Link]:
     # Converted exceptions keep Java's own in the first, the others in the second.
     java = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
     try:
-        found = _of_java(java) if java is not None else _of_words(str(error))
+        found = _of_java(java) if java is not None else _of_words(_far_words(error))
     except Exception:  # it asks Java, which may be gone by now
         found = []
     first = found[0] if found else Link()
@@ -91,6 +91,12 @@ def _asked(java: Any, *methods: str) -> str | None:
         except Exception:  # py4j tells a missing method so
             continue
     return None
+
+
+def _far_words(error: BaseException) -> str:
+    """Of an error from afar: Java's stack trace, which its text shows only where a setting says so."""
+    ask = getattr(error, "getStackTrace", None)
+    return (ask() if ask else None) or str(error)
 
 
 def _of_words(words: str) -> list[Link]:

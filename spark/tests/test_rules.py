@@ -361,6 +361,15 @@ def test_what_spark_raises_gets_a_code(words: str, code: str) -> None:
     assert error.hint and "Spark.scala" not in error.causes[0]
 
 
+def test_an_error_from_afar_is_known_by_its_stack_trace() -> None:
+    """Spark Connect keeps Java's trace beside a text that need not show it."""
+    error = RuntimeError("(org.apache.iceberg.exceptions.ValidationException) no")
+    error.getStackTrace = lambda: f"org.apache.iceberg.exceptions.ValidationException: no{COMMIT}"  # type: ignore[attr-defined]
+    assert explain(error).code == "commit-conflict"
+    error.getStackTrace = lambda: ""  # type: ignore[attr-defined]
+    assert explain(error).code == "unsupported"
+
+
 @pytest.mark.parametrize("script", ["bulk_copy.py", "gx_runner.py", "incremental_sync.py", "row_digest.py"])
 def test_scripts_stay_plain_files(script: str) -> None:
     """A workspace makes a notebook of a file with this header, and then the job does not find it."""

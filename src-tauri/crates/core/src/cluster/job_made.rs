@@ -27,6 +27,9 @@ pub(super) async fn find(record: &StepRecord, context: &StepContext<'_>) -> Resu
     Ok(found.map(|job| job.job_id.get()))
 }
 
+/// More jobs of one name than lost answers can leave.
+const REMOVALS: usize = 8;
+
 /// The undo. A lost answer can leave a second job of the name, which never ran.
 pub(super) async fn remove(record: &StepRecord, context: &StepContext<'_>) -> Result<()> {
     let StepContext { client, patience, .. } = context;
@@ -36,8 +39,14 @@ pub(super) async fn remove(record: &StepRecord, context: &StepContext<'_>) -> Re
     if let Some(job) = record.job_id {
         patience.ask(None, || client.delete_job(job)).await?;
     }
-    while let Some(job) = patience.ask(None, || client.job_named(&record.run_name)).await? {
+    let mut pause = patience.pace.first;
+    for _ in 0..REMOVALS {
+        let Some(job) = patience.ask(None, || client.job_named(&record.run_name)).await? else { return Ok(()) };
         patience.ask(None, || client.delete_job(job.job_id)).await?;
+        // A listing may lag behind.
+        tokio::time::sleep(pause).await;
+        pause = patience.pace.slower(pause);
     }
+    tracing::warn!(job = %record.run_name, "the workspace still lists a job that was deleted");
     Ok(())
 }

@@ -171,8 +171,9 @@ fn stage(status: Option<&RunStatus>, state: Option<&State>, end_time: Option<i64
     };
     let details = status.and_then(|status| status.termination_details.as_ref());
     let result = state.and_then(|state| state.result_state.as_ref());
-    // A state newer than this program may be one of an end: nothing else has a time of its end, a reason for it or a result.
-    let ended = end_time.is_some_and(|time| time > 0) || details.is_some() || result.is_some();
+    // A state newer than this program may be one of an end: nothing else has a time of its end or a result. A reason for it
+    // is there as soon as the run is being ended, while it may still write.
+    let ended = end_time.is_some_and(|time| time > 0) || result.is_some();
     match known {
         Stage::Unknown(word) if ended => {
             let message = message_of(state);

@@ -55,7 +55,8 @@ fn a_run_with_an_end_is_over_whatever_its_state_is_called() {
     assert!(matches!(with("end_time", json!(1_700_000_000_000_i64)), Stage::Over(Outcome::Failed(_))));
     assert!(matches!(of(json!({"end_time": 5})), Stage::Over(Outcome::Failed(_))));
     assert_eq!(with("state", json!({"result_state": "SUCCESS"})), Stage::Over(Outcome::Succeeded));
-    let details = json!({"status": {"state": "ENDED", "termination_details": {"code": "USER_CANCELED"}}});
+    let details =
+        json!({"status": {"state": "ENDED", "termination_details": {"code": "USER_CANCELED"}}, "end_time": 1});
     assert_eq!(of(details), Stage::Over(Outcome::Cancelled));
     assert_eq!(of(json!({"status": {"state": "RUNNING"}, "end_time": 5})), Stage::Running, "a known state counts");
 }

@@ -128,43 +128,45 @@ async fn forget(write: &mut Write<'_>, view: i64) -> Result<()> {
 }
 
 impl Store {
-    /// Makes a view of what was put away for it, if anything was. One transaction: whoever asks meanwhile sees the view as it
-    /// was before, or all of it.
+    /// Makes a view of what was put away for it, if anything was. A transaction a page, so that a run that writes its journal
+    /// meanwhile does not wait for all of them. Who asks for the view comes here first, and so sees all of it.
     pub(super) async fn make_pending_view(&self, owner: Owner<'_>) -> Result<()> {
-        let Some(view) = self.pending_view(owner).await? else { return Ok(()) };
-        let mut write = self.write_lightly().await?;
-        let pages: Vec<(i64, String)> =
-            sqlx::query_as("SELECT page, source FROM view_pending WHERE view = ? ORDER BY page")
-                .bind(view)
-                .fetch_all(&mut *write.transaction)
-                .await
-                .map_err(doing)?;
-        // Made by another who asked at the same time.
-        let Some((_, source)) = pages.first() else { return Ok(()) };
-        for table in [owner.kind.table(), "view_contents"] {
-            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE view = ?")))
-                .bind(view)
-                .execute(&mut *write.transaction)
-                .await
-                .map_err(doing)?;
-        }
-        for (page, _) in &pages {
-            let (shape, packed): (String, Vec<u8>) =
-                sqlx::query_as("SELECT shape, rows FROM view_pending WHERE view = ? AND page = ?")
-                    .bind(view)
-                    .bind(page)
-                    .fetch_one(&mut *write.transaction)
-                    .await
-                    .map_err(doing)?;
+        while let Some(view) = self.pending_view(owner).await? {
+            let mut write = self.write_lightly().await?;
+            // None: made by another who asked at the same time.
+            let next: Option<(i64, String, String, Vec<u8>)> = sqlx::query_as(
+                "SELECT page, source, shape, rows FROM view_pending WHERE view = ? ORDER BY page LIMIT 1",
+            )
+            .bind(view)
+            .fetch_optional(&mut *write.transaction)
+            .await
+            .map_err(doing)?;
+            let Some((page, source, shape, packed)) = next else { continue };
+            if page == 0 {
+                clear(&mut write, owner.kind, view).await?;
+            }
             match shape.as_str() {
                 TableFindings::NAME => unpack::<TableFindings>(&mut write, view, &packed).await?,
                 PlannedTable::NAME => unpack::<PlannedTable>(&mut write, view, &packed).await?,
                 _ => unpack::<LeftOut>(&mut write, view, &packed).await?,
             }
+            sqlx::query("DELETE FROM view_pending WHERE view = ? AND page = ?")
+                .bind(view)
+                .bind(page)
+                .execute(&mut *write.transaction)
+                .await
+                .map_err(doing)?;
+            let left: i64 = sqlx::query_scalar("SELECT count(*) FROM view_pending WHERE view = ?")
+                .bind(view)
+                .fetch_one(&mut *write.transaction)
+                .await
+                .map_err(doing)?;
+            if left == 0 {
+                measure_by_inventory(&mut write, owner.kind, view, &source).await?;
+            }
+            write.commit().await?;
         }
-        measure_by_inventory(&mut write, owner.kind, view, source).await?;
-        forget(&mut write, view).await?;
-        write.commit().await
+        Ok(())
     }
 
     async fn pending_view(&self, owner: Owner<'_>) -> Result<Option<i64>> {
@@ -181,6 +183,18 @@ impl Store {
         .await
         .map_err(doing)
     }
+}
+
+/// What the view was before.
+async fn clear(write: &mut Write<'_>, kind: Kind, view: i64) -> Result<()> {
+    for table in [kind.table(), "view_contents"] {
+        sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE view = ?")))
+            .bind(view)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(doing)?;
+    }
+    Ok(())
 }
 
 async fn unpack<T: Shape>(write: &mut Write<'_>, view: i64, packed: &[u8]) -> Result<()> {
