@@ -63,9 +63,9 @@ def compare(spark: SparkSession, engine: Engine, table: TableValidation) -> Comp
     types = dict(table.iceberg_types)
     if table.expected:
         types |= {c.name: c.column_type for c in table.expected.columns if c.column_type in ("uuid",)}
-    substitution.refuse(engine, table.name.parts, table.target)
+    substitution.refuse(engine.substitutes, table.name.parts, table.target)
     target_rows = iceberg_table.rows_at(spark, table.name, table.target_snapshot_id)
-    substitution.refuse(engine, substitution.names_of(target_rows.schema), table.target)
+    substitution.refuse(engine.substitutes, substitution.names_of(target_rows.schema), table.target)
     keys = uniqueness.paths(target_rows, table.keys, table.target)
     target = _measure(target_rows, types)
     source_rows: DataFrame | None = None

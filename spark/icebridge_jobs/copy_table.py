@@ -64,7 +64,7 @@ class CopyTable:
     def _copy(self) -> None:
         source_table.refuse_ignored_deletes(self.table.source, self.engine)
         names = [*self.table.source.name.parts, *self.table.target.name.parts]
-        substitution.refuse(self.engine, names, self.result.target)
+        substitution.refuse(self.engine.substitutes, names, self.result.target)
         if self.table.method == "deep_clone" and (refusal := self._clone_refusal()):
             self._fall_back(refusal)
         found = target_table.find(self.spark, self.table, self.plan_hash)

@@ -34,7 +34,7 @@ class SourceRead:
         self.source = source
         self.engine = engine
         self.pin = pin
-        substitution.refuse(engine, source.name.parts, source.table)
+        substitution.refuse(engine.substitutes, source.name.parts, source.table)
         self.how: How = "unversioned" if pin is None else "pinned"
         if engine.databricks and pin is not None:
             self.how = self._find_way()
@@ -64,7 +64,7 @@ class SourceRead:
     def _raw(self) -> DataFrame:
         rows = self.spark.sql(f"SELECT * FROM {self.sql}")
         source_table.refuse_reserved(self.source, rows.schema)
-        substitution.refuse(self.engine, substitution.names_of(rows.schema), self.source.table)
+        substitution.refuse(self.engine.substitutes, substitution.names_of(rows.schema), self.source.table)
         return rows
 
     def _find_way(self) -> How:

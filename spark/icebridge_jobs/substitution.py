@@ -18,8 +18,6 @@ from icebridge_jobs.errors import JobError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from icebridge_jobs.session import Engine
-
 START = "${"
 _SETTING = "spark.sql.variable.substitute"
 # What every session has, so that it would be replaced.
@@ -35,9 +33,9 @@ def is_on(spark: SparkSession) -> bool:
     return found is None or found[0] != _PROBE
 
 
-def refuse(engine: Engine, names: Iterable[str], about: str) -> None:
+def refuse(substitutes: bool, names: Iterable[str], about: str) -> None:
     """Names that would be others in a statement."""
-    if not engine.substitutes:
+    if not substitutes:
         return
     wrong = next((name for name in names if START in name), None)
     if wrong is not None:

@@ -72,7 +72,7 @@ class SyncTable:
 
     def _round(self, done: Round) -> None:
         source, target = self.table.source.name, self.table.name
-        substitution.refuse(self.engine, [*source.parts, *target.parts], str(target))
+        substitution.refuse(self.engine.substitutes, [*source.parts, *target.parts], str(target))
         wanted = self.table.source.snapshot_id or iceberg_table.current_snapshot(self.spark, source)
         chain = iceberg_table.lineage(iceberg_table.snapshots(self.spark, source), wanted)
         if wanted is not None and not chain:

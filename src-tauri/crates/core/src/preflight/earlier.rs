@@ -1,25 +1,20 @@
 //! Whether what earlier runs made is still in the target.
 
-use futures::{FutureExt, StreamExt, stream};
+use super::rows_there;
+use futures::FutureExt;
 use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::mapping::{MappingRow, MappingState};
 use icebridge_model::{Code, Result};
 use icebridge_store::Store;
 
-/// The target's limiter spaces the requests.
-const AT_ONCE: usize = 16;
-
 /// Loads the target's table of each row that an earlier run migrated. Another table of that name, made since by somebody
 /// else, is one that exists and blocks. One that cannot be read blocks as well, and the other tables go on.
-pub(super) async fn check(store: &Store, target: &dyn TargetCatalog, rows: &mut [MappingRow]) -> Result<()> {
-    let migrated = rows.iter_mut().filter(|row| row.state == MappingState::Migrated);
-    // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
-    let checks: Vec<_> = migrated.map(|row| check_row(store, target, row).boxed()).collect();
-    let mut checked = stream::iter(checks).buffer_unordered(AT_ONCE);
-    while let Some(done) = checked.next().await {
-        done?;
-    }
-    Ok(())
+pub(super) async fn check<'a>(
+    store: &'a Store,
+    target: &'a dyn TargetCatalog,
+    rows: &'a mut [MappingRow],
+) -> Result<()> {
+    rows_there::each(rows, MappingState::Migrated, |row| check_row(store, target, row).boxed()).await
 }
 
 async fn check_row(store: &Store, target: &dyn TargetCatalog, row: &mut MappingRow) -> Result<()> {

@@ -1,25 +1,20 @@
 //! Empty tables that plans of this state made in the target and never filled: a run takes them back, so that they block no plan.
 
-use futures::{FutureExt, StreamExt, stream};
+use super::rows_there;
+use futures::FutureExt;
 use icebridge_lakehouse::TargetCatalog;
 use icebridge_lakehouse::copy::is_left_empty;
 use icebridge_model::Result;
 use icebridge_model::mapping::{MappingRow, MappingState};
 use icebridge_store::Store;
 
-/// The target's limiter spaces the requests.
-const AT_ONCE: usize = 16;
-
 /// Loads the target's table of each row that exists and whose source this state has a place for.
-pub(super) async fn check(store: &Store, target: &dyn TargetCatalog, rows: &mut [MappingRow]) -> Result<()> {
-    let there = rows.iter_mut().filter(|row| row.state == MappingState::Exists);
-    // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
-    let checks: Vec<_> = there.map(|row| check_row(store, target, row).boxed()).collect();
-    let mut checked = stream::iter(checks).buffer_unordered(AT_ONCE);
-    while let Some(done) = checked.next().await {
-        done?;
-    }
-    Ok(())
+pub(super) async fn check<'a>(
+    store: &'a Store,
+    target: &'a dyn TargetCatalog,
+    rows: &'a mut [MappingRow],
+) -> Result<()> {
+    rows_there::each(rows, MappingState::Exists, |row| check_row(store, target, row).boxed()).await
 }
 
 /// One that cannot be read may be anybody's, and one that is not found has a name that differs in case.

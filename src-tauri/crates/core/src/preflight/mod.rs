@@ -11,6 +11,7 @@ mod engine;
 mod left_empty;
 mod mode;
 mod overlap;
+mod rows_there;
 mod rules;
 mod subject;
 

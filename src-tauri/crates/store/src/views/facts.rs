@@ -91,28 +91,3 @@ pub(crate) async fn put_plan(write: &mut Write<'_>, plan: &Plan) -> Result<()> {
     let pages = Pages::of_plan(&plan.source, &plan.tables, &plan.left_out)?;
     pages.put(write, Owner { kind: Kind::Plan, key: &plan.hash }).await
 }
-
-/// A plan and a pre-flight do not repeat what the inventory knows; their views do, as it is now.
-pub(super) async fn measure_by_inventory(write: &mut Write<'_>, kind: Kind, view: i64, source: &str) -> Result<()> {
-    // By the columns that both have and that are no statement of the view's own.
-    let columns: &[&str] = match kind {
-        Kind::Preflight => &["format", "rows", "bytes", "files"],
-        Kind::Plan | Kind::Run => &["bytes"],
-        Kind::Inventory => return Ok(()),
-    };
-    let set: Vec<String> = columns.iter().map(|column| format!("\"{column}\" = known.\"{column}\"")).collect();
-    let statement = format!(
-        "UPDATE {0} SET {1} FROM view_inventory AS known
-         WHERE {0}.view = ? AND known.name = {0}.name
-           AND known.view = (SELECT view FROM views WHERE scope = 'inventory' AND owner = ?)",
-        kind.table(),
-        set.join(", ")
-    );
-    sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(view)
-        .bind(source)
-        .execute(&mut *write.transaction)
-        .await
-        .map_err(|e| failure::of(e, "write a view"))?;
-    Ok(())
-}

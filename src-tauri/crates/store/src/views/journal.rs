@@ -1,7 +1,7 @@
 //! The view of a run: begun with the run, and moved by each entry of its journal, in the transaction that writes the entry.
 
-use super::facts::{measure_by_inventory, put_plan};
-use super::write::{patch, put, view_id};
+use super::facts::put_plan;
+use super::write::{measure_by_inventory, patch, put, view_id};
 use super::{Kind, Owner};
 use crate::kinds::TABLE_VALIDATED;
 use crate::run_record::RunRecord;

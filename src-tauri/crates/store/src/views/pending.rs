@@ -2,8 +2,7 @@
 //! longer to write than 100,000 tables take to judge; who works in a terminal never looks at it. So a pre-flight and a plan
 //! are put away as compressed pages, and the first who asks for their view has it made.
 
-use super::facts::measure_by_inventory;
-use super::write::{put, put_contents, view_id};
+use super::write::{measure_by_inventory, put, put_contents, view_id};
 use super::{Kind, Owner};
 use crate::{Store, Write, failure, from_json, to_json};
 use icebridge_model::finding::TableFindings;
