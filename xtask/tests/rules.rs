@@ -11,13 +11,18 @@ use std::process::Command;
 /// Which of our crates each crate may name in its manifest, for code, build or tests.
 const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-model", &[]),
-    ("icebridge-http", &["icebridge-model"]),
+    // Whatever counts knows it, and it knows nobody who does.
+    ("icebridge-metrics", &["icebridge-model"]),
+    ("icebridge-http", &["icebridge-model", "icebridge-metrics"]),
     ("icebridge-lakehouse", &["icebridge-model", "icebridge-http"]),
     ("icebridge-databricks", &["icebridge-model", "icebridge-http"]),
     ("icebridge-store", &["icebridge-model"]),
-    ("icebridge-core", &["icebridge-model", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"]),
+    (
+        "icebridge-core",
+        &["icebridge-model", "icebridge-metrics", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"],
+    ),
     // It starts before the state is opened, in both programs: it knows no state.
-    ("icebridge-telemetry", &["icebridge-model"]),
+    ("icebridge-telemetry", &["icebridge-model", "icebridge-metrics"]),
     ("icebridge-api", &["icebridge-model", "icebridge-core", "icebridge-telemetry"]),
     // It knows neither the client nor core: a client's bug must not cancel itself out.
     ("icebridge-sandbox", &["icebridge-model"]),
@@ -61,6 +66,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("clap*", &["icebridge-cli", "icebridge-desktop", "icebridge-sandbox"]),
     // The product is nobody's server.
     ("axum*", &["icebridge-sandbox"]),
+    ("prometheus-client", &["icebridge-metrics"]),
     // Errors are the model's everywhere: what has no code can't be shown to anybody.
     ("anyhow", &[]),
     ("eyre", &[]),

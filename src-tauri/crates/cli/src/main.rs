@@ -17,7 +17,7 @@ use ended::Ended;
 use icebridge_api::{Api, Options, default_state_dir};
 use icebridge_model::error::Blame;
 use icebridge_model::{Error, Result};
-use icebridge_telemetry::{Logging, logs_folder};
+use icebridge_telemetry::{Logging, ServedMetrics, logs_folder};
 use output::Output;
 use std::process::ExitCode;
 
@@ -80,9 +80,19 @@ fn parse() -> std::result::Result<(Arguments, String), clap::Error> {
     Ok((arguments, command))
 }
 
+async fn serve_metrics(address: &str, output: &Output) -> Result<ServedMetrics> {
+    let served = ServedMetrics::start(address).await?;
+    output.address("metrics", &served.url());
+    Ok(served)
+}
+
 async fn run(arguments: Arguments, logging: &Logging, output: &Output) -> Result<Ended> {
     #[cfg(unix)]
     interrupt::outlive_file_size_limit();
+    let _served = match &arguments.global.metrics {
+        Some(address) => Some(serve_metrics(address, output).await?),
+        None => None,
+    };
     let state_dir = arguments.global.state.clone().unwrap_or_else(default_state_dir);
     // These need no state.
     match &arguments.command {

@@ -5,6 +5,7 @@ use crate::state::now;
 use futures::StreamExt;
 use icebridge_lakehouse::history::Depth;
 use icebridge_lakehouse::{Catalog, facts};
+use icebridge_metrics::Stage;
 use icebridge_model::event::Event;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
 use icebridge_model::mapping::Pattern;
@@ -28,6 +29,7 @@ pub async fn refresh(
     request: &InventoryRequest,
     cancel: &CancellationToken,
 ) -> Result<InventorySummary> {
+    let _at_work = local.metrics.stage(Stage::Inventory);
     let only = request.only.iter().map(|glob| Pattern::glob(glob)).collect::<Result<Vec<_>>>()?;
     let cancelled = || Error::new(Code::Cancelled, "the inventory was cancelled").about(&request.source);
     let listing = async {

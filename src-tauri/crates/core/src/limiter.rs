@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use icebridge_lakehouse::catalog::Turns;
+use icebridge_metrics::{Metrics, Waits};
 use icebridge_model::{Code, Error, Result};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub struct CommitLimiter {
     /// None: as many as there are.
     log: Option<Mutex<Log>>,
+    metrics: Metrics,
+    waits: Waits,
 }
 
 #[derive(Debug)]
@@ -43,13 +46,13 @@ impl Log {
 }
 
 impl CommitLimiter {
-    pub fn per_minute(most: u32) -> Self {
+    pub fn per_minute(most: u32, metrics: Metrics) -> Self {
         let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        Self { log: Some(Mutex::new(Log { most, commits: VecDeque::new() })) }
+        Self { log: Some(Mutex::new(Log { most, commits: VecDeque::new() })), ..Self::unlimited(metrics) }
     }
 
-    pub fn unlimited() -> Self {
-        Self { log: None }
+    pub fn unlimited(metrics: Metrics) -> Self {
+        Self { log: None, waits: metrics.commit_waits(), metrics }
     }
 
     /// Returns when a commit may be made: with the turns of its attempts, of which the first has come.
@@ -64,6 +67,7 @@ impl CommitLimiter {
     }
 
     async fn turn(&self) {
+        let _waiting = self.waits.begin();
         let Some(log) = &self.log else { return };
         loop {
             let Some(wait) = log.lock().await.take(Instant::now()) else { return };
@@ -92,6 +96,11 @@ impl Turns for CommitTurns<'_> {
             self.limiter.turn().await;
         }
         self.taken += 1;
+        self.limiter.metrics.commit_attempted();
+    }
+
+    fn lost(&mut self) {
+        self.limiter.metrics.commit_conflicted();
     }
 }
 
@@ -124,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_ends_when_cancelled() {
-        let limiter = CommitLimiter::per_minute(1);
+        let limiter = CommitLimiter::per_minute(1, Metrics::default());
         let cancel = CancellationToken::new();
         limiter.acquire(&cancel).await.unwrap();
         cancel.cancel();
@@ -133,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_attempt_of_a_commit_takes_a_turn() {
-        let limiter = CommitLimiter::per_minute(2);
+        let limiter = CommitLimiter::per_minute(2, Metrics::default());
         let mut turns = limiter.acquire(&CancellationToken::new()).await.unwrap();
         turns.next().await;
         turns.next().await;

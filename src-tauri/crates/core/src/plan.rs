@@ -12,6 +12,7 @@ pub use file::{read, write};
 
 use crate::LocalState;
 use crate::preflight::{self, Judged};
+use icebridge_metrics::Stage;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::finding::Verdict;
 use icebridge_model::format;
@@ -28,6 +29,7 @@ const REASONS_SHOWN: usize = 20;
 /// Only tables that are ready: nothing blocks them, and what they lose was accepted. The others are in the plan too, as
 /// left out and why.
 pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade> {
+    let _at_work = local.metrics.stage(Stage::Plan);
     check_settings(&request.settings)?;
     let target = local.store.catalog(&request.route.target).await?;
     if request.settings.governance.is_some() && target.kind != CatalogKind::Unity {

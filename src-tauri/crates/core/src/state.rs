@@ -6,8 +6,10 @@ use crate::secrets::SecretStore;
 use crate::sessions::{MemoryTokens, Sessions, TokenStore};
 use extensions::Extensions;
 use icebridge_lakehouse::catalog::Secrets;
+use icebridge_metrics::Metrics;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::event::Event;
+use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
 use std::any::Any;
@@ -27,6 +29,7 @@ pub struct LocalState {
     pub secrets: Arc<dyn SecretStore>,
     pub state_dir: PathBuf,
     pub events: broadcast::Sender<Event>,
+    pub(crate) metrics: Metrics,
     /// Of people who are signed in to Databricks workspaces.
     pub(crate) sessions: Sessions,
     extensions: Extensions,
@@ -38,7 +41,8 @@ impl LocalState {
         let state_dir = store.state_dir().to_path_buf();
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let sessions = Sessions::new(Arc::new(MemoryTokens::default()));
-        Ok(Self { store, secrets, state_dir, events, sessions, extensions: Extensions::default() })
+        let metrics = Metrics::of_process();
+        Ok(Self { store, secrets, state_dir, events, metrics, sessions, extensions: Extensions::default() })
     }
 
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
@@ -54,7 +58,15 @@ impl LocalState {
 
     /// Without a listener it is lost, which is no error.
     pub fn emit(&self, event: Event) {
+        self.metrics.event(&event);
         let _ = self.events.send(event);
+    }
+
+    /// Keeps with a run what a comparison found, and counts it.
+    pub(crate) async fn save_validation(&self, run_id: &str, validation: &Validation) -> Result<()> {
+        self.store.save_validation(run_id, validation).await?;
+        self.metrics.validated(validation);
+        Ok(())
     }
 
     /// The secrets a catalog is said to have. One that the keychain does not have is named here, not by a refused request.

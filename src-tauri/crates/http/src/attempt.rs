@@ -43,6 +43,7 @@ impl HttpClient {
             let turn = limiter.turn().await;
             // Without the wait for the turn: that says nothing about this request.
             let begun = Instant::now();
+            limiter.requests.sent();
             let tried = self.attempt(call, &turn, token.as_ref(), &read).await;
             drop(turn);
             attempts.spend(begun.elapsed());
@@ -66,6 +67,7 @@ impl HttpClient {
             };
             tracing::debug!(call = self.describe(call), attempt = attempts.made(), ?wait, "the request is sent again");
             tokio::time::sleep(wait).await;
+            limiter.requests.sent_again();
         }
     }
 

@@ -2,6 +2,7 @@
 //! little more with every answer, half of it at a 429 (additive increase, multiplicative decrease), and silence for as long
 //! as Retry-After asks.
 
+use icebridge_metrics::{Metrics, Requests};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,7 +60,10 @@ impl Limiters {
 
     pub(crate) fn of(&self, host: &str, family: Family) -> Arc<Limiter> {
         let mut each = unpoisoned(&self.each);
-        let made = || Arc::new(Limiter::new(family.limits.bounded(self.cap)));
+        let made = || {
+            let requests = Metrics::of_process().requests(family.name);
+            Arc::new(Limiter::new(family.limits.bounded(self.cap), requests))
+        };
         each.entry((host.to_string(), family.name)).or_insert_with(made).clone()
     }
 }
@@ -67,6 +71,8 @@ impl Limiters {
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
+    /// What is counted of the requests that it lets through.
+    pub(crate) requests: Requests,
     seats: Arc<Semaphore>,
     state: Mutex<State>,
 }
@@ -98,12 +104,13 @@ pub(crate) struct Turn {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, requests: Requests) -> Self {
         let state = State { rate: limits.start, due: Instant::now(), paused_until: None, cuts: 0 };
-        Self { limits, seats: Arc::new(Semaphore::new(limits.at_once)), state: Mutex::new(state) }
+        Self { limits, requests, seats: Arc::new(Semaphore::new(limits.at_once)), state: Mutex::new(state) }
     }
 
     pub(crate) async fn turn(self: &Arc<Self>) -> Turn {
+        let _waiting = self.requests.wait();
         // The semaphore is never closed; if it were, nothing would be sent any more.
         let Ok(seat) = self.seats.clone().acquire_owned().await else { return std::future::pending().await };
         loop {
@@ -146,6 +153,7 @@ impl Turn {
 
     /// The host asks for fewer requests. `wait`: what Retry-After asks for.
     pub(crate) fn throttled(&self, wait: Option<Duration>) {
+        self.limiter.requests.throttled();
         let mut state = unpoisoned(&self.limiter.state);
         if self.cuts == state.cuts {
             tracing::info!(rate = state.rate / 2.0, ?wait, "the host asks for fewer requests");
@@ -170,7 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn limiter(start: f64, max: f64) -> Arc<Limiter> {
-        Arc::new(Limiter::new(Limits { start, max, at_once: 4 }))
+        Arc::new(Limiter::new(Limits { start, max, at_once: 4 }, Metrics::default().requests("tests")))
     }
 
     fn rate(limiter: &Limiter) -> f64 {
@@ -275,7 +283,8 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
             runtime.unwrap().block_on(async {
-                let limiter = Arc::new(Limiter::new(Limits { start, max, at_once }.bounded(None)));
+                let limits = Limits { start, max, at_once }.bounded(None);
+                let limiter = Arc::new(Limiter::new(limits, Metrics::default().requests("tests")));
                 for event in events {
                     let begun = Instant::now();
                     let turn = limiter.turn().await;

@@ -5,6 +5,7 @@ use crate::*;
 use async_trait::async_trait;
 use futures::StreamExt;
 use icebridge_loopback::{Reply, Request, Server, json as ok};
+use icebridge_metrics::Metrics;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Value, json};
@@ -111,6 +112,27 @@ async fn a_refused_token_is_renewed_once() {
     let failure = ask(&client(&never), get()).await.unwrap_err();
     assert_eq!(failure.refusal().map(|refusal| refusal.status), Some(419));
     assert_eq!(never.count("GET", PATH), 2);
+}
+
+/// Of the process: a family of its own keeps other tests out.
+#[tokio::test]
+async fn requests_retries_and_waits_are_counted_by_family() {
+    const COUNTED: Family = Family { name: "counted", limits: FAMILY.limits };
+    let server = scripted(vec![|| status(503), || status(429), || ok(json!({}))]).await;
+    ask(&client(&server), Call::get(COUNTED, PATH)).await.unwrap();
+    let gone = scripted(vec![|| status(404)]).await;
+    ask(&client(&gone), Call::get(COUNTED, PATH)).await.unwrap_err();
+    let text = Metrics::of_process().text();
+    for (name, number) in [
+        ("http_requests_total{family", 4),
+        ("http_retries_total{family", 2),
+        ("http_throttled_total{family", 1),
+        ("limiter_wait_seconds_count{limiter", 4),
+        ("limiter_waiting{limiter", 0),
+    ] {
+        let line = format!("icebridge_{name}=\"counted\"}} {number}");
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! What the programs say about their work: log lines without secrets, in files of bounded size, and the archive that goes
-//! with a bug report.
+//! What the programs say about their work: log lines without secrets, in files of bounded size, metrics for a Prometheus on
+//! this machine, and the archive that goes with a bug report.
 //!
 //! A crate of its own, below api: logging starts before the state folder is opened, both programs start it alike, and the
-//! log of a state that cannot be opened is the one that is needed most. The format is in docs/logs.md.
+//! log of a state that cannot be opened is the one that is needed most. The format is in docs/logs.md, that of metrics in
+//! docs/metrics.md.
 
 mod archive;
 mod bounds;
@@ -10,6 +11,7 @@ mod file;
 mod folder;
 mod layer;
 mod levels;
+mod metrics;
 pub mod names;
 mod pattern;
 mod read;
@@ -22,6 +24,7 @@ pub use archive::Archive;
 pub use bounds::Bounds;
 pub use folder::{LogFile, log_files, logs_folder};
 pub use levels::{LOG_VARIABLE, Levels};
+pub use metrics::ServedMetrics;
 pub use read::{Follower, read};
 pub use start::Logging;
 pub use text::one_line;

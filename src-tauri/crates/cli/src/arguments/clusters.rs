@@ -110,12 +110,10 @@ pub struct GovernanceArgs {
     /// Predictive optimization: catalog, schema or table, and enable, disable or inherit
     #[arg(long, value_name = "LEVEL=SETTING", value_parser = optimization)]
     pub optimize: Option<OptimizationChoice>,
-    /// Write one row for each migrated table to the metrics table
-    #[arg(long)]
-    pub metrics: bool,
-    /// The metrics table (default: CATALOG.icebridge.migration_iceberg_jobs in the target's catalog)
-    #[arg(long, value_name = "CATALOG.SCHEMA.TABLE")]
-    pub metrics_table: Option<String>,
+    /// Write one row for each migrated table to this table (default: CATALOG.icebridge.migration_iceberg_jobs in the
+    /// target's catalog)
+    #[arg(long, value_name = "CATALOG.SCHEMA.TABLE", num_args = 0..=1)]
+    pub metrics_table: Option<Option<String>>,
     /// Have a SQL warehouse read each table once more that this program copied (proof level `target_read_back`)
     #[arg(long)]
     pub read_back: bool,
@@ -129,7 +127,6 @@ impl GovernanceArgs {
         let given = !self.carry.is_empty()
             || !self.principal.is_empty()
             || self.optimize.is_some()
-            || self.metrics
             || self.metrics_table.is_some()
             || self.read_back
             || self.warehouse.is_some();
@@ -143,8 +140,8 @@ impl GovernanceArgs {
         settings.owner |= self.carry.contains(&CarryArg::Owner);
         settings.principals.extend(self.principal.iter().cloned());
         settings.predictive_optimization = self.optimize.or(settings.predictive_optimization);
-        settings.metrics |= self.metrics || self.metrics_table.is_some();
-        settings.metrics_table = self.metrics_table.clone().or(settings.metrics_table);
+        settings.metrics |= self.metrics_table.is_some();
+        settings.metrics_table = self.metrics_table.clone().flatten().or(settings.metrics_table);
         settings.read_back |= self.read_back;
         settings.warehouse = self.warehouse.clone().or(settings.warehouse);
         Some(settings)

@@ -74,6 +74,9 @@ pub struct Global {
     /// Write the log to standard error, too: this level and more severe ones (ICEBRIDGE_LOG sets it by module)
     #[arg(long, value_name = "LEVEL", value_parser = logs::level_parser(), global = true)]
     pub log: Option<LogLevel>,
+    /// While the command works, serve metrics for Prometheus at this address of loopback; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub metrics: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,6 +198,22 @@ mod tests {
             command.get_subcommands().for_each(|sub| check(sub, &path));
         }
         check(&Arguments::command(), "");
+    }
+
+    #[test]
+    fn metrics_are_served_and_rows_go_to_a_metrics_table() {
+        let parse = |words: &[&str]| Arguments::try_parse_from(["icebridge", "plan"].iter().chain(words));
+        for (words, table) in [
+            (&["--metrics-table", "--metrics", "127.0.0.1:1"][..], None),
+            (&["--metrics", "127.0.0.1:1", "--metrics-table", "ops.icebridge.rows"], Some("ops.icebridge.rows")),
+        ] {
+            let parsed = parse(words).unwrap();
+            assert_eq!(parsed.global.metrics.as_deref(), Some("127.0.0.1:1"));
+            let Command::Plan(plan) = parsed.command else { panic!("a plan") };
+            let settings = plan.settings.governance.on(None).unwrap();
+            assert_eq!((settings.metrics, settings.metrics_table.as_deref()), (true, table));
+        }
+        assert!(parse(&["--metrics"]).is_err());
     }
 
     #[test]

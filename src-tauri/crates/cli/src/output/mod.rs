@@ -50,6 +50,11 @@ impl Output {
         }
     }
 
+    /// Where something can be asked for. Told to those who asked for JSON too, on standard error: the port may be any.
+    pub fn address(&self, what: &str, address: &str) {
+        let _ = writeln!(std::io::stderr(), "{}", lines(&format!("{what}: {address}")));
+    }
+
     pub fn error(&self, error: &Error) {
         if self.json
             && let Ok(text) = to_json(error)

@@ -9,6 +9,7 @@ use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};
 use crate::migration;
 use crate::state::now;
+use icebridge_metrics::Stage;
 use icebridge_model::audit::{AuditBundle, AuditKey, BUNDLE_VERSION, BundleManifest};
 use icebridge_model::journal::{GENESIS, canonical};
 use icebridge_model::plan::{Plan, PlannedTable};
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 /// Exports a run (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
 pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Result<AuditBundle> {
+    let _at_work = local.metrics.stage(Stage::Audit);
     local.store.check_journal().await?;
     let view = migration::view(local, run_id).await?;
     if view.state == RunState::Running {

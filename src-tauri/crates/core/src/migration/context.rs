@@ -11,6 +11,7 @@ use crate::limiter::CommitLimiter;
 use crate::preflight::TargetKind;
 use icebridge_databricks::Client;
 use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_metrics::Metrics;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::plan::{Plan, PlannedTable, Settings};
 use icebridge_model::run::{CopyOutcome, TableState};
@@ -71,11 +72,13 @@ impl Opened {
 
 /// The usual limit is for a workspace, which bounds the commits of everybody in it. Other catalogs publish no bound: those on
 /// the network slow down by themselves, and a folder of this machine has nothing to protect. One that was chosen always holds.
-fn commits(target: &CatalogSpec, settings: &Settings) -> CommitLimiter {
+fn commits(target: &CatalogSpec, settings: &Settings, metrics: Metrics) -> CommitLimiter {
     match TargetKind::of(target) {
-        TargetKind::Unity => CommitLimiter::per_minute(settings.max_commits_per_min),
-        _ if settings.max_commits_per_min == Settings::default().max_commits_per_min => CommitLimiter::unlimited(),
-        _ => CommitLimiter::per_minute(settings.max_commits_per_min),
+        TargetKind::Unity => CommitLimiter::per_minute(settings.max_commits_per_min, metrics),
+        _ if settings.max_commits_per_min == Settings::default().max_commits_per_min => {
+            CommitLimiter::unlimited(metrics)
+        }
+        _ => CommitLimiter::per_minute(settings.max_commits_per_min, metrics),
     }
 }
 
@@ -95,7 +98,7 @@ impl RunContext {
         begun: HashSet<usize>,
     ) -> Result<Self> {
         let owner = local.store.identity().await?;
-        let commits = commits(opened.target.spec(), &plan.settings);
+        let commits = commits(opened.target.spec(), &plan.settings, local.metrics.clone());
         let specs_refused = SpecsRefused::remembered(&local, &plan, opened.client.as_ref()).await?;
         let staging_refused =
             StagingRefused::remembered(&local, &plan, opened.target.as_ref(), opened.client.as_ref()).await?;

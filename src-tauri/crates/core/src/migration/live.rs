@@ -3,7 +3,9 @@
 use crate::LocalState;
 use crate::sync::lock;
 use icebridge_lakehouse::copy::Observer;
+use icebridge_metrics::{Copied, Metrics, Progress, Watched};
 use icebridge_model::event::{CHANGED_ROWS, Event, RunChanges};
+use icebridge_model::photon::ClusterStage;
 use icebridge_model::plan::EngineKind;
 use icebridge_model::run::{CopyOutcome, RunCounters, RunId, RunState, TableMigration, TableState};
 use icebridge_model::view::{ViewRow, measures, rows};
@@ -54,6 +56,7 @@ pub(super) struct ActiveRun {
     changed: Mutex<BTreeSet<usize>>,
 }
 
+/// What is counted for all tables is counted here, where a table's own numbers change.
 #[derive(Debug)]
 pub(super) struct LiveTable {
     table: Mutex<TableMigration>,
@@ -61,12 +64,17 @@ pub(super) struct LiveTable {
     bytes_to_copy: u64,
     bytes: AtomicU64,
     rows: AtomicU64,
+    metrics: Metrics,
+    copied: Copied,
+    /// When it entered its state.
+    since: Mutex<Instant>,
 }
 
 impl LiveTable {
-    pub fn new(table: TableMigration, bytes_to_copy: u64) -> Self {
+    pub fn new(table: TableMigration, bytes_to_copy: u64, metrics: Metrics) -> Self {
         let (bytes, rows) = (AtomicU64::new(table.bytes_done), AtomicU64::new(table.rows_done));
-        Self { table: Mutex::new(table), bytes_to_copy, bytes, rows }
+        let (copied, since) = (metrics.copied(table.engine), Mutex::new(Instant::now()));
+        Self { table: Mutex::new(table), bytes_to_copy, bytes, rows, metrics, copied, since }
     }
 
     pub fn state(&self) -> TableState {
@@ -76,7 +84,12 @@ impl LiveTable {
     /// A transition of the table.
     pub fn step(&self, state: TableState, error: Option<Error>, outcome: Option<CopyOutcome>) {
         let counted = self.bytes.load(Ordering::Relaxed);
+        let lasted = std::mem::replace(&mut *lock(&self.since), Instant::now()).elapsed();
         self.change(|table| {
+            self.metrics.table_step((table.state, state), table.engine, lasted);
+            if state == TableState::Committed {
+                self.metrics.committed(table.engine, outcome.as_ref());
+            }
             table.state = state;
             table.error = error;
             if outcome.is_some() {
@@ -86,6 +99,12 @@ impl LiveTable {
                 table.bytes_total = counted;
             }
         });
+    }
+
+    /// Where its cluster is, while one copies it.
+    fn cluster_stage(&self) -> Option<ClusterStage> {
+        let table = lock(&self.table);
+        table.cluster.as_ref().filter(|_| table.state == TableState::Copying).map(|cluster| cluster.stage)
     }
 
     fn row(&self) -> ViewRow {
@@ -121,8 +140,10 @@ impl LiveTable {
     pub fn reached(&self, rows: u64, of: u64) {
         let total = u128::from(lock(&self.table).bytes_total);
         let share = (total * u128::from(rows.min(of))).checked_div(u128::from(of)).unwrap_or(0);
-        self.rows.store(rows, Ordering::Relaxed);
-        self.bytes.store(u64::try_from(share).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let bytes = u64::try_from(share).unwrap_or(u64::MAX);
+        // What is counted for all tables never falls.
+        self.copied.rows(rows.saturating_sub(self.rows.swap(rows, Ordering::Relaxed)));
+        self.copied.bytes(bytes.saturating_sub(self.bytes.swap(bytes, Ordering::Relaxed)));
     }
 
     pub fn snapshot(&self) -> TableMigration {
@@ -135,9 +156,11 @@ impl LiveTable {
 
 impl Observer for LiveTable {
     fn bytes(&self, more: u64) {
+        self.copied.bytes(more);
         self.bytes.fetch_add(more, Ordering::Relaxed);
     }
     fn rows(&self, more: u64) {
+        self.copied.rows(more);
         self.rows.fetch_add(more, Ordering::Relaxed);
     }
 }
@@ -207,6 +230,15 @@ impl ActiveRun {
 
     pub fn emit_state(&self, local: &LocalState, state: RunState) {
         local.emit(Event::Run { run_id: self.run_id.clone(), state });
+    }
+}
+
+impl Watched for ActiveRun {
+    fn progress(&self) -> Progress {
+        Progress {
+            counters: counters(&self.tables.iter().map(|table| table.counted()).collect::<Vec<_>>()),
+            cluster_stages: self.tables.iter().filter_map(|table| table.cluster_stage()).collect(),
+        }
     }
 }
 

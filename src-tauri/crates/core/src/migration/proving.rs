@@ -58,7 +58,7 @@ impl Migration {
             let before = self.run.local.store.validation_of_plan(&self.run.plan.hash, &self.planned().source).await?;
             validate::keep_read_back(&mut validation, before.as_ref());
         }
-        self.run.local.store.save_validation(&self.run.live.run_id, &validation).await?;
+        self.run.local.save_validation(&self.run.live.run_id, &validation).await?;
         self.live().change(|table| table.validation = Some(validation.clone()));
         match validate::failure(&validation) {
             None => self.enter(TableState::Migrated).await,

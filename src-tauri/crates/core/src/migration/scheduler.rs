@@ -9,6 +9,7 @@ use super::view;
 use crate::LocalState;
 use crate::ledger::{RUN_ENDED, RunEnded, body};
 use crate::state::now;
+use icebridge_metrics::Stage;
 use icebridge_model::Result;
 use icebridge_model::run::{RunId, RunState, RunView, TableState};
 use icebridge_store::StateLock;
@@ -32,12 +33,14 @@ pub(super) struct RunGuard {
 
 impl Drop for RunGuard {
     fn drop(&mut self) {
+        self.local.metrics.unwatch();
         self.local.extension::<ActiveRuns>().remove(&self.run_id);
     }
 }
 
 #[tracing::instrument(name = "run", skip_all, fields(run = %run.live.run_id))]
 pub(super) async fn execute(run: Arc<RunContext>, work: Work, guard: RunGuard) -> Result<RunView> {
+    let _at_work = run.local.metrics.stage(Stage::Run);
     tracing::info!(
         plan = run.plan.hash.as_str(),
         source = run.plan.source,

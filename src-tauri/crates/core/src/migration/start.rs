@@ -9,6 +9,7 @@ use crate::LocalState;
 use crate::ledger::{RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, plan_of, table_histories};
 use crate::state::now;
 use crate::workspaces::gate;
+use icebridge_metrics::Watched;
 use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::plan::{Plan, PlannedTable};
@@ -174,7 +175,7 @@ async fn launch(
         if table.state != TableState::Migrated {
             (table.state, table.error) = (TableState::Queued, None);
         }
-        Arc::new(LiveTable::new(table, planned.estimate.bytes))
+        Arc::new(LiveTable::new(table, planned.estimate.bytes, local.metrics.clone()))
     });
     let live = Arc::new(ActiveRun::new(record.run_id.clone(), cancel.clone(), tables.collect()));
     let unfinished = |history: &TableHistory| history.state() != TableState::Migrated;
@@ -192,6 +193,8 @@ async fn launch(
         }
     }
     local.extension::<ActiveRuns>().insert(Arc::clone(&live));
+    let watched: Arc<dyn Watched> = live.clone();
+    local.metrics.watch(Arc::downgrade(&watched));
     live.emit_state(local, RunState::Running);
     let guard = RunGuard { _lock: lock, local: local.clone(), run_id: record.run_id.clone() };
     let done = tokio::spawn(scheduler::execute(run, work, guard));

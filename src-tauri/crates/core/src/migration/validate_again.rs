@@ -7,6 +7,7 @@ use crate::judge::Judge;
 use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
 use crate::validate::{self, Sides};
 use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_metrics::Stage;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, RunState, RunView, TableState};
@@ -75,6 +76,7 @@ pub(super) async fn validate_again_in(
     cancel: &CancellationToken,
     environment: &dyn Environment,
 ) -> Result<RunView> {
+    let _at_work = local.metrics.stage(Stage::Validate);
     let _lock = local.store.lock().await?;
     local.store.check_journal().await?;
     let record = find_run(local, run_id).await?;
@@ -113,7 +115,7 @@ pub(super) async fn validate_again_in(
         }
         let state = match verdict {
             Verdict::Holds(validation) => {
-                local.store.save_validation(run_id, &validation).await?;
+                local.save_validation(run_id, &validation).await?;
                 // Only what changed: an entry for every look would bury the ones that matter.
                 if history.state() != TableState::Migrated {
                     record_state(local, run_id, planned, TableState::Migrated, None).await?;
@@ -124,7 +126,7 @@ pub(super) async fn validate_again_in(
                 // In this order, so that a death in between leaves no table migrated whose last validation failed.
                 record_state(local, run_id, planned, TableState::Failed, Some(error)).await?;
                 if let Some(validation) = validation {
-                    local.store.save_validation(run_id, &validation).await?;
+                    local.save_validation(run_id, &validation).await?;
                 }
                 TableState::Failed
             }

@@ -35,6 +35,7 @@ use crate::place;
 use crate::workspaces::{self, gate};
 use futures::StreamExt;
 use icebridge_lakehouse::TargetCatalog;
+use icebridge_metrics::Stage;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec};
 use icebridge_model::earlier::EarlierMigration;
 use icebridge_model::facts::{InventoryOutcome, InventoryRow};
@@ -64,6 +65,7 @@ pub async fn run(local: &LocalState, route: &Route, settings: &Settings) -> Resu
 }
 
 async fn findings_of_all(local: &LocalState, route: &Route, settings: &Settings) -> Result<Vec<TableFindings>> {
+    let _at_work = local.metrics.stage(Stage::Preflight);
     let mut found = judge(local, route, settings, |judged| judged.findings).await?;
     found.sort_by(|a, b| a.source.cmp(&b.source));
     Ok(found)

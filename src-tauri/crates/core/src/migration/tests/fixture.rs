@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use icebridge_lakehouse::catalog::{Abilities, Draft, Publication, Staged, Turns};
 use icebridge_lakehouse::copy::{Copier, CopyTask, Discarded, PROPERTY_PLAN, PROPERTY_SOURCE_UUID, Prepared};
 use icebridge_lakehouse::{Catalog, Storage, Table, TargetCatalog};
+use icebridge_metrics::Metrics;
 use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use icebridge_model::conversion::Conversion;
 use icebridge_model::ids::PlanHash;
@@ -84,7 +85,9 @@ impl Fixture {
     /// Three tables of three files each.
     pub async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let local = LocalState::open(dir.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
+        let mut local = LocalState::open(dir.path().join("state"), Arc::new(MemorySecrets::default())).await.unwrap();
+        // Those of the process count for all tests.
+        local.metrics = Metrics::default();
         let lake = Arc::new(Lake {
             root: dir.path().to_path_buf(),
             storage: Storage::local().unwrap(),

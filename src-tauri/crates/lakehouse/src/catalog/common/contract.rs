@@ -117,6 +117,8 @@ pub trait TargetCatalog: Catalog {
 #[async_trait]
 pub trait Turns: Send {
     async fn next(&mut self);
+    /// The catalog refused the attempt as a conflict with another commit.
+    fn lost(&mut self) {}
 }
 
 /// No limit, and a count.

@@ -366,6 +366,7 @@ impl TargetCatalog for RestCatalog {
             match self.client.post::<Value>(&path, &body).await {
                 Ok(_) => return self.load(table).await.map_err(|e| e.about(table)),
                 Err(Failure::Refused(refusal)) if refusal.is_conflict() => {
+                    turns.lost();
                     let by_text = refusal.is_conflict_by_text();
                     let error = refusal.into_error();
                     if by_text {

@@ -126,11 +126,14 @@ impl TargetCatalog for SqlCatalog {
             turns.next().await;
             match self.database.insert_table(catalog, &namespace, &table.name, location, self.layout).await {
                 Ok(true) => return Ok(published),
-                Ok(false) => match self.taken(table, location, wanted.as_ref()).await? {
-                    Some(existing) => return Ok(existing),
-                    // The key is taken and it is no table: a view.
-                    None => return Err(table_exists(table)),
-                },
+                Ok(false) => {
+                    turns.lost();
+                    return match self.taken(table, location, wanted.as_ref()).await? {
+                        Some(existing) => Ok(existing),
+                        // The key is taken and it is no table: a view.
+                        None => Err(table_exists(table)),
+                    };
+                }
                 // The next attempt finds the row if this one made it.
                 Err(e) if e.retryable => last = Some(e),
                 Err(e) => return Err(e.about(table)),

@@ -1,0 +1,79 @@
+//! The labels, and what they may say.
+
+use icebridge_model::run::{CopyOutcome, RunState, TableState};
+use prometheus_client::encoding::EncodeLabelSet;
+
+pub const TABLE_STATES: [TableState; 8] = [
+    TableState::Queued,
+    TableState::Copying,
+    TableState::Committing,
+    TableState::Committed,
+    TableState::Validating,
+    TableState::Migrated,
+    TableState::Failed,
+    TableState::Cancelled,
+];
+
+pub const RUN_STATES: [RunState; 5] =
+    [RunState::Running, RunState::Succeeded, RunState::Incomplete, RunState::Cancelled, RunState::Interrupted];
+
+/// Of the journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Inventory,
+    Preflight,
+    Plan,
+    Run,
+    /// Of a finished run, once more. Within a run it is a state of each table.
+    Validate,
+    Audit,
+}
+
+impl Stage {
+    pub const ALL: [Self; 6] = [Self::Inventory, Self::Preflight, Self::Plan, Self::Run, Self::Validate, Self::Audit];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Preflight => "preflight",
+            Self::Plan => "plan",
+            Self::Run => "run",
+            Self::Validate => "validate",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+macro_rules! label_sets {
+    ($($name:ident { $($label:ident),* })*) => {
+        $(
+            #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+            pub struct $name {
+                $(pub $label: &'static str,)*
+            }
+        )*
+    };
+}
+
+label_sets! {
+    ByStage { stage }
+    ByState { state }
+    ByEngine { engine }
+    ByStateAndEngine { state, engine }
+    ByCommit { outcome, engine }
+    ByWay { way }
+    ByVerdict { verdict, proof, engine }
+    ByFamily { family }
+    ByLimiter { limiter }
+    ByVersion { version }
+}
+
+/// How many files went which way.
+pub fn files(outcome: &CopyOutcome) -> [(&'static str, u64); 3] {
+    [("copied", outcome.files_copied), ("decoded", outcome.files_decoded), ("chunk_moved", outcome.files_chunk_moved)]
+}
+
+/// Gauges are signed.
+pub fn gauge(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
