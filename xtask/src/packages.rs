@@ -62,6 +62,7 @@ pub const TESTS: &[Need] = &[
     Need::program("gnome-keyring-daemon", &["gnome-keyring"], "the keychain"),
     Need::program("secret-tool", &["libsecret-tools"], "looks into the keychain"),
     Need::program("gdbus", &["libglib2.0-bin"], "waits for the keychain"),
+    Need::program("prometheus", &["prometheus"], "reads the metrics, and asks the queries of the dashboard"),
 ];
 
 /// Nothing is missing on macOS and Windows: they bring their web view along, and the servers' tests are for Linux.
