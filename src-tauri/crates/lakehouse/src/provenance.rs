@@ -7,6 +7,12 @@ pub const PROPERTY_PLAN: &str = "icebridge.plan";
 pub const PROPERTY_SOURCE_UUID: &str = "icebridge.source-table-uuid";
 pub const PROPERTY_SOURCE_SNAPSHOT: &str = "icebridge.source-snapshot-id";
 pub const PROPERTY_SOURCE_METADATA: &str = "icebridge.source-metadata-location";
+/// The source's folder when the table was copied first: files keep the places that follow from it.
+pub const PROPERTY_SOURCE_LOCATION: &str = "icebridge.source-location";
+/// Ids of the schema, the partition spec and the sort order that we left as the current ones.
+pub const PROPERTY_LAYOUT: &str = "icebridge.layout";
+/// How often the table was brought up to its source since it was copied.
+pub const PROPERTY_SYNC_ROUND: &str = "icebridge.sync-round";
 
 /// On a table that was made empty and has no rows yet: the plan that fills it, and the place of the copy. The commit that
 /// brings the rows takes both away.

@@ -64,6 +64,10 @@ codes! {
     PlanStale = "plan-stale", User;
     PlanBroken = "plan-broken", User;
     CommitConflict = "commit-conflict", User;
+    /// Somebody else has written to a table of the target that a sync keeps up with its source.
+    TargetChanged = "target-changed", User;
+    /// Another table has the name of the source's table now.
+    SourceReplaced = "source-replaced", User;
     /// The answer to a commit was lost and the target does not say whether it happened.
     CommitUnknown = "commit-unknown", User;
     RateLimited = "rate-limited", User;
@@ -144,6 +148,10 @@ impl Code {
             Self::PlanStale => "Take the inventory again and make a new plan.",
             Self::PlanBroken => "Make the plan again.",
             Self::CommitConflict | Self::CommitUnknown => "Resume: the target is asked first.",
+            Self::TargetChanged => {
+                "Nothing was changed. Undo that write in the target, or drop the table there and copy it again by a new plan."
+            }
+            Self::SourceReplaced => "Take the inventory again and make a new plan for the new table.",
             Self::RateLimited => "Wait a little, and resume.",
             Self::ValidationFailed => "Look at what differs, and drop the table in the target before a new run.",
             Self::BundleBroken => "Ask for the bundle again where it was made.",

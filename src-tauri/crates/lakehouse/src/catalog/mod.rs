@@ -7,7 +7,9 @@ mod open;
 mod rest;
 mod sql;
 
-pub use common::contract::{Abilities, Bearer, Catalog, Draft, Publication, Secrets, Staged, TargetCatalog, Turns};
+pub use common::contract::{
+    Abilities, Advancing, Bearer, Catalog, Draft, Publication, Secrets, Staged, TargetCatalog, Turns,
+};
 pub use icebridge_http::Transport;
 pub use open::{open, open_target, refuse_secrets};
 

@@ -7,8 +7,8 @@
 
 use super::common::identity::{self, check_pin, check_register};
 use super::relocate::document;
-use super::{Copier, CopyTask, Discarded, Prepared};
-use crate::catalog::Publication;
+use super::{Copier, CopyTask, Discarded, Onto, Prepared};
+use crate::catalog::{Publication, Staged};
 use async_trait::async_trait;
 use bytes::Bytes;
 use icebridge_model::run::CopyOutcome;
@@ -26,6 +26,14 @@ impl Copier for Register {
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
     }
+
+    async fn advance(&self, task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
+        let write = async {
+            document::refuse_encryption(&task.source.metadata)?;
+            write(task, &Staged::of(onto.target), Some(onto)).await
+        };
+        write.await.map_err(|e| e.about(&task.source.ident))
+    }
 }
 
 async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
@@ -34,21 +42,30 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     document::refuse_encryption(&task.source.metadata)?;
     identity::check_cancelled(task)?;
     let staged = identity::stage(task, None).await?;
+    write(task, &staged, None).await
+}
+
+async fn write(task: &CopyTask<'_>, staged: &Staged, onto: Option<&Onto<'_>>) -> Result<Prepared> {
     let mut metadata = document::adopt(&task.source.metadata, &staged.location)?;
     let uuid = identity::uuid(task.plan_hash, task.target_ident, "table");
     document::set_uuid(&mut metadata, &uuid.to_string())?;
     let shared = [("gc.enabled".to_string(), "false".to_string())];
-    document::set_properties(&mut metadata, identity::properties(task).into_iter().chain(shared))?;
+    identity::set_marks(&mut metadata, task)?;
+    document::set_properties(&mut metadata, shared)?;
+    if let Some(onto) = onto {
+        onto.mark(&mut metadata, task)?;
+    }
     let text =
         serde_json::to_vec_pretty(&metadata).map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
-    let metadata_location = identity::metadata_location(&staged, task);
+    let first = || identity::metadata_location(staged, task);
+    let metadata_location = onto.map_or_else(first, |onto| onto.metadata_location(task));
     let bytes_written = text.len() as u64;
     staged.storage.write(&metadata_location, Bytes::from(text)).await?;
     staged.storage.make_durable(&staged.location).await?;
     Ok(Prepared {
         outcome: CopyOutcome {
             target_metadata_location: metadata_location.clone(),
-            target_location: staged.location,
+            target_location: staged.location.clone(),
             bytes_written,
             ..CopyOutcome::default()
         },

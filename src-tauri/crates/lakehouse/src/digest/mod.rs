@@ -17,7 +17,7 @@ use icebridge_model::conversion::{Conversion, converted};
 use icebridge_model::schema::Schema;
 use icebridge_model::validation::Measurement;
 use icebridge_model::{Code, Error, Result};
-use row_digest::RowDigest;
+pub use row_digest::RowDigest;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -118,6 +118,37 @@ async fn measure_by(
     rows: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Measurement> {
     let tasks = scan::plan(table, snapshot_id).await?;
+    let total = measure_tasks(&reader, table, (tasks, schema), cancel, rows).await?;
+    let mut measurement = total.finish(snapshot_id);
+    tokio::select! {
+        () = cancel.cancelled() => return Err(cancelled(table)),
+        counted = count_records(table, &mut measurement) => counted.map_err(|e| e.about(&table.ident))?,
+    }
+    Ok(measurement)
+}
+
+/// The digest of some of a table's reads, under the schema that a snapshot is read with.
+#[tracing::instrument(name = "measure", skip_all)]
+pub async fn digest_of(
+    table: &Table,
+    snapshot_id: Option<i64>,
+    tasks: Vec<FileTask>,
+    cancel: &CancellationToken,
+    rows: &(dyn Fn(u64) + Send + Sync),
+) -> Result<RowDigest> {
+    let schema = table.metadata.read_schema(snapshot_id);
+    let reader = Reader::of_bytes(table, schema)?;
+    measure_tasks(&reader, table, (tasks, schema.clone()), cancel, rows).await.map(|total| total.digest)
+}
+
+/// `schema`: of the rows that the reader gives.
+async fn measure_tasks(
+    reader: &Reader,
+    table: &Table,
+    (tasks, schema): (Vec<FileTask>, Schema),
+    cancel: &CancellationToken,
+    rows: &(dyn Fn(u64) + Send + Sync),
+) -> Result<PartialMeasure> {
     let schema = Arc::new(schema);
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get());
     let units = futures::stream::iter(tasks)
@@ -145,12 +176,7 @@ async fn measure_by(
         rows(part.digest.rows);
         total.merge(part);
     }
-    let mut measurement = total.finish(snapshot_id);
-    tokio::select! {
-        () = cancel.cancelled() => return Err(cancelled(table)),
-        counted = count_records(table, &mut measurement) => counted.map_err(|e| e.about(&table.ident))?,
-    }
-    Ok(measurement)
+    Ok(total)
 }
 
 /// The footers are asked only where the manifests say something else than what was read.

@@ -27,6 +27,10 @@ pub(in crate::catalog) fn table_exists(table: &TableIdent) -> Error {
         .with_hint("Map the source to another name, or drop the table in the target if it is not needed.")
 }
 
+pub(in crate::catalog) fn target_changed(table: &TableIdent) -> Error {
+    Error::new(Code::TargetChanged, "somebody else has written to the table in the target").about(table)
+}
+
 pub(in crate::catalog) fn commit_unknown(table: &TableIdent) -> Error {
     Error::new(
         Code::CommitUnknown,

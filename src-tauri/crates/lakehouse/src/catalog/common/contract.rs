@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use icebridge_http::Transport;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
-use icebridge_model::{Result, TableIdent};
+use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -49,6 +49,14 @@ pub struct Staged {
     /// Some: the catalog cannot stage, and made the table at once, without a row. Its columns have the ids that the catalog
     /// gave them.
     pub empty: Option<Arc<TableMetadata>>,
+}
+
+impl Staged {
+    /// The place of a table that is there.
+    pub fn of(table: &Table) -> Self {
+        let location = table.metadata.location.trim_end_matches('/').to_string();
+        Self { location, storage: table.storage.clone(), empty: None }
+    }
 }
 
 /// What a table about to be made will be.
@@ -111,6 +119,26 @@ pub trait TargetCatalog: Catalog {
     /// `table-exists` if another table has the name by then; `commit-unknown` if the answer was lost and asking does not
     /// help. Returns the table as the catalog has it now. Retries conflicts and throttling by itself, each time in its turn.
     async fn publish(&self, table: &TableIdent, publication: &Publication, turns: &mut dyn Turns) -> Result<Table>;
+    /// How [`TargetCatalog::advance`] works here.
+    fn advancing(&self) -> Advancing {
+        Advancing::No
+    }
+    /// Brings a table that is there to the state of a metadata file in one step, and only while it is still as `from` is. `target-changed` if it does not; `commit-unknown` if the answer was lost and asking does not help.
+    async fn advance(&self, from: &Table, _metadata_location: &str, _turns: &mut dyn Turns) -> Result<Table> {
+        Err(Error::new(Code::Unsupported, "this kind of catalog takes no later state of a table that it has")
+            .about(&from.ident)
+            .with_hint("Tables can be kept up with their sources in the embedded catalog, a SQL or a REST catalog."))
+    }
+}
+
+/// How a catalog takes a later state of a table that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advancing {
+    No,
+    /// It points to the metadata file from then on.
+    ByFile,
+    /// It is sent what the metadata file has more, and writes a file of its own.
+    ByUpdates,
 }
 
 /// Asked before every attempt of a commit, the first one too: a limit on commits counts attempts, not successes.

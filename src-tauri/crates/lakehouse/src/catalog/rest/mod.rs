@@ -1,5 +1,6 @@
 //! Any Iceberg REST catalog.
 
+mod advance;
 mod client;
 mod credentials;
 mod empty;

@@ -6,7 +6,9 @@ use super::updates::{filling, staging, updates};
 use super::vending::{Loaded, Origin};
 use super::{NamespacePage, RestCatalog};
 use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::common::contract::{Abilities, Catalog, Draft, Publication, Staged, TargetCatalog, Turns};
+use crate::catalog::common::contract::{
+    Abilities, Advancing, Catalog, Draft, Publication, Staged, TargetCatalog, Turns,
+};
 use crate::catalog::common::table_location;
 use crate::metadata::TableMetadata;
 use crate::storage::Location;
@@ -325,6 +327,16 @@ impl TargetCatalog for RestCatalog {
         self.client.delete(&self.client.table_path(table)?).await.map_err(|e| Error::from(e).about(table))?;
         self.forget_empty(table);
         Ok(true)
+    }
+
+    /// Managed tables of Unity Catalog are none that it adopts, and so none that keep their source's ids.
+    fn advancing(&self) -> Advancing {
+        if self.abilities().register { Advancing::ByUpdates } else { Advancing::No }
+    }
+
+    #[tracing::instrument(name = "advance", skip_all, fields(target_table = %from.ident))]
+    async fn advance(&self, from: &Table, metadata_location: &str, turns: &mut dyn Turns) -> Result<Table> {
+        self.advance_by_updates(from, metadata_location, turns).await
     }
 
     fn makes_empty_tables(&self) -> bool {

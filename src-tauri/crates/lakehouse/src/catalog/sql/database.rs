@@ -95,11 +95,16 @@ impl Database {
 
     /// True if the row was inserted, false if its key was taken. An error that is retryable may have inserted it.
     async fn insert(&self, sql: &'static str, arguments: &[&str]) -> Result<bool> {
+        self.write(sql, arguments).await.map(|changed| changed > 0)
+    }
+
+    /// How many rows were changed; none where a key was taken.
+    async fn write(&self, sql: &'static str, arguments: &[&str]) -> Result<u64> {
         let write = async {
             let mut session = Session::open(&self.server, &self.address).await?;
             let done = match session.execute(sql, arguments).await {
-                Ok(()) => Ok(true),
-                Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(false),
+                Ok(changed) => Ok(changed),
+                Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(0),
                 Err(e) => Err(from_sqlx(e, &self.address)),
             };
             session.close().await;
@@ -212,6 +217,28 @@ impl Database {
             }
         };
         self.insert(sql, &[catalog, namespace, table, location]).await
+    }
+
+    /// False: the table points to another file than `from`, or is gone. An error that is retryable may have changed it.
+    pub(super) async fn advance_table(
+        &self,
+        catalog: &str,
+        (namespace, table): (&str, &str),
+        (from, to): (&str, &str),
+        layout: Layout,
+    ) -> Result<bool> {
+        let sql = match layout {
+            Layout::V1 => {
+                "UPDATE iceberg_tables SET metadata_location = $1, previous_metadata_location = $2 WHERE catalog_name = $3 AND \
+                 table_namespace = $4 AND table_name = $5 AND metadata_location = $2 AND \
+                 (iceberg_type IS NULL OR iceberg_type = 'TABLE')"
+            }
+            _ => {
+                "UPDATE iceberg_tables SET metadata_location = $1, previous_metadata_location = $2 WHERE catalog_name = $3 AND \
+                 table_namespace = $4 AND table_name = $5 AND metadata_location = $2"
+            }
+        };
+        self.write(sql, &[to, from, catalog, namespace, table]).await.map(|changed| changed == 1)
     }
 
     /// `exists = true` is how both writers say that a namespace is there though it is empty.

@@ -46,11 +46,12 @@ impl Session {
         }
     }
 
-    pub(super) async fn execute(&mut self, sql: &'static str, arguments: &[&str]) -> sqlx::Result<()> {
+    /// How many rows it changed.
+    pub(super) async fn execute(&mut self, sql: &'static str, arguments: &[&str]) -> sqlx::Result<u64> {
         macro_rules! run {
             ($connection:expr) => {{
                 let query = arguments.iter().fold(sqlx::query(sql), |q, a| q.bind(a.to_string()));
-                query.execute($connection).await.map(drop)
+                query.execute($connection).await.map(|done| done.rows_affected())
             }};
         }
         match self {

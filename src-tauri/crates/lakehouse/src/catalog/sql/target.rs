@@ -1,8 +1,10 @@
 //! Writing to a SQL catalog: the metadata.json is a file, and one inserted row makes the table visible.
 
 use super::{SqlCatalog, to_column};
-use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists};
-use crate::catalog::common::contract::{Abilities, Catalog, Draft, Publication, Staged, TargetCatalog, Turns};
+use crate::catalog::common::adoption::{commit_unknown, is_ours, table_exists, target_changed};
+use crate::catalog::common::contract::{
+    Abilities, Advancing, Catalog, Draft, Publication, Staged, TargetCatalog, Turns,
+};
 use crate::catalog::common::table_location;
 use crate::limits::Limit;
 use crate::metadata::TableMetadata;
@@ -25,6 +27,11 @@ impl SqlCatalog {
         self.warehouse.as_deref().ok_or_else(|| {
             Error::invalid("this catalog was opened as a source and takes no tables").about(&self.spec.name)
         })
+    }
+
+    async fn points_to(&self, (namespace, table): (&str, &str), location: &str) -> Result<bool> {
+        let found = self.database.metadata_location(self.name()?, namespace, table, self.layout).await?;
+        Ok(found.flatten().is_some_and(|found| found == location))
     }
 
     /// Some, if the name is taken by our own table; an error, if by another.
@@ -144,6 +151,43 @@ impl TargetCatalog for SqlCatalog {
             Ok(Some(existing)) => Ok(existing),
             Ok(None) => Err(last.unwrap_or_else(|| commit_unknown(table)).about(table)),
             Err(e) if e.code == Code::TableExists => Err(e),
+            Err(e) => Err(commit_unknown(table).with_cause(e)),
+        }
+    }
+    fn advancing(&self) -> Advancing {
+        Advancing::ByFile
+    }
+
+    #[tracing::instrument(name = "advance", skip_all, fields(target_table = %from.ident))]
+    async fn advance(&self, from: &Table, metadata_location: &str, turns: &mut dyn Turns) -> Result<Table> {
+        self.warehouse()?;
+        let table = &from.ident;
+        // A row that points to nothing would break the catalog for its other readers.
+        let next = Table::open(table.clone(), metadata_location.to_string(), self.storage.clone()).await?;
+        let (catalog, namespace) = (self.name()?, to_column(&table.namespace));
+        let name = (namespace.as_str(), table.name.as_str());
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+            }
+            turns.next().await;
+            let pointers = (from.metadata_location.as_str(), metadata_location);
+            match self.database.advance_table(catalog, name, pointers, self.layout).await {
+                Ok(true) => return Ok(next),
+                // An earlier attempt, whose answer was lost, may have done it.
+                Ok(false) if self.points_to(name, metadata_location).await? => return Ok(next),
+                Ok(false) => {
+                    turns.lost();
+                    return Err(target_changed(table));
+                }
+                Err(e) if e.retryable => last = Some(e),
+                Err(e) => return Err(e.about(table)),
+            }
+        }
+        match self.points_to(name, metadata_location).await {
+            Ok(true) => Ok(next),
+            Ok(false) => Err(last.unwrap_or_else(|| commit_unknown(table)).about(table)),
             Err(e) => Err(commit_unknown(table).with_cause(e)),
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::CopyOutcome;
-use icebridge_model::{Result, TableIdent};
+use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -52,6 +52,13 @@ pub struct CopyTask<'a> {
     pub cancel: CancellationToken,
 }
 
+/// The table that a round of a sync goes on from.
+pub struct Onto<'a> {
+    pub target: &'a Table,
+    /// The first copy is round 0.
+    pub round: u64,
+}
+
 /// All files are in place; one publish away from being visible.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -65,6 +72,16 @@ pub trait Copier: Send + Sync {
     async fn copy(&self, task: &CopyTask<'_>) -> Result<Prepared>;
     /// Takes back what `copy` left in storage. The target is asked first: files of a published table stay.
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded>;
+    /// Brings a table that `copy` made to the state that the source has in `task`: its files and one new metadata file, which
+    /// is not visible yet. Repeatable, and nothing that the target uses is changed.
+    async fn advance(&self, task: &CopyTask<'_>, _onto: &Onto<'_>) -> Result<Prepared> {
+        Err(Error::new(
+            Code::Unsupported,
+            "a table that was copied this way is not brought to a later state of its source",
+        )
+        .about(&task.source.ident)
+        .with_hint("Copy it anew, by a new plan."))
+    }
 }
 
 /// What became of a staged place.

@@ -77,6 +77,12 @@ pub fn set_properties(document: &mut Value, more: impl IntoIterator<Item = (Stri
     Ok(())
 }
 
+pub fn remove_properties(document: &mut Value, keys: &[&str]) {
+    if let Some(Value::Object(properties)) = document.get_mut("properties") {
+        properties.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+}
+
 pub fn set_uuid(document: &mut Value, uuid: &str) -> Result<()> {
     object(document)?.insert("table-uuid".into(), uuid.into());
     Ok(())
@@ -91,7 +97,12 @@ pub fn raise_version(document: &mut Value, conversions: &[Conversion]) -> Result
     });
     let Some(to) = wanted else { return Ok(()) };
     let top = object(document)?;
-    if top.get("format-version").and_then(Value::as_u64) != Some(2) || to != 3 {
+    let version = top.get("format-version").and_then(Value::as_u64);
+    // The source was raised since the plan was made.
+    if version.is_some_and(|version| version >= u64::from(to)) {
+        return Ok(());
+    }
+    if version != Some(2) || to != 3 {
         return Err(Error::new(Code::Unsupported, "a clone raises format version 2 to 3, and no other")
             .with_hint("Choose the mode rewrite for this table."));
     }

@@ -39,6 +39,29 @@ pub fn listed(bytes: Bytes, path: &str) -> Result<Vec<String>> {
     Ok(out)
 }
 
+/// A manifest as its list tells of it.
+pub struct Line {
+    pub path: String,
+    pub length: u64,
+    pub added_snapshot_id: Option<i64>,
+}
+
+/// The lines of a list that say how long their manifests are.
+pub fn lines(bytes: Bytes, path: &str) -> Result<Vec<Line>> {
+    let file = AvroFile::open(bytes, path)?;
+    let mut out = Vec::new();
+    for record in file.records() {
+        let record = record?;
+        let record = Record::new(&file.schema, &record).ok_or_else(|| broken("a record was expected").about(path))?;
+        let manifest = record.get(500, "manifest_path").and_then(Value::as_str);
+        let length = record.get(501, "manifest_length").and_then(Value::as_long).and_then(|n| u64::try_from(n).ok());
+        let added_snapshot_id = record.get(503, "added_snapshot_id").and_then(Value::as_long);
+        let line = |(path, length): (&str, u64)| Line { path: path.to_string(), length, added_snapshot_id };
+        out.extend(manifest.zip(length).map(line));
+    }
+    Ok(out)
+}
+
 /// The manifest list with its manifests' new places and lengths. `length` gives the new length by the old path.
 pub fn relocate_list(bytes: Bytes, path: &str, map: &PathMap, length: impl Fn(&str) -> Option<u64>) -> Result<Vec<u8>> {
     avro::rewrite(bytes, path, |schema, record| {

@@ -23,7 +23,7 @@ const BATCH: usize = 64 << 10;
 pub fn relocate_parquet(bytes: &Bytes, path: &str, map: &PathMap) -> Result<(Vec<u8>, Relocated)> {
     match rename_in_place(bytes, map) {
         Ok(Some(done)) => Ok(done),
-        // Files outside the table's folder change their order among the others.
+        // Files outside the table's folder change their order among the others; so that all is decoded and sorted.
         Ok(None) => resorted::relocate(bytes, map),
         Err(error) => Err(error),
     }
@@ -41,7 +41,7 @@ fn broken() -> Error {
         .with_hint("Restore the file at the source, or compact the table there.")
 }
 
-/// None if the new paths are not in the order the old ones were in.
+/// None if the new paths are not in the order the old ones were in, or pages have to be decoded.
 fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Option<(Vec<u8>, Relocated)>> {
     let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata().clone();
@@ -64,8 +64,8 @@ fn rename_in_place(bytes: &Bytes, map: &PathMap) -> parquet::errors::Result<Opti
                 let range = chunk_range(chunk)?;
                 let pages = slice(bytes, range)?;
                 let descr = schema.column(at);
-                let pages = pages::strict(&pages, chunk)
-                    .ok_or_else(|| ParquetError::General("a page header is not as the format has it".into()))?;
+                // Pages that cannot be moved as they are, such as those with difference encodings, are decoded.
+                let Some(pages) = pages::strict(&pages, chunk) else { return Ok(None) };
                 append_chunk(&mut target, pages, chunk, descr, rows)?;
                 continue;
             }

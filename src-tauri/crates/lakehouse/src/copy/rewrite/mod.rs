@@ -229,7 +229,7 @@ async fn commit(
         None => identity::uuid(task.plan_hash, task.target_ident, "table").to_string(),
     };
     let mut metadata = shape.document(&uuid, &staged.location, timestamp_ms)?;
-    super::relocate::document::set_properties(&mut metadata, identity::properties(task))?;
+    identity::set_marks(&mut metadata, task)?;
     // A source without a snapshot gives a table without one, and so does a snapshot without a row.
     if !files.is_empty() {
         let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;

@@ -4,12 +4,14 @@
 //! Memory stays flat: manifests are read one after the other and shared by snapshots, and of each data file only a hash
 //! of its path is kept.
 
-use super::common::identity::{self, check_cancelled, check_pin, check_register};
-use super::common::transfer::{Transfer, of_snapshot};
-use super::relocate::manifests::{self, Entry};
-use super::relocate::{self, PathMap, Relocated, document};
-use super::{Copier, CopyTask, Discarded, Prepared};
+mod known;
+
 use crate::catalog::{Publication, Staged};
+use crate::copy::common::identity::{self, check_cancelled, check_pin, check_register};
+use crate::copy::common::transfer::{Transfer, of_snapshot};
+use crate::copy::relocate::manifests::{self, Entry};
+use crate::copy::relocate::{self, PathMap, Relocated, document};
+use crate::copy::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::limits::Limit;
 use crate::location::{canonical, is_below};
 use crate::manifest::FileContent;
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_model::run::{CopyOutcome, FileSum};
 use icebridge_model::{Code, Error, Result};
+use known::Known;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -43,6 +46,17 @@ impl Copier for Clone {
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
     }
+
+    #[tracing::instrument(name = "advance", skip_all, fields(mode = "clone", round = onto.round))]
+    async fn advance(&self, task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
+        let advance = async {
+            document::refuse_encryption(&task.source.metadata)?;
+            let staged = Staged::of(onto.target);
+            let known = Known::of(onto.target, task.source).await?;
+            copy(Run::new(task, &staged, known), Some(onto)).await
+        };
+        advance.await.map_err(|e| e.about(&task.source.ident))
+    }
 }
 
 async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
@@ -50,13 +64,20 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     check_register(task)?;
     document::refuse_encryption(&task.source.metadata)?;
     let staged = identity::stage(task, None).await?;
-    let run = Run::new(task, &staged);
+    copy(Run::new(task, &staged, Known::default()), None).await
+}
+
+async fn copy(run: Run<'_>, onto: Option<&Onto<'_>>) -> Result<Prepared> {
     let lists = run.manifest_lists();
-    let found = run.manifests(&lists).await?;
-    let lengths = run.copy_manifests(found).await?;
+    let mut found = run.manifests(&lists).await?;
+    let known = |path: &str| run.known.manifest(path, &run.map).map(|length| (canonical(path), length));
+    let there: Vec<_> = found.iter().filter_map(|(path, _)| known(path)).collect();
+    found.retain(|(path, _)| known(path).is_none());
+    let mut lengths = run.copy_manifests(found).await?;
+    lengths.extend(there);
     run.copy_lists(lists, &lengths).await?;
     run.copy_statistics().await?;
-    let metadata_location = run.write_metadata().await?;
+    let metadata_location = run.write_metadata(onto).await?;
     Ok(run.prepared(metadata_location))
 }
 
@@ -72,6 +93,7 @@ struct Run<'a> {
     claimed: Mutex<HashSet<u128>>,
     delete_files: Mutex<HashMap<u128, Arc<OnceCell<Option<Arc<Relocated>>>>>>,
     tally: Mutex<Tally>,
+    known: Known,
 }
 
 #[derive(Default)]
@@ -93,29 +115,31 @@ struct RelocatedFile {
 }
 
 impl<'a> Run<'a> {
-    fn new(task: &'a CopyTask<'a>, staged: &'a Staged) -> Self {
+    fn new(task: &'a CopyTask<'a>, staged: &'a Staged, known: Known) -> Self {
         Self {
             transfer: Transfer::new(task, staged),
             task,
             staged,
-            map: PathMap::new(&task.source.metadata.location, &staged.location),
+            map: PathMap::new(known.source_location(task.source), &staged.location),
             claimed: Mutex::default(),
             delete_files: Mutex::default(),
             tally: Mutex::default(),
+            known,
         }
     }
 
+    /// Those that are to be copied.
     fn manifest_lists(&self) -> Vec<Needed> {
         let mut lists = BTreeMap::new();
         for snapshot in &self.task.source.metadata.snapshots {
-            if let Some(list) = &snapshot.manifest_list {
+            if let Some(list) = snapshot.manifest_list.as_ref().filter(|list| !self.known.has_list(list, &self.map)) {
                 lists.entry(canonical(list)).or_insert((list.clone(), snapshot.snapshot_id));
             }
         }
         lists.into_values().collect()
     }
 
-    /// Every manifest of every snapshot, once.
+    /// Every manifest that the lists name, once.
     async fn manifests(&self, lists: &[Needed]) -> Result<Vec<Needed>> {
         let mut found: BTreeMap<String, Needed> = BTreeMap::new();
         for snapshot in &self.task.source.metadata.snapshots {
@@ -172,17 +196,47 @@ impl<'a> Run<'a> {
 
     /// Copies a file unless it was copied for another manifest. What it gives must go into the manifest.
     async fn copy_file(&self, entry: &Entry) -> Result<Option<Arc<Relocated>>> {
-        let hash = path_hash(&entry.path);
+        let hash = known::path_hash(&entry.path);
         if entry.kind != FileContent::PositionDeletes {
             if lock(&self.claimed).insert(hash) {
+                let relative = self.map.relative(&entry.path);
+                if self.known.has_file(self.staged, &self.map.absolute(&entry.path), entry.snapshot_id).await? {
+                    return Ok(None);
+                }
                 self.check_outside(&entry.path).await?;
-                let sum = self.transfer.copy(&entry.path, &self.map.relative(&entry.path)).await?;
-                self.count(sum.bytes, Some(entry.size), Some(sum));
+                if let Some(sum) = self.bring(&entry.path, &relative).await? {
+                    self.count(sum.bytes, Some(entry.size), Some(sum));
+                }
             }
             return Ok(None);
         }
         let cell = lock(&self.delete_files).entry(hash).or_default().clone();
         cell.get_or_try_init(|| self.relocate_delete_file(entry)).await.cloned()
+    }
+
+    /// Copies a file byte for byte, unless the target has it: from an attempt of this round, or from a round before whose
+    /// snapshots are gone. What the target shows is never written over.
+    async fn bring(&self, from: &str, relative: &str) -> Result<Option<FileSum>> {
+        let to = self.transfer.target_path(relative);
+        if !self.known.is_later_round() || !self.staged.storage.exists(&to).await? {
+            return self.transfer.copy(from, relative).await.map(Some);
+        }
+        let _permit = self.transfer.permit().await?;
+        let same = known::is_same(&self.task.source.storage, from, &self.staged.storage, &to);
+        if self.transfer.or_cancelled(same).await? { Ok(None) } else { Err(known::name_used_again(from)) }
+    }
+
+    /// Writes a file that was made anew; false if the target has it already, byte for byte.
+    async fn place(&self, to: &str, bytes: Bytes) -> Result<bool> {
+        let storage = &self.staged.storage;
+        if self.known.is_later_round() && storage.exists(to).await? {
+            let length = bytes.len() as u64;
+            if storage.size(to).await? == length && storage.read_range(to, 0..length).await? == bytes {
+                return Ok(false);
+            }
+            return Err(known::name_used_again(to));
+        }
+        storage.write(to, bytes).await.map(|()| true)
     }
 
     /// A manifest may name any file that this process can read. What lies outside the table is copied only if it begins as a
@@ -224,22 +278,21 @@ impl<'a> Run<'a> {
             .await
             .map_err(|e| Error::internal("relocating a delete file was cut short").with_cause(e))??;
         let to = self.transfer.target_path(&relative);
-        let (relocated, sum) = match done {
-            Some((moved, relocated)) => {
-                self.staged.storage.write(&to, Bytes::from(moved)).await?;
-                (Some(relocated), None)
-            }
+        let (is_new, relocated, sum) = match done {
+            Some((moved, relocated)) => (self.place(&to, Bytes::from(moved)).await?, Some(relocated), None),
             None => {
                 let sha256 = hex::encode(Sha256::digest(&bytes));
-                self.staged.storage.write(&to, bytes).await?;
-                (None, Some(FileSum { path: relative, bytes: source_bytes, sha256 }))
+                let is_new = self.place(&to, bytes).await?;
+                (is_new, None, Some(FileSum { path: relative, bytes: source_bytes, sha256 }))
             }
         };
         drop(permit);
         let file = RelocatedFile { relocated, source_bytes, sum };
-        self.transfer.finish(&unit, &file).await?;
-        self.task.observer.bytes(source_bytes);
-        self.count_delete_file(&file, entry.size);
+        if is_new {
+            self.transfer.finish(&unit, &file).await?;
+            self.task.observer.bytes(source_bytes);
+            self.count_delete_file(&file, entry.size);
+        }
         Ok(file.relocated.map(Arc::new))
     }
 
@@ -269,23 +322,32 @@ impl<'a> Run<'a> {
                 let snapshot = file.get("snapshot-id").and_then(Value::as_i64);
                 let named = |e| of_snapshot(e, role, path, snapshot);
                 let said = file.get("file-size-in-bytes").and_then(Value::as_u64);
-                let sum = self.transfer.copy(path, &self.map.relative(path)).await.map_err(named)?;
-                self.count(sum.bytes, said, Some(sum));
+                if snapshot.is_some_and(|id| self.known.has_statistics(&self.map.absolute(path), id)) {
+                    continue;
+                }
+                let relative = self.map.relative(path);
+                if let Some(sum) = self.bring(path, &relative).await.map_err(named)? {
+                    self.count(sum.bytes, said, Some(sum));
+                }
             }
         }
         Ok(())
     }
 
-    async fn write_metadata(&self) -> Result<String> {
+    async fn write_metadata(&self, onto: Option<&Onto<'_>>) -> Result<String> {
         check_cancelled(self.task)?;
         let mut metadata = document::relocate(&self.task.source.metadata, &self.map)?;
         let uuid = identity::uuid(self.task.plan_hash, self.task.target_ident, "table");
         document::set_uuid(&mut metadata, &uuid.to_string())?;
-        document::set_properties(&mut metadata, identity::properties(self.task))?;
+        identity::set_marks(&mut metadata, self.task)?;
         document::raise_version(&mut metadata, self.task.conversions)?;
+        if let Some(onto) = onto {
+            onto.mark(&mut metadata, self.task)?;
+        }
         let text = serde_json::to_vec_pretty(&metadata)
             .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
-        let location = identity::metadata_location(self.staged, self.task);
+        let first = || identity::metadata_location(self.staged, self.task);
+        let location = onto.map_or_else(first, |onto| onto.metadata_location(self.task));
         self.staged.storage.write(&location, Bytes::from(text)).await?;
         self.staged.storage.make_durable(&self.staged.location).await?;
         Ok(location)
@@ -297,7 +359,7 @@ impl<'a> Run<'a> {
     }
 
     async fn write(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        self.staged.storage.write(&self.map.absolute(path), Bytes::from(bytes)).await
+        self.place(&self.map.absolute(path), Bytes::from(bytes)).await.map(drop)
     }
 
     /// `said` is the size in the source's metadata.
@@ -339,11 +401,4 @@ fn role(entry: &Entry) -> &'static str {
         FileContent::Data => "data file",
         FileContent::PositionDeletes | FileContent::EqualityDeletes => "delete file",
     }
-}
-
-fn path_hash(path: &str) -> u128 {
-    let digest = Sha256::digest(canonical(path));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    u128::from_be_bytes(bytes)
 }

@@ -1,0 +1,124 @@
+//! A later round of a table that was copied before: it brings the target to the source's present state.
+//!
+//! A round is one new metadata file in the target. Its name follows from the plan and from the source's metadata file that it
+//! was made from, so that a table tells by itself which state of the source it has, and a repeated round makes the same
+//! file. A table whose metadata file has another name was written to by somebody else; where a catalog names the files, one
+//! whose current snapshot is another.
+
+use super::contract::{CopyTask, Onto};
+use super::identity;
+use crate::catalog::{Advancing, TargetCatalog};
+use crate::copy::relocate::document;
+use crate::metadata::TableMetadata;
+use crate::provenance::{
+    PROPERTY_LAYOUT, PROPERTY_PLAN, PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT,
+    PROPERTY_SYNC_ROUND,
+};
+use crate::table::Table;
+use icebridge_model::{Code, Error, Result, TableIdent};
+use serde_json::{Value, json};
+
+/// Which state of the source a table of the target has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub round: u64,
+    pub source_metadata_location: String,
+    pub source_snapshot_id: Option<i64>,
+}
+
+/// None: the table is none that this plan copied with its snapshots' ids, or somebody else has written to it since.
+pub fn standing(catalog: &dyn TargetCatalog, table: &Table, plan_hash: &str, target: &TableIdent) -> Option<Standing> {
+    let property = |key: &str| table.metadata.properties.get(key).map(String::as_str);
+    if property(PROPERTY_PLAN) != Some(plan_hash) {
+        return None;
+    }
+    let standing = Standing {
+        round: match property(PROPERTY_SYNC_ROUND) {
+            Some(round) => round.parse().ok()?,
+            None => 0,
+        },
+        source_metadata_location: property(PROPERTY_SOURCE_METADATA)?.to_string(),
+        source_snapshot_id: property(PROPERTY_SOURCE_SNAPSHOT).and_then(|id| id.parse().ok()),
+    };
+    let is_as_made = match catalog.advancing() {
+        Advancing::No => false,
+        Advancing::ByFile => {
+            let (_, name) = table.metadata_location.rsplit_once('/')?;
+            name == file_name(plan_hash, target, &standing)
+        }
+        // The file is the catalog's own. A commit of somebody else has another snapshot, or is found when the next one is made.
+        Advancing::ByUpdates => {
+            let metadata = &table.metadata;
+            let layout = identity::layout(
+                metadata.current_schema_id.into(),
+                metadata.default_spec_id.into(),
+                metadata.default_sort_order_id.into(),
+            );
+            metadata.current_snapshot_id == standing.source_snapshot_id
+                && property(PROPERTY_LAYOUT).is_none_or(|left| left == layout)
+        }
+    };
+    is_as_made.then_some(standing)
+}
+
+fn file_name(plan_hash: &str, target: &TableIdent, standing: &Standing) -> String {
+    match standing.round {
+        0 => identity::first_metadata_file(plan_hash, target),
+        round => {
+            let snapshot = standing.source_snapshot_id.map_or("none".to_string(), |id| id.to_string());
+            let purpose = format!("round {round} {} {snapshot}", standing.source_metadata_location);
+            format!("{round:05}-{}.metadata.json", identity::uuid(plan_hash, target, &purpose))
+        }
+    }
+}
+
+impl Onto<'_> {
+    /// Where the round's metadata goes.
+    pub fn metadata_location(&self, task: &CopyTask<'_>) -> String {
+        let standing = Standing {
+            round: self.round,
+            source_metadata_location: task.source.metadata_location.clone(),
+            source_snapshot_id: task.snapshot_id,
+        };
+        let folder = self.target.metadata.location.trim_end_matches('/');
+        format!("{folder}/metadata/{}", file_name(task.plan_hash, task.target_ident, &standing))
+    }
+
+    /// What the round's metadata says of itself.
+    pub fn mark(&self, metadata: &mut Value, task: &CopyTask<'_>) -> Result<()> {
+        let uuid = identity::uuid(task.plan_hash, task.target_ident, "table").to_string();
+        if !self.target.metadata.uuid.eq_ignore_ascii_case(&uuid) {
+            return Err(
+                Error::new(Code::TargetChanged, "another table has taken the target's name").about(task.target_ident)
+            );
+        }
+        let round = [
+            (PROPERTY_SYNC_ROUND.to_string(), self.round.to_string()),
+            (
+                PROPERTY_SOURCE_LOCATION.to_string(),
+                source_location(&self.target.metadata, &task.source.metadata).into(),
+            ),
+        ];
+        document::set_properties(metadata, round)?;
+        let before = &self.target.metadata;
+        let mut log = before.raw.get("metadata-log").and_then(Value::as_array).cloned().unwrap_or_default();
+        log.push(json!({"timestamp-ms": before.last_updated_ms, "metadata-file": self.target.metadata_location}));
+        // A source that was set back is older than what the target has been; engines refuse a log that is ahead of its table.
+        let updated = task.source.metadata.last_updated_ms;
+        log.retain(|entry| entry["timestamp-ms"].as_i64().is_some_and(|at| at <= updated));
+        log.drain(..log.len().saturating_sub(kept_in_log(metadata)));
+        metadata["metadata-log"] = Value::Array(log);
+        Ok(())
+    }
+}
+
+/// The source's folder that the places of the target's files follow from; the present one where an earlier version copied.
+pub fn source_location<'a>(target: &'a TableMetadata, source: &'a TableMetadata) -> &'a str {
+    target.properties.get(PROPERTY_SOURCE_LOCATION).map_or(&source.location, String::as_str)
+}
+
+/// As engines do it, by the table's property.
+fn kept_in_log(metadata: &Value) -> usize {
+    let said = metadata["properties"]["write.metadata.previous-versions-max"].as_str();
+    said.and_then(|text| text.parse().ok()).unwrap_or(100).max(1)
+}
