@@ -21,7 +21,7 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
-use icebridge_core::{LocalState, SecretStore, migration, plan, preflight};
+use icebridge_core::{LocalState, SecretStore, migration, plan, preflight, sync};
 use icebridge_model::Result;
 use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightReport;
@@ -29,6 +29,7 @@ use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightRequest};
 use icebridge_model::run::{RunId, RunState, RunView};
+use icebridge_model::sync::{SyncRequest, SyncView};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -117,6 +118,16 @@ impl Api {
     /// A judge reads those that compare equal once more.
     pub async fn validate(&self, run_id: &str, judge: Option<JudgeKind>) -> Result<RunView> {
         migration::validate_again(&self.local, run_id, judge, &self.stop.child_token()).await
+    }
+
+    /// How each table stands to its source, where the operation tells the outline.
+    pub async fn look(&self, request: &SyncRequest) -> Result<SyncView> {
+        sync::look(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// One round of each table, where the operation tells the outline.
+    pub async fn sync(&self, request: &SyncRequest) -> Result<SyncView> {
+        sync::round(&self.local, request, &self.stop.child_token()).await
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.

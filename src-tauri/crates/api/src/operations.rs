@@ -3,7 +3,9 @@
 
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
-use icebridge_core::{audit, connect, doctor, inventory, mapping, migration, plan, preflight, sample, table, views};
+use icebridge_core::{
+    audit, connect, doctor, inventory, mapping, migration, plan, preflight, sample, sync, table, views,
+};
 use icebridge_model::audit::{AuditBundle, AuditKey, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
 use icebridge_model::databricks::{
@@ -20,6 +22,7 @@ use icebridge_model::ops::*;
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{RunOverview, RunSummary, RunView};
+use icebridge_model::sync::{PastRound, RoundsRequest, SyncOutline, SyncRequest};
 use icebridge_model::validation::Measurement;
 use icebridge_model::view::{ViewPage, ViewRequest};
 use icebridge_model::{Error, Result};
@@ -289,6 +292,23 @@ impl Operations for Api {
     async fn validate_run(&self, request: ValidateRequest) -> Result<RunOverview> {
         let view = self.validate(&request.run_id, request.judge).await?;
         views::overview(&self.local, &view.run_id).await
+    }
+
+    async fn sync_look(&self, request: SyncRequest) -> Result<SyncOutline> {
+        self.look(&request).await.map(|view| view.outline())
+    }
+
+    async fn sync_round(&self, request: SyncRequest) -> Result<SyncOutline> {
+        self.sync(&request).await.map(|view| view.outline())
+    }
+
+    async fn sync_cancel(&self, _: Nothing) -> Result<Nothing> {
+        sync::cancel(&self.local);
+        Ok(Nothing {})
+    }
+
+    async fn sync_rounds(&self, request: RoundsRequest) -> Result<Vec<PastRound>> {
+        sync::rounds_of(&self.local, &request).await
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {

@@ -100,6 +100,12 @@ impl Screen {
                     self.line(&format!("  {tables} tables listed"));
                 }
             }
+            Event::Sync { done, tables, .. } => {
+                self.whole(done as u64, tables as u64, "tables looked at or synced");
+                if self.due() {
+                    self.line(&format!("  {done} of {tables} tables"));
+                }
+            }
             Event::Run { .. } | Event::SignIn { .. } => {}
         }
     }

@@ -1,6 +1,6 @@
 //! The verbs: one module a stage of the journey, each usable alone.
 //!
-//! connect -> inventory -> (map) -> preflight -> plan -> migration -> validate -> audit
+//! connect -> inventory -> (map) -> preflight -> plan -> migration -> validate -> sync -> audit
 //!
 //! Everything works on a [`LocalState`]: the store, the secrets and the channel for events. Below the stages: [`state`], the
 //! [`ledger`] and [`limiter`]. No module imports one that imports it (docs/adr/0005-rooms-of-core.md).
@@ -21,6 +21,7 @@ pub mod ledger;
 mod limiter;
 pub mod mapping;
 pub mod migration;
+mod mutex;
 mod place;
 pub mod plan;
 pub mod preflight;
@@ -29,7 +30,7 @@ pub mod secrets;
 pub mod selftest;
 mod sessions;
 pub mod state;
-mod sync;
+pub mod sync;
 pub mod table;
 pub mod validate;
 pub mod views;

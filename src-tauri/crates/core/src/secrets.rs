@@ -1,6 +1,6 @@
 //! Where secrets are kept. The keychain lives with the hosts (crate api); core only asks.
 
-use crate::sync::lock;
+use crate::mutex::lock;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
 use std::collections::BTreeMap;

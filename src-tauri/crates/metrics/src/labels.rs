@@ -1,6 +1,7 @@
 //! The labels, and what they may say.
 
 use icebridge_model::run::{CopyOutcome, RunState, TableState};
+use icebridge_model::sync::SyncState;
 use prometheus_client::encoding::EncodeLabelSet;
 
 pub const TABLE_STATES: [TableState; 8] = [
@@ -17,6 +18,9 @@ pub const TABLE_STATES: [TableState; 8] = [
 pub const RUN_STATES: [RunState; 5] =
     [RunState::Running, RunState::Succeeded, RunState::Incomplete, RunState::Cancelled, RunState::Interrupted];
 
+pub const SYNC_STATES: [SyncState; 5] =
+    [SyncState::UpToDate, SyncState::Behind, SyncState::Failed, SyncState::Stopped, SyncState::NotMigrated];
+
 /// Of the journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -26,11 +30,14 @@ pub enum Stage {
     Run,
     /// Of a finished run, once more. Within a run it is a state of each table.
     Validate,
+    /// A look or a round of a sync, over all its tables.
+    Sync,
     Audit,
 }
 
 impl Stage {
-    pub const ALL: [Self; 6] = [Self::Inventory, Self::Preflight, Self::Plan, Self::Run, Self::Validate, Self::Audit];
+    pub const ALL: [Self; 7] =
+        [Self::Inventory, Self::Preflight, Self::Plan, Self::Run, Self::Validate, Self::Sync, Self::Audit];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +46,7 @@ impl Stage {
             Self::Plan => "plan",
             Self::Run => "run",
             Self::Validate => "validate",
+            Self::Sync => "sync",
             Self::Audit => "audit",
         }
     }

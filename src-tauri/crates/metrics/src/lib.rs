@@ -23,8 +23,11 @@ use icebridge_model::copy_mode::EngineKind;
 use icebridge_model::event::Event;
 use icebridge_model::photon::ClusterStage;
 use icebridge_model::run::{CopyOutcome, RunCounters, RunState, TableState};
+use icebridge_model::sync::SyncView;
 use icebridge_model::validation::Validation;
-use labels::{ByCommit, ByStage, ByState, ByStateAndEngine, ByVerdict, ByWay, RUN_STATES, TABLE_STATES, gauge};
+use labels::{
+    ByCommit, ByStage, ByState, ByStateAndEngine, ByVerdict, ByWay, RUN_STATES, SYNC_STATES, TABLE_STATES, gauge,
+};
 use list::List;
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
@@ -148,6 +151,20 @@ impl Metrics {
         self.0.list.verdicts.get_or_create(&labels).inc();
     }
 
+    /// A look at the tables of a run, or a round of them.
+    pub fn synced(&self, view: &SyncView) {
+        let list = &self.0.list;
+        list.sync_rounds.inc_by(view.tables.iter().filter(|table| table.made.is_some()).count() as u64);
+        for state in SYNC_STATES {
+            let tables = view.count(state) as u64;
+            list.sync_tables.get_or_create(&ByState { state: state.as_str() }).set(gauge(tables));
+        }
+        let lags = || view.tables.iter().map(|table| &table.lag);
+        list.sync_behind_snapshots.set(gauge(lags().map(|lag| lag.snapshots).fold(0, u64::saturating_add)));
+        list.sync_behind_rows.set(gauge(lags().filter_map(|lag| lag.rows).fold(0, u64::saturating_add)));
+        list.sync_behind_seconds.set(gauge(lags().map(|lag| lag.seconds).max().unwrap_or(0)));
+    }
+
     /// What long operations say while they work.
     pub fn event(&self, event: &Event) {
         match event {
@@ -157,7 +174,7 @@ impl Metrics {
             }
             Event::Run { state, .. } => self.run_state(*state),
             // A run's numbers are read when they are asked for, which is never too late.
-            Event::Changes(_) | Event::SignIn { .. } | Event::Unity { .. } => {}
+            Event::Changes(_) | Event::SignIn { .. } | Event::Unity { .. } | Event::Sync { .. } => {}
         }
     }
 

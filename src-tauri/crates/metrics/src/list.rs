@@ -38,6 +38,11 @@ pub struct List {
     pub commit_attempts: Counter,
     pub commit_conflicts: Counter,
     pub verdicts: Family<ByVerdict, Counter>,
+    pub sync_rounds: Counter,
+    pub sync_tables: Family<ByState, Gauge>,
+    pub sync_behind_snapshots: Gauge,
+    pub sync_behind_rows: Gauge,
+    pub sync_behind_seconds: Gauge,
     pub requests: Family<ByFamily, Counter>,
     pub retries: Family<ByFamily, Counter>,
     pub throttled: Family<ByFamily, Counter>,
@@ -79,6 +84,11 @@ impl List {
             commit_attempts: Counter::default(),
             commit_conflicts: Counter::default(),
             verdicts: Family::default(),
+            sync_rounds: Counter::default(),
+            sync_tables: Family::default(),
+            sync_behind_snapshots: Gauge::default(),
+            sync_behind_rows: Gauge::default(),
+            sync_behind_seconds: Gauge::default(),
             requests: Family::default(),
             retries: Family::default(),
             throttled: Family::default(),
@@ -93,6 +103,7 @@ impl List {
         list.register_stages(registry);
         list.register_run(registry);
         list.register_tables(registry);
+        list.register_sync(registry);
         list.register_requests(registry);
         list.begin_at_zero();
         list
@@ -112,6 +123,31 @@ impl List {
             self.inventory_found.clone(),
         );
         registry.register("inventory_read_tables", "Tables that it has read so far", self.inventory_read.clone());
+    }
+
+    fn register_sync(&self, registry: &mut Registry) {
+        registry.register("sync_rounds", "Rounds of tables that this process committed", self.sync_rounds.clone());
+        registry.register(
+            "sync_tables",
+            "Tables of the last look or round, by how they stand to their sources",
+            self.sync_tables.clone(),
+        );
+        registry.register(
+            "sync_behind_snapshots",
+            "Snapshots that the sources of those tables have got since",
+            self.sync_behind_snapshots.clone(),
+        );
+        registry.register(
+            "sync_behind_rows",
+            "Rows that those snapshots added and deleted, where all of a table's say so",
+            self.sync_behind_rows.clone(),
+        );
+        registry.register_with_unit(
+            "sync_behind",
+            "Time since the oldest snapshot that a target lacks was committed, at the last look or round",
+            Unit::Seconds,
+            self.sync_behind_seconds.clone(),
+        );
     }
 
     fn register_run(&self, registry: &mut Registry) {
@@ -248,6 +284,9 @@ impl List {
             }
             drop(self.copied_bytes.get_or_create(&ByEngine { engine }));
             drop(self.copied_rows.get_or_create(&ByEngine { engine }));
+        }
+        for state in SYNC_STATES {
+            drop(self.sync_tables.get_or_create(&ByState { state: state.as_str() }));
         }
         for (way, _) in files(&CopyOutcome::default()) {
             drop(self.files.get_or_create(&ByWay { way }));

@@ -1,5 +1,6 @@
 use super::*;
 use icebridge_model::event::RunChanges;
+use icebridge_model::sync::{Lag, SyncState, SyncedTable};
 use icebridge_model::validation::ProofLevel;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,7 +73,28 @@ fn exercised() -> Metrics {
     requests.throttled();
     drop(requests.wait());
     drop(metrics.commit_waits().begin());
+    metrics.synced(&SyncView {
+        run_id: "r".into(),
+        source: String::new(),
+        target: String::new(),
+        at: String::new(),
+        tables: [(SyncState::Behind, 2, Some(3), 60), (SyncState::Stopped, 1, None, 90)].map(synced).into(),
+    });
     metrics
+}
+
+fn synced((state, snapshots, rows, seconds): (SyncState, u64, Option<u64>, u64)) -> SyncedTable {
+    SyncedTable {
+        source: table(),
+        target: table(),
+        state,
+        round: 1,
+        synced_snapshot_id: None,
+        source_snapshot_id: None,
+        lag: Lag { snapshots, rows, seconds },
+        made: None,
+        error: None,
+    }
 }
 
 #[test]
@@ -106,6 +128,12 @@ fn everything_is_counted_once() {
             (r#"icebridge_limiter_wait_seconds_count{limiter="iceberg-rest"}"#, 1.0),
             (r#"icebridge_limiter_waiting{limiter="iceberg-rest"}"#, 0.0),
             (r#"icebridge_limiter_wait_seconds_count{limiter="commits"}"#, 1.0),
+            ("icebridge_sync_rounds_total", 0.0),
+            (r#"icebridge_sync_tables{state="behind"}"#, 1.0),
+            (r#"icebridge_sync_tables{state="up_to_date"}"#, 0.0),
+            ("icebridge_sync_behind_snapshots", 3.0),
+            ("icebridge_sync_behind_rows", 3.0),
+            ("icebridge_sync_behind_seconds", 90.0),
         ],
     );
 }

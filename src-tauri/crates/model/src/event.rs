@@ -33,6 +33,12 @@ pub enum Event {
         run_id: RunId,
         state: RunState,
     },
+    /// Tables that a look or a round has come to.
+    Sync {
+        run_id: RunId,
+        done: usize,
+        tables: usize,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

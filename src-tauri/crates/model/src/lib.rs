@@ -1,6 +1,6 @@
 //! The nouns of the journey and the rules that need no I/O.
 //!
-//! connect -> inventory -> map -> pre-flight -> plan -> run -> validate -> audit
+//! connect -> inventory -> map -> pre-flight -> plan -> run -> validate -> sync -> audit
 //!
 //! This crate knows nobody: no files, no network, no clock. It compiles to wasm and is shared with the UI, so the two
 //! sides of the window cannot disagree. Every shape here is also the JSON of the CLI (`--json`) and of the audit bundle.
@@ -35,6 +35,7 @@ pub mod run;
 pub mod schema;
 pub mod secret;
 pub mod selftest;
+pub mod sync;
 pub mod target_version;
 pub mod validation;
 pub mod view;

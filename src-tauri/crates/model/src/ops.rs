@@ -22,6 +22,7 @@ use crate::photon::{Bill, CostEstimate};
 use crate::plan::{LeftOut, Plan, PlanOutline, PlannedTable, Settings};
 use crate::run::{RunId, RunOverview, RunSummary, RunView, TableMigration};
 use crate::secret::Secret;
+use crate::sync::{PastRound, RoundsRequest, SyncOutline, SyncRequest};
 use crate::validation::Measurement;
 use crate::view::{Scope, ViewPage, ViewRequest};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,10 @@ macro_rules! with_operations {
             run_list "run.list" Nothing => Vec<RunSummary>;
             run_bill "run.bill" RunRequest => Bill;
             validate_run "validate.run" ValidateRequest => RunOverview;
+            sync_look "sync.look" SyncRequest => SyncOutline;
+            sync_round "sync.round" SyncRequest => SyncOutline;
+            sync_cancel "sync.cancel" Nothing => Nothing;
+            sync_rounds "sync.rounds" RoundsRequest => Vec<PastRound>;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" VerifyRequest => AuditVerdict;
             audit_key "audit.key" Nothing => AuditKey;

@@ -47,10 +47,10 @@ impl Store {
         Ok(found)
     }
 
-    /// Where a run put a table, and its table-uuid there; none where it is not known.
-    pub async fn made_by(&self, run_id: &str, table: &TableIdent) -> Result<(Option<String>, Option<String>)> {
-        let made: Option<(Option<String>, Option<String>)> = sqlx::query_as(
-            "SELECT nullif(outcome ->> '$.target_location', ''), nullif(outcome ->> '$.target_uuid', '')
+    /// What a run made of a table; nothing where it is not known.
+    pub async fn made_by(&self, run_id: &str, table: &TableIdent) -> Result<Made> {
+        let made: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT plan_hash, nullif(outcome ->> '$.target_location', ''), nullif(outcome ->> '$.target_uuid', '')
              FROM outcomes WHERE run_id = ? AND ident = ?",
         )
         .bind(run_id)
@@ -58,8 +58,17 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(|e| failure::of(e, "read what the copy made").about(table))?;
-        Ok(made.unwrap_or_default())
+        Ok(made.map(|(plan_hash, location, uuid)| Made { plan_hash, location, uuid }).unwrap_or_default())
     }
+}
+
+/// A table that a run made.
+#[derive(Debug, Default)]
+pub struct Made {
+    pub plan_hash: String,
+    pub location: Option<String>,
+    /// Its table-uuid.
+    pub uuid: Option<String>,
 }
 
 row! {

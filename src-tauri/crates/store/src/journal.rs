@@ -191,6 +191,22 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The last entries of a kind about one table in a run, in order.
+    pub async fn last_entries_of(&self, run_id: &str, table: &TableIdent, kind: &str, most: u32) -> Result<Vec<Entry>> {
+        let mut rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE run_id = ? AND ident = ? AND kind = ? ORDER BY sequence DESC LIMIT ?",
+        )
+        .bind(run_id)
+        .bind(table.to_string())
+        .bind(kind)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal").about(table))?;
+        rows.reverse();
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// The first entry of one of these kinds about a run as a whole.
     pub async fn first_entry(&self, run_id: &str, kinds: &[&str]) -> Result<Option<Entry>> {
         let row: Option<Row> = sqlx::query_as(
@@ -202,6 +218,44 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(|e| failure::of(e, "read the journal"))?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The last entry of a kind for each table, in any run of a plan.
+    pub async fn last_of_plan(&self, plan_hash: &str, kind: &str) -> Result<Vec<Entry>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE sequence IN (
+                 SELECT max(sequence) FROM journal
+                 WHERE kind = ? AND run_id IN (SELECT run_id FROM runs WHERE plan_hash = ?) GROUP BY ident)",
+        )
+        .bind(kind)
+        .bind(plan_hash)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal"))?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The last entry of a kind about one table, in any run of a plan, whose body has a value in a field.
+    pub async fn last_with(
+        &self,
+        plan_hash: &str,
+        kind: &str,
+        table: &TableIdent,
+        (field, value): (&str, &str),
+    ) -> Result<Option<Entry>> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT * FROM journal WHERE ident = ? AND kind = ? AND body ->> ('$.' || ?) = ?
+             AND run_id IN (SELECT run_id FROM runs WHERE plan_hash = ?) ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(table.to_string())
+        .bind(kind)
+        .bind(field)
+        .bind(value)
+        .bind(plan_hash)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the journal").about(table))?;
         row.map(TryInto::try_into).transpose()
     }
 

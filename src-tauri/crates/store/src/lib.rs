@@ -29,7 +29,7 @@ mod workspaces;
 
 pub use acceptances::Acceptance;
 pub use clock::now;
-pub use earlier::EarlierMigrations;
+pub use earlier::{EarlierMigrations, Made};
 pub use kinds::{AUDIT_EXPORTED, TABLE_VALIDATED};
 pub use lock::StateLock;
 pub use overview::Overview;

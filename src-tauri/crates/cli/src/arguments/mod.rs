@@ -12,6 +12,7 @@ mod route;
 mod sandbox;
 mod settings;
 mod size;
+mod sync;
 mod table;
 mod tables;
 mod workspace;
@@ -23,6 +24,7 @@ pub use logs::{DiagnoseArgs, LogsArgs};
 pub use map::{MapCommand, RuleArgs};
 pub use route::RouteArgs;
 pub use sandbox::SandboxArgs;
+pub use sync::SyncArgs;
 pub use table::{TableArgs, TableCommand};
 pub use tables::TablesArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
@@ -31,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use icebridge_model::logs::LogLevel;
 use judge::VALIDATE;
 use std::path::PathBuf;
+use sync::SYNC;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -49,6 +52,7 @@ use std::path::PathBuf;
         icebridge preflight\n  \
         icebridge plan --out plan.json\n  \
         icebridge run plan.json\n  \
+        icebridge sync --every 5m\n  \
         icebridge audit export\n\n\
         Or all of it on sample tables: icebridge journey --sample\n\n\
         Exit codes: 0 done; 1 your input, a finding, or a table that was not migrated; 2 our fault.",
@@ -142,6 +146,9 @@ pub enum Command {
         #[arg(long, value_enum, value_name = "ENGINE")]
         judge: Option<JudgeArg>,
     },
+    /// Bring the migrated tables up to what their sources are now
+    #[command(long_about = SYNC)]
+    Sync(SyncArgs),
     /// Plant defects into copies of a scratch table, and show which check sees which
     Selftest,
     /// Export a run's audit bundle, or verify one

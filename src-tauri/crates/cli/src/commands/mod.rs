@@ -13,6 +13,7 @@ pub mod preflight;
 mod run;
 pub mod sandbox;
 mod selftest;
+mod sync;
 mod table;
 mod tables;
 mod unity;
@@ -46,6 +47,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Runs => run::runs(api, output).await,
         Command::Status { run_id } => run::status(api, run_id, output).await,
         Command::Validate { run_id, judge } => run::validate(api, run_id, judge.map(Into::into), output).await,
+        Command::Sync(arguments) => sync::run(api, arguments, output).await,
         Command::Selftest => selftest::run(output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,

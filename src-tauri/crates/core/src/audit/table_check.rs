@@ -79,7 +79,8 @@ fn proved(planned: &PlannedTable, history: &TableHistory, evidence: &TableEviden
     ensure(
         validation.source == planned.source
             && validation.target == planned.target
-            && validation.source_snapshot_id == planned.snapshot_id,
+            && (validation.source_snapshot_id == planned.snapshot_id
+                || history.synced.contains(&validation.source_snapshot_id)),
         "its validation compared something else",
     )?;
     ensure(

@@ -26,6 +26,8 @@ pub const OLD_TABLE_GOVERNANCE: &str = "table.after";
 pub const METRICS_SENT: &str = "governance.metrics_sent";
 /// Its body names the error for which a table could not be compared again. It changes no state.
 pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
+/// Its body is a [`super::SyncStep`]: a step of a round that keeps a migrated table up with its source.
+pub const TABLE_SYNCED: &str = "table.synced";
 // Appended by the store, with the validation itself.
 pub use icebridge_store::TABLE_VALIDATED;
 

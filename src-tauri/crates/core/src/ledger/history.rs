@@ -2,15 +2,16 @@
 
 use super::entry::{
     OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED, RUN_STARTED,
-    RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_VALIDATED, read,
+    RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_SYNCED, TABLE_VALIDATED, read,
 };
 use super::step::{SumOfSums, TableStep};
+use super::sync_step::{SyncStage, SyncStep};
 use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::{Error, Result};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunHistory {
@@ -40,6 +41,8 @@ pub(crate) struct TableHistory {
     /// The validation came after the last commit.
     pub validated_since: bool,
     pub governance: Option<GovernanceReport>,
+    /// The source's snapshots that later rounds brought into the target.
+    pub synced: HashSet<Option<i64>>,
 }
 
 impl RunHistory {
@@ -62,7 +65,7 @@ impl RunHistory {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);
             }
-            TABLE_STATE | TABLE_VALIDATED | TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => {
+            TABLE_STATE | TABLE_VALIDATED | TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE | TABLE_SYNCED => {
                 self.tables.entry(entry.table.clone()).or_default().take(entry)?;
             }
             _ => {}
@@ -79,6 +82,13 @@ impl TableHistory {
             TABLE_VALIDATED => {
                 self.validation = entry.body.get("validation").cloned();
                 self.validated_since = true;
+            }
+            TABLE_SYNCED => {
+                let step: SyncStep = read(entry)?;
+                // A commit is made after the first, and may not have been written down.
+                if matches!(step.stage, SyncStage::Compared | SyncStage::Committed) {
+                    self.synced.insert(step.source_snapshot_id);
+                }
             }
             TABLE_GOVERNANCE | OLD_TABLE_GOVERNANCE => self.governance = Some(read(entry)?),
             _ => {}

@@ -4,12 +4,16 @@ mod entry;
 mod history;
 mod records;
 mod step;
+mod sync_step;
 
 pub use entry::{
     METRICS_SENT, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED,
-    RUN_STARTED, RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_NOT_VALIDATED, TABLE_STATE, TABLE_VALIDATED,
+    RUN_STARTED, RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_NOT_VALIDATED, TABLE_STATE, TABLE_SYNCED,
+    TABLE_VALIDATED,
 };
-pub(crate) use entry::{body, same};
+pub(crate) use entry::{body, read as read_body, same};
 pub(crate) use history::{RunHistory, TableHistory};
 pub(crate) use records::{find_run, plan_of, run_started, table_histories, table_history};
 pub use step::{Published, PublishedBy, SumOfSums, TableStep};
+pub use sync_step::{SyncStage, SyncStep};
+pub(crate) use sync_step::{last_sync_steps, step_that_brought};

@@ -8,7 +8,7 @@ use icebridge_store::Store;
 use serde_json::Value;
 
 /// Kept with the staged place: whichever run of this state takes that over finds the same files.
-pub(super) struct StoreCheckpoint {
+pub(crate) struct StoreCheckpoint {
     pub store: Store,
     pub plan_hash: PlanHash,
     pub table: TableIdent,

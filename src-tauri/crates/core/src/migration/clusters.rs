@@ -11,7 +11,7 @@ use super::pin::{self, Strictness};
 use super::proving::CommittedTable;
 use crate::cluster::{Engine, Observer, Order, PriorSteps, StepRecord, StepState, secrets};
 use crate::governance::documents;
-use crate::sync::lock;
+use crate::mutex::lock;
 use crate::validate;
 use crate::validate::cluster::SourceRecords;
 use crate::workspaces::restrictions;

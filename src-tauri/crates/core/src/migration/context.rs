@@ -72,7 +72,7 @@ impl Opened {
 
 /// The usual limit is for a workspace, which bounds the commits of everybody in it. Other catalogs publish no bound: those on
 /// the network slow down by themselves, and a folder of this machine has nothing to protect. One that was chosen always holds.
-fn commits(target: &CatalogSpec, settings: &Settings, metrics: Metrics) -> CommitLimiter {
+pub(crate) fn commit_limit(target: &CatalogSpec, settings: &Settings, metrics: Metrics) -> CommitLimiter {
     match TargetKind::of(target) {
         TargetKind::Unity => CommitLimiter::per_minute(settings.max_commits_per_min, metrics),
         _ if settings.max_commits_per_min == Settings::default().max_commits_per_min => {
@@ -98,7 +98,7 @@ impl RunContext {
         begun: HashSet<usize>,
     ) -> Result<Self> {
         let owner = local.store.identity().await?;
-        let commits = commits(opened.target.spec(), &plan.settings, local.metrics.clone());
+        let commits = commit_limit(opened.target.spec(), &plan.settings, local.metrics.clone());
         let specs_refused = SpecsRefused::remembered(&local, &plan, opened.client.as_ref()).await?;
         let staging_refused =
             StagingRefused::remembered(&local, &plan, opened.target.as_ref(), opened.client.as_ref()).await?;

@@ -3,6 +3,7 @@
 
 use super::context::Migration;
 use super::proving::CommittedTable;
+use super::synced;
 use crate::ledger::TableStep;
 use icebridge_lakehouse::Table;
 use icebridge_model::run::TableState;
@@ -12,7 +13,7 @@ use icebridge_model::{Error, Result};
 impl Migration {
     /// The last word on this table in any run of the plan, if it is a proof of the very snapshots that it is about now.
     pub async fn earlier_proof(&self, found: &Table) -> Result<Option<Validation>> {
-        let planned = self.planned();
+        let planned = synced::as_it_stands(self.planned(), (self.run.target.as_ref(), found), &self.run.plan.hash);
         let last = self.run.local.store.validation_of_plan(&self.run.plan.hash, &planned.source).await?;
         let holds = |proof: &Validation| {
             proof.passed

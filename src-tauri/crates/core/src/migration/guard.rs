@@ -6,7 +6,7 @@ use icebridge_model::{Error, Result};
 use std::panic::AssertUnwindSafe;
 
 /// A panic is a defect of ours in one table: it becomes that table's error.
-pub(super) async fn guarded<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
+pub(crate) async fn guarded<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {

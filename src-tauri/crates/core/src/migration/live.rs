@@ -1,7 +1,7 @@
 //! Runs at work in this process: their counters, and the way to cancel them.
 
 use crate::LocalState;
-use crate::sync::lock;
+use crate::mutex::lock;
 use icebridge_lakehouse::copy::Observer;
 use icebridge_metrics::{Copied, Metrics, Progress, Watched};
 use icebridge_model::event::{CHANGED_ROWS, Event, RunChanges};

@@ -30,6 +30,7 @@ mod same_catalogs;
 mod scheduler;
 mod staging;
 mod start;
+mod synced;
 mod validate_again;
 mod view;
 
@@ -41,4 +42,8 @@ pub use start::{RunHandle, resume, start};
 pub use validate_again::validate_again;
 pub use view::{cancel, list, view};
 
+pub(crate) use checkpoint::StoreCheckpoint;
+pub(crate) use context::commit_limit;
+pub(crate) use guard::guarded;
+pub(crate) use same_catalogs::check as check_catalogs;
 pub(crate) use view::{as_of_now, at_work, counted, recorded_migration};

@@ -2,6 +2,7 @@
 
 use super::context::Migration;
 use super::guard::guarded;
+use super::synced;
 use crate::ledger::TableStep;
 use crate::validate::{self, Measured, Sides};
 use futures::FutureExt;
@@ -9,6 +10,7 @@ use icebridge_lakehouse::Table;
 use icebridge_model::Result;
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::validation::Validation;
+use std::borrow::Cow;
 
 /// A table that is in the target.
 pub(super) struct CommittedTable {
@@ -37,11 +39,13 @@ impl Migration {
         self.run.not_cancelled()?;
         self.enter(TableState::Validating).await?;
         let CommittedTable { table: target, outcome, measured } = &committed;
+        let planned = synced::as_it_stands(self.planned(), (self.run.target.as_ref(), target), &self.run.plan.hash);
+        let since = matches!(planned, Cow::Owned(_)).then(|| synced::outcome_since(outcome));
         let sides = Sides {
-            planned: self.planned(),
+            planned: &planned,
             source,
             target,
-            outcome,
+            outcome: since.as_ref().unwrap_or(outcome),
             measured: measured.as_ref(),
             comments_carried: self.run.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments),
         };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// Refuses to go on with a run whose source or target is another one now. Earlier versions did not write down which they
 /// were.
-pub(super) async fn check(local: &LocalState, run_id: &str, plan: &Plan) -> Result<()> {
+pub(crate) async fn check(local: &LocalState, run_id: &str, plan: &Plan) -> Result<()> {
     let Some(began) = run_started(local, run_id).await? else { return Ok(()) };
     let specs = [local.store.catalog(&plan.source).await?, local.store.catalog(&plan.target).await?];
     let hosts = hosts(local, &specs).await;

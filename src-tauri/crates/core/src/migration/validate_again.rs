@@ -1,11 +1,12 @@
 //! Validates the tables of a finished run once more: weeks later, or after something was mended.
 
 use super::environment::{Environment, Lakehouse};
-use super::{pin, same_catalogs, view};
+use super::{pin, same_catalogs, synced, view};
 use crate::LocalState;
 use crate::judge::Judge;
 use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
 use crate::validate::{self, Sides};
+use icebridge_lakehouse::copy::Standing;
 use icebridge_lakehouse::{Catalog, TargetCatalog};
 use icebridge_metrics::Stage;
 use icebridge_model::judge::JudgeKind;
@@ -15,6 +16,7 @@ use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::RunRecord;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -44,11 +46,13 @@ struct Judged {
     verdict: Verdict,
     /// Why the judge could not read the table.
     unread: Option<Error>,
+    /// The round of a sync that was compared.
+    round: Option<Standing>,
 }
 
 impl From<Verdict> for Judged {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, unread: None }
+        Self { verdict, unread: None, round: None }
     }
 }
 
@@ -109,7 +113,10 @@ pub(super) async fn validate_again_in(
             continue;
         }
         let outcome = local.store.outcome(run_id, &planned.source).await?.unwrap_or_default();
-        let Judged { verdict, unread } = comparison.verdict(planned, &outcome, judge.as_mut()).await?;
+        let Judged { verdict, unread, round } = comparison.verdict(planned, &outcome, judge.as_mut()).await?;
+        if let Some(round) = round {
+            synced::record_found(local, run_id, history, planned, round).await?;
+        }
         if let Some(error) = unread {
             not_read_back.insert(planned.source.clone(), error);
         }
@@ -131,8 +138,7 @@ pub(super) async fn validate_again_in(
                 TableState::Failed
             }
             Verdict::NotValidated(error) => {
-                let entry = body(&NotValidated { target: &planned.target, error: &error })?;
-                local.store.append(run_id, &planned.source.to_string(), TABLE_NOT_VALIDATED, entry).await?;
+                record_not_validated(local, run_id, planned, &error).await?;
                 not_validated.insert(planned.source.clone(), error);
                 history.state()
             }
@@ -188,15 +194,17 @@ impl Comparison<'_> {
                 Error::new(Code::TableNotFound, "the table that the run made is gone, and another one has its name");
             return Ok(Verdict::Fails(gone.about(&planned.target).or_usual_hint(), None).into());
         }
-        let from = match pin::pinned(self.source.as_ref(), planned).await {
+        let as_it_stands = synced::as_it_stands(planned, (self.target.as_ref(), &to), &self.plan.hash);
+        let from = match pin::pinned(self.source.as_ref(), &as_it_stands).await {
             Ok(table) => table,
             Err(error) => return not_validated(error),
         };
+        let since = matches!(as_it_stands, Cow::Owned(_)).then(|| synced::outcome_since(outcome));
         let sides = Sides {
-            planned,
+            planned: &as_it_stands,
             source: &from,
             target: &to,
-            outcome,
+            outcome: since.as_ref().unwrap_or(outcome),
             measured: None,
             comments_carried: self.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments),
         };
@@ -222,8 +230,13 @@ impl Comparison<'_> {
                 Verdict::Fails(error.about(&planned.source).or_usual_hint(), Some(Box::new(compared.validation)))
             }
         };
-        Ok(Judged { verdict, unread })
+        Ok(Judged { verdict, unread, round: synced::round(planned, (self.target.as_ref(), &to), &self.plan.hash) })
     }
+}
+
+async fn record_not_validated(local: &LocalState, run_id: &str, planned: &PlannedTable, error: &Error) -> Result<()> {
+    let entry = body(&NotValidated { target: &planned.target, error })?;
+    local.store.append(run_id, &planned.source.to_string(), TABLE_NOT_VALIDATED, entry).await.map(drop)
 }
 
 async fn record_state(

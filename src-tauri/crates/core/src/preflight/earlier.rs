@@ -2,6 +2,7 @@
 
 use super::rows_there;
 use futures::FutureExt;
+use icebridge_lakehouse::copy::standing;
 use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::mapping::{MappingRow, MappingState};
 use icebridge_model::{Code, Result};
@@ -19,12 +20,19 @@ pub(super) async fn check<'a>(
 
 async fn check_row(store: &Store, target: &dyn TargetCatalog, row: &mut MappingRow) -> Result<()> {
     let (Some(name), Some(earlier)) = (&row.target, &mut row.migrated_by) else { return Ok(()) };
-    let (location, uuid) = store.made_by(&earlier.run_id, &row.source).await?;
+    let made = store.made_by(&earlier.run_id, &row.source).await?;
     let (state, problem) = match target.load(name).await {
         Ok(table)
-            if location.is_none_or(|made| is_same(&made, &table.metadata.location)) && is_identical(uuid, &table) =>
+            if made.location.is_none_or(|made| is_same(&made, &table.metadata.location))
+                && is_identical(made.uuid, &table) =>
         {
-            earlier.target_changed = earlier.target_snapshot_id != table.metadata.current_snapshot_id;
+            match standing(target, &table, &made.plan_hash, name) {
+                Some(round) if round.round > 0 => {
+                    earlier.synced_round = Some(round.round);
+                    earlier.source_snapshot_id = round.source_snapshot_id;
+                }
+                _ => earlier.target_changed = earlier.target_snapshot_id != table.metadata.current_snapshot_id,
+            }
             return Ok(());
         }
         Ok(_) => (MappingState::Exists, format!("it is not the table that run {} made", earlier.run_id)),

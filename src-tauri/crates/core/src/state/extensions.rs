@@ -1,6 +1,6 @@
 //! What modules above the state keep with it while the process lives, without the state knowing them.
 
-use crate::sync::lock;
+use crate::mutex::lock;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;

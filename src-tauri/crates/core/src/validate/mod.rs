@@ -5,6 +5,7 @@
 //! passes all of them is migrated. What a cluster found of a copy is added by [`cluster`].
 
 mod bytes;
+mod changes;
 pub(crate) mod cluster;
 mod columns;
 mod compare;
@@ -13,6 +14,7 @@ mod proof;
 mod records;
 mod unique;
 
+pub(crate) use changes::{Before, compare_changes};
 pub(crate) use compare::checks_of;
 pub(crate) use compare::is_damage;
 pub use compare::{Compared, Sides, compare, failure};

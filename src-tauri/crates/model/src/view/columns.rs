@@ -106,6 +106,20 @@ pub static CHECKS_PASSED: Column = column("checks_passed", Kind::Number, "checks
 pub static DIGEST: Column = column("digest", Kind::Text, "the typed row digest of the source");
 pub static VALIDATION_MS: Column = column("validation_ms", Kind::Number, "milliseconds that the validation took");
 pub static OWED: Column = sum("owed", Kind::Number, "statements left to do in Unity Catalog after the copy");
+/// The most urgent first.
+pub const SYNC_STATES: &[&str] = &["stopped", "failed", "behind", "up_to_date", "not_migrated"];
+pub static SYNC: Column =
+    column("sync", Kind::Choice(SYNC_STATES), "how the target stands to its source, as it was looked at last");
+pub static SYNC_ROUND: Column = column("sync_round", Kind::Number, "the round of a sync that the target stands at");
+pub static BEHIND_SNAPSHOTS: Column =
+    sum("behind_snapshots", Kind::Number, "snapshots that the source has got since the target's round");
+pub static BEHIND_ROWS: Column =
+    sum("behind_rows", Kind::Number, "rows that those snapshots added and deleted, where all of them say so");
+pub static BEHIND_SECONDS: Column =
+    column("behind_seconds", Kind::Seconds, "time since the first of those snapshots was committed");
+pub static SYNC_ERROR: Column = column("sync_error", Kind::Text, "the code of the error that the last round ended in");
+pub static SYNC_MESSAGE: Column = column("sync_message", Kind::Text, "what went wrong in that round");
+pub static LOOKED_AT: Column = column("looked_at", Kind::Time, "when source and target were looked at last");
 
 pub const INVENTORY_STATES: &[&str] = &["unreadable", "empty", "read"];
 pub const MAPPING_STATES: &[&str] = &["conflict", "exists", "create", "migrated", "excluded"];
@@ -171,7 +185,7 @@ static PLAN: [&Column; 16] = [
     &ACCEPTED,
     &REASON,
 ];
-static RUN: [&Column; 21] = [
+static RUN: [&Column; 29] = [
     &NAME,
     &NAMESPACE,
     &TARGET,
@@ -193,6 +207,14 @@ static RUN: [&Column; 21] = [
     &ERROR,
     &MESSAGE,
     &OWED,
+    &SYNC,
+    &SYNC_ROUND,
+    &BEHIND_SNAPSHOTS,
+    &BEHIND_ROWS,
+    &BEHIND_SECONDS,
+    &SYNC_ERROR,
+    &SYNC_MESSAGE,
+    &LOOKED_AT,
 ];
 
 /// The columns of a view, in the order in which they are shown.

@@ -8,6 +8,7 @@ use crate::finding::{Finding, TableFindings, Verdict};
 use crate::mapping::{MappingRow, MappingState};
 use crate::plan::{LeftOut, PlannedTable};
 use crate::run::{TableMigration, TableState};
+use crate::sync::SyncedTable;
 use crate::validation::Validation;
 use serde_json::Value;
 
@@ -169,6 +170,20 @@ pub fn validated(row: &mut ViewRow, validation: &Validation) {
     row.set("checks_passed", number(validation.checks.iter().filter(|check| check.passed).count() as u64));
     row.set("digest", validation.digest.clone());
     row.set("validation_ms", number(validation.milliseconds));
+}
+
+/// The columns of a sync. `looked_at`: milliseconds since 1970.
+pub fn synced(table: &SyncedTable, looked_at: i64) -> ViewRow {
+    let mut row = ViewRow::default();
+    row.set("sync", table.state.as_str());
+    row.set("sync_round", number(table.round));
+    row.set("behind_snapshots", number(table.lag.snapshots));
+    row.set("behind_rows", table.lag.rows.map(number));
+    row.set("behind_seconds", number(table.lag.seconds));
+    row.set("sync_error", table.error.as_ref().map(|error| error.code.as_str()));
+    row.set("sync_message", table.error.as_ref().map(|error| error.message.clone()));
+    row.set("looked_at", looked_at);
+    row
 }
 
 /// A table at work, as its process sees it. `stage` and `stage_message` are of its cluster and only for who follows the run.

@@ -5,16 +5,16 @@ use super::write::{measure_by_inventory, patch, put, view_id};
 use super::{Kind, Owner};
 use crate::kinds::TABLE_VALIDATED;
 use crate::run_record::RunRecord;
-use crate::{Write, failure, to_json};
-use icebridge_model::Result;
+use crate::{Store, Write, failure, to_json};
 use icebridge_model::journal::Entry;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::Validation;
 use icebridge_model::view::{ViewRow, rows};
+use icebridge_model::{Result, TableIdent};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const TABLE_STATE: &str = "table.state";
 const TABLE_GOVERNANCE: &str = "table.governance";
@@ -143,4 +143,38 @@ async fn wait_again(write: &mut Write<'_>, run_id: &str) -> Result<()> {
     .await
     .map_err(|e| failure::of(e, "write a view"))?;
     Ok(())
+}
+
+impl Store {
+    /// The source tables that a run has migrated, as its journal says: without reading all of it.
+    pub async fn migrated_tables(&self, run_id: &str) -> Result<HashSet<String>> {
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM view_run WHERE state = 'migrated'
+             AND view = (SELECT view FROM views WHERE scope = 'run' AND owner = ?)",
+        )
+        .bind(run_id)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read a view"))?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// How tables of a run stand to their sources. It is no entry of the journal: a look changes nothing.
+    pub async fn save_sync_rows(&self, run_id: &str, tables: &[(TableIdent, ViewRow)]) -> Result<()> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let mut write = self.write().await?;
+        if let Some(view) = view_of(&mut write, run_id).await? {
+            let names: Vec<String> = tables.iter().map(|(table, _)| table.to_string()).collect();
+            let mut alike: HashMap<String, (&ViewRow, Vec<&str>)> = HashMap::new();
+            for (name, (_, row)) in names.iter().zip(tables) {
+                alike.entry(to_json(row)?).or_insert_with(|| (row, Vec::new())).1.push(name);
+            }
+            for (row, names) in alike.values() {
+                patch(&mut write, Kind::Run, view, names, row).await?;
+            }
+        }
+        write.commit().await
+    }
 }

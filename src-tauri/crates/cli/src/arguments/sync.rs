@@ -1,0 +1,60 @@
+//! Keeping tables up with their sources.
+
+use clap::Args;
+use icebridge_model::TableIdent;
+use std::time::Duration;
+
+pub const SYNC: &str = "Bring the migrated tables up to what their sources are now.\n\n\
+    A round of a table copies the files that the source has got since the round before, writes one new metadata file beside \
+    the target's own, compares source and target, and then makes the target show it, in one step. Appends, overwrites, \
+    deletes, compaction, rollback, expired snapshots, new columns and specs, branches and tags all come along, since the \
+    target takes the source's whole state. A round that is killed has happened or has not.\n\n\
+    Compared are the rows that changed, on both sides; with --whole all of them, as `icebridge validate` does. A table of \
+    the target that somebody else has written to is left as it is, and named. Files of snapshots that the source has \
+    expired stay in the target's folder.\n\n\
+    It works for tables that the embedded engine copied by the mode clone or register, into the embedded catalog, a SQL \
+    catalog, or a REST catalog that adopts tables. Not yet for the mode rewrite, and so not for Unity Catalog.";
+
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// The run's id (default: the latest)
+    pub run_id: Option<String>,
+    /// Only this source table. Can be repeated
+    #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
+    pub table: Vec<TableIdent>,
+    /// Only show how far each table is behind; change nothing
+    #[arg(long, conflicts_with_all = ["every", "whole"])]
+    pub look: bool,
+    /// Compare every row of both sides, and not only what changed
+    #[arg(long)]
+    pub whole: bool,
+    /// Go on until Ctrl-C, with a round each time this has passed, such as 30s, 5m or 2h
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub every: Option<Duration>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let told = "times are written like 30s, 5m or 2h";
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| told.to_string())?;
+    let interval = Duration::try_from(parsed).map_err(|_| told.to_string())?;
+    match interval.as_secs() {
+        0 => Err("a round each second is the most often".into()),
+        1..=2_678_400 => Ok(interval),
+        _ => Err("a round each month is the least often".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("2h", 7200), ("1h 30m", 5400), ("1s", 1)] {
+            assert_eq!(interval(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "5", "0s", "-5m", "1 fortnight", "9999999h", "0.2s"] {
+            assert!(interval(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Keeping migrated tables up with their sources: a look, a round, or rounds until it is asked to stop.
+
+use super::run::stop_on_interrupt;
+use crate::arguments::SyncArgs;
+use crate::ended::Ended;
+use crate::interrupt::asked_to_stop;
+use crate::output::{Grid, Output, words};
+use crate::progress::Live;
+use icebridge_api::Api;
+use icebridge_model::sync::{SyncRequest, SyncState, SyncView, SyncedTable};
+use icebridge_model::{Code, Result};
+use std::future::Future;
+use std::time::Duration;
+
+/// Rounds that fail are further and further apart, up to this many times the interval.
+const LONGEST_BACK_OFF: u32 = 16;
+
+pub async fn run(api: &Api, arguments: SyncArgs, output: &Output) -> Result<Ended> {
+    let request = SyncRequest {
+        run_id: arguments.run_id.unwrap_or_default().into(),
+        tables: arguments.table,
+        whole: arguments.whole,
+    };
+    if arguments.look {
+        let view = shown(api, output, api.look(&request)).await?;
+        output.result(&view, told)?;
+        return Ok(Ended::done_if(is_up_to_date(&view)));
+    }
+    match arguments.every {
+        Some(interval) => keep_up(api, request, interval, output).await,
+        None => {
+            let view = shown(api, output, api.sync(&request)).await?;
+            output.result(&view, told)?;
+            Ok(Ended::done_if(is_up_to_date(&view)))
+        }
+    }
+}
+
+async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<SyncView>>) -> Result<SyncView> {
+    let live = Live::show(*output, api.events());
+    let view = stop_on_interrupt(api, work).await;
+    live.end().await;
+    view
+}
+
+/// Ends at Ctrl-C, which lets a round that is under way end its commits.
+async fn keep_up(api: &Api, mut request: SyncRequest, interval: Duration, output: &Output) -> Result<Ended> {
+    let mut apart = 1;
+    loop {
+        let in_a_row = apart;
+        apart = 1;
+        let good = match shown(api, output, api.sync(&request)).await {
+            // The latest run now may be another one later.
+            Ok(view) => {
+                request.run_id.clone_from(&view.run_id);
+                output.result(&view, told)?;
+                // One table that fails must not slow down the others.
+                view.count(SyncState::Failed) == 0 || view.tables.iter().any(|table| table.made.is_some())
+            }
+            Err(error) if error.code == Code::Cancelled => return Ok(Ended::Done),
+            Err(error) if may_pass(error.code) => {
+                output.error(&error.or_usual_hint());
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        if !good {
+            apart = (in_a_row * 2).min(LONGEST_BACK_OFF);
+        }
+        let wait = interval.saturating_mul(apart);
+        output.note(format!("next round in {}; Ctrl-C ends", words::seconds(wait.as_secs())));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Where signals cannot be had, the rounds go on.
+            Ok(()) = asked_to_stop() => return Ok(Ended::Done),
+        }
+    }
+}
+
+/// What may be over by the next round.
+fn may_pass(code: Code) -> bool {
+    matches!(
+        code,
+        Code::StateLocked
+            | Code::CatalogUnreachable
+            | Code::StorageUnreachable
+            | Code::RateLimited
+            | Code::WorkspaceUnreachable
+            | Code::WorkspaceFailed
+    )
+}
+
+fn is_up_to_date(view: &SyncView) -> bool {
+    view.tables.iter().all(|table| table.state == SyncState::UpToDate)
+}
+
+/// What needs somebody comes first.
+fn told(view: &SyncView) -> String {
+    let mut tables: Vec<&SyncedTable> = view.tables.iter().collect();
+    tables.sort_by_key(|table| table.error.is_none());
+    let mut grid = Grid::new(&[
+        "state", "source", "target", ">round", ">behind", ">files", ">written", ">rows", "compared", ">time",
+    ]);
+    for table in &tables {
+        let made = table.made.as_ref();
+        grid.row([
+            table.state.as_str().to_string(),
+            table.source.to_string(),
+            table.target.to_string(),
+            if table.state == SyncState::NotMigrated { String::new() } else { table.round.to_string() },
+            behind(table),
+            made.map(|made| words::number(made.files_copied)).unwrap_or_default(),
+            made.map(|made| words::bytes(made.bytes_written)).unwrap_or_default(),
+            made.map(|made| words::number(made.rows)).unwrap_or_default(),
+            made.map(|made| made.compared.as_str().to_string()).unwrap_or_default(),
+            made.map(|made| format!("{:.1} s", made.milliseconds as f64 / 1000.0)).unwrap_or_default(),
+        ]);
+    }
+    let mut text = format!("{grid}\n");
+    for table in tables {
+        if let Some(error) = &table.error {
+            text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));
+        }
+    }
+    let counts: Vec<String> = [
+        (SyncState::UpToDate, "up to date"),
+        (SyncState::Behind, "behind"),
+        (SyncState::Failed, "failed"),
+        (SyncState::Stopped, "stopped"),
+        (SyncState::NotMigrated, "not migrated"),
+    ]
+    .iter()
+    .map(|(state, name)| (view.count(*state), name))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, name)| format!("{count} {name}"))
+    .collect();
+    let all = words::count(view.tables.len(), "table", "tables");
+    text.push_str(&format!("run {}: {all}: {}", view.run_id, counts.join(", ")));
+    text
+}
+
+fn behind(table: &SyncedTable) -> String {
+    if table.state != SyncState::Behind && table.lag.seconds == 0 && table.lag.snapshots == 0 {
+        return String::new();
+    }
+    let snapshots = words::count(usize::try_from(table.lag.snapshots).unwrap_or(usize::MAX), "snapshot", "snapshots");
+    let rows = table.lag.rows.map(|rows| format!(", {} rows", words::number(rows))).unwrap_or_default();
+    format!("{snapshots}{rows}, {}", words::seconds(table.lag.seconds))
+}

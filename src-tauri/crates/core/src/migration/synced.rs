@@ -1,0 +1,63 @@
+//! A table that was synced since it was copied is the source's later state: it is compared with that one.
+
+use crate::LocalState;
+use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, TableHistory, body};
+use icebridge_lakehouse::copy::{Standing, standing};
+use icebridge_lakehouse::{Table, TargetCatalog};
+use icebridge_model::Result;
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::run::CopyOutcome;
+use std::borrow::Cow;
+
+/// The round that the target's table stands at; none for one that was copied and not synced.
+pub(super) fn round(
+    planned: &PlannedTable,
+    (catalog, target): (&dyn TargetCatalog, &Table),
+    plan_hash: &str,
+) -> Option<Standing> {
+    standing(catalog, target, plan_hash, &planned.target).filter(|standing| standing.round > 0)
+}
+
+/// As it would have been planned with the source's state that the target has.
+pub(super) fn as_it_stands<'a>(
+    planned: &'a PlannedTable,
+    target: (&dyn TargetCatalog, &Table),
+    plan_hash: &str,
+) -> Cow<'a, PlannedTable> {
+    match round(planned, target, plan_hash) {
+        None => Cow::Borrowed(planned),
+        Some(standing) => Cow::Owned(PlannedTable {
+            metadata_location: standing.source_metadata_location,
+            snapshot_id: standing.source_snapshot_id,
+            ..planned.clone()
+        }),
+    }
+}
+
+/// The checksums are those of the first copy: they say nothing of later files.
+pub(super) fn outcome_since(outcome: &CopyOutcome) -> CopyOutcome {
+    CopyOutcome { checksums: Vec::new(), ..outcome.clone() }
+}
+
+/// Writes down a round that the journal of this run does not know: another run made it, or another state.
+pub(super) async fn record_found(
+    local: &LocalState,
+    run_id: &str,
+    history: &TableHistory,
+    planned: &PlannedTable,
+    standing: Standing,
+) -> Result<()> {
+    if history.synced.contains(&standing.source_snapshot_id) {
+        return Ok(());
+    }
+    let step = SyncStep {
+        stage: SyncStage::Committed,
+        target: planned.target.clone(),
+        round: standing.round,
+        source_metadata_location: standing.source_metadata_location,
+        source_snapshot_id: standing.source_snapshot_id,
+        made: None,
+        error: None,
+    };
+    local.store.append(run_id, &planned.source.to_string(), TABLE_SYNCED, body(&step)?).await.map(drop)
+}

@@ -1,0 +1,28 @@
+//! Keeps migrated tables up with their sources, round by round.
+//!
+//! A round of a table takes the source as it is now, copies the files that the target does not have, writes one new metadata
+//! file beside the target's own, compares source and target, and only then makes the target show it: one pointer of the
+//! catalog, moved while it is still where the round before left it. So a round that is killed anywhere has happened or has
+//! not, readers see no state that was not compared, and a write by somebody else is never overwritten.
+//!
+//! Which state of the source a target has, the target says itself ([`icebridge_lakehouse::copy::standing`]); the journal has
+//! what was compared. Either may be lost and the next round is still right.
+
+mod active;
+mod history;
+mod past;
+mod rounds;
+mod session;
+mod standing;
+mod table_round;
+
+pub use active::cancel;
+pub use past::rounds_of;
+pub use rounds::{look, round};
+
+use icebridge_model::{Code, Error};
+
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "the sync was cancelled")
+        .with_hint("Rounds that were committed stay; the next sync goes on with the others.")
+}

@@ -1,0 +1,132 @@
+//! A look at all tables of a run, or one round of them.
+
+use super::active::{self, Told};
+use super::session::Session;
+use super::{standing, table_round};
+use crate::LocalState;
+use crate::migration::{Environment, Lakehouse};
+use crate::state::now;
+use futures::{StreamExt, stream};
+use icebridge_metrics::Stage;
+use icebridge_model::Result;
+use icebridge_model::sync::{SyncRequest, SyncState, SyncView, SyncedTable};
+use std::future::Future;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Catalog calls in flight while nothing is copied.
+const LOOKS_AT_ONCE: usize = 32;
+
+/// How each table that the run migrated stands to its source. Changes nothing in the target, and no journal.
+pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &CancellationToken) -> Result<SyncView> {
+    let cancel = active::begin(local, cancel);
+    let _at_work = local.metrics.stage(Stage::Sync);
+    let session = Session::open(local, request, &Lakehouse, &cancel).await?;
+    let looks: Vec<_> = session
+        .tables(request)?
+        .into_iter()
+        .map(|(planned, migrated)| {
+            let session = &session;
+            async move {
+                match migrated {
+                    true => Ok(standing::look(session, planned).await),
+                    false => Ok(standing::of(planned, SyncState::NotMigrated)),
+                }
+            }
+        })
+        .collect();
+    let tables = tokio::select! {
+        tables = each(&session, looks, LOOKS_AT_ONCE) => tables?,
+        () = cancel.cancelled() => return Err(super::cancelled()),
+    };
+    Ok(view(&session, tables))
+}
+
+/// Brings each table that the run migrated to the state that its source has now. A table that fails stops no other.
+pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &CancellationToken) -> Result<SyncView> {
+    round_in(local, request, &Lakehouse, cancel).await
+}
+
+pub(super) async fn round_in(
+    local: &LocalState,
+    request: &SyncRequest,
+    environment: &dyn Environment,
+    cancel: &CancellationToken,
+) -> Result<SyncView> {
+    let cancel = active::begin(local, cancel);
+    let _lock = local.store.lock().await?;
+    local.store.check_journal().await?;
+    let _at_work = local.metrics.stage(Stage::Sync);
+    let session = Session::open(local, request, environment, &cancel).await?;
+    let rounds: Vec<_> = session
+        .tables(request)?
+        .into_iter()
+        .map(|(planned, migrated)| {
+            let session = &session;
+            async move {
+                if session.cancel.is_cancelled() {
+                    return Err(super::cancelled());
+                }
+                match migrated {
+                    true => table_round::take(session, planned, request.whole).await,
+                    false => Ok(standing::of(planned, SyncState::NotMigrated)),
+                }
+            }
+        })
+        .collect();
+    let tables = each(&session, rounds, session.plan.settings.max_parallel_tables.max(1)).await?;
+    Ok(view(&session, tables))
+}
+
+/// In the tables' order, telling of each as it is done.
+async fn each(
+    session: &Session<'_>,
+    work: Vec<impl Future<Output = Result<SyncedTable>>>,
+    at_once: usize,
+) -> Result<Vec<SyncedTable>> {
+    let mut told = Told::new(session, work.len());
+    let (done, mut to_tell) = mpsc::unbounded_channel();
+    // Both go on at the same time: tables that are at work may hold what the telling waits for.
+    let working = async move {
+        let numbered = work.into_iter().enumerate().map(|(at, table)| async move { (at, table.await) });
+        let mut work = stream::iter(numbered.collect::<Vec<_>>()).buffer_unordered(at_once);
+        let (mut tables, mut first_error) = (Vec::new(), None);
+        // To the end, whatever one of them says: another may be in the middle of its commit.
+        while let Some((at, table)) = work.next().await {
+            match table {
+                Ok(table) => {
+                    // It is listened to until this end is dropped.
+                    let _ = done.send(table.clone());
+                    tables.push((at, table));
+                }
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        tables.sort_by_key(|(at, _)| *at);
+        let tables: Vec<SyncedTable> = tables.into_iter().map(|(_, table)| table).collect();
+        first_error.map_or(Ok(tables), Err)
+    };
+    let telling = async {
+        let mut failed = None;
+        while let Some(table) = to_tell.recv().await {
+            if failed.is_none() {
+                failed = told.done(&table, standing::now_ms()).await.err();
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    };
+    let (tables, told) = futures::join!(working, telling);
+    told.and(tables)
+}
+
+fn view(session: &Session<'_>, tables: Vec<SyncedTable>) -> SyncView {
+    let view = SyncView {
+        run_id: session.run_id.clone(),
+        source: session.plan.source.clone(),
+        target: session.plan.target.clone(),
+        at: now(),
+        tables,
+    };
+    session.local.metrics.synced(&view);
+    view
+}

@@ -1,0 +1,171 @@
+//! What the tables of one sync share, open for as long as it works.
+
+use crate::LocalState;
+use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, plan_of};
+use crate::limiter::CommitLimiter;
+use crate::migration::{Environment, check_catalogs, commit_limit};
+use icebridge_lakehouse::catalog::Advancing;
+use icebridge_lakehouse::copy::{Observer, Standing, standing};
+use icebridge_lakehouse::{Catalog, Table, TargetCatalog, is_below};
+use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
+use icebridge_model::run::RunId;
+use icebridge_model::sync::SyncRequest;
+use icebridge_model::{Code, Error, Result};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub(super) struct Session<'a> {
+    pub local: &'a LocalState,
+    pub run_id: RunId,
+    pub plan: Plan,
+    pub environment: &'a dyn Environment,
+    pub source: Arc<dyn Catalog>,
+    pub target: Arc<dyn TargetCatalog>,
+    pub writers: Arc<Semaphore>,
+    pub commits: CommitLimiter,
+    /// Of each table in any run of the plan, by source table.
+    pub last_steps: HashMap<String, SyncStep>,
+    migrated: HashSet<String>,
+    pub cancel: &'a CancellationToken,
+}
+
+/// The target's table, which state of the source it has, and the source as it is now.
+pub(super) struct Sides {
+    pub target: Table,
+    pub standing: Standing,
+    pub source: Table,
+}
+
+impl Sides {
+    pub fn is_up_to_date(&self) -> bool {
+        self.source.metadata_location == self.standing.source_metadata_location
+            // A folder's metadata file may be written again under its name.
+            && self.source.metadata.current_snapshot_id == self.standing.source_snapshot_id
+    }
+}
+
+impl<'a> Session<'a> {
+    pub async fn open(
+        local: &'a LocalState,
+        request: &SyncRequest,
+        environment: &'a dyn Environment,
+        cancel: &'a CancellationToken,
+    ) -> Result<Session<'a>> {
+        let record = find_run(local, &request.run_id).await?;
+        let plan = plan_of(&record)?;
+        check_catalogs(local, &record.run_id, &plan).await?;
+        let target = environment.target(local, &plan.target).await?;
+        let commits = commit_limit(target.spec(), &plan.settings, local.metrics.clone());
+        Ok(Self {
+            local,
+            environment,
+            source: environment.source(local, &plan.source).await?,
+            target,
+            writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
+            commits,
+            last_steps: last_sync_steps(local, &plan.hash).await?,
+            migrated: local.store.migrated_tables(&record.run_id).await?,
+            run_id: record.run_id,
+            plan,
+            cancel,
+        })
+    }
+
+    /// The tables that are asked for, in the plan's order, each with whether the run migrated it.
+    pub fn tables(&self, request: &SyncRequest) -> Result<Vec<(&PlannedTable, bool)>> {
+        for wanted in &request.tables {
+            if self.plan.tables.iter().all(|planned| planned.source != *wanted) {
+                return Err(Error::invalid("the run has no such source table")
+                    .about(wanted)
+                    .with_hint(format!("`icebridge status {}` lists its tables.", self.run_id)));
+            }
+        }
+        let is_wanted = |planned: &PlannedTable| request.tables.is_empty() || request.tables.contains(&planned.source);
+        let all = self.plan.tables.iter().filter(|planned| is_wanted(planned));
+        Ok(all.map(|planned| (planned, self.migrated.contains(&planned.source.to_string()))).collect())
+    }
+
+    /// Both sides as they are now. An error with one of the codes of [`needs_a_person`] is for a person to decide.
+    pub async fn sides(&self, planned: &PlannedTable) -> Result<Sides> {
+        if planned.cluster.is_some() {
+            return Err(Error::new(
+                Code::Unsupported,
+                "the table was copied by a cluster, and only the embedded engine syncs",
+            )
+            .about(&planned.source)
+            .with_hint("The job spark/incremental_sync.py can be run by hand: see docs/spark-jobs.md."));
+        }
+        if planned.mode == CopyMode::Rewrite {
+            return Err(Error::new(Code::Unsupported, "a table that was copied by the mode rewrite is not synced yet")
+                .about(&planned.source)
+                .with_hint(
+                    "Copy it anew, by a new plan, when its writers have stopped; or by the mode clone or register.",
+                ));
+        }
+        let target = self.target.load(&planned.target).await.map_err(|e| match e.code {
+            Code::TableNotFound => Error::new(Code::TargetChanged, "the table is gone from the target")
+                .about(&planned.target)
+                .with_hint("Take the inventory again and copy it anew by a new plan.")
+                .with_cause(e),
+            _ => e.about(&planned.target),
+        })?;
+        let Some(standing) = standing(self.target.as_ref(), &target, &self.plan.hash, &planned.target) else {
+            return Err(not_ours(&target, self.target.as_ref(), planned));
+        };
+        let source = self.source.load(&planned.source).await.map_err(|e| match e.code {
+            Code::TableNotFound => Error::new(Code::SourceReplaced, "the source no longer has this table")
+                .about(&planned.source)
+                .with_hint("The target keeps the state that it has. Leave the table out of the sync.")
+                .with_cause(e),
+            _ => e.about(&planned.source),
+        })?;
+        if !planned.table_uuid.is_empty() && !source.metadata.uuid.eq_ignore_ascii_case(&planned.table_uuid) {
+            return Err(Error::new(Code::SourceReplaced, "another table has the name of the source's table now")
+                .about(&planned.source)
+                .with_hint("The target keeps the state that it has. Make a new plan for the new table."));
+        }
+        let (from, to) = (&source.metadata.location, &target.metadata.location);
+        let inside = |one: &str, other: &str| is_below(&format!("{}/x", one.trim_end_matches('/')), other);
+        if inside(from, to) || inside(to, from) {
+            return Err(Error::new(Code::Unsupported, "the source's folder and the target's lie in each other")
+                .about(&planned.source)
+                .with_hint("A source is never written to. Give the source its own location again."));
+        }
+        Ok(Sides { target, standing, source })
+    }
+
+    pub async fn record(&self, planned: &PlannedTable, step: &SyncStep) -> Result<()> {
+        let table = planned.source.to_string();
+        self.local.store.append(&self.run_id, &table, TABLE_SYNCED, body(step)?).await.map(drop)
+    }
+}
+
+/// No later round will do better until somebody has decided.
+pub(super) fn needs_a_person(code: Code) -> bool {
+    matches!(code, Code::TargetChanged | Code::SourceReplaced | Code::Unsupported)
+}
+
+fn not_ours(target: &Table, catalog: &dyn TargetCatalog, planned: &PlannedTable) -> Error {
+    if catalog.advancing() == Advancing::No {
+        return Error::new(Code::Unsupported, "this target takes no later state of a table that it has")
+            .about(&planned.target)
+            .with_hint("Copy the table anew, by a new plan, when its writers have stopped.");
+    }
+    Error::new(Code::TargetChanged, "somebody else has written to the table in the target since it was copied or synced")
+        .about(&planned.target)
+        .with_hint(format!(
+            "Its metadata file is {}. Nothing was changed. To go on, undo that write there; or drop the table in the target \
+             and copy it anew by a new plan.",
+            target.metadata_location
+        ))
+}
+
+/// Progress of a sync is told by table.
+pub(super) struct Silent;
+
+impl Observer for Silent {
+    fn bytes(&self, _more: u64) {}
+    fn rows(&self, _more: u64) {}
+}

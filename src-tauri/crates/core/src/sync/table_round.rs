@@ -1,0 +1,325 @@
+//! One round of one table: begun, copied, compared, committed. Each is written down before the next.
+
+use super::session::{Session, Sides, Silent, needs_a_person};
+use super::{history, standing};
+use crate::ledger::{SyncStage, SyncStep, step_that_brought};
+use crate::migration::{StoreCheckpoint, guarded};
+use crate::validate::{self, Before, compare_changes};
+use futures::FutureExt;
+use icebridge_lakehouse::Table;
+use icebridge_lakehouse::catalog::Publication;
+use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, Standing};
+use icebridge_lakehouse::digest::RowDigest;
+use icebridge_model::check::CheckKind;
+use icebridge_model::conversion::Conversion;
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::run::CopyOutcome;
+use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
+use icebridge_model::validation::{Check, Validation};
+use icebridge_model::{Code, Error, Result};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A source that expires snapshots takes files away while they are copied: its newer state no longer needs them.
+const ATTEMPTS: usize = 3;
+
+/// Takes a table as far as the source is now. An error means that the journal could not be written, or that the sync was
+/// cancelled.
+#[tracing::instrument(name = "sync", skip_all, fields(table = %planned.source, target_table = %planned.target))]
+pub(super) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: bool) -> Result<SyncedTable> {
+    let mut attempt = 1;
+    loop {
+        let sides = match session.sides(planned).await {
+            Ok(sides) => sides,
+            Err(error) => {
+                let told = standing::failed(planned, error);
+                record_failure(session, planned, &told, "").await?;
+                return Ok(told);
+            }
+        };
+        settle(session, planned, &sides).await?;
+        let told = standing::as_it_stands(planned, &sides, standing::now_ms());
+        if sides.is_up_to_date() {
+            return Ok(told);
+        }
+        let begun = attempt > 1 || has_begun(session, planned, &sides);
+        let made = guarded(one_round(session, planned, &sides, (whole, begun)).boxed()).await;
+        match made {
+            Err(error) if error.code == Code::Cancelled && session.cancel.is_cancelled() => return Err(error),
+            Err(error) if error.code == Code::FileMissing && attempt < ATTEMPTS => {
+                tracing::info!(%error, "a file of the source went while it was copied; its newer state is taken");
+                attempt += 1;
+            }
+            other => {
+                let told = standing::told(planned, told, other);
+                record_failure(session, planned, &told, &sides.source.metadata_location).await?;
+                return Ok(told);
+            }
+        }
+    }
+}
+
+/// Whether the journal's last word is that this very round was begun, or that it failed: an attempt that ends as the one
+/// before is no news.
+fn has_begun(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> bool {
+    session.last_steps.get(&planned.source.to_string()).is_some_and(|last| {
+        let is_same = last.source_metadata_location == sides.source.metadata_location;
+        is_same
+            && match last.stage {
+                SyncStage::Begun => last.round == sides.standing.round + 1,
+                SyncStage::Failed | SyncStage::Stopped => true,
+                SyncStage::Compared | SyncStage::Committed => false,
+            }
+    })
+}
+
+/// A round whose commit was made and not written down: the process ended in between, or the answer was lost.
+async fn settle(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<()> {
+    let last = session.last_steps.get(&planned.source.to_string());
+    if sides.standing.round == 0 || last.is_none_or(|last| last.stage == SyncStage::Committed) {
+        return Ok(());
+    }
+    let Some(step) = step_of(session, planned, sides).await?.filter(|step| step.stage == SyncStage::Compared) else {
+        return Ok(());
+    };
+    let made = step.made.clone().map(|made| shown(made, &sides.target));
+    session.record(planned, &SyncStep { stage: SyncStage::Committed, made, ..step }).await?;
+    session.local.store.forget_place(&session.plan.hash, &planned.source).await
+}
+
+/// The last step of the round that the target stands at, as far as this state made it.
+async fn step_of(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<Option<SyncStep>> {
+    let of = &sides.standing.source_metadata_location;
+    let step = step_that_brought(session.local, &session.plan.hash, &planned.source, of).await?;
+    Ok(step.filter(|step| step.made.as_ref().is_some_and(|made| is_round(made, &sides.standing))))
+}
+
+fn is_round(made: &SyncRound, standing: &Standing) -> bool {
+    made.round == standing.round && made.source_metadata_location == standing.source_metadata_location
+}
+
+/// A catalog may have written a metadata file of its own.
+fn shown(made: SyncRound, target: &Table) -> SyncRound {
+    SyncRound { target_metadata_location: target.metadata_location.clone(), ..made }
+}
+
+/// Once, and not again at every look at a table that nobody has mended.
+async fn record_failure(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    told: &SyncedTable,
+    source_metadata_location: &str,
+) -> Result<()> {
+    let Some(error) = &told.error else { return Ok(()) };
+    let stage = if needs_a_person(error.code) { SyncStage::Stopped } else { SyncStage::Failed };
+    let last = session.last_steps.get(&planned.source.to_string());
+    if last.is_some_and(|last| last.stage == stage && last.error.as_ref() == Some(error)) {
+        return Ok(());
+    }
+    tracing::warn!(table = %planned.source, code = %error.code, %error, "the table is not synced");
+    let step = SyncStep {
+        stage,
+        target: planned.target.clone(),
+        round: told.round,
+        source_metadata_location: source_metadata_location.to_string(),
+        source_snapshot_id: told.source_snapshot_id,
+        made: None,
+        error: Some(error.clone()),
+    };
+    session.record(planned, &step).await
+}
+
+async fn one_round(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    sides: &Sides,
+    (whole, is_begun): (bool, bool),
+) -> Result<SyncedTable> {
+    let began = Instant::now();
+    let round = sides.standing.round + 1;
+    let mut step = SyncStep {
+        stage: SyncStage::Begun,
+        target: planned.target.clone(),
+        round,
+        source_metadata_location: sides.source.metadata_location.clone(),
+        source_snapshot_id: sides.source.metadata.current_snapshot_id,
+        made: None,
+        error: None,
+    };
+    if !is_begun {
+        session.record(planned, &step).await?;
+    }
+    let prepared = copy(session, planned, sides, round).await?;
+    let location = match &prepared.publication {
+        Publication::Register { metadata_location } | Publication::Create { metadata_location, .. } => {
+            metadata_location
+        }
+    };
+    let storage = sides.target.storage.clone();
+    let staged = Table::open(planned.target.clone(), location.clone(), storage).await?;
+    let mut compared = compare(session, planned, sides, &staged, whole).await?;
+    refuse_difference(&compared.checks, planned)?;
+    let made = SyncRound {
+        round,
+        source_metadata_location: sides.source.metadata_location.clone(),
+        source_snapshot_id: sides.source.metadata.current_snapshot_id,
+        from_metadata_location: sides.target.metadata_location.clone(),
+        target_metadata_location: location.clone(),
+        changes: history::changes(&sides.target.metadata, &sides.source.metadata),
+        files_copied: prepared.outcome.files_copied,
+        bytes_written: prepared.outcome.bytes_written,
+        rows_read: compared.rows_read,
+        compared: compared.how,
+        rows: compared.rows,
+        digest: std::mem::take(&mut compared.digest),
+        checks: std::mem::take(&mut compared.checks),
+        milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    step = SyncStep { stage: SyncStage::Compared, made: Some(made.clone()), ..step };
+    session.record(planned, &step).await?;
+
+    let mut turns = session.commits.acquire(session.cancel).await?;
+    // From here to the answer nothing is cancelled: a commit is made or it is not.
+    let advanced = session.target.advance(&sides.target, location, &mut turns).await?;
+    let made = shown(made, &advanced);
+    let committed = SyncStep { stage: SyncStage::Committed, made: Some(made.clone()), ..step };
+    session.record(planned, &committed).await?;
+    if let Some(validation) = compared.validation {
+        session.local.save_validation(&session.run_id, &validation).await?;
+    }
+    session.local.store.forget_place(&session.plan.hash, &planned.source).await?;
+    Ok(SyncedTable {
+        round,
+        synced_snapshot_id: made.source_snapshot_id,
+        source_snapshot_id: made.source_snapshot_id,
+        made: Some(made),
+        ..standing::of(planned, SyncState::UpToDate)
+    })
+}
+
+async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, round: u64) -> Result<Prepared> {
+    let task = CopyTask {
+        source: &sides.source,
+        snapshot_id: sides.source.metadata.current_snapshot_id,
+        target: session.target.as_ref(),
+        target_ident: &planned.target,
+        plan_hash: &session.plan.hash,
+        // Nothing is staged: the files go beside those of the rounds before.
+        place: "",
+        owner: "",
+        settings: &session.plan.settings,
+        conversions: &planned.conversions,
+        partitioning: None,
+        make_empty: false,
+        writers: Arc::clone(&session.writers),
+        observer: Arc::new(Silent),
+        checkpoint: Arc::new(StoreCheckpoint {
+            store: session.local.store.clone(),
+            plan_hash: session.plan.hash.clone(),
+            table: planned.source.clone(),
+        }),
+        cancel: session.cancel.clone(),
+    };
+    let onto = Onto { target: &sides.target, round };
+    session.environment.copier(planned.mode).advance(&task, &onto).await
+}
+
+struct Comparison {
+    how: Compared,
+    checks: Vec<Check>,
+    rows_read: u64,
+    rows: u64,
+    digest: String,
+    /// Of a whole comparison.
+    validation: Option<Validation>,
+}
+
+async fn compare(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    sides: &Sides,
+    staged: &Table,
+    whole: bool,
+) -> Result<Comparison> {
+    let before = match whole || planned.conversions.iter().any(Conversion::changes_rows) {
+        true => None,
+        false => known_digest(session, planned, sides).await?,
+    };
+    if let Some(digest) = before {
+        let before = Before { target: &sides.target, snapshot_id: sides.target.metadata.current_snapshot_id, digest };
+        let changes = compare_changes(planned, (&sides.source, staged), &before, session.cancel).await?;
+        if let Some(changes) = changes {
+            return Ok(Comparison {
+                how: Compared::Changes,
+                checks: changes.checks,
+                rows_read: changes.rows_read,
+                rows: changes.rows,
+                digest: changes.digest,
+                validation: None,
+            });
+        }
+    }
+    let planned = as_synced(planned, &sides.source);
+    let outcome = CopyOutcome::default();
+    let sides = validate::Sides {
+        planned: &planned,
+        source: &sides.source,
+        target: staged,
+        outcome: &outcome,
+        measured: None,
+        comments_carried: false,
+    };
+    let compared = validate::compare(session.environment, &sides, session.cancel).await?.validation;
+    if let Some(error) = compared.error {
+        return Err(error);
+    }
+    Ok(Comparison {
+        how: Compared::Whole,
+        rows_read: compared.rows.saturating_mul(2),
+        rows: compared.rows,
+        digest: compared.digest.clone(),
+        checks: compared.checks.clone(),
+        validation: Some(compared),
+    })
+}
+
+/// The table as it would have been planned with the source's present state.
+fn as_synced(planned: &PlannedTable, source: &Table) -> PlannedTable {
+    PlannedTable {
+        metadata_location: source.metadata_location.clone(),
+        snapshot_id: source.metadata.current_snapshot_id,
+        ..planned.clone()
+    }
+}
+
+/// The digest of what the target shows now, where it was compared: by the round that made it, or by the run.
+async fn known_digest(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<Option<RowDigest>> {
+    if let Some(made) = step_of(session, planned, sides).await?.and_then(|step| step.made) {
+        return Ok(RowDigest::from_hex(made.rows, &made.digest));
+    }
+    let validation = session.local.store.validation_of_plan(&session.plan.hash, &planned.source).await?;
+    let same = |validation: &Validation| {
+        validation.passed && validation.source_snapshot_id == sides.standing.source_snapshot_id
+    };
+    Ok(validation.filter(same).and_then(|validation| RowDigest::from_hex(validation.rows, &validation.digest)))
+}
+
+fn refuse_difference(checks: &[Check], planned: &PlannedTable) -> Result<()> {
+    let failed: Vec<&Check> = checks.iter().filter(|check| !check.passed).collect();
+    let Some(first) = failed.first() else { return Ok(()) };
+    let names: Vec<String> = failed.iter().map(|check| check.name.to_string()).collect();
+    let detail = if first.detail.is_empty() {
+        format!("source {}, target {}", first.source, first.target)
+    } else {
+        first.detail.clone()
+    };
+    Err(Error::new(Code::ValidationFailed, format!("what was copied is not the source: {} differ", names.join(", ")))
+        .about(&planned.source)
+        .with_hint(if failed.iter().any(|check| check.name.kind == CheckKind::Deletes) {
+            "The target still shows the round before. The source has got deletes that delete nothing (IB-F113), which nobody \
+             accepted: compact the table at the source, or make a new plan that accepts them."
+        } else {
+            "The target still shows the round before. Try again; if it stays so, report it with the log."
+        })
+        .with_cause_text(detail))
+}

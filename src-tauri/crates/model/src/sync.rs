@@ -1,0 +1,255 @@
+//! Keeping migrated tables up with their sources, round by round.
+
+use crate::ids::RunId;
+use crate::validation::Check;
+use crate::{Error, TableIdent};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a table of the target stands to its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// The target has the state that the source has now.
+    UpToDate,
+    /// The source has moved on since.
+    Behind,
+    /// A round did not come to its end. The target is as it was, and the next round tries again.
+    Failed,
+    /// The table cannot be kept up until a person has decided: the target was changed by others, the source is another
+    /// table, or the table cannot be synced at all.
+    Stopped,
+    /// It is not migrated: there is nothing to keep up.
+    NotMigrated,
+}
+
+impl SyncState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UpToDate => "up_to_date",
+            Self::Behind => "behind",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::NotMigrated => "not_migrated",
+        }
+    }
+}
+
+/// How far the target is behind its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Snapshots that the source has got since.
+    pub snapshots: u64,
+    /// Rows that they added and deleted, where all of them say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Since the first of them was committed.
+    pub seconds: u64,
+}
+
+/// How the source's history goes on from the state that the target has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// The same snapshot: only the table's metadata is new.
+    #[default]
+    SameSnapshot,
+    /// The earlier snapshot is an ancestor of the current one.
+    Continued,
+    /// It is not: the source was rolled back, or its current snapshot was set to another branch of the history.
+    RolledBack,
+    /// The snapshots between are expired, so that nobody can tell.
+    Expired,
+}
+
+impl History {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SameSnapshot => "same_snapshot",
+            Self::Continued => "continued",
+            Self::RolledBack => "rolled_back",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What changed at the source since the round before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceChanges {
+    pub history: History,
+    /// New snapshots by their operation: append, overwrite, delete, replace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub snapshots: BTreeMap<String, u64>,
+    /// Snapshots that are gone from the source's metadata.
+    #[serde(default)]
+    pub expired: u64,
+    #[serde(default)]
+    pub schema: bool,
+    #[serde(default)]
+    pub partition_spec: bool,
+}
+
+/// How a round was compared before it became visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// The rows that are read from other files, or with other deletes, than in the round before; all others were
+    /// compared in earlier rounds.
+    Changes,
+    /// Every row on both sides.
+    Whole,
+}
+
+impl Compared {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changes => "changes",
+            Self::Whole => "whole",
+        }
+    }
+}
+
+/// One round of one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncRound {
+    /// The first copy is round 0.
+    pub round: u64,
+    pub source_metadata_location: String,
+    pub source_snapshot_id: Option<i64>,
+    /// The target's metadata file before the round, and its own.
+    pub from_metadata_location: String,
+    pub target_metadata_location: String,
+    pub changes: SourceChanges,
+    pub files_copied: u64,
+    pub bytes_written: u64,
+    /// Read by the comparison on each side.
+    pub rows_read: u64,
+    pub compared: Compared,
+    /// Of the whole table after the round.
+    pub rows: u64,
+    /// The row digest of the whole table after the round (docs/digest.md).
+    pub digest: String,
+    pub checks: Vec<Check>,
+    pub milliseconds: u64,
+}
+
+/// One table of a sync.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncedTable {
+    pub source: TableIdent,
+    pub target: TableIdent,
+    pub state: SyncState,
+    /// The round that the target stands at.
+    #[serde(default)]
+    pub round: u64,
+    /// The source's snapshot that the target has.
+    #[serde(default)]
+    pub synced_snapshot_id: Option<i64>,
+    /// The source's current snapshot.
+    #[serde(default)]
+    pub source_snapshot_id: Option<i64>,
+    #[serde(default)]
+    pub lag: Lag,
+    /// Made just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<SyncRound>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRequest {
+    /// Empty: the latest.
+    #[serde(default)]
+    pub run_id: RunId,
+    /// Source tables; empty: all that the run migrated.
+    #[serde(default)]
+    pub tables: Vec<TableIdent>,
+    /// Compare every row, and not only what changed.
+    #[serde(default)]
+    pub whole: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncView {
+    pub run_id: RunId,
+    /// Names of catalogs.
+    pub source: String,
+    pub target: String,
+    pub at: String,
+    pub tables: Vec<SyncedTable>,
+}
+
+/// The same whatever the number of tables: each has its row in the run's view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncOutline {
+    pub run_id: RunId,
+    pub at: String,
+    pub tables: usize,
+    /// By [`SyncState::as_str`].
+    pub by_state: BTreeMap<String, usize>,
+    /// Tables that this round brought on.
+    pub rounds: usize,
+    pub files_copied: u64,
+    pub bytes_written: u64,
+}
+
+/// A table of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundsRequest {
+    /// Empty: the latest.
+    #[serde(default)]
+    pub run_id: RunId,
+    /// The source table.
+    pub table: TableIdent,
+}
+
+/// What became of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundEnd {
+    /// The target shows it.
+    Committed,
+    Failed,
+    /// For a person to decide.
+    Stopped,
+    /// It was begun and not ended: it is at work, or its process ended.
+    Open,
+}
+
+/// A round in a table's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastRound {
+    pub at: String,
+    /// None: it was not even begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u64>,
+    pub end: RoundEnd,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<SyncRound>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+impl SyncView {
+    pub fn outline(&self) -> SyncOutline {
+        let mut by_state = BTreeMap::new();
+        for table in &self.tables {
+            *by_state.entry(table.state.as_str().to_string()).or_default() += 1;
+        }
+        let made = || self.tables.iter().filter_map(|table| table.made.as_ref());
+        SyncOutline {
+            run_id: self.run_id.clone(),
+            at: self.at.clone(),
+            tables: self.tables.len(),
+            by_state,
+            rounds: made().count(),
+            files_copied: made().map(|made| made.files_copied).sum(),
+            bytes_written: made().map(|made| made.bytes_written).sum(),
+        }
+    }
+
+    pub fn count(&self, state: SyncState) -> usize {
+        self.tables.iter().filter(|table| table.state == state).count()
+    }
+}
