@@ -74,6 +74,7 @@ fn page(page: Page) -> Html {
         Page::Plan => html! { <pages::plan::Plan /> },
         Page::Run => html! { <pages::run::Run /> },
         Page::Validate => html! { <pages::validate::Validate /> },
+        Page::Sync => html! { <pages::sync::Sync /> },
         Page::Audit => html! { <pages::audit::Audit /> },
         Page::History => html! { <pages::history::History /> },
     }

@@ -34,6 +34,7 @@ pub mod of {
     use icebridge_model::photon::ClusterStage;
     use icebridge_model::plan::{CopyMode, EngineKind};
     use icebridge_model::run::{RunState, TableState};
+    use icebridge_model::sync::RoundEnd;
     use icebridge_model::validation::ProofLevel;
     use yew::prelude::*;
 
@@ -83,6 +84,30 @@ pub mod of {
             TableState::Cancelled => (Tone::Warn, Icon::Stop, false),
         };
         html! { <Chip {tone} {icon} {spinning} word={state.as_str()} /> }
+    }
+
+    /// How a table stands to its source; empty: nobody has looked.
+    pub fn sync(state: &str, message: &str) -> Html {
+        let (tone, icon, word) = match state {
+            "up_to_date" => (Tone::Good, Icon::CheckCircle, "up to date"),
+            "behind" => (Tone::Accent, Icon::Clock, "behind"),
+            "failed" => (Tone::Bad, Icon::CrossCircle, "failed"),
+            "stopped" => (Tone::Bad, Icon::Warning, "stopped"),
+            "not_migrated" => (Tone::Plain, Icon::Minus, "not migrated"),
+            _ => (Tone::Plain, Icon::Circle, "not looked at"),
+        };
+        let title = (!message.is_empty()).then(|| message.to_string());
+        html! { <Chip {tone} {icon} {word} {title} /> }
+    }
+
+    pub fn round(end: RoundEnd) -> Html {
+        let (tone, icon, word) = match end {
+            RoundEnd::Committed => (Tone::Good, Icon::CheckCircle, "committed"),
+            RoundEnd::Failed => (Tone::Bad, Icon::CrossCircle, "failed"),
+            RoundEnd::Stopped => (Tone::Bad, Icon::Warning, "stopped"),
+            RoundEnd::Open => (Tone::Plain, Icon::Circle, "not ended"),
+        };
+        html! { <Chip {tone} {icon} {word} /> }
     }
 
     pub fn run(state: RunState) -> Html {

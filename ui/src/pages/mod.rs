@@ -8,6 +8,7 @@ pub mod mapping;
 pub mod plan;
 pub mod preflight;
 pub mod run;
+pub mod sync;
 pub mod validate;
 pub mod workspaces;
 

@@ -9,6 +9,7 @@ pub mod prefs;
 mod route;
 pub mod run;
 mod settings;
+pub mod sync;
 pub mod unity;
 pub mod work;
 pub mod workspaces;
@@ -31,10 +32,12 @@ use icebridge_model::ops::{About, Keychain, PlanSaved, Route, SampleCreated};
 use icebridge_model::photon::{Bill, CostEstimate};
 use icebridge_model::plan::Settings;
 use icebridge_model::run::{RunId, RunOverview, RunSummary};
+use icebridge_model::sync::SyncOutline;
 use icebridge_model::view::{Sort, ViewPage};
 use prefs::{FindingsBy, Prefs, Theme};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use sync::SyncDraft;
 use yew::Reducible;
 
 /// Something read from the backend that later choices can make out of date.
@@ -98,6 +101,7 @@ pub struct Session {
     pub bill: Option<(RunId, Rc<Bill>)>,
     pub runs: Option<Rc<Vec<RunSummary>>>,
     pub bundle: Option<(RunId, Rc<AuditBundle>)>,
+    pub sync: SyncDraft,
     pub verdict: Option<Rc<AuditVerdict>>,
     pub workspaces: Workspaces,
 }
@@ -148,6 +152,7 @@ pub enum Action {
     Run(RunOverview),
     Bill(RunId, Bill),
     Runs(Vec<RunSummary>),
+    Synced(SyncOutline),
     Bundle(RunId, AuditBundle),
     Verdict(AuditVerdict),
     Workspaces(workspaces::Change),
@@ -273,6 +278,7 @@ impl Session {
             Action::Run(run) => self.show_run(run),
             Action::Bill(run, bill) => self.bill = Some((run, Rc::new(bill))),
             Action::Runs(runs) => self.runs = Some(Rc::new(runs)),
+            Action::Synced(outline) => self.sync.answered(outline),
             Action::Bundle(run, bundle) => self.bundle = Some((run, Rc::new(bundle))),
             Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),
             Action::Workspaces(change) => {
@@ -297,6 +303,7 @@ impl Session {
                 self.workspaces.hear(event, is_signing_in);
             }
             Event::Unity { .. } => self.workspaces.hear(event, false),
+            Event::Sync { .. } => self.sync.hear(&event),
             event => {
                 if let Some(run) = &mut self.run {
                     run.apply(event);

@@ -15,13 +15,14 @@ pub enum Page {
     Plan,
     Run,
     Validate,
+    Sync,
     Audit,
     #[serde(other)]
     History,
 }
 
 impl Page {
-    pub const STEPS: [Page; 8] = [
+    pub const STEPS: [Page; 9] = [
         Page::Connect,
         Page::Inventory,
         Page::Mapping,
@@ -29,6 +30,7 @@ impl Page {
         Page::Plan,
         Page::Run,
         Page::Validate,
+        Page::Sync,
         Page::Audit,
     ];
 
@@ -42,6 +44,7 @@ impl Page {
             Page::Plan => "Plan",
             Page::Run => "Run",
             Page::Validate => "Validate",
+            Page::Sync => "Sync",
             Page::Audit => "Audit",
             Page::History => "Run history",
         }
@@ -62,6 +65,9 @@ impl Page {
             }
             Page::Run => "One plan, carried out table by table. A failed table does not stop the others.",
             Page::Validate => "Both sides read and compared, row by row. Only a proved table counts as migrated.",
+            Page::Sync => {
+                "What the sources have got since, brought to the targets and compared before anybody sees it."
+            }
             Page::Audit => "The evidence as a folder that a third party can check without this app’s state.",
             Page::History => "Every run of this state folder, the latest first.",
         }
@@ -77,6 +83,7 @@ impl Page {
             Page::Plan => "plan",
             Page::Run => "run",
             Page::Validate => "validate",
+            Page::Sync => "sync",
             Page::Audit => "audit",
             Page::History => "history",
         }

@@ -26,6 +26,9 @@ pub enum Work {
     ReadRun,
     Bill,
     Validate,
+    /// How far each table is behind.
+    Look,
+    Sync,
     Export,
     Verify,
     History,
@@ -54,6 +57,7 @@ impl Work {
             Work::Plan | Work::Cost => Page::Plan,
             Work::Run | Work::Cancel | Work::ReadRun | Work::Bill => Page::Run,
             Work::Validate => Page::Validate,
+            Work::Look | Work::Sync => Page::Sync,
             Work::Export | Work::Verify => Page::Audit,
             Work::History => Page::History,
             Work::Link(page) => *page,

@@ -37,6 +37,7 @@ pub fn step(session: &Session, page: Page) -> (StepState, String) {
         Page::Plan => plan(session),
         Page::Run => run(session),
         Page::Validate => validate(session),
+        Page::Sync => sync(session),
         Page::Audit => audit(session),
         Page::Workspaces | Page::History => (StepState::Ready, String::new()),
     }
@@ -161,6 +162,28 @@ fn validate(session: &Session) -> (StepState, String) {
         (passed, all) if passed < all => (StepState::Attention, format!("{} differ", all - passed)),
         (passed, _) if run.is_running() => (StepState::Working, format!("{passed} proved")),
         (passed, _) => (StepState::Done, format!("{passed} proved")),
+    }
+}
+
+/// It is never done: a source may move on at any time.
+fn sync(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Sync) {
+        let words = session.sync.progress.map(|progress| format!("{} of {}", progress.done, progress.tables));
+        return (StepState::Working, words.unwrap_or_else(|| "syncing".into()));
+    }
+    let Some(run) = session.run.as_ref().filter(|run| !run.is_running()) else {
+        return (StepState::Waiting, String::new());
+    };
+    if run.view.counters.of(TableState::Migrated) == 0 {
+        return (StepState::Waiting, String::new());
+    }
+    let known = session.sync.outline.as_ref().filter(|outline| outline.run_id == run.view.run_id);
+    let Some(outline) = known else { return (StepState::Ready, String::new()) };
+    let count = |state: &str| outline.by_state.get(state).copied().unwrap_or(0);
+    match (count("stopped") + count("failed"), count("behind")) {
+        (0, 0) => (StepState::Done, "up to date".into()),
+        (0, behind) => (StepState::Ready, format!("{behind} behind")),
+        (wrong, _) => (StepState::Attention, format!("{wrong} not synced")),
     }
 }
 
