@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fuzz_tables import synced
 from tests.fuzz_tables.avro import Avro, raw
 from tests.fuzz_tables.batch import Engines
 from tests.fuzz_tables.fuzz import Fuzz
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = sorted((Path(__file__).parent / "fuzz_tables" / "kept").glob("*.json"))
 # Which tables of which seed; their numbers differ, since they share one warehouse.
+SYNCED = 10
 SEEDS = {"life": range(0, 7), "tests": range(7, 14), "more": range(14, 21)}
 
 
@@ -46,6 +48,13 @@ def test_engines_and_copies_agree_on_random_tables(engines: Engines) -> None:
     # A fuzzer that makes nothing, or reads nothing, finds nothing.
     assert fuzz.tally.snapshots > len(tables)
     assert fuzz.tally.copies > len(tables)
+
+
+def test_copies_follow_random_tables_through_their_lives(engines: Engines) -> None:
+    tally = synced.run(engines, iter([make("synced", index) for index in range(SYNCED)]), SYNCED)
+    assert not tally.found
+    assert tally.rounds > 2 * SYNCED and tally.readings > 2 * SYNCED
+    assert tally.compared["changes"] > tally.compared["whole"] > 0
 
 
 @pytest.mark.parametrize("path", KEPT, ids=[path.stem for path in KEPT])

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.fuzz_tables import synced
 from tests.fuzz_tables.batch import Engines
 from tests.fuzz_tables.fuzz import BATCH, Fuzz, histories
 from tests.fuzz_tables.history import make, of
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="scratch (default: a temporary folder); one table by itself is left there",
     )
     parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--sync", action="store_true", help="copy each table early in its life, and sync it ever after")
     given = parser.parse_args(arguments)
     # For queries this small, compiling them well takes longer than it saves.
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -44,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         folder = given.work / "one" if one and given.work else Path(scratch)
         fuzz = Fuzz(Engines(folder.resolve()), Tally(given.seed), keep=given.keep, shrinks=not given.no_shrink)
         try:
+            if given.sync:
+                return _synced(fuzz.engines, given)
             if one:
                 return _one(fuzz, given)
             fuzz.run(histories(given.seed, given.first, given.tables), given.minutes, given.batch)
@@ -51,6 +55,19 @@ def main(arguments: list[str] | None = None) -> int:
             fuzz.engines.stop()
         print("\n".join(fuzz.tally.lines()))
         return 1 if fuzz.failures or fuzz.complaints else 0
+
+
+def _synced(engines: Engines, given: argparse.Namespace) -> int:
+    one = of(json.loads(given.replay.read_text(encoding="utf-8"))) if given.replay else None
+    if one is None and given.only is not None:
+        one = make(given.seed, given.only)
+    if one:
+        print(dumps(one.plain()))
+        tally = synced.alone(engines, one)
+    else:
+        tally = synced.run(engines, histories(given.seed, given.first, given.tables), given.batch, given.minutes)
+    print("\n".join([*tally.found, *tally.lines()]))
+    return 1 if tally.found else 0
 
 
 def _one(fuzz: Fuzz, given: argparse.Namespace) -> int:

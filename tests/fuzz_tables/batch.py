@@ -107,7 +107,7 @@ class Batch:
         for case in self.cases:
             try:
                 case.skipped = carry_out(case.bench, case.history)
-                case.points = [Point(what, at, Read(), Read()) for what, at in _points(case)]
+                case.points = [Point(what, at, Read(), Read()) for what, at in points(case)]
             except Exception as cause:  # a table that no engine makes is none of ours
                 case.not_made = f"{type(cause).__name__}: {str(cause).splitlines()[0]}"
         made = [case for case in self.cases if not case.not_made]
@@ -176,7 +176,7 @@ def _copy(migrated: Migrated, judge: Judge, case: Case, point: Point) -> Read:
     return by_pyiceberg(lambda: catalog.load_table((NAMESPACE, case.history.target)), point.snapshot)
 
 
-def _points(case: Case) -> list[tuple[str, int | None]]:
+def points(case: Case) -> list[tuple[str, int | None]]:
     """The table as it is, and up to two of its older snapshots."""
     current = case.bench.table().currentSnapshot()
     now = current.snapshotId() if current else None

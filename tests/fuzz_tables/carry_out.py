@@ -19,18 +19,23 @@ ACTS = acts(changes.ACTS, evolve.ACTS, upkeep.ACTS, java_acts.ACTS, imports.ACTS
 def carry_out(bench: Bench, history: History) -> list[str]:
     """Make the table; the answer says which operations were left out."""
     create(bench, history.create)
-    skipped = []
-    for place, op in enumerate(history.operations):
-        try:
-            ACTS[op["op"]](bench, op, random.Random(op["seed"]))
-        except Skip as cause:
-            skipped.append(f"{op['op']}: {cause}")
-            bench.say(f"-- left out {place} {op['op']}: {cause}")
-        except Exception as cause:  # every engine has exceptions of its own for what it does not do
-            why = f"{type(cause).__name__}: {_first(cause)}"
-            skipped.append(f"{op['op']}: {why}")
-            bench.say(f"-- failed {place} {op['op']}: {why}")
-    return skipped
+    found = (operate(bench, history, place) for place in range(len(history.operations)))
+    return [skipped for skipped in found if skipped]
+
+
+def operate(bench: Bench, history: History, place: int) -> str:
+    """Do the operation at that place of the history; the answer says why it was left out, if it was."""
+    op = history.operations[place]
+    try:
+        ACTS[op["op"]](bench, op, random.Random(op["seed"]))
+    except Skip as cause:
+        bench.say(f"-- left out {place} {op['op']}: {cause}")
+        return f"{op['op']}: {cause}"
+    except Exception as cause:  # every engine has exceptions of its own for what it does not do
+        why = f"{type(cause).__name__}: {_first(cause)}"
+        bench.say(f"-- failed {place} {op['op']}: {why}")
+        return f"{op['op']}: {why}"
+    return ""
 
 
 def create(bench: Bench, wanted: dict[str, Any]) -> None:

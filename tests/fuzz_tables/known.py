@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fuzz_tables.batch import Case
+from tests.fuzz_tables.bench import Bench
 from tests.fuzz_tables.compare import Difference
 
 # pyiceberg/io/pyarrow.py, ArrowProjectionVisitor: lists and maps of structs are made anew from their offsets alone
@@ -46,9 +47,9 @@ def excuse(case: Case, difference: Difference) -> str | None:
             return DUCK_EQUALITY
         if _did(case, "form wrong_hints"):
             return DUCK_HINTS
-    if difference.blames and _fixed_partition(case):
+    if difference.blames and fixed_partition(case.bench):
         return JAVA_FIXED
-    if difference.kind == "rewrite cannot be read" and _fixed_partition(case):
+    if difference.kind == "rewrite cannot be read" and fixed_partition(case.bench):
         return FIXED_ASKED
     return None
 
@@ -64,9 +65,9 @@ def _did(case: Case, what: str) -> bool:
     return any(done.startswith(what) for done in case.bench.done)
 
 
-def _fixed_partition(case: Case) -> bool:
+def fixed_partition(bench: Bench) -> bool:
     """Whether a partition spec, of now or of earlier, has the plain value of a fixed column."""
-    table = case.bench.table()
+    table = bench.table()
     types = {
         field.fieldId(): str(field.type()) for schema in dict(table.schemas()).values() for field in schema.columns()
     }
