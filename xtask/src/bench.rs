@@ -11,6 +11,7 @@ enum Subject {
     Copies,
     Inventory,
     Planning,
+    Sync,
     Window,
 }
 
@@ -19,6 +20,7 @@ impl Subject {
         match arguments.first().map(String::as_str) {
             Some("inventory") => Self::Inventory,
             Some("planning") => Self::Planning,
+            Some("sync") => Self::Sync,
             Some("window") => Self::Window,
             _ => Self::Copies,
         }
@@ -29,6 +31,7 @@ impl Subject {
             Self::Copies => "benches.run",
             Self::Inventory => "benches.inventory",
             Self::Planning => "benches.planning",
+            Self::Sync => "benches.sync",
             Self::Window => "benches.window",
         }
     }
@@ -50,6 +53,9 @@ impl Subject {
                 say(
                     "The benchmark builds the release command line and plans the migration of 25,000 and 100,000 tables",
                 );
+            }
+            Self::Sync => {
+                say("The benchmark builds the release command line, clones tables of 250 MB and 1 GB, and syncs them")
             }
             Self::Window => say(
                 "The benchmark builds the release app and measures its window with 100,000 tables, and in a run of 10,000",

@@ -37,7 +37,8 @@ cargo xtask <command>
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
   bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`); `-- inventory`: the
                                         listing of a metastore; `-- planning`: mapping, pre-flight and plan of very many
-                                        tables; `-- window`: the window with them
+                                        tables; `-- sync`: a round of a sync; `-- window`: the
+                                        window with very many tables
   fuzz tables [-- ARGS]                 random tables of random histories, read by us, Spark, PyIceberg and DuckDB, copied and
                                         read again (`-- --help`)
   fuzz parsers [--minutes N [--seed N]] changed bytes into every parser, each for N minutes (default: 1)
