@@ -20,7 +20,7 @@ pub use plan::{accept, estimate_cost, make_plan, preflight};
 pub use runs::{
     ask_bill, cancel_run, export_bundle, read_run, read_runs, resume_run, show_run, start_run, validate, verify_bundle,
 };
-pub use sync::{look, stop_sync, sync};
+pub use sync::{look, look_once, stop_sync, sync};
 pub use tables::{
     count_mapping, read_mapping, read_sheet, refresh_inventory, save_mapping, stop_inventory, write_sheet,
 };

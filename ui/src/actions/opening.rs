@@ -3,7 +3,6 @@
 use super::catalogs::sample;
 use super::plan::{preflight, read_plan};
 use super::runs::{read_latest_run, read_runs};
-use super::sync::look;
 use super::tables::{read_inventory, read_mapping};
 use super::work::{Handle, begin};
 use super::workspaces;
@@ -38,15 +37,6 @@ pub fn open(session: &Handle) {
     });
 }
 
-/// Asks how the run's tables stand, once in a session.
-fn look_once(session: &Handle) {
-    let Some(run) = session.run.as_ref().filter(|run| !run.is_running()) else { return };
-    let run_id = run.view.run_id.clone();
-    if !session.sync.knows(&run_id) && !session.is_busy(&Work::Sync) {
-        look(session, run_id);
-    }
-}
-
 /// Loads what a page shows when it is not there yet.
 pub fn arrive(session: &Handle, page: Page) {
     let ready = session.has_route() && session.has_inventory();
@@ -65,7 +55,6 @@ pub fn arrive(session: &Handle, page: Page) {
         {
             preflight(session);
         }
-        Page::Sync => look_once(session),
         Page::History => read_runs(session),
         Page::Workspaces => workspaces::read(session),
         _ => {}

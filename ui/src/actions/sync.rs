@@ -16,6 +16,13 @@ pub fn look(session: &Handle, run: RunId) {
     ask::<op::sync_look>(session, Work::Look, of(run), Action::Synced);
 }
 
+/// Once in a session: what is known is not asked again by who comes back to the page.
+pub fn look_once(session: &Handle, run: RunId) {
+    if !session.sync.knows(&run) && !session.is_busy(&Work::Sync) {
+        look(session, run);
+    }
+}
+
 pub fn sync(session: &Handle, run: RunId) {
     ask::<op::sync_round>(session, Work::Sync, of(run), Action::Synced);
 }

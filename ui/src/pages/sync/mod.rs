@@ -69,6 +69,11 @@ struct StandingProps {
 #[component]
 fn Standing(props: &StandingProps) -> Html {
     let session = use_session();
+    {
+        let session = session.clone();
+        // The run may be known only after the page is there.
+        use_effect_with(props.run_id.clone(), move |run_id| actions::look_once(&session, run_id.clone()));
+    }
     let request = ViewRequest {
         facets: vec!["sync".into()],
         sums: true,

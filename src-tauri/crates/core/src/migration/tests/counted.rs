@@ -85,6 +85,10 @@ async fn a_table_that_fails_and_a_run_in_the_middle() {
     fixture.strike("publish-before", "managed.three", Fault::Pause);
     let handle = fixture.start(&plan).await.unwrap();
     fixture.paused().await;
+    // The tables beside it go their way to the end meanwhile.
+    while sum(&fixture.local.metrics.text(), "icebridge_tables_ended_total") < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     holds(
         &fixture,
         &[
