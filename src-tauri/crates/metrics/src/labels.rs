@@ -1,25 +1,7 @@
 //! The labels, and what they may say.
 
-use icebridge_model::run::{CopyOutcome, RunState, TableState};
-use icebridge_model::sync::SyncState;
+use icebridge_model::run::CopyOutcome;
 use prometheus_client::encoding::EncodeLabelSet;
-
-pub const TABLE_STATES: [TableState; 8] = [
-    TableState::Queued,
-    TableState::Copying,
-    TableState::Committing,
-    TableState::Committed,
-    TableState::Validating,
-    TableState::Migrated,
-    TableState::Failed,
-    TableState::Cancelled,
-];
-
-pub const RUN_STATES: [RunState; 5] =
-    [RunState::Running, RunState::Succeeded, RunState::Incomplete, RunState::Cancelled, RunState::Interrupted];
-
-pub const SYNC_STATES: [SyncState; 5] =
-    [SyncState::UpToDate, SyncState::Behind, SyncState::Failed, SyncState::Stopped, SyncState::NotMigrated];
 
 /// Of the journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

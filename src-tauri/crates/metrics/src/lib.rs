@@ -23,11 +23,9 @@ use icebridge_model::copy_mode::EngineKind;
 use icebridge_model::event::Event;
 use icebridge_model::photon::ClusterStage;
 use icebridge_model::run::{CopyOutcome, RunCounters, RunState, TableState};
-use icebridge_model::sync::SyncView;
+use icebridge_model::sync::{SyncState, SyncView};
 use icebridge_model::validation::Validation;
-use labels::{
-    ByCommit, ByStage, ByState, ByStateAndEngine, ByVerdict, ByWay, RUN_STATES, SYNC_STATES, TABLE_STATES, gauge,
-};
+use labels::{ByCommit, ByStage, ByState, ByStateAndEngine, ByVerdict, ByWay, gauge};
 use list::List;
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
@@ -155,7 +153,7 @@ impl Metrics {
     pub fn synced(&self, view: &SyncView) {
         let list = &self.0.list;
         list.sync_rounds.inc_by(view.tables.iter().filter(|table| table.made.is_some()).count() as u64);
-        for state in SYNC_STATES {
+        for state in SyncState::ALL {
             let tables = view.count(state) as u64;
             list.sync_tables.get_or_create(&ByState { state: state.as_str() }).set(gauge(tables));
         }
@@ -181,7 +179,7 @@ impl Metrics {
     fn run_state(&self, entered: RunState) {
         let list = &self.0.list;
         list.runs.get_or_create(&ByState { state: entered.as_str() }).inc();
-        for state in RUN_STATES {
+        for state in RunState::ALL {
             list.run_state.get_or_create(&ByState { state: state.as_str() }).set(i64::from(state == entered));
         }
     }
@@ -208,7 +206,7 @@ impl Metrics {
         let Some(run) = watched.as_ref().and_then(Weak::upgrade) else { return };
         let Progress { counters, cluster_stages } = run.progress();
         let list = &self.0.list;
-        for state in TABLE_STATES {
+        for state in TableState::ALL {
             let tables = counters.of(state) as u64;
             list.run_tables.get_or_create(&ByState { state: state.as_str() }).set(gauge(tables));
         }

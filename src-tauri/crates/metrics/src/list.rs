@@ -3,7 +3,8 @@
 use crate::labels::*;
 use icebridge_model::copy_mode::EngineKind;
 use icebridge_model::photon::ClusterStage;
-use icebridge_model::run::{CopyOutcome, TableState};
+use icebridge_model::run::{CopyOutcome, RunState, TableState};
+use icebridge_model::sync::SyncState;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -261,12 +262,12 @@ impl List {
             drop(self.stages.get_or_create(&labels));
             drop(self.stages_at_work.get_or_create(&labels));
         }
-        for state in RUN_STATES {
+        for state in RunState::ALL {
             let labels = ByState { state: state.as_str() };
             drop(self.runs.get_or_create(&labels));
             drop(self.run_state.get_or_create(&labels));
         }
-        for state in TABLE_STATES {
+        for state in TableState::ALL {
             drop(self.run_tables.get_or_create(&ByState { state: state.as_str() }));
         }
         for stage in ClusterStage::ALL {
@@ -276,16 +277,16 @@ impl List {
             for outcome in ["made", "found"] {
                 drop(self.commits.get_or_create(&ByCommit { outcome, engine }));
             }
-            for state in TABLE_STATES.into_iter().filter(|state| state.is_terminal()) {
+            for state in TableState::ALL.into_iter().filter(|state| state.is_terminal()) {
                 drop(self.tables_ended.get_or_create(&ByStateAndEngine { state: state.as_str(), engine }));
             }
-            for state in TABLE_STATES.into_iter().filter(|state: &TableState| !state.is_terminal()) {
+            for state in TableState::ALL.into_iter().filter(|state: &TableState| !state.is_terminal()) {
                 drop(self.table_stages.get_or_create(&ByStateAndEngine { state: state.as_str(), engine }));
             }
             drop(self.copied_bytes.get_or_create(&ByEngine { engine }));
             drop(self.copied_rows.get_or_create(&ByEngine { engine }));
         }
-        for state in SYNC_STATES {
+        for state in SyncState::ALL {
             drop(self.sync_tables.get_or_create(&ByState { state: state.as_str() }));
         }
         for (way, _) in files(&CopyOutcome::default()) {

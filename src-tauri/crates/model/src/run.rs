@@ -30,6 +30,17 @@ pub enum TableState {
 }
 
 impl TableState {
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Copying,
+        Self::Committing,
+        Self::Committed,
+        Self::Validating,
+        Self::Migrated,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Migrated | Self::Failed | Self::Cancelled)
     }
@@ -61,6 +72,8 @@ pub enum RunState {
 }
 
 impl RunState {
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Incomplete, Self::Cancelled, Self::Interrupted];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",

@@ -24,6 +24,8 @@ pub enum SyncState {
 }
 
 impl SyncState {
+    pub const ALL: [Self; 5] = [Self::UpToDate, Self::Behind, Self::Failed, Self::Stopped, Self::NotMigrated];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UpToDate => "up_to_date",

@@ -4,7 +4,6 @@ use super::active::{self, Told};
 use super::session::Session;
 use super::{standing, table_round};
 use crate::LocalState;
-use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use futures::{StreamExt, stream};
 use icebridge_metrics::Stage;
@@ -21,7 +20,7 @@ const LOOKS_AT_ONCE: usize = 32;
 pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &CancellationToken) -> Result<SyncView> {
     let cancel = active::begin(local, cancel);
     let _at_work = local.metrics.stage(Stage::Sync);
-    let session = Session::open(local, request, &Lakehouse, &cancel).await?;
+    let session = Session::open(local, request, &cancel).await?;
     let looks: Vec<_> = session
         .tables(request)?
         .into_iter()
@@ -44,20 +43,12 @@ pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &Cancellati
 
 /// Brings each table that the run migrated to the state that its source has now. A table that fails stops no other.
 pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &CancellationToken) -> Result<SyncView> {
-    round_in(local, request, &Lakehouse, cancel).await
-}
-
-pub(super) async fn round_in(
-    local: &LocalState,
-    request: &SyncRequest,
-    environment: &dyn Environment,
-    cancel: &CancellationToken,
-) -> Result<SyncView> {
-    let cancel = active::begin(local, cancel);
     let _lock = local.store.lock().await?;
+    // Not before: a round that is refused must not take the way to cancel from the one that is at work.
+    let cancel = active::begin(local, cancel);
     local.store.check_journal().await?;
     let _at_work = local.metrics.stage(Stage::Sync);
-    let session = Session::open(local, request, environment, &cancel).await?;
+    let session = Session::open(local, request, &cancel).await?;
     let rounds: Vec<_> = session
         .tables(request)?
         .into_iter()

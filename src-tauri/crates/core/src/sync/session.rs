@@ -3,10 +3,11 @@
 use crate::LocalState;
 use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, plan_of};
 use crate::limiter::CommitLimiter;
-use crate::migration::{Environment, check_catalogs, commit_limit};
+use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_lakehouse::copy::{Observer, Standing, standing};
 use icebridge_lakehouse::{Catalog, Table, TargetCatalog, is_below};
+use icebridge_metrics::Copied;
 use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
 use icebridge_model::run::RunId;
 use icebridge_model::sync::SyncRequest;
@@ -20,7 +21,6 @@ pub(super) struct Session<'a> {
     pub local: &'a LocalState,
     pub run_id: RunId,
     pub plan: Plan,
-    pub environment: &'a dyn Environment,
     pub source: Arc<dyn Catalog>,
     pub target: Arc<dyn TargetCatalog>,
     pub writers: Arc<Semaphore>,
@@ -50,18 +50,16 @@ impl<'a> Session<'a> {
     pub async fn open(
         local: &'a LocalState,
         request: &SyncRequest,
-        environment: &'a dyn Environment,
         cancel: &'a CancellationToken,
     ) -> Result<Session<'a>> {
         let record = find_run(local, &request.run_id).await?;
         let plan = plan_of(&record)?;
         check_catalogs(local, &record.run_id, &plan).await?;
-        let target = environment.target(local, &plan.target).await?;
+        let target = Lakehouse.target(local, &plan.target).await?;
         let commits = commit_limit(target.spec(), &plan.settings, local.metrics.clone());
         Ok(Self {
             local,
-            environment,
-            source: environment.source(local, &plan.source).await?,
+            source: Lakehouse.source(local, &plan.source).await?,
             target,
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
             commits,
@@ -162,10 +160,14 @@ fn not_ours(target: &Table, catalog: &dyn TargetCatalog, planned: &PlannedTable)
         ))
 }
 
-/// Progress of a sync is told by table.
-pub(super) struct Silent;
+/// Progress of a sync is told by table; what is copied is counted with all that is.
+pub(super) struct Counted(pub Copied);
 
-impl Observer for Silent {
-    fn bytes(&self, _more: u64) {}
-    fn rows(&self, _more: u64) {}
+impl Observer for Counted {
+    fn bytes(&self, more: u64) {
+        self.0.bytes(more);
+    }
+    fn rows(&self, more: u64) {
+        self.0.rows(more);
+    }
 }

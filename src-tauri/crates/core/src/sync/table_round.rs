@@ -1,18 +1,18 @@
 //! One round of one table: begun, copied, compared, committed. Each is written down before the next.
 
-use super::session::{Session, Sides, Silent, needs_a_person};
+use super::session::{Counted, Session, Sides, needs_a_person};
 use super::{history, standing};
 use crate::ledger::{SyncStage, SyncStep, step_that_brought};
-use crate::migration::{StoreCheckpoint, guarded};
+use crate::migration::{Lakehouse, StoreCheckpoint, guarded};
 use crate::validate::{self, Before, compare_changes};
 use futures::FutureExt;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::catalog::Publication;
-use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, Standing};
+use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, Standing, copier};
 use icebridge_lakehouse::digest::RowDigest;
 use icebridge_model::check::CheckKind;
 use icebridge_model::conversion::Conversion;
-use icebridge_model::plan::PlannedTable;
+use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::{Check, Validation};
@@ -212,7 +212,7 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, roun
         partitioning: None,
         make_empty: false,
         writers: Arc::clone(&session.writers),
-        observer: Arc::new(Silent),
+        observer: Arc::new(Counted(session.local.metrics.copied(EngineKind::Embedded))),
         checkpoint: Arc::new(StoreCheckpoint {
             store: session.local.store.clone(),
             plan_hash: session.plan.hash.clone(),
@@ -221,7 +221,7 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, roun
         cancel: session.cancel.clone(),
     };
     let onto = Onto { target: &sides.target, round };
-    session.environment.copier(planned.mode).advance(&task, &onto).await
+    copier(planned.mode).advance(&task, &onto).await
 }
 
 struct Comparison {
@@ -269,7 +269,7 @@ async fn compare(
         measured: None,
         comments_carried: false,
     };
-    let compared = validate::compare(session.environment, &sides, session.cancel).await?.validation;
+    let compared = validate::compare(&Lakehouse, &sides, session.cancel).await?.validation;
     if let Some(error) = compared.error {
         return Err(error);
     }

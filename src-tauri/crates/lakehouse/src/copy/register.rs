@@ -6,6 +6,7 @@
 //! delete shared files, which a finding says before.
 
 use super::common::identity::{self, check_pin, check_register};
+use super::common::marks;
 use super::relocate::document;
 use super::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::catalog::{Publication, Staged};
@@ -50,7 +51,7 @@ async fn write(task: &CopyTask<'_>, staged: &Staged, onto: Option<&Onto<'_>>) ->
     let uuid = identity::uuid(task.plan_hash, task.target_ident, "table");
     document::set_uuid(&mut metadata, &uuid.to_string())?;
     let shared = [("gc.enabled".to_string(), "false".to_string())];
-    identity::set_marks(&mut metadata, task)?;
+    marks::set(&mut metadata, task)?;
     document::set_properties(&mut metadata, shared)?;
     if let Some(onto) = onto {
         onto.mark(&mut metadata, task)?;

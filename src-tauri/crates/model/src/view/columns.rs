@@ -240,6 +240,7 @@ pub fn rank(column: &Column, value: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::run::TableState;
+    use crate::sync::SyncState;
     use std::collections::BTreeMap;
 
     /// Only `state` differs, in its choices.
@@ -274,19 +275,13 @@ mod tests {
 
     #[test]
     fn every_state_of_a_table_has_its_place() {
-        let states = [
-            TableState::Queued,
-            TableState::Copying,
-            TableState::Committing,
-            TableState::Committed,
-            TableState::Validating,
-            TableState::Migrated,
-            TableState::Failed,
-            TableState::Cancelled,
-        ];
-        assert_eq!(states.len(), RUN_STATES.len());
-        for state in states {
+        assert_eq!(TableState::ALL.len(), RUN_STATES.len());
+        for state in TableState::ALL {
             assert!(rank(&RUN_STATE, state.as_str()).is_some(), "{}", state.as_str());
+        }
+        assert_eq!(SyncState::ALL.len(), SYNC_STATES.len());
+        for state in SyncState::ALL {
+            assert!(rank(&SYNC, state.as_str()).is_some(), "{}", state.as_str());
         }
     }
 }

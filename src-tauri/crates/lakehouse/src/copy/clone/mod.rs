@@ -8,6 +8,7 @@ mod known;
 
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::identity::{self, check_cancelled, check_pin, check_register};
+use crate::copy::common::marks;
 use crate::copy::common::transfer::{Transfer, of_snapshot};
 use crate::copy::relocate::manifests::{self, Entry};
 use crate::copy::relocate::{self, PathMap, Relocated, document};
@@ -339,7 +340,7 @@ impl<'a> Run<'a> {
         let mut metadata = document::relocate(&self.task.source.metadata, &self.map)?;
         let uuid = identity::uuid(self.task.plan_hash, self.task.target_ident, "table");
         document::set_uuid(&mut metadata, &uuid.to_string())?;
-        identity::set_marks(&mut metadata, self.task)?;
+        marks::set(&mut metadata, self.task)?;
         document::raise_version(&mut metadata, self.task.conversions)?;
         if let Some(onto) = onto {
             onto.mark(&mut metadata, self.task)?;

@@ -3,5 +3,6 @@
 pub(in crate::copy) mod contract;
 pub(in crate::copy) mod converted;
 pub(in crate::copy) mod identity;
+pub(in crate::copy) mod marks;
 pub(in crate::copy) mod round;
 pub(in crate::copy) mod transfer;

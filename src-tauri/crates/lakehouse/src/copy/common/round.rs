@@ -6,7 +6,7 @@
 //! whose current snapshot is another.
 
 use super::contract::{CopyTask, Onto};
-use super::identity;
+use super::{identity, marks};
 use crate::catalog::{Advancing, TargetCatalog};
 use crate::copy::relocate::document;
 use crate::metadata::TableMetadata;
@@ -49,7 +49,7 @@ pub fn standing(catalog: &dyn TargetCatalog, table: &Table, plan_hash: &str, tar
         // The file is the catalog's own. A commit of somebody else has another snapshot, or is found when the next one is made.
         Advancing::ByUpdates => {
             let metadata = &table.metadata;
-            let layout = identity::layout(
+            let layout = marks::layout(
                 metadata.current_schema_id.into(),
                 metadata.default_spec_id.into(),
                 metadata.default_sort_order_id.into(),

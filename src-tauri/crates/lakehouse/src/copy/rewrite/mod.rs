@@ -26,6 +26,7 @@ use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{Copier, CopyTask, Discarded, Prepared};
 use crate::copy::common::converted::Converted;
 use crate::copy::common::identity::{self, cancelled, check_cancelled};
+use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
 use crate::name_mapping::{self, MappedField};
 use crate::provenance::PROPERTY_PLAN;
@@ -229,7 +230,7 @@ async fn commit(
         None => identity::uuid(task.plan_hash, task.target_ident, "table").to_string(),
     };
     let mut metadata = shape.document(&uuid, &staged.location, timestamp_ms)?;
-    identity::set_marks(&mut metadata, task)?;
+    marks::set(&mut metadata, task)?;
     // A source without a snapshot gives a table without one, and so does a snapshot without a row.
     if !files.is_empty() {
         let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;
