@@ -19,7 +19,15 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("icebridge-store", &["icebridge-model"]),
     (
         "icebridge-core",
-        &["icebridge-model", "icebridge-metrics", "icebridge-lakehouse", "icebridge-databricks", "icebridge-store"],
+        &[
+            "icebridge-model",
+            "icebridge-metrics",
+            // For hooks, which are servers of the user's.
+            "icebridge-http",
+            "icebridge-lakehouse",
+            "icebridge-databricks",
+            "icebridge-store",
+        ],
     ),
     // It starts before the state is opened, in both programs: it knows no state.
     ("icebridge-telemetry", &["icebridge-model", "icebridge-metrics"]),

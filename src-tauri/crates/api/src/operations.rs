@@ -4,10 +4,11 @@
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
 use icebridge_core::{
-    audit, connect, doctor, inventory, mapping, migration, plan, preflight, sample, sync, table, views,
+    audit, connect, cutover, doctor, inventory, mapping, migration, plan, preflight, sample, sync, table, views,
 };
 use icebridge_model::audit::{AuditBundle, AuditKey, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
+use icebridge_model::cutover::{CutoverRequest, CutoverTables, CutoverView};
 use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
@@ -309,6 +310,26 @@ impl Operations for Api {
 
     async fn sync_rounds(&self, request: RoundsRequest) -> Result<Vec<PastRound>> {
         sync::rounds_of(&self.local, &request).await
+    }
+
+    async fn cutover_look(&self, request: CutoverTables) -> Result<CutoverView> {
+        cutover::look(&self.local, &request).await
+    }
+
+    async fn cutover_move(&self, request: CutoverRequest) -> Result<CutoverView> {
+        cutover::run(&self.local, &request, &self.stop.child_token()).await
+    }
+
+    async fn cutover_check(&self, request: CutoverTables) -> Result<CutoverView> {
+        cutover::check(&self.local, &request, &self.stop.child_token()).await
+    }
+
+    async fn cutover_back(&self, request: CutoverTables) -> Result<CutoverView> {
+        cutover::back(&self.local, &request, &self.stop.child_token()).await
+    }
+
+    async fn cutover_finish(&self, request: CutoverTables) -> Result<CutoverView> {
+        cutover::finish(&self.local, &request, &self.stop.child_token()).await
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {

@@ -1,6 +1,6 @@
 //! The verbs: one module a stage of the journey, each usable alone.
 //!
-//! connect -> inventory -> (map) -> preflight -> plan -> migration -> validate -> sync -> audit
+//! connect -> inventory -> (map) -> preflight -> plan -> migration -> validate -> sync -> cut over -> audit
 //!
 //! Everything works on a [`LocalState`]: the store, the secrets and the channel for events. Below the stages: [`state`], the
 //! [`ledger`] and [`limiter`]. No module imports one that imports it (docs/adr/0005-rooms-of-core.md).
@@ -9,11 +9,13 @@ pub mod audit;
 mod catalogs;
 pub mod cluster;
 pub mod connect;
+pub mod cutover;
 pub mod doctor;
 mod examined;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod governance;
+mod hooks;
 pub mod input;
 pub mod inventory;
 mod judge;
@@ -25,6 +27,7 @@ mod mutex;
 mod place;
 pub mod plan;
 pub mod preflight;
+mod process_group;
 pub mod sample;
 pub mod secrets;
 pub mod selftest;

@@ -30,7 +30,7 @@ pub(crate) enum Tried<T> {
 
 impl HttpClient {
     /// Sends the call until it is answered, refused, or must not be sent again. `read` takes an answer that began well.
-    #[tracing::instrument(level = "debug", name = "call", skip_all, fields(method = %call.method, path = call.path, family = ?call.family))]
+    #[tracing::instrument(level = "debug", name = "call", skip_all, fields(method = %call.method, path = call.shown_path(), family = ?call.family))]
     pub(crate) async fn repeat<T, R>(&self, call: &Call, read: impl Fn(reqwest::Response) -> R) -> Result<T, Failure>
     where
         R: Future<Output = Tried<T>>,

@@ -1,6 +1,7 @@
 //! One request, before it is sent.
 
 use crate::limiter::Family;
+use crate::scrub::Scrubber;
 use bytes::Bytes;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Error, Result};
@@ -67,6 +68,10 @@ impl Call {
     }
     pub fn path(&self) -> &str {
         &self.path
+    }
+    /// The path as it may be told and logged: some addresses are secrets.
+    pub(crate) fn shown_path(&self) -> String {
+        Scrubber::new(&self.secrets).scrub(&self.path)
     }
     /// The same request to another address.
     pub fn at(mut self, path: impl Into<String>) -> Self {

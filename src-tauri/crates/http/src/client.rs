@@ -137,6 +137,6 @@ impl HttpClient {
 
     /// Method and address, for errors: without the query, which may be long and hold page tokens.
     pub fn describe(&self, call: &Call) -> String {
-        format!("{} {}{}", call.method, self.base, call.path)
+        format!("{} {}{}", call.method, self.base, call.shown_path())
     }
 }

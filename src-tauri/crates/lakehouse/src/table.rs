@@ -30,4 +30,19 @@ impl Table {
         let metadata = TableMetadata::parse(&bytes, &metadata_location).map_err(|e| e.about(&ident))?;
         Ok(Self { ident, metadata_location, metadata: Arc::new(metadata), storage, unconfirmed: None })
     }
+
+    /// As the table was at one of its snapshots, with the columns of that time. None: it no longer has that snapshot.
+    pub fn as_of(mut self, snapshot_id: Option<i64>) -> Option<Self> {
+        if self.metadata.current_snapshot_id == snapshot_id {
+            return Some(self);
+        }
+        let schema_id = match snapshot_id {
+            Some(id) => self.metadata.snapshot(id)?.schema_id,
+            None => None,
+        };
+        let metadata = Arc::make_mut(&mut self.metadata);
+        metadata.current_schema_id = schema_id.unwrap_or(metadata.current_schema_id);
+        metadata.current_snapshot_id = snapshot_id;
+        Some(self)
+    }
 }

@@ -14,12 +14,22 @@ pub enum Stage {
     Validate,
     /// A look or a round of a sync, over all its tables.
     Sync,
+    /// A cut-over, a look at tables on probation, the way back or the end, over all its tables.
+    Cutover,
     Audit,
 }
 
 impl Stage {
-    pub const ALL: [Self; 7] =
-        [Self::Inventory, Self::Preflight, Self::Plan, Self::Run, Self::Validate, Self::Sync, Self::Audit];
+    pub const ALL: [Self; 8] = [
+        Self::Inventory,
+        Self::Preflight,
+        Self::Plan,
+        Self::Run,
+        Self::Validate,
+        Self::Sync,
+        Self::Cutover,
+        Self::Audit,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,6 +39,7 @@ impl Stage {
             Self::Run => "run",
             Self::Validate => "validate",
             Self::Sync => "sync",
+            Self::Cutover => "cutover",
             Self::Audit => "audit",
         }
     }

@@ -68,6 +68,12 @@ codes! {
     TargetChanged = "target-changed", User;
     /// Another table has the name of the source's table now.
     SourceReplaced = "source-replaced", User;
+    /// Somebody goes on writing to a table of the source that is to be cut over.
+    SourceNotQuiet = "source-not-quiet", User;
+    /// A program or web address that is called at a stage did not do what it is for.
+    HookFailed = "hook-failed", User;
+    /// A table is cut over, so that what was asked for would take away what others have written to it.
+    CutOver = "cut-over", User;
     /// The answer to a commit was lost and the target does not say whether it happened.
     CommitUnknown = "commit-unknown", User;
     RateLimited = "rate-limited", User;
@@ -152,6 +158,11 @@ impl Code {
                 "Nothing was changed. Undo that write in the target, or drop the table there and copy it again by a new plan."
             }
             Self::SourceReplaced => "Take the inventory again and make a new plan for the new table.",
+            Self::SourceNotQuiet => "Stop the writers of the table, and try again.",
+            Self::HookFailed => "See what the hook said, mend it, and try again.",
+            Self::CutOver => {
+                "Leave the table out. To go on with its source, take the way back: `icebridge cutover back`."
+            }
             Self::RateLimited => "Wait a little, and resume.",
             Self::ValidationFailed => "Look at what differs, and drop the table in the target before a new run.",
             Self::BundleBroken => "Ask for the bundle again where it was made.",

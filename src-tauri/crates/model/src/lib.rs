@@ -1,6 +1,6 @@
 //! The nouns of the journey and the rules that need no I/O.
 //!
-//! connect -> inventory -> map -> pre-flight -> plan -> run -> validate -> sync -> audit
+//! connect -> inventory -> map -> pre-flight -> plan -> run -> validate -> sync -> cut over -> audit
 //!
 //! This crate knows nobody: no files, no network, no clock. It compiles to wasm and is shared with the UI, so the two
 //! sides of the window cannot disagree. Every shape here is also the JSON of the CLI (`--json`) and of the audit bundle.
@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod check;
 pub mod conversion;
 pub mod copy_mode;
+pub mod cutover;
 pub mod databricks;
 pub mod doctor;
 pub mod earlier;
@@ -19,6 +20,7 @@ pub mod facts;
 pub mod finding;
 pub mod format;
 pub mod governance;
+pub mod hooks;
 pub mod ident;
 pub mod ids;
 pub mod journal;

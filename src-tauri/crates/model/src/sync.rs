@@ -19,12 +19,15 @@ pub enum SyncState {
     /// The table cannot be kept up until a person has decided: the target was changed by others, the source is another
     /// table, or the table cannot be synced at all.
     Stopped,
+    /// It is cut over, or on its way: others write to the target, and no round is made.
+    CutOver,
     /// It is not migrated: there is nothing to keep up.
     NotMigrated,
 }
 
 impl SyncState {
-    pub const ALL: [Self; 5] = [Self::UpToDate, Self::Behind, Self::Failed, Self::Stopped, Self::NotMigrated];
+    pub const ALL: [Self; 6] =
+        [Self::UpToDate, Self::Behind, Self::Failed, Self::Stopped, Self::CutOver, Self::NotMigrated];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl SyncState {
             Self::Behind => "behind",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
+            Self::CutOver => "cut_over",
             Self::NotMigrated => "not_migrated",
         }
     }

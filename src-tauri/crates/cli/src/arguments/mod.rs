@@ -4,6 +4,7 @@ mod catalog;
 mod clusters;
 mod compute;
 mod convert;
+mod cutover;
 mod journey;
 mod judge;
 mod logs;
@@ -18,6 +19,7 @@ mod tables;
 mod workspace;
 
 pub use catalog::{CatalogAdd, CatalogCommand};
+pub use cutover::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
 pub use judge::JudgeArg;
 pub use logs::{DiagnoseArgs, LogsArgs};
@@ -30,6 +32,7 @@ pub use tables::TablesArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
 
 use clap::{Args, Parser, Subcommand};
+use cutover::CUTOVER;
 use icebridge_model::logs::LogLevel;
 use judge::VALIDATE;
 use std::path::PathBuf;
@@ -53,6 +56,7 @@ use sync::SYNC;
         icebridge plan --out plan.json\n  \
         icebridge run plan.json\n  \
         icebridge sync --every 5m\n  \
+        icebridge cutover move\n  \
         icebridge audit export\n\n\
         Or all of it on sample tables: icebridge journey --sample\n\n\
         Exit codes: 0 done; 1 your input, a finding, or a table that was not migrated; 2 our fault.",
@@ -149,6 +153,9 @@ pub enum Command {
     /// Bring the migrated tables up to what their sources are now
     #[command(long_about = SYNC)]
     Sync(SyncArgs),
+    /// Move readers and writers to the target, with a way back
+    #[command(subcommand, arg_required_else_help = true, long_about = CUTOVER)]
+    Cutover(CutoverCommand),
     /// Plant defects into copies of a scratch table, and show which check sees which
     Selftest,
     /// Export a run's audit bundle, or verify one

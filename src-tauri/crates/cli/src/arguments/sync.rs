@@ -33,7 +33,7 @@ pub struct SyncArgs {
     pub every: Option<Duration>,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub fn interval(text: &str) -> Result<Duration, String> {
     let told = "times are written like 30s, 5m or 2h";
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| told.to_string())?;
     let interval = Duration::try_from(parsed).map_err(|_| told.to_string())?;

@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod cost;
+mod cutover;
 pub mod diagnose;
 mod inventory;
 mod journey;
@@ -48,6 +49,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Status { run_id } => run::status(api, run_id, output).await,
         Command::Validate { run_id, judge } => run::validate(api, run_id, judge.map(Into::into), output).await,
         Command::Sync(arguments) => sync::run(api, arguments, output).await,
+        Command::Cutover(command) => cutover::run(api, command, output).await,
         Command::Selftest => selftest::run(output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,

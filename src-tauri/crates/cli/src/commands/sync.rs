@@ -91,7 +91,7 @@ fn may_pass(code: Code) -> bool {
 }
 
 fn is_up_to_date(view: &SyncView) -> bool {
-    view.tables.iter().all(|table| table.state == SyncState::UpToDate)
+    view.tables.iter().all(|table| matches!(table.state, SyncState::UpToDate | SyncState::CutOver))
 }
 
 /// What needs somebody comes first.
@@ -107,7 +107,11 @@ fn told(view: &SyncView) -> String {
             table.state.as_str().to_string(),
             table.source.to_string(),
             table.target.to_string(),
-            if table.state == SyncState::NotMigrated { String::new() } else { table.round.to_string() },
+            if matches!(table.state, SyncState::NotMigrated | SyncState::CutOver) {
+                String::new()
+            } else {
+                table.round.to_string()
+            },
             behind(table),
             made.map(|made| words::number(made.files_copied)).unwrap_or_default(),
             made.map(|made| words::bytes(made.bytes_written)).unwrap_or_default(),
@@ -127,6 +131,7 @@ fn told(view: &SyncView) -> String {
         (SyncState::Behind, "behind"),
         (SyncState::Failed, "failed"),
         (SyncState::Stopped, "stopped"),
+        (SyncState::CutOver, "cut over"),
         (SyncState::NotMigrated, "not migrated"),
     ]
     .iter()

@@ -1,7 +1,7 @@
 //! The process of a judge: a Python of this machine that runs the scripts which are part of this program.
 
+use crate::process_group::ProcessGroup;
 use icebridge_model::judge::JudgeKind;
-use icebridge_model::secret::is_our_secret;
 use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +10,7 @@ use std::future::Future;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 
 /// The Python that has the judge's packages.
 const PYTHON: &str = "ICEBRIDGE_JUDGE_PYTHON";
@@ -58,30 +58,9 @@ const JUDGE: &str = include_str!("../../../../../spark/judges/judge.py");
 pub(super) struct Process {
     kind: JudgeKind,
     limits: Limits,
-    group: Group,
+    group: ProcessGroup,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-}
-
-/// The judge and all that it started: Spark's Java is a process of its own. Killed when dropped.
-struct Group(Child);
-
-impl Group {
-    fn kill(&mut self) {
-        #[cfg(unix)]
-        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok())
-            && let Some(group) = rustix::process::Pid::from_raw(id)
-        {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        let _ = self.0.start_kill();
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 /// The Python that has the judge's packages.
@@ -100,16 +79,10 @@ impl Process {
     pub async fn start<T: DeserializeOwned>(python: &OsStr, kind: JudgeKind, limits: Limits) -> Result<(Self, T)> {
         let mut command = Command::new(python);
         command.arg("-c").arg(START);
-        // Our secrets are none of its business.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_our_secret(name)) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        #[cfg(unix)]
-        command.process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let shown = python.to_string_lossy().into_owned();
-        let mut group = Group(command.spawn().map_err(|e| unavailable(kind, format!("{shown}: {e}")))?);
-        let (Some(input), Some(output)) = (group.0.stdin.take(), group.0.stdout.take()) else {
+        let mut group = ProcessGroup::start(command).map_err(|e| unavailable(kind, format!("{shown}: {e}")))?;
+        let (Some(input), Some(output)) = (group.child.stdin.take(), group.child.stdout.take()) else {
             return Err(Error::internal("a process without its pipes"));
         };
         let mut process = Self { kind, limits, group, input, output: BufReader::new(output) };

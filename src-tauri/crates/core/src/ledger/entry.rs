@@ -28,6 +28,8 @@ pub const METRICS_SENT: &str = "governance.metrics_sent";
 pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
 /// Its body is a [`super::SyncStep`]: a step of a round that keeps a migrated table up with its source.
 pub const TABLE_SYNCED: &str = "table.synced";
+/// Its body is a [`super::CutoverStep`]: a step on the way from the source to the target, or back.
+pub const TABLE_CUTOVER: &str = "table.cutover";
 // Appended by the store, with the validation itself.
 pub use icebridge_store::TABLE_VALIDATED;
 

@@ -45,5 +45,7 @@ pub use view::{cancel, list, view};
 pub(crate) use checkpoint::StoreCheckpoint;
 pub(crate) use context::commit_limit;
 pub(crate) use guard::guarded;
+pub(crate) use pin::pinned;
 pub(crate) use same_catalogs::check as check_catalogs;
+pub(crate) use synced::lost_snapshot;
 pub(crate) use view::{as_of_now, at_work, counted, recorded_migration};

@@ -6,7 +6,9 @@ use super::live::{ActiveRun, ActiveRuns, LiveTable};
 use super::scheduler::{self, RunGuard, Work};
 use super::{same_catalogs, view};
 use crate::LocalState;
-use crate::ledger::{RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, plan_of, table_histories};
+use crate::ledger::{
+    RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, moved_states, plan_of, table_histories,
+};
 use crate::state::now;
 use crate::workspaces::gate;
 use icebridge_metrics::Watched;
@@ -14,7 +16,7 @@ use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{RunId, RunState, RunView, TableState};
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use icebridge_store::{RunRecord, StateLock};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -86,6 +88,7 @@ pub(super) async fn start_on(
     check(&plan)?;
     let lock = local.store.lock().await?;
     local.store.check_journal().await?;
+    refuse_moved(local, &plan).await?;
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted("").await?;
     let record = RunRecord {
@@ -121,6 +124,21 @@ pub(super) async fn resume_on(
     local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate).await?)?).await?;
     local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
     launch(local, lock, opened, plan, record, histories).await
+}
+
+/// A run compares what it finds in the target with the source, and others may have written to what was cut over.
+async fn refuse_moved(local: &LocalState, plan: &Plan) -> Result<()> {
+    let moved = moved_states(local, &plan.hash).await?;
+    let Some(first) = plan.tables.iter().find(|planned| moved.contains_key(&planned.source.to_string())) else {
+        return Ok(());
+    };
+    let others = match moved.len() {
+        1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    };
+    Err(Error::new(Code::CutOver, format!("{}{others} of this plan are cut over", first.source)).with_hint(
+        "Resume the plan's run, which leaves them alone: `icebridge run --resume`. For other tables make a new plan.",
+    ))
 }
 
 /// What a plan file may say and a run cannot do.

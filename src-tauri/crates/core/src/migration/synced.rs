@@ -1,12 +1,14 @@
-//! A table that was synced since it was copied is the source's later state: it is compared with that one.
+//! A table that was synced since it was copied is the source's later state: it is compared with that one. So is one that was
+//! cut over, whatever it has become since.
 
 use crate::LocalState;
 use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, TableHistory, body};
 use icebridge_lakehouse::copy::{Standing, standing};
 use icebridge_lakehouse::{Table, TargetCatalog};
-use icebridge_model::Result;
+use icebridge_model::cutover::Moved;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::run::CopyOutcome;
+use icebridge_model::{Code, Error, Result, TableIdent};
 use std::borrow::Cow;
 
 /// The round that the target's table stands at; none for one that was copied and not synced.
@@ -60,4 +62,21 @@ pub(super) async fn record_found(
         error: None,
     };
     local.store.append(run_id, &planned.source.to_string(), TABLE_SYNCED, body(&step)?).await.map(drop)
+}
+
+/// A table that was cut over, as it would have been planned with the source's last state; and the target as it was then.
+pub(super) fn as_moved(planned: &PlannedTable, target: Table, moved: &Moved) -> Result<(PlannedTable, Table)> {
+    let Some(target) = target.as_of(moved.target_snapshot_id) else { return Err(lost_snapshot(&planned.target)) };
+    let planned = PlannedTable {
+        metadata_location: moved.source_metadata_location.clone(),
+        snapshot_id: moved.source_snapshot_id,
+        ..planned.clone()
+    };
+    Ok((planned, target))
+}
+
+pub(crate) fn lost_snapshot(target: &TableIdent) -> Error {
+    Error::new(Code::TargetChanged, "the target no longer has the snapshot that was cut over")
+        .about(target)
+        .with_hint("It was expired there: what the table has become since cannot be compared with the source.")
 }

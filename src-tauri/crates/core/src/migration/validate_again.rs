@@ -4,11 +4,14 @@ use super::environment::{Environment, Lakehouse};
 use super::{pin, same_catalogs, synced, view};
 use crate::LocalState;
 use crate::judge::Judge;
-use crate::ledger::{TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, plan_of, table_histories};
+use crate::ledger::{
+    TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, moved_states, plan_of, table_histories,
+};
 use crate::validate::{self, Sides};
 use icebridge_lakehouse::copy::Standing;
 use icebridge_lakehouse::{Catalog, TargetCatalog};
 use icebridge_metrics::Stage;
+use icebridge_model::cutover::Moved;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{CopyOutcome, RunState, RunView, TableState};
@@ -68,6 +71,8 @@ struct Comparison<'a> {
     source: Arc<dyn Catalog>,
     target: Arc<dyn TargetCatalog>,
     plan: &'a Plan,
+    /// Of tables that are cut over, by source table: others may have written to the target since.
+    moved: HashMap<String, Moved>,
     /// The last ones of the run.
     validations: Vec<Validation>,
     cancel: &'a CancellationToken,
@@ -101,6 +106,7 @@ pub(super) async fn validate_again_in(
         source: environment.source(local, &plan.source).await?,
         target,
         plan: &plan,
+        moved: moved_states(local, &plan.hash).await?,
         validations: local.store.validations(run_id).await?,
         cancel,
     };
@@ -194,7 +200,18 @@ impl Comparison<'_> {
                 Error::new(Code::TableNotFound, "the table that the run made is gone, and another one has its name");
             return Ok(Verdict::Fails(gone.about(&planned.target).or_usual_hint(), None).into());
         }
-        let as_it_stands = synced::as_it_stands(planned, (self.target.as_ref(), &to), &self.plan.hash);
+        let moved = self.moved.get(&planned.source.to_string());
+        let round = match moved {
+            None => synced::round(planned, (self.target.as_ref(), &to), &self.plan.hash),
+            Some(_) => None,
+        };
+        let (as_it_stands, to) = match moved {
+            None => (synced::as_it_stands(planned, (self.target.as_ref(), &to), &self.plan.hash), to),
+            Some(moved) => match synced::as_moved(planned, to, moved) {
+                Ok((planned, to)) => (Cow::Owned(planned), to),
+                Err(error) => return not_validated(error),
+            },
+        };
         let from = match pin::pinned(self.source.as_ref(), &as_it_stands).await {
             Ok(table) => table,
             Err(error) => return not_validated(error),
@@ -230,7 +247,7 @@ impl Comparison<'_> {
                 Verdict::Fails(error.about(&planned.source).or_usual_hint(), Some(Box::new(compared.validation)))
             }
         };
-        Ok(Judged { verdict, unread, round: synced::round(planned, (self.target.as_ref(), &to), &self.plan.hash) })
+        Ok(Judged { verdict, unread, round })
     }
 }
 

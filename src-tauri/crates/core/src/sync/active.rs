@@ -23,7 +23,7 @@ pub fn cancel(local: &LocalState) {
 }
 
 /// Ended by `cancel`, and by who ends the token.
-pub(super) fn begin(local: &LocalState, token: &CancellationToken) -> CancellationToken {
+pub(crate) fn begin(local: &LocalState, token: &CancellationToken) -> CancellationToken {
     let mine = token.child_token();
     *lock(&local.extension::<Active>().0) = mine.clone();
     mine

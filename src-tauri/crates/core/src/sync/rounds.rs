@@ -8,7 +8,7 @@ use crate::state::now;
 use futures::{StreamExt, stream};
 use icebridge_metrics::Stage;
 use icebridge_model::Result;
-use icebridge_model::sync::{SyncRequest, SyncState, SyncView, SyncedTable};
+use icebridge_model::sync::{SyncRequest, SyncView, SyncedTable};
 use std::future::Future;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +27,9 @@ pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &Cancellati
         .map(|(planned, migrated)| {
             let session = &session;
             async move {
-                match migrated {
-                    true => Ok(standing::look(session, planned).await),
-                    false => Ok(standing::of(planned, SyncState::NotMigrated)),
+                match session.left_alone(planned, migrated) {
+                    Some(state) => Ok(standing::of(planned, state)),
+                    None => Ok(standing::look(session, planned).await),
                 }
             }
         })
@@ -58,9 +58,9 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
                 if session.cancel.is_cancelled() {
                     return Err(super::cancelled());
                 }
-                match migrated {
-                    true => table_round::take(session, planned, request.whole).await,
-                    false => Ok(standing::of(planned, SyncState::NotMigrated)),
+                match session.left_alone(planned, migrated) {
+                    Some(state) => Ok(standing::of(planned, state)),
+                    None => table_round::take(session, planned, request.whole).await,
                 }
             }
         })

@@ -1,7 +1,7 @@
 //! What the tables of one sync share, open for as long as it works.
 
 use crate::LocalState;
-use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, plan_of};
+use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
 use icebridge_lakehouse::catalog::Advancing;
@@ -10,14 +10,14 @@ use icebridge_lakehouse::{Catalog, Table, TargetCatalog, is_below};
 use icebridge_metrics::Copied;
 use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
 use icebridge_model::run::RunId;
-use icebridge_model::sync::SyncRequest;
+use icebridge_model::sync::{SyncRequest, SyncState};
 use icebridge_model::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     pub local: &'a LocalState,
     pub run_id: RunId,
     pub plan: Plan,
@@ -28,11 +28,13 @@ pub(super) struct Session<'a> {
     /// Of each table in any run of the plan, by source table.
     pub last_steps: HashMap<String, SyncStep>,
     migrated: HashSet<String>,
+    /// Tables that are cut over, or on their way.
+    moved: HashSet<String>,
     pub cancel: &'a CancellationToken,
 }
 
 /// The target's table, which state of the source it has, and the source as it is now.
-pub(super) struct Sides {
+pub(crate) struct Sides {
     pub target: Table,
     pub standing: Standing,
     pub source: Table,
@@ -64,6 +66,7 @@ impl<'a> Session<'a> {
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
             commits,
             last_steps: last_sync_steps(local, &plan.hash).await?,
+            moved: moved_states(local, &plan.hash).await?.into_keys().collect(),
             migrated: local.store.migrated_tables(&record.run_id).await?,
             run_id: record.run_id,
             plan,
@@ -83,6 +86,15 @@ impl<'a> Session<'a> {
         let is_wanted = |planned: &PlannedTable| request.tables.is_empty() || request.tables.contains(&planned.source);
         let all = self.plan.tables.iter().filter(|planned| is_wanted(planned));
         Ok(all.map(|planned| (planned, self.migrated.contains(&planned.source.to_string()))).collect())
+    }
+
+    /// None: a table that a sync looks at and brings on.
+    pub fn left_alone(&self, planned: &PlannedTable, migrated: bool) -> Option<SyncState> {
+        match migrated {
+            _ if self.moved.contains(&planned.source.to_string()) => Some(SyncState::CutOver),
+            true => None,
+            false => Some(SyncState::NotMigrated),
+        }
     }
 
     /// Both sides as they are now. An error with one of the codes of [`needs_a_person`] is for a person to decide.

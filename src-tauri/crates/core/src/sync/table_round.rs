@@ -26,7 +26,7 @@ const ATTEMPTS: usize = 3;
 /// Takes a table as far as the source is now. An error means that the journal could not be written, or that the sync was
 /// cancelled.
 #[tracing::instrument(name = "sync", skip_all, fields(table = %planned.source, target_table = %planned.target))]
-pub(super) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: bool) -> Result<SyncedTable> {
+pub(crate) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: bool) -> Result<SyncedTable> {
     let mut attempt = 1;
     loop {
         let sides = match session.sides(planned).await {

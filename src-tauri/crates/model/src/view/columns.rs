@@ -107,7 +107,7 @@ pub static DIGEST: Column = column("digest", Kind::Text, "the typed row digest o
 pub static VALIDATION_MS: Column = column("validation_ms", Kind::Number, "milliseconds that the validation took");
 pub static OWED: Column = sum("owed", Kind::Number, "statements left to do in Unity Catalog after the copy");
 /// The most urgent first.
-pub const SYNC_STATES: &[&str] = &["stopped", "failed", "behind", "up_to_date", "not_migrated"];
+pub const SYNC_STATES: &[&str] = &["stopped", "failed", "behind", "up_to_date", "cut_over", "not_migrated"];
 pub static SYNC: Column =
     column("sync", Kind::Choice(SYNC_STATES), "how the target stands to its source, as it was looked at last");
 pub static SYNC_ROUND: Column = column("sync_round", Kind::Number, "the round of a sync that the target stands at");

@@ -1,0 +1,97 @@
+//! Moving readers and writers to the target, and back.
+
+use super::JudgeArg;
+use super::sync::interval;
+use clap::{Args, Subcommand};
+use icebridge_model::TableIdent;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub const CUTOVER: &str = "Move readers and writers of migrated tables to the target, with a way back.\n\n\
+    `move` brings each target up to its source and compares every row while writers still write. Then it calls the hooks that \
+    announce the cut-over and stop the writers, waits until the source is quiet, brings its last changes over, compares them, and \
+    calls the hook that moves readers and writers. Without hooks people do that: the command waits until they have stopped.\n\n\
+    From then on the table is on probation. The source is kept as it was; `check` says whether somebody still writes to it and \
+    what the target has become. `back` moves everybody back by one action. `finish` closes the way back. Nothing of the source is \
+    ever changed or dropped.\n\n\
+    Tables that a sync cannot bring on (see `icebridge sync --help`) are moved as they were copied, if their source has not moved on.";
+
+#[derive(Debug, Subcommand)]
+pub enum CutoverCommand {
+    /// Show how far each table is, as it was seen last
+    Look(WhichTables),
+    /// Move readers and writers to the target
+    Move(MoveArgs),
+    /// Look at the tables on probation: does somebody still write to the source?
+    Check {
+        #[command(flatten)]
+        which: WhichTables,
+        /// Read all rows that were moved once more, on both sides
+        #[arg(long)]
+        compare: bool,
+    },
+    /// Move readers and writers back to the source
+    Back {
+        #[command(flatten)]
+        which: WhichTables,
+        #[command(flatten)]
+        hooks: HooksArg,
+        /// Rows that were written to the target since stay there, and the source does not get them
+        #[arg(long)]
+        leave_rows: bool,
+    },
+    /// End the probation: from then on there is no way back
+    Finish {
+        #[command(flatten)]
+        which: WhichTables,
+        #[command(flatten)]
+        hooks: HooksArg,
+        /// Read all rows that were moved once more, on both sides
+        #[arg(long)]
+        compare: bool,
+        /// Although somebody has written to the source since, or nobody can tell
+        #[arg(long)]
+        anyway: bool,
+        /// Do it. Without this it is only said what would be closed
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct WhichTables {
+    /// The run's id (default: the latest)
+    pub run_id: Option<String>,
+    /// Only this source table. Can be repeated
+    #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
+    pub table: Vec<TableIdent>,
+}
+
+#[derive(Debug, Args)]
+pub struct HooksArg {
+    /// A JSON file that says which programs and addresses are called when (docs/hooks.md)
+    #[arg(long, value_name = "FILE")]
+    pub hooks: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    #[command(flatten)]
+    pub which: WhichTables,
+    #[command(flatten)]
+    pub hooks: HooksArg,
+    /// For so long the source must have no new state, such as 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = quiet, default_value = "1m")]
+    pub quiet: Duration,
+    /// For so long is waited for that
+    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "30m")]
+    pub within: Duration,
+    /// Have another engine read both sides as well, before the move
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub judge: Option<JudgeArg>,
+}
+
+/// Also none: who has stopped the writers by other means need not wait.
+fn quiet(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { interval(text) }
+}

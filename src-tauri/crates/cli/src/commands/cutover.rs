@@ -1,0 +1,146 @@
+//! Moving readers and writers of migrated tables to the target, and back.
+
+use super::run::stop_on_interrupt;
+use crate::arguments::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
+use crate::ended::Ended;
+use crate::output::{Grid, Output, words};
+use crate::paths::path_text;
+use crate::progress::Live;
+use icebridge_api::{Api, Operations};
+use icebridge_model::Result;
+use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
+use std::future::Future;
+
+pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<Ended> {
+    use CutoverState::{Finished, Moving, OnProbation, Returning};
+    // Whether a table came to where the command takes it.
+    type IsGood = fn(&CutoverTable) -> bool;
+    let (view, is_good): (CutoverView, IsGood) = match command {
+        CutoverCommand::Look(which) => (api.cutover_look(tables(which)).await?, |_| true),
+        CutoverCommand::Move(arguments) => {
+            let work = api.cutover_move(request(arguments)?);
+            (shown(api, output, work).await?, |table| matches!(table.state, OnProbation | Finished))
+        }
+        CutoverCommand::Check { which, compare } => {
+            let work = api.cutover_check(CutoverTables { compare, ..tables(which) });
+            (shown(api, output, work).await?, |table| table.state != OnProbation || table.error.is_none())
+        }
+        CutoverCommand::Back { which, hooks, leave_rows } => {
+            let request = CutoverTables { hooks: path(hooks)?, anyway: leave_rows, ..tables(which) };
+            let work = api.cutover_back(request);
+            (shown(api, output, work).await?, |table| !matches!(table.state, OnProbation | Moving | Returning))
+        }
+        CutoverCommand::Finish { which, yes: false, .. } => {
+            let view = api.cutover_look(tables(which)).await?;
+            output.result(&view, to_finish)?;
+            return Ok(Ended::done_if(false));
+        }
+        CutoverCommand::Finish { which, hooks, compare, anyway, yes: true } => {
+            let work = api.cutover_finish(CutoverTables { hooks: path(hooks)?, compare, anyway, ..tables(which) });
+            (shown(api, output, work).await?, |table| table.state != OnProbation)
+        }
+    };
+    output.result(&view, told)?;
+    Ok(Ended::done_if(view.tables.iter().all(is_good)))
+}
+
+async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<CutoverView>>) -> Result<CutoverView> {
+    let live = Live::show(*output, api.events());
+    let view = stop_on_interrupt(api, work).await;
+    live.end().await;
+    view
+}
+
+fn tables(which: WhichTables) -> CutoverTables {
+    CutoverTables { run_id: which.run_id.unwrap_or_default().into(), tables: which.table, ..CutoverTables::default() }
+}
+
+fn request(arguments: MoveArgs) -> Result<CutoverRequest> {
+    Ok(CutoverRequest {
+        run_id: arguments.which.run_id.unwrap_or_default().into(),
+        tables: arguments.which.table,
+        quiet_seconds: arguments.quiet.as_secs(),
+        within_seconds: arguments.within.as_secs(),
+        judge: arguments.judge.map(Into::into),
+        hooks: path(arguments.hooks)?,
+    })
+}
+
+fn path(hooks: HooksArg) -> Result<String> {
+    hooks.hooks.as_deref().map(path_text).transpose().map(Option::unwrap_or_default)
+}
+
+/// What needs somebody comes first.
+fn told(view: &CutoverView) -> String {
+    let mut tables: Vec<&CutoverTable> = view.tables.iter().collect();
+    tables.sort_by_key(|table| table.error.is_none());
+    let mut grid = Grid::new(&["state", "source", "target", ">rows", "proof", ">downtime", ">since", "at"]);
+    for table in &tables {
+        let moved = table.moved.as_ref();
+        grid.row([
+            table.state.as_str().to_string(),
+            table.source.to_string(),
+            table.target.to_string(),
+            moved.map(|moved| words::number(moved.rows)).unwrap_or_default(),
+            moved.map(|moved| moved.proof.as_str().to_string()).unwrap_or_default(),
+            moved
+                .filter(|moved| moved.downtime_ms > 0)
+                .map(|moved| format!("{:.1} s", moved.downtime_ms as f64 / 1000.0))
+                .unwrap_or_default(),
+            since(table),
+            table.at.clone(),
+        ]);
+    }
+    let mut text = format!("{grid}\n");
+    for table in tables {
+        if let Some(error) = &table.error {
+            text.push_str(&format!("{}\n{}\n\n", table.source, words::error(error)));
+        }
+    }
+    for hook in view.hooks.iter().filter_map(|hook| Some((hook, hook.error.as_ref()?))) {
+        text.push_str(&format!("{} {}\n{}\n\n", hook.0.stage.as_str(), hook.0.hook, words::error(hook.1)));
+    }
+    text.push_str(&summary(view));
+    text
+}
+
+fn summary(view: &CutoverView) -> String {
+    let counts: Vec<String> = CutoverState::ALL
+        .iter()
+        .map(|state| (view.count(*state), state.as_str().replace('_', " ")))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let all = words::count(view.tables.len(), "table", "tables");
+    format!("run {}: {all}: {}", view.run_id, counts.join(", "))
+}
+
+/// What the target has got of its own.
+fn since(table: &CutoverTable) -> String {
+    let Some(seen) = &table.probation else { return String::new() };
+    if seen.target_snapshots == 0 {
+        return "unchanged".into();
+    }
+    let snapshots = usize::try_from(seen.target_snapshots).unwrap_or(usize::MAX);
+    let rows = seen.target_rows.map(|rows| format!(", {rows:+} rows")).unwrap_or_default();
+    format!("{}{rows}", words::count(snapshots, "snapshot", "snapshots"))
+}
+
+/// Before anything is closed.
+fn to_finish(view: &CutoverView) -> String {
+    let ready: Vec<&CutoverTable> =
+        view.tables.iter().filter(|table| table.state == CutoverState::OnProbation).collect();
+    if ready.is_empty() {
+        return format!("no table is on probation\n{}", summary(view));
+    }
+    let mut grid = Grid::new(&["source", "target", "moved"]);
+    for table in &ready {
+        grid.row([table.source.to_string(), table.target.to_string(), table.at.clone()]);
+    }
+    format!(
+        "{grid}\nFinishing {} closes the way back: `icebridge cutover back` will refuse. The source stays as it is; drop it by \
+         the engine that owns it, when nothing reads it any more. A copy by the mode register reads the source's files: never \
+         purge those.\nAdd --yes to finish.",
+        words::count(ready.len(), "table", "tables")
+    )
+}

@@ -1,0 +1,160 @@
+//! The way back: readers and writers are moved to the source again.
+
+use super::sides::State;
+use super::wave::{Wave, refused};
+use super::{look, probation};
+use crate::LocalState;
+use crate::ledger::{CutoverStage, CutoverStep};
+use crate::migration::guarded;
+use crate::state::now;
+use futures::FutureExt;
+use icebridge_metrics::Stage;
+use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView, Moved, Probation};
+use icebridge_model::hooks::{HookDone, HookStage};
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::sync::SyncRequest;
+use icebridge_model::{Code, Error, Result};
+use tokio_util::sync::CancellationToken;
+
+/// Moves back the tables that are asked for, or all that are moved. One whose target has rows that the source lacks is refused, unless
+/// they are left behind.
+pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
+    let _lock = local.store.lock().await?;
+    let cancel = crate::sync::begin_cancellable(local, cancel);
+    local.store.check_journal().await?;
+    let _at_work = local.metrics.stage(Stage::Cutover);
+    let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
+    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    for (planned, _) in asked.iter().filter(|_| !request.tables.is_empty()) {
+        refuse(&wave, planned)?;
+    }
+    if let Some((planned, _)) = asked.iter().find(|(planned, _)| needs_hooks(&wave, planned)) {
+        return Err(Error::invalid("the table was moved by a hook, and no hook is given that moves it back")
+            .about(&planned.source)
+            .with_hint("Name the hooks file, by --hooks."));
+    }
+    let work = asked
+        .iter()
+        .map(|(planned, migrated)| async {
+            match can_return(wave.state(planned)) {
+                true => move_back(&wave, planned, request.anyway).await,
+                false => Ok(look::as_it_stands(&wave, planned, *migrated)),
+            }
+        })
+        .collect();
+    let tables = wave.each(work).await?;
+    let mut hooks = Vec::new();
+    let returned = asked
+        .iter()
+        .zip(&tables)
+        .filter(|((planned, _), table)| wave.state(planned).is_moved() && table.state == CutoverState::NotBegun);
+    // What failed of it is told; the tables are where they were.
+    let returned: Vec<&PlannedTable> = returned.map(|((planned, _), _)| *planned).collect();
+    let key = uuid::Uuid::new_v4().to_string();
+    let _ = wave.call(HookStage::Release, &key, returned, &mut hooks).await;
+    Ok(wave.view(tables, hooks))
+}
+
+fn can_return(state: CutoverState) -> bool {
+    matches!(state, CutoverState::OnProbation | CutoverState::Moving | CutoverState::Returning)
+}
+
+fn needs_hooks(wave: &Wave<'_>, planned: &PlannedTable) -> bool {
+    let moved =
+        wave.last_step(planned).filter(|step| can_return(step.stage.state())).and_then(|step| step.moved.as_ref());
+    moved.is_some_and(|moved| !moved.moved_by.is_empty()) && !wave.hooks.has(HookStage::MoveBack)
+}
+
+/// A table that is asked for by its name.
+fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
+    match wave.state(planned) {
+        state if can_return(state) => Ok(()),
+        CutoverState::Finished => Err(Error::new(Code::CutOver, "the cut-over is finished")
+            .about(&planned.source)
+            .with_hint("There is no way back by IceBridge any more. The source is as it was when it was moved.")),
+        _ => Err(refused(
+            planned,
+            "the table is not cut over",
+            "There is nothing to move back; `icebridge cutover look` says how each table stands.",
+        )),
+    }
+}
+
+async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Result<CutoverTable> {
+    let begun = wave.last_step(planned).and_then(|step| Some((step, step.moved.as_ref()?)));
+    let Some((last, moved)) = begun else {
+        return Err(Error::internal("a move was begun and nothing says of what").about(&planned.source));
+    };
+    let seen = match guarded(look_before(wave, planned, moved, anyway).boxed()).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            let mut table = look::told(planned, last, now());
+            table.error = Some(error.about(&planned.source).or_usual_hint());
+            return Ok(table);
+        }
+    };
+    let returning =
+        CutoverStep { stage: CutoverStage::Returning, probation: seen, hooks: Vec::new(), error: None, ..last.clone() };
+    wave.record(planned, &returning).await?;
+    let mut hooks: Vec<HookDone> = Vec::new();
+    let called = wave.call(HookStage::MoveBack, &returning.key, [planned], &mut hooks).await;
+    let done = match called {
+        Ok(()) => CutoverStep { stage: CutoverStage::Returned, hooks, ..returning },
+        Err(error) => {
+            let error = error
+                .about(&planned.source)
+                .with_hint("It is not known where readers and writers are. Mend the hook, and call `icebridge cutover back` again.");
+            CutoverStep { hooks, error: Some(error), ..returning }
+        }
+    };
+    wave.record(planned, &done).await?;
+    Ok(look::told(planned, &done, now()))
+}
+
+/// What the way back would lose, which is refused unless it is wanted.
+async fn look_before(
+    wave: &Wave<'_>,
+    planned: &PlannedTable,
+    moved: &Moved,
+    anyway: bool,
+) -> Result<Option<Probation>> {
+    let seen = probation::seen(wave, planned, moved, false).await;
+    let probation = match seen {
+        Ok((probation, _)) => probation,
+        // The way back must not hang on a target that is lost.
+        Err(error) if anyway => {
+            tracing::warn!(%error, table = %planned.source, "what was written to the target since is not known");
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(Error::new(error.code, "it is not known whether the way back loses rows")
+                .with_hint("With --leave-rows it is taken all the same.")
+                .with_cause(error));
+        }
+    };
+    if probation.target_snapshots == 0 || anyway {
+        return Ok(Some(probation));
+    }
+    let rows = match probation.target_rows {
+        Some(rows) => format!("{rows:+} rows"),
+        None => "nobody can tell how many rows".to_string(),
+    };
+    let state = State::moved(moved);
+    Err(Error::new(
+        Code::TargetChanged,
+        format!(
+            "the target has {} snapshots of its own since it was moved ({rows}), which the source lacks",
+            probation.target_snapshots
+        ),
+    )
+    .with_hint(format!(
+        "Bring them to the source by your own engine first: they came after snapshot {} of the target. Or leave them behind, with \
+         --leave-rows; they stay in the target. The source is as it was at snapshot {}.",
+        text(moved.target_snapshot_id),
+        text(state.snapshot_id)
+    )))
+}
+
+fn text(id: Option<i64>) -> String {
+    id.map_or_else(|| "none".to_string(), |id| id.to_string())
+}

@@ -1,0 +1,75 @@
+//! The end of the probation: from then on there is no way back.
+
+use super::wave::{Wave, refused};
+use super::{look, probation};
+use crate::LocalState;
+use crate::ledger::{CutoverStage, CutoverStep};
+use crate::migration::guarded;
+use crate::state::now;
+use futures::FutureExt;
+use icebridge_metrics::Stage;
+use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView};
+use icebridge_model::hooks::HookStage;
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::sync::SyncRequest;
+use icebridge_model::{Code, Error, Result};
+use tokio_util::sync::CancellationToken;
+
+/// Finishes the tables that are asked for, or all that are on probation. A source that was written to since keeps its table on probation,
+/// unless that is wanted. Nothing is dropped: the source stays where it is.
+pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
+    let _lock = local.store.lock().await?;
+    let cancel = crate::sync::begin_cancellable(local, cancel);
+    local.store.check_journal().await?;
+    let _at_work = local.metrics.stage(Stage::Cutover);
+    let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
+    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let is_wrong = |planned| !matches!(wave.state(planned), CutoverState::OnProbation | CutoverState::Finished);
+    if let Some((planned, _)) = asked.iter().find(|(planned, _)| !request.tables.is_empty() && is_wrong(planned)) {
+        return Err(refused(
+            planned,
+            "the table is not on probation",
+            "`icebridge cutover look` says how each table stands.",
+        ));
+    }
+    let work = asked
+        .iter()
+        .map(|(planned, migrated)| async {
+            match wave.state(planned) {
+                CutoverState::OnProbation => finish_table(&wave, planned, request).await,
+                _ => Ok(look::as_it_stands(&wave, planned, *migrated)),
+            }
+        })
+        .collect();
+    let tables = wave.each(work).await?;
+    let mut hooks = Vec::new();
+    let finished = asked.iter().zip(&tables).filter(|((planned, _), table)| {
+        wave.state(planned) == CutoverState::OnProbation && table.state == CutoverState::Finished
+    });
+    let finished: Vec<&PlannedTable> = finished.map(|((planned, _), _)| *planned).collect();
+    let key = uuid::Uuid::new_v4().to_string();
+    // It tells of what is done: what failed of it is told.
+    let _ = wave.call(HookStage::Finish, &key, finished, &mut hooks).await;
+    Ok(wave.view(tables, hooks))
+}
+
+async fn finish_table(wave: &Wave<'_>, planned: &PlannedTable, request: &CutoverTables) -> Result<CutoverTable> {
+    let moved = wave.last_step(planned).and_then(|step| Some((step, step.moved.as_ref()?)));
+    let Some((last, moved)) = moved else {
+        return Err(Error::internal("a table is on probation and nothing says of what").about(&planned.source));
+    };
+    let seen = guarded(probation::seen(wave, planned, moved, request.compare).boxed()).await;
+    let (probation, error) = match seen {
+        Ok((probation, error)) => (Some(probation), error),
+        Err(error) if error.code == Code::Cancelled && wave.session.cancel.is_cancelled() => return Err(error),
+        Err(error) => (None, Some(error)),
+    };
+    if let Some(error) = error.filter(|_| !request.anyway) {
+        let mut table = look::told(planned, last, now());
+        (table.probation, table.error) = (probation, Some(error.about(&planned.source).or_usual_hint()));
+        return Ok(table);
+    }
+    let done = CutoverStep { stage: CutoverStage::Finished, probation, hooks: Vec::new(), error: None, ..last.clone() };
+    wave.record(planned, &done).await?;
+    Ok(look::told(planned, &done, now()))
+}

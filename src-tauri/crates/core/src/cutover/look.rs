@@ -1,0 +1,46 @@
+//! How far each table is, as the journal has it.
+
+use super::wave::Wave;
+use crate::LocalState;
+use crate::ledger::CutoverStep;
+use icebridge_model::Result;
+use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView};
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::sync::SyncRequest;
+use tokio_util::sync::CancellationToken;
+
+/// Asks neither source nor target.
+pub async fn look(local: &LocalState, request: &CutoverTables) -> Result<CutoverView> {
+    let cancel = CancellationToken::new();
+    let wave = Wave::open(local, (&request.run_id, &request.tables), "", &cancel).await?;
+    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let tables = asked.iter().map(|(planned, migrated)| as_it_stands(&wave, planned, *migrated)).collect();
+    Ok(wave.view(tables, Vec::new()))
+}
+
+pub(super) fn as_it_stands(wave: &Wave<'_>, planned: &PlannedTable, migrated: bool) -> CutoverTable {
+    match wave.last_steps.get(&planned.source.to_string()) {
+        Some((at, step)) => told(planned, step, at.clone()),
+        None => CutoverTable {
+            source: planned.source.clone(),
+            target: planned.target.clone(),
+            state: if migrated { CutoverState::NotBegun } else { CutoverState::NotMigrated },
+            at: String::new(),
+            moved: None,
+            probation: None,
+            error: None,
+        },
+    }
+}
+
+pub(super) fn told(planned: &PlannedTable, step: &CutoverStep, at: String) -> CutoverTable {
+    CutoverTable {
+        source: planned.source.clone(),
+        target: planned.target.clone(),
+        state: step.stage.state(),
+        at,
+        moved: step.moved.clone(),
+        probation: step.probation.clone(),
+        error: step.error.clone(),
+    }
+}

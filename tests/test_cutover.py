@@ -1,0 +1,404 @@
+"""`icebridge cutover`: readers and writers are moved once what they get is proved, and one action moves them back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.table import Table
+
+from tests.harness.cli import fresh
+from tests.harness.hooks import STAGES, Hooks
+from tests.harness.judged import pyiceberg_catalog
+from tests.harness.kept_up import KeptUp, files
+from tests.harness.lake import GOOD, Lake, small_lake
+from tests.harness.written import plain, reading, sqlite_catalog
+from tests.test_sync_faults import MOVED, ONE, TWO, append
+
+ALL = (ONE, TWO, MOVED)
+FAST = ("--quiet", "0s")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Three tables that PyIceberg goes on writing to."""
+    return small_lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def kept(lake: Lake, tmp_path: Path) -> KeptUp:
+    """Their copies."""
+    made = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    made.migrate("clone")
+    return made
+
+
+@pytest.fixture
+def hooks(tmp_path: Path) -> Hooks:
+    """Hooks of every stage."""
+    return Hooks(tmp_path / "hooks")
+
+
+def cutover(kept: KeptUp, verb: str, *arguments: str | Path, code: int = 0) -> dict[str, dict[str, Any]]:
+    """One command, by source table. The source's files are left alone."""
+    before = files(kept.source / "warehouse")
+    done = kept.cli.outcome("cutover", verb, *arguments, seconds=60)
+    assert done.code == code, done
+    now = files(kept.source / "warehouse")
+    assert {path: now.get(path) for path in before} == before, "a cut-over touched the source"
+    return {table["source"]: table for table in done.json["tables"]}
+
+
+def states(tables: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: table["state"] for name, table in tables.items()}
+
+
+def target(kept: KeptUp, table: str) -> Table:
+    return pyiceberg_catalog(kept.target).load_table(table)
+
+
+def stages(kept: KeptUp, table: str) -> list[str]:
+    """The steps that the journal has of a table's cut-over."""
+    return [one["stage"] for one in kept.journal() if (one["table"], one["kind"]) == (table, "table.cutover")]
+
+
+def test_tables_are_moved_when_their_source_is_quiet(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        catalog, number = sqlite_catalog(kept.source), 1000
+        while not stop.wait(0.05):
+            append(catalog, ONE, number, 3)
+            number += 10
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    # The one who stops the writers: a hook's side effect is all that the thread can see.
+    stopper = threading.Thread(target=lambda: (wait_for(hooks, "quiesce"), stop.set()))
+    stopper.start()
+    tables = cutover(kept, "move", "--quiet", "1s", "--hooks", hooks.path)
+    for thread in (stopper, writer):
+        thread.join(30)
+    assert set(states(tables).values()) == {"on_probation"} and set(tables) == set(ALL)
+    for name, table in tables.items():
+        source = sqlite_catalog(kept.source).load_table(name)
+        moved = table["moved"]
+        assert moved["source_snapshot_id"] == source.current_snapshot().snapshot_id
+        assert moved["rows"] == source.scan().count() and len(moved["digest"]) == 64
+        assert moved["proof"] in ("digest", "bytes") and moved["downtime_ms"] >= 1000
+        assert reading(target(kept, name)) == reading(source)
+        assert stages(kept, name) == ["begun", "announced", "quiet", "moving", "moved"]
+    assert tables[ONE]["moved"]["rows"] > 10, "the writer wrote"
+    assert hooks.stages()[:2] == ["announce", "quiesce"]
+    assert sorted(hooks.stages()[2:]) == ["move"] * 3
+    assert hooks.tables("quiesce") == [list(tables)]
+    # What is moved is not moved again, and a sync leaves it alone.
+    state, there = kept.state(), files(kept.target)
+    assert states(cutover(kept, "move", *FAST, "--hooks", hooks.path)) == states(tables)
+    assert states(cutover(kept, "look")) == states(tables)
+    synced = kept.cli.outcome("sync")
+    assert synced.code == 0 and {table["state"] for table in synced.json["tables"]} == {"cut_over"}
+    assert (files(kept.target), len(kept.state()["journal"])) == (there, len(state["journal"]))
+    assert len(hooks.calls("move")) == 3
+
+
+def wait_for(hooks: Hooks, stage: str) -> None:
+    deadline = time.monotonic() + 60
+    while stage not in hooks.stages() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_a_source_that_is_never_quiet_is_not_moved(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        catalog, number = sqlite_catalog(kept.source), 1000
+        while not stop.is_set():
+            append(catalog, ONE, number, 1)
+            number += 10
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        tables = cutover(kept, "move", "--quiet", "3s", "--within", "6s", "--hooks", hooks.path, code=1)
+    finally:
+        stop.set()
+        writer.join(30)
+    assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
+    assert tables[ONE]["error"]["code"] == "source-not-quiet" and tables[ONE]["error"]["hint"]
+    assert hooks.tables("release") == [[ONE]], "its writers may write again"
+    assert states(cutover(kept, "move", *FAST, "--table", ONE)) == {ONE: "on_probation"}
+    assert reading(target(kept, ONE)) == reading(sqlite_catalog(kept.source).load_table(ONE))
+
+
+def test_a_write_in_the_middle_of_the_move_takes_it_back(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    late = f"""import sys; sys.path.insert(0, {str(Path.cwd())!r})
+from tests.harness.written import sqlite_catalog
+from tests.test_sync_faults import append
+from pathlib import Path
+append(sqlite_catalog(Path({str(kept.source)!r})), {ONE!r}, 5000, 1)"""
+    (hooks.folder / "late.py").write_text(late)
+    hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) {Path.cwd()}/.icebridge/venv/bin/python late.py;; esac')
+    tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
+    assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
+    assert tables[ONE]["error"]["code"] == "source-not-quiet"
+    assert hooks.tables("move_back") == [[ONE]] and hooks.tables("release") == [[ONE]]
+    assert stages(kept, ONE)[-2:] == ["moving", "failed"]
+    hooks.forget()
+    assert states(cutover(kept, "move", *FAST, "--hooks", hooks.path))[ONE] == "on_probation"
+    assert reading(target(kept, ONE)) == reading(sqlite_catalog(kept.source).load_table(ONE))
+
+
+def test_a_hook_that_fails_moves_nothing(kept: KeptUp, hooks: Hooks) -> None:
+    for stage in ("announce", "quiesce"):
+        hooks.do(stage, "echo 'no such list' >&2; exit 3")
+        tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
+        assert set(states(tables).values()) == {"failed"}
+        error = tables[ONE]["error"]
+        assert error["code"] == "hook-failed" and "no such list" in json.dumps(error["causes"])
+        assert hooks.calls("move") == []
+        hooks.forget()
+    hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) exit 1;; esac')
+    tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
+    assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
+    assert hooks.tables("move_back") == [[ONE]]
+    # Neither the move nor its undo: nobody knows where readers are, and that is said until it is mended.
+    hooks.forget()
+    for stage in ("move", "move_back"):
+        hooks.do(stage, "exit 1")
+    for _ in range(2):
+        tables = cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path, code=1)
+        assert states(tables) == {ONE: "moving"} and tables[ONE]["error"]["code"] == "hook-failed"
+        assert kept.cli.outcome("sync", "--table", ONE).json["tables"][0]["state"] == "cut_over"
+    keys = {call["key"] for call in hooks.calls()}
+    assert len(keys) == 1, "the same work has the same key"
+    hooks.forget()
+    assert states(cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path)) == {ONE: "on_probation"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_in_any_hook_it_goes_on(stage: str, kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    kill = "test -e killed || { touch killed; kill -9 $ICEBRIDGE; }"
+    hooks.do(stage, kill)
+    if stage == "release":
+        hooks.do("move", "test -e moved || { touch moved; exit 1; }")
+    move = ("move", *FAST, "--table", ONE, "--hooks", hooks.path)
+    first = kept.cli.outcome("cutover", *move)
+    if stage in ("announce", "quiesce", "move", "release"):
+        assert first.code == -9, first
+        append(lake.catalog, ONE, 9000, 2) if stage != "move" else None
+        assert states(cutover(kept, *move)) == {ONE: "on_probation"}
+        keys = {call["key"] for call in hooks.calls()}
+        assert len(keys) == (2 if stage == "release" else 1), "a repeated call is known by its key"
+    else:
+        assert first.code == 0
+        verb = {"move_back": ("back",), "finish": ("finish", "--yes")}[stage]
+        again = ("cutover", *verb, "--table", ONE, "--hooks", str(hooks.path))
+        assert kept.cli.outcome(*again).code == -9
+        wanted = {"move_back": "not_begun", "finish": "finished"}[stage]
+        if stage == "move_back":
+            assert states(cutover(kept, "look", "--table", ONE)) == {ONE: "returning"}
+            assert states(cutover(kept, "move", *FAST, "--table", ONE, code=1)) == {ONE: "returning"}
+            assert states(cutover(kept, *again[1:])) == {ONE: wanted}
+        else:
+            assert states(cutover(kept, "look", "--table", ONE)) == {ONE: wanted}
+    assert (hooks.folder / "killed").exists()
+    assert reading(target(kept, ONE)) == reading(sqlite_catalog(kept.source).load_table(ONE))
+
+
+def test_the_way_back_loses_nothing_unseen(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    cutover(kept, "move", *FAST, "--hooks", hooks.path)
+    append(pyiceberg_catalog(kept.target), ONE, 7000, 4)
+    state = kept.state()
+    # By the same hooks, or not at all.
+    kept.cli.refuse("cutover", "back", code="invalid-input")
+    assert kept.state() == state
+    tables = cutover(kept, "back", "--hooks", hooks.path, code=1)
+    assert states(tables) == {ONE: "on_probation", TWO: "not_begun", MOVED: "not_begun"}
+    error = tables[ONE]["error"]
+    assert error["code"] == "target-changed" and "+4 rows" in error["message"] and "--leave-rows" in error["hint"]
+    assert sorted(sum(hooks.tables("move_back"), [])) == sorted([TWO, MOVED])
+    assert hooks.tables("release") == [[TWO, MOVED]]
+    # Those that went back are kept up as before.
+    append(lake.catalog, TWO, 300)
+    synced = {table["source"]: table for table in kept.cli.outcome("sync").json["tables"]}
+    assert {name: table["state"] for name, table in synced.items()} == {
+        ONE: "cut_over",
+        TWO: "up_to_date",
+        MOVED: "up_to_date",
+    }
+    assert states(cutover(kept, "move", *FAST, "--table", TWO)) == {TWO: "on_probation"}
+    tables = cutover(kept, "back", "--table", ONE, "--leave-rows", "--hooks", hooks.path)
+    assert states(tables) == {ONE: "not_begun"} and tables[ONE]["probation"]["target_rows"] == 4
+    assert reading(sqlite_catalog(kept.source).load_table(ONE)) == lake.readings[GOOD[0]]
+    kept.stopped(ONE, "target-changed", "--table", ONE)
+    kept.cli.refuse("cutover", "back", "--table", ONE, code="invalid-input")
+    # What was moved without a hook goes back without one.
+    assert states(cutover(kept, "back", "--table", TWO)) == {TWO: "not_begun"}
+
+
+def test_probation_sees_who_still_writes(kept: KeptUp, lake: Lake) -> None:
+    cutover(kept, "move", *FAST)
+    tables = cutover(kept, "check", "--compare")
+    assert all(table["probation"]["compared"] for table in tables.values())
+    entries = len(kept.journal())
+    cutover(kept, "check", "--compare")
+    assert len(kept.journal()) == entries, "no news is not written down"
+    append(pyiceberg_catalog(kept.target), ONE, 7000, 4)
+    append(lake.catalog, TWO, 300)
+    append(lake.catalog, TWO, 400)
+    tables = cutover(kept, "check", "--compare", code=1)
+    assert tables[ONE]["probation"] == {
+        "source_snapshots": 0,
+        "target_snapshots": 1,
+        "target_rows": 4,
+        "compared": True,
+    }
+    assert tables[TWO]["error"]["code"] == "source-not-quiet" and tables[TWO]["probation"]["source_snapshots"] == 2
+    tables = cutover(kept, "finish", "--yes", code=1)
+    assert states(tables) == {ONE: "finished", TWO: "on_probation", MOVED: "finished"}
+    assert states(cutover(kept, "finish", "--yes", "--anyway", "--table", TWO)) == {TWO: "finished"}
+
+
+def test_what_is_finished_has_no_way_back(kept: KeptUp, hooks: Hooks) -> None:
+    cutover(kept, "move", *FAST, "--hooks", hooks.path)
+    state = kept.state()
+    cutover(kept, "finish", code=1)
+    assert kept.state() == state, "without --yes it is only said what would be closed"
+    tables = cutover(kept, "finish", "--yes", "--hooks", hooks.path)
+    assert set(states(tables).values()) == {"finished"} and hooks.tables("finish") == [list(tables)]
+    kept.cli.refuse("cutover", "back", "--table", ONE, code="cut-over")
+    assert states(cutover(kept, "back")) == states(tables)
+    assert states(cutover(kept, "move", *FAST)) == states(tables)
+    kept.cli.refuse("run", kept.plan, code="cut-over")
+
+
+def test_a_moved_table_stays_proved_when_its_new_owners_write(kept: KeptUp, lake: Lake, tmp_path: Path) -> None:
+    append(lake.catalog, ONE, 100)
+    cutover(kept, "move", *FAST)
+    ours = pyiceberg_catalog(kept.target).load_table(ONE)
+    append(pyiceberg_catalog(kept.target), ONE, 7000, 4)
+    with ours.refresh().update_schema() as update:
+        update.rename_column("name", "title")
+    run = kept.cli.run("validate")
+    assert run["state"] == "succeeded"
+    assert all(table["validation"]["passed"] for table in run["tables"]), run
+    bundle = kept.cli.run("audit", "export", "--out", str(tmp_path / "bundle"))
+    verdict = kept.cli.run("audit", "verify", bundle["path"])
+    assert verdict["intact"], verdict
+    # A run's plan is not run over what others have written since; for its other tables it is resumed.
+    kept.cli.refuse("run", kept.plan, code="cut-over")
+    resumed = kept.cli.run("run", "--resume", run["run_id"])
+    assert resumed["state"] == "succeeded"
+    assert target(kept, ONE).schema().column_names == ["id", "title"]
+    assert target(kept, ONE).scan().count() == lake.readings[GOOD[0]].rows + 5 + 4
+
+
+@pytest.mark.parametrize("moves_on", [False, True])
+def test_a_table_that_cannot_be_synced_is_moved_as_it_was_copied(
+    moves_on: bool, lake: Lake, tmp_path: Path
+) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    kept.migrate("rewrite")
+    if moves_on:
+        append(lake.catalog, ONE, 100)
+    tables = cutover(kept, "move", *FAST, code=int(moves_on))
+    assert states(tables) == {ONE: "failed" if moves_on else "on_probation", TWO: "on_probation", MOVED: "on_probation"}
+    if moves_on:
+        assert tables[ONE]["error"]["code"] == "source-not-quiet"
+    assert states(cutover(kept, "check", "--compare")) == states(tables)
+
+
+def test_a_copy_that_was_damaged_is_not_moved(kept: KeptUp, hooks: Hooks) -> None:
+    [path] = (kept.target / "warehouse").glob(f"**/{GOOD[0]}*/**/*.parquet")
+    path.write_bytes(path.read_bytes()[:-30])
+    tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
+    assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
+    assert hooks.tables("quiesce") == [[TWO, MOVED]], "its writers were not stopped"
+
+
+def test_names_and_times_that_cannot_be(kept: KeptUp) -> None:
+    kept.cli.refuse("cutover", "move", "--table", "shop.nothing", code="invalid-input")
+    kept.cli.refuse("cutover", "move", "--hooks", "/none/hooks.json", code="invalid-input")
+    kept.cli.refuse("cutover", "back", "--table", ONE, code="invalid-input")
+    kept.cli.refuse("cutover", "finish", "--yes", "--table", ONE, code="invalid-input")
+    kept.cli.refuse("cutover", "look", "no-such-run", code="run-not-found")
+    assert stages(kept, ONE) == []
+    for wrong in (("--quiet", "-1s"), ("--quiet", "1"), ("--within", "0s")):
+        assert kept.cli.outcome("cutover", "move", *wrong).code in (1, 2)
+
+
+class Web:
+    """A server that is called, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answer: tuple[int, bytes] = (200, b"ok")
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                web.calls.append((self.path, json.loads(body)))
+                self.send_response(web.answer[0])
+                self.send_header("Content-Length", str(len(web.answer[1])))
+                self.end_headers()
+                self.wfile.write(web.answer[1])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.origin = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """Its own for each test."""
+    made = Web()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_web_address_is_called_and_its_secret_told_nowhere(kept: KeptUp, web: Web, tmp_path: Path) -> None:
+    secret = "/services/T0/canary-of-a-webhook?sig=canary-of-a-query"
+    path = tmp_path / "hooks.json"
+    hook = {"on": "cutover.announce", "url": web.origin + secret, "seconds": 5}
+    path.write_text(json.dumps({"hooks": [hook]}))
+    web.answer = (500, b'{"message": "' + secret.encode() + b'"}')
+    done = kept.cli.outcome("cutover", "move", *FAST, "--hooks", path)
+    assert done.code == 1 and {table["error"]["code"] for table in done.json["tables"]} == {"hook-failed"}
+    assert len(web.calls) == 1, "what it did is not known: it is not called again"
+    path.write_text(json.dumps({"hooks": [{**hook, "if_it_fails": "go_on"}]}))
+    told = kept.cli.outcome("cutover", "move", *FAST, "--hooks", path)
+    assert told.code == 0 and told.json["hooks"][0]["error"]["code"] == "hook-failed"
+    path.write_text(json.dumps({"hooks": [{**hook, "on": "cutover.finish"}]}))
+    for answer in (b"ok", b"", b'{"ticket": "OPS-1"}'):
+        web.answer = (200, answer)
+        finished = kept.cli.outcome("cutover", "finish", "--yes", "--hooks", path)
+        assert finished.code == 0
+    assert [call[0] for call in web.calls] == [secret] * 3
+    assert {call[1]["stage"] for call in web.calls[2:]} == {"cutover.finish"}
+    heard = [done.stdout, done.stderr, told.stdout, finished.stdout]
+    kept_bytes = [one.read_bytes().decode(errors="replace") for one in kept.cli.state.rglob("*") if one.is_file()]
+    assert not any("canary-of-a" in text for text in heard + kept_bytes)
+    assert web.origin in done.stdout, "which hook it was is said"
+
+
+def test_more_tables_than_at_once(tmp_path: Path) -> None:
+    names = [f"shop.t{number}" for number in range(12)]
+    for name in names:
+        plain(sqlite_catalog(tmp_path / "lake"), name, 3)
+    kept = KeptUp(fresh(tmp_path / "state"), tmp_path / "lake", tmp_path / "managed").connect()
+    kept.migrate("clone", (), "--max-parallel-tables", "2")
+    assert set(states(cutover(kept, "move", "--quiet", "1s")).values()) == {"on_probation"}
+    assert set(states(cutover(kept, "check")).values()) == {"on_probation"}
+    assert set(states(cutover(kept, "back")).values()) == {"not_begun"}
