@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -223,7 +225,7 @@ def test_the_way_back_loses_nothing_unseen(kept: KeptUp, lake: Lake, hooks: Hook
     assert states(tables) == {ONE: "on_probation", TWO: "not_begun", MOVED: "not_begun"}
     error = tables[ONE]["error"]
     assert error["code"] == "target-changed" and "+4 rows" in error["message"] and "--leave-rows" in error["hint"]
-    assert sorted(sum(hooks.tables("move_back"), [])) == sorted([TWO, MOVED])
+    assert sorted(itertools.chain(*hooks.tables("move_back"))) == sorted([TWO, MOVED])
     assert hooks.tables("release") == [[TWO, MOVED]]
     # Those that went back are kept up as before.
     append(lake.catalog, TWO, 300)
@@ -301,9 +303,7 @@ def test_a_moved_table_stays_proved_when_its_new_owners_write(kept: KeptUp, lake
 
 
 @pytest.mark.parametrize("moves_on", [False, True])
-def test_a_table_that_cannot_be_synced_is_moved_as_it_was_copied(
-    moves_on: bool, lake: Lake, tmp_path: Path
-) -> None:
+def test_a_table_that_cannot_be_synced_is_moved_as_it_was_copied(moves_on: bool, lake: Lake, tmp_path: Path) -> None:
     kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
     kept.migrate("rewrite")
     if moves_on:
@@ -391,6 +391,24 @@ def test_a_web_address_is_called_and_its_secret_told_nowhere(kept: KeptUp, web: 
     kept_bytes = [one.read_bytes().decode(errors="replace") for one in kept.cli.state.rglob("*") if one.is_file()]
     assert not any("canary-of-a" in text for text in heard + kept_bytes)
     assert web.origin in done.stdout, "which hook it was is said"
+
+
+def test_the_hooks_of_the_docs_do_what_they_say(kept: KeptUp, tmp_path: Path) -> None:
+    folder = tmp_path / "examples"
+    shutil.copytree(Path("docs/examples"), folder)
+    hooks = ("--hooks", folder / "hooks.json")
+    cutover(kept, "move", *FAST, *hooks)
+    routes = folder / "routes.json"
+    assert json.loads(routes.read_text())[ONE] == {"catalog": "managed", "table": ONE}
+    cutover(kept, "back", "--table", ONE, *hooks)
+    assert json.loads(routes.read_text())[ONE] == {"catalog": "foreign", "table": ONE}
+    assert json.loads(routes.read_text())[TWO]["catalog"] == "managed"
+    cutover(kept, "finish", "--yes", *hooks)
+    mails = {mail.name.rsplit("-", 5)[0]: mail.read_text() for mail in (folder / "outbox").glob("*.eml")}
+    assert set(mails) == {"cutover.announce", "cutover.release", "cutover.finish"}
+    assert all(f"{name} -> {name}" in mails["cutover.announce"] for name in ALL)
+    assert ONE in mails["cutover.release"] and TWO not in mails["cutover.release"]
+    assert ONE not in mails["cutover.finish"] and TWO in mails["cutover.finish"]
 
 
 def test_more_tables_than_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 //! Work goes on when its page is left: it belongs to the session and not to a component.
 
 mod catalogs;
+mod cutover;
 mod links;
 pub mod logs;
 mod opening;
@@ -14,6 +15,7 @@ mod work;
 pub mod workspaces;
 
 pub use catalogs::{check, choose, remove_catalog, sample, save_catalog};
+pub use cutover::{check_moved, cut_over, finish_moved, look_at_cutover, move_back};
 pub use links::{open_document, open_folder, open_link};
 pub use opening::{arrive, open};
 pub use plan::{accept, estimate_cost, make_plan, preflight};

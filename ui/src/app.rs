@@ -75,6 +75,7 @@ fn page(page: Page) -> Html {
         Page::Run => html! { <pages::run::Run /> },
         Page::Validate => html! { <pages::validate::Validate /> },
         Page::Sync => html! { <pages::sync::Sync /> },
+        Page::Cutover => html! { <pages::cutover::Cutover /> },
         Page::Audit => html! { <pages::audit::Audit /> },
         Page::History => html! { <pages::history::History /> },
     }

@@ -93,8 +93,26 @@ pub mod of {
             "behind" => (Tone::Accent, Icon::Clock, "behind"),
             "failed" => (Tone::Bad, Icon::CrossCircle, "failed"),
             "stopped" => (Tone::Bad, Icon::Warning, "stopped"),
+            "cut_over" => (Tone::Good, Icon::CheckCircle, "cut over"),
             "not_migrated" => (Tone::Plain, Icon::Minus, "not migrated"),
             _ => (Tone::Plain, Icon::Circle, "not looked at"),
+        };
+        let title = (!message.is_empty()).then(|| message.to_string());
+        html! { <Chip {tone} {icon} {word} {title} /> }
+    }
+
+    /// How far a table is cut over; empty: it was not begun.
+    pub fn cutover(state: &str, message: &str) -> Html {
+        let (tone, icon, word) = match state {
+            "begun" => (Tone::Accent, Icon::Refresh, "begun"),
+            "failed" => (Tone::Bad, Icon::CrossCircle, "failed"),
+            "moving" => (Tone::Warn, Icon::Warning, "moving"),
+            "on_probation" if message.is_empty() => (Tone::Good, Icon::Check, "on probation"),
+            "on_probation" => (Tone::Warn, Icon::Warning, "on probation"),
+            "returning" => (Tone::Warn, Icon::Warning, "returning"),
+            "finished" => (Tone::Good, Icon::CheckCircle, "finished"),
+            "not_migrated" => (Tone::Plain, Icon::Minus, "not migrated"),
+            _ => (Tone::Plain, Icon::Circle, "not begun"),
         };
         let title = (!message.is_empty()).then(|| message.to_string());
         html! { <Chip {tone} {icon} {word} {title} /> }

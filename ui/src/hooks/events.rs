@@ -27,7 +27,11 @@ fn take(session: &Handle, event: Event) {
     let unread = match &event {
         Event::Run { run_id, state } => (*state != RunState::Running || starting).then_some(run_id),
         Event::Changes(changes) => Some(&changes.run_id).filter(|run_id| starting && shown.as_ref() != Some(*run_id)),
-        Event::Inventory { .. } | Event::SignIn { .. } | Event::Unity { .. } | Event::Sync { .. } => None,
+        Event::Inventory { .. }
+        | Event::SignIn { .. }
+        | Event::Unity { .. }
+        | Event::Sync { .. }
+        | Event::CutOver { .. } => None,
     };
     if let Some(run) = unread {
         actions::read_run(session, run.clone());

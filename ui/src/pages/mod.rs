@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod connect;
+pub mod cutover;
 pub mod history;
 pub mod inventory;
 pub mod mapping;

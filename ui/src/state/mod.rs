@@ -1,6 +1,7 @@
 //! Everything the window knows, in one reducer above the pages, so that leaving a page loses nothing.
 
 mod answers;
+pub mod cutover;
 pub mod lines;
 pub mod listing;
 pub mod mapping;
@@ -21,9 +22,11 @@ pub use unity::UnityDraft;
 pub use work::{Notice, Work};
 pub use workspaces::Workspaces;
 
+use cutover::CutoverDraft;
 use icebridge_model::Error;
 use icebridge_model::audit::{AuditBundle, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec, Role};
+use icebridge_model::cutover::CutoverOutline;
 use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightOutline;
 use icebridge_model::ids::PlanHash;
@@ -102,6 +105,7 @@ pub struct Session {
     pub runs: Option<Rc<Vec<RunSummary>>>,
     pub bundle: Option<(RunId, Rc<AuditBundle>)>,
     pub sync: SyncDraft,
+    pub cutover: CutoverDraft,
     pub verdict: Option<Rc<AuditVerdict>>,
     pub workspaces: Workspaces,
 }
@@ -153,6 +157,9 @@ pub enum Action {
     Bill(RunId, Bill),
     Runs(Vec<RunSummary>),
     Synced(SyncOutline),
+    CutOver(CutoverOutline),
+    /// What was typed for the cut-over.
+    EditCutover(CutoverDraft),
     Bundle(RunId, AuditBundle),
     Verdict(AuditVerdict),
     Workspaces(workspaces::Change),
@@ -279,6 +286,8 @@ impl Session {
             Action::Bill(run, bill) => self.bill = Some((run, Rc::new(bill))),
             Action::Runs(runs) => self.runs = Some(Rc::new(runs)),
             Action::Synced(outline) => self.sync.answered(outline),
+            Action::CutOver(outline) => self.cutover.answered(outline),
+            Action::EditCutover(draft) => self.cutover = draft,
             Action::Bundle(run, bundle) => self.bundle = Some((run, Rc::new(bundle))),
             Action::Verdict(verdict) => self.verdict = Some(Rc::new(verdict)),
             Action::Workspaces(change) => {
@@ -304,6 +313,8 @@ impl Session {
             }
             Event::Unity { .. } => self.workspaces.hear(event, false),
             Event::Sync { .. } => self.sync.hear(&event),
+            // The rows of the tables are written before the event is sent.
+            Event::CutOver { .. } => self.cutover.version += 1,
             event => {
                 if let Some(run) = &mut self.run {
                     run.apply(event);

@@ -16,13 +16,14 @@ pub enum Page {
     Run,
     Validate,
     Sync,
+    Cutover,
     Audit,
     #[serde(other)]
     History,
 }
 
 impl Page {
-    pub const STEPS: [Page; 9] = [
+    pub const STEPS: [Page; 10] = [
         Page::Connect,
         Page::Inventory,
         Page::Mapping,
@@ -31,6 +32,7 @@ impl Page {
         Page::Run,
         Page::Validate,
         Page::Sync,
+        Page::Cutover,
         Page::Audit,
     ];
 
@@ -45,6 +47,7 @@ impl Page {
             Page::Run => "Run",
             Page::Validate => "Validate",
             Page::Sync => "Sync",
+            Page::Cutover => "Cut over",
             Page::Audit => "Audit",
             Page::History => "Run history",
         }
@@ -68,6 +71,9 @@ impl Page {
             Page::Sync => {
                 "What the sources have got since, brought to the targets and compared before anybody sees it."
             }
+            Page::Cutover => {
+                "Readers and writers moved to the targets once these are proved, and moved back by one action until it is finished."
+            }
             Page::Audit => "The evidence as a folder that a third party can check without this app’s state.",
             Page::History => "Every run of this state folder, the latest first.",
         }
@@ -84,6 +90,7 @@ impl Page {
             Page::Run => "run",
             Page::Validate => "validate",
             Page::Sync => "sync",
+            Page::Cutover => "cutover",
             Page::Audit => "audit",
             Page::History => "history",
         }
@@ -96,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_page_of_another_version_is_read_as_some_page() {
-        assert_eq!(serde_json::from_str::<Page>(r#""cutover""#).unwrap(), Page::History);
+        assert_eq!(serde_json::from_str::<Page>(r#""rehearsal""#).unwrap(), Page::History);
         for page in Page::STEPS {
             let text = serde_json::to_string(&page).unwrap();
             assert_eq!(serde_json::from_str::<Page>(&text).unwrap(), page);

@@ -29,6 +29,12 @@ pub enum Work {
     /// How far each table is behind.
     Look,
     Sync,
+    LookAtCutover,
+    Cutover,
+    /// Of the tables on probation.
+    CheckMoved,
+    MoveBack,
+    FinishMoved,
     Export,
     Verify,
     History,
@@ -58,6 +64,9 @@ impl Work {
             Work::Run | Work::Cancel | Work::ReadRun | Work::Bill => Page::Run,
             Work::Validate => Page::Validate,
             Work::Look | Work::Sync => Page::Sync,
+            Work::LookAtCutover | Work::Cutover | Work::CheckMoved | Work::MoveBack | Work::FinishMoved => {
+                Page::Cutover
+            }
             Work::Export | Work::Verify => Page::Audit,
             Work::History => Page::History,
             Work::Link(page) => *page,

@@ -38,6 +38,7 @@ pub fn step(session: &Session, page: Page) -> (StepState, String) {
         Page::Run => run(session),
         Page::Validate => validate(session),
         Page::Sync => sync(session),
+        Page::Cutover => cutover(session),
         Page::Audit => audit(session),
         Page::Workspaces | Page::History => (StepState::Ready, String::new()),
     }
@@ -184,6 +185,27 @@ fn sync(session: &Session) -> (StepState, String) {
         (0, 0) => (StepState::Done, "up to date".into()),
         (0, behind) => (StepState::Ready, format!("{behind} behind")),
         (wrong, _) => (StepState::Attention, format!("{wrong} not synced")),
+    }
+}
+
+fn cutover(session: &Session) -> (StepState, String) {
+    if session.is_busy(&Work::Cutover) {
+        return (StepState::Working, "moving".into());
+    }
+    let Some(run) = session.run.as_ref().filter(|run| !run.is_running()) else {
+        return (StepState::Waiting, String::new());
+    };
+    if run.view.counters.of(TableState::Migrated) == 0 {
+        return (StepState::Waiting, String::new());
+    }
+    let Some(outline) = session.cutover.of(&run.view.run_id) else { return (StepState::Ready, String::new()) };
+    let count = |state: &str| outline.by_state.get(state).copied().unwrap_or(0);
+    match (count("failed") + count("moving") + count("returning"), count("on_probation"), count("finished")) {
+        _ if outline.errors > 0 => (StepState::Attention, format!("{} need a look", outline.errors)),
+        (1.., _, _) => (StepState::Attention, "not ended".into()),
+        (_, moved @ 1.., _) => (StepState::Ready, format!("{moved} on probation")),
+        (_, _, finished @ 1..) if count("not_begun") == 0 => (StepState::Done, format!("{finished} finished")),
+        _ => (StepState::Ready, String::new()),
     }
 }
 

@@ -21,8 +21,9 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
-use icebridge_core::{LocalState, SecretStore, migration, plan, preflight, sync};
+use icebridge_core::{LocalState, SecretStore, cutover, migration, plan, preflight, sync};
 use icebridge_model::Result;
+use icebridge_model::cutover::{CutoverRequest, CutoverTables, CutoverView};
 use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightReport;
 use icebridge_model::judge::JudgeKind;
@@ -128,6 +129,31 @@ impl Api {
     /// One round of each table, where the operation tells the outline.
     pub async fn sync(&self, request: &SyncRequest) -> Result<SyncView> {
         sync::round(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// How far each table is cut over, as the journal has it.
+    pub async fn cut_over(&self, request: &CutoverTables) -> Result<CutoverView> {
+        cutover::look(&self.local, request).await
+    }
+
+    /// Moves readers and writers of tables to the target.
+    pub async fn move_over(&self, request: &CutoverRequest) -> Result<CutoverView> {
+        cutover::run(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// Looks at the tables on probation.
+    pub async fn check_moved(&self, request: &CutoverTables) -> Result<CutoverView> {
+        cutover::check(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// Moves readers and writers back to the source.
+    pub async fn move_back(&self, request: &CutoverTables) -> Result<CutoverView> {
+        cutover::back(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// Closes the way back.
+    pub async fn finish_moved(&self, request: &CutoverTables) -> Result<CutoverView> {
+        cutover::finish(&self.local, request, &self.stop.child_token()).await
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.

@@ -4,11 +4,11 @@
 use crate::{Api, browser, diagnose};
 use icebridge_core::workspaces::{self, gate, sign_in, unity};
 use icebridge_core::{
-    audit, connect, cutover, doctor, inventory, mapping, migration, plan, preflight, sample, sync, table, views,
+    audit, connect, doctor, inventory, mapping, migration, plan, preflight, sample, sync, table, views,
 };
 use icebridge_model::audit::{AuditBundle, AuditKey, AuditVerdict};
 use icebridge_model::catalog::{CatalogCheck, CatalogSpec};
-use icebridge_model::cutover::{CutoverRequest, CutoverTables, CutoverView};
+use icebridge_model::cutover::{CutoverOutline, CutoverRequest, CutoverTables};
 use icebridge_model::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
@@ -312,24 +312,24 @@ impl Operations for Api {
         sync::rounds_of(&self.local, &request).await
     }
 
-    async fn cutover_look(&self, request: CutoverTables) -> Result<CutoverView> {
-        cutover::look(&self.local, &request).await
+    async fn cutover_look(&self, request: CutoverTables) -> Result<CutoverOutline> {
+        self.cut_over(&request).await.map(|view| view.outline())
     }
 
-    async fn cutover_move(&self, request: CutoverRequest) -> Result<CutoverView> {
-        cutover::run(&self.local, &request, &self.stop.child_token()).await
+    async fn cutover_move(&self, request: CutoverRequest) -> Result<CutoverOutline> {
+        self.move_over(&request).await.map(|view| view.outline())
     }
 
-    async fn cutover_check(&self, request: CutoverTables) -> Result<CutoverView> {
-        cutover::check(&self.local, &request, &self.stop.child_token()).await
+    async fn cutover_check(&self, request: CutoverTables) -> Result<CutoverOutline> {
+        self.check_moved(&request).await.map(|view| view.outline())
     }
 
-    async fn cutover_back(&self, request: CutoverTables) -> Result<CutoverView> {
-        cutover::back(&self.local, &request, &self.stop.child_token()).await
+    async fn cutover_back(&self, request: CutoverTables) -> Result<CutoverOutline> {
+        self.move_back(&request).await.map(|view| view.outline())
     }
 
-    async fn cutover_finish(&self, request: CutoverTables) -> Result<CutoverView> {
-        cutover::finish(&self.local, &request, &self.stop.child_token()).await
+    async fn cutover_finish(&self, request: CutoverTables) -> Result<CutoverOutline> {
+        self.finish_moved(&request).await.map(|view| view.outline())
     }
 
     async fn audit_export(&self, request: AuditRequest) -> Result<AuditBundle> {

@@ -106,7 +106,7 @@ impl Screen {
                     self.line(&format!("  {done} of {tables} tables"));
                 }
             }
-            Event::Run { .. } | Event::SignIn { .. } => {}
+            Event::Run { .. } | Event::CutOver { .. } | Event::SignIn { .. } => {}
         }
     }
 

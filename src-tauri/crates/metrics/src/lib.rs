@@ -172,7 +172,11 @@ impl Metrics {
             }
             Event::Run { state, .. } => self.run_state(*state),
             // A run's numbers are read when they are asked for, which is never too late.
-            Event::Changes(_) | Event::SignIn { .. } | Event::Unity { .. } | Event::Sync { .. } => {}
+            Event::Changes(_)
+            | Event::SignIn { .. }
+            | Event::Unity { .. }
+            | Event::Sync { .. }
+            | Event::CutOver { .. } => {}
         }
     }
 

@@ -174,7 +174,32 @@ pub struct CutoverView {
     pub hooks: Vec<HookDone>,
 }
 
+/// The same whatever the number of tables: each has its row in the run's view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutoverOutline {
+    pub run_id: RunId,
+    pub at: String,
+    pub tables: usize,
+    /// By [`CutoverState::as_str`].
+    pub by_state: BTreeMap<String, usize>,
+    /// Tables whose last step ended in an error.
+    pub errors: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookDone>,
+}
+
 impl CutoverView {
+    pub fn outline(&self) -> CutoverOutline {
+        CutoverOutline {
+            run_id: self.run_id.clone(),
+            at: self.at.clone(),
+            tables: self.tables.len(),
+            by_state: self.by_state(),
+            errors: self.tables.iter().filter(|table| table.error.is_some()).count(),
+            hooks: self.hooks.clone(),
+        }
+    }
+
     pub fn count(&self, state: CutoverState) -> usize {
         self.tables.iter().filter(|table| table.state == state).count()
     }

@@ -39,6 +39,10 @@ pub enum Event {
         done: usize,
         tables: usize,
     },
+    /// Tables of a cut-over have come to another step.
+    CutOver {
+        run_id: RunId,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

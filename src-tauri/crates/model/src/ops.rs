@@ -8,7 +8,7 @@ pub use crate::route::Route;
 
 use crate::audit::{AuditBundle, AuditKey, AuditVerdict};
 use crate::catalog::{CatalogCheck, CatalogSpec};
-use crate::cutover::{CutoverRequest, CutoverTables, CutoverView};
+use crate::cutover::{CutoverOutline, CutoverRequest, CutoverTables};
 use crate::databricks::{
     Gate, GateRequest, ProfileName, SaveWorkspace, SignInRequest, SignedOut, UnityListRequest, UnityPage, UnityRequest,
     UnitySummary, WorkspaceSpec, WorkspaceStatus,
@@ -87,11 +87,11 @@ macro_rules! with_operations {
             sync_round "sync.round" SyncRequest => SyncOutline;
             sync_cancel "sync.cancel" Nothing => Nothing;
             sync_rounds "sync.rounds" RoundsRequest => Vec<PastRound>;
-            cutover_look "cutover.look" CutoverTables => CutoverView;
-            cutover_move "cutover.move" CutoverRequest => CutoverView;
-            cutover_check "cutover.check" CutoverTables => CutoverView;
-            cutover_back "cutover.back" CutoverTables => CutoverView;
-            cutover_finish "cutover.finish" CutoverTables => CutoverView;
+            cutover_look "cutover.look" CutoverTables => CutoverOutline;
+            cutover_move "cutover.move" CutoverRequest => CutoverOutline;
+            cutover_check "cutover.check" CutoverTables => CutoverOutline;
+            cutover_back "cutover.back" CutoverTables => CutoverOutline;
+            cutover_finish "cutover.finish" CutoverTables => CutoverOutline;
             audit_export "audit.export" AuditRequest => AuditBundle;
             audit_verify "audit.verify" VerifyRequest => AuditVerdict;
             audit_key "audit.key" Nothing => AuditKey;

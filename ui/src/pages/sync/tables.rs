@@ -61,7 +61,9 @@ fn cell(row: &ViewRow, column: &str) -> Html {
     match column {
         "name" | "target" => name(row.text(column)),
         "sync" => chip::of::sync(row.text("sync"), row.text("sync_message")),
-        _ if matches!(row.text("sync"), "" | "not_migrated") => html! { <span class="quiet-text">{ "—" }</span> },
+        _ if matches!(row.text("sync"), "" | "not_migrated" | "cut_over") => {
+            html! { <span class="quiet-text">{ "—" }</span> }
+        }
         "sync_round" => html! { { format::count(row.amount("sync_round")) } },
         _ if !behind => html! { <span class="quiet-text">{ "—" }</span> },
         "behind_seconds" => html! { { format::seconds(row.amount("behind_seconds")) } },

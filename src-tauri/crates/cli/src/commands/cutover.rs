@@ -6,7 +6,7 @@ use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::progress::Live;
-use icebridge_api::{Api, Operations};
+use icebridge_api::Api;
 use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
 use std::future::Future;
@@ -16,28 +16,31 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
     // Whether a table came to where the command takes it.
     type IsGood = fn(&CutoverTable) -> bool;
     let (view, is_good): (CutoverView, IsGood) = match command {
-        CutoverCommand::Look(which) => (api.cutover_look(tables(which)).await?, |_| true),
+        CutoverCommand::Look(which) => (api.cut_over(&tables(which)).await?, |_| true),
         CutoverCommand::Move(arguments) => {
-            let work = api.cutover_move(request(arguments)?);
-            (shown(api, output, work).await?, |table| matches!(table.state, OnProbation | Finished))
+            let request = request(arguments)?;
+            (shown(api, output, api.move_over(&request)).await?, |table| matches!(table.state, OnProbation | Finished))
         }
         CutoverCommand::Check { which, compare } => {
-            let work = api.cutover_check(CutoverTables { compare, ..tables(which) });
-            (shown(api, output, work).await?, |table| table.state != OnProbation || table.error.is_none())
+            let request = CutoverTables { compare, ..tables(which) };
+            (shown(api, output, api.check_moved(&request)).await?, |table| {
+                table.state != OnProbation || table.error.is_none()
+            })
         }
         CutoverCommand::Back { which, hooks, leave_rows } => {
             let request = CutoverTables { hooks: path(hooks)?, anyway: leave_rows, ..tables(which) };
-            let work = api.cutover_back(request);
-            (shown(api, output, work).await?, |table| !matches!(table.state, OnProbation | Moving | Returning))
+            (shown(api, output, api.move_back(&request)).await?, |table| {
+                !matches!(table.state, OnProbation | Moving | Returning)
+            })
         }
         CutoverCommand::Finish { which, yes: false, .. } => {
-            let view = api.cutover_look(tables(which)).await?;
+            let view = api.cut_over(&tables(which)).await?;
             output.result(&view, to_finish)?;
             return Ok(Ended::done_if(false));
         }
         CutoverCommand::Finish { which, hooks, compare, anyway, yes: true } => {
-            let work = api.cutover_finish(CutoverTables { hooks: path(hooks)?, compare, anyway, ..tables(which) });
-            (shown(api, output, work).await?, |table| table.state != OnProbation)
+            let request = CutoverTables { hooks: path(hooks)?, compare, anyway, ..tables(which) };
+            (shown(api, output, api.finish_moved(&request)).await?, |table| table.state != OnProbation)
         }
     };
     output.result(&view, told)?;

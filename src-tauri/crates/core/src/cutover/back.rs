@@ -90,6 +90,7 @@ async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Res
         Err(error) => {
             let mut table = look::told(planned, last, now());
             table.error = Some(error.about(&planned.source).or_usual_hint());
+            wave.show(&table).await?;
             return Ok(table);
         }
     };

@@ -67,6 +67,7 @@ async fn finish_table(wave: &Wave<'_>, planned: &PlannedTable, request: &Cutover
     if let Some(error) = error.filter(|_| !request.anyway) {
         let mut table = look::told(planned, last, now());
         (table.probation, table.error) = (probation, Some(error.about(&planned.source).or_usual_hint()));
+        wave.show(&table).await?;
         return Ok(table);
     }
     let done = CutoverStep { stage: CutoverStage::Finished, probation, hooks: Vec::new(), error: None, ..last.clone() };

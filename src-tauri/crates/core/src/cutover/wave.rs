@@ -7,20 +7,26 @@ use crate::hooks::Hooks;
 use crate::judge::Judge;
 use crate::ledger::{CutoverStage, CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
 use crate::migration::{Environment, Lakehouse};
+use crate::mutex::lock;
 use crate::state::now;
 use crate::sync::{Session, begin_cancellable};
 use futures::{StreamExt, stream};
 use icebridge_metrics::Stage;
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverView};
+use icebridge_model::event::Event;
 use icebridge_model::hooks::{HookCall, HookDone, HookStage, HookTable};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::SyncRequest;
+use icebridge_model::view::rows;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::HashMap;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+
+/// Events are sent at most this often.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// What the tables of one call share.
 pub(super) struct Wave<'a> {
@@ -31,6 +37,8 @@ pub(super) struct Wave<'a> {
     pub judge: Mutex<Option<Judge>>,
     pub quiet: Duration,
     pub within: Duration,
+    /// When an event was sent last.
+    told: std::sync::Mutex<Option<Instant>>,
 }
 
 impl<'a> Wave<'a> {
@@ -44,7 +52,15 @@ impl<'a> Wave<'a> {
         let request = SyncRequest { run_id: run_id.into(), tables: tables.to_vec(), whole: false };
         let session = Session::open(local, &request, cancel).await?;
         let last_steps = last_cutover_steps(local, &session.plan.hash).await?;
-        Ok(Self { session, hooks, last_steps, judge: Mutex::default(), quiet: Duration::ZERO, within: Duration::ZERO })
+        Ok(Self {
+            session,
+            hooks,
+            last_steps,
+            judge: Mutex::default(),
+            quiet: Duration::ZERO,
+            within: Duration::ZERO,
+            told: std::sync::Mutex::default(),
+        })
     }
 
     pub fn last_step(&self, planned: &PlannedTable) -> Option<&CutoverStep> {
@@ -56,8 +72,22 @@ impl<'a> Wave<'a> {
     }
 
     pub async fn record(&self, planned: &PlannedTable, step: &CutoverStep) -> Result<()> {
-        let table = planned.source.to_string();
-        self.session.local.store.append(&self.session.run_id, &table, TABLE_CUTOVER, body(step)?).await.map(drop)
+        let (local, run_id) = (self.session.local, &self.session.run_id);
+        let entry = local.store.append(run_id, &planned.source.to_string(), TABLE_CUTOVER, body(step)?).await?;
+        self.show(&look::told(planned, step, entry.at)).await
+    }
+
+    /// In the run's view.
+    pub async fn show(&self, table: &CutoverTable) -> Result<()> {
+        let (local, run_id) = (self.session.local, &self.session.run_id);
+        let row = rows::cut_over(table, jiff::Timestamp::now().as_millisecond());
+        local.store.save_run_rows(run_id, &[(table.source.clone(), row)]).await?;
+        let mut told = lock(&self.told);
+        if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+            *told = Some(Instant::now());
+            local.emit(Event::CutOver { run_id: run_id.clone() });
+        }
+        Ok(())
     }
 
     /// Calls the hooks of a stage for these tables.

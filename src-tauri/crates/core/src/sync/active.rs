@@ -55,7 +55,7 @@ impl<'a> Told<'a> {
     async fn flush(&mut self) -> Result<()> {
         self.last = Instant::now();
         let (session, rows) = (self.session, std::mem::take(&mut self.waiting));
-        session.local.store.save_sync_rows(&session.run_id, &rows).await?;
+        session.local.store.save_run_rows(&session.run_id, &rows).await?;
         let (run_id, done, tables) = (session.run_id.clone(), self.done, self.tables);
         session.local.emit(Event::Sync { run_id, done, tables });
         Ok(())

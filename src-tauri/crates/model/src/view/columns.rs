@@ -121,6 +121,22 @@ pub static SYNC_ERROR: Column = column("sync_error", Kind::Text, "the code of th
 pub static SYNC_MESSAGE: Column = column("sync_message", Kind::Text, "what went wrong in that round");
 pub static LOOKED_AT: Column = column("looked_at", Kind::Time, "when source and target were looked at last");
 
+/// The most urgent first.
+pub const CUTOVER_STATES: &[&str] =
+    &["moving", "returning", "failed", "begun", "on_probation", "not_begun", "finished", "not_migrated"];
+pub static CUTOVER: Column = column("cutover", Kind::Choice(CUTOVER_STATES), "how far the table is cut over");
+pub static DOWNTIME_MS: Column =
+    column("downtime_ms", Kind::Number, "milliseconds from the source's last state to the end of the move");
+pub static LATE_SNAPSHOTS: Column =
+    sum("late_snapshots", Kind::Number, "snapshots that the source has got since the table was moved");
+pub static OWN_SNAPSHOTS: Column =
+    sum("own_snapshots", Kind::Number, "snapshots that the target has got since the table was moved");
+pub static OWN_ROWS: Column = column("own_rows", Kind::Number, "rows that those added, less those that they deleted");
+pub static CUTOVER_ERROR: Column =
+    column("cutover_error", Kind::Text, "the code of the error that the last step of the cut-over ended in");
+pub static CUTOVER_MESSAGE: Column = column("cutover_message", Kind::Text, "what went wrong in that step");
+pub static CUTOVER_AT: Column = column("cutover_at", Kind::Time, "when that step was made");
+
 pub const INVENTORY_STATES: &[&str] = &["unreadable", "empty", "read"];
 pub const MAPPING_STATES: &[&str] = &["conflict", "exists", "create", "migrated", "excluded"];
 pub const PREFLIGHT_STATES: &[&str] = &["blocked", "open", "ready", "moved_on", "migrated", "excluded"];
@@ -185,7 +201,7 @@ static PLAN: [&Column; 16] = [
     &ACCEPTED,
     &REASON,
 ];
-static RUN: [&Column; 29] = [
+static RUN: [&Column; 37] = [
     &NAME,
     &NAMESPACE,
     &TARGET,
@@ -215,6 +231,14 @@ static RUN: [&Column; 29] = [
     &SYNC_ERROR,
     &SYNC_MESSAGE,
     &LOOKED_AT,
+    &CUTOVER,
+    &DOWNTIME_MS,
+    &LATE_SNAPSHOTS,
+    &OWN_SNAPSHOTS,
+    &OWN_ROWS,
+    &CUTOVER_ERROR,
+    &CUTOVER_MESSAGE,
+    &CUTOVER_AT,
 ];
 
 /// The columns of a view, in the order in which they are shown.

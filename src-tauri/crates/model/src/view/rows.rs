@@ -3,12 +3,13 @@
 use super::ViewRow;
 use super::memory::Cells;
 use crate::TableIdent;
+use crate::cutover::CutoverTable;
 use crate::facts::{InventoryOutcome, InventoryRow};
 use crate::finding::{Finding, TableFindings, Verdict};
 use crate::mapping::{MappingRow, MappingState};
 use crate::plan::{LeftOut, PlannedTable};
 use crate::run::{TableMigration, TableState};
-use crate::sync::SyncedTable;
+use crate::sync::{SyncState, SyncedTable};
 use crate::validation::Validation;
 use serde_json::Value;
 
@@ -183,6 +184,24 @@ pub fn synced(table: &SyncedTable, looked_at: i64) -> ViewRow {
     row.set("sync_error", table.error.as_ref().map(|error| error.code.as_str()));
     row.set("sync_message", table.error.as_ref().map(|error| error.message.clone()));
     row.set("looked_at", looked_at);
+    row
+}
+
+/// The columns of a cut-over. `at`: milliseconds since 1970.
+pub fn cut_over(table: &CutoverTable, at: i64) -> ViewRow {
+    let mut row = ViewRow::default();
+    row.set("cutover", table.state.as_str());
+    row.set("downtime_ms", table.moved.as_ref().map(|moved| number(moved.downtime_ms)).filter(|ms| *ms > 0));
+    let seen = table.probation.as_ref();
+    row.set("late_snapshots", seen.map(|seen| number(seen.source_snapshots)));
+    row.set("own_snapshots", seen.map(|seen| number(seen.target_snapshots)));
+    row.set("own_rows", seen.and_then(|seen| seen.target_rows));
+    row.set("cutover_error", table.error.as_ref().map(|error| error.code.as_str()));
+    row.set("cutover_message", table.error.as_ref().map(|error| error.message.clone()));
+    row.set("cutover_at", at);
+    if table.state.is_moved() {
+        row.set("sync", SyncState::CutOver.as_str());
+    }
     row
 }
 

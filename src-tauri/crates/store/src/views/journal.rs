@@ -159,8 +159,9 @@ impl Store {
         Ok(names.into_iter().collect())
     }
 
-    /// How tables of a run stand to their sources. It is no entry of the journal: a look changes nothing.
-    pub async fn save_sync_rows(&self, run_id: &str, tables: &[(TableIdent, ViewRow)]) -> Result<()> {
+    /// What the view of a run shows of some tables besides: how they stand to their sources, how far they are cut over. It is no
+    /// entry of the journal.
+    pub async fn save_run_rows(&self, run_id: &str, tables: &[(TableIdent, ViewRow)]) -> Result<()> {
         if tables.is_empty() {
             return Ok(());
         }
