@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 from pyiceberg.table.update import SetLocationUpdate
+from pyiceberg.types import LongType
 
 from spark.judges.digest_reference import Digest
 from tests.harness.cli import Icebridge, fresh
@@ -511,3 +513,40 @@ def test_the_preflight_of_a_synced_table_asks_nothing_new(synced: KeptUp) -> Non
     after = synced.cli.outcome("preflight", *synced.route.arguments)
     assert {table["source"] for table in after.json["tables"]} == {ONE, TWO, MOVED}
     assert before.code == after.code, after
+
+
+def test_the_digest_of_another_state_is_not_built_upon(kept: KeptUp, lake: Lake, tmp_path: Path) -> None:
+    """A validation names a snapshot; its columns may be others since, by a round that this state did not make."""
+    append(lake.catalog, ONE, 100)
+    twin = KeptUp(Icebridge(tmp_path / "twin"), kept.source, kept.target, kept.plan)
+    shutil.copytree(kept.cli.state, twin.cli.state)
+    kept.up_to_date()
+    twin.cli.run("validate")
+    with lake.catalog.load_table(ONE).update_schema() as update:
+        update.add_column("late", LongType())
+    kept.up_to_date()
+    append(lake.catalog, ONE, 200)
+    made = {table["source"]: table for table in twin.sync("--table", ONE).values()}[ONE]["made"]
+    digest = kept.cli.run("table", "digest", "managed", ONE)
+    assert (made["digest"], made["rows"]) == (digest["digest"], digest["rows"])
+
+
+def until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_loop_outlives_what_somebody_can_mend(kept: KeptUp, lake: Lake) -> None:
+    database = kept.source / "catalog.db"
+    append(lake.catalog, ONE, 100)
+    with Process(kept.cli, "sync", "--every", "1s") as loop:
+        until(lambda: kept.committed(ONE))
+        database.rename(database.with_name("away"))
+        time.sleep(3)
+        database.with_name("away").rename(database)
+        append(sqlite_catalog(kept.source), ONE, 200)
+        until(lambda: len(kept.committed(ONE)) > 1)
+        assert loop.popen.poll() is None
+    is_the_source(kept, TWO, MOVED)

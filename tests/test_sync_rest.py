@@ -164,3 +164,85 @@ def test_a_source_that_was_copied_and_synced_itself_is_one_like_others(icebridge
     assert icebridge.run("sync")["tables"][0]["round"] == 1
     last = SqlCatalog("icebridge", uri=f"sqlite:///{tmp_path / 'last' / 'catalog.db'}").load_table("shop.plain")
     assert reading(last) == reading(table)
+
+
+def test_a_branch_that_moves_on_while_its_snapshots_expire(synced: Target, tmp_path: Path) -> None:
+    synced.route.run(planned(synced, "clone")).succeeded()
+    for _ in range(3):
+        table = source(tmp_path)
+        refs = table.manage_snapshots()
+        for name in ("dev", "latest"):
+            if name in table.metadata.refs:
+                refs = refs.remove_branch(name) if name == "dev" else refs.remove_tag(name)
+        refs.commit()
+        more(table)
+        now = table.current_snapshot().snapshot_id
+        table.manage_snapshots().create_branch(now, "dev").create_tag(now, "latest").commit()
+        more(table)
+        keep = {reference.snapshot_id for reference in table.metadata.refs.values()}
+        old = [one.snapshot_id for one in table.snapshots() if one.snapshot_id not in keep]
+        table.maintenance.expire_snapshots().by_ids(old).commit()
+        assert sync(synced)["state"] == "up_to_date"
+        assert synced.table("orders").metadata.refs == table.metadata.refs
+    # What the source drops goes; what others have made stays.
+    others = synced.table("orders")
+    others.manage_snapshots().create_tag(others.current_snapshot().snapshot_id, "theirs").commit()
+    table.manage_snapshots().remove_branch("dev").commit()
+    more(table)
+    assert sync(synced)["state"] == "up_to_date"
+    assert set(synced.table("orders").metadata.refs) == {"main", "latest", "theirs"}
+
+
+@pytest.mark.parametrize("what", ["a ref in the way", "a commit on a branch", "a name mapping"])
+def test_what_others_do_beside_the_main_branch_stays(what: str, synced: Target, tmp_path: Path) -> None:
+    synced.route.run(planned(synced, "clone")).succeeded()
+    table = source(tmp_path)
+    more(table)
+    assert sync(synced)["state"] == "up_to_date"
+    others, first = synced.table("orders"), table.snapshots()[0].snapshot_id
+    if what == "a ref in the way":
+        others.manage_snapshots().create_tag(first, "audit").commit()
+        table.manage_snapshots().create_tag(table.current_snapshot().snapshot_id, "audit").commit()
+    elif what == "a commit on a branch":
+        others.manage_snapshots().create_branch(others.current_snapshot().snapshot_id, "dev").commit()
+        others = synced.table("orders")
+        others.append(others.scan().to_arrow().slice(0, 1), branch="dev")
+    else:
+        with others.transaction() as change:
+            change.set_properties({"schema.name-mapping.default": "[]"})
+    before = synced.table("orders").metadata
+    more(table)
+    told = sync(synced, code=1)
+    assert (told["state"], told["error"]["code"]) == ("stopped", "target-changed")
+    now = synced.table("orders").metadata
+    assert (now.refs, now.properties, now.snapshots) == (before.refs, before.properties, before.snapshots)
+
+
+def test_a_name_mapping_goes_with_the_source(synced: Target, tmp_path: Path) -> None:
+    name = "schema.name-mapping.default"
+    table = source(tmp_path)
+    mapping = json.dumps([{"field-id": 1, "names": ["id"]}])
+    with table.transaction() as change:
+        change.set_properties({name: mapping})
+    synced.route.run(planned(synced, "clone")).succeeded()
+    assert synced.table("orders").properties[name] == mapping
+    with table.transaction() as change:
+        change.remove_properties(name)
+    assert sync(synced)["state"] == "up_to_date"
+    assert name not in synced.table("orders").properties
+    more(table)
+    assert sync(synced)["state"] == "up_to_date"
+
+
+def test_a_source_is_raised_to_a_later_format_version(synced: Target, tmp_path: Path) -> None:
+    plain(sqlite_catalog(tmp_path / "shop"), "shop.old", properties={"format-version": "1"})
+    old = sqlite_catalog(tmp_path / "shop").load_table("shop.old")
+    synced.route.run(planned(synced, "clone")).succeeded()
+    more(old)
+    with old.transaction() as change:
+        change.upgrade_table_version(2)
+    more(old)
+    done = synced.route.cli.outcome("sync")
+    assert done.code == 0, done
+    assert synced.table("old").metadata.format_version == 2
+    assert history(synced.table("old")) == history(old)

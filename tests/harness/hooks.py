@@ -55,6 +55,16 @@ class Hooks:
         assert all(call["secrets"] == [] and call["version"] == 1 for call in calls)
         return [call for call in calls if stage in ("", call["stage"].removeprefix("cutover."))]
 
+    def keys(self) -> dict[tuple[str, str], set[str]]:
+        """The keys of each call that was made, by stage and tables. No key is of two of them."""
+        keys: dict[tuple[str, str], set[str]] = {}
+        for call in self.calls():
+            what = (call["stage"].removeprefix("cutover."), json.dumps(call["tables"]))
+            keys.setdefault(what, set()).add(call["key"])
+        every = [key for one in keys.values() for key in one]
+        assert len(set(every)) == len(every), "two calls have one key"
+        return keys
+
     def stages(self) -> list[str]:
         """The stages that were called, in their order."""
         return [call["stage"].removeprefix("cutover.") for call in self.calls()]

@@ -72,7 +72,7 @@ impl Page {
                 "What the sources have got since, brought to the targets and compared before anybody sees it."
             }
             Page::Cutover => {
-                "Readers and writers moved to the targets once these are proved, and moved back by one action until it is finished."
+                "Readers and writers move to the targets once these are proved. One action moves them back, until the end."
             }
             Page::Audit => "The evidence as a folder that a third party can check without this app’s state.",
             Page::History => "Every run of this state folder, the latest first.",

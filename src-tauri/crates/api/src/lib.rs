@@ -21,6 +21,7 @@ pub use operations::Operations;
 pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
+pub use icebridge_core::cutover::RunbookForm;
 use icebridge_core::{LocalState, SecretStore, cutover, migration, plan, preflight, sync};
 use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverRequest, CutoverTables, CutoverView};
@@ -149,6 +150,11 @@ impl Api {
     /// Moves readers and writers back to the source.
     pub async fn move_back(&self, request: &CutoverTables) -> Result<CutoverView> {
         cutover::back(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// What a cut-over will do, as a page.
+    pub async fn runbook(&self, request: &CutoverRequest, form: RunbookForm) -> Result<String> {
+        cutover::runbook(&self.local, request, form).await
     }
 
     /// Closes the way back.

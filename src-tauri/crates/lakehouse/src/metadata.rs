@@ -207,7 +207,7 @@ impl TableMetadata {
 
     /// `schema.name-mapping.default`: field ids for files that carry none.
     pub fn name_mapping(&self) -> Option<&str> {
-        self.properties.get("schema.name-mapping.default").map(String::as_str)
+        self.properties.get(crate::name_mapping::PROPERTY_NAME_MAPPING).map(String::as_str)
     }
 
     /// What a read of a branch or tag shows: a branch goes on, so it has the table's current schema; a tag has the schema of

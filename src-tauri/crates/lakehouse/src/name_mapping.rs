@@ -3,6 +3,9 @@
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 
+/// The table property that holds it.
+pub const PROPERTY_NAME_MAPPING: &str = "schema.name-mapping.default";
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct MappedField {
     #[serde(rename = "field-id")]

@@ -2,6 +2,7 @@
 //! table came from.
 
 use crate::metadata::TableMetadata;
+use std::collections::BTreeMap;
 
 pub const PROPERTY_PLAN: &str = "icebridge.plan";
 pub const PROPERTY_SOURCE_UUID: &str = "icebridge.source-table-uuid";
@@ -11,6 +12,12 @@ pub const PROPERTY_SOURCE_METADATA: &str = "icebridge.source-metadata-location";
 pub const PROPERTY_SOURCE_LOCATION: &str = "icebridge.source-location";
 /// Ids of the schema, the partition spec and the sort order that we left as the current ones.
 pub const PROPERTY_LAYOUT: &str = "icebridge.layout";
+/// The refs that we left, but for main: a JSON object of names and snapshot ids. Others are another writer's.
+pub const PROPERTY_REFS: &str = "icebridge.refs";
+/// The highest sequence number that we left. A commit of somebody else on any branch has a higher one.
+pub const PROPERTY_SEQUENCE_NUMBER: &str = "icebridge.sequence-number";
+/// The SHA-256 of the name mapping that we left, or `none`.
+pub const PROPERTY_NAME_MAPPING_MARK: &str = "icebridge.name-mapping";
 /// How often the table was brought up to its source since it was copied.
 pub const PROPERTY_SYNC_ROUND: &str = "icebridge.sync-round";
 
@@ -40,4 +47,19 @@ pub fn is_left_empty(metadata: &TableMetadata, plan_hash: &str, place: &str) -> 
 pub(crate) fn holds_rows(metadata: &TableMetadata) -> bool {
     let Some(snapshot) = metadata.current_snapshot_id.and_then(|id| metadata.snapshot(id)) else { return false };
     snapshot.summary.get("total-records").is_none_or(|count| count.trim() != "0")
+}
+
+/// The refs that we left in a table.
+#[derive(Debug)]
+pub(crate) struct MarkedRefs(BTreeMap<String, i64>);
+
+impl MarkedRefs {
+    /// None: the table has no such mark, or nobody can read it.
+    pub fn of(metadata: &TableMetadata) -> Option<Self> {
+        serde_json::from_str(metadata.properties.get(PROPERTY_REFS)?).ok().map(Self)
+    }
+
+    pub fn get(&self, name: &str) -> Option<i64> {
+        self.0.get(name).copied()
+    }
 }

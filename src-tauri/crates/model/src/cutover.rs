@@ -67,6 +67,13 @@ pub struct Moved {
     /// The source's last state.
     pub source_metadata_location: String,
     pub source_snapshot_id: Option<i64>,
+    /// The highest number of any branch, and the schema, of both sides: what comes later is somebody's.
+    #[serde(default)]
+    pub source_sequence_number: i64,
+    #[serde(default)]
+    pub source_schema_id: i32,
+    #[serde(default)]
+    pub target_sequence_number: i64,
     /// The target's first state of its own.
     pub target_metadata_location: String,
     pub target_snapshot_id: Option<i64>,
@@ -143,7 +150,7 @@ pub struct CutoverRequest {
 /// The way back, a check of the probation, or the end of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutoverTables {
-    /// Empty: the latest.
+    /// Empty: the one whose tables were cut over last.
     #[serde(default)]
     pub run_id: RunId,
     /// Source tables; empty: all that are on probation.

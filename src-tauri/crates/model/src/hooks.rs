@@ -2,7 +2,6 @@
 
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// When a hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,9 +111,9 @@ pub struct HookDone {
     /// The program's file name, or the address's origin: a longer one may hold a secret.
     pub hook: String,
     pub milliseconds: u64,
-    /// The JSON object that it answered; null if it said nothing.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub answer: Value,
+    /// The text of the JSON object that it answered; empty if it said nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub answer: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }

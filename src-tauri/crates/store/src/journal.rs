@@ -236,6 +236,15 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The run of the last entry of a kind.
+    pub async fn last_run_with(&self, kind: &str) -> Result<Option<String>> {
+        sqlx::query_scalar("SELECT run_id FROM journal WHERE kind = ? ORDER BY sequence DESC LIMIT 1")
+            .bind(kind)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the journal"))
+    }
+
     /// The last entry of a kind about one table, in any run of a plan, whose body has a value in a field.
     pub async fn last_with(
         &self,

@@ -314,6 +314,7 @@ async fn steps_of_the_schema_that_are_out_stay_as_they_are() {
         (7, "view results", "BF5FACF8C0FA2E4A55F00A44"),
         (8, "pending views", "4B562259C17480942E87C825"),
         (9, "sync", "38C5559F6749440B1371E70E"),
+        (10, "cutover", "1C5F234713F31684B1A3D4C7"),
     ];
     assert_eq!(done, expected.map(|(version, words, hash)| (version, words.to_string(), hash.to_string())));
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();

@@ -20,6 +20,17 @@ pub const CUTOVER: &str = "Move readers and writers of migrated tables to the ta
 pub enum CutoverCommand {
     /// Show how far each table is, as it was seen last
     Look(WhichTables),
+    /// Write down what `move` will do, by whom, for how long and how it is undone
+    Runbook {
+        #[command(flatten)]
+        arguments: MoveArgs,
+        /// As a web page, and not as Markdown
+        #[arg(long)]
+        html: bool,
+        /// The file to write (default: print it)
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Move readers and writers to the target
     Move(MoveArgs),
     /// Look at the tables on probation: does somebody still write to the source?
@@ -60,7 +71,7 @@ pub enum CutoverCommand {
 
 #[derive(Debug, Args)]
 pub struct WhichTables {
-    /// The run's id (default: the latest)
+    /// The run's id (default: the one whose tables were cut over last; to `move` and `runbook`: the latest)
     pub run_id: Option<String>,
     /// Only this source table. Can be repeated
     #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]

@@ -6,10 +6,12 @@ use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::paths::path_text;
 use crate::progress::Live;
-use icebridge_api::Api;
-use icebridge_model::Result;
+use icebridge_api::{Api, RunbookForm};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
+use icebridge_model::ops::Text;
+use icebridge_model::{Error, Result};
 use std::future::Future;
+use std::path::PathBuf;
 
 pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<Ended> {
     use CutoverState::{Finished, Moving, OnProbation, Returning};
@@ -17,14 +19,16 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
     type IsGood = fn(&CutoverTable) -> bool;
     let (view, is_good): (CutoverView, IsGood) = match command {
         CutoverCommand::Look(which) => (api.cut_over(&tables(which)).await?, |_| true),
+        CutoverCommand::Runbook { arguments, html, out } => return runbook(api, arguments, html, out, output).await,
         CutoverCommand::Move(arguments) => {
             let request = request(arguments)?;
             (shown(api, output, api.move_over(&request)).await?, |table| matches!(table.state, OnProbation | Finished))
         }
         CutoverCommand::Check { which, compare } => {
             let request = CutoverTables { compare, ..tables(which) };
-            (shown(api, output, api.check_moved(&request)).await?, |table| {
-                table.state != OnProbation || table.error.is_none()
+            (shown(api, output, api.check_moved(&request)).await?, |table| match table.state {
+                OnProbation => table.error.is_none(),
+                state => !matches!(state, Moving | Returning),
             })
         }
         CutoverCommand::Back { which, hooks, leave_rows } => {
@@ -40,11 +44,27 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
         }
         CutoverCommand::Finish { which, hooks, compare, anyway, yes: true } => {
             let request = CutoverTables { hooks: path(hooks)?, compare, anyway, ..tables(which) };
-            (shown(api, output, api.finish_moved(&request)).await?, |table| table.state != OnProbation)
+            (shown(api, output, api.finish_moved(&request)).await?, |table| {
+                !matches!(table.state, OnProbation | Moving | Returning)
+            })
         }
     };
     output.result(&view, told)?;
     Ok(Ended::done_if(view.tables.iter().all(is_good)))
+}
+
+async fn runbook(api: &Api, arguments: MoveArgs, html: bool, out: Option<PathBuf>, output: &Output) -> Result<Ended> {
+    let form = if html { RunbookForm::Html } else { RunbookForm::Markdown };
+    let text = api.runbook(&request(arguments)?, form).await?;
+    match out {
+        None => output.result(&Text { text }, |page| page.text.clone())?,
+        Some(file) => {
+            std::fs::write(&file, text)
+                .map_err(|e| Error::invalid("the runbook cannot be written").about(file.display()).with_cause(e))?;
+            output.result(&serde_json::json!({"path": path_text(&file)?}), |_| file.display().to_string())?;
+        }
+    }
+    Ok(Ended::Done)
 }
 
 async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<CutoverView>>) -> Result<CutoverView> {

@@ -7,6 +7,7 @@ use crate::interrupt::asked_to_stop;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::Api;
+use icebridge_model::error::Blame;
 use icebridge_model::sync::{SyncRequest, SyncState, SyncView, SyncedTable};
 use icebridge_model::{Code, Result};
 use std::future::Future;
@@ -45,7 +46,7 @@ async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<Syn
 
 /// Ends at Ctrl-C, which lets a round that is under way end its commits.
 async fn keep_up(api: &Api, mut request: SyncRequest, interval: Duration, output: &Output) -> Result<Ended> {
-    let mut apart = 1;
+    let (mut apart, mut has_worked) = (1, false);
     loop {
         let in_a_row = apart;
         apart = 1;
@@ -53,12 +54,13 @@ async fn keep_up(api: &Api, mut request: SyncRequest, interval: Duration, output
             // The latest run now may be another one later.
             Ok(view) => {
                 request.run_id.clone_from(&view.run_id);
+                has_worked = true;
                 output.result(&view, told)?;
                 // One table that fails must not slow down the others.
                 view.count(SyncState::Failed) == 0 || view.tables.iter().any(|table| table.made.is_some())
             }
             Err(error) if error.code == Code::Cancelled => return Ok(Ended::Done),
-            Err(error) if may_pass(error.code) => {
+            Err(error) if may_pass(error.code) || has_worked && may_be_mended(error.code) => {
                 output.error(&error.or_usual_hint());
                 false
             }
@@ -77,7 +79,7 @@ async fn keep_up(api: &Api, mut request: SyncRequest, interval: Duration, output
     }
 }
 
-/// What may be over by the next round.
+/// What may be over by the next round, though no round has worked yet. Once one has, the rest is somebody's to mend while it goes on.
 fn may_pass(code: Code) -> bool {
     matches!(
         code,
@@ -88,6 +90,10 @@ fn may_pass(code: Code) -> bool {
             | Code::WorkspaceUnreachable
             | Code::WorkspaceFailed
     )
+}
+
+fn may_be_mended(code: Code) -> bool {
+    code.blame() == Blame::User && !matches!(code, Code::StateBroken | Code::RunNotFound | Code::InvalidInput)
 }
 
 fn is_up_to_date(view: &SyncView) -> bool {

@@ -1,14 +1,16 @@
 //! One table's way to the target: proved while its writers write, stopped, brought up to its last state, moved.
 
+use super::cancelled;
 use super::sides::{self, Sides, State, can_sync};
+use super::told::told;
 use super::wave::Wave;
-use super::{cancelled, look};
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::{Lakehouse, guarded};
 use crate::state::now;
 use crate::sync::take_round;
 use crate::validate;
 use futures::FutureExt;
+use icebridge_lakehouse::Table;
 use icebridge_model::cutover::{CutoverTable, Moved};
 use icebridge_model::hooks::{HookDone, HookStage};
 use icebridge_model::plan::PlannedTable;
@@ -23,16 +25,19 @@ const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(200), Duration::
 /// What was compared of a state of the source.
 pub(super) struct Proven {
     state: State,
+    /// Of the target.
+    shown: State,
     rows: u64,
     digest: String,
     proof: ProofLevel,
 }
 
-pub(super) fn step(planned: &PlannedTable, stage: CutoverStage, key: &str) -> CutoverStep {
+pub(super) fn step(wave: &Wave<'_>, planned: &PlannedTable, stage: CutoverStage, key: &str) -> CutoverStep {
     CutoverStep {
         stage,
         target: planned.target.clone(),
         key: key.to_string(),
+        stopped: wave.last_step(planned).is_some_and(|last| last.stopped),
         moved: None,
         probation: None,
         hooks: Vec::new(),
@@ -49,7 +54,7 @@ pub(super) async fn prepare(
     if wave.session.cancel.is_cancelled() {
         return Err(cancelled());
     }
-    wave.record(planned, &step(planned, CutoverStage::Begun, key)).await?;
+    wave.record(planned, &step(wave, planned, CutoverStage::Begun, key)).await?;
     let proving = async {
         if can_sync(&wave.session, planned) {
             bring_on(wave, planned).await?;
@@ -101,6 +106,7 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
     session.local.save_validation(&session.run_id, &validation).await?;
     Ok(Proven {
         state: both.state(),
+        shown: State::of(&both.target),
         rows: validation.rows,
         digest: validation.digest.clone(),
         proof: validation.proof,
@@ -112,7 +118,7 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
 pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, proven: &Proven) -> Result<CutoverTable> {
     match guarded(last_state(wave, planned, proven).boxed()).await {
         Ok(moved) => {
-            wave.record(planned, &step(planned, CutoverStage::Quiet, key)).await?;
+            wave.record(planned, &step(wave, planned, CutoverStage::Quiet, key)).await?;
             finish_move(wave, planned, key, moved).await
         }
         Err(error) => failed(wave, planned, key, error, Vec::new()).await,
@@ -121,10 +127,17 @@ pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, pro
 
 /// A move that was begun and not confirmed: its hooks are called once more, with the same key.
 pub(super) async fn resume<'a>(wave: &Wave<'_>, planned: &'a PlannedTable) -> Result<(&'a PlannedTable, CutoverTable)> {
-    let begun = wave.last_step(planned).and_then(|step| Some((step.key.clone(), step.moved.clone()?)));
-    let Some((key, moved)) = begun else {
+    let begun = wave.last_step(planned).and_then(|step| Some((step.key.clone(), step.moved.clone()?, step)));
+    let Some((key, moved, step)) = begun else {
         return Err(Error::internal("a move was begun and nothing says of what").about(&planned.source));
     };
+    // Nobody is sent to a table that is not there.
+    if let Err(error) = sides::is_there(&wave.session, planned, &moved).await {
+        let stuck =
+            CutoverStep { hooks: Vec::new(), error: Some(error.about(&planned.source).or_usual_hint()), ..step };
+        wave.record(planned, &stuck).await?;
+        return Ok((planned, told(planned, &stuck, now())));
+    }
     Ok((planned, finish_move(wave, planned, &key, moved).await?))
 }
 
@@ -133,6 +146,8 @@ async fn last_state(wave: &Wave<'_>, planned: &PlannedTable, proven: &Proven) ->
     let deadline = Instant::now() + wave.within;
     loop {
         let (state, since) = quiet(wave, planned, deadline).await?;
+        let closed = |_| Error::internal("the turns of tables have ended");
+        let _turn = wave.turns.acquire().await.map_err(closed)?;
         let round = match can_sync(&wave.session, planned) {
             true => bring_on(wave, planned).await?,
             false => None,
@@ -169,6 +184,7 @@ async fn moved(
     let state = both.state();
     let of_round = |round: SyncRound| Proven {
         state: state.clone(),
+        shown: State::of(&both.target),
         rows: round.rows,
         // Of the rows that changed; all others were compared before.
         digest: round.digest,
@@ -176,7 +192,7 @@ async fn moved(
     };
     let made = round.filter(|round| round.source_metadata_location == state.metadata_location).map(of_round);
     let last = match made {
-        _ if proven.state == state => None,
+        _ if proven.state == state && proven.shown == State::of(&both.target) => None,
         // A judge reads what is moved, and nothing else.
         Some(made) if wave.judge.lock().await.is_none() => Some(made),
         _ => Some(prove(wave, both).await?),
@@ -185,14 +201,18 @@ async fn moved(
     Ok(Moved {
         source_metadata_location: state.metadata_location,
         source_snapshot_id: state.snapshot_id,
+        source_sequence_number: both.source.metadata.last_sequence_number,
+        source_schema_id: both.source.metadata.current_schema_id,
+        target_sequence_number: both.target.metadata.last_sequence_number,
         target_metadata_location: both.target.metadata_location.clone(),
         target_snapshot_id: both.target.metadata.current_snapshot_id,
         target_uuid: both.target.identity().unwrap_or_default().to_string(),
         rows: last.rows,
         digest: last.digest.clone(),
         proof: last.proof,
-        moved_by: Vec::new(),
-        quiet_since: since,
+        moved_by: wave.hooks.names(HookStage::Move),
+        // With a hook nobody could write since it ended.
+        quiet_since: wave.stopped_at.get().cloned().unwrap_or(since),
         downtime_ms: 0,
     })
 }
@@ -235,8 +255,7 @@ fn not_quiet(wave: &Wave<'_>, planned: &PlannedTable) -> Error {
 
 /// From here on nothing is cancelled: a table is moved, or it is moved back.
 async fn finish_move(wave: &Wave<'_>, planned: &PlannedTable, key: &str, mut moved: Moved) -> Result<CutoverTable> {
-    moved.moved_by = wave.hooks.names(HookStage::Move);
-    let moving = CutoverStep { moved: Some(moved.clone()), ..step(planned, CutoverStage::Moving, key) };
+    let moving = CutoverStep { moved: Some(moved.clone()), ..step(wave, planned, CutoverStage::Moving, key) };
     wave.record(planned, &moving).await?;
     let mut hooks = Vec::new();
     if let Err(error) = wave.call(HookStage::Move, key, [planned], &mut hooks).await {
@@ -244,11 +263,10 @@ async fn finish_move(wave: &Wave<'_>, planned: &PlannedTable, key: &str, mut mov
     }
     let found = wave.session.source.load(&planned.source).await;
     let late = match found {
-        Ok(source) if source.metadata.current_snapshot_id == moved.source_snapshot_id => None,
+        Ok(source) if !has_moved_on(&source, &moved) => None,
         Ok(_) => Some(
             Error::new(Code::SourceNotQuiet, "somebody wrote to the source while readers and writers were moved")
-                .about(&planned.source)
-                .with_hint("They were moved back, and nothing is lost. Stop all writers, and try again."),
+                .about(&planned.source),
         ),
         Err(error) => Some(error.about(&planned.source)),
     };
@@ -256,10 +274,18 @@ async fn finish_move(wave: &Wave<'_>, planned: &PlannedTable, key: &str, mut mov
         return undo(wave, planned, &moving, hooks, error).await;
     }
     moved.downtime_ms = downtime(&moved.quiet_since);
-    let done = CutoverStep { moved: Some(moved), hooks, ..step(planned, CutoverStage::Moved, key) };
+    let done = CutoverStep { moved: Some(moved), hooks, ..step(wave, planned, CutoverStage::Moved, key) };
     wave.record(planned, &done).await?;
     tracing::info!(table = %planned.source, "the table is cut over");
-    Ok(look::told(planned, &done, now()))
+    Ok(told(planned, &done, now()))
+}
+
+/// Rows on any branch, or other columns.
+fn has_moved_on(source: &Table, moved: &Moved) -> bool {
+    let now = &source.metadata;
+    now.current_snapshot_id != moved.source_snapshot_id
+        || now.last_sequence_number > moved.source_sequence_number
+        || now.current_schema_id != moved.source_schema_id
 }
 
 fn downtime(since: &str) -> u64 {
@@ -275,19 +301,43 @@ async fn undo(
     mut hooks: Vec<HookDone>,
     error: Error,
 ) -> Result<CutoverTable> {
-    let back = match wave.hooks.has(HookStage::Move) {
-        true => wave.call(HookStage::MoveBack, &moving.key, [planned], &mut hooks).await,
-        false => Ok(()),
+    let moved = moving.moved.as_ref();
+    // Rows that the target has got meanwhile are not left behind without a word.
+    let own = match moved {
+        Some(moved) => sides::has_own_rows(&wave.session, planned, moved).await.unwrap_or(true),
+        None => false,
     };
-    let error = match back {
-        Ok(()) => return failed(wave, planned, &moving.key, error, hooks).await,
-        Err(of_back) => of_back
-            .with_hint("It is not known where readers and writers are. Mend the hook, and call `icebridge cutover move` again.")
-            .with_cause_text(format!("it was moved back since {}", error.message)),
+    let stuck = if own {
+        let error = error.with_hint(
+            "The target may have got rows of its own meanwhile, so nothing was taken back. `icebridge cutover back --leave-rows` takes it \
+             back and leaves them there.",
+        );
+        CutoverStep { hooks, error: Some(error), ..moving.clone() }
+    } else {
+        let back = match moved.is_some_and(|moved| !moved.moved_by.is_empty()) {
+            true => wave.call(HookStage::MoveBack, &moving.key, [planned], &mut hooks).await,
+            false => Ok(()),
+        };
+        let error = match back {
+            Ok(()) => {
+                let error = match error.code {
+                    Code::SourceNotQuiet => error
+                        .with_hint("They were moved back, and nothing is lost. Stop all writers, and try again."),
+                    _ => error,
+                };
+                return failed(wave, planned, &moving.key, error, hooks).await;
+            }
+            Err(of_back) => of_back
+                .with_hint(
+                    "It is not known where readers and writers are. Mend the hook, and call `icebridge cutover move` or `back` again.",
+                )
+                .with_cause_text(format!("it was moved back since {}", error.message)),
+        };
+        // What was perhaps undone must be done again: under another key.
+        CutoverStep { key: uuid::Uuid::new_v4().to_string(), hooks, error: Some(error), ..moving.clone() }
     };
-    let stuck = CutoverStep { hooks, error: Some(error), ..moving.clone() };
     wave.record(planned, &stuck).await?;
-    Ok(look::told(planned, &stuck, now()))
+    Ok(told(planned, &stuck, now()))
 }
 
 /// Nothing is moved.
@@ -300,7 +350,7 @@ pub(super) async fn failed(
 ) -> Result<CutoverTable> {
     let error = error.about(&planned.source).or_usual_hint();
     tracing::warn!(table = %planned.source, code = %error.code, %error, "the table is not cut over");
-    let step = CutoverStep { error: Some(error), hooks, ..step(planned, CutoverStage::Failed, key) };
+    let step = CutoverStep { error: Some(error), hooks, ..step(wave, planned, CutoverStage::Failed, key) };
     wave.record(planned, &step).await?;
-    Ok(look::told(planned, &step, now()))
+    Ok(told(planned, &step, now()))
 }

@@ -1,8 +1,10 @@
 //! The way back: readers and writers are moved to the source again.
 
-use super::sides::State;
+use super::look::as_it_stands;
+use super::probation;
+use super::sides::{State, source_now};
+use super::told::told;
 use super::wave::{Wave, refused};
-use super::{look, probation};
 use crate::LocalState;
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
@@ -23,7 +25,7 @@ pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &Cancella
     let cancel = crate::sync::begin_cancellable(local, cancel);
     local.store.check_journal().await?;
     let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
+    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
     let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
     for (planned, _) in asked.iter().filter(|_| !request.tables.is_empty()) {
         refuse(&wave, planned)?;
@@ -38,20 +40,13 @@ pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &Cancella
         .map(|(planned, migrated)| async {
             match can_return(wave.state(planned)) {
                 true => move_back(&wave, planned, request.anyway).await,
-                false => Ok(look::as_it_stands(&wave, planned, *migrated)),
+                false => Ok(as_it_stands(&wave, planned, *migrated)),
             }
         })
         .collect();
     let tables = wave.each(work).await?;
     let mut hooks = Vec::new();
-    let returned = asked
-        .iter()
-        .zip(&tables)
-        .filter(|((planned, _), table)| wave.state(planned).is_moved() && table.state == CutoverState::NotBegun);
-    // What failed of it is told; the tables are where they were.
-    let returned: Vec<&PlannedTable> = returned.map(|((planned, _), _)| *planned).collect();
-    let key = uuid::Uuid::new_v4().to_string();
-    let _ = wave.call(HookStage::Release, &key, returned, &mut hooks).await;
+    wave.release(asked.iter().map(|(planned, _)| *planned), &mut hooks).await?;
     Ok(wave.view(tables, hooks))
 }
 
@@ -60,8 +55,7 @@ fn can_return(state: CutoverState) -> bool {
 }
 
 fn needs_hooks(wave: &Wave<'_>, planned: &PlannedTable) -> bool {
-    let moved =
-        wave.last_step(planned).filter(|step| can_return(step.stage.state())).and_then(|step| step.moved.as_ref());
+    let moved = wave.last_step(planned).filter(|step| can_return(step.stage.state())).and_then(|step| step.moved);
     moved.is_some_and(|moved| !moved.moved_by.is_empty()) && !wave.hooks.has(HookStage::MoveBack)
 }
 
@@ -72,6 +66,7 @@ fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
         CutoverState::Finished => Err(Error::new(Code::CutOver, "the cut-over is finished")
             .about(&planned.source)
             .with_hint("There is no way back by IceBridge any more. The source is as it was when it was moved.")),
+        _ if wave.last_step(planned).is_some_and(|step| step.stopped) => Ok(()),
         _ => Err(refused(
             planned,
             "the table is not cut over",
@@ -81,14 +76,14 @@ fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
 }
 
 async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Result<CutoverTable> {
-    let begun = wave.last_step(planned).and_then(|step| Some((step, step.moved.as_ref()?)));
-    let Some((last, moved)) = begun else {
+    let begun = wave.last_step(planned).and_then(|step| Some((step.moved.clone()?, step)));
+    let Some((moved, last)) = begun else {
         return Err(Error::internal("a move was begun and nothing says of what").about(&planned.source));
     };
-    let seen = match guarded(look_before(wave, planned, moved, anyway).boxed()).await {
+    let seen = match guarded(look_before(wave, planned, &moved, anyway).boxed()).await {
         Ok(seen) => seen,
         Err(error) => {
-            let mut table = look::told(planned, last, now());
+            let mut table = told(planned, &last, now());
             table.error = Some(error.about(&planned.source).or_usual_hint());
             wave.show(&table).await?;
             return Ok(table);
@@ -109,7 +104,7 @@ async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Res
         }
     };
     wave.record(planned, &done).await?;
-    Ok(look::told(planned, &done, now()))
+    Ok(told(planned, &done, now()))
 }
 
 /// What the way back would lose, which is refused unless it is wanted.
@@ -119,6 +114,8 @@ async fn look_before(
     moved: &Moved,
     anyway: bool,
 ) -> Result<Option<Probation>> {
+    // Nobody is sent to a source that is not there, or is another table.
+    source_now(&wave.session, planned).await?;
     let seen = probation::seen(wave, planned, moved, false).await;
     let probation = match seen {
         Ok((probation, _)) => probation,

@@ -1,7 +1,9 @@
 //! The end of the probation: from then on there is no way back.
 
+use super::look::as_it_stands;
+use super::probation;
+use super::told::told;
 use super::wave::{Wave, refused};
-use super::{look, probation};
 use crate::LocalState;
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
@@ -22,7 +24,7 @@ pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &Cancel
     let cancel = crate::sync::begin_cancellable(local, cancel);
     local.store.check_journal().await?;
     let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
+    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
     let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
     let is_wrong = |planned| !matches!(wave.state(planned), CutoverState::OnProbation | CutoverState::Finished);
     if let Some((planned, _)) = asked.iter().find(|(planned, _)| !request.tables.is_empty() && is_wrong(planned)) {
@@ -32,21 +34,23 @@ pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &Cancel
             "`icebridge cutover look` says how each table stands.",
         ));
     }
+    let on_probation: Vec<&PlannedTable> = asked
+        .iter()
+        .map(|(planned, _)| *planned)
+        .filter(|planned| wave.state(planned) == CutoverState::OnProbation)
+        .collect();
     let work = asked
         .iter()
         .map(|(planned, migrated)| async {
             match wave.state(planned) {
                 CutoverState::OnProbation => finish_table(&wave, planned, request).await,
-                _ => Ok(look::as_it_stands(&wave, planned, *migrated)),
+                _ => Ok(as_it_stands(&wave, planned, *migrated)),
             }
         })
         .collect();
     let tables = wave.each(work).await?;
     let mut hooks = Vec::new();
-    let finished = asked.iter().zip(&tables).filter(|((planned, _), table)| {
-        wave.state(planned) == CutoverState::OnProbation && table.state == CutoverState::Finished
-    });
-    let finished: Vec<&PlannedTable> = finished.map(|((planned, _), _)| *planned).collect();
+    let finished = on_probation.into_iter().filter(|planned| wave.state(planned) == CutoverState::Finished);
     let key = uuid::Uuid::new_v4().to_string();
     // It tells of what is done: what failed of it is told.
     let _ = wave.call(HookStage::Finish, &key, finished, &mut hooks).await;
@@ -54,23 +58,23 @@ pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &Cancel
 }
 
 async fn finish_table(wave: &Wave<'_>, planned: &PlannedTable, request: &CutoverTables) -> Result<CutoverTable> {
-    let moved = wave.last_step(planned).and_then(|step| Some((step, step.moved.as_ref()?)));
-    let Some((last, moved)) = moved else {
+    let moved = wave.last_step(planned).and_then(|step| Some((step.moved.clone()?, step)));
+    let Some((moved, last)) = moved else {
         return Err(Error::internal("a table is on probation and nothing says of what").about(&planned.source));
     };
-    let seen = guarded(probation::seen(wave, planned, moved, request.compare).boxed()).await;
+    let seen = guarded(probation::seen(wave, planned, &moved, request.compare).boxed()).await;
     let (probation, error) = match seen {
         Ok((probation, error)) => (Some(probation), error),
         Err(error) if error.code == Code::Cancelled && wave.session.cancel.is_cancelled() => return Err(error),
         Err(error) => (None, Some(error)),
     };
     if let Some(error) = error.filter(|_| !request.anyway) {
-        let mut table = look::told(planned, last, now());
+        let mut table = told(planned, &last, now());
         (table.probation, table.error) = (probation, Some(error.about(&planned.source).or_usual_hint()));
         wave.show(&table).await?;
         return Ok(table);
     }
     let done = CutoverStep { stage: CutoverStage::Finished, probation, hooks: Vec::new(), error: None, ..last.clone() };
     wave.record(planned, &done).await?;
-    Ok(look::told(planned, &done, now()))
+    Ok(told(planned, &done, now()))
 }

@@ -1,8 +1,8 @@
 //! How far each table is, as the journal has it.
 
+use super::told::told;
 use super::wave::Wave;
 use crate::LocalState;
-use crate::ledger::CutoverStep;
 use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView};
 use icebridge_model::plan::PlannedTable;
@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 /// Asks neither source nor target.
 pub async fn look(local: &LocalState, request: &CutoverTables) -> Result<CutoverView> {
     let cancel = CancellationToken::new();
-    let wave = Wave::open(local, (&request.run_id, &request.tables), "", &cancel).await?;
+    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), "", &cancel).await?;
     let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
     let tables = asked.iter().map(|(planned, migrated)| as_it_stands(&wave, planned, *migrated)).collect();
     Ok(wave.view(tables, Vec::new()))
 }
 
 pub(super) fn as_it_stands(wave: &Wave<'_>, planned: &PlannedTable, migrated: bool) -> CutoverTable {
-    match wave.last_steps.get(&planned.source.to_string()) {
-        Some((at, step)) => told(planned, step, at.clone()),
+    match wave.last(planned) {
+        Some((at, step)) => told(planned, &step, at),
         None => CutoverTable {
             source: planned.source.clone(),
             target: planned.target.clone(),
@@ -30,17 +30,5 @@ pub(super) fn as_it_stands(wave: &Wave<'_>, planned: &PlannedTable, migrated: bo
             probation: None,
             error: None,
         },
-    }
-}
-
-pub(super) fn told(planned: &PlannedTable, step: &CutoverStep, at: String) -> CutoverTable {
-    CutoverTable {
-        source: planned.source.clone(),
-        target: planned.target.clone(),
-        state: step.stage.state(),
-        at,
-        moved: step.moved.clone(),
-        probation: step.probation.clone(),
-        error: step.error.clone(),
     }
 }

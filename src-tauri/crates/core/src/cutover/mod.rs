@@ -13,15 +13,19 @@ mod attempt;
 mod back;
 mod finish;
 mod look;
+mod moving;
 mod probation;
+mod runbook;
 mod sides;
+mod told;
 mod wave;
 
 pub use back::back;
 pub use finish::finish;
 pub use look::look;
+pub use moving::run;
 pub use probation::check;
-pub use wave::run;
+pub use runbook::{RunbookForm, runbook};
 
 use icebridge_model::{Code, Error};
 

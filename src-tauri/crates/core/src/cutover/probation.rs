@@ -1,7 +1,8 @@
 //! Looks at tables that were moved: is the source left alone, what has the target become, and are the moved rows still there?
 
-use super::look;
+use super::look::as_it_stands;
 use super::sides::{self, check_identity};
+use super::told::told;
 use super::wave::Wave;
 use crate::LocalState;
 use crate::ledger::{CutoverStage, CutoverStep};
@@ -23,7 +24,7 @@ pub async fn check(local: &LocalState, request: &CutoverTables, cancel: &Cancell
     let cancel = crate::sync::begin_cancellable(local, cancel);
     local.store.check_journal().await?;
     let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::open(local, (&request.run_id, &request.tables), "", &cancel).await?;
+    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), "", &cancel).await?;
     let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
     let work =
         asked.iter().map(|(planned, migrated)| check_table(&wave, planned, *migrated, request.compare)).collect();
@@ -34,10 +35,10 @@ pub async fn check(local: &LocalState, request: &CutoverTables, cancel: &Cancell
 async fn check_table(wave: &Wave<'_>, planned: &PlannedTable, migrated: bool, compare: bool) -> Result<CutoverTable> {
     let on_probation = wave.state(planned) == CutoverState::OnProbation;
     let step = wave.last_step(planned).filter(|_| on_probation);
-    let Some((step, moved)) = step.and_then(|step| Some((step, step.moved.as_ref()?))) else {
-        return Ok(look::as_it_stands(wave, planned, migrated));
+    let Some((moved, step)) = step.and_then(|step| Some((step.moved.clone()?, step))) else {
+        return Ok(as_it_stands(wave, planned, migrated));
     };
-    let seen = guarded(seen(wave, planned, moved, compare).boxed()).await;
+    let seen = guarded(seen(wave, planned, &moved, compare).boxed()).await;
     let (probation, error) = match seen {
         Ok((probation, error)) => (Some(probation), error),
         Err(error) if error.code == Code::Cancelled && wave.session.cancel.is_cancelled() => return Err(error),
@@ -50,7 +51,7 @@ async fn check_table(wave: &Wave<'_>, planned: &PlannedTable, migrated: bool, co
     if is_news || step.stage != CutoverStage::Checked {
         wave.record(planned, &checked).await?;
     }
-    Ok(look::told(planned, &checked, now()))
+    Ok(told(planned, &checked, now()))
 }
 
 /// What has become of both sides, and what of it somebody must know.
@@ -61,11 +62,11 @@ pub(super) async fn seen(
     compare: bool,
 ) -> Result<(Probation, Option<Error>)> {
     let session = &wave.session;
-    let source = session.source.load(&planned.source).await.map_err(|e| e.about(&planned.source))?;
+    let source = sides::source_now(session, planned).await?;
     let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
     check_identity(&target, &moved.target_uuid)?;
-    let at_source = since(&source.metadata, moved.source_snapshot_id);
-    let at_target = since(&target.metadata, moved.target_snapshot_id);
+    let at_source = since(&source.metadata, moved.source_snapshot_id, moved.source_sequence_number);
+    let at_target = since(&target.metadata, moved.target_snapshot_id, moved.target_sequence_number);
     let mut probation = Probation {
         source_snapshots: at_source.snapshots,
         source_writer: at_source.writer,
@@ -84,10 +85,21 @@ pub(super) async fn seen(
              cut the table over again.",
         )
     });
+    let late = late.or_else(|| {
+        let changed = source.metadata.current_schema_id != moved.source_schema_id;
+        changed.then(|| {
+            Error::new(Code::SourceNotQuiet, "somebody has changed the columns of the source since it was moved")
+        })
+    });
     if !compare {
         return Ok((probation, late));
     }
-    let both = sides::as_moved(session, planned, moved).await?;
+    let both = match sides::as_moved(session, planned, moved).await {
+        Ok(both) => both,
+        // What is known already is worth more than what cannot be compared.
+        Err(error) if error.code != Code::Cancelled => return Ok((probation, late.or(Some(error)))),
+        Err(error) => return Err(error),
+    };
     let sides = validate::Sides {
         planned: &both.planned,
         source: &both.source,
@@ -108,7 +120,7 @@ struct Since {
 }
 
 /// What a table has got since one of its snapshots. Where the way to it cannot be followed any more, all that is known since counts.
-fn since(metadata: &TableMetadata, snapshot_id: Option<i64>) -> Since {
+fn since(metadata: &TableMetadata, snapshot_id: Option<i64>, sequence_number: i64) -> Since {
     let mut since = Since { snapshots: 0, rows: Some(0), writer: String::new() };
     let mut at = metadata.current_snapshot_id;
     while at != snapshot_id {
@@ -138,6 +150,12 @@ fn since(metadata: &TableMetadata, snapshot_id: Option<i64>) -> Since {
         since.snapshots += 1;
         at = snapshot.parent_snapshot_id;
     }
+    // Those of other branches, of which main has nothing.
+    let later = metadata.snapshots.iter().filter(|one| one.sequence_number > sequence_number).count() as u64;
+    if later > since.snapshots {
+        since.snapshots = later;
+        since.rows = None;
+    }
     since
 }
 
@@ -165,7 +183,7 @@ mod tests {
             one(3, 2, json!({"operation": "overwrite", "added-records": "1", "deleted-records": "3", "app-id": "etl"})),
         ];
         let at = |snapshots: &[Value], current, from| {
-            let since = since(&table(snapshots, current), from);
+            let since = since(&table(snapshots, current), from, 9);
             (since.snapshots, since.rows, since.writer)
         };
         assert_eq!(at(&all, Some(3), Some(3)), (0, Some(0), String::new()));

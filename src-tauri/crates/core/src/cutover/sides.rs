@@ -74,11 +74,44 @@ pub(super) fn check_identity(target: &Table, expected: &str) -> Result<()> {
 /// Both sides at the state that was moved, whatever they have become since.
 pub(super) async fn as_moved(session: &Session<'_>, planned: &PlannedTable, moved: &Moved) -> Result<Sides> {
     let planned = at(planned, &moved.source_metadata_location, moved.source_snapshot_id);
-    let source = pinned(session.source.as_ref(), &planned).await?;
+    let source = match pinned(session.source.as_ref(), &planned).await {
+        Ok(source) => source,
+        // Its metadata file was cleaned up; the snapshot may still be there.
+        Err(error) => {
+            let now = source_now(session, &planned).await?;
+            now.as_of(moved.source_snapshot_id).ok_or(error)?
+        }
+    };
+    let target = is_there(session, &planned, moved).await?;
+    Ok(Sides { planned, source, target, outcome: CopyOutcome::default() })
+}
+
+/// The target as it was moved: the table is there, and still has that snapshot.
+pub(super) async fn is_there(session: &Session<'_>, planned: &PlannedTable, moved: &Moved) -> Result<Table> {
     let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
     check_identity(&target, &moved.target_uuid)?;
-    let Some(target) = target.as_of(moved.target_snapshot_id) else { return Err(lost_snapshot(&planned.target)) };
-    Ok(Sides { planned, source, target, outcome: CopyOutcome::default() })
+    target.as_of(moved.target_snapshot_id).ok_or_else(|| lost_snapshot(&planned.target))
+}
+
+/// Whether somebody has committed to the target since it was moved.
+pub(super) async fn has_own_rows(session: &Session<'_>, planned: &PlannedTable, moved: &Moved) -> Result<bool> {
+    let target = session.target.load(&planned.target).await?;
+    check_identity(&target, &moved.target_uuid)?;
+    let now = &target.metadata;
+    Ok(now.current_snapshot_id != moved.target_snapshot_id || now.last_sequence_number > moved.target_sequence_number)
+}
+
+/// The source's table, if it is still the one that was copied.
+pub(super) async fn source_now(session: &Session<'_>, planned: &PlannedTable) -> Result<Table> {
+    let replaced = |message: &str| Error::new(Code::SourceReplaced, message).about(&planned.source);
+    let source = session.source.load(&planned.source).await.map_err(|e| match e.code {
+        Code::TableNotFound => replaced("the source no longer has this table").with_cause(e),
+        _ => e.about(&planned.source),
+    })?;
+    match planned.table_uuid.is_empty() || source.metadata.uuid.eq_ignore_ascii_case(&planned.table_uuid) {
+        true => Ok(source),
+        false => Err(replaced("another table has the name of the source's table now")),
+    }
 }
 
 fn at(planned: &PlannedTable, metadata_location: &str, snapshot_id: Option<i64>) -> PlannedTable {

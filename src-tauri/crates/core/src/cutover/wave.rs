@@ -1,28 +1,26 @@
-//! One cut-over of several tables: what is done for all of them at once, and each table's own way in between.
+//! What the tables of one call share: the catalogs, the hooks, the journal.
 
-use super::attempt::{self, Proven};
-use super::{cancelled, look};
+use super::told::told;
 use crate::LocalState;
 use crate::hooks::Hooks;
 use crate::judge::Judge;
-use crate::ledger::{CutoverStage, CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
-use crate::migration::{Environment, Lakehouse};
+use crate::ledger::{CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
 use crate::mutex::lock;
 use crate::state::now;
-use crate::sync::{Session, begin_cancellable};
+use crate::sync::Session;
 use futures::{StreamExt, stream};
-use icebridge_metrics::Stage;
-use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverView};
+use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverView};
 use icebridge_model::event::Event;
 use icebridge_model::hooks::{HookCall, HookDone, HookStage, HookTable};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::SyncRequest;
 use icebridge_model::view::rows;
-use icebridge_model::{Code, Error, Result, TableIdent};
+use icebridge_model::{Error, Result, TableIdent};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Events are sent at most this often.
@@ -33,15 +31,33 @@ pub(super) struct Wave<'a> {
     pub session: Session<'a>,
     pub hooks: Hooks,
     /// By source table: when, and what.
-    pub last_steps: HashMap<String, (String, CutoverStep)>,
+    last_steps: std::sync::Mutex<HashMap<String, (String, CutoverStep)>>,
     pub judge: Mutex<Option<Judge>>,
     pub quiet: Duration,
     pub within: Duration,
+    /// When the writers were stopped, by a hook.
+    pub stopped_at: std::sync::OnceLock<String>,
+    /// Tables whose source is quiet take their turn.
+    pub turns: Semaphore,
     /// When an event was sent last.
     told: std::sync::Mutex<Option<Instant>>,
 }
 
 impl<'a> Wave<'a> {
+    /// Of the run that is named; if none is, of the one whose tables were cut over last.
+    pub async fn of_moved(
+        local: &'a LocalState,
+        (run_id, tables): (&str, &[TableIdent]),
+        hooks: &str,
+        cancel: &'a CancellationToken,
+    ) -> Result<Wave<'a>> {
+        let last = match run_id {
+            "" => local.store.last_run_with(TABLE_CUTOVER).await?.unwrap_or_default(),
+            named => named.to_string(),
+        };
+        Self::open(local, (&last, tables), hooks, cancel).await
+    }
+
     pub async fn open(
         local: &'a LocalState,
         (run_id, tables): (&str, &[TableIdent]),
@@ -51,7 +67,8 @@ impl<'a> Wave<'a> {
         let hooks = Hooks::read(hooks)?;
         let request = SyncRequest { run_id: run_id.into(), tables: tables.to_vec(), whole: false };
         let session = Session::open(local, &request, cancel).await?;
-        let last_steps = last_cutover_steps(local, &session.plan.hash).await?;
+        let turns = Semaphore::new(session.plan.settings.max_parallel_tables.max(1));
+        let last_steps = std::sync::Mutex::new(last_cutover_steps(local, &session.plan.hash).await?);
         Ok(Self {
             session,
             hooks,
@@ -59,12 +76,19 @@ impl<'a> Wave<'a> {
             judge: Mutex::default(),
             quiet: Duration::ZERO,
             within: Duration::ZERO,
+            stopped_at: std::sync::OnceLock::new(),
+            turns,
             told: std::sync::Mutex::default(),
         })
     }
 
-    pub fn last_step(&self, planned: &PlannedTable) -> Option<&CutoverStep> {
-        self.last_steps.get(&planned.source.to_string()).map(|(_, step)| step)
+    /// When, and what.
+    pub fn last(&self, planned: &PlannedTable) -> Option<(String, CutoverStep)> {
+        lock(&self.last_steps).get(&planned.source.to_string()).cloned()
+    }
+
+    pub fn last_step(&self, planned: &PlannedTable) -> Option<CutoverStep> {
+        self.last(planned).map(|(_, step)| step)
     }
 
     pub fn state(&self, planned: &PlannedTable) -> CutoverState {
@@ -72,9 +96,10 @@ impl<'a> Wave<'a> {
     }
 
     pub async fn record(&self, planned: &PlannedTable, step: &CutoverStep) -> Result<()> {
-        let (local, run_id) = (self.session.local, &self.session.run_id);
-        let entry = local.store.append(run_id, &planned.source.to_string(), TABLE_CUTOVER, body(step)?).await?;
-        self.show(&look::told(planned, step, entry.at)).await
+        let (local, run_id, table) = (self.session.local, &self.session.run_id, planned.source.to_string());
+        let entry = local.store.append(run_id, &table, TABLE_CUTOVER, body(step)?).await?;
+        lock(&self.last_steps).insert(table, (entry.at.clone(), step.clone()));
+        self.show(&told(planned, step, entry.at)).await
     }
 
     /// In the run's view.
@@ -82,19 +107,20 @@ impl<'a> Wave<'a> {
         let (local, run_id) = (self.session.local, &self.session.run_id);
         let row = rows::cut_over(table, jiff::Timestamp::now().as_millisecond());
         local.store.save_run_rows(run_id, &[(table.source.clone(), row)]).await?;
-        let mut told = lock(&self.told);
-        if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
-            *told = Some(Instant::now());
+        let mut last = lock(&self.told);
+        if last.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+            *last = Some(Instant::now());
             local.emit(Event::CutOver { run_id: run_id.clone() });
         }
         Ok(())
     }
 
-    /// Calls the hooks of a stage for these tables.
+    /// Calls the hooks of a stage for these tables. `attempt`: the key of the attempt; that of the call follows from it, the stage and
+    /// the tables, so that the same call has the same key and no other one has.
     pub async fn call(
         &self,
         stage: HookStage,
-        key: &str,
+        attempt: &str,
         tables: impl IntoIterator<Item = &PlannedTable>,
         done: &mut Vec<HookDone>,
     ) -> Result<()> {
@@ -104,10 +130,12 @@ impl<'a> Wave<'a> {
             return Ok(());
         }
         let plan = &self.session.plan;
+        let named: Vec<String> = tables.iter().map(|one| one.source.to_string()).collect();
+        let name = format!("icebridge hook {attempt} {} {}", stage.as_str(), named.join("\u{1f}"));
         let call = HookCall {
             version: 1,
             stage,
-            key: key.to_string(),
+            key: hex::encode(&Sha256::digest(name)[..16]),
             run_id: self.session.run_id.to_string(),
             plan_hash: plan.hash.to_string(),
             source: plan.source.clone(),
@@ -115,6 +143,34 @@ impl<'a> Wave<'a> {
             tables,
         };
         self.hooks.call(&call, done).await
+    }
+
+    /// Tells the writers of tables that are not moved, and were stopped, that they may write again. What failed of it is told, and is
+    /// done again by the next call.
+    pub async fn release(
+        &self,
+        tables: impl IntoIterator<Item = &PlannedTable>,
+        done: &mut Vec<HookDone>,
+    ) -> Result<()> {
+        let stopped = |one: &&PlannedTable| {
+            self.last_step(one)
+                .is_some_and(|step| step.stopped && step.stage.is_over() && !step.stage.state().is_moved())
+        };
+        let stopped: Vec<&PlannedTable> = tables.into_iter().filter(stopped).collect();
+        let Some(attempt) = stopped.first().and_then(|one| self.last_step(one)).map(|step| step.key) else {
+            return Ok(());
+        };
+        if self.call(HookStage::Release, &attempt, stopped.iter().copied(), done).await.is_err()
+            || !self.hooks.has(HookStage::Release)
+        {
+            return Ok(());
+        }
+        for planned in stopped {
+            if let Some(step) = self.last_step(planned) {
+                self.record(planned, &CutoverStep { stopped: false, hooks: Vec::new(), ..step }).await?;
+            }
+        }
+        Ok(())
     }
 
     pub fn view(&self, tables: Vec<CutoverTable>, hooks: Vec<HookDone>) -> CutoverView {
@@ -130,121 +186,12 @@ impl<'a> Wave<'a> {
 
     /// In the tables' order, as many at once as a run has. To the end, whatever one of them says.
     pub async fn each<T>(&self, work: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
-        let at_once = self.session.plan.settings.max_parallel_tables.max(1);
+        self.each_of(work, self.session.plan.settings.max_parallel_tables.max(1)).await
+    }
+
+    pub async fn each_of<T>(&self, work: Vec<impl Future<Output = Result<T>>>, at_once: usize) -> Result<Vec<T>> {
         let done: Vec<Result<T>> = stream::iter(work).buffered(at_once).collect().await;
         done.into_iter().collect()
-    }
-}
-
-/// Moves the tables that are not moved yet; others are told as they stand. A table that fails stops no other. An error means that nothing
-/// could be begun, that the journal could not be written, or that it was cancelled.
-pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
-    let _lock = local.store.lock().await?;
-    let cancel = begin_cancellable(local, cancel);
-    local.store.check_journal().await?;
-    let _at_work = local.metrics.stage(Stage::Cutover);
-    let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
-    wave.quiet = Duration::from_secs(request.quiet_seconds);
-    wave.within = Duration::from_secs(request.within_seconds.max(request.quiet_seconds));
-    if let Some(kind) = request.judge {
-        let session = &wave.session;
-        let client = Lakehouse.client(local, &session.plan.target).await?;
-        let judge = Judge::start(kind, &session.plan, session.target.spec(), client, &cancel).await?;
-        wave.judge = Mutex::new(Some(judge));
-    }
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
-    let mut hooks = Vec::new();
-    let tables = move_all(&wave, &asked, &mut hooks).await?;
-    Ok(wave.view(tables, hooks))
-}
-
-/// A table that can be moved, and what was proved of it while its writers still wrote.
-type Ready<'a> = (&'a PlannedTable, Proven);
-
-async fn move_all(
-    wave: &Wave<'_>,
-    asked: &[(&PlannedTable, bool)],
-    hooks: &mut Vec<HookDone>,
-) -> Result<Vec<CutoverTable>> {
-    let mut told: HashMap<&TableIdent, CutoverTable> = HashMap::new();
-    let (mut moving, mut to_move) = (Vec::new(), Vec::new());
-    for &(planned, migrated) in asked {
-        match wave.state(planned) {
-            CutoverState::Moving => moving.push(planned),
-            CutoverState::OnProbation | CutoverState::Finished | CutoverState::Returning => {
-                told.insert(&planned.source, look::as_it_stands(wave, planned, migrated));
-            }
-            _ if !migrated => {
-                told.insert(&planned.source, look::as_it_stands(wave, planned, migrated));
-            }
-            _ => to_move.push(planned),
-        }
-    }
-    let resumed = moving.iter().map(|planned| attempt::resume(wave, planned)).collect();
-    told.extend(wave.each(resumed).await?.into_iter().map(|(planned, table)| (&planned.source, table)));
-
-    let key = key_of(wave, &to_move);
-    let prepared = to_move.iter().map(|planned| attempt::prepare(wave, planned, &key)).collect();
-    let mut ready: Vec<Ready<'_>> = Vec::new();
-    for (planned, prepared) in to_move.iter().copied().zip(wave.each(prepared).await?) {
-        match prepared {
-            Ok(proven) => ready.push((planned, proven)),
-            Err(table) => drop(told.insert(&planned.source, *table)),
-        }
-    }
-    told.extend(stop_and_move(wave, &key, ready, hooks).await?);
-    Ok(asked.iter().filter_map(|(planned, _)| told.remove(&planned.source)).collect())
-}
-
-/// From the announcement on.
-async fn stop_and_move<'a>(
-    wave: &Wave<'_>,
-    key: &str,
-    ready: Vec<Ready<'a>>,
-    hooks: &mut Vec<HookDone>,
-) -> Result<Vec<(&'a TableIdent, CutoverTable)>> {
-    let all = || ready.iter().map(|(planned, _)| *planned);
-    let mut stopped = wave.call(HookStage::Announce, key, all(), hooks).await;
-    if stopped.is_ok() {
-        for planned in all() {
-            wave.record(planned, &attempt::step(planned, CutoverStage::Announced, key)).await?;
-        }
-        stopped = wave.call(HookStage::Quiesce, key, all(), hooks).await;
-    }
-    if stopped.is_ok() && wave.session.cancel.is_cancelled() {
-        stopped = Err(cancelled());
-    }
-    let moved = match stopped {
-        Ok(()) => {
-            let work = ready.iter().map(|(planned, proven)| attempt::take(wave, planned, key, proven)).collect();
-            wave.each(work).await?
-        }
-        Err(error) => {
-            let mut failed = Vec::new();
-            for planned in all() {
-                failed.push(attempt::failed(wave, planned, key, error.clone(), Vec::new()).await?);
-            }
-            failed
-        }
-    };
-    let left = ready.iter().zip(&moved).filter(|(_, table)| !table.state.is_moved());
-    // What failed of it is told; the tables are where they were.
-    let _ = wave.call(HookStage::Release, key, left.map(|((planned, _), _)| *planned), hooks).await;
-    if moved.iter().any(|table| table.error.as_ref().is_some_and(|error| error.code == Code::Cancelled)) {
-        return Err(cancelled());
-    }
-    Ok(ready.iter().map(|(planned, _)| &planned.source).zip(moved).collect())
-}
-
-/// Of an attempt that its process did not end: hooks know it by its key.
-fn key_of(wave: &Wave<'_>, tables: &[&PlannedTable]) -> String {
-    let last = |planned: &&PlannedTable| {
-        wave.last_step(planned).filter(|step| step.stage.state() == CutoverState::Begun).map(|step| step.key.clone())
-    };
-    let mut keys = tables.iter().map(last);
-    match keys.next() {
-        Some(Some(first)) if keys.all(|key| key.as_ref() == Some(&first)) => first,
-        _ => uuid::Uuid::new_v4().to_string(),
     }
 }
 

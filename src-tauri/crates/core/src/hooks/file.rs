@@ -3,7 +3,7 @@
 use super::web;
 use crate::input::{Limit, read_text};
 use icebridge_databricks::Transport;
-use icebridge_model::hooks::{Hook, HookStage, HooksFile};
+use icebridge_model::hooks::{Hook, HookStage, HooksFile, IfItFails};
 use icebridge_model::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -27,9 +27,13 @@ impl Hooks {
         }
         let wrong = |message: &str| Error::invalid(message).about(path).with_hint("docs/hooks.md has two examples.");
         let path = Path::new(path);
+        // A pipe may never say anything.
+        if !path.is_file() {
+            return Err(wrong("there is no such file"));
+        }
         let text = read_text(path, Limit::Settings, |e| wrong("the hooks file cannot be read").with_cause(e))?;
-        let file: HooksFile =
-            serde_json::from_str(&text).map_err(|e| wrong("the hooks file is not as it should be").with_cause(e))?;
+        let file: HooksFile = serde_json::from_str(&text)
+            .map_err(|e| wrong("the hooks file is not as it should be").with_cause_text(place(&e)))?;
         for (at, hook) in file.hooks.iter().enumerate() {
             check(hook).map_err(|e| wrong(&format!("hook {} of the hooks file {e}", at + 1)))?;
         }
@@ -49,12 +53,23 @@ impl Hooks {
     }
 }
 
+/// What is wrong with a value may repeat it, and an address may be a secret.
+fn place(error: &serde_json::Error) -> String {
+    match error.to_string() {
+        text if text.contains("://") => format!("line {} column {}", error.line(), error.column()),
+        text => text,
+    }
+}
+
 fn check(hook: &Hook) -> std::result::Result<(), &'static str> {
     match (hook.run.first(), hook.url.as_str()) {
         (None, "") => Err("has neither `run` nor `url`"),
         (Some(_), url) if !url.is_empty() => Err("has both `run` and `url`"),
         (Some(program), _) if program.is_empty() => Err("runs nothing"),
         (None, url) if !web::is_address(url) => Err("has a `url` that is no http or https address"),
+        _ if hook.if_it_fails == IfItFails::GoOn && matches!(hook.on, HookStage::Move | HookStage::MoveBack) => {
+            Err("must stop if it fails: nobody would know where readers are")
+        }
         _ if hook.seconds == 0 || hook.seconds > LONGEST => Err("must have `seconds` between 1 and 86400"),
         _ => Ok(()),
     }
@@ -85,6 +100,7 @@ mod tests {
             r#"{"hooks": [{"on": "cutover.move", "run": ["x"], "url": "http://h.example"}]}"#,
             r#"{"hooks": [{"on": "cutover.move", "url": "ftp://h.example"}]}"#,
             r#"{"hooks": [{"on": "cutover.move", "url": "hooks"}]}"#,
+            r#"{"hooks": [{"on": "cutover.move", "run": ["x"], "if_it_fails": "go_on"}, {"on": "cutover.move_back", "run": ["x"]}]}"#,
             r#"{"hooks": [{"on": "cutover.moves", "run": ["x"]}]}"#,
             r#"{"hooks": [{"on": "cutover.move", "run": ["x"], "secs": 1}]}"#,
             r#"{"hooks": [{"on": "cutover.move", "run": ["x"], "seconds": 0}]}"#,

@@ -4,19 +4,16 @@
 //! A hook gets one JSON object and may answer one. It gets no secret: the variables that stand in for the keychain's are
 //! taken from its environment. A call that is made again has the same key.
 
+mod answer;
 mod file;
 mod program;
 mod web;
 
 pub(crate) use file::Hooks;
 
+use icebridge_model::Result;
 use icebridge_model::hooks::{Hook, HookCall, HookDone, HookStage, IfItFails};
-use icebridge_model::{Code, Error, Result};
-use serde_json::Value;
 use std::time::{Duration, Instant};
-
-/// The longest answer that is kept, in bytes.
-const LONGEST_ANSWER: usize = 16 << 10;
 
 impl Hooks {
     pub fn has(&self, stage: HookStage) -> bool {
@@ -62,23 +59,4 @@ fn name(hook: &Hook) -> String {
         Some(program) => program.rsplit(['/', '\\']).next().unwrap_or(program).to_string(),
         None => web::origin(&hook.url),
     }
-}
-
-/// Nothing, or one JSON object.
-fn answer(bytes: &[u8]) -> Result<Value> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Null);
-    }
-    if bytes.len() > LONGEST_ANSWER {
-        return Err(failed(format!("the hook's answer is longer than {LONGEST_ANSWER} bytes")));
-    }
-    match serde_json::from_slice(bytes) {
-        Ok(answer @ Value::Object(_)) => Ok(answer),
-        Ok(_) => Err(failed("the hook's answer is no JSON object")),
-        Err(e) => Err(failed("the hook's answer is no JSON object").with_cause(e)),
-    }
-}
-
-fn failed(message: impl Into<String>) -> Error {
-    Error::new(Code::HookFailed, message.into())
 }

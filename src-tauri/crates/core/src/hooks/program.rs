@@ -1,10 +1,9 @@
 //! A hook that is a program of this machine.
 
-use super::{LONGEST_ANSWER, answer, failed};
+use super::answer::{LONGEST_ANSWER, answer, failed};
 use crate::process_group::ProcessGroup;
 use icebridge_model::hooks::HookCall;
 use icebridge_model::{Error, Result};
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::process::Command;
 /// Of what it writes to its standard error, in characters: the end says why.
 const KEPT_OF_STDERR: usize = 600;
 
-pub(super) async fn call(folder: &Path, run: &[String], limit: Duration, call: &HookCall) -> Result<Value> {
+pub(super) async fn call(folder: &Path, run: &[String], limit: Duration, call: &HookCall) -> Result<String> {
     let Some((program, arguments)) = run.split_first() else {
         return Err(Error::internal("a hook without a program"));
     };
@@ -90,10 +89,10 @@ mod tests {
     use super::*;
     use icebridge_model::Code;
     use icebridge_model::hooks::HookStage;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use std::time::Instant;
 
-    async fn shell(script: &str, seconds: u64) -> Result<Value> {
+    async fn shell(script: &str, seconds: u64) -> Result<String> {
         let run = ["sh".to_string(), "-c".to_string(), script.to_string()];
         let given = HookCall {
             version: 1,
@@ -110,10 +109,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_gets_json_and_may_answer_json() {
-        assert_eq!(shell("true", 9).await.unwrap(), Value::Null);
-        let echoed = shell("cat", 9).await.unwrap();
+        assert_eq!(shell("true", 9).await.unwrap(), "");
+        let echoed: Value = serde_json::from_str(&shell("cat", 9).await.unwrap()).unwrap();
         assert_eq!((&echoed["stage"], &echoed["key"]), (&json!("cutover.move"), &json!("k")));
-        assert_eq!(shell("echo ' {\"view\": 1} '", 9).await.unwrap(), json!({"view": 1}));
+        assert_eq!(shell("echo ' {\"view\": 1} '", 9).await.unwrap(), r#"{"view": 1}"#);
+        assert_eq!(shell("echo '{\"seconds\": 1.5}'", 9).await.unwrap(), r#"{"seconds": 1.5}"#);
     }
 
     #[tokio::test]

@@ -1,12 +1,11 @@
 //! A hook that is a web address: it gets a POST. The address may hold a secret, so that only its origin is ever shown.
 
-use super::{LONGEST_ANSWER, answer, failed};
+use super::answer::{LONGEST_ANSWER, answer, failed};
 use icebridge_databricks::Transport;
-use icebridge_http::{Call, Explanation, Family, HttpClient, Limits, Refusal, Response, Service};
+use icebridge_http::{Call, Explanation, Failure, Family, HttpClient, Limits, Refusal, Response, RetryPolicy, Service};
 use icebridge_model::hooks::HookCall;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
-use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
@@ -43,20 +42,21 @@ pub(super) fn origin(text: &str) -> String {
     Url::parse(text).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
 
-pub(super) async fn call(transport: &Transport, address: &str, limit: Duration, call: &HookCall) -> Result<Value> {
+pub(super) async fn call(transport: &Transport, address: &str, limit: Duration, call: &HookCall) -> Result<String> {
     let url = Url::parse(address).map_err(|e| Error::invalid("this is no address").with_cause(e))?;
     let origin = url.origin().ascii_serialization();
     let path = url[url::Position::BeforePath..url::Position::AfterQuery].to_string();
-    let client = HttpClient::new(transport, &origin, &SERVICE).map_err(|e| hidden(e, &origin))?;
+    let client = HttpClient::new(transport, &origin, &SERVICE).map_err(|e| hidden(e.message, &origin))?;
+    // Once: whether a first call did what it is for nobody knows, and writers may be waiting.
+    let client = client.with_policy(RetryPolicy { attempts: 1, ..RetryPolicy::default() });
     let request = Call::post(FAMILY, path.clone())
         .header("Idempotency-Key", call.key.clone())
         .scrub(&Secret::new(path))
         .json(call)?
         .within(limit)
-        // What became of it nobody knows if the answer is lost; a hook that minds the key may be called again by a person.
         .once();
     let sent = async {
-        let answered = client.open(&request).await.map_err(|failure| hidden(Error::from(failure), &origin))?;
+        let answered = client.open(&request).await.map_err(|failure| told(failure, &origin))?;
         read(answered).await
     };
     match tokio::time::timeout(limit, sent).await {
@@ -79,17 +79,23 @@ async fn read(mut answered: Response) -> Result<Vec<u8>> {
 }
 
 /// Chat servers answer with a word where nobody reads it.
-fn answer_of(bytes: &[u8]) -> Result<Value> {
+fn answer_of(bytes: &[u8]) -> Result<String> {
     match bytes.first() {
         Some(b'{') => answer(bytes),
-        _ => Ok(Value::Null),
+        _ => Ok(String::new()),
     }
 }
 
-/// As the error is, of the origin alone.
-fn hidden(error: Error, origin: &str) -> Error {
-    let mut shown = Error::new(Code::HookFailed, error.message).about(origin);
-    shown.hint = error.hint;
-    shown.causes = error.causes;
-    shown
+/// Neither the address nor what the server says, which may repeat it: the origin, and the status.
+fn told(failure: Failure, origin: &str) -> Error {
+    match failure.refusal() {
+        Some(refusal) => hidden(format!("the hook refused the call: HTTP {}", refusal.status), origin),
+        None => hidden(Error::from(failure).message, origin),
+    }
+}
+
+fn hidden(message: String, origin: &str) -> Error {
+    Error::new(Code::HookFailed, message)
+        .about(origin)
+        .with_hint("Check the address, the network and the proxy, and the server's own log.")
 }

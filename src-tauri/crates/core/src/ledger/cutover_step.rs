@@ -41,6 +41,9 @@ pub struct CutoverStep {
     pub target: TableIdent,
     /// Of the attempt, and in what its hooks are given.
     pub key: String,
+    /// The table's writers were told to stop, and no hook has told them that they may write again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
     /// From `moving` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
@@ -65,6 +68,11 @@ impl CutoverStage {
             Self::Returned => CutoverState::NotBegun,
             Self::Finished => CutoverState::Finished,
         }
+    }
+
+    /// Nothing of the attempt is left to be done.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Failed | Self::Moved | Self::Checked | Self::Returned | Self::Finished)
     }
 
     fn is_moved(self) -> bool {

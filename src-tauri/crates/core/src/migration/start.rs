@@ -88,7 +88,7 @@ pub(super) async fn start_on(
     check(&plan)?;
     let lock = local.store.lock().await?;
     local.store.check_journal().await?;
-    refuse_moved(local, &plan).await?;
+    refuse_moved(local, &plan, |_| false).await?;
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted("").await?;
     let record = RunRecord {
@@ -121,18 +121,21 @@ pub(super) async fn resume_on(
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted(&record.run_id).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
+    refuse_moved(local, &plan, |at| histories[at].state() == TableState::Migrated).await?;
     local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate).await?)?).await?;
     local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
     launch(local, lock, opened, plan, record, histories).await
 }
 
-/// A run compares what it finds in the target with the source, and others may have written to what was cut over.
-async fn refuse_moved(local: &LocalState, plan: &Plan) -> Result<()> {
+/// A run compares what it finds in the target with the source, or makes it anew, and others may have written to what was cut over.
+/// `is_left_alone`: what the run does not touch, by its place in the plan.
+async fn refuse_moved(local: &LocalState, plan: &Plan, is_left_alone: impl Fn(usize) -> bool) -> Result<()> {
     let moved = moved_states(local, &plan.hash).await?;
-    let Some(first) = plan.tables.iter().find(|planned| moved.contains_key(&planned.source.to_string())) else {
-        return Ok(());
-    };
-    let others = match moved.len() {
+    let is_moved =
+        |(at, planned): &(usize, &PlannedTable)| moved.contains_key(&planned.source.to_string()) && !is_left_alone(*at);
+    let tables: Vec<_> = plan.tables.iter().enumerate().filter(is_moved).collect();
+    let Some((_, first)) = tables.first() else { return Ok(()) };
+    let others = match tables.len() {
         1 => String::new(),
         more => format!(" and {} more", more - 1),
     };

@@ -111,8 +111,7 @@ pub(super) async fn validate_again_in(
         cancel,
     };
     let mut migrated = 0;
-    let mut not_validated = HashMap::new();
-    let mut not_read_back = HashMap::new();
+    let (mut not_validated, mut not_read_back) = (HashMap::new(), HashMap::new());
     for (planned, history) in plan.tables.iter().zip(&histories) {
         // A table that was never committed has nothing to compare; one that was and then failed has.
         if !history.committed {

@@ -45,7 +45,9 @@ pub(crate) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: b
         let begun = attempt > 1 || has_begun(session, planned, &sides);
         let made = guarded(one_round(session, planned, &sides, (whole, begun)).boxed()).await;
         match made {
-            Err(error) if error.code == Code::Cancelled && session.cancel.is_cancelled() => return Err(error),
+            Err(error) if error.code == Code::Cancelled && session.cancel.is_cancelled() => {
+                return Err(super::cancelled());
+            }
             Err(error) if error.code == Code::FileMissing && attempt < ATTEMPTS => {
                 tracing::info!(%error, "a file of the source went while it was copied; its newer state is taken");
                 attempt += 1;
@@ -296,6 +298,10 @@ fn as_synced(planned: &PlannedTable, source: &Table) -> PlannedTable {
 async fn known_digest(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<Option<RowDigest>> {
     if let Some(made) = step_of(session, planned, sides).await?.and_then(|step| step.made) {
         return Ok(RowDigest::from_hex(made.rows, &made.digest));
+    }
+    // Of a later state only who made its round knows what it is: a validation names its snapshot alone, and columns may be others.
+    if sides.standing.round > 0 {
+        return Ok(None);
     }
     let validation = session.local.store.validation_of_plan(&session.plan.hash, &planned.source).await?;
     let same = |validation: &Validation| {

@@ -4,6 +4,7 @@ mod advance;
 mod client;
 mod credentials;
 mod empty;
+mod later_state;
 mod service;
 mod target;
 mod updates;
@@ -258,5 +259,7 @@ mod tests;
 mod tests_empty;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_later_state;
 #[cfg(test)]
 mod tests_places;

@@ -2,20 +2,42 @@
 
 use super::contract::CopyTask;
 use crate::copy::relocate::document;
+use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::{
-    PROPERTY_LAYOUT, PROPERTY_PLAN, PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT,
-    PROPERTY_SOURCE_UUID, PROPERTY_SYNC_ROUND,
+    PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_REFS, PROPERTY_SEQUENCE_NUMBER,
+    PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID,
+    PROPERTY_SYNC_ROUND,
 };
 use icebridge_model::Result;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// Says in a table's metadata where it comes from. A source that was made by IceBridge itself has such marks, of another copy.
 pub fn set(metadata: &mut Value, task: &CopyTask<'_>) -> Result<()> {
     document::remove_properties(metadata, &[PROPERTY_SOURCE_UUID, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND]);
-    let id = |key: &str| metadata.get(key).and_then(Value::as_i64).unwrap_or(0);
-    let layout = layout(id("current-schema-id"), id("default-spec-id"), id("default-sort-order-id"));
-    let marks = properties(task).into_iter().chain([(PROPERTY_LAYOUT.to_string(), layout)]);
-    document::set_properties(metadata, marks)
+    let number = |key: &str| metadata.get(key).and_then(Value::as_i64).unwrap_or(0);
+    let layout = layout(number("current-schema-id"), number("default-spec-id"), number("default-sort-order-id"));
+    let left = [
+        (PROPERTY_LAYOUT, layout),
+        (PROPERTY_SEQUENCE_NUMBER, number("last-sequence-number").to_string()),
+        (PROPERTY_NAME_MAPPING_MARK, name_mapping(metadata["properties"][PROPERTY_NAME_MAPPING].as_str())),
+        (PROPERTY_REFS, refs(metadata)),
+    ];
+    let left = left.map(|(key, value)| (key.to_string(), value));
+    document::set_properties(metadata, properties(task).into_iter().chain(left))
+}
+
+/// As a mark tells them.
+fn refs(metadata: &Value) -> String {
+    let all = metadata.get("refs").and_then(Value::as_object).into_iter().flatten();
+    let named = all.filter(|(name, _)| *name != "main");
+    let refs: Map<String, Value> = named.map(|(name, one)| (name.clone(), one["snapshot-id"].clone())).collect();
+    Value::Object(refs).to_string()
+}
+
+/// As a mark tells it.
+pub fn name_mapping(mapping: Option<&str>) -> String {
+    mapping.map_or_else(|| "none".to_string(), |mapping| hex::encode(Sha256::digest(mapping)))
 }
 
 /// As a mark tells it.

@@ -10,9 +10,10 @@ use super::{identity, marks};
 use crate::catalog::{Advancing, TargetCatalog};
 use crate::copy::relocate::document;
 use crate::metadata::TableMetadata;
+use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::{
-    PROPERTY_LAYOUT, PROPERTY_PLAN, PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT,
-    PROPERTY_SYNC_ROUND,
+    PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_SEQUENCE_NUMBER, PROPERTY_SOURCE_LOCATION,
+    PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND,
 };
 use crate::table::Table;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -54,8 +55,12 @@ pub fn standing(catalog: &dyn TargetCatalog, table: &Table, plan_hash: &str, tar
                 metadata.default_spec_id.into(),
                 metadata.default_sort_order_id.into(),
             );
+            let mapping = marks::name_mapping(property(PROPERTY_NAME_MAPPING));
+            let sequence_number = property(PROPERTY_SEQUENCE_NUMBER).and_then(|left| left.parse::<i64>().ok());
             metadata.current_snapshot_id == standing.source_snapshot_id
                 && property(PROPERTY_LAYOUT).is_none_or(|left| left == layout)
+                && property(PROPERTY_NAME_MAPPING_MARK).is_none_or(|left| left == mapping)
+                && sequence_number.is_none_or(|left| metadata.last_sequence_number <= left)
         }
     };
     is_as_made.then_some(standing)
@@ -94,6 +99,11 @@ impl Onto<'_> {
         }
         let round = [
             (PROPERTY_SYNC_ROUND.to_string(), self.round.to_string()),
+            // A source that was set back counts from lower numbers again, and a catalog does not.
+            (
+                PROPERTY_SEQUENCE_NUMBER.to_string(),
+                task.source.metadata.last_sequence_number.max(self.target.metadata.last_sequence_number).to_string(),
+            ),
             (
                 PROPERTY_SOURCE_LOCATION.to_string(),
                 source_location(&self.target.metadata, &task.source.metadata).into(),

@@ -4,6 +4,7 @@ use super::numbering::{Numbering, made_otherwise};
 use super::partition::BoundSpec;
 use crate::copy::common::converted::Converted;
 use crate::metadata::TableMetadata;
+use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use icebridge_model::properties::{Carry, carry};
 use icebridge_model::schema::{Schema, SortOrder};
 use icebridge_model::{Error, Result};
@@ -14,7 +15,6 @@ use std::collections::BTreeMap;
 pub const SCHEMA_ID: i32 = 0;
 pub const SPEC_ID: i32 = 0;
 /// Names columns by id, for files without ids. Those that are written here have them.
-const NAME_MAPPING: &str = "schema.name-mapping.default";
 
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -78,7 +78,7 @@ impl Shape {
         filled.sequence_number = empty.last_sequence_number + 1;
         filled.parent = empty.current_snapshot_id;
         if !numbering.keeps_ids() {
-            filled.properties.remove(NAME_MAPPING);
+            filled.properties.remove(PROPERTY_NAME_MAPPING);
         }
         Ok((filled, numbering))
     }
