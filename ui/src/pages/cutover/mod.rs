@@ -27,7 +27,8 @@ pub fn Cutover() -> Html {
                 <PageHead page={Page::Cutover} />
                 <Empty icon={Icon::Refresh} title="Nothing to move yet"
                     text="When a run has ended, readers and writers of its tables are moved to the targets here.">
-                    <Button testid="cutover-run-page" kind="primary" label="Go to Run" onclick={go(&session, Page::Run)} />
+                    <Button testid="cutover-run-page" kind="primary" label="Go to Run"
+                        onclick={go(&session, Page::Run)} />
                 </Empty>
             </>
         },
