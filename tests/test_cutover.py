@@ -20,26 +20,16 @@ from tests.harness.cli import fresh
 from tests.harness.hooks import STAGES, Hooks
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.kept_up import KeptUp, files
-from tests.harness.lake import GOOD, Lake, small_lake
+from tests.harness.lake import GOOD, Lake
 from tests.harness.written import plain, reading, sqlite_catalog
 from tests.test_sync_faults import MOVED, ONE, TWO, append
 
+# Fixtures of the other file.
+from tests.test_sync_faults import kept as kept
+from tests.test_sync_faults import lake as lake
+
 ALL = (ONE, TWO, MOVED)
 FAST = ("--quiet", "0s")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three tables that PyIceberg goes on writing to."""
-    return small_lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def kept(lake: Lake, tmp_path: Path) -> KeptUp:
-    """Their copies."""
-    made = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
-    made.migrate("clone")
-    return made
 
 
 @pytest.fixture
@@ -320,6 +310,26 @@ def test_a_table_that_cannot_be_synced_is_moved_as_it_was_copied(moves_on: bool,
     if moves_on:
         assert tables[ONE]["error"]["code"] == "source-not-quiet"
     assert states(cutover(kept, "check", "--compare")) == states(tables)
+
+
+@pytest.mark.parametrize("change", ["a branch", "columns"])
+def test_what_a_copy_that_cannot_be_synced_lacks(change: str, lake: Lake, hooks: Hooks, tmp_path: Path) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    kept.migrate("rewrite")
+    source = lake.catalog.load_table(ONE)
+    if change == "a branch":
+        source.manage_snapshots().create_branch(source.current_snapshot().snapshot_id, "dev").commit()
+        source.refresh().append(source.scan().to_arrow().slice(0, 1), branch="dev")
+    else:
+        with source.update_schema() as update:
+            update.rename_column("name", "title")
+    lacks = change == "columns"
+    tables = cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path, code=int(lacks))
+    assert states(tables) == {ONE: "failed" if lacks else "on_probation"}
+    assert len(hooks.calls("move")) == int(not lacks) and hooks.calls("move_back") == []
+    if not lacks:
+        # What was there before the move is no late write.
+        assert states(cutover(kept, "check"))[ONE] == "on_probation"
 
 
 def test_a_copy_that_was_damaged_is_not_moved(kept: KeptUp, hooks: Hooks) -> None:

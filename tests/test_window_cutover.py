@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.harness.cli import Icebridge
 from tests.harness.hooks import Hooks
-from tests.harness.webdriver import Driver, display, driver, window
-from tests.services.fixtures import or_skip
-from tests.services.keychain import keychain
+from tests.harness.webdriver import Driver, window
 from tests.test_window import shots
 from tests.test_window_sync import ORDERS, PRODUCTS, append
 
-
-@pytest.fixture(scope="module")
-def webkit() -> Iterator[Driver]:
-    with or_skip(display()) as screen, or_skip(keychain()) as home, or_skip(driver(screen, home)) as started:
-        yield started
+# A fixture of the other file.
+from tests.test_window_sync import webkit as webkit
 
 
 def test_tables_are_moved_and_moved_back_in_the_window(webkit: Driver, tmp_path: Path) -> None:

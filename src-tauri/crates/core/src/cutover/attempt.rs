@@ -5,7 +5,7 @@ use super::sides::{self, Sides, State, can_sync};
 use super::told::told;
 use super::wave::Wave;
 use crate::ledger::{CutoverStage, CutoverStep};
-use crate::migration::{Lakehouse, guarded};
+use crate::migration::guarded;
 use crate::state::now;
 use crate::sync::take_round;
 use crate::validate;
@@ -84,15 +84,8 @@ async fn bring_on(wave: &Wave<'_>, planned: &PlannedTable) -> Result<Option<Sync
 /// Compares every row of both sides, and has a judge read them where one is wanted.
 async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
     let session = &wave.session;
-    let sides = validate::Sides {
-        planned: &both.planned,
-        source: &both.source,
-        target: &both.target,
-        outcome: &both.outcome,
-        measured: None,
-        comments_carried: session.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments),
-    };
-    let mut validation = validate::compare(&Lakehouse, &sides, session.cancel).await?.validation;
+    let comments = session.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
+    let mut validation = both.compare(session, comments).await?;
     if validation.passed
         && let Some(judge) = wave.judge.lock().await.as_mut()
     {
@@ -145,28 +138,28 @@ pub(super) async fn resume<'a>(wave: &Wave<'_>, planned: &'a PlannedTable) -> Re
 async fn last_state(wave: &Wave<'_>, planned: &PlannedTable, proven: &Proven) -> Result<Moved> {
     let deadline = Instant::now() + wave.within;
     loop {
-        let (state, since) = quiet(wave, planned, deadline).await?;
+        let (source, since) = quiet(wave, planned, deadline).await?;
         let closed = |_| Error::internal("the turns of tables have ended");
         let _turn = wave.turns.acquire().await.map_err(closed)?;
-        let round = match can_sync(&wave.session, planned) {
-            true => bring_on(wave, planned).await?,
-            false => None,
-        };
+        let by_sync = can_sync(&wave.session, planned);
+        let round = if by_sync { bring_on(wave, planned).await? } else { None };
         let both = sides::as_synced(&wave.session, planned).await?;
-        if both.state() == state {
-            return moved(wave, &both, proven, round, since).await;
+        if both.state() == State::of(&source) {
+            return moved(wave, &both, proven, round, (&source, since)).await;
         }
-        if !can_sync(&wave.session, planned) && both.state().snapshot_id != state.snapshot_id {
+        if !by_sync {
+            let (then, now) = (&both.source.metadata, &source.metadata);
+            let is_same = then.current_schema().fields == now.current_schema().fields;
+            if is_same && then.current_snapshot_id == now.current_snapshot_id {
+                // Only its metadata was written again.
+                return moved(wave, &both, proven, None, (&source, since)).await;
+            }
             return Err(Error::new(Code::SourceNotQuiet, "the source has moved on since the table was copied")
                 .about(&planned.source)
                 .with_hint(
                     "This table cannot be synced (docs/sync.md says which can). Stop its writers, copy it anew by a new plan, and \
                      cut it over before they go on.",
                 ));
-        }
-        if !can_sync(&wave.session, planned) {
-            // Only its metadata was written again: the snapshot is the one that was copied.
-            return moved(wave, &both, proven, None, since).await;
         }
         if Instant::now() >= deadline {
             return Err(not_quiet(wave, planned));
@@ -179,7 +172,8 @@ async fn moved(
     both: &Sides,
     proven: &Proven,
     round: Option<SyncRound>,
-    since: String,
+    // As it was when it was quiet, and since when.
+    (source, since): (&Table, String),
 ) -> Result<Moved> {
     let state = both.state();
     let of_round = |round: SyncRound| Proven {
@@ -201,8 +195,8 @@ async fn moved(
     Ok(Moved {
         source_metadata_location: state.metadata_location,
         source_snapshot_id: state.snapshot_id,
-        source_sequence_number: both.source.metadata.last_sequence_number,
-        source_schema_id: both.source.metadata.current_schema_id,
+        source_sequence_number: source.metadata.last_sequence_number,
+        source_schema_id: source.metadata.current_schema_id,
         target_sequence_number: both.target.metadata.last_sequence_number,
         target_metadata_location: both.target.metadata_location.clone(),
         target_snapshot_id: both.target.metadata.current_snapshot_id,
@@ -218,7 +212,7 @@ async fn moved(
 }
 
 /// A state that the source has had for the quiet time, and when it was seen first.
-async fn quiet(wave: &Wave<'_>, planned: &PlannedTable, deadline: Instant) -> Result<(State, String)> {
+async fn quiet(wave: &Wave<'_>, planned: &PlannedTable, deadline: Instant) -> Result<(Table, String)> {
     let mut seen: Option<(State, String, Instant)> = None;
     loop {
         let before = Instant::now();
@@ -227,11 +221,11 @@ async fn quiet(wave: &Wave<'_>, planned: &PlannedTable, deadline: Instant) -> Re
         match seen.take() {
             Some((same, at, since)) if same == state => {
                 if since.elapsed() >= wave.quiet {
-                    return Ok((state, at));
+                    return Ok((source, at));
                 }
                 seen = Some((same, at, since));
             }
-            _ if wave.quiet.is_zero() => return Ok((state, now())),
+            _ if wave.quiet.is_zero() => return Ok((source, now())),
             _ => seen = Some((state, now(), before)),
         }
         let waited = seen.as_ref().map(|(_, _, since)| since.elapsed()).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::look::as_it_stands;
 use super::probation;
-use super::sides::{State, source_now};
+use super::sides::source_now;
 use super::told::told;
 use super::wave::{Wave, refused};
 use crate::LocalState;
@@ -137,7 +137,6 @@ async fn look_before(
         Some(rows) => format!("{rows:+} rows"),
         None => "nobody can tell how many rows".to_string(),
     };
-    let state = State::moved(moved);
     Err(Error::new(
         Code::TargetChanged,
         format!(
@@ -149,7 +148,7 @@ async fn look_before(
         "Bring them to the source by your own engine first: they came after snapshot {} of the target. Or leave them behind, with \
          --leave-rows; they stay in the target. The source is as it was at snapshot {}.",
         text(moved.target_snapshot_id),
-        text(state.snapshot_id)
+        text(moved.source_snapshot_id)
     )))
 }
 

@@ -6,7 +6,7 @@ use super::told::told;
 use super::wave::Wave;
 use crate::LocalState;
 use crate::ledger::{CutoverStage, CutoverStep};
-use crate::migration::{Lakehouse, guarded};
+use crate::migration::guarded;
 use crate::state::now;
 use crate::validate;
 use futures::FutureExt;
@@ -100,15 +100,7 @@ pub(super) async fn seen(
         Err(error) if error.code != Code::Cancelled => return Ok((probation, late.or(Some(error)))),
         Err(error) => return Err(error),
     };
-    let sides = validate::Sides {
-        planned: &both.planned,
-        source: &both.source,
-        target: &both.target,
-        outcome: &both.outcome,
-        measured: None,
-        comments_carried: false,
-    };
-    let validation = validate::compare(&Lakehouse, &sides, session.cancel).await?.validation;
+    let validation = both.compare(session, false).await?;
     probation.compared = validation.passed;
     Ok((probation, late.or(validate::failure(&validation))))
 }

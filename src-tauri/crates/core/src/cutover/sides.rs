@@ -1,12 +1,14 @@
 //! Source and target of a table: with the state of the source that the target has, or as they were moved.
 
-use crate::migration::{lost_snapshot, pinned};
+use crate::migration::{Lakehouse, lost_snapshot, pinned};
 use crate::sync::Session;
+use crate::validate;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_model::cutover::Moved;
 use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::run::CopyOutcome;
+use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 
 /// Both sides, and the table as it would be planned with that state of the source.
@@ -28,13 +30,22 @@ impl State {
     pub fn of(table: &Table) -> Self {
         Self { metadata_location: table.metadata_location.clone(), snapshot_id: table.metadata.current_snapshot_id }
     }
-
-    pub fn moved(moved: &Moved) -> Self {
-        Self { metadata_location: moved.source_metadata_location.clone(), snapshot_id: moved.source_snapshot_id }
-    }
 }
 
 impl Sides {
+    /// Every row of both.
+    pub async fn compare(&self, session: &Session<'_>, comments_carried: bool) -> Result<Validation> {
+        let sides = validate::Sides {
+            planned: &self.planned,
+            source: &self.source,
+            target: &self.target,
+            outcome: &self.outcome,
+            measured: None,
+            comments_carried,
+        };
+        Ok(validate::compare(&Lakehouse, &sides, session.cancel).await?.validation)
+    }
+
     pub fn state(&self) -> State {
         State { metadata_location: self.planned.metadata_location.clone(), snapshot_id: self.planned.snapshot_id }
     }

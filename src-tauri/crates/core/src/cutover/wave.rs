@@ -152,10 +152,8 @@ impl<'a> Wave<'a> {
         tables: impl IntoIterator<Item = &PlannedTable>,
         done: &mut Vec<HookDone>,
     ) -> Result<()> {
-        let stopped = |one: &&PlannedTable| {
-            self.last_step(one)
-                .is_some_and(|step| step.stopped && step.stage.is_over() && !step.stage.state().is_moved())
-        };
+        let stopped =
+            |one: &&PlannedTable| self.last_step(one).is_some_and(|step| step.stopped && step.stage.is_at_source());
         let stopped: Vec<&PlannedTable> = tables.into_iter().filter(stopped).collect();
         let Some(attempt) = stopped.first().and_then(|one| self.last_step(one)).map(|step| step.key) else {
             return Ok(());

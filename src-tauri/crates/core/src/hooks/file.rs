@@ -53,12 +53,9 @@ impl Hooks {
     }
 }
 
-/// What is wrong with a value may repeat it, and an address may be a secret.
+/// Its place, not its text: that may repeat an address, which may be a secret.
 fn place(error: &serde_json::Error) -> String {
-    match error.to_string() {
-        text if text.contains("://") => format!("line {} column {}", error.line(), error.column()),
-        text => text,
-    }
+    format!("{:?} at line {} column {}", error.classify(), error.line(), error.column())
 }
 
 fn check(hook: &Hook) -> std::result::Result<(), &'static str> {

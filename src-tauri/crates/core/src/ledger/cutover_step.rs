@@ -70,9 +70,9 @@ impl CutoverStage {
         }
     }
 
-    /// Nothing of the attempt is left to be done.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Failed | Self::Moved | Self::Checked | Self::Returned | Self::Finished)
+    /// The attempt is over, and readers and writers are at the source.
+    pub fn is_at_source(self) -> bool {
+        matches!(self, Self::Failed | Self::Returned)
     }
 
     fn is_moved(self) -> bool {
