@@ -439,6 +439,10 @@ def test_the_runbook_tells_who_does_what(kept: KeptUp, lake: Lake, hooks: Hooks,
     kept.cli.run("cutover", "runbook", "--html", "--out", made, "--hooks", hooks.path, "--table", ONE)
     text = made.read_text()
     assert text.startswith("<!doctype html>") and "hook: python" in text and TWO not in text
+    # Who follows the page does what it says, and no more.
+    for verb in ("move", "back", "finish"):
+        [command] = [line for line in text.splitlines() if f"icebridge cutover {verb} " in line]
+        assert f"--table '{ONE}' --hooks '{hooks.path}'" in command
     assert (kept.state(), files(kept.target)) == (state, there), "it is only told"
 
 
@@ -549,6 +553,18 @@ def test_a_later_run_does_not_hide_what_is_on_probation(kept: KeptUp, lake: Lake
     append(lake.catalog, ONE, 300)
     assert states(cutover(kept, "check", code=1))[ONE] == "on_probation"
     assert states(cutover(kept, "back"))[ONE] == "not_begun"
+
+
+def test_what_was_taken_back_is_moved_under_another_key(kept: KeptUp, hooks: Hooks) -> None:
+    hooks.do("quiesce", "kill -9 $ICEBRIDGE")
+    every, one = ("--hooks", str(hooks.path)), ("--table", ONE, "--hooks", str(hooks.path))
+    assert kept.cli.outcome("cutover", "move", *FAST, *every).code == -9
+    hooks.forget()
+    cutover(kept, "move", *FAST, *one)
+    cutover(kept, "back", *one)
+    cutover(kept, "move", *FAST, *every)
+    keys = {what: keys for what, keys in hooks.keys().items() if what[0] == "move" and GOOD[0] in what[1]}
+    assert [len(one) for one in keys.values()] == [2]
 
 
 def test_a_hooks_file_that_is_a_pipe_is_none(kept: KeptUp, tmp_path: Path) -> None:

@@ -150,9 +150,14 @@ fn key_of(wave: &Wave<'_>, tables: &[&PlannedTable]) -> String {
     let begun = |planned: &&PlannedTable| {
         wave.last_step(planned).filter(|step| step.stage.state() == CutoverState::Begun).map(|step| step.key)
     };
+    // Under a key that a table has come to its end with, its hooks would take the next call for one that is made again.
+    let is_over = |key: &String| {
+        let last = |planned: &&PlannedTable| wave.last_step(planned);
+        tables.iter().filter_map(last).any(|step| step.stage.is_at_source() && step.key == *key)
+    };
     let mut keys = tables.iter().filter_map(begun);
     match keys.next() {
-        Some(first) if keys.all(|key| key == first) => first,
+        Some(first) if keys.all(|key| key == first) && !is_over(&first) => first,
         _ => uuid::Uuid::new_v4().to_string(),
     }
 }

@@ -36,8 +36,8 @@ pub async fn runbook(local: &LocalState, request: &CutoverRequest, form: Runbook
     about(&mut page, &wave, request, left_out);
     tables(&mut page, &wave, &migrated, &validations);
     steps(&mut page, &wave, request, &migrated, &validations);
-    ways_back(&mut page, &wave);
-    after(&mut page, &wave);
+    ways_back(&mut page, &wave, request);
+    after(&mut page, &wave, request);
     page.end();
     Ok(page.text)
 }
@@ -57,6 +57,19 @@ fn about(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest, left_out: u
         let tables = counted(left_out as u64, "table is", "tables are");
         page.line(&format!("{tables} not migrated, and not in this page."));
     }
+}
+
+/// As it is to be typed: for the tables of this page alone, and with its hooks.
+fn command(wave: &Wave<'_>, request: &CutoverRequest, verb: &str, with_hooks: bool) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let mut words = format!("icebridge cutover {verb} {}", wave.session.run_id);
+    for table in &request.tables {
+        words.push_str(&format!(" --table {}", quoted(&table.to_string())));
+    }
+    if with_hooks && !request.hooks.is_empty() {
+        words.push_str(&format!(" --hooks {}", quoted(&request.hooks)));
+    }
+    words
 }
 
 /// Milliseconds, rounded up: nobody is served by 0 s.
@@ -112,7 +125,8 @@ fn steps(
     let quiet = seconds(request.quiet_seconds);
     page.head("Steps");
     page.line("One command does all of them; it can be killed and called again at any moment:");
-    page.code(&format!("icebridge cutover move {}", wave.session.run_id));
+    let times = format!(" --quiet {}s --within {}s", request.quiet_seconds, request.within_seconds);
+    page.code(&(command(wave, request, "move", true) + &times));
     let rows = [
         (
             "1. bring over what the sources have got, and compare every row",
@@ -143,9 +157,9 @@ fn steps(
     page.line(&format!("Downtime of a table: about {downtime}, and what steps 3 and 6 take."));
 }
 
-fn ways_back(page: &mut Page, wave: &Wave<'_>) {
+fn ways_back(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest) {
     page.head("The way back");
-    let back = format!("icebridge cutover back {}", wave.session.run_id);
+    let back = command(wave, request, "back", true);
     let rows = [
         ["step 5", "stop the command (Ctrl-C); writers go on at the source", "nothing"],
         [
@@ -158,13 +172,12 @@ fn ways_back(page: &mut Page, wave: &Wave<'_>) {
     page.table(&["until", "what to do", "what is lost"], rows.map(|row| row.map(str::to_string)));
 }
 
-fn after(page: &mut Page, wave: &Wave<'_>) {
-    let run_id = &wave.session.run_id;
+fn after(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest) {
     page.head("Afterwards");
     page.line("On probation, as often as you like; the exit code is 1 where somebody must look:");
-    page.code(&format!("icebridge cutover check {run_id} --compare"));
+    page.code(&(command(wave, request, "check", false) + " --compare"));
     page.line("At its end. From then on there is no way back:");
-    page.code(&format!("icebridge cutover finish {run_id} --yes"));
+    page.code(&(command(wave, request, "finish", true) + " --yes"));
     page.line(
         "IceBridge drops nothing. When nothing reads the source any more, drop it by the engine that owns it. A copy by the mode \
          register reads the source's files: never purge those.",
