@@ -161,7 +161,11 @@ fn ways_back(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest) {
     page.head("The way back");
     let back = command(wave, request, "back", true);
     let rows = [
-        ["step 5", "stop the command (Ctrl-C); writers go on at the source", "nothing"],
+        [
+            "step 5",
+            "stop the command (Ctrl-C); writers go on at the source (after a kill, call it again first: it tells them)",
+            "nothing",
+        ],
         [
             "the end of the probation",
             &back,
