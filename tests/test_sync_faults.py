@@ -41,11 +41,11 @@ def lake(tmp_path: Path) -> Lake:
     return small_lake(tmp_path / "lake")
 
 
-@pytest.fixture
-def kept(lake: Lake, tmp_path: Path) -> KeptUp:
+@pytest.fixture(params=["clone", "rewrite"])
+def kept(lake: Lake, tmp_path: Path, request: pytest.FixtureRequest) -> KeptUp:
     """Their copies."""
     made = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
-    made.migrate("clone")
+    made.migrate(request.param)
     return made
 
 
@@ -175,16 +175,6 @@ def test_two_tables_that_changed_names_are_not_taken_for_each_other(kept: KeptUp
     append(catalog, ONE, 500)
     for name in (ONE, TWO):
         kept.stopped(name, "source-replaced")
-
-
-def test_what_cannot_be_synced_is_said(lake: Lake, tmp_path: Path) -> None:
-    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
-    kept.migrate("rewrite")
-    append(lake.catalog, ONE, 100)
-    there = files(kept.target)
-    for _ in range(2):
-        kept.stopped(ONE, "unsupported")
-    assert files(kept.target) == there
 
 
 def test_a_missing_file_of_the_source_fails_the_round_and_not_the_target(kept: KeptUp, lake: Lake) -> None:

@@ -17,6 +17,7 @@ File = tuple[int, int, int]
 Files = dict[str, File]
 DELETES = ("-deletes.parquet", "-deletes.puffin", "-deletes.avro", "-deletes.orc")
 UP_TO_DATE = "up_to_date"
+UNIT_MAP = "/icebridge-units-"
 # Of small tables: who takes longer hangs.
 SECONDS = 30
 
@@ -133,8 +134,10 @@ class KeptUp:
 
 
 def files(folder: Path) -> Files:
-    """Every file below a folder with its inode, size and time: what is written again shows."""
-    return {str(path.relative_to(folder)): file(path) for path in folder.rglob("*") if path.is_file()}
+    """Every file below a folder with its inode, size and time: what is written again shows. Not the maps of rewritten tables, of
+    which there are two at most."""
+    found = {str(path.relative_to(folder)): file(path) for path in folder.rglob("*") if path.is_file()}
+    return {path: what for path, what in found.items() if UNIT_MAP not in path}
 
 
 def file(path: Path) -> File:

@@ -5,12 +5,9 @@
 
 use crate::copy::relocate::PathMap;
 use crate::copy::source_location;
-use crate::location::canonical;
-use crate::manifest::DataFile;
 use crate::scan::{self, FileTask};
 use crate::table::Table;
 use icebridge_model::Result;
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// What a read of one snapshot opens.
@@ -41,7 +38,7 @@ impl Reads {
 
     async fn named(table: &Table, snapshot_id: Option<i64>, name: impl Fn(&str) -> String) -> Result<Self> {
         let tasks = scan::plan(table, snapshot_id).await?;
-        Ok(Self { tasks: tasks.into_iter().map(|task| (key(&task, &name), task)).collect() })
+        Ok(Self { tasks: tasks.into_iter().map(|task| (task.read_key(&name), task)).collect() })
     }
 
     /// What of this is not in `earlier`, and the other way round. A read may be there more than once: a table can list a file
@@ -78,23 +75,4 @@ fn beyond(tasks: Vec<(u128, FileTask)>, mut kept: HashMap<u128, usize>) -> Vec<F
     };
     let mut is_kept = is_kept;
     tasks.into_iter().filter(|(key, _)| !is_kept(key)).map(|(_, task)| task).collect()
-}
-
-/// Names a read: the file, what it is read under, and each of its deletes.
-fn key(task: &FileTask, name: &impl Fn(&str) -> String) -> u128 {
-    let of_file = |file: &DataFile| (canonical(&name(&file.path)), file.content_offset);
-    let mut deletes: Vec<_> = task.deletes.iter().map(|delete| of_file(delete)).collect();
-    deletes.sort();
-    let mut hash = Sha256::new();
-    for (path, offset) in std::iter::once(of_file(&task.file)).chain(deletes) {
-        hash.update((path.len() as u64).to_be_bytes());
-        hash.update(path);
-        hash.update(offset.unwrap_or(u64::MAX).to_be_bytes());
-    }
-    // Rows of one file may be filled in from its partition, by its spec.
-    hash.update(task.file.spec_id.to_be_bytes());
-    hash.update(format!("{:?}", task.file.partition));
-    let mut key = [0; 16];
-    key.copy_from_slice(&hash.finalize()[..16]);
-    u128::from_be_bytes(key)
 }

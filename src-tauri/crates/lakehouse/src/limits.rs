@@ -41,6 +41,8 @@ pub enum Limit {
     FolderEntries,
     /// The file that says which state stages in a folder.
     OwnerMark,
+    /// Which files of a rewritten copy hold the rows of which files of its source.
+    UnitMap,
     /// A plan file.
     Plan,
     /// A mapping as CSV.
@@ -53,7 +55,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// In the order of the variants.
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::MetadataJson,
         Self::JsonValues,
         Self::VersionHint,
@@ -74,6 +76,7 @@ impl Limit {
         Self::ParquetRowGroup,
         Self::FolderEntries,
         Self::OwnerMark,
+        Self::UnitMap,
         Self::Plan,
         Self::MappingCsv,
         Self::Settings,
@@ -102,6 +105,7 @@ impl Limit {
             Self::ParquetRowGroup => ("parquet-row-group", "bytes", 4096 * MIB),
             Self::FolderEntries => ("folder-entries", "entries", 1_000_000),
             Self::OwnerMark => ("owner-mark", "bytes", 4096),
+            Self::UnitMap => ("unit-map", "bytes", 2048 * MIB),
             Self::Plan => ("plan", "bytes", 1024 * MIB),
             Self::MappingCsv => ("mapping-csv", "bytes", 256 * MIB),
             Self::Settings => ("settings", "bytes", 4 * MIB),

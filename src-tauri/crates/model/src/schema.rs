@@ -120,6 +120,29 @@ pub struct Field {
     pub write_default: Option<Value>,
 }
 
+impl Field {
+    fn without_comments(&self) -> Self {
+        Self { doc: None, field_type: self.field_type.without_comments(), ..self.clone() }
+    }
+}
+
+impl Type {
+    fn without_comments(&self) -> Self {
+        match self {
+            Self::Primitive(_) => self.clone(),
+            Self::Struct(fields) => Self::Struct(fields.iter().map(Field::without_comments).collect()),
+            Self::List(list) => {
+                Self::List(Box::new(ListType { element: list.element.without_comments(), ..(**list).clone() }))
+            }
+            Self::Map(map) => Self::Map(Box::new(MapType {
+                key: map.key.without_comments(),
+                value: map.value.without_comments(),
+                ..(**map).clone()
+            })),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ListType {
@@ -221,6 +244,11 @@ impl Schema {
             go(field.name.clone(), field.id, &field.field_type, &mut out);
         }
         out
+    }
+
+    /// The columns as they are, whatever is said of them.
+    pub fn without_comments(&self) -> Vec<Field> {
+        self.fields.iter().map(Field::without_comments).collect()
     }
 
     pub fn find(&self, id: i32) -> Option<(String, &Type)> {

@@ -1,13 +1,14 @@
 //! Looks at tables that were moved: is the source left alone, what has the target become, and are the moved rows still there?
 
 use super::look::as_it_stands;
-use super::sides::{self, check_identity};
+use super::sides;
 use super::told::told;
 use super::wave::Wave;
 use crate::LocalState;
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
 use crate::state::now;
+use crate::sync::check_identity;
 use crate::validate;
 use futures::FutureExt;
 use icebridge_lakehouse::TableMetadata;

@@ -1,12 +1,12 @@
 //! Source and target of a table: with the state of the source that the target has, or as they were moved.
 
 use crate::migration::{Lakehouse, lost_snapshot, pinned};
-use crate::sync::Session;
+use crate::sync::{Session, check_identity};
 use crate::validate;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_model::cutover::Moved;
-use icebridge_model::plan::{CopyMode, PlannedTable};
+use icebridge_model::plan::PlannedTable;
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
@@ -53,7 +53,7 @@ impl Sides {
 
 /// Whether a sync brings the table on. Others are moved as they were copied.
 pub(super) fn can_sync(session: &Session<'_>, planned: &PlannedTable) -> bool {
-    planned.cluster.is_none() && planned.mode != CopyMode::Rewrite && session.target.advancing() != Advancing::No
+    planned.cluster.is_none() && session.target.advancing() != Advancing::No
 }
 
 /// Both sides with the state of the source that the target has: of the last round, or of the copy.
@@ -71,15 +71,6 @@ pub(super) async fn as_synced(session: &Session<'_>, planned: &PlannedTable) -> 
     check_identity(&target, &outcome.target_uuid)?;
     let source = pinned(session.source.as_ref(), planned).await?;
     Ok(Sides { planned: planned.clone(), source, target, outcome })
-}
-
-pub(super) fn check_identity(target: &Table, expected: &str) -> Result<()> {
-    match target.identity() {
-        Some(found) if !expected.is_empty() && !found.eq_ignore_ascii_case(expected) => {
-            Err(Error::new(Code::TargetChanged, "another table has taken the target's name").about(&target.ident))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Both sides at the state that was moved, whatever they have become since.

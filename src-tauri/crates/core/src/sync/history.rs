@@ -3,7 +3,7 @@
 use icebridge_lakehouse::{Snapshot, TableMetadata};
 use icebridge_model::sync::{History, Lag, SourceChanges};
 
-/// `then`: the metadata of the target, which is the source's of that time.
+/// `then`: the source's metadata when the target got its state.
 pub(super) fn changes(then: &TableMetadata, now: &TableMetadata) -> SourceChanges {
     let mut changes = SourceChanges {
         history: relation(then.current_snapshot_id, now),

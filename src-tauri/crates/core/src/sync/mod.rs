@@ -20,7 +20,7 @@ pub(crate) use active::begin as begin_cancellable;
 pub use active::cancel;
 pub use past::rounds_of;
 pub use rounds::{look, round};
-pub(crate) use session::Session;
+pub(crate) use session::{Session, check_identity};
 pub(crate) use table_round::take as take_round;
 
 use icebridge_model::{Code, Error};

@@ -6,7 +6,7 @@ use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_lakehouse::copy::{Observer, Standing, standing};
-use icebridge_lakehouse::{Catalog, Table, TargetCatalog, is_below};
+use icebridge_lakehouse::{Catalog, Snapshot, Table, TableMetadata, TargetCatalog, is_below};
 use icebridge_metrics::Copied;
 use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
 use icebridge_model::run::RunId;
@@ -38,6 +38,8 @@ pub(crate) struct Sides {
     pub target: Table,
     pub standing: Standing,
     pub source: Table,
+    /// The source as it was then.
+    pub then: Arc<TableMetadata>,
 }
 
 impl Sides {
@@ -107,13 +109,6 @@ impl<'a> Session<'a> {
             .about(&planned.source)
             .with_hint("The job spark/incremental_sync.py can be run by hand: see docs/spark-jobs.md."));
         }
-        if planned.mode == CopyMode::Rewrite {
-            return Err(Error::new(Code::Unsupported, "a table that was copied by the mode rewrite is not synced yet")
-                .about(&planned.source)
-                .with_hint(
-                    "Copy it anew, by a new plan, when its writers have stopped; or by the mode clone or register.",
-                ));
-        }
         let target = self.target.load(&planned.target).await.map_err(|e| match e.code {
             Code::TableNotFound => Error::new(Code::TargetChanged, "the table is gone from the target")
                 .about(&planned.target)
@@ -143,13 +138,60 @@ impl<'a> Session<'a> {
                 .about(&planned.source)
                 .with_hint("A source is never written to. Give the source its own location again."));
         }
-        Ok(Sides { target, standing, source })
+        let then = self.then(planned, &target, &standing, &source).await;
+        Ok(Sides { target, standing, source, then })
+    }
+
+    /// The source as it was when the target got its state. Clone and register keep its history; of a rewritten table its metadata file
+    /// tells, as long as it is there.
+    async fn then(
+        &self,
+        planned: &PlannedTable,
+        target: &Table,
+        standing: &Standing,
+        source: &Table,
+    ) -> Arc<TableMetadata> {
+        let location = &standing.source_metadata_location;
+        if planned.mode != CopyMode::Rewrite {
+            return Arc::clone(&target.metadata);
+        }
+        if *location == source.metadata_location {
+            return Arc::clone(&source.metadata);
+        }
+        match Table::open(planned.source.clone(), location.clone(), source.storage.clone()).await {
+            Ok(then) => then.metadata,
+            Err(error) => {
+                tracing::debug!(%error, "the source's earlier metadata file is gone, and its history is taken from the later one");
+                Arc::new(as_it_was(&source.metadata, standing.source_snapshot_id))
+            }
+        }
     }
 
     pub async fn record(&self, planned: &PlannedTable, step: &SyncStep) -> Result<()> {
         let table = planned.source.to_string();
         self.local.store.append(&self.run_id, &table, TABLE_SYNCED, body(step)?).await.map(drop)
     }
+}
+
+/// `expected`: what identified the table when it was made; nothing is asked where that is not known.
+pub(crate) fn check_identity(target: &Table, expected: &str) -> Result<()> {
+    match target.identity() {
+        Some(found) if !expected.is_empty() && !found.eq_ignore_ascii_case(expected) => {
+            Err(Error::new(Code::TargetChanged, "another table has taken the target's name").about(&target.ident))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A table at an earlier snapshot, as far as it tells.
+fn as_it_was(now: &TableMetadata, snapshot_id: Option<i64>) -> TableMetadata {
+    let at = |snapshot: &Snapshot| (snapshot.sequence_number, snapshot.timestamp_ms);
+    let last = snapshot_id.and_then(|id| now.snapshot(id)).map(at);
+    let mut then = now.clone();
+    then.current_snapshot_id = snapshot_id;
+    then.last_sequence_number = last.map_or(0, |(sequence_number, _)| sequence_number);
+    then.snapshots.retain(|snapshot| last.is_some_and(|last| at(snapshot) <= last));
+    then
 }
 
 /// No later round will do better until somebody has decided.

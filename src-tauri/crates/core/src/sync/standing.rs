@@ -15,7 +15,7 @@ pub(super) async fn look(session: &Session<'_>, planned: &PlannedTable) -> Synce
 
 pub(super) fn as_it_stands(planned: &PlannedTable, sides: &Sides, now_ms: i64) -> SyncedTable {
     let behind = !sides.is_up_to_date();
-    let (then, now) = (&sides.target.metadata, &sides.source.metadata);
+    let (then, now) = (&sides.then, &sides.source.metadata);
     SyncedTable {
         round: sides.standing.round,
         synced_snapshot_id: sides.standing.source_snapshot_id,

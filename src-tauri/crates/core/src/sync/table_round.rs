@@ -1,6 +1,6 @@
 //! One round of one table: begun, copied, compared, committed. Each is written down before the next.
 
-use super::session::{Counted, Session, Sides, needs_a_person};
+use super::session::{Counted, Session, Sides, check_identity, needs_a_person};
 use super::{history, standing};
 use crate::ledger::{SyncStage, SyncStep, step_that_brought};
 use crate::migration::{Lakehouse, StoreCheckpoint, guarded};
@@ -167,7 +167,7 @@ async fn one_round(
         source_snapshot_id: sides.source.metadata.current_snapshot_id,
         from_metadata_location: sides.target.metadata_location.clone(),
         target_metadata_location: location.clone(),
-        changes: history::changes(&sides.target.metadata, &sides.source.metadata),
+        changes: history::changes(&sides.then, &sides.source.metadata),
         files_copied: prepared.outcome.files_copied,
         bytes_written: prepared.outcome.bytes_written,
         rows_read: compared.rows_read,
@@ -200,6 +200,9 @@ async fn one_round(
 }
 
 async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, round: u64) -> Result<Prepared> {
+    let first = session.local.store.outcome(&session.run_id, &planned.source).await?;
+    let first = first.unwrap_or_default();
+    check_identity(&sides.target, &first.target_uuid)?;
     let task = CopyTask {
         source: &sides.source,
         snapshot_id: sides.source.metadata.current_snapshot_id,
@@ -211,7 +214,7 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, roun
         owner: "",
         settings: &session.plan.settings,
         conversions: &planned.conversions,
-        partitioning: None,
+        partitioning: first.partitioning.as_ref(),
         make_empty: false,
         writers: Arc::clone(&session.writers),
         observer: Arc::new(Counted(session.local.metrics.copied(EngineKind::Embedded))),
@@ -243,13 +246,15 @@ async fn compare(
     staged: &Table,
     whole: bool,
 ) -> Result<Comparison> {
+    let comments_carried = session.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
     let before = match whole || planned.conversions.iter().any(Conversion::changes_rows) {
         true => None,
         false => known_digest(session, planned, sides).await?,
     };
     if let Some(digest) = before {
         let before = Before { target: &sides.target, snapshot_id: sides.target.metadata.current_snapshot_id, digest };
-        let changes = compare_changes(planned, (&sides.source, staged), &before, session.cancel).await?;
+        let both = (&sides.source, staged);
+        let changes = compare_changes(planned, both, &before, comments_carried, session.cancel).await?;
         if let Some(changes) = changes {
             return Ok(Comparison {
                 how: Compared::Changes,
@@ -269,7 +274,7 @@ async fn compare(
         target: staged,
         outcome: &outcome,
         measured: None,
-        comments_carried: false,
+        comments_carried,
     };
     let compared = validate::compare(&Lakehouse, &sides, session.cancel).await?.validation;
     if let Some(error) = compared.error {

@@ -9,9 +9,12 @@ use super::proof::check;
 use super::records;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::changes::Reads;
+use icebridge_lakehouse::copy::{RoundReads, round_reads};
 use icebridge_lakehouse::digest::{RowDigest, digest_of};
 use icebridge_lakehouse::records::{Counted, count};
+use icebridge_lakehouse::scan::FileTask;
 use icebridge_model::check::CheckKind;
+use icebridge_model::conversion::{converted, identifier};
 use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::validation::{Check, Measurement};
 use icebridge_model::{Code, Result};
@@ -33,25 +36,29 @@ pub(crate) struct ComparedChanges {
     pub digest: String,
 }
 
+/// What each side has to read.
+struct ToRead {
+    source: Vec<FileTask>,
+    target: Vec<FileTask>,
+    /// Of the target before, what it has no longer.
+    earlier: Vec<FileTask>,
+}
+
 /// None: what changed cannot be told from what did not, and everything has to be read.
-pub(crate) async fn compare_changes(
+async fn to_read(
     planned: &PlannedTable,
-    (source, target): (&Table, &Table),
+    source: &Table,
+    target: &Table,
     before: &Before<'_>,
-    cancel: &CancellationToken,
-) -> Result<Option<ComparedChanges>> {
+) -> Result<Option<ToRead>> {
     let snapshot_id = source.metadata.current_snapshot_id;
-    let schema = target.metadata.read_schema(snapshot_id);
-    // Under other columns or types the same rows have another digest.
-    // So have files without field ids under other names of their columns.
-    if schema.fields != before.target.metadata.read_schema(before.snapshot_id).fields
-        || target.metadata.name_mapping() != before.target.metadata.name_mapping()
-    {
-        return Ok(None);
-    }
     let of_source = match planned.mode {
+        CopyMode::Rewrite => {
+            let reads = round_reads(source, target, before.target).await?;
+            return Ok(reads.map(|RoundReads { source, target, earlier }| ToRead { source, target, earlier }));
+        }
         CopyMode::Register => Reads::of(source, snapshot_id).await?,
-        CopyMode::Clone | CopyMode::Rewrite => Reads::as_copied(source, snapshot_id, target).await?,
+        CopyMode::Clone => Reads::as_copied(source, snapshot_id, target).await?,
     };
     let earlier = match Reads::of(before.target, before.snapshot_id).await {
         Ok(earlier) => earlier,
@@ -59,11 +66,35 @@ pub(crate) async fn compare_changes(
         Err(e) => return Err(e),
     };
     let changed = Reads::of(target, snapshot_id).await?.since(earlier);
-    let Some(new_of_source) = of_source.beside(&changed) else { return Ok(None) };
+    let source = of_source.beside(&changed);
+    Ok(source.map(|source| ToRead { source, target: changed.added, earlier: changed.removed }))
+}
 
-    let from = digest_of(source, snapshot_id, new_of_source, cancel, &|_| {}).await?;
-    let to = digest_of(target, snapshot_id, changed.added, cancel, &|_| {}).await?;
-    let gone = match digest_of(before.target, before.snapshot_id, changed.removed, cancel, &|_| {}).await {
+/// None: what changed cannot be told from what did not, and everything has to be read.
+pub(crate) async fn compare_changes(
+    planned: &PlannedTable,
+    (source, target): (&Table, &Table),
+    before: &Before<'_>,
+    comments_carried: bool,
+    cancel: &CancellationToken,
+) -> Result<Option<ComparedChanges>> {
+    let source_snapshot = source.metadata.current_snapshot_id;
+    // Clone and register keep snapshot ids; a rewritten table has snapshots of its own.
+    let target_snapshot = target.metadata.current_snapshot_id;
+    let source_schema = source.metadata.read_schema(source_snapshot);
+    let schema = target.metadata.read_schema(target_snapshot);
+    // Under other columns or types the same rows have another digest.
+    // So have files without field ids under other names of their columns.
+    if schema.fields != before.target.metadata.read_schema(before.snapshot_id).fields
+        || target.metadata.name_mapping() != before.target.metadata.name_mapping()
+        || identifier(&planned.conversions).is_some()
+    {
+        return Ok(None);
+    }
+    let Some(read) = to_read(planned, source, target, before).await? else { return Ok(None) };
+    let from = digest_of(source, source_snapshot, read.source, cancel, &|_| {}).await?;
+    let to = digest_of(target, target_snapshot, read.target, cancel, &|_| {}).await?;
+    let gone = match digest_of(before.target, before.snapshot_id, read.earlier, cancel, &|_| {}).await {
         Ok(gone) => gone,
         Err(e) if e.code == Code::FileMissing => return Ok(None),
         Err(e) => return Err(e),
@@ -74,15 +105,17 @@ pub(crate) async fn compare_changes(
         all += new;
         all
     };
-    let kept = Kept { ids: true, comments: true, nullability: true };
-    let mut checks = vec![columns::check(source.metadata.read_schema(snapshot_id), schema, kept)];
+    let kept = Kept { ids: planned.mode != CopyMode::Rewrite, comments: !comments_carried, nullability: true };
+    let mut checks = vec![columns::check(&converted(source_schema, &planned.conversions), schema, kept)];
     let (of_source, of_target) = (whole(from), whole(to));
     let measured = |digest: RowDigest| Measurement { rows: digest.rows, digest: digest.to_hex(), ..Default::default() };
     let (mut of_source, mut of_target) = (measured(of_source), measured(of_target));
     checks.push(check(CheckKind::Count, of_source.rows, of_target.rows, of_source.rows == of_target.rows));
     let is_same = of_source.digest == of_target.digest;
     checks.push(check(CheckKind::Digest, &of_source.digest, &of_target.digest, is_same));
-    for (table, measurement) in [(source, &mut of_source), (target, &mut of_target)] {
+    for (table, snapshot_id, measurement) in
+        [(source, source_snapshot, &mut of_source), (target, target_snapshot, &mut of_target)]
+    {
         let counted = count(table, snapshot_id, Counted::ByManifests).await?;
         if !counted.allow(measurement.rows) {
             measurement.records_by_footers = Some(count(table, snapshot_id, Counted::ByFooters).await?);

@@ -14,6 +14,7 @@ pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, On
 pub use common::identity::{lies_in, remove_mark, take_back};
 pub(crate) use common::round::source_location;
 pub use common::round::{Standing, standing};
+pub use rewrite::{RoundReads, round_reads};
 
 use icebridge_model::plan::CopyMode;
 

@@ -54,6 +54,7 @@ async fn write(task: &CopyTask<'_>, staged: &Staged, onto: Option<&Onto<'_>>) ->
     marks::set(&mut metadata, task)?;
     document::set_properties(&mut metadata, shared)?;
     if let Some(onto) = onto {
+        onto.check_uuid(task)?;
         onto.mark(&mut metadata, task)?;
     }
     let text =

@@ -1,6 +1,7 @@
 //! What a read of a snapshot has to open: each live data file with the deletes that apply to it (spec, "Scan Planning").
 
 mod delete_index;
+mod read_key;
 
 use crate::manifest::{self, DataFile, EntryStatus, FileContent, Manifest};
 use crate::table::Table;

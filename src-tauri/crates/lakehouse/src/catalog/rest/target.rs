@@ -331,7 +331,8 @@ impl TargetCatalog for RestCatalog {
 
     /// Managed tables of Unity Catalog are none that it adopts, and so none that keep their source's ids.
     fn advancing(&self) -> Advancing {
-        if self.abilities().register { Advancing::ByUpdates } else { Advancing::No }
+        let takes_commits = self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/tables/{table}", true);
+        if takes_commits { Advancing::ByUpdates } else { Advancing::No }
     }
 
     #[tracing::instrument(name = "advance", skip_all, fields(target_table = %from.ident))]

@@ -343,6 +343,7 @@ impl<'a> Run<'a> {
         marks::set(&mut metadata, self.task)?;
         document::raise_version(&mut metadata, self.task.conversions)?;
         if let Some(onto) = onto {
+            onto.check_uuid(self.task)?;
             onto.mark(&mut metadata, self.task)?;
         }
         let text = serde_json::to_vec_pretty(&metadata)

@@ -34,7 +34,12 @@ pub fn uuid(plan_hash: &str, target: &TableIdent, purpose: &str) -> Uuid {
 
 /// Positive, as engines expect snapshot ids to be.
 pub fn snapshot_id(plan_hash: &str, target: &TableIdent) -> i64 {
-    let digest = digest(plan_hash, target, "snapshot");
+    round_snapshot_id(plan_hash, target, "snapshot")
+}
+
+/// Of a later round, by what it was made from.
+pub fn round_snapshot_id(plan_hash: &str, target: &TableIdent, purpose: &str) -> i64 {
+    let digest = digest(plan_hash, target, purpose);
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&digest[..8]);
     (i64::from_be_bytes(bytes) & i64::MAX).max(1)

@@ -12,8 +12,8 @@ use crate::copy::relocate::document;
 use crate::metadata::TableMetadata;
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::{
-    PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_SEQUENCE_NUMBER, PROPERTY_SOURCE_LOCATION,
-    PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND,
+    PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_SEQUENCE_NUMBER, PROPERTY_SNAPSHOT,
+    PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND,
 };
 use crate::table::Table;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -50,20 +50,30 @@ pub fn standing(catalog: &dyn TargetCatalog, table: &Table, plan_hash: &str, tar
         // The file is the catalog's own. A commit of somebody else has another snapshot, or is found when the next one is made.
         Advancing::ByUpdates => {
             let metadata = &table.metadata;
-            let layout = marks::layout(
-                metadata.current_schema_id.into(),
-                metadata.default_spec_id.into(),
-                metadata.default_sort_order_id.into(),
-            );
             let mapping = marks::name_mapping(property(PROPERTY_NAME_MAPPING));
             let sequence_number = property(PROPERTY_SEQUENCE_NUMBER).and_then(|left| left.parse::<i64>().ok());
-            metadata.current_snapshot_id == standing.source_snapshot_id
-                && property(PROPERTY_LAYOUT).is_none_or(|left| left == layout)
+            let current = metadata.current_snapshot_id;
+            let has_snapshot = match property(PROPERTY_SNAPSHOT) {
+                Some(left) => left == marks::snapshot(current),
+                None => current == standing.source_snapshot_id,
+            };
+            has_snapshot
+                && property(PROPERTY_LAYOUT).is_none_or(|left| has_layout(metadata, left))
                 && property(PROPERTY_NAME_MAPPING_MARK).is_none_or(|left| left == mapping)
                 && sequence_number.is_none_or(|left| metadata.last_sequence_number <= left)
         }
     };
     is_as_made.then_some(standing)
+}
+
+/// A comment makes a new schema of the same columns: whoever may describe a table has not changed it.
+fn has_layout(metadata: &TableMetadata, left: &str) -> bool {
+    let layout = |schema: i32| {
+        marks::layout(schema.into(), metadata.default_spec_id.into(), metadata.default_sort_order_id.into())
+    };
+    let current = metadata.current_schema();
+    let same = metadata.schemas.iter().filter(|known| known.without_comments() == current.without_comments());
+    same.map(|known| known.schema_id).chain([current.schema_id]).any(|id| layout(id) == left)
 }
 
 fn file_name(plan_hash: &str, target: &TableIdent, standing: &Standing) -> String {
@@ -89,20 +99,26 @@ impl Onto<'_> {
         format!("{folder}/metadata/{}", file_name(task.plan_hash, task.target_ident, &standing))
     }
 
+    /// That the table is the one that the plan made, of a table whose uuid we gave.
+    pub fn check_uuid(&self, task: &CopyTask<'_>) -> Result<()> {
+        let uuid = identity::uuid(task.plan_hash, task.target_ident, "table").to_string();
+        match self.target.metadata.uuid.eq_ignore_ascii_case(&uuid) {
+            true => Ok(()),
+            false => {
+                Err(Error::new(Code::TargetChanged, "another table has taken the target's name")
+                    .about(task.target_ident))
+            }
+        }
+    }
+
     /// What the round's metadata says of itself.
     pub fn mark(&self, metadata: &mut Value, task: &CopyTask<'_>) -> Result<()> {
-        let uuid = identity::uuid(task.plan_hash, task.target_ident, "table").to_string();
-        if !self.target.metadata.uuid.eq_ignore_ascii_case(&uuid) {
-            return Err(
-                Error::new(Code::TargetChanged, "another table has taken the target's name").about(task.target_ident)
-            );
-        }
         let round = [
             (PROPERTY_SYNC_ROUND.to_string(), self.round.to_string()),
             // A source that was set back counts from lower numbers again, and a catalog does not.
             (
                 PROPERTY_SEQUENCE_NUMBER.to_string(),
-                task.source.metadata.last_sequence_number.max(self.target.metadata.last_sequence_number).to_string(),
+                number(metadata, "last-sequence-number").max(self.target.metadata.last_sequence_number).to_string(),
             ),
             (
                 PROPERTY_SOURCE_LOCATION.to_string(),
@@ -114,7 +130,7 @@ impl Onto<'_> {
         let mut log = before.raw.get("metadata-log").and_then(Value::as_array).cloned().unwrap_or_default();
         log.push(json!({"timestamp-ms": before.last_updated_ms, "metadata-file": self.target.metadata_location}));
         // A source that was set back is older than what the target has been; engines refuse a log that is ahead of its table.
-        let updated = task.source.metadata.last_updated_ms;
+        let updated = number(metadata, "last-updated-ms");
         log.retain(|entry| entry["timestamp-ms"].as_i64().is_some_and(|at| at <= updated));
         log.drain(..log.len().saturating_sub(kept_in_log(metadata)));
         metadata["metadata-log"] = Value::Array(log);
@@ -125,6 +141,10 @@ impl Onto<'_> {
 /// The source's folder that the places of the target's files follow from; the present one where an earlier version copied.
 pub fn source_location<'a>(target: &'a TableMetadata, source: &'a TableMetadata) -> &'a str {
     target.properties.get(PROPERTY_SOURCE_LOCATION).map_or(&source.location, String::as_str)
+}
+
+fn number(metadata: &Value, key: &str) -> i64 {
+    metadata.get(key).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// As engines do it, by the table's property.

@@ -1,5 +1,6 @@
 //! metadata.json of the new table.
 
+use super::manifests::Commit;
 use super::numbering::{Numbering, made_otherwise};
 use super::partition::BoundSpec;
 use crate::copy::common::converted::Converted;
@@ -14,20 +15,20 @@ use std::collections::BTreeMap;
 /// The new table has one schema, one spec and one sort order: their ids begin where every engine begins.
 pub const SCHEMA_ID: i32 = 0;
 pub const SPEC_ID: i32 = 0;
-/// Names columns by id, for files without ids. Those that are written here have them.
 
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub format_version: u8,
     pub schema: Schema,
     pub spec: BoundSpec,
+    pub spec_id: i32,
     pub sort_order: SortOrder,
     pub properties: BTreeMap<String, String>,
     /// Of the snapshot that brings the rows.
     pub sequence_number: i64,
     /// The snapshot that it follows, if the table was made empty by a server that begins with one.
     pub parent: Option<i64>,
-    last_column_id: i64,
+    pub last_column_id: i64,
 }
 
 impl Shape {
@@ -48,6 +49,7 @@ impl Shape {
         Ok(Self {
             format_version: *format_version,
             spec: BoundSpec::new(spec, &schema)?,
+            spec_id: SPEC_ID,
             schema,
             sort_order,
             properties: carried.map(|(key, value)| (key.clone(), value.clone())).collect(),
@@ -81,6 +83,28 @@ impl Shape {
             filled.properties.remove(PROPERTY_NAME_MAPPING);
         }
         Ok((filled, numbering))
+    }
+
+    /// What the metadata files of the snapshot that has this shape agree on.
+    pub fn commit<'a>(
+        &'a self,
+        snapshot_id: i64,
+        schema: &'a Value,
+        location: &'a str,
+        first_row_id: u64,
+    ) -> Commit<'a> {
+        Commit {
+            format_version: self.format_version,
+            snapshot_id,
+            sequence_number: self.sequence_number,
+            sort_order_id: self.sort_order.order_id,
+            schema,
+            spec: &self.spec,
+            spec_id: self.spec_id,
+            parent: self.parent,
+            first_row_id,
+            location,
+        }
     }
 
     pub fn schema_json(&self) -> Result<Value> {
@@ -127,16 +151,18 @@ impl Shape {
     }
 }
 
-/// The one snapshot.
+/// The snapshot that brings the rows.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub id: i64,
+    pub schema_id: i32,
     pub parent: Option<i64>,
     pub sequence_number: i64,
     pub timestamp_ms: i64,
     pub manifest_list: String,
     pub summary: BTreeMap<String, String>,
-    pub rows: u64,
+    /// Row ids that it gives, in format version 3.
+    pub row_ids: u64,
 }
 
 pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapshot) -> Result<()> {
@@ -145,7 +171,7 @@ pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapsho
         "sequence-number": snapshot.sequence_number,
         "timestamp-ms": snapshot.timestamp_ms,
         "manifest-list": snapshot.manifest_list,
-        "schema-id": SCHEMA_ID,
+        "schema-id": snapshot.schema_id,
         "summary": snapshot.summary,
     });
     if let Some(parent) = snapshot.parent {
@@ -154,16 +180,26 @@ pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapsho
     let top: &mut Map<String, Value> =
         document.as_object_mut().ok_or_else(|| Error::internal("table metadata is no JSON object"))?;
     if format_version >= 3 {
-        entry["first-row-id"] = 0.into();
-        entry["added-rows"] = snapshot.rows.into();
-        top.insert("next-row-id".into(), snapshot.rows.into());
+        let first = top.get("next-row-id").and_then(Value::as_u64).unwrap_or(0);
+        entry["first-row-id"] = first.into();
+        entry["added-rows"] = snapshot.row_ids.into();
+        top.insert("next-row-id".into(), (first + snapshot.row_ids).into());
     }
     top.insert("last-sequence-number".into(), snapshot.sequence_number.into());
+    top.insert("last-updated-ms".into(), snapshot.timestamp_ms.into());
     top.insert("current-snapshot-id".into(), snapshot.id.into());
-    top.insert("refs".into(), json!({"main": {"snapshot-id": snapshot.id, "type": "branch"}}));
-    top.insert("snapshot-log".into(), json!([{"timestamp-ms": snapshot.timestamp_ms, "snapshot-id": snapshot.id}]));
-    top.insert("snapshots".into(), json!([entry]));
+    push(top, "snapshot-log", json!({"timestamp-ms": snapshot.timestamp_ms, "snapshot-id": snapshot.id}));
+    push(top, "snapshots", entry);
+    let refs = top.entry("refs").or_insert_with(|| json!({}));
+    refs["main"] = json!({"snapshot-id": snapshot.id, "type": "branch"});
     Ok(())
+}
+
+fn push(top: &mut Map<String, Value>, list: &str, element: Value) {
+    match top.get_mut(list).and_then(Value::as_array_mut) {
+        Some(all) => all.push(element),
+        None => drop(top.insert(list.into(), json!([element]))),
+    }
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<Value> {

@@ -1,7 +1,7 @@
-//! The manifests and the manifest list of the new table's one snapshot (spec, "Manifests", "Manifest Lists").
+//! The manifests and the manifest list of a snapshot that we make (spec, "Manifests", "Manifest Lists").
 
 use super::data_file::DataFile;
-use super::partition::{BoundSpec, Summary};
+use super::partition::{BoundField, BoundSpec, Summary};
 use crate::avro::{AvroWriter, Header, Value};
 use icebridge_model::{Error, Result};
 use serde_json::{Value as Json, json};
@@ -19,49 +19,102 @@ pub struct Commit<'a> {
     pub sort_order_id: i32,
     pub schema: &'a Json,
     pub spec: &'a BoundSpec,
+    pub spec_id: i32,
+    pub parent: Option<i64>,
+    /// Format version 3: the first row id that the table has not given yet.
+    pub first_row_id: u64,
     /// The table's folder.
     pub location: &'a str,
 }
 
 /// A manifest as the list tells of it.
 #[derive(Clone, Debug)]
-pub struct Manifest {
+pub struct Line {
     pub path: String,
     pub length: u64,
-    files: u64,
-    rows: u64,
-    summaries: Vec<Summary>,
+    pub spec_id: i32,
+    pub sequence_number: i64,
+    /// The lowest one of its live files.
+    pub min_sequence_number: i64,
+    pub snapshot_id: i64,
+    pub added: Count,
+    pub existing: Count,
+    pub deleted: Count,
+    /// A summary of each partition field.
+    pub partitions: Value,
+    /// Format version 3: none where it is still to be given.
+    pub first_row_id: Option<i64>,
+}
+
+/// Of entries of one status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub files: u64,
+    pub rows: u64,
+}
+
+impl Count {
+    pub fn add(&mut self, rows: u64) {
+        self.files += 1;
+        self.rows += rows;
+    }
 }
 
 impl Commit<'_> {
     /// The bytes of a manifest of `files`, and its line in the list.
-    pub fn manifest(&self, path: String, sync: [u8; 16], files: &[DataFile]) -> Result<(Vec<u8>, Manifest)> {
+    pub fn manifest(&self, path: String, sync: [u8; 16], files: &[DataFile]) -> Result<(Vec<u8>, Line)> {
         let partition_spec = self.spec.to_json();
         let header = header(
             sync,
             &self.entry_schema()?,
             [
                 ("schema", self.schema.to_string()),
-                ("schema-id", "0".into()),
+                ("schema-id", self.schema["schema-id"].to_string()),
                 ("partition-spec", partition_spec.to_string()),
-                ("partition-spec-id", "0".into()),
+                ("partition-spec-id", self.spec_id.to_string()),
                 ("format-version", self.format_version.to_string()),
                 ("content", "data".into()),
             ],
         );
         let mut writer = AvroWriter::new(&header)?;
         let mut summaries = vec![Summary::default(); self.spec.kept().count()];
-        let mut rows = 0;
+        let mut added = Count::default();
         for file in files {
             writer.append(&self.entry(file)?)?;
-            rows += file.records;
+            added.add(file.records);
             for (summary, (at, field)) in summaries.iter_mut().zip(self.spec.kept()) {
                 summary.add(&field.result, file.partition.get(at).and_then(Option::as_ref));
             }
         }
         let bytes = writer.finish()?;
-        let manifest = Manifest { path, length: bytes.len() as u64, files: files.len() as u64, rows, summaries };
-        Ok((bytes, manifest))
+        let line = Line {
+            path,
+            length: bytes.len() as u64,
+            spec_id: self.spec_id,
+            sequence_number: self.sequence_number,
+            min_sequence_number: self.sequence_number,
+            snapshot_id: self.snapshot_id,
+            added,
+            existing: Count::default(),
+            deleted: Count::default(),
+            partitions: self.partitions(&summaries),
+            first_row_id: None,
+        };
+        Ok((bytes, line))
+    }
+
+    fn partitions(&self, summaries: &[Summary]) -> Value {
+        let optional = |bytes: Option<Vec<u8>>| bytes.map_or(Value::Null, Value::Bytes);
+        let one = |((_, field), summary): ((usize, &BoundField), &Summary)| {
+            let (low, high) = summary.bounds(&field.result);
+            Value::Record(vec![
+                Value::Boolean(summary.contains_null),
+                Value::Boolean(summary.contains_nan),
+                optional(low),
+                optional(high),
+            ])
+        };
+        Value::Array(self.spec.kept().zip(summaries).map(one).collect())
     }
 
     fn entry(&self, file: &DataFile) -> Result<Value> {
@@ -119,12 +172,7 @@ impl Commit<'_> {
             optional("sort_order_id", 140, json!("int")),
         ];
         if self.format_version >= 3 {
-            fields.extend([
-                optional("first_row_id", 142, json!("long")),
-                optional("referenced_data_file", 143, json!("string")),
-                optional("content_offset", 144, json!("long")),
-                optional("content_size_in_bytes", 145, json!("long")),
-            ]);
+            fields.extend(v3_fields());
         }
         Ok(json!({"type": "record", "name": "manifest_entry", "fields": [
             required("status", 0, json!("int")),
@@ -135,55 +183,52 @@ impl Commit<'_> {
         ]}))
     }
 
-    /// The bytes of the manifest list. Row ids of format version 3 begin at 0 and follow the manifests' order.
-    pub fn manifest_list(&self, sync: [u8; 16], manifests: &[Manifest]) -> Result<Vec<u8>> {
+    /// The bytes of the manifest list, and how many row ids it gives. In format version 3 manifests without row ids get the table's
+    /// next ones, in their order ("First Row ID Assignment" in the specification).
+    pub fn manifest_list(&self, sync: [u8; 16], lines: &[Line]) -> Result<(Vec<u8>, u64)> {
+        let parent = self.parent.map_or_else(|| "null".to_string(), |id| id.to_string());
         let header = header(
             sync,
             &self.list_schema(),
             [
                 ("snapshot-id", self.snapshot_id.to_string()),
-                ("parent-snapshot-id", "null".into()),
+                ("parent-snapshot-id", parent),
                 ("sequence-number", self.sequence_number.to_string()),
                 ("format-version", self.format_version.to_string()),
             ],
         );
         let mut writer = AvroWriter::new(&header)?;
-        let mut first_row_id = 0;
-        for manifest in manifests {
-            let summaries = self.spec.kept().zip(&manifest.summaries).map(|((_, field), summary)| {
-                let (low, high) = summary.bounds(&field.result);
-                let optional = |bytes: Option<Vec<u8>>| bytes.map_or(Value::Null, Value::Bytes);
-                Value::Record(vec![
-                    Value::Boolean(summary.contains_null),
-                    Value::Boolean(summary.contains_nan),
-                    optional(low),
-                    optional(high),
-                ])
-            });
-            let mut line = vec![
-                Value::String(manifest.path.clone()),
-                long(manifest.length)?,
+        let mut next_row_id = self.first_row_id;
+        for line in lines {
+            let mut values = vec![
+                Value::String(line.path.clone()),
+                long(line.length)?,
+                Value::Long(line.spec_id.into()),
                 Value::Long(0),
-                Value::Long(0),
-                Value::Long(self.sequence_number),
-                Value::Long(self.sequence_number),
-                Value::Long(self.snapshot_id),
-                long(manifest.files)?,
-                Value::Long(0),
-                Value::Long(0),
-                long(manifest.rows)?,
-                Value::Long(0),
-                Value::Long(0),
-                Value::Array(summaries.collect()),
+                Value::Long(line.sequence_number),
+                Value::Long(line.min_sequence_number),
+                Value::Long(line.snapshot_id),
+                long(line.added.files)?,
+                long(line.existing.files)?,
+                long(line.deleted.files)?,
+                long(line.added.rows)?,
+                long(line.existing.rows)?,
+                long(line.deleted.rows)?,
+                line.partitions.clone(),
                 Value::Null,
             ];
             if self.format_version >= 3 {
-                line.push(long(first_row_id)?);
-                first_row_id += manifest.rows;
+                match line.first_row_id {
+                    Some(given) => values.push(Value::Long(given)),
+                    None => {
+                        values.push(long(next_row_id)?);
+                        next_row_id += line.added.rows + line.existing.rows;
+                    }
+                }
             }
-            writer.append(&Value::Record(line))?;
+            writer.append(&Value::Record(values))?;
         }
-        writer.finish()
+        Ok((writer.finish()?, next_row_id - self.first_row_id))
     }
 
     fn list_schema(&self) -> Json {
@@ -215,6 +260,16 @@ impl Commit<'_> {
         }
         json!({"type": "record", "name": "manifest_file", "fields": fields})
     }
+}
+
+/// What format version 3 has more of a file.
+pub fn v3_fields() -> [Json; 4] {
+    [
+        optional("first_row_id", 142, json!("long")),
+        optional("referenced_data_file", 143, json!("string")),
+        optional("content_offset", 144, json!("long")),
+        optional("content_size_in_bytes", 145, json!("long")),
+    ]
 }
 
 fn header<const N: usize>(sync: [u8; 16], schema: &Json, more: [(&str, String); N]) -> Header {

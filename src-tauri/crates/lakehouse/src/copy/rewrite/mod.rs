@@ -3,7 +3,9 @@
 //! Where no row of a file changes and its columns lie as we would write them, its column chunks move into the new file
 //! without a page being decoded. Row ids of format version 3 are given anew: row lineage is lost, which a finding says.
 
+mod advance;
 mod bounds;
+mod carried;
 mod columns;
 mod data_file;
 mod decoded;
@@ -12,18 +14,21 @@ mod document;
 mod manifests;
 mod metrics;
 mod murmur3;
+mod next_shape;
 mod numbering;
 mod options;
 mod output;
 mod partition;
 mod projection;
+mod round_reads;
 mod transform;
+mod unit_map;
 mod units;
 mod work;
 
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
-use crate::copy::common::contract::{Copier, CopyTask, Discarded, Prepared};
+use crate::copy::common::contract::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::copy::common::converted::Converted;
 use crate::copy::common::identity::{self, cancelled, check_cancelled};
 use crate::copy::common::marks;
@@ -44,15 +49,20 @@ use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
-use manifests::{Commit, FILES_PER_MANIFEST};
+use manifests::{Commit, FILES_PER_MANIFEST, Line};
 use metrics::MetricsPlan;
 use numbering::Numbering;
 use options::FileOptions;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use unit_map::{MappedUnit, UnitMap};
 use units::{Rules, Unit};
+use uuid::Uuid;
 use work::{UnitOutput, Worker};
+
+pub use round_reads::{RoundReads, round_reads};
 
 pub struct Rewrite;
 
@@ -65,6 +75,11 @@ impl Copier for Rewrite {
 
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
         identity::discard(task).await
+    }
+
+    #[tracing::instrument(name = "advance", skip_all, fields(mode = "rewrite", round = onto.round))]
+    async fn advance(&self, task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
+        advance::advance(task, onto).await.map_err(|e| e.about(&task.source.ident))
     }
 }
 
@@ -80,26 +95,35 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     };
     let transfer = Transfer::new(task, &staged);
     let tasks = transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?;
-    let rules = Rules {
+    let rules = rules(task, &converted, &numbering);
+    let units = units::units(tasks, rules, &purpose(task, &staged), task.target_ident);
+    let made = write_units(task, &staged, &transfer, (&shape, &written, &numbering), units).await?;
+    check_cancelled(task)?;
+    commit(task, &staged, &transfer, (&written, &numbering), made).await
+}
+
+fn rules(task: &CopyTask<'_>, converted: &Converted, numbering: &Numbering) -> Rules {
+    Rules {
         kept_spec_id: converted.keeps_partitions.then_some(task.source.metadata.default_spec_id),
         move_chunks: task.settings.move_chunks
             && numbering.keeps_ids()
             && !task.conversions.iter().any(Conversion::changes_rows),
         target_bytes: task.settings.target_file_bytes.max(1),
-    };
-    let units = units::units(tasks, rules, &purpose(task, &staged), task.target_ident);
-    let made = write_units(task, &staged, &transfer, (&shape, &written, &numbering), units).await?;
-    check_cancelled(task)?;
-    commit(task, &staged, &transfer, &written, made).await
+        by_deletes: false,
+    }
 }
 
 /// Names the units: what one way of laying out the table made is none of another's.
-/// Neither is what was made for the column ids of another table.
-fn purpose(task: &CopyTask<'_>, staged: &Staged) -> String {
-    let way = match task.partitioning {
+fn way(task: &CopyTask<'_>) -> String {
+    match task.partitioning {
         None | Some(PartitionWay::AsIs) => task.plan_hash.to_string(),
         Some(way) => format!("{} {way}", task.plan_hash),
-    };
+    }
+}
+
+/// Neither is what was made for the column ids of another table.
+fn purpose(task: &CopyTask<'_>, staged: &Staged) -> String {
+    let way = way(task);
     match &staged.empty {
         Some(empty) => format!("{way} {}", empty.uuid),
         None => way,
@@ -119,7 +143,7 @@ async fn write_units(
     // As it is read, as it is written, and from the ids of one to those of the other.
     (shape, written, numbering): (&Shape, &Shape, &Numbering),
     units: Vec<Unit>,
-) -> Result<Vec<UnitOutput>> {
+) -> Result<Vec<Made>> {
     let metadata = &task.source.metadata;
     let stored = Schema { fields: columns::stored(&shape.schema.fields)?, ..shape.schema.clone() };
     if stored.fields.is_empty() && !units.is_empty() {
@@ -173,7 +197,26 @@ async fn write_units(
         .await
 }
 
-async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<UnitOutput> {
+/// A unit with what came of it.
+struct Made {
+    reads: Vec<u128>,
+    output: UnitOutput,
+}
+
+impl Made {
+    fn mapped(&self, round: u64) -> MappedUnit {
+        let files = self.output.files.iter().map(|file| file.path.clone()).collect();
+        MappedUnit { round, reads: self.reads.clone(), files }
+    }
+}
+
+async fn run_unit(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<Made> {
+    let reads = unit.files.iter().map(|task| task.read_key(&|path: &str| path.to_string())).collect();
+    let output = run_or_find(transfer, worker, unit).await?;
+    Ok(Made { reads, output })
+}
+
+async fn run_or_find(transfer: &Transfer<'_>, worker: Worker, unit: Unit) -> Result<UnitOutput> {
     let checkpoint = format!("rewrite:{}", unit.id);
     let _permit = transfer.permit().await?;
     if let Some(done) = transfer.finished::<UnitOutput>(&checkpoint).await?
@@ -212,31 +255,43 @@ async fn commit(
     task: &CopyTask<'_>,
     staged: &Staged,
     transfer: &Transfer<'_>,
-    shape: &Shape,
-    made: Vec<UnitOutput>,
+    (shape, numbering): (&Shape, &Numbering),
+    made: Vec<Made>,
 ) -> Result<Prepared> {
-    let decoded = made.iter().map(|m| m.decoded).sum();
-    let moved = made.iter().map(|m| m.moved).sum();
-    let mut files: Vec<DataFile> = made.into_iter().flat_map(|m| m.files).collect();
+    let mut units: Vec<MappedUnit> = made.iter().map(|made| made.mapped(0)).collect();
+    units.sort_by(|a, b| a.reads.cmp(&b.reads));
+    let (decoded, moved, mut files) = gathered(made);
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let rows = files.iter().map(|f| f.records).sum();
     let bytes: u64 = files.iter().map(|f| f.size).sum();
 
     // Not before the table was made, whose clock may be another.
     let made_at = staged.empty.as_ref().map_or(0, |empty| empty.last_updated_ms);
-    let timestamp_ms = timestamp(transfer).await?.max(made_at);
+    let timestamp_ms = timestamp(transfer, "rewrite:commit-time").await?.max(made_at);
     let uuid = match &staged.empty {
         Some(empty) => empty.uuid.clone(),
         None => identity::uuid(task.plan_hash, task.target_ident, "table").to_string(),
     };
     let mut metadata = shape.document(&uuid, &staged.location, timestamp_ms)?;
-    marks::set(&mut metadata, task)?;
     // A source without a snapshot gives a table without one, and so does a snapshot without a row.
     if !files.is_empty() {
         let snapshot = write_snapshot(task, staged, shape, &files, timestamp_ms).await?;
         document::add_snapshot(&mut metadata, shape.format_version, &snapshot)?;
-        staged.storage.make_durable(&staged.location).await?;
+    } else if let Some(empty) = &staged.empty {
+        metadata["last-sequence-number"] = empty.last_sequence_number.into();
     }
+    marks::set(&mut metadata, task)?;
+    match (files.is_empty(), shape.parent) {
+        (true, Some(parent)) => marks::set_own_snapshot(&mut metadata, Some(parent))?,
+        _ => {
+            let current = metadata.get("current-snapshot-id").and_then(Value::as_i64);
+            marks::set_own_snapshot(&mut metadata, current)?;
+        }
+    }
+    let map = UnitMap { units, ids: numbering.ids(), naming: unit_map::naming(&task.source.metadata)?, earlier: None };
+    let folder = identity::own_folder("metadata", task, staged);
+    map.save(&staged.storage, &staged.location, &folder, &mut metadata).await?;
+    staged.storage.make_durable(&staged.location).await?;
     let metadata_location = identity::metadata_location(staged, task);
     Ok(Prepared {
         outcome: CopyOutcome {
@@ -253,14 +308,20 @@ async fn commit(
     })
 }
 
+/// Source files whose rows were decoded, those whose column chunks were moved, and the new files.
+fn gathered(made: Vec<Made>) -> (u64, u64, Vec<DataFile>) {
+    let decoded = made.iter().map(|made| made.output.decoded).sum();
+    let moved = made.iter().map(|made| made.output.moved).sum();
+    (decoded, moved, made.into_iter().flat_map(|made| made.output.files).collect())
+}
+
 /// The commit's time: now, but the same now at every resume, so that a repeated commit is the same commit.
-async fn timestamp(transfer: &Transfer<'_>) -> Result<i64> {
-    const UNIT: &str = "rewrite:commit-time";
-    if let Some(known) = transfer.finished::<i64>(UNIT).await? {
+async fn timestamp(transfer: &Transfer<'_>, unit: &str) -> Result<i64> {
+    if let Some(known) = transfer.finished::<i64>(unit).await? {
         return Ok(known);
     }
     let now = jiff::Timestamp::now().as_millisecond();
-    transfer.finish(UNIT, &now).await?;
+    transfer.finish(unit, &now).await?;
     Ok(now)
 }
 
@@ -274,36 +335,39 @@ async fn write_snapshot(
     let id = identity::snapshot_id(task.plan_hash, task.target_ident);
     let name = identity::uuid(task.plan_hash, task.target_ident, "manifests");
     let schema = shape.schema_json()?;
-    let commit = Commit {
-        format_version: shape.format_version,
-        snapshot_id: id,
-        sequence_number: shape.sequence_number,
-        sort_order_id: shape.sort_order.order_id,
-        schema: &schema,
-        spec: &shape.spec,
-        location: &staged.location,
-    };
-    let sync = name.into_bytes();
+    let commit = shape.commit(id, &schema, &staged.location, 0);
     let folder = format!("{}/{}", staged.location, identity::own_folder("metadata", task, staged));
-    let mut manifests = Vec::new();
-    for (at, files) in files.chunks(FILES_PER_MANIFEST).enumerate() {
-        check_cancelled(task)?;
-        let path = format!("{folder}/{name}-m{at}.avro");
-        let (bytes, manifest) = commit.manifest(path, sync, files)?;
-        staged.storage.write(&manifest.path, Bytes::from(bytes)).await?;
-        manifests.push(manifest);
-    }
+    let lines = write_manifests(task, staged, &commit, files, (&folder, name)).await?;
     let manifest_list = format!("{folder}/snap-{id}-1-{name}.avro");
-    staged.storage.write(&manifest_list, Bytes::from(commit.manifest_list(sync, &manifests)?)).await?;
+    let (bytes, row_ids) = commit.manifest_list(name.into_bytes(), &lines)?;
+    staged.storage.write(&manifest_list, Bytes::from(bytes)).await?;
     Ok(Snapshot {
         id,
+        schema_id: shape.schema.schema_id,
         parent: shape.parent,
         sequence_number: shape.sequence_number,
         timestamp_ms,
         manifest_list,
         summary: summary(task, files),
-        rows: files.iter().map(|f| f.records).sum(),
+        row_ids,
     })
+}
+
+async fn write_manifests(
+    task: &CopyTask<'_>,
+    staged: &Staged,
+    commit: &Commit<'_>,
+    files: &[DataFile],
+    (folder, name): (&str, Uuid),
+) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for (at, files) in files.chunks(FILES_PER_MANIFEST).enumerate() {
+        check_cancelled(task)?;
+        let (bytes, line) = commit.manifest(format!("{folder}/{name}-m{at}.avro"), name.into_bytes(), files)?;
+        staged.storage.write(&line.path, Bytes::from(bytes)).await?;
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
 /// What engines write for an append to an empty table.

@@ -14,13 +14,36 @@ impl Numbering {
     pub fn between(ours: &Schema, theirs: &Schema) -> Result<Self> {
         let mut numbering = Self::default();
         numbering.fields_match(&ours.fields, &theirs.fields)?;
-        let wanted = numbering.ids(&ours.identifier_field_ids);
+        let wanted = numbering.of_all(&ours.identifier_field_ids);
         let mut given = theirs.identifier_field_ids.clone();
         given.sort_unstable();
         if wanted != given {
             return Err(made_otherwise("with other identifier fields"));
         }
         Ok(numbering)
+    }
+
+    pub fn from_ids(ids: BTreeMap<i32, i32>) -> Self {
+        Self(ids)
+    }
+
+    /// Empty where all ids stay.
+    pub fn ids(&self) -> BTreeMap<i32, i32> {
+        if self.keeps_ids() { BTreeMap::new() } else { self.0.clone() }
+    }
+
+    /// With ids for columns that came since, after the last one that the table has given.
+    pub fn continued(mut self, ours: &Schema, last: i32) -> Self {
+        if !self.keeps_ids() {
+            let mut last = self.0.values().copied().fold(last, i32::max);
+            for (_, id, _) in ours.walk() {
+                self.0.entry(id).or_insert_with(|| {
+                    last = last.saturating_add(1);
+                    last
+                });
+            }
+        }
+        self
     }
 
     pub fn keeps_ids(&self) -> bool {
@@ -34,7 +57,7 @@ impl Numbering {
     pub fn schema(&self, schema: &Schema) -> Schema {
         Schema {
             schema_id: schema.schema_id,
-            identifier_field_ids: self.ids(&schema.identifier_field_ids),
+            identifier_field_ids: self.of_all(&schema.identifier_field_ids),
             fields: self.fields(&schema.fields),
         }
     }
@@ -53,7 +76,7 @@ impl Numbering {
         counts.iter().map(|(id, count)| (self.of(*id), *count)).collect()
     }
 
-    fn ids(&self, ids: &[i32]) -> Vec<i32> {
+    fn of_all(&self, ids: &[i32]) -> Vec<i32> {
         let mut ids: Vec<i32> = ids.iter().map(|id| self.of(*id)).collect();
         ids.sort_unstable();
         ids

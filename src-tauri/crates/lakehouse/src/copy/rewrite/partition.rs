@@ -31,6 +31,13 @@ pub struct BoundSpec {
     pub fields: Vec<BoundField>,
 }
 
+impl BoundField {
+    /// Else it is a void field of a column that is gone.
+    pub fn has_source(&self) -> bool {
+        self.source.is_some()
+    }
+}
+
 impl BoundSpec {
     pub fn new(spec: &PartitionSpec, schema: &Schema) -> Result<Self> {
         let bind = |field: &PartitionField| {

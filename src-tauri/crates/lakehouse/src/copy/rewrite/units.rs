@@ -31,6 +31,8 @@ pub struct Rules {
     pub kept_spec_id: Option<i32>,
     pub move_chunks: bool,
     pub target_bytes: u64,
+    /// In a later round a file comes again with other deletes, and is another unit then.
+    pub by_deletes: bool,
 }
 
 /// Files of one partition are packed up to the target size. The same files give the same units, in the same order.
@@ -47,14 +49,14 @@ pub fn units(mut tasks: Vec<FileTask>, rules: Rules, plan_hash: &str, target: &T
         let mut bytes = 0;
         for task in tasks {
             if !files.is_empty() && bytes + task.file.size > rules.target_bytes {
-                out.push(unit(work, std::mem::take(&mut files), plan_hash, target));
+                out.push(unit(work, std::mem::take(&mut files), rules, plan_hash, target));
                 bytes = 0;
             }
             bytes += task.file.size;
             files.push(task);
         }
         if !files.is_empty() {
-            out.push(unit(work, files, plan_hash, target));
+            out.push(unit(work, files, rules, plan_hash, target));
         }
     }
     // The largest first: the last ones to finish should be small.
@@ -80,7 +82,7 @@ fn partition_key(file: &DataFile) -> String {
     file.partition.iter().map(one).collect::<Vec<_>>().join("\u{1f}")
 }
 
-fn unit(work: Work, files: Vec<FileTask>, plan_hash: &str, target: &TableIdent) -> Unit {
+fn unit(work: Work, files: Vec<FileTask>, rules: Rules, plan_hash: &str, target: &TableIdent) -> Unit {
     let mut hash = Sha256::new();
     let mut part = |bytes: &str| {
         hash.update((bytes.len() as u64).to_be_bytes());
@@ -89,7 +91,12 @@ fn unit(work: Work, files: Vec<FileTask>, plan_hash: &str, target: &TableIdent) 
     part(plan_hash);
     part(&target.to_string());
     part(&format!("{work:?}"));
-    files.iter().for_each(|task| part(&task.file.path));
+    for task in &files {
+        part(&task.file.path);
+        if rules.by_deletes {
+            part(&format!("{:032x}", task.read_key(&|path: &str| path.to_string())));
+        }
+    }
     let id = hex::encode(&hash.finalize()[..16]);
     Unit { work, files, id }
 }
@@ -124,7 +131,7 @@ mod tests {
     }
 
     fn rules() -> Rules {
-        Rules { kept_spec_id: Some(1), move_chunks: true, target_bytes: 100 }
+        Rules { kept_spec_id: Some(1), move_chunks: true, target_bytes: 100, by_deletes: false }
     }
 
     #[test]

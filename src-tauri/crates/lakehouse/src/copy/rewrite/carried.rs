@@ -1,0 +1,300 @@
+//! The manifests of the snapshot before, as the next snapshot has them: as they are where all their files stay, and written anew where
+//! some go.
+
+use super::manifests::{Commit, Count, Line};
+use crate::avro::{AvroFile, AvroRecord, AvroSchema, AvroWriter, Header, Record, Value};
+use crate::limits::Limit;
+use crate::metadata::Snapshot;
+use crate::storage::Storage;
+use bytes::Bytes;
+use icebridge_model::{Code, Error, Result};
+use serde_json::{Value as Json, json};
+use std::collections::HashSet;
+
+/// What a snapshot takes over from the one before, and what it leaves.
+#[derive(Debug, Default)]
+pub struct Carried {
+    pub lines: Vec<Line>,
+    pub kept: Files,
+    pub dropped: Files,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Files {
+    pub count: Count,
+    pub bytes: u64,
+}
+
+impl Files {
+    fn add(&mut self, rows: u64, bytes: u64) {
+        self.count.add(rows);
+        self.bytes += bytes;
+    }
+}
+
+/// `stay`: the paths of the files that the next snapshot has. New manifests go to `stem` with a number behind it.
+pub async fn carry(
+    storage: &Storage,
+    before: Option<&Snapshot>,
+    stay: &HashSet<String>,
+    commit: &Commit<'_>,
+    stem: &str,
+) -> Result<Carried> {
+    let mut carried = Carried::default();
+    let Some(list) = before.and_then(|snapshot| snapshot.manifest_list.as_deref()) else { return Ok(carried) };
+    let bytes = storage.read(list, Limit::ManifestList).await?;
+    let mut found = 0;
+    for line in lines(bytes, list)? {
+        let bytes = storage.read(&line.path, Limit::Manifest).await?;
+        let manifest = AvroFile::open(bytes, &line.path)?;
+        let split = split(&manifest, &line, stay, commit)?;
+        found += split.kept.count.files;
+        carried.kept.count.files += split.kept.count.files;
+        carried.kept.count.rows += split.kept.count.rows;
+        carried.kept.bytes += split.kept.bytes;
+        carried.dropped.count.files += split.dropped.count.files;
+        carried.dropped.count.rows += split.dropped.count.rows;
+        carried.dropped.bytes += split.dropped.bytes;
+        if split.dropped.count.files == 0 {
+            // One that only says what an earlier snapshot dropped has done its work.
+            carried.lines.extend((split.kept.count.files > 0).then_some(line));
+            continue;
+        }
+        let path = format!("{stem}-c{}.avro", carried.lines.len());
+        let (bytes, line) = written(&manifest, &line, split, path, commit)?;
+        storage.write(&line.path, Bytes::from(bytes)).await?;
+        carried.lines.push(line);
+    }
+    if found != stay.len() as u64 {
+        return Err(Error::new(Code::TargetChanged, "the table in the target lacks files that its last copy had"));
+    }
+    Ok(carried)
+}
+
+/// The lines of a list that we wrote.
+fn lines(bytes: Bytes, path: &str) -> Result<Vec<Line>> {
+    let file = AvroFile::open(bytes, path)?;
+    let mut out = Vec::new();
+    for record in file.records() {
+        let record = record?;
+        let record = Record::new(&file.schema, &record).ok_or_else(|| broken(path))?;
+        out.push(line(&record).ok_or_else(|| broken(path))?);
+    }
+    Ok(out)
+}
+
+fn line(record: &Record<'_>) -> Option<Line> {
+    let number = |id, name: &'static str| record.get(id, name).and_then(Value::as_long);
+    let count = |id, name: &'static str| u64::try_from(number(id, name)?).ok();
+    let counts = |files: (i32, &'static str), rows: (i32, &'static str)| {
+        Some(Count { files: count(files.0, files.1)?, rows: count(rows.0, rows.1)? })
+    };
+    // Delete files are never ours.
+    if number(517, "content") != Some(0) {
+        return None;
+    }
+    Some(Line {
+        path: record.get(500, "manifest_path").and_then(Value::as_str)?.to_string(),
+        length: count(501, "manifest_length")?,
+        spec_id: i32::try_from(number(502, "partition_spec_id")?).ok()?,
+        sequence_number: number(515, "sequence_number")?,
+        min_sequence_number: number(516, "min_sequence_number")?,
+        snapshot_id: number(503, "added_snapshot_id")?,
+        added: counts((504, "added_files_count"), (512, "added_rows_count"))?,
+        existing: counts((505, "existing_files_count"), (513, "existing_rows_count"))?,
+        deleted: counts((506, "deleted_files_count"), (514, "deleted_rows_count"))?,
+        partitions: record.get(507, "partitions").cloned().unwrap_or(Value::Null),
+        first_row_id: number(520, "first_row_id"),
+    })
+}
+
+struct Split {
+    entries: Vec<Value>,
+    kept: Files,
+    dropped: Files,
+    /// The lowest sequence number of those that stay.
+    min_sequence_number: Option<i64>,
+}
+
+/// The live entries, as a manifest that is written anew has them.
+fn split(manifest: &AvroFile, line: &Line, stay: &HashSet<String>, commit: &Commit<'_>) -> Result<Split> {
+    let places = Places::of(&manifest.schema, commit.format_version).ok_or_else(|| broken(&line.path))?;
+    let mut split =
+        Split { entries: Vec::new(), kept: Files::default(), dropped: Files::default(), min_sequence_number: None };
+    let mut next_row_id = line.first_row_id;
+    for record in manifest.records() {
+        let mut record = record?;
+        let mut entry = Entry::of(&mut record, &places).ok_or_else(|| broken(&line.path))?;
+        if entry.long(places.status) == Some(2) {
+            continue;
+        }
+        let (path, rows, bytes) = entry.file(&places).ok_or_else(|| broken(&line.path))?;
+        let sequence_number = entry.long(places.sequence_number).unwrap_or(line.sequence_number);
+        // What was inherited is written down, as the entry is in another manifest from now on.
+        entry.set(places.sequence_number, sequence_number);
+        let file_sequence_number = entry.long(places.file_sequence_number).unwrap_or(line.sequence_number);
+        entry.set(places.file_sequence_number, file_sequence_number);
+        if places.lacks_v3 {
+            entry.append_v3();
+        }
+        entry.give_row_id(&places, &mut next_row_id, rows);
+        if stay.contains(&path) {
+            split.kept.add(rows, bytes);
+            entry.set(places.status, 0);
+            if entry.long(places.snapshot_id).is_none() {
+                entry.set(places.snapshot_id, line.snapshot_id);
+            }
+            let lowest = split.min_sequence_number.map_or(sequence_number, |known| known.min(sequence_number));
+            split.min_sequence_number = Some(lowest);
+        } else {
+            split.dropped.add(rows, bytes);
+            entry.set(places.status, 2);
+            entry.set(places.snapshot_id, commit.snapshot_id);
+        }
+        split.entries.push(record);
+    }
+    Ok(split)
+}
+
+fn written(
+    manifest: &AvroFile,
+    line: &Line,
+    split: Split,
+    path: String,
+    commit: &Commit<'_>,
+) -> Result<(Vec<u8>, Line)> {
+    let mut writer = AvroWriter::new(&header(manifest, commit).ok_or_else(|| broken(&line.path))?)?;
+    for record in split.entries {
+        writer.append(&record)?;
+    }
+    let bytes = writer.finish()?;
+    let line = Line {
+        path,
+        length: bytes.len() as u64,
+        sequence_number: commit.sequence_number,
+        min_sequence_number: split.min_sequence_number.unwrap_or(commit.sequence_number),
+        snapshot_id: commit.snapshot_id,
+        added: Count::default(),
+        existing: split.kept.count,
+        deleted: split.dropped.count,
+        first_row_id: None,
+        ..line.clone()
+    };
+    Ok((bytes, line))
+}
+
+/// That of the manifest before; of a table that was raised to version 3 with the fields that this one has more.
+fn header(manifest: &AvroFile, commit: &Commit<'_>) -> Option<Header> {
+    let mut header = manifest.header.clone();
+    let mut schema: Json = serde_json::from_slice(header.get("avro.schema")?).ok()?;
+    if commit.format_version >= 3 {
+        let entry = schema["fields"].as_array_mut()?.iter_mut().find(|field| field["field-id"] == json!(2))?;
+        let fields = entry["type"]["fields"].as_array_mut()?;
+        if fields.iter().all(|field| field["field-id"] != json!(142)) {
+            fields.extend(super::manifests::v3_fields());
+        }
+    }
+    for (key, value) in &mut header.metadata {
+        match key.as_str() {
+            "avro.schema" => *value = schema.to_string().into_bytes(),
+            "format-version" => *value = commit.format_version.to_string().into_bytes(),
+            _ => {}
+        }
+    }
+    Some(header)
+}
+
+/// Where the fields of an entry are.
+struct Places {
+    status: usize,
+    snapshot_id: usize,
+    sequence_number: usize,
+    file_sequence_number: usize,
+    data_file: usize,
+    path: usize,
+    records: usize,
+    size: usize,
+    first_row_id: Option<usize>,
+    /// The manifest is of format version 2, and the table of version 3.
+    lacks_v3: bool,
+}
+
+impl Places {
+    fn of(schema: &AvroRecord, format_version: u8) -> Option<Self> {
+        let data_file = schema.position(2, "data_file")?;
+        let AvroSchema::Record(file) = schema.fields.get(data_file)?.schema.non_null() else { return None };
+        let first_row_id = file.position(142, "first_row_id");
+        let lacks_v3 = format_version >= 3 && first_row_id.is_none();
+        Some(Self {
+            status: schema.position(0, "status")?,
+            snapshot_id: schema.position(1, "snapshot_id")?,
+            sequence_number: schema.position(3, "sequence_number")?,
+            file_sequence_number: schema.position(4, "file_sequence_number")?,
+            data_file,
+            path: file.position(100, "file_path")?,
+            records: file.position(103, "record_count")?,
+            size: file.position(104, "file_size_in_bytes")?,
+            first_row_id: first_row_id.or(lacks_v3.then_some(file.fields.len())),
+            lacks_v3,
+        })
+    }
+}
+
+struct Entry<'a> {
+    values: &'a mut Vec<Value>,
+    data_file: usize,
+}
+
+impl<'a> Entry<'a> {
+    fn of(record: &'a mut Value, places: &Places) -> Option<Self> {
+        match record.present_mut()? {
+            Value::Record(values) => Some(Self { values, data_file: places.data_file }),
+            _ => None,
+        }
+    }
+
+    fn long(&self, at: usize) -> Option<i64> {
+        self.values.get(at)?.as_long()
+    }
+
+    fn set(&mut self, at: usize, number: i64) {
+        if let Some(value) = self.values.get_mut(at) {
+            *value = Value::Long(number);
+        }
+    }
+
+    fn data_file(&mut self) -> Option<&mut Vec<Value>> {
+        match self.values.get_mut(self.data_file)?.present_mut()? {
+            Value::Record(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Path, rows and bytes.
+    fn file(&mut self, places: &Places) -> Option<(String, u64, u64)> {
+        let (path, records, size) = (places.path, places.records, places.size);
+        let file = self.data_file()?;
+        let count = |at: usize| u64::try_from(file.get(at)?.as_long()?).ok();
+        Some((file.get(path)?.as_str()?.to_string(), count(records)?, count(size)?))
+    }
+
+    /// Writes down the row id that the file inherits from its manifest.
+    fn give_row_id(&mut self, places: &Places, next: &mut Option<i64>, rows: u64) {
+        let (Some(at), Some(first)) = (places.first_row_id, *next) else { return };
+        let Some(value) = self.data_file().and_then(|file| file.get_mut(at)) else { return };
+        if value.as_long().is_none() {
+            *value = Value::Long(first);
+            *next = i64::try_from(rows).ok().and_then(|rows| first.checked_add(rows));
+        }
+    }
+
+    fn append_v3(&mut self) {
+        if let Some(file) = self.data_file() {
+            file.extend([Value::Null, Value::Null, Value::Null, Value::Null]);
+        }
+    }
+}
+
+fn broken(path: &str) -> Error {
+    Error::new(Code::MetadataBroken, "a manifest of the target is not as IceBridge wrote it").about(path)
+}

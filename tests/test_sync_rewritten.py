@@ -1,0 +1,205 @@
+"""Tables whose rows were written anew are kept up with their source: what changed is written, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.types import StringType
+
+from tests.harness.judged import same
+from tests.harness.kept_up import UNIT_MAP
+from tests.harness.written import reading
+from tests.lakehouse.judge import Judge
+from tests.services.faults import COMMIT
+from tests.test_rest_target import BAD_DAYS, Target, planned
+from tests.test_sync import CHANGES, LIFE, LIVES, MERGE_ON_READ, Living, call, engines, insert, living, sql
+from tests.test_sync_rest import commits, more, source, sync, synced
+
+__all__ = ["engines", "living", "synced"]
+
+
+def layout(table: Any) -> dict[str, Any]:
+    """What a rewritten table has as its source has it; ids of schemas, specs and orders are its own."""
+    metadata = table.operations().current()
+    schema = metadata.schema()
+    return {
+        "columns": str(schema.asStruct()),
+        "identifier": sorted(int(one) for one in schema.identifierFieldIds()),
+        "spec": [
+            (one.sourceId(), one.name(), str(one.transform()))
+            for one in metadata.spec().fields()
+            if str(one.transform()) != "void"
+        ],
+        "order": [str(one) for one in metadata.sortOrder().fields()],
+    }
+
+
+def judged(table: Living, what: str) -> None:
+    """Spark reads the same rows on both sides, under the same columns, spec and order."""
+    assert table.migrated
+    ours = table.migrated.judge(*table.name.split("."))
+    expected, found = Judge(table.lab).current().answer(), ours.current().answer()
+    assert expected["digest"] and same(expected, found), (what, expected, found)
+    assert layout(table.migrated.table()) == layout(table.lab.table()), what
+
+
+def files(table: Living) -> set[str]:
+    """The data files that the target shows."""
+    assert table.migrated
+    table.migrated.judge(*table.name.split("."))
+    rows = table.migrated.spark.sql(f"SELECT file_path FROM {table.migrated.t}.files").collect()
+    return {str(row[0]) for row in rows}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_rewritten_table_goes_through_every_step_of_its_sources_life(
+    life: str, living: Callable[..., Living]
+) -> None:
+    version, properties = LIVES[life]
+    table = living(version=version, partition="days(day)", **properties)
+    insert(0, 20)(table.lab)
+    table.migrate("rewrite")
+    for what, act in LIFE:
+        act(table.lab)
+        told = table.kept.up_to_date()[table.name]
+        judged(table, what)
+        if what in CHANGES:
+            assert told["made"]["compared"] == "changes", what
+        if "made" in told:
+            read = table.kept.cli.run("table", "digest", "foreign", table.name)
+            assert (told["made"]["rows"], told["made"]["digest"]) == (read["rows"], read["digest"]), what
+            found = table.kept.cli.run("table", "digest", "managed", table.name)
+            assert found["digest"] == read["digest"], what
+    table.kept.cli.run("validate")
+    assert len(list(table.kept.target.rglob(f"*{UNIT_MAP[1:]}*"))) <= 2
+
+
+def test_only_what_changed_is_written(living: Callable[..., Living]) -> None:
+    table = living(version=2, partition="days(day)", **MERGE_ON_READ)
+    insert(0, 30)(table.lab)
+    table.migrate("rewrite")
+    before = files(table)
+    insert(30, 33)(table.lab)
+    made = table.kept.up_to_date()[table.name]["made"]
+    after = files(table)
+    # Three new rows, one in each partition; what was there stays.
+    assert before < after and len(after - before) == 3 == made["files_copied"]
+    assert (made["rows_read"], made["changes"]["snapshots"]) == (6, {"append": 1})
+    # A deleted row: the files of its unit alone are written again.
+    sql("DELETE FROM {t} WHERE id = 3")(table.lab)
+    made = table.kept.up_to_date()[table.name]["made"]
+    assert len(after - files(table)) == 1 == made["files_copied"]
+    judged(table, "one row")
+    # What is no change of rows is no new file.
+    now = files(table)
+    for act in (call("rewrite_manifests", ", use_caching => false"), sql("ALTER TABLE {t} ADD COLUMN late STRING")):
+        act(table.lab)
+        assert table.kept.up_to_date()[table.name]["made"]["files_copied"] == 0
+    assert files(table) == now
+    # Every row is gone, and comes again.
+    sql("DELETE FROM {t}")(table.lab)
+    assert table.kept.up_to_date()[table.name]["made"]["rows"] == 0
+    assert files(table) == set()
+    insert(0, 2, ", 1 AS n, 'x' AS gone, 'y' AS late")(table.lab)
+    table.kept.up_to_date()
+    judged(table, "again")
+
+
+def test_a_map_that_is_gone_or_changed_costs_a_copy_and_no_row(living: Callable[..., Living]) -> None:
+    table = living(version=2, partition="days(day)")
+    insert(0, 20)(table.lab)
+    table.migrate("rewrite")
+    for spoil in (Path.unlink, lambda path: path.write_text(path.read_text().replace('"reads":["', '"reads":["f'))):
+        before = files(table)
+        [place] = [path for path in table.kept.target.rglob(f"*{UNIT_MAP[1:]}*") if named(table, path)]
+        spoil(place)
+        insert(20, 22)(table.lab)
+        told = table.kept.up_to_date()[table.name]
+        assert told["made"]["changes"]["history"] == "continued"
+        assert not before & files(table)
+        judged(table, "all of it again")
+    # Columns cannot be told from others without it.
+    [place] = [path for path in table.kept.target.rglob(f"*{UNIT_MAP[1:]}*") if named(table, path)]
+    place.unlink()
+    sql("ALTER TABLE {t} RENAME COLUMN name TO title")(table.lab)
+    told = {one["source"]: one for one in table.kept.outcome().json["tables"]}[table.name]
+    assert (told["state"], told["error"]["code"]) == ("stopped", "unsupported"), told
+
+
+def named(table: Living, path: Path) -> bool:
+    """Whether the target says that this is its map."""
+    pointer = json.loads(Path(table.kept.pointer(table.name).removeprefix("file:")).read_text())
+    return bool(pointer["properties"]["icebridge.unit-map"].endswith(path.name))
+
+
+def test_the_files_of_a_table_without_field_ids_are_written_again_under_other_names(
+    living: Callable[..., Living],
+) -> None:
+    """Their rows depend on names."""
+    table = living(version=2)
+    insert(0, 5)(table.lab)
+    table.lab.set(**{"schema_name__mapping_default": '[{"field-id": 1, "names": ["id"]}]'})
+    table.migrate("rewrite")
+    before = files(table)
+    sql("ALTER TABLE {t} RENAME COLUMN name TO title")(table.lab)
+    table.kept.up_to_date()
+    assert not before & files(table)
+    judged(table, "renamed")
+
+
+def test_behind_rest_what_the_source_gets_comes_in_one_commit(synced: Target, tmp_path: Path) -> None:
+    synced.route.run(planned(synced, "rewrite")).succeeded()
+    table = source(tmp_path)
+    assert sync(synced)["state"] == "up_to_date"
+    assert commits(synced) == []
+    more(table)
+    table.delete("id = 1")
+    with table.update_schema() as update:
+        update.add_column("remark", StringType())
+        update.rename_column("seen", "noticed")
+    with table.update_spec() as spec:
+        spec.add_identity("id")
+    more(table)
+    told = sync(synced)
+    assert (told["state"], told["round"]) == ("up_to_date", 1)
+    assert len(commits(synced)) == 1
+    made = synced.table("orders")
+    assert reading(made) == reading(table)
+    assert made.schema().as_struct() == table.schema().as_struct()
+    assert [(one.name, str(one.transform)) for one in made.spec().fields] == [
+        (one.name, str(one.transform)) for one in table.spec().fields
+    ]
+    assert len(made.snapshots()) == 2
+    assert "made" not in sync(synced)
+    table.manage_snapshots().rollback_to_snapshot(table.snapshots()[0].snapshot_id).commit()
+    assert sync(synced)["made"]["changes"]["history"] == "rolled_back"
+    assert reading(synced.table("orders")) == reading(table)
+    assert synced.route.cli.run("validate")["tables"][0]["validation"]["passed"]
+    # Somebody else's commit stays.
+    theirs = synced.table("orders")
+    more(theirs)
+    more(table)
+    told = sync(synced, code=1)
+    assert (told["state"], told["error"]["code"]) == ("stopped", "target-changed")
+
+
+@pytest.mark.parametrize("day", BAD_DAYS)
+def test_behind_rest_one_round_on_a_bad_day(day: str, synced: Target, tmp_path: Path) -> None:
+    synced.route.run(planned(synced, "rewrite")).succeeded()
+    table = source(tmp_path)
+    more(table)
+    table.delete("id = 1")
+    synced.guard.faults.add(BAD_DAYS[day](COMMIT))
+    for _ in range(2):
+        done = synced.route.cli.outcome("sync")
+        if done.code == 0:
+            break
+    assert done.code == 0, done
+    made = synced.table("orders")
+    assert reading(made) == reading(table)
+    assert len(made.snapshots()) == 2
+    assert made.properties["icebridge.sync-round"] == "1"
