@@ -50,6 +50,24 @@ pub struct CatalogSpec {
     pub secrets: Vec<String>,
 }
 
+impl CatalogSpec {
+    /// Whether its tables are Unity Catalog's, which writes and keeps them by its own settings.
+    pub fn is_unity(&self) -> bool {
+        self.kind == CatalogKind::Unity || self.kind == CatalogKind::Rest && looks_like_unity(&self.uri)
+    }
+}
+
+/// By the path of its endpoint (<https://docs.databricks.com/aws/en/external-access/iceberg>), which stays the same
+/// behind a proxy, or by the host.
+fn looks_like_unity(uri: &str) -> bool {
+    let uri = uri.to_ascii_lowercase();
+    let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
+    uri.contains("/unity-catalog/iceberg")
+        || [".databricks.com", ".databricks.us", ".databricks.cn", ".azuredatabricks.net"]
+            .iter()
+            .any(|d| host.ends_with(d))
+}
+
 /// Names of the properties that are secrets. They are refused in `properties` and go to the keychain.
 pub const SECRET_KEYS: &[&str] = &[
     "token",
@@ -92,4 +110,22 @@ pub struct CatalogCheck {
     pub abilities: Vec<String>,
     #[serde(default)]
     pub error: Option<crate::Error>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unity_catalog_is_known_by_its_address() {
+        for (uri, unity) in [
+            ("https://dbc-1.cloud.databricks.com/api/2.1/unity-catalog/iceberg-rest", true),
+            ("https://adb-1.2.azuredatabricks.net:443", true),
+            ("http://localhost:8080/api/2.1/unity-catalog/iceberg", true),
+            ("https://polaris.example.com/api/catalog", false),
+            ("https://example.com/databricks.com", false),
+        ] {
+            assert_eq!(looks_like_unity(uri), unity, "{uri}");
+        }
+    }
 }

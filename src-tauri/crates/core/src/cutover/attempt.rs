@@ -84,8 +84,7 @@ async fn bring_on(wave: &Wave<'_>, planned: &PlannedTable) -> Result<Option<Sync
 /// Compares every row of both sides, and has a judge read them where one is wanted.
 async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
     let session = &wave.session;
-    let comments = session.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
-    let mut validation = both.compare(session, comments).await?;
+    let mut validation = both.compare(session).await?;
     if validation.passed
         && let Some(judge) = wave.judge.lock().await.as_mut()
     {

@@ -101,7 +101,7 @@ pub(super) async fn seen(
         Err(error) if error.code != Code::Cancelled => return Ok((probation, late.or(Some(error)))),
         Err(error) => return Err(error),
     };
-    let validation = both.compare(session, false).await?;
+    let validation = both.compare(session).await?;
     probation.compared = validation.passed;
     Ok((probation, late.or(validate::failure(&validation))))
 }

@@ -34,14 +34,14 @@ impl State {
 
 impl Sides {
     /// Every row of both.
-    pub async fn compare(&self, session: &Session<'_>, comments_carried: bool) -> Result<Validation> {
+    pub async fn compare(&self, session: &Session<'_>) -> Result<Validation> {
         let sides = validate::Sides {
             planned: &self.planned,
             source: &self.source,
             target: &self.target,
             outcome: &self.outcome,
             measured: None,
-            comments_carried,
+            comments_carried: session.target.spec().is_unity(),
         };
         Ok(validate::compare(&Lakehouse, &sides, session.cancel).await?.validation)
     }

@@ -222,7 +222,8 @@ impl Comparison<'_> {
             target: &to,
             outcome: since.as_ref().unwrap_or(outcome),
             measured: None,
-            comments_carried: self.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments),
+            // Whoever may describe a table of Unity Catalog has not changed the copy.
+            comments_carried: self.target.spec().is_unity(),
         };
         let mut compared = validate::compare(self.environment, &sides, self.cancel).await?;
         if !compared.conclusive {

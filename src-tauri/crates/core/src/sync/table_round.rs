@@ -246,7 +246,8 @@ async fn compare(
     staged: &Table,
     whole: bool,
 ) -> Result<Comparison> {
-    let comments_carried = session.plan.settings.governance.as_ref().is_some_and(|wanted| wanted.comments);
+    // There they are no matter of the source's metadata, whether they were carried or not.
+    let comments_carried = session.target.spec().is_unity();
     let before = match whole || planned.conversions.iter().any(Conversion::changes_rows) {
         true => None,
         false => known_digest(session, planned, sides).await?,

@@ -85,7 +85,7 @@ pub(crate) async fn compare_changes(
     let schema = target.metadata.read_schema(target_snapshot);
     // Under other columns or types the same rows have another digest.
     // So have files without field ids under other names of their columns.
-    if schema.fields != before.target.metadata.read_schema(before.snapshot_id).fields
+    if schema.without_comments() != before.target.metadata.read_schema(before.snapshot_id).without_comments()
         || target.metadata.name_mapping() != before.target.metadata.name_mapping()
         || identifier(&planned.conversions).is_some()
     {

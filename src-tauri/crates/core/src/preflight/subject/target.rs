@@ -67,37 +67,8 @@ impl TargetKind {
             CatalogKind::Embedded | CatalogKind::Files => Self::Embedded,
             CatalogKind::Sql => Self::Sql,
             CatalogKind::Unity => Self::Unity,
-            CatalogKind::Rest if looks_like_unity(&spec.uri) => Self::Unity,
+            CatalogKind::Rest if spec.is_unity() => Self::Unity,
             CatalogKind::Rest => Self::Rest,
-        }
-    }
-}
-
-/// By the path of its endpoint (<https://docs.databricks.com/aws/en/external-access/iceberg>), which stays the same
-/// behind a proxy, or by the host.
-fn looks_like_unity(uri: &str) -> bool {
-    let uri = uri.to_ascii_lowercase();
-    let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
-    uri.contains("/unity-catalog/iceberg")
-        || [".databricks.com", ".databricks.us", ".databricks.cn", ".azuredatabricks.net"]
-            .iter()
-            .any(|d| host.ends_with(d))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unity_catalog_is_known_by_its_address() {
-        for (uri, unity) in [
-            ("https://dbc-1.cloud.databricks.com/api/2.1/unity-catalog/iceberg-rest", true),
-            ("https://adb-1.2.azuredatabricks.net:443", true),
-            ("http://localhost:8080/api/2.1/unity-catalog/iceberg", true),
-            ("https://polaris.example.com/api/catalog", false),
-            ("https://example.com/databricks.com", false),
-        ] {
-            assert_eq!(looks_like_unity(uri), unity, "{uri}");
         }
     }
 }

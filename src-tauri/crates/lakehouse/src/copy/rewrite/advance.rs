@@ -6,9 +6,7 @@ use super::document::{Shape, Snapshot};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
 use super::units::Rules;
-use super::{
-    data_file::DataFile, document, gathered, is_engine_managed, rules, timestamp, units, way, write_manifests,
-};
+use super::{data_file::DataFile, document, gathered, rules, timestamp, units, way, write_manifests};
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{CopyTask, Onto, Prepared};
 use crate::copy::common::converted::Converted;
@@ -30,7 +28,7 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     relocate::document::refuse_encryption(&task.source.metadata)?;
     let target = &onto.target.metadata;
     let converted = Converted::of(task);
-    let managed = is_engine_managed(task);
+    let managed = task.target.spec().is_unity();
     let shape = Shape::of(&task.source.metadata, &converted, managed)?;
     let map = UnitMap::of(onto.target).await?;
     let numbering = numbering(map.as_ref(), &shape, target)?;

@@ -44,7 +44,6 @@ use data_file::DataFile;
 use decoded::Target;
 use document::{Shape, Snapshot};
 use futures::{StreamExt, TryStreamExt, stream};
-use icebridge_model::catalog::CatalogKind;
 use icebridge_model::conversion::{Conversion, PartitionWay};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::schema::Schema;
@@ -86,7 +85,7 @@ impl Copier for Rewrite {
 async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     super::relocate::document::refuse_encryption(&task.source.metadata)?;
     let converted = Converted::of(task);
-    let shape = Shape::of(&task.source.metadata, &converted, is_engine_managed(task))?;
+    let shape = Shape::of(&task.source.metadata, &converted, task.target.spec().is_unity())?;
     let draft = shape.document("", "", 0)?;
     let staged = identity::stage(task, Some(&draft)).await?;
     let (written, numbering) = match &staged.empty {
@@ -128,12 +127,6 @@ fn purpose(task: &CopyTask<'_>, staged: &Staged) -> String {
         Some(empty) => format!("{way} {}", empty.uuid),
         None => way,
     }
-}
-
-/// Unity Catalog writes and keeps history by its own settings, and refuses those of others.
-fn is_engine_managed(task: &CopyTask<'_>) -> bool {
-    let spec = task.target.spec();
-    spec.kind == CatalogKind::Unity || spec.kind == CatalogKind::Rest && spec.uri.contains("/unity-catalog/")
 }
 
 async fn write_units(

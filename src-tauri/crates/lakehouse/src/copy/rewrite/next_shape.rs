@@ -6,19 +6,22 @@ use super::numbering::Numbering;
 use super::partition::BoundSpec;
 use crate::metadata::TableMetadata;
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
-use icebridge_model::schema::{PartitionField, PartitionSpec, Schema};
+use icebridge_model::schema::{Field, PartitionField, PartitionSpec, Schema, Type};
 use icebridge_model::{Error, Result};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 impl Shape {
     /// `target`: the table as it is. `describes`: whether the table's comments are the source's, and not another's business.
     pub fn onto(&self, target: &TableMetadata, numbering: &Numbering, describes: bool) -> Result<Self> {
         let mut next = self.clone();
         next.schema = numbering.schema(&self.schema);
-        next.schema.schema_id = schema_id(&next.schema, target, describes);
-        if !describes && let Some(known) = target.schema(next.schema.schema_id) {
-            next.schema.clone_from(known);
+        if !describes {
+            let mut comments = BTreeMap::new();
+            gather_comments(&target.current_schema().fields, &mut comments);
+            set_comments(&mut next.schema.fields, &comments);
         }
+        next.schema.schema_id = schema_id(&next.schema, target);
         (next.spec, next.spec_id) = spec(&self.spec, target, numbering)?;
         for field in &mut next.sort_order.fields {
             field.source_id = numbering.of(field.source_id);
@@ -95,20 +98,59 @@ fn following(ids: impl Iterator<Item = i32>) -> i32 {
     ids.max().map_or(0, |highest| highest + 1)
 }
 
-fn schema_id(wanted: &Schema, target: &TableMetadata, describes: bool) -> i32 {
+fn schema_id(wanted: &Schema, target: &TableMetadata) -> i32 {
+    let sorted = |ids: &[i32]| {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    };
     let same = |known: &&Schema| {
-        let columns = match describes {
-            true => known.fields == wanted.fields,
-            false => known.without_comments() == wanted.without_comments(),
-        };
-        let (mut ours, mut theirs) = (wanted.identifier_field_ids.clone(), known.identifier_field_ids.clone());
-        ours.sort_unstable();
-        theirs.sort_unstable();
-        columns && ours == theirs
+        known.fields == wanted.fields && sorted(&known.identifier_field_ids) == sorted(&wanted.identifier_field_ids)
     };
     let current = Some(target.current_schema()).filter(same);
     let known = current.or_else(|| target.schemas.iter().find(same));
     known.map_or_else(|| following(target.schemas.iter().map(|schema| schema.schema_id)), |known| known.schema_id)
+}
+
+/// By field id, at every depth.
+fn gather_comments(fields: &[Field], out: &mut BTreeMap<i32, Option<String>>) {
+    for field in fields {
+        out.insert(field.id, field.doc.clone());
+        each_struct(&field.field_type, &mut |inner| gather_comments(inner, out));
+    }
+}
+
+fn each_struct(within: &Type, visit: &mut dyn FnMut(&[Field])) {
+    match within {
+        Type::Primitive(_) => {}
+        Type::Struct(fields) => visit(fields),
+        Type::List(list) => each_struct(&list.element, visit),
+        Type::Map(map) => {
+            each_struct(&map.key, visit);
+            each_struct(&map.value, visit);
+        }
+    }
+}
+
+fn set_comments(fields: &mut [Field], comments: &BTreeMap<i32, Option<String>>) {
+    for field in fields {
+        if let Some(known) = comments.get(&field.id) {
+            field.doc.clone_from(known);
+        }
+        set_comments_in(&mut field.field_type, comments);
+    }
+}
+
+fn set_comments_in(within: &mut Type, comments: &BTreeMap<i32, Option<String>>) {
+    match within {
+        Type::Primitive(_) => {}
+        Type::Struct(fields) => set_comments(fields, comments),
+        Type::List(list) => set_comments_in(&mut list.element, comments),
+        Type::Map(map) => {
+            set_comments_in(&mut map.key, comments);
+            set_comments_in(&mut map.value, comments);
+        }
+    }
 }
 
 /// The source's spec under the table's ids. A field that the table has had keeps its id ("Partition Evolution" in the
