@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ from tests.harness.hooks import STAGES, Hooks
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.kept_up import KeptUp, files
 from tests.harness.lake import GOOD, Lake
+from tests.harness.route import wait_until
 from tests.harness.written import plain, reading, sqlite_catalog
+from tests.test_kill import Process
 from tests.test_sync_faults import MOVED, ONE, TWO, append
 
 # Fixtures of the other file.
@@ -137,7 +141,7 @@ from tests.test_sync_faults import append
 from pathlib import Path
 append(sqlite_catalog(Path({str(kept.source)!r})), {ONE!r}, 5000, 1)"""
     (hooks.folder / "late.py").write_text(late)
-    hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) {Path.cwd()}/.icebridge/venv/bin/python late.py;; esac')
+    hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) {sys.executable} late.py;; esac')
     tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
     assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
     assert tables[ONE]["error"]["code"] == "source-not-quiet"
@@ -504,6 +508,83 @@ def test_writers_that_were_stopped_are_released(end: str, kept: KeptUp, lake: La
     assert len(hooks.calls("release")) == calls, "once it is done it is not done again"
 
 
+@pytest.mark.parametrize("only", [(), ("--table", ONE)])
+@pytest.mark.parametrize("stage", ["announce", "quiesce"])
+def test_an_attempt_that_was_cut_off_is_given_up(stage: str, only: tuple[str, ...], kept: KeptUp, hooks: Hooks) -> None:
+    hooks.do(stage, "kill -9 $ICEBRIDGE")
+    every = ("--hooks", str(hooks.path))
+    assert kept.cli.outcome("cutover", "move", *FAST, *every).code == -9
+    before = {key for keys in hooks.keys().values() for key in keys}
+    hooks.forget()
+    told_to_stop = stage == "quiesce"
+    assert states(cutover(kept, "look")) == dict.fromkeys(ALL, "begun")
+    tables = cutover(kept, "back", *only, *every)
+    given_up = [ONE] if only else list(ALL)
+    assert states(tables) == dict.fromkeys(given_up, "failed")
+    assert {table["error"]["code"] for table in tables.values()} == {"cancelled"}
+    assert all("may write again" in table["error"]["hint"] for table in tables.values())
+    assert sorted(itertools.chain(*hooks.tables("release"))) == (sorted(given_up) if told_to_stop else [])
+    others = {name: table for name, table in cutover(kept, "look").items() if name not in given_up}
+    assert set(states(others).values()) <= {"begun"}
+    assert stopped(others) == (set(others) if told_to_stop else set())
+    assert stages(kept, ONE)[-1] == "failed"
+    # A new attempt, whose hooks do not take it for the old one.
+    assert states(cutover(kept, "move", *FAST, "--table", ONE, *every)) == {ONE: "on_probation"}
+    assert not before & {key for keys in hooks.keys().values() for key in keys}
+
+
+def test_people_are_told_where_no_hook_releases_the_writers(kept: KeptUp, hooks: Hooks) -> None:
+    with Process(kept.cli, "cutover", "move", "--quiet", "1h", "--within", "2h", "--table", ONE) as move:
+        wait_until(lambda: stages(kept, ONE)[-1:] == ["announced"], 60)
+        move.kill()
+    tables = cutover(kept, "back", "--table", ONE)
+    assert states(tables) == {ONE: "failed"} and "Tell those who were told to stop" in tables[ONE]["error"]["hint"]
+    assert stopped(tables) == set(), "no hook has stopped them, and none is owed"
+    # What a hook has stopped only a hook releases.
+    hooks.do("quiesce", "kill -9 $ICEBRIDGE")
+    assert kept.cli.outcome("cutover", "move", *FAST, "--table", ONE, "--hooks", str(hooks.path)).code == -9
+    hooks.forget()
+    for _ in range(2):
+        kept.cli.outcome("cutover", "back", "--table", ONE)
+        assert stopped(cutover(kept, "look", "--table", ONE)) == {ONE}
+    assert stopped(cutover(kept, "back", "--table", ONE, "--hooks", hooks.path)) == set()
+    assert hooks.tables("release") == [[ONE]]
+
+
+def stopped(tables: dict[str, dict[str, Any]]) -> set[str]:
+    """Those whose writers stand still."""
+    return {name for name, table in tables.items() if table.get("writers_stopped")}
+
+
+def test_writers_that_stand_still_are_seen(kept: KeptUp, hooks: Hooks) -> None:
+    every = ("--hooks", str(hooks.path))
+    hooks.do("quiesce", "kill -9 $ICEBRIDGE")
+    assert kept.cli.outcome("cutover", "move", *FAST, *every).code == -9
+    hooks.forget()
+    entries = len(kept.journal())
+    assert stopped(cutover(kept, "look")) == set(ALL)
+    assert stopped(cutover(kept, "check", code=1)) == set(ALL), "somebody has to look"
+    assert len(kept.journal()) == entries
+    text = in_words(kept, "look")
+    assert text.count("writers are stopped\n") == len(ALL) and "icebridge cutover back" in text
+    # A release that failed is owed, whatever became of the table.
+    hooks.do("release", "exit 1")
+    hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) exit 1;; esac')
+    tables = cutover(kept, "move", *FAST, *every, code=1)
+    assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
+    assert stopped(tables) == {ONE} == stopped(cutover(kept, "check", code=1))
+    assert stopped(cutover(kept, "back", "--table", TWO, *every)) == {TWO}
+    hooks.forget()
+    assert stopped(cutover(kept, "back", *every)) == set() == stopped(cutover(kept, "look"))
+    assert "writers are stopped" not in in_words(kept, "check")
+
+
+def in_words(kept: KeptUp, verb: str) -> str:
+    """What a command tells people."""
+    told = subprocess.run(kept.cli.command("cutover", verb), capture_output=True, text=True, env=kept.cli.env())
+    return told.stdout
+
+
 @pytest.mark.parametrize(
     "answer", ['{"seconds": 1.5}', '{"id": 36893488147419103232}', '{"a":' * 120 + "{}" + "}" * 120]
 )
@@ -528,7 +609,7 @@ from pathlib import Path
 from tests.harness.judged import pyiceberg_catalog
 pyiceberg_catalog(Path({str(kept.target)!r})).load_table({ONE!r}).delete("id < 5")"""
     (hooks.folder / "lose.py").write_text(lose)
-    hooks.do("quiesce", f"{Path.cwd()}/.icebridge/venv/bin/python lose.py")
+    hooks.do("quiesce", f"{sys.executable} lose.py")
     tables = cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path, code=1)
     assert states(tables) == {ONE: "failed"} and tables[ONE]["error"]["code"] == "validation-failed"
     assert hooks.calls("move") == [] and hooks.tables("release") == [[ONE]]

@@ -118,6 +118,9 @@ pub struct CutoverTable {
     /// Of the last step.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
+    /// Its writers were told to stop, are not at the target, and no hook has told them that they may write again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writers_stopped: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
     /// Of the last look at a table on probation.

@@ -41,7 +41,7 @@ pub enum CutoverCommand {
         #[arg(long)]
         compare: bool,
     },
-    /// Move readers and writers back to the source
+    /// Move readers and writers back to the source, and give up attempts that were cut off
     Back {
         #[command(flatten)]
         which: WhichTables,

@@ -28,7 +28,7 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
             let request = CutoverTables { compare, ..tables(which) };
             (shown(api, output, api.check_moved(&request)).await?, |table| match table.state {
                 OnProbation => table.error.is_none(),
-                state => !matches!(state, Moving | Returning),
+                state => !matches!(state, Moving | Returning) && !table.writers_stopped,
             })
         }
         CutoverCommand::Back { which, hooks, leave_rows } => {
@@ -97,7 +97,7 @@ fn path(hooks: HooksArg) -> Result<String> {
 fn told(view: &CutoverView) -> String {
     let mut tables: Vec<&CutoverTable> = view.tables.iter().collect();
     tables.sort_by_key(|table| table.error.is_none());
-    let mut grid = Grid::new(&["state", "source", "target", ">rows", "proof", ">downtime", ">since", "at"]);
+    let mut grid = Grid::new(&["state", "source", "target", ">rows", "proof", ">downtime", ">since", "at", "notes"]);
     for table in &tables {
         let moved = table.moved.as_ref();
         grid.row([
@@ -112,6 +112,7 @@ fn told(view: &CutoverView) -> String {
                 .unwrap_or_default(),
             since(table),
             table.at.clone(),
+            if table.writers_stopped { "writers are stopped".to_string() } else { String::new() },
         ]);
     }
     let mut text = format!("{grid}\n");
@@ -122,6 +123,12 @@ fn told(view: &CutoverView) -> String {
     }
     for hook in view.hooks.iter().filter_map(|hook| Some((hook, hook.error.as_ref()?))) {
         text.push_str(&format!("{} {}\n{}\n\n", hook.0.stage.as_str(), hook.0.hook, words::error(hook.1)));
+    }
+    if view.tables.iter().any(|table| table.writers_stopped) {
+        text.push_str(
+            "Where writers are stopped, `icebridge cutover move` goes on; or `icebridge cutover back`, with the hooks file, tells them that \
+             they may write again.\n\n",
+        );
     }
     text.push_str(&summary(view));
     text

@@ -1,5 +1,6 @@
 //! The way back: readers and writers are moved to the source again.
 
+use super::attempt;
 use super::look::as_it_stands;
 use super::probation;
 use super::sides::source_now;
@@ -18,7 +19,7 @@ use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
-/// Moves back the tables that are asked for, or all that are moved. One whose target has rows that the source lacks is refused, unless
+/// Moves back the tables that are asked for, or all that are moved, and gives up attempts that were cut off. A table whose target has rows that the source lacks is refused, unless
 /// they are left behind.
 pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
     let _lock = local.store.lock().await?;
@@ -38,9 +39,10 @@ pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &Cancella
     let work = asked
         .iter()
         .map(|(planned, migrated)| async {
-            match can_return(wave.state(planned)) {
-                true => move_back(&wave, planned, request.anyway).await,
-                false => Ok(as_it_stands(&wave, planned, *migrated)),
+            match wave.state(planned) {
+                CutoverState::Begun => give_up(&wave, planned).await,
+                state if can_return(state) => move_back(&wave, planned, request.anyway).await,
+                _ => Ok(as_it_stands(&wave, planned, *migrated)),
             }
         })
         .collect();
@@ -62,7 +64,7 @@ fn needs_hooks(wave: &Wave<'_>, planned: &PlannedTable) -> bool {
 /// A table that is asked for by its name.
 fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
     match wave.state(planned) {
-        state if can_return(state) => Ok(()),
+        state if can_return(state) || state == CutoverState::Begun => Ok(()),
         CutoverState::Finished => Err(Error::new(Code::CutOver, "the cut-over is finished")
             .about(&planned.source)
             .with_hint("There is no way back by IceBridge any more. The source is as it was when it was moved.")),
@@ -73,6 +75,17 @@ fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
             "There is nothing to move back; `icebridge cutover look` says how each table stands.",
         )),
     }
+}
+
+/// An attempt that was cut off before anything was moved is over. The next one has another key: its hooks are called anew.
+async fn give_up(wave: &Wave<'_>, planned: &PlannedTable) -> Result<CutoverTable> {
+    let key = wave.last_step(planned).map(|step| step.key).unwrap_or_default();
+    let error = Error::new(Code::Cancelled, "the attempt was cut off, and was given up by `icebridge cutover back`")
+        .with_hint(
+            "Readers and writers are at the source. Tell those who were told to stop that they may write again, unless the hook \
+             cutover.release has told them. The next `icebridge cutover move` begins a new attempt.",
+        );
+    attempt::failed(wave, planned, &key, error, Vec::new()).await
 }
 
 async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Result<CutoverTable> {

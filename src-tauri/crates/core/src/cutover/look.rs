@@ -26,6 +26,7 @@ pub(super) fn as_it_stands(wave: &Wave<'_>, planned: &PlannedTable, migrated: bo
             target: planned.target.clone(),
             state: if migrated { CutoverState::NotBegun } else { CutoverState::NotMigrated },
             at: String::new(),
+            writers_stopped: false,
             moved: None,
             probation: None,
             error: None,

@@ -10,6 +10,7 @@ pub(super) fn told(planned: &PlannedTable, step: &CutoverStep, at: String) -> Cu
         target: planned.target.clone(),
         state: step.stage.state(),
         at,
+        writers_stopped: step.writers_stopped(),
         moved: step.moved.clone(),
         probation: step.probation.clone(),
         error: step.error.clone(),

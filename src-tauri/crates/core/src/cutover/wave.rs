@@ -171,7 +171,13 @@ impl<'a> Wave<'a> {
         Ok(())
     }
 
-    pub fn view(&self, tables: Vec<CutoverTable>, hooks: Vec<HookDone>) -> CutoverView {
+    pub fn view(&self, mut tables: Vec<CutoverTable>, hooks: Vec<HookDone>) -> CutoverView {
+        for table in &mut tables {
+            // They may have been told since the table's own step.
+            if let Some((_, step)) = lock(&self.last_steps).get(&table.source.to_string()) {
+                table.writers_stopped = step.writers_stopped();
+            }
+        }
         CutoverView {
             run_id: self.session.run_id.clone(),
             source: self.session.plan.source.clone(),

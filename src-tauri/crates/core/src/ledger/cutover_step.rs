@@ -80,6 +80,13 @@ impl CutoverStage {
     }
 }
 
+impl CutoverStep {
+    /// Whether the table's writers stand still. Those of a table that was moved write to the target.
+    pub fn writers_stopped(&self) -> bool {
+        self.stopped && !matches!(self.stage.state(), CutoverState::OnProbation | CutoverState::Finished)
+    }
+}
+
 /// The last step of each table in any run of the plan, by source table, with its time.
 pub(crate) async fn last_cutover_steps(
     local: &LocalState,
