@@ -134,13 +134,18 @@ def test_a_source_that_is_never_quiet_is_not_moved(kept: KeptUp, lake: Lake, hoo
     assert reading(target(kept, ONE)) == reading(sqlite_catalog(kept.source).load_table(ONE))
 
 
-def test_a_write_in_the_middle_of_the_move_takes_it_back(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+def late_write(kept: KeptUp, hooks: Hooks) -> None:
+    """A program `late.py` for hooks: somebody writes to the source of ONE."""
     late = f"""import sys; sys.path.insert(0, {str(Path.cwd())!r})
 from tests.harness.written import sqlite_catalog
 from tests.test_sync_faults import append
 from pathlib import Path
 append(sqlite_catalog(Path({str(kept.source)!r})), {ONE!r}, 5000, 1)"""
     (hooks.folder / "late.py").write_text(late)
+
+
+def test_a_write_in_the_middle_of_the_move_takes_it_back(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
+    late_write(kept, hooks)
     hooks.do("move", f'case "$TABLE" in *{GOOD[0]}*) {sys.executable} late.py;; esac')
     tables = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)
     assert states(tables) == {ONE: "failed", TWO: "on_probation", MOVED: "on_probation"}
@@ -316,24 +321,53 @@ def test_a_table_that_cannot_be_synced_is_moved_as_it_was_copied(moves_on: bool,
     assert states(cutover(kept, "check", "--compare")) == states(tables)
 
 
-@pytest.mark.parametrize("change", ["a branch", "columns"])
+@pytest.mark.parametrize("change", ["rows", "columns", "a spec", "a branch", "a comment", "a property"])
 def test_what_a_copy_that_cannot_be_synced_lacks(change: str, lake: Lake, hooks: Hooks, tmp_path: Path) -> None:
     kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
     kept.migrate("rewrite")
     source = lake.catalog.load_table(ONE)
-    if change == "a branch":
-        source.manage_snapshots().create_branch(source.current_snapshot().snapshot_id, "dev").commit()
-        source.refresh().append(source.scan().to_arrow().slice(0, 1), branch="dev")
+    match change:
+        case "rows":
+            append(lake.catalog, ONE, 100)
+        case "columns":
+            with source.update_schema() as update:
+                update.rename_column("name", "title")
+        case "a spec":
+            with source.update_spec() as spec:
+                spec.add_identity("name")
+        case "a branch":
+            source.manage_snapshots().create_branch(source.current_snapshot().snapshot_id, "dev").commit()
+            source.refresh().append(source.scan().to_arrow().slice(0, 1), branch="dev")
+        case "a comment":
+            with source.update_schema() as update:
+                update.update_column("name", doc="what it is called")
+        case _:
+            with source.transaction() as transaction:
+                transaction.set_properties(owner="somebody else")
+    lacks = change in ("rows", "columns", "a spec")
+    tables = cutover(kept, "move", *FAST, "--table", ONE, "--table", TWO, "--hooks", hooks.path, code=int(lacks))
+    assert states(tables) == {ONE: "failed" if lacks else "on_probation", TWO: "on_probation"}
+    # Its writers were not stopped for nothing.
+    told = [TWO] if lacks else [ONE, TWO]
+    assert hooks.tables("announce") == [told] == hooks.tables("quiesce")
+    assert len(hooks.calls("move")) == len(told) and hooks.calls("move_back") == [] == hooks.calls("release")
+    if lacks:
+        assert tables[ONE]["error"]["code"] == "source-not-quiet" and stages(kept, ONE) == ["begun", "failed"]
     else:
-        with source.update_schema() as update:
-            update.rename_column("name", "title")
-    lacks = change == "columns"
-    tables = cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path, code=int(lacks))
-    assert states(tables) == {ONE: "failed" if lacks else "on_probation"}
-    assert len(hooks.calls("move")) == int(not lacks) and hooks.calls("move_back") == []
-    if not lacks:
         # What was there before the move is no late write.
-        assert states(cutover(kept, "check"))[ONE] == "on_probation"
+        assert states(cutover(kept, "check", "--compare"))[ONE] == "on_probation"
+
+
+def test_a_copy_that_cannot_be_synced_and_moves_on_while_writers_are_stopped(
+    lake: Lake, hooks: Hooks, tmp_path: Path
+) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    kept.migrate("rewrite")
+    hooks.do("quiesce", f"{sys.executable} late.py")
+    late_write(kept, hooks)
+    tables = cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path, code=1)
+    assert states(tables) == {ONE: "failed"} and tables[ONE]["error"]["code"] == "source-not-quiet"
+    assert hooks.calls("move") == [] and hooks.tables("release") == [[ONE]]
 
 
 def test_a_copy_that_was_damaged_is_not_moved(kept: KeptUp, hooks: Hooks) -> None:

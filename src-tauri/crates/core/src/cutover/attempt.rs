@@ -3,6 +3,7 @@
 use super::cancelled;
 use super::sides::{self, Sides, State, can_sync};
 use super::told::told;
+use super::unsynced::{check_source, is_later, moved_on};
 use super::wave::Wave;
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
@@ -56,10 +57,21 @@ pub(super) async fn prepare(
     }
     wave.record(planned, &step(wave, planned, CutoverStage::Begun, key)).await?;
     let proving = async {
-        if can_sync(&wave.session, planned) {
+        let session = &wave.session;
+        let by_sync = can_sync(session, planned);
+        if by_sync {
             bring_on(wave, planned).await?;
         }
-        prove(wave, &sides::as_synced(&wave.session, planned).await?).await
+        let both = sides::as_synced(session, planned).await?;
+        if !by_sync {
+            check_source(session, planned, &both.source.metadata).await?;
+        }
+        let proven = prove(wave, &both).await?;
+        if !by_sync {
+            // The comparison may have taken hours.
+            check_source(session, planned, &both.source.metadata).await?;
+        }
+        Ok(proven)
     };
     match guarded(proving.boxed()).await {
         Ok(proven) => Ok(Ok(proven)),
@@ -108,7 +120,12 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
 /// The source is stopped; what it got since is brought over, and readers and writers are moved. An error: the journal could not be
 /// written.
 pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, proven: &Proven) -> Result<CutoverTable> {
-    match guarded(last_state(wave, planned, proven).boxed()).await {
+    let last = async {
+        let moved = last_state(wave, planned, proven).await?;
+        // Until here an interrupt leaves the table where it is.
+        if wave.session.cancel.is_cancelled() { Err(cancelled()) } else { Ok(moved) }
+    };
+    match guarded(last.boxed()).await {
         Ok(moved) => {
             wave.record(planned, &step(wave, planned, CutoverStage::Quiet, key)).await?;
             finish_move(wave, planned, key, moved).await
@@ -147,18 +164,11 @@ async fn last_state(wave: &Wave<'_>, planned: &PlannedTable, proven: &Proven) ->
             return moved(wave, &both, proven, round, (&source, since)).await;
         }
         if !by_sync {
-            let (then, now) = (&both.source.metadata, &source.metadata);
-            let is_same = then.current_schema().fields == now.current_schema().fields;
-            if is_same && then.current_snapshot_id == now.current_snapshot_id {
-                // Only its metadata was written again.
-                return moved(wave, &both, proven, None, (&source, since)).await;
+            if is_later(&both.source.metadata, &source.metadata) {
+                return Err(moved_on(planned));
             }
-            return Err(Error::new(Code::SourceNotQuiet, "the source has moved on since the table was copied")
-                .about(&planned.source)
-                .with_hint(
-                    "This table cannot be synced (docs/sync.md says which can). Stop its writers, copy it anew by a new plan, and \
-                     cut it over before they go on.",
-                ));
+            // Only its metadata was written again.
+            return moved(wave, &both, proven, None, (&source, since)).await;
         }
         if Instant::now() >= deadline {
             return Err(not_quiet(wave, planned));

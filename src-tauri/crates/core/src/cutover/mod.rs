@@ -18,6 +18,7 @@ mod probation;
 mod runbook;
 mod sides;
 mod told;
+mod unsynced;
 mod wave;
 
 pub use back::back;
