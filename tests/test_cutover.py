@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from tests.harness.kept_up import KeptUp, files
 from tests.harness.lake import GOOD, Lake
 from tests.harness.route import wait_until
 from tests.harness.written import plain, reading, sqlite_catalog
+from tests.test_judge import lives
 from tests.test_kill import Process
 from tests.test_sync_faults import MOVED, ONE, TWO, append
 
@@ -565,6 +567,24 @@ def test_an_attempt_that_was_cut_off_is_given_up(stage: str, only: tuple[str, ..
     # A new attempt, whose hooks do not take it for the old one.
     assert states(cutover(kept, "move", *FAST, "--table", ONE, *every)) == {ONE: "on_probation"}
     assert not before & {key for keys in hooks.keys().values() for key in keys}
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_a_hook_ends_with_us(way: signal.Signals, kept: KeptUp, hooks: Hooks) -> None:
+    """At a kill and at the second Ctrl-C, with all that it has started."""
+    hooks.do("quiesce", "sleep 600 & echo $PPID $$ $! > ids.new; mv ids.new ids; wait")
+    ids = hooks.folder / "ids"
+    with Process(kept.cli, "cutover", "move", *FAST, "--table", ONE, "--hooks", str(hooks.path)) as move:
+        wait_until(ids.exists, 60)
+        started = [int(one) for one in ids.read_text().split()]
+        assert all(lives(one) for one in started)
+        move.popen.send_signal(way)
+        if way == signal.SIGINT:
+            wait_until(lambda: move.popen.send_signal(way) or move.popen.poll() is not None, 60)
+        wait_until(lambda: not any(lives(one) for one in started), 60)
+    assert stopped(cutover(kept, "look", "--table", ONE)) == {ONE}
+    hooks.forget()
+    assert states(cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path)) == {ONE: "on_probation"}
 
 
 def test_people_are_told_where_no_hook_releases_the_writers(kept: KeptUp, hooks: Hooks) -> None:

@@ -41,6 +41,7 @@ pub(super) async fn call(folder: &Path, run: &[String], limit: Duration, call: &
         // Dropping the group ends it.
         return Err(failed(format!("the hook did not end within {} s, and was ended", limit.as_secs())));
     };
+    group.leave();
     let status = status.map_err(|e| failed("it is not known how the hook ended").with_cause(e))?;
     if !status.success() {
         let error = failed(format!("the hook failed: {status}"));
@@ -147,6 +148,33 @@ mod tests {
         assert!(error.message.contains("within 1 s"), "{error:?}");
         assert!(began.elapsed() < Duration::from_secs(60));
         // One that ends and leaves a child that holds its pipes.
-        assert!(shell("sleep 600 & exit 0", 1).await.is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("id");
+        assert!(shell(&format!("sleep 600 & echo $! > {}", id.display()), 1).await.is_err());
+        while lives(&id) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_it_starts_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("id");
+        let start = format!("sleep 600 </dev/null >/dev/null 2>&1 & echo $! > {}", id.display());
+        assert_eq!(shell(&start, 9).await.unwrap(), "");
+        assert!(lives(&id));
+        let _ = rustix::process::kill_process(process(&id), rustix::process::Signal::KILL);
+    }
+
+    fn process(id: &Path) -> rustix::process::Pid {
+        let id = std::fs::read_to_string(id).unwrap().trim().parse().unwrap();
+        rustix::process::Pid::from_raw(id).unwrap()
+    }
+
+    /// One that is over and not yet waited for does not.
+    fn lives(id: &Path) -> bool {
+        let process = process(id);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+        rustix::process::test_kill_process(process).is_ok() && !stat.contains(") Z ")
     }
 }
