@@ -486,6 +486,47 @@ def test_the_runbook_tells_who_does_what(kept: KeptUp, lake: Lake, hooks: Hooks,
     assert (kept.state(), files(kept.target)) == (state, there), "it is only told"
 
 
+def sections(page: str) -> dict[str, str]:
+    """The text below each head of a runbook."""
+    return {part.split("\n")[0]: part for part in page.split("\n## ")[1:]}
+
+
+def test_the_runbook_is_about_what_is_still_to_be_moved(kept: KeptUp, hooks: Hooks) -> None:
+    def runbook(*arguments: str | Path) -> dict[str, str]:
+        return sections(kept.cli.run("cutover", "runbook", *arguments)["text"])
+
+    apart = "Moved already, or on the way"
+    assert apart not in runbook()
+    cutover(kept, "move", *FAST, "--table", ONE)
+    hooks.do("move", "kill -9 $ICEBRIDGE")
+    assert kept.cli.outcome("cutover", "move", *FAST, "--table", TWO, "--hooks", str(hooks.path)).code == -9
+    parts = runbook("--hooks", hooks.path)
+    assert f"| {ONE} | {ONE} | on probation |" in parts[apart] and f"| {TWO} | {TWO} | moving |" in parts[apart]
+    assert "hook: python" in parts["The way back"]
+    for head in ("Tables", "Steps", "The way back", "Afterwards"):
+        assert MOVED in parts[head] and ONE not in parts[head] and TWO not in parts[head], head
+    hooks.forget()
+    cutover(kept, "move", *FAST, "--hooks", hooks.path)
+    cutover(kept, "finish", "--yes", "--table", MOVED)
+    parts = runbook()
+    assert f"| {MOVED} | {MOVED} | finished |" in parts[apart]
+    assert "No table is left" in parts["Tables"] and not {"Steps", "The way back"} & set(parts)
+    # One that went back is to be moved again.
+    cutover(kept, "back", "--table", ONE)
+    assert f"--table '{ONE}'" in runbook()["Steps"]
+
+
+def test_until_the_move_an_interrupt_is_the_way_back(kept: KeptUp, hooks: Hooks) -> None:
+    every = ("--hooks", str(hooks.path))
+    with Process(kept.cli, "cutover", "move", "--quiet", "1h", "--within", "2h", *every) as move:
+        wait_until(lambda: "quiesce" in hooks.stages(), 60)
+        move.popen.send_signal(signal.SIGINT)
+        assert move.wait().code == 1
+    tables = cutover(kept, "look")
+    assert states(tables) == dict.fromkeys(ALL, "failed") and stopped(tables) == set()
+    assert hooks.tables("release") == hooks.tables("quiesce") and hooks.calls("move") == []
+
+
 def test_a_move_that_was_cut_off_goes_on_by_its_hooks_alone(kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
     hooks.do("move", "kill -9 $ICEBRIDGE")
     one = ("--table", ONE, "--hooks", str(hooks.path))

@@ -5,7 +5,7 @@ use super::wave::Wave;
 use crate::LocalState;
 use crate::state::now;
 use icebridge_model::Result;
-use icebridge_model::cutover::CutoverRequest;
+use icebridge_model::cutover::{CutoverRequest, CutoverState};
 use icebridge_model::format::{bytes, counted, seconds, visible};
 use icebridge_model::hooks::HookStage;
 use icebridge_model::plan::PlannedTable;
@@ -21,22 +21,36 @@ pub enum RunbookForm {
     Html,
 }
 
-/// Of the tables that the run migrated. Durations are those that were measured: of the last comparison and of the last round.
+/// Of the tables that the run migrated: the steps are about those that are still to be moved. Durations are those that were measured: of
+/// the last comparison and of the last round.
 pub async fn runbook(local: &LocalState, request: &CutoverRequest, form: RunbookForm) -> Result<String> {
     let cancel = CancellationToken::new();
     let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
     let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
     let migrated: Vec<&PlannedTable> = asked.iter().filter(|(_, migrated)| *migrated).map(|(one, _)| *one).collect();
     let left_out = asked.len() - migrated.len();
+    let (elsewhere, to_move): (Vec<_>, Vec<_>) = migrated.into_iter().partition(|one| wave.state(one).is_moved());
+    let names_tables = !elsewhere.is_empty() && !to_move.is_empty();
+    let request = &CutoverRequest {
+        // Else `back` and `finish` would be about tables that the steps are not about.
+        tables: match names_tables {
+            true => to_move.iter().map(|planned| planned.source.clone()).collect(),
+            false => request.tables.clone(),
+        },
+        ..request.clone()
+    };
     let validations = local.store.validations(&wave.session.run_id).await?;
     let validations: HashMap<String, Validation> =
         validations.into_iter().map(|one| (one.source.to_string(), one)).collect();
     let mut page = Page { form, text: String::new() };
     page.begin(&format!("Cut-over of run {}", wave.session.run_id));
     about(&mut page, &wave, request, left_out);
-    tables(&mut page, &wave, &migrated, &validations);
-    steps(&mut page, &wave, request, &migrated, &validations);
-    ways_back(&mut page, &wave, request);
+    tables(&mut page, &wave, &to_move, &validations);
+    moved_before(&mut page, &wave, &elsewhere);
+    if !to_move.is_empty() {
+        steps(&mut page, &wave, request, &to_move, &validations);
+        ways_back(&mut page, &wave, request);
+    }
     after(&mut page, &wave, request);
     page.end();
     Ok(page.text)
@@ -59,6 +73,36 @@ fn about(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest, left_out: u
     }
 }
 
+/// Tables that the steps are not about.
+fn moved_before(page: &mut Page, wave: &Wave<'_>, elsewhere: &[&PlannedTable]) {
+    if elsewhere.is_empty() {
+        return;
+    }
+    page.head("Moved already, or on the way");
+    page.line("The steps of this page are not about these tables.");
+    let row = |planned: &&PlannedTable| {
+        let state = wave.state(planned);
+        let next = match state {
+            CutoverState::OnProbation => "the way back is open until its probation is finished",
+            CutoverState::Finished => "nothing: there is no way back by IceBridge",
+            CutoverState::Returning => "it is not known whether it went back: take the way back again",
+            _ => "it is not known whether it was moved: move it again, or take the way back",
+        };
+        let at = wave.last(planned).map(|(at, _)| at).unwrap_or_default();
+        let state = state.as_str().replace('_', " ");
+        [planned.source.to_string(), planned.target.to_string(), state, at, next.to_string()]
+    };
+    page.table(&["table", "becomes", "state", "last step", "what is next"], elsewhere.iter().map(row));
+}
+
+/// Who does what a hook may do.
+fn done_by(wave: &Wave<'_>, stage: HookStage, people: &str) -> String {
+    match wave.hooks.names(stage).join(", ") {
+        names if names.is_empty() => format!("people: {people}"),
+        names => format!("hook: {names}"),
+    }
+}
+
 /// As it is to be typed: for the tables of this page alone, and with its hooks.
 fn command(wave: &Wave<'_>, request: &CutoverRequest, verb: &str, with_hooks: bool) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
@@ -77,8 +121,12 @@ fn took(milliseconds: u64) -> String {
     seconds(milliseconds.div_ceil(1000))
 }
 
-fn tables(page: &mut Page, wave: &Wave<'_>, migrated: &[&PlannedTable], validations: &HashMap<String, Validation>) {
+fn tables(page: &mut Page, wave: &Wave<'_>, to_move: &[&PlannedTable], validations: &HashMap<String, Validation>) {
     page.head("Tables");
+    if to_move.is_empty() {
+        page.line("No table is left to be moved.");
+        return;
+    }
     let row = |planned: &&PlannedTable| {
         let name = planned.source.to_string();
         let validation = validations.get(&name);
@@ -87,6 +135,7 @@ fn tables(page: &mut Page, wave: &Wave<'_>, migrated: &[&PlannedTable], validati
             None if can_sync(&wave.session, planned) => "none yet".to_string(),
             None => "cannot be synced: stop its writers before it is copied".to_string(),
         };
+        let stopped = wave.last_step(planned).is_some_and(|step| step.writers_stopped());
         [
             name,
             planned.target.to_string(),
@@ -94,11 +143,11 @@ fn tables(page: &mut Page, wave: &Wave<'_>, migrated: &[&PlannedTable], validati
             planned.mode.as_str().to_string(),
             validation.map(|one| took(one.milliseconds)).unwrap_or_default(),
             round,
-            wave.state(planned).as_str().replace('_', " "),
+            wave.state(planned).as_str().replace('_', " ") + if stopped { ", its writers are stopped" } else { "" },
         ]
     };
     let head = ["table", "becomes", "rows", "copied by", "compared in", "last round", "state"];
-    page.table(&head, migrated.iter().map(row));
+    page.table(&head, to_move.iter().map(row));
 }
 
 fn last_round<'a>(wave: &'a Wave<'_>, planned: &PlannedTable) -> Option<&'a SyncRound> {
@@ -109,18 +158,15 @@ fn steps(
     page: &mut Page,
     wave: &Wave<'_>,
     request: &CutoverRequest,
-    migrated: &[&PlannedTable],
+    to_move: &[&PlannedTable],
     validations: &HashMap<String, Validation>,
 ) {
-    let at_once = wave.session.plan.settings.max_parallel_tables.clamp(1, migrated.len().max(1)) as u64;
+    let at_once = wave.session.plan.settings.max_parallel_tables.clamp(1, to_move.len().max(1)) as u64;
     let validation = |planned: &&PlannedTable| validations.get(&planned.source.to_string());
-    let compared: u64 = migrated.iter().filter_map(validation).map(|one| one.milliseconds).sum();
-    let slowest = migrated.iter().filter_map(|one| last_round(wave, one)).map(|made| made.milliseconds).max();
+    let compared: u64 = to_move.iter().filter_map(validation).map(|one| one.milliseconds).sum();
+    let slowest = to_move.iter().filter_map(|one| last_round(wave, one)).map(|made| made.milliseconds).max();
     let slowest = slowest.unwrap_or(0);
-    let by = |stage: HookStage, people: &str| match wave.hooks.names(stage).join(", ") {
-        names if names.is_empty() => format!("people: {people}"),
-        names => format!("hook: {names}"),
-    };
+    let by = |stage: HookStage, people: &str| done_by(wave, stage, people);
     let ours = || "IceBridge".to_string();
     let quiet = seconds(request.quiet_seconds);
     page.head("Steps");
@@ -160,12 +206,13 @@ fn steps(
 fn ways_back(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest) {
     page.head("The way back");
     let back = command(wave, request, "back", true);
+    let told = done_by(wave, HookStage::Release, "tell them");
+    let stop = format!(
+        "stop the command (Ctrl-C); after a kill, use the command of the next row, which takes back also what is moved by then. Writers \
+         go on at the source ({told})"
+    );
     let rows = [
-        [
-            "step 5",
-            "stop the command (Ctrl-C); writers go on at the source (after a kill, call it again first: it tells them)",
-            "nothing",
-        ],
+        ["the end of step 5, each table for itself", &stop, "nothing"],
         [
             "the end of the probation",
             &back,
