@@ -276,6 +276,30 @@ def test_probation_sees_who_still_writes(kept: KeptUp, lake: Lake) -> None:
     assert states(cutover(kept, "finish", "--yes", "--anyway", "--table", TWO)) == {TWO: "finished"}
 
 
+@pytest.mark.parametrize("somebody_writes", [False, True])
+def test_a_check_that_goes_on_until_it_is_interrupted(somebody_writes: bool, kept: KeptUp, lake: Lake) -> None:
+    cutover(kept, "move", *FAST)
+    with Process(kept.cli, "cutover", "check", "--every", "1s") as check:
+        assert "error" not in look_of(check)[ONE]
+        if somebody_writes:
+            append(lake.catalog, ONE, 300)
+            while "error" not in look_of(check)[ONE]:
+                pass
+        check.popen.send_signal(signal.SIGINT)
+        # That of the last look.
+        assert check.wait().code == int(somebody_writes)
+    kept.cli.refuse("cutover", "check", "--every", "0s", code="invalid-input")
+
+
+def look_of(check: Process) -> dict[str, dict[str, Any]]:
+    """The next one that it tells, by source table."""
+    lines: list[str] = []
+    while not lines or lines[-1] != "}\n":
+        lines.append(check.popen.stdout.readline())
+        assert lines[-1], "it has ended"
+    return {table["source"]: table for table in json.loads("".join(lines))["tables"]}
+
+
 def test_what_is_finished_has_no_way_back(kept: KeptUp, hooks: Hooks) -> None:
     cutover(kept, "move", *FAST, "--hooks", hooks.path)
     state = kept.state()

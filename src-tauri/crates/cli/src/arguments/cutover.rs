@@ -40,6 +40,9 @@ pub enum CutoverCommand {
         /// Read all rows that were moved once more, on both sides
         #[arg(long)]
         compare: bool,
+        /// Go on until Ctrl-C, with a look each time this has passed, such as 30s, 5m or 2h
+        #[arg(long, value_name = "TIME", value_parser = interval)]
+        every: Option<Duration>,
     },
     /// Move readers and writers back to the source, and give up attempts that were cut off
     Back {

@@ -1,5 +1,6 @@
 //! Moving readers and writers of migrated tables to the target, and back.
 
+use super::rounds::{self, Round};
 use super::run::stop_on_interrupt;
 use crate::arguments::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
 use crate::ended::Ended;
@@ -8,6 +9,7 @@ use crate::paths::path_text;
 use crate::progress::Live;
 use icebridge_api::{Api, RunbookForm};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
+use icebridge_model::ids::RunId;
 use icebridge_model::ops::Text;
 use icebridge_model::{Error, Result};
 use std::future::Future;
@@ -24,12 +26,20 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
             let request = request(arguments)?;
             (shown(api, output, api.move_over(&request)).await?, |table| matches!(table.state, OnProbation | Finished))
         }
-        CutoverCommand::Check { which, compare } => {
+        CutoverCommand::Check { which, compare, every } => {
             let request = CutoverTables { compare, ..tables(which) };
-            (shown(api, output, api.check_moved(&request)).await?, |table| match table.state {
-                OnProbation => table.error.is_none(),
-                state => !matches!(state, Moving | Returning) && !table.writers_stopped,
-            })
+            let round = async |run_id: Option<RunId>| {
+                let request =
+                    CutoverTables { run_id: run_id.unwrap_or_else(|| request.run_id.clone()), ..request.clone() };
+                let view = shown(api, output, api.check_moved(&request)).await?;
+                output.result(&view, told)?;
+                let ended = Ended::done_if(view.tables.iter().all(is_well));
+                Ok(Round { run_id: view.run_id, is_good: true, ended })
+            };
+            return match every {
+                Some(interval) => rounds::until_interrupted(interval, output, round).await,
+                None => round(None).await.map(|made| made.ended),
+            };
         }
         CutoverCommand::Back { which, hooks, leave_rows } => {
             let request = CutoverTables { hooks: path(hooks)?, anyway: leave_rows, ..tables(which) };
@@ -51,6 +61,14 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
     };
     output.result(&view, told)?;
     Ok(Ended::done_if(view.tables.iter().all(is_good)))
+}
+
+/// Nobody has to look at it.
+fn is_well(table: &CutoverTable) -> bool {
+    match table.state {
+        CutoverState::OnProbation => table.error.is_none(),
+        state => !matches!(state, CutoverState::Moving | CutoverState::Returning) && !table.writers_stopped,
+    }
 }
 
 async fn runbook(api: &Api, arguments: MoveArgs, html: bool, out: Option<PathBuf>, output: &Output) -> Result<Ended> {

@@ -11,6 +11,7 @@ pub mod logs;
 mod map;
 mod plan;
 pub mod preflight;
+mod rounds;
 mod run;
 pub mod sandbox;
 mod selftest;

@@ -1,20 +1,17 @@
 //! Keeping migrated tables up with their sources: a look, a round, or rounds until it is asked to stop.
 
+use super::rounds::{self, Round};
 use super::run::stop_on_interrupt;
 use crate::arguments::SyncArgs;
 use crate::ended::Ended;
-use crate::interrupt::asked_to_stop;
 use crate::output::{Grid, Output, words};
 use crate::progress::Live;
 use icebridge_api::Api;
-use icebridge_model::error::Blame;
+use icebridge_model::Result;
+use icebridge_model::ids::RunId;
 use icebridge_model::sync::{SyncRequest, SyncState, SyncView, SyncedTable};
-use icebridge_model::{Code, Result};
 use std::future::Future;
 use std::time::Duration;
-
-/// Rounds that fail are further and further apart, up to this many times the interval.
-const LONGEST_BACK_OFF: u32 = 16;
 
 pub async fn run(api: &Api, arguments: SyncArgs, output: &Output) -> Result<Ended> {
     let request = SyncRequest {
@@ -45,55 +42,17 @@ async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<Syn
 }
 
 /// Ends at Ctrl-C, which lets a round that is under way end its commits.
-async fn keep_up(api: &Api, mut request: SyncRequest, interval: Duration, output: &Output) -> Result<Ended> {
-    let (mut apart, mut has_worked) = (1, false);
-    loop {
-        let in_a_row = apart;
-        apart = 1;
-        let good = match shown(api, output, api.sync(&request)).await {
-            // The latest run now may be another one later.
-            Ok(view) => {
-                request.run_id.clone_from(&view.run_id);
-                has_worked = true;
-                output.result(&view, told)?;
-                // One table that fails must not slow down the others.
-                view.count(SyncState::Failed) == 0 || view.tables.iter().any(|table| table.made.is_some())
-            }
-            Err(error) if error.code == Code::Cancelled => return Ok(Ended::Done),
-            Err(error) if may_pass(error.code) || has_worked && may_be_mended(error.code) => {
-                output.error(&error.or_usual_hint());
-                false
-            }
-            Err(error) => return Err(error),
-        };
-        if !good {
-            apart = (in_a_row * 2).min(LONGEST_BACK_OFF);
-        }
-        let wait = interval.saturating_mul(apart);
-        output.note(format!("next round in {}; Ctrl-C ends", words::seconds(wait.as_secs())));
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            // Where signals cannot be had, the rounds go on.
-            Ok(()) = asked_to_stop() => return Ok(Ended::Done),
-        }
-    }
-}
-
-/// What may be over by the next round, though no round has worked yet. Once one has, the rest is somebody's to mend while it goes on.
-fn may_pass(code: Code) -> bool {
-    matches!(
-        code,
-        Code::StateLocked
-            | Code::CatalogUnreachable
-            | Code::StorageUnreachable
-            | Code::RateLimited
-            | Code::WorkspaceUnreachable
-            | Code::WorkspaceFailed
-    )
-}
-
-fn may_be_mended(code: Code) -> bool {
-    code.blame() == Blame::User && !matches!(code, Code::StateBroken | Code::RunNotFound | Code::InvalidInput)
+async fn keep_up(api: &Api, request: SyncRequest, interval: Duration, output: &Output) -> Result<Ended> {
+    let round = async |run_id: Option<RunId>| {
+        let request = SyncRequest { run_id: run_id.unwrap_or_else(|| request.run_id.clone()), ..request.clone() };
+        let view = shown(api, output, api.sync(&request)).await?;
+        output.result(&view, told)?;
+        // One table that fails must not slow down the others.
+        let is_good = view.count(SyncState::Failed) == 0 || view.tables.iter().any(|table| table.made.is_some());
+        Ok(Round { run_id: view.run_id, is_good, ended: Ended::Done })
+    };
+    // Whatever the last round said: who ends it knows that it was not over.
+    rounds::until_interrupted(interval, output, round).await.map(|_| Ended::Done)
 }
 
 fn is_up_to_date(view: &SyncView) -> bool {
