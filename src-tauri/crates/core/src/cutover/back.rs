@@ -1,5 +1,6 @@
 //! The way back: readers and writers are moved to the source again.
 
+use super::at_work::AtWork;
 use super::attempt;
 use super::look::as_it_stands;
 use super::probation;
@@ -11,23 +12,18 @@ use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
 use crate::state::now;
 use futures::FutureExt;
-use icebridge_metrics::Stage;
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView, Moved, Probation};
 use icebridge_model::hooks::{HookDone, HookStage};
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Moves back the tables that are asked for, or all that are moved, and gives up attempts that were cut off. A table whose target has rows that the source lacks is refused, unless
 /// they are left behind.
 pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
-    let _lock = local.store.lock().await?;
-    let cancel = crate::sync::begin_cancellable(local, cancel);
-    local.store.check_journal().await?;
-    let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let at_work = AtWork::begin(local, cancel).await?;
+    let wave = at_work.wave(request, &request.hooks).await?;
+    let asked = wave.asked(&request.tables)?;
     for (planned, _) in asked.iter().filter(|_| !request.tables.is_empty()) {
         refuse(&wave, planned)?;
     }

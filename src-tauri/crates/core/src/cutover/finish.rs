@@ -1,5 +1,6 @@
 //! The end of the probation: from then on there is no way back.
 
+use super::at_work::AtWork;
 use super::look::as_it_stands;
 use super::probation;
 use super::told::told;
@@ -9,23 +10,18 @@ use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::guarded;
 use crate::state::now;
 use futures::FutureExt;
-use icebridge_metrics::Stage;
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView};
 use icebridge_model::hooks::HookStage;
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Finishes the tables that are asked for, or all that are on probation. A source that was written to since keeps its table on probation,
 /// unless that is wanted. Nothing is dropped: the source stays where it is.
 pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
-    let _lock = local.store.lock().await?;
-    let cancel = crate::sync::begin_cancellable(local, cancel);
-    local.store.check_journal().await?;
-    let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let at_work = AtWork::begin(local, cancel).await?;
+    let wave = at_work.wave(request, &request.hooks).await?;
+    let asked = wave.asked(&request.tables)?;
     let is_wrong = |planned| !matches!(wave.state(planned), CutoverState::OnProbation | CutoverState::Finished);
     if let Some((planned, _)) = asked.iter().find(|(planned, _)| !request.tables.is_empty() && is_wrong(planned)) {
         return Err(refused(

@@ -6,14 +6,13 @@ use crate::LocalState;
 use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView};
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::SyncRequest;
 use tokio_util::sync::CancellationToken;
 
 /// Asks neither source nor target.
 pub async fn look(local: &LocalState, request: &CutoverTables) -> Result<CutoverView> {
     let cancel = CancellationToken::new();
     let wave = Wave::of_moved(local, (&request.run_id, &request.tables), "", &cancel).await?;
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let asked = wave.asked(&request.tables)?;
     let tables = asked.iter().map(|(planned, migrated)| as_it_stands(&wave, planned, *migrated)).collect();
     Ok(wave.view(tables, Vec::new()))
 }

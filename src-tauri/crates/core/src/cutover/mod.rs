@@ -9,6 +9,7 @@
 //! Every step is written down before it is done. One that was begun and not confirmed is done again, with the same key for
 //! its hooks, or taken back.
 
+mod at_work;
 mod attempt;
 mod back;
 mod finish;

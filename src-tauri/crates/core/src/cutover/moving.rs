@@ -1,5 +1,6 @@
 //! One cut-over of several tables: what is done for all of them at once, and each table's own way in between.
 
+use super::at_work::AtWork;
 use super::attempt::{self, Proven};
 use super::cancelled;
 use super::look::as_it_stands;
@@ -9,12 +10,9 @@ use crate::judge::Judge;
 use crate::ledger::{CutoverStage, CutoverStep};
 use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
-use crate::sync::begin_cancellable;
-use icebridge_metrics::Stage;
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverView};
 use icebridge_model::hooks::{HookDone, HookStage};
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Result, TableIdent};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,20 +25,17 @@ const QUIET_AT_ONCE: usize = 256;
 /// Moves the tables that are not moved yet; others are told as they stand. A table that fails stops no other. An error means that nothing
 /// could be begun, that the journal could not be written, or that it was cancelled.
 pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
-    let _lock = local.store.lock().await?;
-    let cancel = begin_cancellable(local, cancel);
-    local.store.check_journal().await?;
-    let _at_work = local.metrics.stage(Stage::Cutover);
-    let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
+    let at_work = AtWork::begin(local, cancel).await?;
+    let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &at_work.cancel).await?;
     wave.quiet = Duration::from_secs(request.quiet_seconds);
     wave.within = Duration::from_secs(request.within_seconds.max(request.quiet_seconds));
     if let Some(kind) = request.judge {
         let session = &wave.session;
         let client = Lakehouse.client(local, &session.plan.target).await?;
-        let judge = Judge::start(kind, &session.plan, session.target.spec(), client, &cancel).await?;
+        let judge = Judge::start(kind, &session.plan, session.target.spec(), client, &at_work.cancel).await?;
         wave.judge = Mutex::new(Some(judge));
     }
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let asked = wave.asked(&request.tables)?;
     let mut hooks = Vec::new();
     let tables = move_all(&wave, &asked, &mut hooks).await?;
     Ok(wave.view(tables, hooks))

@@ -1,5 +1,6 @@
 //! Looks at tables that were moved: is the source left alone, what has the target become, and are the moved rows still there?
 
+use super::at_work::AtWork;
 use super::look::as_it_stands;
 use super::sides;
 use super::told::told;
@@ -12,21 +13,16 @@ use crate::sync::check_identity;
 use crate::validate;
 use futures::FutureExt;
 use icebridge_lakehouse::TableMetadata;
-use icebridge_metrics::Stage;
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView, Moved, Probation};
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Writes what it sees of each table on probation into the journal. Tables in other states are told as they stand.
 pub async fn check(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
-    let _lock = local.store.lock().await?;
-    let cancel = crate::sync::begin_cancellable(local, cancel);
-    local.store.check_journal().await?;
-    let _at_work = local.metrics.stage(Stage::Cutover);
-    let wave = Wave::of_moved(local, (&request.run_id, &request.tables), "", &cancel).await?;
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let at_work = AtWork::begin(local, cancel).await?;
+    let wave = at_work.wave(request, "").await?;
+    let asked = wave.asked(&request.tables)?;
     let work =
         asked.iter().map(|(planned, migrated)| check_table(&wave, planned, *migrated, request.compare)).collect();
     let tables = wave.each(work).await?;

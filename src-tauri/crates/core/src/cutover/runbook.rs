@@ -9,7 +9,7 @@ use icebridge_model::cutover::{CutoverRequest, CutoverState};
 use icebridge_model::format::{bytes, counted, seconds, visible};
 use icebridge_model::hooks::HookStage;
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::sync::{SyncRequest, SyncRound};
+use icebridge_model::sync::SyncRound;
 use icebridge_model::validation::Validation;
 use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ pub enum RunbookForm {
 pub async fn runbook(local: &LocalState, request: &CutoverRequest, form: RunbookForm) -> Result<String> {
     let cancel = CancellationToken::new();
     let wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &cancel).await?;
-    let asked = wave.session.tables(&SyncRequest { tables: request.tables.clone(), ..SyncRequest::default() })?;
+    let asked = wave.asked(&request.tables)?;
     let migrated: Vec<&PlannedTable> = asked.iter().filter(|(_, migrated)| *migrated).map(|(one, _)| *one).collect();
     let left_out = asked.len() - migrated.len();
     let (elsewhere, to_move): (Vec<_>, Vec<_>) = migrated.into_iter().partition(|one| wave.state(one).is_moved());

@@ -82,6 +82,11 @@ impl<'a> Wave<'a> {
         })
     }
 
+    /// The run's tables that are named, or all of them, each with whether the run migrated it.
+    pub fn asked(&self, tables: &[TableIdent]) -> Result<Vec<(&PlannedTable, bool)>> {
+        self.session.tables(&SyncRequest { tables: tables.to_vec(), ..SyncRequest::default() })
+    }
+
     /// When, and what.
     pub fn last(&self, planned: &PlannedTable) -> Option<(String, CutoverStep)> {
         lock(&self.last_steps).get(&planned.source.to_string()).cloned()
