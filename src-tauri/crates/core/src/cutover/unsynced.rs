@@ -4,7 +4,6 @@ use super::sides::source_now;
 use crate::sync::Session;
 use icebridge_lakehouse::TableMetadata;
 use icebridge_model::plan::PlannedTable;
-use icebridge_model::schema::{Field, Type};
 use icebridge_model::{Code, Error, Result};
 
 /// An error: the source is not what was copied.
@@ -25,33 +24,11 @@ pub(super) fn moved_on(planned: &PlannedTable) -> Error {
 
 /// Rows, columns, or how rows are laid out. A comment or a property is nothing that a reader of the copy would miss.
 pub(super) fn is_later(copied: &TableMetadata, now: &TableMetadata) -> bool {
-    let fields = |metadata: &TableMetadata| without_comments(&metadata.current_schema().fields);
+    let fields = |metadata: &TableMetadata| metadata.current_schema().without_comments();
     let spec = |metadata: &TableMetadata| {
         metadata.partition_spec(metadata.default_spec_id).map(|spec| spec.fields.clone()).unwrap_or_default()
     };
     copied.current_snapshot_id != now.current_snapshot_id || fields(copied) != fields(now) || spec(copied) != spec(now)
-}
-
-fn without_comments(fields: &[Field]) -> Vec<Field> {
-    let bare = |field: &Field| Field { doc: None, field_type: without(&field.field_type), ..field.clone() };
-    fields.iter().map(bare).collect()
-}
-
-/// A type whose columns have no comments, at any depth.
-fn without(of: &Type) -> Type {
-    match of.clone() {
-        Type::Primitive(primitive) => Type::Primitive(primitive),
-        Type::Struct(fields) => Type::Struct(without_comments(&fields)),
-        Type::List(mut list) => {
-            list.element = without(&list.element);
-            Type::List(list)
-        }
-        Type::Map(mut map) => {
-            map.key = without(&map.key);
-            map.value = without(&map.value);
-            Type::Map(map)
-        }
-    }
 }
 
 #[cfg(test)]
