@@ -151,7 +151,7 @@ async fn one_round(
     if !is_begun {
         session.record(planned, &step).await?;
     }
-    let prepared = copy(session, planned, sides, round).await?;
+    let prepared = copy(session, planned, sides, (round, whole)).await?;
     let location = match &prepared.publication {
         Publication::Register { metadata_location } | Publication::Create { metadata_location, .. } => {
             metadata_location
@@ -199,7 +199,12 @@ async fn one_round(
     })
 }
 
-async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, round: u64) -> Result<Prepared> {
+async fn copy(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    sides: &Sides,
+    (round, whole): (u64, bool),
+) -> Result<Prepared> {
     let first = session.local.store.outcome(&session.run_id, &planned.source).await?;
     let first = first.unwrap_or_default();
     check_identity(&sides.target, &first.target_uuid)?;
@@ -225,7 +230,7 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, roun
         }),
         cancel: session.cancel.clone(),
     };
-    let onto = Onto { target: &sides.target, round };
+    let onto = Onto { target: &sides.target, round, trusts_compaction: !whole };
     copier(planned.mode).advance(&task, &onto).await
 }
 
@@ -331,7 +336,8 @@ fn refuse_difference(checks: &[Check], planned: &PlannedTable) -> Result<()> {
             "The target still shows the round before. The source has got deletes that delete nothing (IB-F113), which nobody \
              accepted: compact the table at the source, or make a new plan that accepts them."
         } else {
-            "The target still shows the round before. Try again; if it stays so, report it with the log."
+            "The target still shows the round before. Try again with --whole: it compares every row, and believes no snapshot that \
+             says it changed none. If it stays so, report it with the log."
         })
         .with_cause_text(detail))
 }

@@ -57,6 +57,8 @@ pub struct Onto<'a> {
     pub target: &'a Table,
     /// The first copy is round 0.
     pub round: u64,
+    /// Files that the source calls replaced, without a change of rows, are not written anew.
+    pub trusts_compaction: bool,
 }
 
 /// All files are in place; one publish away from being visible.

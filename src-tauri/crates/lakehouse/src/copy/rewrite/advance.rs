@@ -2,6 +2,7 @@
 //! others are written anew, and one snapshot shows both.
 
 use super::carried::{self, Carried};
+use super::compacted;
 use super::document::{Shape, Snapshot};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
@@ -15,7 +16,7 @@ use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
 use crate::copy::relocate;
 use crate::metadata::TableMetadata;
-use crate::provenance::{PROPERTY_PLAN, PROPERTY_UNIT_MAP};
+use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP};
 use crate::scan;
 use bytes::Bytes;
 use icebridge_model::run::CopyOutcome;
@@ -38,7 +39,11 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     let reads = unit_map::keyed(transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?);
     let naming = unit_map::naming(&task.source.metadata)?;
     let known = map.as_ref().filter(|map| map.naming == naming).map(|map| map.units.as_slice()).unwrap_or_default();
-    let (kept, new) = unit_map::kept(known, reads);
+    let known = match onto.trusts_compaction {
+        true => compacted::follow(known, task.source, source_snapshot(target), onto.round).await?,
+        false => known.to_vec(),
+    };
+    let (kept, new) = unit_map::kept(&known, reads);
     let rules = Rules { by_deletes: true, ..rules(task, &converted, &numbering) };
     let units = units::units(new, rules, &purpose(task, onto, &next)?, task.target_ident);
     let made = super::write_units(task, &staged, &transfer, (&shape, &next, &numbering), units).await?;
@@ -86,6 +91,11 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
         },
         publication: Publication::Register { metadata_location },
     })
+}
+
+/// The source's snapshot that a target has.
+fn source_snapshot(target: &TableMetadata) -> Option<i64> {
+    target.properties.get(PROPERTY_SOURCE_SNAPSHOT)?.parse().ok()
 }
 
 /// From the source's field ids to the table's.

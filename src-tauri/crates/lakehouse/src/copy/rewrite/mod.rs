@@ -7,6 +7,7 @@ mod advance;
 mod bounds;
 mod carried;
 mod columns;
+mod compacted;
 mod data_file;
 mod decoded;
 mod dictionary;

@@ -9,7 +9,7 @@ use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use icebridge_model::schema::{Field, PartitionField, PartitionSpec, Schema, Type};
 use icebridge_model::{Error, Result};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Shape {
     /// `target`: the table as it is. `describes`: whether the table's comments are the source's, and not another's business.
@@ -157,19 +157,24 @@ fn set_comments_in(within: &mut Type, comments: &BTreeMap<i32, Option<String>>) 
 /// specification).
 fn spec(ours: &BoundSpec, target: &TableMetadata, numbering: &Numbering) -> Result<(BoundSpec, i32)> {
     let known: Vec<&PartitionField> = target.partition_specs.iter().flat_map(|spec| &spec.fields).collect();
-    let mut next_id = i32::try_from(number(&target.raw, "last-partition-id")).unwrap_or(999);
-    next_id = known.iter().map(|field| field.field_id).max().unwrap_or(999).max(next_id).max(999);
     let mut spec = ours.clone();
+    let given = known.iter().map(|field| field.field_id).chain(spec.fields.iter().map(|bound| bound.field.field_id));
+    let last = i32::try_from(number(&target.raw, "last-partition-id")).unwrap_or(999);
+    let mut last = given.fold(last.max(999), i32::max);
+    let mut used = BTreeSet::new();
     for field in spec.fields.iter_mut().filter(|bound| bound.has_source()).map(|bound| &mut bound.field) {
         field.source_id = numbering.of(field.source_id);
-        let same = |one: &&&PartitionField| one.source_id == field.source_id && one.transform == field.transform;
-        let is_free = |id: i32| known.iter().all(|one| one.field_id != id);
-        if let Some(known) = known.iter().find(same) {
-            field.field_id = known.field_id;
-        } else if !is_free(field.field_id) || field.field_id < 1000 {
-            next_id += 1;
-            field.field_id = next_id;
-        }
+        let same = |one: &&&PartitionField| {
+            one.source_id == field.source_id && one.transform == field.transform && one.name == field.name
+        };
+        let is_new = |id: i32| id >= 1000 && known.iter().all(|one| one.field_id != id);
+        let had = known.iter().find(same).map(|one| one.field_id);
+        let id = had.or_else(|| Some(field.field_id).filter(|id| is_new(*id))).filter(|id| !used.contains(id));
+        field.field_id = id.unwrap_or_else(|| {
+            last += 1;
+            last
+        });
+        used.insert(field.field_id);
     }
     let fields: Vec<&PartitionField> = spec.kept().map(|(_, bound)| &bound.field).collect();
     let same = |known: &PartitionSpec| known.fields.iter().collect::<Vec<_>>() == fields;
