@@ -141,6 +141,40 @@ def test_compaction_writes_nothing(living: Callable[..., Living]) -> None:
     assert table.kept.up_to_date("--whole")[table.name]["made"]["files_copied"] == 3
 
 
+def test_others_may_compact_the_target(living: Callable[..., Living]) -> None:
+    """As an engine does that manages tables: what it wrote stays, and is compared."""
+    table = living(version=3, partition="days(day)", **MERGE_ON_READ)
+    insert(0, 20)(table.lab)
+    table.migrate("rewrite")
+    for first in (20, 30):
+        insert(first, first + 10)(table.lab)
+        table.kept.up_to_date()
+    assert table.migrated
+    compact = "CALL icebridge.system.rewrite_data_files(table => 'fuzz.life', options => map('rewrite-all', 'true'))"
+    table.migrated.spark.sql(compact)
+    theirs = files(table)
+    assert "made" not in table.kept.up_to_date()[table.name]
+    insert(40, 50)(table.lab)
+    made = table.kept.up_to_date()[table.name]["made"]
+    assert (made["compared"], made["files_copied"]) == ("whole", 3) and theirs < files(table)
+    judged(table, "compacted by others")
+    sql("DELETE FROM {t} WHERE id = 3")(table.lab)
+    made = table.kept.up_to_date()[table.name]["made"]
+    assert (made["compared"], len(theirs - files(table))) == ("changes", 1)
+    judged(table, "and a row less")
+    # Both sides at once.
+    table.migrated.spark.sql(compact)
+    insert(50, 60)(table.lab)
+    call("rewrite_data_files", ", options => map('rewrite-all', 'true')")(table.lab)
+    table.kept.up_to_date()
+    judged(table, "both were compacted")
+    # Rows are another matter.
+    table.migrated.spark.sql("INSERT INTO icebridge.fuzz.life SELECT * FROM icebridge.fuzz.life LIMIT 1")
+    insert(60, 61)(table.lab)
+    told = {one["source"]: one for one in table.kept.outcome().json["tables"]}[table.name]
+    assert (told["state"], told["error"]["code"]) == ("stopped", "target-changed"), told
+
+
 def test_a_map_that_is_gone_or_changed_costs_a_copy_and_no_row(living: Callable[..., Living]) -> None:
     table = living(version=2, partition="days(day)")
     insert(0, 20)(table.lab)

@@ -12,7 +12,8 @@ use crate::state::now;
 use crate::sync::check_identity;
 use crate::validate;
 use futures::FutureExt;
-use icebridge_lakehouse::TableMetadata;
+use icebridge_lakehouse::copy::is_replacing;
+use icebridge_lakehouse::{Snapshot, TableMetadata};
 use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, CutoverView, Moved, Probation};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::{Code, Error, Result};
@@ -62,8 +63,10 @@ pub(super) async fn seen(
     let source = sides::source_now(session, planned).await?;
     let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
     check_identity(&target, &moved.target_uuid)?;
-    let at_source = since(&source.metadata, moved.source_snapshot_id, moved.source_sequence_number);
-    let at_target = since(&target.metadata, moved.target_snapshot_id, moved.target_sequence_number);
+    let at_source = since(&source.metadata, moved.source_snapshot_id, moved.source_sequence_number, |_| true);
+    // Compaction brings no row that the way back would lose; engines that manage tables do it by themselves.
+    let brings_rows = |snapshot: &Snapshot| !is_replacing(snapshot);
+    let at_target = since(&target.metadata, moved.target_snapshot_id, moved.target_sequence_number, brings_rows);
     let mut probation = Probation {
         source_snapshots: at_source.snapshots,
         source_writer: at_source.writer,
@@ -109,17 +112,28 @@ struct Since {
 }
 
 /// What a table has got since one of its snapshots. Where the way to it cannot be followed any more, all that is known since counts.
-fn since(metadata: &TableMetadata, snapshot_id: Option<i64>, sequence_number: i64) -> Since {
+fn since(
+    metadata: &TableMetadata,
+    snapshot_id: Option<i64>,
+    sequence_number: i64,
+    counts: impl Fn(&Snapshot) -> bool,
+) -> Since {
     let mut since = Since { snapshots: 0, rows: Some(0), writer: String::new() };
     let mut at = metadata.current_snapshot_id;
+    let mut steps = 0;
     while at != snapshot_id {
         let found = at.and_then(|id| metadata.snapshot(id));
-        let Some(snapshot) = found.filter(|_| since.snapshots <= metadata.snapshots.len() as u64) else {
+        steps += 1;
+        let Some(snapshot) = found.filter(|_| steps <= metadata.snapshots.len()) else {
             // Set back, or the snapshots between are expired.
             since.snapshots = since.snapshots.max(1);
             since.rows = None;
             break;
         };
+        at = snapshot.parent_snapshot_id;
+        if !counts(snapshot) {
+            continue;
+        }
         if since.snapshots == 0 {
             let said = |key: &str| snapshot.summary.get(key).map(String::as_str).unwrap_or_default();
             let words: Vec<&str> = ["engine-name", "engine-version", "app-name", "app-id", "spark.app.id"]
@@ -137,10 +151,10 @@ fn since(metadata: &TableMetadata, snapshot_id: Option<i64>, sequence_number: i6
         since.rows =
             since.rows.zip(more).and_then(|(rows, (added, deleted))| rows.checked_add(added.checked_sub(deleted)?));
         since.snapshots += 1;
-        at = snapshot.parent_snapshot_id;
     }
     // Those of other branches, of which main has nothing.
-    let later = metadata.snapshots.iter().filter(|one| one.sequence_number > sequence_number).count() as u64;
+    let is_later = |one: &&Snapshot| one.sequence_number > sequence_number && counts(one);
+    let later = metadata.snapshots.iter().filter(is_later).count() as u64;
     if later > since.snapshots {
         since.snapshots = later;
         since.rows = None;
@@ -172,7 +186,7 @@ mod tests {
             one(3, 2, json!({"operation": "overwrite", "added-records": "1", "deleted-records": "3", "app-id": "etl"})),
         ];
         let at = |snapshots: &[Value], current, from| {
-            let since = since(&table(snapshots, current), from, 9);
+            let since = since(&table(snapshots, current), from, 9, |_| true);
             (since.snapshots, since.rows, since.writer)
         };
         assert_eq!(at(&all, Some(3), Some(3)), (0, Some(0), String::new()));

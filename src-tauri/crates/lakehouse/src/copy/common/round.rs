@@ -9,7 +9,7 @@ use super::contract::{CopyTask, Onto};
 use super::{identity, marks};
 use crate::catalog::{Advancing, TargetCatalog};
 use crate::copy::relocate::document;
-use crate::metadata::TableMetadata;
+use crate::metadata::{Snapshot, TableMetadata};
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::{
     PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_SEQUENCE_NUMBER, PROPERTY_SNAPSHOT,
@@ -63,7 +63,47 @@ pub fn standing(catalog: &dyn TargetCatalog, table: &Table, plan_hash: &str, tar
                 && sequence_number.is_none_or(|left| metadata.last_sequence_number <= left)
         }
     };
-    is_as_made.then_some(standing)
+    (is_as_made || catalog.advancing() != Advancing::No && is_compacted(&table.metadata)).then_some(standing)
+}
+
+/// Whether the current snapshot is the one that we left, of a table whose snapshots are its own.
+pub fn is_as_left(metadata: &TableMetadata) -> bool {
+    let left = metadata.properties.get(PROPERTY_SNAPSHOT);
+    left.is_none_or(|left| *left == marks::snapshot(metadata.current_snapshot_id))
+}
+
+/// Whether all that was done to a rewritten table since we left it is compaction: other files, the same rows. Engines that manage tables do
+/// so by themselves.
+fn is_compacted(metadata: &TableMetadata) -> bool {
+    let property = |key: &str| metadata.properties.get(key).map(String::as_str);
+    let left = property(PROPERTY_SNAPSHOT).and_then(|left| left.parse::<i64>().ok());
+    let (Some(left), Some(current)) = (left, metadata.current_snapshot_id) else { return false };
+    let mapping = marks::name_mapping(property(PROPERTY_NAME_MAPPING));
+    left != current
+        && snapshots_since(metadata, left).is_some_and(|by| by.iter().all(|one| is_replacing(one)))
+        && metadata.refs.keys().all(|name| name == "main")
+        && property(PROPERTY_LAYOUT).is_some_and(|left| has_layout(metadata, left))
+        && property(PROPERTY_NAME_MAPPING_MARK).is_some_and(|left| left == mapping)
+}
+
+/// The snapshots that led from one to the current one, the last one first.
+pub fn snapshots_since(metadata: &TableMetadata, since: i64) -> Option<Vec<&Snapshot>> {
+    let mut found = Vec::new();
+    let mut at = metadata.current_snapshot_id?;
+    for _ in 0..=metadata.snapshots.len() {
+        if at == since {
+            return Some(found);
+        }
+        let snapshot = metadata.snapshot(at)?;
+        found.push(snapshot);
+        at = snapshot.parent_snapshot_id?;
+    }
+    None
+}
+
+/// "Data and delete files were added and removed without changing table data" (specification, "Snapshots").
+pub fn is_replacing(snapshot: &Snapshot) -> bool {
+    snapshot.summary.get("operation").is_some_and(|operation| operation == "replace")
 }
 
 /// A comment makes a new schema of the same columns: whoever may describe a table has not changed it.

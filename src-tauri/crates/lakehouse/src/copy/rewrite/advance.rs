@@ -16,7 +16,7 @@ use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
 use crate::copy::relocate;
 use crate::metadata::TableMetadata;
-use crate::provenance::{PROPERTY_PLAN, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP};
+use crate::provenance::{PROPERTY_PLAN, PROPERTY_SNAPSHOT, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP};
 use crate::scan;
 use bytes::Bytes;
 use icebridge_model::run::CopyOutcome;
@@ -43,6 +43,8 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
         true => compacted::follow(known, task.source, source_snapshot(target), onto.round).await?,
         false => known.to_vec(),
     };
+    let left = target.properties.get(PROPERTY_SNAPSHOT).and_then(|left| left.parse().ok());
+    let known = compacted::follow_target(known, onto.target, left, onto.round).await?;
     let (kept, new) = unit_map::kept(&known, reads);
     let rules = Rules { by_deletes: true, ..rules(task, &converted, &numbering) };
     let units = units::units(new, rules, &purpose(task, onto, &next)?, task.target_ident);
@@ -149,8 +151,7 @@ impl Round<'_> {
         let first_row_id = target.raw.get("next-row-id").and_then(Value::as_u64).unwrap_or(0);
         let commit = self.shape.commit(id, &schema, location, first_row_id);
         let folder = format!("{location}/metadata");
-        let stay: HashSet<String> =
-            kept.iter().flat_map(|unit| &unit.files).map(|file| format!("{location}/{file}")).collect();
+        let stay: HashSet<String> = kept.iter().flat_map(|unit| unit.paths(location)).collect();
         let before = target.current_snapshot_id.and_then(|id| target.snapshot(id));
         let carried = carried::carry(&self.staged.storage, before, &stay, &commit, &format!("{folder}/{name}")).await?;
         if files.is_empty() && carried.dropped.count.files == 0 {

@@ -4,6 +4,7 @@
 use super::manifests::{Commit, Count, Line};
 use crate::avro::{AvroFile, AvroRecord, AvroSchema, AvroWriter, Header, Record, Value};
 use crate::limits::Limit;
+use crate::location::canonical;
 use crate::metadata::Snapshot;
 use crate::storage::Storage;
 use bytes::Bytes;
@@ -32,7 +33,7 @@ impl Files {
     }
 }
 
-/// `stay`: the paths of the files that the next snapshot has. New manifests go to `stem` with a number behind it.
+/// `stay`: the canonical paths of the files that the next snapshot has. New manifests go to `stem` with a number behind it.
 pub async fn carry(
     storage: &Storage,
     before: Option<&Snapshot>,
@@ -138,7 +139,7 @@ fn split(manifest: &AvroFile, line: &Line, stay: &HashSet<String>, commit: &Comm
             entry.append_v3();
         }
         entry.give_row_id(&places, &mut next_row_id, rows);
-        if stay.contains(&path) {
+        if stay.contains(&canonical(&path)) {
             split.kept.add(rows, bytes);
             entry.set(places.status, 0);
             if entry.long(places.snapshot_id).is_none() {

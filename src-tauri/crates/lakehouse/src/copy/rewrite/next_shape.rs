@@ -60,6 +60,10 @@ impl Shape {
         add(top, "schemas", "schema-id", schema);
         add(top, "partition-specs", "spec-id", spec);
         add(top, "sort-orders", "order-id", order);
+        // What others have set stays; so does what the source had once, but for what rows are read by.
+        let mut properties = top.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        properties.remove(PROPERTY_NAME_MAPPING);
+        properties.extend(self.properties.iter().map(|(key, value)| (key.clone(), json!(value))));
         let raised = |key: &str, to: i64| to.max(top.get(key).and_then(Value::as_i64).unwrap_or(0));
         let (last_column_id, last_partition_id) =
             (raised("last-column-id", self.last_column_id), raised("last-partition-id", last_partition_id));
@@ -70,7 +74,7 @@ impl Shape {
             ("default-sort-order-id", json!(self.sort_order.order_id)),
             ("last-column-id", json!(last_column_id)),
             ("last-partition-id", json!(last_partition_id)),
-            ("properties", json!(self.properties)),
+            ("properties", Value::Object(properties)),
         ] {
             top.insert(key.into(), value);
         }

@@ -1,6 +1,7 @@
 //! What a round of a rewritten table has to be compared by: the reads that it copied, on each side.
 
 use super::unit_map::{self, MappedUnit, Reads, UnitMap};
+use crate::location::canonical;
 use crate::provenance::PROPERTY_SYNC_ROUND;
 use crate::scan::{self, FileTask};
 use crate::table::Table;
@@ -23,15 +24,14 @@ pub async fn round_reads(source: &Table, staged: &Table, before: &Table) -> Resu
     let kept: Vec<MappedUnit> = map.units.into_iter().filter(|unit| unit.round < round).collect();
     let keys: Vec<u128> = kept.iter().flat_map(|unit| unit.reads.iter().copied()).collect();
 
-    let mut known = Reads::of(&keys);
+    let mut known = Reads::of(keys);
     let now = unit_map::keyed(scan::plan(source, source.metadata.current_snapshot_id).await?);
     let new: Vec<FileTask> = now.into_iter().filter(|(key, _)| !known.take_one(*key)).map(|(_, task)| task).collect();
     if !known.is_empty() {
         return Ok(None);
     }
-    let location = staged.metadata.location.trim_end_matches('/');
-    let files: HashSet<String> =
-        kept.iter().flat_map(|unit| &unit.files).map(|file| format!("{location}/{file}")).collect();
+    let location = &staged.metadata.location;
+    let files: HashSet<String> = kept.iter().flat_map(|unit| unit.paths(location)).collect();
     let (Some(target), Some(earlier)) = (beside(staged, &files).await?, beside(before, &files).await?) else {
         return Ok(None);
     };
@@ -46,6 +46,6 @@ async fn beside(table: &Table, files: &HashSet<String>) -> Result<Option<Vec<Fil
         Err(e) => return Err(e),
     };
     let count = all.len();
-    let others: Vec<FileTask> = all.into_iter().filter(|task| !files.contains(&task.file.path)).collect();
+    let others: Vec<FileTask> = all.into_iter().filter(|task| !files.contains(&canonical(&task.file.path))).collect();
     Ok((count - others.len() == files.len()).then_some(others))
 }

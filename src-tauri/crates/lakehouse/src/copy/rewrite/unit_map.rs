@@ -7,6 +7,7 @@
 use super::numbering::Numbering;
 use crate::copy::relocate::document;
 use crate::limits::Limit;
+use crate::location::canonical;
 use crate::metadata::TableMetadata;
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::PROPERTY_UNIT_MAP;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitMap {
@@ -40,7 +42,7 @@ pub struct MappedUnit {
     pub round: u64,
     #[serde(serialize_with = "write_keys", deserialize_with = "read_keys")]
     pub reads: Vec<u128>,
-    /// Below the table.
+    /// Below the table, or whole paths.
     pub files: Vec<String>,
 }
 
@@ -51,6 +53,21 @@ fn write_keys<S: Serializer>(keys: &[u128], serializer: S) -> Result<S::Ok, S::E
 fn read_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u128>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.iter().map(|text| u128::from_str_radix(text, 16).map_err(serde::de::Error::custom)).collect()
+}
+
+impl MappedUnit {
+    /// The files' canonical paths. Others may have put theirs elsewhere than below the table.
+    pub fn paths<'a>(&'a self, location: &'a str) -> impl Iterator<Item = String> + 'a {
+        let location = location.trim_end_matches('/');
+        let is_whole = |file: &str| {
+            let scheme = file.split_once(":/").map(|(scheme, _)| scheme);
+            file.starts_with('/') || scheme.is_some_and(|scheme| scheme.chars().all(|c| c.is_ascii_alphanumeric()))
+        };
+        self.files.iter().map(move |file| match is_whole(file) {
+            true => canonical(file),
+            false => canonical(&format!("{location}/{file}")),
+        })
+    }
 }
 
 impl UnitMap {
@@ -114,20 +131,20 @@ pub fn naming(source: &TableMetadata) -> Result<String> {
     Ok(hex::encode(Sha256::digest(format!("{mapping}\n{columns}"))))
 }
 
-/// How often each read is there: a table can list a file twice.
-pub struct Reads(HashMap<u128, usize>);
+/// How often each read, or file, is there: a table can list a file twice.
+pub struct Reads<T = u128>(HashMap<T, usize>);
 
-impl Reads {
-    pub fn of<'a>(keys: impl IntoIterator<Item = &'a u128>) -> Self {
+impl<T: Clone + Eq + Hash> Reads<T> {
+    pub fn of(keys: impl IntoIterator<Item = T>) -> Self {
         let mut counts = HashMap::new();
-        keys.into_iter().for_each(|key| *counts.entry(*key).or_default() += 1);
+        keys.into_iter().for_each(|key| *counts.entry(key).or_default() += 1);
         Self(counts)
     }
 
     /// Takes all of these out, or none.
-    pub fn take(&mut self, keys: &[u128]) -> bool {
-        let wanted = Self::of(keys);
-        let has = |(key, count): (&u128, &usize)| self.0.get(key).is_some_and(|there| there >= count);
+    pub fn take(&mut self, keys: &[T]) -> bool {
+        let wanted = Self::of(keys.iter().cloned());
+        let has = |(key, count): (&T, &usize)| self.0.get(key).is_some_and(|there| there >= count);
         if !wanted.0.iter().all(has) {
             return false;
         }
@@ -139,8 +156,14 @@ impl Reads {
         true
     }
 
-    pub fn take_one(&mut self, key: u128) -> bool {
-        self.take(&[key])
+    pub fn take_one(&mut self, key: T) -> bool {
+        match self.0.get_mut(&key).filter(|there| **there > 0) {
+            Some(there) => {
+                *there -= 1;
+                true
+            }
+            None => false,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -155,7 +178,7 @@ pub fn keyed(tasks: Vec<FileTask>) -> Vec<(u128, FileTask)> {
 
 /// The units whose reads are all there still, and the reads that are in none of them.
 pub fn kept(units: &[MappedUnit], now: Vec<(u128, FileTask)>) -> (Vec<MappedUnit>, Vec<FileTask>) {
-    let mut there = Reads::of(now.iter().map(|(key, _)| key));
+    let mut there = Reads::of(now.iter().map(|(key, _)| *key));
     let kept: Vec<MappedUnit> = units.iter().filter(|unit| there.take(&unit.reads)).cloned().collect();
     let new = now.into_iter().filter(|(key, _)| there.take_one(*key)).map(|(_, task)| task).collect();
     (kept, new)
@@ -171,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_read_that_is_there_twice_is_kept_as_often() {
-        let mut there = Reads::of(&[1, 1, 2]);
+        let mut there = Reads::of([1, 1, 2]);
         assert!(there.take(&[1, 1]) && !there.take(&[1]) && !there.take(&[2, 3]) && there.take(&[2]));
         assert!(there.is_empty());
         let (units, rest) = kept(&[unit(&[1, 2]), unit(&[])], Vec::new());
