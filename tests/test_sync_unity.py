@@ -51,7 +51,7 @@ def same(made: Table, table: Table) -> None:
 
 
 def lives(route: Route, shop: Path, made: Any, *, managed: bool) -> None:
-    """Rows come and go, columns change, the source is set back; each round is one commit, and what stays is not written again."""
+    """Rows come and go, columns change, the source is set back; what stays is not written again."""
     table = source(shop)
     same(made(), table)
     assert "made" not in round_of(route)

@@ -18,6 +18,7 @@ Files = dict[str, File]
 DELETES = ("-deletes.parquet", "-deletes.puffin", "-deletes.avro", "-deletes.orc")
 UP_TO_DATE = "up_to_date"
 UNIT_MAP = "/icebridge-units-"
+HALF = ".icebridge-part"
 # Of small tables: who takes longer hangs.
 SECONDS = 30
 
@@ -134,10 +135,12 @@ class KeptUp:
 
 
 def files(folder: Path) -> Files:
-    """Every file below a folder with its inode, size and time: what is written again shows. Not the maps of rewritten tables, of
-    which there are two at most."""
+    """Every file below a folder with its inode, size and time: what is written again shows.
+
+    Not the maps of rewritten tables, of which there are two at most, nor what a kill left half written.
+    """
     found = {str(path.relative_to(folder)): file(path) for path in folder.rglob("*") if path.is_file()}
-    return {path: what for path, what in found.items() if UNIT_MAP not in path}
+    return {path: what for path, what in found.items() if UNIT_MAP not in path and not path.endswith(HALF)}
 
 
 def file(path: Path) -> File:

@@ -134,7 +134,8 @@ pub static OWN_SNAPSHOTS: Column =
 pub static OWN_ROWS: Column = column("own_rows", Kind::Number, "rows that those added, less those that they deleted");
 pub static CUTOVER_ERROR: Column =
     column("cutover_error", Kind::Text, "the code of the error that the last step of the cut-over ended in");
-pub static CUTOVER_MESSAGE: Column = column("cutover_message", Kind::Text, "what went wrong in that step");
+pub static CUTOVER_MESSAGE: Column =
+    column("cutover_message", Kind::Text, "what went wrong in that step, and whether writers stand still");
 pub static CUTOVER_AT: Column = column("cutover_at", Kind::Time, "when that step was made");
 
 pub const INVENTORY_STATES: &[&str] = &["unreadable", "empty", "read"];

@@ -197,7 +197,15 @@ pub fn cut_over(table: &CutoverTable, at: i64) -> ViewRow {
     row.set("own_snapshots", seen.map(|seen| number(seen.target_snapshots)));
     row.set("own_rows", seen.and_then(|seen| seen.target_rows));
     row.set("cutover_error", table.error.as_ref().map(|error| error.code.as_str()));
-    row.set("cutover_message", table.error.as_ref().map(|error| error.message.clone()));
+    let message = table.error.as_ref().map(|error| error.message.clone());
+    let stopped = table.writers_stopped.then(|| "writers are stopped".to_string());
+    row.set(
+        "cutover_message",
+        match (stopped, message) {
+            (Some(stopped), Some(message)) => Some(format!("{stopped}; {message}")),
+            (stopped, message) => stopped.or(message),
+        },
+    );
     row.set("cutover_at", at);
     if table.state.is_moved() {
         row.set("sync", SyncState::CutOver.as_str());
