@@ -198,10 +198,14 @@ def test_a_missing_file_of_the_source_fails_the_round_and_not_the_target(kept: K
 
 def test_a_missing_file_of_the_target_is_not_claimed_to_be_there(kept: KeptUp, lake: Lake) -> None:
     """Rounds do not read what earlier ones compared; `--whole` and `validate` do, and must say so."""
+    assert kept.cli.outcome("validate").code == 0
     lost = local(target(kept, ONE).inspect.files()["file_path"].to_pylist()[0])
     lost.unlink()
     append(lake.catalog, ONE, 100)
     told = {one["source"]: one for one in kept.outcome("--whole").json["tables"]}[ONE]
+    if is_rewritten(kept):
+        is_the_source(kept)
+        return
     assert told["state"] == "failed" and told["error"]["code"] in ("file-missing", "validation-failed"), told
     assert kept.pointer(ONE).rsplit("/", 1)[1].startswith("00000-")
     assert kept.cli.outcome("validate").code == 1
@@ -212,7 +216,16 @@ def test_a_cut_file_of_the_target_is_found_by_a_whole_comparison(kept: KeptUp, l
     cut.write_bytes(cut.read_bytes()[:-40])
     append(lake.catalog, ONE, 100)
     told = {one["source"]: one for one in kept.outcome("--whole").json["tables"]}[ONE]
+    if is_rewritten(kept):
+        is_the_source(kept)
+        return
     assert told["state"] == "failed", told
+
+
+def is_rewritten(kept: KeptUp) -> bool:
+    """Whose rows can be written again; files of a clone are the source's."""
+    tables = json.loads(Path(kept.plan).read_text(encoding="utf-8"))["tables"]
+    return {table["mode"] for table in tables} == {"rewrite"}
 
 
 def twin(kept: KeptUp, folder: Path) -> KeptUp:

@@ -8,6 +8,7 @@ use crate::{python, setup, ui};
 /// What is measured: named first among the arguments, else copies.
 #[derive(Clone, Copy, PartialEq)]
 enum Subject {
+    Conflicts,
     Copies,
     Inventory,
     Planning,
@@ -18,6 +19,7 @@ enum Subject {
 impl Subject {
     fn of(arguments: &[String]) -> Self {
         match arguments.first().map(String::as_str) {
+            Some("conflicts") => Self::Conflicts,
             Some("inventory") => Self::Inventory,
             Some("planning") => Self::Planning,
             Some("sync") => Self::Sync,
@@ -28,6 +30,7 @@ impl Subject {
 
     fn module(self) -> &'static str {
         match self {
+            Self::Conflicts => "benches.conflicts",
             Self::Copies => "benches.run",
             Self::Inventory => "benches.inventory",
             Self::Planning => "benches.planning",
@@ -46,6 +49,9 @@ impl Subject {
                     "      (once), and copies it many times: it needs 8 GB of disk, 8 GB of memory and a machine with\n      nothing else to do"
                 );
             }
+            Self::Conflicts => say(
+                "The benchmark builds the release command line and copies small tables into a REST and a SQL catalog, more and more at once",
+            ),
             Self::Inventory => say(
                 "The benchmark builds the release command line and lists the tables of a sandbox with it and with the vendor's SDK",
             ),

@@ -35,7 +35,8 @@ cargo xtask <command>
   rooms                                 draw the crates and their folders in docs/ARCHITECTURE.md; print every import circle
   ui                                    build the window's content into ui/dist
   setup [--tests]                       what the window needs; with --tests also Python, Java and the servers of the tests
-  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`); `-- inventory`: the
+  bench [-- ARGS]                       measure against cp, PyIceberg and DuckDB (`-- --help`); `-- conflicts`: commits a
+                                        minute by the tables at work; `-- inventory`: the
                                         listing of a metastore; `-- planning`: mapping, pre-flight and plan of very many
                                         tables; `-- sync`: a round of a sync; `-- window`: the
                                         window with very many tables

@@ -20,6 +20,8 @@ pub const PROPERTY_SEQUENCE_NUMBER: &str = "icebridge.sequence-number";
 pub const PROPERTY_NAME_MAPPING_MARK: &str = "icebridge.name-mapping";
 /// The snapshot that we left in a table whose snapshots are its own, or `none`.
 pub const PROPERTY_SNAPSHOT: &str = "icebridge.snapshot-id";
+/// Of a rewritten table: `source` where its field ids are the source's, `own` where a catalog gave others.
+pub const PROPERTY_FIELD_IDS: &str = "icebridge.field-ids";
 /// Of a rewritten table: which of its files hold the rows of which files of the source, as a path below the table.
 pub const PROPERTY_UNIT_MAP: &str = "icebridge.unit-map";
 /// How often the table was brought up to its source since it was copied.

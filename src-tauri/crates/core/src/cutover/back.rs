@@ -45,7 +45,7 @@ pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &Cancella
     let tables = wave.each(work).await?;
     let mut hooks = Vec::new();
     wave.release(asked.iter().map(|(planned, _)| *planned), &mut hooks).await?;
-    Ok(wave.view(tables, hooks))
+    Ok(wave.end(tables, hooks).await)
 }
 
 fn can_return(state: CutoverState) -> bool {

@@ -50,7 +50,7 @@ pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &Cancel
     let key = uuid::Uuid::new_v4().to_string();
     // It tells of what is done: what failed of it is told.
     let _ = wave.call(HookStage::Finish, &key, finished, &mut hooks).await;
-    Ok(wave.view(tables, hooks))
+    Ok(wave.end(tables, hooks).await)
 }
 
 async fn finish_table(wave: &Wave<'_>, planned: &PlannedTable, request: &CutoverTables) -> Result<CutoverTable> {

@@ -38,7 +38,7 @@ pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &Cancella
     let asked = wave.asked(&request.tables)?;
     let mut hooks = Vec::new();
     let tables = move_all(&wave, &asked, &mut hooks).await?;
-    Ok(wave.view(tables, hooks))
+    Ok(wave.end(tables, hooks).await)
 }
 
 /// A table that can be moved, and what was proved of it while its writers still wrote.

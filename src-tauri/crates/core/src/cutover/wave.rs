@@ -2,14 +2,15 @@
 
 use super::told::told;
 use crate::LocalState;
+use crate::governance::later::{self, Later};
 use crate::hooks::Hooks;
 use crate::judge::Judge;
-use crate::ledger::{CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
+use crate::ledger::{CutoverStage, CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
 use crate::mutex::lock;
 use crate::state::now;
 use crate::sync::Session;
 use futures::{StreamExt, stream};
-use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverView};
+use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverView, Moved};
 use icebridge_model::event::Event;
 use icebridge_model::hooks::{HookCall, HookDone, HookStage, HookTable};
 use icebridge_model::plan::PlannedTable;
@@ -41,6 +42,8 @@ pub(super) struct Wave<'a> {
     pub turns: Semaphore,
     /// When an event was sent last.
     told: std::sync::Mutex<Option<Instant>>,
+    /// What the table of metrics gets.
+    steps: std::sync::Mutex<Vec<(TableIdent, String, Option<Moved>)>>,
 }
 
 impl<'a> Wave<'a> {
@@ -79,6 +82,7 @@ impl<'a> Wave<'a> {
             stopped_at: std::sync::OnceLock::new(),
             turns,
             told: std::sync::Mutex::default(),
+            steps: std::sync::Mutex::default(),
         })
     }
 
@@ -104,6 +108,17 @@ impl<'a> Wave<'a> {
         let (local, run_id, table) = (self.session.local, &self.session.run_id, planned.source.to_string());
         let entry = local.store.append(run_id, &table, TABLE_CUTOVER, body(step)?).await?;
         lock(&self.last_steps).insert(table, (entry.at.clone(), step.clone()));
+        let what = match step.stage {
+            CutoverStage::Moved => Some("cut_over"),
+            CutoverStage::Returned => Some("moved_back"),
+            CutoverStage::Finished => Some("finished"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            // A table may be moved more than once.
+            let state = format!("{what}, journal entry {}", entry.sequence);
+            lock(&self.steps).push((planned.source.clone(), state, step.moved.clone()));
+        }
         self.show(&told(planned, step, entry.at)).await
     }
 
@@ -174,6 +189,20 @@ impl<'a> Wave<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What was done, also for the table of metrics.
+    pub async fn end(&self, tables: Vec<CutoverTable>, hooks: Vec<HookDone>) -> CutoverView {
+        let steps = std::mem::take(&mut *lock(&self.steps));
+        let plan = &self.session.plan;
+        let of = |source: &TableIdent| plan.tables.iter().find(|planned| planned.source == *source);
+        let rows = steps.into_iter().filter_map(|(source, state, moved)| {
+            let milliseconds = moved.as_ref().and_then(|moved| u64::try_from(moved.downtime_ms).ok());
+            Some(Later { planned: of(&source)?, state, rows: moved.map(|moved| moved.rows), milliseconds })
+        });
+        let rows: Vec<Later<'_>> = rows.collect();
+        later::record(self.session.local, (plan, &self.session.run_id), &rows, self.session.cancel).await;
+        self.view(tables, hooks)
     }
 
     pub fn view(&self, mut tables: Vec<CutoverTable>, hooks: Vec<HookDone>) -> CutoverView {

@@ -1,4 +1,5 @@
-//! A row for each migrated table in a table of the workspace, for reports on migrations.
+//! Rows for each migrated table in a table of the workspace, for reports on migrations: one for the copy, and one for each
+//! later step.
 
 use super::warehouse;
 use crate::cluster::{FollowPace, Patience, Unobserved, cancelled};
@@ -114,14 +115,17 @@ impl<'a> MetricsTable<'a> {
 
     /// Whether the row is there. It takes a right of its own to see.
     pub async fn has(&self, row: &Row<'_>) -> Result<bool> {
-        let sql = format!("SELECT COUNT(*) AS n FROM {} WHERE plan_hash = :plan AND target = :target", self.name);
+        let sql = format!(
+            "SELECT COUNT(*) AS n FROM {} WHERE plan_hash = :plan AND target = :target AND state = :state",
+            self.name
+        );
         let target = row.target.to_string();
-        let values = [("plan", row.plan_hash), ("target", target.as_str())];
+        let values = [("plan", row.plan_hash), ("target", target.as_str()), ("state", row.state)];
         let rows = warehouse::rows(self.client, &self.warehouse, &sql, &values, self.cancel).await?;
         Ok(rows.first().and_then(|row| row.first()).cloned().flatten().is_some_and(|count| count != "0"))
     }
 
-    /// One row for (plan, table): a second call finds the first. A lost answer is looked after before the row is written again.
+    /// One row for (plan, table, state): a second call finds the first. A lost answer is looked after before the row is written again.
     pub fn record<'r>(&'r self, row: &'r Row<'r>) -> BoxFuture<'r, Result<()>> {
         // Boxed here, where the compiler can see that it may be sent to another thread.
         self.look_and_write(row).boxed()

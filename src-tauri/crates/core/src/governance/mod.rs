@@ -10,6 +10,7 @@ mod clustering;
 mod cost;
 mod difference;
 pub mod documents;
+pub(crate) mod later;
 pub mod metrics;
 mod names;
 mod read;

@@ -4,11 +4,12 @@ use super::active::{self, Told};
 use super::session::Session;
 use super::{standing, table_round};
 use crate::LocalState;
+use crate::governance::later::{self, Later};
 use crate::state::now;
 use futures::{StreamExt, stream};
 use icebridge_metrics::Stage;
-use icebridge_model::Result;
-use icebridge_model::sync::{SyncRequest, SyncView, SyncedTable};
+use icebridge_model::sync::{SyncRequest, SyncRound, SyncView, SyncedTable};
+use icebridge_model::{Result, TableIdent};
 use std::future::Future;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,22 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
         })
         .collect();
     let tables = each(&session, rounds, session.plan.settings.max_parallel_tables.max(1)).await?;
+    record_metrics(&session, &tables).await;
     Ok(view(&session, tables))
+}
+
+/// In the workspace, where the plan wants it.
+async fn record_metrics(session: &Session<'_>, tables: &[SyncedTable]) {
+    let of = |source: &TableIdent| session.plan.tables.iter().find(|planned| planned.source == *source);
+    let made = tables.iter().filter_map(|table| Some((of(&table.source)?, table.made.as_ref()?)));
+    let row = |(planned, made): (_, &SyncRound)| Later {
+        planned,
+        state: format!("synced, round {}", made.round),
+        rows: Some(made.rows),
+        milliseconds: Some(made.milliseconds),
+    };
+    let rows: Vec<Later<'_>> = made.map(row).collect();
+    later::record(session.local, (&session.plan, &session.run_id), &rows, session.cancel).await;
 }
 
 /// In the tables' order, telling of each as it is done.

@@ -196,7 +196,7 @@ fn as_it_was(now: &TableMetadata, snapshot_id: Option<i64>) -> TableMetadata {
 
 /// No later round will do better until somebody has decided.
 pub(super) fn needs_a_person(code: Code) -> bool {
-    matches!(code, Code::TargetChanged | Code::SourceReplaced | Code::Unsupported)
+    matches!(code, Code::TargetChanged | Code::SourceReplaced | Code::Unsupported | Code::CatalogRefused)
 }
 
 fn not_ours(target: &Table, catalog: &dyn TargetCatalog, planned: &PlannedTable) -> Error {

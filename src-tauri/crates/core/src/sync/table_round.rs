@@ -12,7 +12,7 @@ use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, Standing, copier, is_a
 use icebridge_lakehouse::digest::RowDigest;
 use icebridge_model::check::CheckKind;
 use icebridge_model::conversion::Conversion;
-use icebridge_model::plan::{EngineKind, PlannedTable};
+use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::{Check, Validation};
@@ -151,22 +151,14 @@ async fn one_round(
     if !is_begun {
         session.record(planned, &step).await?;
     }
-    let prepared = copy(session, planned, sides, (round, whole)).await?;
-    let location = match &prepared.publication {
-        Publication::Register { metadata_location } | Publication::Create { metadata_location, .. } => {
-            metadata_location
-        }
-    };
-    let storage = sides.target.storage.clone();
-    let staged = Table::open(planned.target.clone(), location.clone(), storage).await?;
-    let mut compared = compare(session, planned, sides, &staged, whole).await?;
-    refuse_difference(&compared.checks, planned)?;
+    let (prepared, mut compared) = copied_and_compared(session, planned, sides, (round, whole)).await?;
+    let location = location(&prepared);
     let made = SyncRound {
         round,
         source_metadata_location: sides.source.metadata_location.clone(),
         source_snapshot_id: sides.source.metadata.current_snapshot_id,
         from_metadata_location: sides.target.metadata_location.clone(),
-        target_metadata_location: location.clone(),
+        target_metadata_location: location.to_string(),
         changes: history::changes(&sides.then, &sides.source.metadata),
         files_copied: prepared.outcome.files_copied,
         bytes_written: prepared.outcome.bytes_written,
@@ -182,7 +174,7 @@ async fn one_round(
 
     let mut turns = session.commits.acquire(session.cancel).await?;
     // From here to the answer nothing is cancelled: a commit is made or it is not.
-    let advanced = session.target.advance(&sides.target, location, &mut turns).await?;
+    let advanced = session.target.advance(&sides.target, location, &mut turns).await.map_err(refused_by_catalog)?;
     let made = shown(made, &advanced);
     let committed = SyncStep { stage: SyncStage::Committed, made: Some(made.clone()), ..step };
     session.record(planned, &committed).await?;
@@ -199,12 +191,54 @@ async fn one_round(
     })
 }
 
-async fn copy(
+/// Tables are converted by their plan, and sources go on.
+fn refused_by_catalog(error: Error) -> Error {
+    match error.code {
+        Code::CatalogRefused => error.with_hint(
+            "The source's table may have got something since its plan that the target does not take. The target shows the round before. \
+             Make a new plan for the table: its pre-flight says what can be converted.",
+        ),
+        _ => error,
+    }
+}
+
+/// With `whole` nothing that was kept is believed: where it differs, every row is written anew.
+async fn copied_and_compared(
     session: &Session<'_>,
     planned: &PlannedTable,
     sides: &Sides,
     (round, whole): (u64, bool),
-) -> Result<Prepared> {
+) -> Result<(Prepared, Comparison)> {
+    let mut onto = Onto { target: &sides.target, round, trusts_compaction: !whole, anew: false };
+    loop {
+        let prepared = copy(session, planned, sides, &onto).await?;
+        let staged =
+            Table::open(planned.target.clone(), location(&prepared).into(), sides.target.storage.clone()).await?;
+        let compared = compare(session, planned, sides, &staged, whole).await;
+        let differs = match &compared {
+            Ok(compared) => compared.checks.iter().any(|check| !check.passed && check.name.kind != CheckKind::Deletes),
+            Err(error) => matches!(error.code, Code::FileMissing | Code::FileBroken),
+        };
+        if differs && whole && !onto.anew && planned.mode == CopyMode::Rewrite {
+            tracing::warn!(table = %planned.source, "what the target has differs from the source, and is written anew");
+            onto.anew = true;
+            continue;
+        }
+        let compared = compared?;
+        refuse_difference(&compared.checks, planned)?;
+        return Ok((prepared, compared));
+    }
+}
+
+fn location(prepared: &Prepared) -> &str {
+    match &prepared.publication {
+        Publication::Register { metadata_location } | Publication::Create { metadata_location, .. } => {
+            metadata_location
+        }
+    }
+}
+
+async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, onto: &Onto<'_>) -> Result<Prepared> {
     let first = session.local.store.outcome(&session.run_id, &planned.source).await?;
     let first = first.unwrap_or_default();
     check_identity(&sides.target, &first.target_uuid)?;
@@ -230,8 +264,7 @@ async fn copy(
         }),
         cancel: session.cancel.clone(),
     };
-    let onto = Onto { target: &sides.target, round, trusts_compaction: !whole };
-    copier(planned.mode).advance(&task, &onto).await
+    copier(planned.mode).advance(&task, onto).await
 }
 
 struct Comparison {
@@ -340,8 +373,8 @@ fn refuse_difference(checks: &[Check], planned: &PlannedTable) -> Result<()> {
             "The target still shows the round before. The source has got deletes that delete nothing (IB-F113), which nobody \
              accepted: compact the table at the source, or make a new plan that accepts them."
         } else {
-            "The target still shows the round before. Try again with --whole: it compares every row, and believes no snapshot that \
-             says it changed none. If it stays so, report it with the log."
+            "The target still shows the round before. Try again with --whole: it compares every row, and writes anew what was \
+             rewritten. If it stays so, report it with the log."
         })
         .with_cause_text(detail))
 }

@@ -3,8 +3,8 @@
 
 use super::fields::{
     CONTENT, CONTENT_OFFSET, CONTENT_SIZE, DATA_FILE, EQUALITY_IDS, FILE_FORMAT, FILE_PATH, FILE_SIZE, FIRST_ROW_ID,
-    Fields, KEY_METADATA, LOWER_BOUNDS, PARTITION, RECORD_COUNT, REFERENCED_DATA_FILE, SEQUENCE_NUMBER, SORT_ORDER_ID,
-    STATUS, UPPER_BOUNDS, broken,
+    Fields, KEY_METADATA, LOWER_BOUNDS, PARTITION, RECORD_COUNT, REFERENCED_DATA_FILE, SEQUENCE_NUMBER, SNAPSHOT_ID,
+    SORT_ORDER_ID, STATUS, UPPER_BOUNDS, broken,
 };
 use super::list::snapshot_incomplete;
 use super::partition::PartitionReader;
@@ -98,7 +98,8 @@ impl Entries<'_> {
             None if status == EntryStatus::Added || list.sequence_number == 0 => list.sequence_number,
             None => return Err(broken("an existing manifest entry has no sequence number")),
         };
-        let mut file = data_file(&record.record(DATA_FILE)?, partition)?;
+        let added_by = record.optional_integer(SNAPSHOT_ID)?.unwrap_or(list.added_snapshot_id);
+        let mut file = data_file(&record.record(DATA_FILE)?, partition, added_by)?;
         if status != EntryStatus::Deleted {
             self.inherit_row_id(&mut file)?;
         }
@@ -118,7 +119,7 @@ impl Entries<'_> {
     }
 }
 
-fn data_file(record: &Fields<'_>, partition: &PartitionReader) -> Result<DataFile> {
+fn data_file(record: &Fields<'_>, partition: &PartitionReader, added_by: i64) -> Result<DataFile> {
     let content = match record.optional_integer(CONTENT)?.unwrap_or(0) {
         0 => FileContent::Data,
         1 => FileContent::PositionDeletes,
@@ -129,6 +130,7 @@ fn data_file(record: &Fields<'_>, partition: &PartitionReader) -> Result<DataFil
     Ok(DataFile {
         content,
         path: record.text(FILE_PATH)?,
+        added_by,
         format: record.text(FILE_FORMAT)?.to_ascii_uppercase(),
         spec_id: partition.spec_id(),
         partition: partition.tuple(tuple.as_ref())?,

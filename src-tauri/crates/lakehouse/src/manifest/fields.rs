@@ -18,6 +18,7 @@ pub(super) const LIST_KEY_METADATA: Id = (519, "key_metadata");
 pub(super) const LIST_FIRST_ROW_ID: Id = (520, "first_row_id");
 
 pub(super) const STATUS: Id = (0, "status");
+pub(super) const SNAPSHOT_ID: Id = (1, "snapshot_id");
 pub(super) const DATA_FILE: Id = (2, "data_file");
 pub(super) const SEQUENCE_NUMBER: Id = (3, "sequence_number");
 

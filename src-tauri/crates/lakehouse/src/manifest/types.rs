@@ -48,6 +48,8 @@ pub type PartitionKey = (i32, Vec<Option<PartitionValue>>);
 pub struct DataFile {
     pub content: FileContent,
     pub path: String,
+    /// The snapshot that added it: a name alone may be given to another file later.
+    pub added_by: i64,
     /// In capitals: PARQUET, ORC, AVRO, PUFFIN.
     pub format: String,
     pub spec_id: i32,

@@ -59,6 +59,8 @@ pub struct Onto<'a> {
     pub round: u64,
     /// Files that the source calls replaced, without a change of rows, are not written anew.
     pub trusts_compaction: bool,
+    /// Every row is written anew: what was kept is not what the source has.
+    pub anew: bool,
 }
 
 /// All files are in place; one publish away from being visible.

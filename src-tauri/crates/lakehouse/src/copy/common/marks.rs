@@ -4,9 +4,9 @@ use super::contract::CopyTask;
 use crate::copy::relocate::document;
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
 use crate::provenance::{
-    PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_REFS, PROPERTY_SEQUENCE_NUMBER,
-    PROPERTY_SNAPSHOT, PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT,
-    PROPERTY_SOURCE_UUID, PROPERTY_SYNC_ROUND, PROPERTY_UNIT_MAP,
+    PROPERTY_FIELD_IDS, PROPERTY_LAYOUT, PROPERTY_NAME_MAPPING_MARK, PROPERTY_PLAN, PROPERTY_REFS,
+    PROPERTY_SEQUENCE_NUMBER, PROPERTY_SNAPSHOT, PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA,
+    PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID, PROPERTY_SYNC_ROUND, PROPERTY_UNIT_MAP,
 };
 use icebridge_model::Result;
 use serde_json::{Map, Value};
@@ -14,8 +14,14 @@ use sha2::{Digest, Sha256};
 
 /// Says in a table's metadata where it comes from. A source that was made by IceBridge itself has such marks, of another copy.
 pub fn set(metadata: &mut Value, task: &CopyTask<'_>) -> Result<()> {
-    let of_another_copy =
-        [PROPERTY_SOURCE_UUID, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND, PROPERTY_SNAPSHOT, PROPERTY_UNIT_MAP];
+    let of_another_copy = [
+        PROPERTY_SOURCE_UUID,
+        PROPERTY_SOURCE_SNAPSHOT,
+        PROPERTY_SYNC_ROUND,
+        PROPERTY_SNAPSHOT,
+        PROPERTY_UNIT_MAP,
+        PROPERTY_FIELD_IDS,
+    ];
     document::remove_properties(metadata, &of_another_copy);
     let number = |key: &str| metadata.get(key).and_then(Value::as_i64).unwrap_or(0);
     let layout = layout(number("current-schema-id"), number("default-spec-id"), number("default-sort-order-id"));
@@ -29,9 +35,11 @@ pub fn set(metadata: &mut Value, task: &CopyTask<'_>) -> Result<()> {
     document::set_properties(metadata, properties(task).into_iter().chain(left))
 }
 
-/// Says which snapshot a copy was left with whose snapshots are not the source's.
-pub fn set_own_snapshot(metadata: &mut Value, current: Option<i64>) -> Result<()> {
-    document::set_properties(metadata, [(PROPERTY_SNAPSHOT.to_string(), snapshot(current))])
+/// Says which snapshot a copy was left with whose snapshots are not the source's, and whether its field ids are.
+pub fn set_own(metadata: &mut Value, current: Option<i64>, keeps_ids: bool) -> Result<()> {
+    let ids = if keeps_ids { "source" } else { "own" };
+    let marks = [(PROPERTY_SNAPSHOT, snapshot(current)), (PROPERTY_FIELD_IDS, ids.to_string())];
+    document::set_properties(metadata, marks.map(|(key, value)| (key.to_string(), value)))
 }
 
 /// As a mark tells it.

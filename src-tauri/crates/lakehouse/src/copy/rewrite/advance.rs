@@ -7,7 +7,7 @@ use super::document::{Shape, Snapshot};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
 use super::units::Rules;
-use super::{data_file::DataFile, document, gathered, rules, timestamp, units, way, write_manifests};
+use super::{data_file::DataFile, document, gathered, rules, timestamp, units, way, write_manifests, written_under};
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{CopyTask, Onto, Prepared};
 use crate::copy::common::converted::Converted;
@@ -16,7 +16,9 @@ use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
 use crate::copy::relocate;
 use crate::metadata::TableMetadata;
-use crate::provenance::{PROPERTY_PLAN, PROPERTY_SNAPSHOT, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP};
+use crate::provenance::{
+    PROPERTY_FIELD_IDS, PROPERTY_PLAN, PROPERTY_SNAPSHOT, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP,
+};
 use crate::scan;
 use bytes::Bytes;
 use icebridge_model::run::CopyOutcome;
@@ -38,16 +40,20 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     let transfer = Transfer::new(task, &staged);
     let reads = unit_map::keyed(transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?);
     let naming = unit_map::naming(&task.source.metadata)?;
-    let known = map.as_ref().filter(|map| map.naming == naming).map(|map| map.units.as_slice()).unwrap_or_default();
+    let usable = map.as_ref().filter(|map| map.naming == naming && !onto.anew);
+    let known = usable.map(|map| map.that_hold(&shape.schema.fields, next.format_version >= 3)).unwrap_or_default();
     let known = match onto.trusts_compaction {
-        true => compacted::follow(known, task.source, source_snapshot(target), onto.round).await?,
-        false => known.to_vec(),
+        true => compacted::follow(&known, task.source, source_snapshot(target), onto.round).await?,
+        false => known,
     };
+    let mut schemas = map.as_ref().map(|map| map.schemas.clone()).unwrap_or_default();
     let left = target.properties.get(PROPERTY_SNAPSHOT).and_then(|left| left.parse().ok());
-    let known = compacted::follow_target(known, onto.target, left, onto.round).await?;
+    // Whoever compacted the target did it under any of the columns that it has had.
+    let any = (0..schemas.len()).collect();
+    let known = compacted::follow_target(known, onto.target, left, (onto.round, &any)).await?;
     let (kept, new) = unit_map::kept(&known, reads);
     let rules = Rules { by_deletes: true, ..rules(task, &converted, &numbering) };
-    let units = units::units(new, rules, &purpose(task, onto, &next)?, task.target_ident);
+    let units = units::units(new, rules, &purpose(task, onto, &next, &naming)?, task.target_ident);
     let made = super::write_units(task, &staged, &transfer, (&shape, &next, &numbering), units).await?;
     check_cancelled(task)?;
 
@@ -55,10 +61,15 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
         map.remove_earlier(onto.target).await;
     }
     let mut units = kept.clone();
-    units.extend(made.iter().map(|made| made.mapped(onto.round)));
+    let written_under = written_under(task, &shape);
+    let schema = schemas.iter().position(|known| *known == written_under).unwrap_or(schemas.len());
+    if schema == schemas.len() {
+        schemas.push(written_under);
+    }
+    units.extend(made.iter().map(|made| made.mapped(onto.round, schema)));
     units.sort_by(|a, b| a.reads.cmp(&b.reads));
     let earlier = target.properties.get(PROPERTY_UNIT_MAP).cloned();
-    let map = UnitMap { units, ids: numbering.ids(), naming, earlier };
+    let map = UnitMap { units, ids: numbering.ids(), naming, schemas, earlier };
     let (decoded, moved, mut files) = gathered(made);
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let (rows, bytes) = (files.iter().map(|f| f.records).sum(), files.iter().map(|f| f.size).sum());
@@ -71,7 +82,7 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     }
     marks::set(&mut metadata, task)?;
     let current = metadata.get("current-snapshot-id").and_then(Value::as_i64).filter(|id| *id != -1);
-    marks::set_own_snapshot(&mut metadata, current)?;
+    marks::set_own(&mut metadata, current, numbering.keeps_ids())?;
     map.save(&staged.storage, &staged.location, "metadata", &mut metadata).await?;
     onto.mark(&mut metadata, task)?;
     let metadata_location = onto.metadata_location(task);
@@ -105,6 +116,9 @@ fn numbering(map: Option<&UnitMap>, shape: &Shape, target: &TableMetadata) -> Re
     let last = target.raw.get("last-column-id").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok());
     let known = match map {
         Some(map) => map.numbering(),
+        None if target.properties.get(PROPERTY_FIELD_IDS).is_some_and(|whose| whose == "source") => {
+            Numbering::default()
+        }
         // Without the map, names tell as long as the columns are those that were copied.
         None => Numbering::between(&shape.schema, target.current_schema()).map_err(|e| {
             Error::new(
@@ -119,8 +133,9 @@ fn numbering(map: Option<&UnitMap>, shape: &Shape, target: &TableMetadata) -> Re
 }
 
 /// Names the round's units: what an attempt of it has made the next one finds, if it is made for the same columns.
-fn purpose(task: &CopyTask<'_>, onto: &Onto<'_>, shape: &Shape) -> Result<String> {
-    let columns = format!("{} {} {}", shape.schema_json()?, shape.spec.to_json(), shape.sort_order.order_id);
+fn purpose(task: &CopyTask<'_>, onto: &Onto<'_>, shape: &Shape, naming: &str) -> Result<String> {
+    let (schema, spec) = (shape.schema_json()?, shape.spec.to_json());
+    let columns = format!("{schema} {spec} {} {naming}", shape.sort_order.order_id);
     Ok(format!("{} round {} {}", way(task), onto.round, hex::encode(Sha256::digest(columns))))
 }
 

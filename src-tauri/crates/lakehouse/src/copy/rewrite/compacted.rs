@@ -11,7 +11,7 @@ use crate::metadata::{Snapshot, TableMetadata};
 use crate::scan::{self, FileTask};
 use crate::table::Table;
 use icebridge_model::{Code, Error, Result};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::Hash;
 
 /// Each costs the planning of two reads.
@@ -24,18 +24,19 @@ pub async fn follow(units: &[MappedUnit], source: &Table, since: Option<i64>, ro
         let Some((before, after)) = around(source, snapshot).await? else { continue };
         for (gone, new) in replaced(before, after).into_values() {
             let keys = |tasks: Vec<FileTask>| keyed(tasks).into_iter().map(|(key, _)| key).collect::<Vec<u128>>();
-            merge(&mut units, &keys(gone), keys(new), |unit| &mut unit.reads, round);
+            merge(&mut units, &keys(gone), keys(new), |unit| &mut unit.reads, (round, BTreeSet::new()));
         }
     }
     Ok(units)
 }
 
 /// The units, with the files that they have since others compacted the target. `since`: the snapshot that we left.
+/// `under`: the schemas that they may have written them under.
 pub async fn follow_target(
     units: Vec<MappedUnit>,
     target: &Table,
     since: Option<i64>,
-    round: u64,
+    (round, under): (u64, &BTreeSet<usize>),
 ) -> Result<Vec<MappedUnit>> {
     let mut units = units;
     let folder = canonical(&format!("{}/", target.metadata.location.trim_end_matches('/')));
@@ -44,7 +45,7 @@ pub async fn follow_target(
         let Some((before, after)) = around(target, snapshot).await? else { continue };
         for (gone, new) in replaced(before, after).into_values() {
             let paths = |tasks: Vec<FileTask>| tasks.iter().map(|task| below(&task.file.path)).collect::<Vec<String>>();
-            merge(&mut units, &paths(gone), paths(new), |unit| &mut unit.files, round);
+            merge(&mut units, &paths(gone), paths(new), |unit| &mut unit.files, (round, under.clone()));
         }
     }
     Ok(units)
@@ -98,7 +99,7 @@ fn merge<T: Clone + Eq + Hash>(
     gone: &[T],
     new: Vec<T>,
     what: impl Fn(&mut MappedUnit) -> &mut Vec<T>,
-    round: u64,
+    (round, under): (u64, BTreeSet<usize>),
 ) {
     let gone_keys: HashSet<&T> = gone.iter().collect();
     let (mut of, mut others) = (Vec::new(), Vec::new());
@@ -109,8 +110,9 @@ fn merge<T: Clone + Eq + Hash>(
         }
     }
     let mut wanted = Reads::of(gone.iter().cloned());
-    let mut merged = MappedUnit { round, reads: Vec::new(), files: Vec::new() };
+    let mut merged = MappedUnit { round, reads: Vec::new(), files: Vec::new(), schemas: under };
     for unit in of.clone() {
+        merged.schemas.extend(unit.schemas);
         merged.reads.extend(unit.reads);
         merged.files.extend(unit.files);
     }
@@ -129,30 +131,39 @@ mod tests {
     use super::*;
 
     fn unit(reads: &[u128], file: &str) -> MappedUnit {
-        MappedUnit { round: 0, reads: reads.to_vec(), files: vec![file.into()] }
+        MappedUnit { round: 0, reads: reads.to_vec(), files: vec![file.into()], schemas: BTreeSet::from([0]) }
     }
 
     #[test]
     fn units_whose_reads_were_replaced_become_one() {
         let units = || vec![unit(&[1, 2], "a"), unit(&[3], "b"), unit(&[4], "c")];
         let mut merged = units();
-        merge(&mut merged, &[2, 3], vec![9], |unit| &mut unit.reads, 5);
-        let both = MappedUnit { round: 5, reads: vec![1, 9], files: vec!["a".into(), "b".into()] };
+        merge(&mut merged, &[2, 3], vec![9], |unit| &mut unit.reads, (5, BTreeSet::new()));
+        let both = MappedUnit { round: 5, reads: vec![1, 9], files: vec!["a".into(), "b".into()], schemas: [0].into() };
         assert_eq!(merged, vec![unit(&[4], "c"), both]);
         // 7 came after the copy: the new file has rows that no unit has.
         let mut not = units();
-        merge(&mut not, &[3, 7], vec![9], |unit| &mut unit.reads, 5);
+        merge(&mut not, &[3, 7], vec![9], |unit| &mut unit.reads, (5, BTreeSet::new()));
         assert_eq!(not, vec![unit(&[1, 2], "a"), unit(&[4], "c"), unit(&[3], "b")]);
         // Rows that come from nowhere are none of a compaction.
         let mut none = units();
-        merge(&mut none, &[], vec![9], |unit| &mut unit.reads, 5);
+        merge(&mut none, &[], vec![9], |unit| &mut unit.reads, (5, BTreeSet::new()));
         assert_eq!(none, units());
         // The same for files that others packed together in the target.
         let mut packed = units();
-        merge(&mut packed, &["a".to_string(), "c".into()], vec!["d".into()], |unit| &mut unit.files, 5);
+        merge(
+            &mut packed,
+            &["a".to_string(), "c".into()],
+            vec!["d".into()],
+            |unit| &mut unit.files,
+            (5, BTreeSet::from([7])),
+        );
         assert_eq!(
             packed,
-            vec![unit(&[3], "b"), MappedUnit { round: 5, reads: vec![1, 2, 4], files: vec!["d".into()] }]
+            vec![
+                unit(&[3], "b"),
+                MappedUnit { round: 5, reads: vec![1, 2, 4], files: vec!["d".into()], schemas: [0, 7].into() }
+            ]
         );
     }
 }

@@ -26,6 +26,7 @@ mod transform;
 mod unit_map;
 mod units;
 mod work;
+mod written_under;
 
 use crate::arrow_types::arrow_schema;
 use crate::catalog::{Publication, Staged};
@@ -61,6 +62,7 @@ use unit_map::{MappedUnit, UnitMap};
 use units::{Rules, Unit};
 use uuid::Uuid;
 use work::{UnitOutput, Worker};
+use written_under::WrittenUnder;
 
 pub use round_reads::{RoundReads, round_reads};
 
@@ -99,7 +101,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     let units = units::units(tasks, rules, &purpose(task, &staged), task.target_ident);
     let made = write_units(task, &staged, &transfer, (&shape, &written, &numbering), units).await?;
     check_cancelled(task)?;
-    commit(task, &staged, &transfer, (&written, &numbering), made).await
+    commit(task, &staged, &transfer, (&shape, &written, &numbering), made).await
 }
 
 fn rules(task: &CopyTask<'_>, converted: &Converted, numbering: &Numbering) -> Rules {
@@ -198,9 +200,9 @@ struct Made {
 }
 
 impl Made {
-    fn mapped(&self, round: u64) -> MappedUnit {
+    fn mapped(&self, round: u64, schema: usize) -> MappedUnit {
         let files = self.output.files.iter().map(|file| file.path.clone()).collect();
-        MappedUnit { round, reads: self.reads.clone(), files }
+        MappedUnit { round, reads: self.reads.clone(), files, schemas: BTreeSet::from([schema]) }
     }
 }
 
@@ -249,10 +251,11 @@ async fn commit(
     task: &CopyTask<'_>,
     staged: &Staged,
     transfer: &Transfer<'_>,
-    (shape, numbering): (&Shape, &Numbering),
+    // As it is read, as it is written, and from the ids of one to those of the other.
+    (read, shape, numbering): (&Shape, &Shape, &Numbering),
     made: Vec<Made>,
 ) -> Result<Prepared> {
-    let mut units: Vec<MappedUnit> = made.iter().map(|made| made.mapped(0)).collect();
+    let mut units: Vec<MappedUnit> = made.iter().map(|made| made.mapped(0, 0)).collect();
     units.sort_by(|a, b| a.reads.cmp(&b.reads));
     let (decoded, moved, mut files) = gathered(made);
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -276,13 +279,19 @@ async fn commit(
     }
     marks::set(&mut metadata, task)?;
     match (files.is_empty(), shape.parent) {
-        (true, Some(parent)) => marks::set_own_snapshot(&mut metadata, Some(parent))?,
+        (true, Some(parent)) => marks::set_own(&mut metadata, Some(parent), numbering.keeps_ids())?,
         _ => {
             let current = metadata.get("current-snapshot-id").and_then(Value::as_i64);
-            marks::set_own_snapshot(&mut metadata, current)?;
+            marks::set_own(&mut metadata, current, numbering.keeps_ids())?;
         }
     }
-    let map = UnitMap { units, ids: numbering.ids(), naming: unit_map::naming(&task.source.metadata)?, earlier: None };
+    let map = UnitMap {
+        units,
+        ids: numbering.ids(),
+        naming: unit_map::naming(&task.source.metadata)?,
+        schemas: vec![written_under(task, read)],
+        earlier: None,
+    };
     let folder = identity::own_folder("metadata", task, staged);
     map.save(&staged.storage, &staged.location, &folder, &mut metadata).await?;
     staged.storage.make_durable(&staged.location).await?;
@@ -300,6 +309,12 @@ async fn commit(
         },
         publication: Publication::Create { metadata, metadata_location },
     })
+}
+
+/// The source's columns as files are written under them now.
+fn written_under(task: &CopyTask<'_>, read: &Shape) -> WrittenUnder {
+    let last = task.source.metadata.raw.get("last-column-id").and_then(Value::as_i64);
+    WrittenUnder::new(&read.schema.fields, last.unwrap_or(read.last_column_id))
 }
 
 /// Source files whose rows were decoded, those whose column chunks were moved, and the new files.

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Shape {
-    /// `target`: the table as it is. `describes`: whether the table's comments are the source's, and not another's business.
+    /// `target`: the table as it is. `describes`: the table's comments, identifier and version are the source's; in Unity Catalog they are
+    /// others' business.
     pub fn onto(&self, target: &TableMetadata, numbering: &Numbering, describes: bool) -> Result<Self> {
         let mut next = self.clone();
         next.schema = numbering.schema(&self.schema);
@@ -20,6 +21,8 @@ impl Shape {
             let mut comments = BTreeMap::new();
             gather_comments(&target.current_schema().fields, &mut comments);
             set_comments(&mut next.schema.fields, &comments);
+            // It takes none, and a primary key is another's business, too.
+            next.schema.identifier_field_ids.clone_from(&target.current_schema().identifier_field_ids);
         }
         next.schema.schema_id = schema_id(&next.schema, target);
         (next.spec, next.spec_id) = spec(&self.spec, target, numbering)?;
@@ -38,7 +41,9 @@ impl Shape {
         if !numbering.keeps_ids() {
             next.properties.remove(PROPERTY_NAME_MAPPING);
         }
-        next.format_version = self.format_version.max(target.format_version);
+        // Unity Catalog raises tables by itself.
+        next.format_version =
+            if describes { self.format_version.max(target.format_version) } else { target.format_version };
         next.sequence_number = target.last_sequence_number + 1;
         next.parent = target.current_snapshot_id;
         let highest = next.schema.walk().iter().map(|(_, id, _)| i64::from(*id)).max().unwrap_or(0);

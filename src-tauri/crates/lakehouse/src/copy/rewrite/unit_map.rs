@@ -5,6 +5,7 @@
 //! unseen. Where it is gone, every row is copied again.
 
 use super::numbering::Numbering;
+use super::written_under::WrittenUnder;
 use crate::copy::relocate::document;
 use crate::limits::Limit;
 use crate::location::canonical;
@@ -15,11 +16,12 @@ use crate::scan::FileTask;
 use crate::storage::Storage;
 use crate::table::Table;
 use bytes::Bytes;
+use icebridge_model::schema::Field;
 use icebridge_model::{Code, Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct UnitMap {
     pub ids: BTreeMap<i32, i32>,
     /// What the rows of files without field ids depend on.
     pub naming: String,
+    /// The columns that files were written under.
+    #[serde(default)]
+    pub schemas: Vec<WrittenUnder>,
     /// The map of the round before, below the table: nobody needs it once this one's round is visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<String>,
@@ -44,6 +49,9 @@ pub struct MappedUnit {
     pub reads: Vec<u128>,
     /// Below the table, or whole paths.
     pub files: Vec<String>,
+    /// What they were written under: places in the map's schemas.
+    #[serde(default)]
+    pub schemas: BTreeSet<usize>,
 }
 
 fn write_keys<S: Serializer>(keys: &[u128], serializer: S) -> Result<S::Ok, S::Error> {
@@ -71,6 +79,15 @@ impl MappedUnit {
 }
 
 impl UnitMap {
+    /// The units whose files read under the columns as they are now as the source's do.
+    pub fn that_hold(&self, now: &[Field], keeps_defaults: bool) -> Vec<MappedUnit> {
+        let holds: Vec<bool> = self.schemas.iter().map(|written| written.holds(now, keeps_defaults)).collect();
+        let of = |unit: &&MappedUnit| {
+            !unit.schemas.is_empty() && unit.schemas.iter().all(|at| holds.get(*at).copied().unwrap_or(false))
+        };
+        self.units.iter().filter(of).cloned().collect()
+    }
+
     pub fn numbering(&self) -> Numbering {
         Numbering::from_ids(self.ids.clone())
     }
@@ -189,7 +206,7 @@ mod tests {
     use super::*;
 
     fn unit(reads: &[u128]) -> MappedUnit {
-        MappedUnit { round: 0, reads: reads.to_vec(), files: Vec::new() }
+        MappedUnit { round: 0, reads: reads.to_vec(), files: Vec::new(), schemas: BTreeSet::new() }
     }
 
     #[test]

@@ -111,6 +111,7 @@ mod tests {
             file: DataFile {
                 content: FileContent::Data,
                 path: path.into(),
+                added_by: 1,
                 format: "PARQUET".into(),
                 spec_id,
                 partition: vec![Some(PartitionValue::Integer(partition))],

@@ -6,6 +6,7 @@ fn file(content: FileContent, path: &str, partition: Option<PartitionValue>) -> 
     DataFile {
         content,
         path: path.into(),
+        added_by: 1,
         format: "PARQUET".into(),
         spec_id: 0,
         partition: vec![partition],
