@@ -141,3 +141,20 @@ def test_a_copy_that_was_damaged_is_mended_by_a_whole_round(tmp_path: Path) -> N
     assert done.code == 0, done
     assert reading(pyiceberg_catalog(made.kept.target).load_table("shop.t")) == reading(made.table.refresh())
     made.kept.cli.run("validate")
+
+
+def test_many_rounds_do_not_leave_many_manifests(tmp_path: Path) -> None:
+    made = Made(tmp_path, pa.schema([("id", pa.int64())]))
+    made.append(id=[0])
+    made.kept.migrate("rewrite")
+    for number in range(1, 71):
+        made.append(id=[number])
+        assert made.kept.outcome().code == 0
+    made.table.refresh().delete("id = 5")
+    made.sync()
+    copy = pyiceberg_catalog(made.kept.target).load_table("shop.t")
+    assert len(copy.inspect.manifests()) < 20
+    assert len(copy.snapshots()) == 72
+    # Each older snapshot is as it was.
+    for number, snapshot in enumerate(copy.snapshots()[:-1]):
+        assert copy.scan(snapshot_id=snapshot.snapshot_id).count() == number + 1

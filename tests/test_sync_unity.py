@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.table import Table
-from pyiceberg.types import LongType, StringType
+from pyiceberg.types import LongType, StringType, TimeType
 
 from tests.harness.cli import Icebridge
 from tests.harness.route import Route
@@ -113,3 +114,46 @@ def test_a_table_that_was_made_empty_follows_its_source(
     ids = [column.field_id for column in target.table().schema().fields]
     assert ids != [column.field_id for column in source(shop).schema().fields]
     lives(target.route, shop, target.table, managed=False)
+
+
+def test_rounds_and_the_cut_over_are_rows_of_metrics(icebridge: Icebridge, box: Sandbox, shop: Path) -> None:
+    """Beside the one of the copy, and none twice."""
+    route = to_unity(icebridge, box, shop, "measured")
+    settings = shop / "settings.json"
+    settings.write_text(json.dumps({"after": {"metrics": True}}))
+    route.run(route.plan("rewrite", "--settings", str(settings))).succeeded()
+    for _ in range(2):
+        more(source(shop))
+        round_of(route)
+    round_of(route)
+    icebridge.run("cutover", "move", "--quiet", "0s")
+    icebridge.run("cutover", "back")
+    client = box.client(box.admin_token)
+    answer = client.statement_execution.execute_statement(
+        statement="SELECT state, row_count FROM main.icebridge.migration_iceberg_jobs ORDER BY recorded_at",
+        warehouse_id=str(next(iter(client.warehouses.list())).id),
+        wait_timeout="30s",
+    )
+    assert answer.result
+    rows = [(str(state).partition(", journal")[0], count) for state, count in answer.result.data_array or []]
+    told = [("migrated", "41"), ("synced, round 1", "43"), ("synced, round 2", "45")]
+    assert rows == [*told, ("cut_over", "45"), ("moved_back", "45")]
+
+
+def test_what_unity_catalog_does_not_take_stops_the_table(icebridge: Icebridge, box: Sandbox, shop: Path) -> None:
+    route = to_unity(icebridge, box, shop, "refused")
+    route.run(route.plan("rewrite")).succeeded()
+    table = source(shop)
+    with table.update_schema() as update:
+        update.set_identifier_fields("id")
+    more(table)
+    assert round_of(route)["state"] == "up_to_date"
+    with table.update_schema() as update:
+        update.add_column("at", TimeType())
+    told = round_of(route, code=1)
+    assert (told["state"], told["error"]["code"]) == ("stopped", "catalog-refused"), told
+    assert "new plan" in told["error"]["hint"]
+    with table.update_schema() as update:
+        update.delete_column("at")
+    more(table)
+    assert round_of(route)["state"] == "up_to_date"

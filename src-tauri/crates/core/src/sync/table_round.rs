@@ -174,7 +174,8 @@ async fn one_round(
 
     let mut turns = session.commits.acquire(session.cancel).await?;
     // From here to the answer nothing is cancelled: a commit is made or it is not.
-    let advanced = session.target.advance(&sides.target, location, &mut turns).await.map_err(refused_by_catalog)?;
+    let advanced = session.target.advance(&sides.target, location, &mut turns).await;
+    let advanced = advanced.map_err(|error| refused_by_catalog(error, planned))?;
     let made = shown(made, &advanced);
     let committed = SyncStep { stage: SyncStage::Committed, made: Some(made.clone()), ..step };
     session.record(planned, &committed).await?;
@@ -192,12 +193,11 @@ async fn one_round(
 }
 
 /// Tables are converted by their plan, and sources go on.
-fn refused_by_catalog(error: Error) -> Error {
-    match error.code {
-        Code::CatalogRefused => error.with_hint(
-            "The source's table may have got something since its plan that the target does not take. The target shows the round before. \
-             Make a new plan for the table: its pre-flight says what can be converted.",
-        ),
+fn refused_by_catalog(error: Error, planned: &PlannedTable) -> Error {
+    const NEW_PLAN: &str = "The source's table may have got something since its plan that the target does not take. The target shows the \
+                            round before. Make a new plan for the table: its pre-flight says what can be converted.";
+    match (error.code, planned.mode) {
+        (Code::CatalogRefused, CopyMode::Rewrite) => Error { hint: Some(NEW_PLAN.into()), ..error },
         _ => error,
     }
 }

@@ -10,7 +10,11 @@ use crate::storage::Storage;
 use bytes::Bytes;
 use icebridge_model::{Code, Error, Result};
 use serde_json::{Value as Json, json};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+
+/// More manifests than this that name fewer files than that become one.
+const MOST_SMALL: usize = 64;
+const SMALL: u64 = 1_000;
 
 /// What a snapshot takes over from the one before, and what it leaves.
 #[derive(Debug, Default)]
@@ -31,6 +35,12 @@ impl Files {
         self.count.add(rows);
         self.bytes += bytes;
     }
+
+    fn extend(&mut self, other: Self) {
+        self.count.files += other.count.files;
+        self.count.rows += other.count.rows;
+        self.bytes += other.bytes;
+    }
 }
 
 /// `stay`: the canonical paths of the files that the next snapshot has. New manifests go to `stem` with a number behind it.
@@ -46,16 +56,11 @@ pub async fn carry(
     let bytes = storage.read(list, Limit::ManifestList).await?;
     let mut found = 0;
     for line in lines(bytes, list)? {
-        let bytes = storage.read(&line.path, Limit::Manifest).await?;
-        let manifest = AvroFile::open(bytes, &line.path)?;
+        let manifest = open(storage, &line).await?;
         let split = split(&manifest, &line, stay, commit)?;
         found += split.kept.count.files;
-        carried.kept.count.files += split.kept.count.files;
-        carried.kept.count.rows += split.kept.count.rows;
-        carried.kept.bytes += split.kept.bytes;
-        carried.dropped.count.files += split.dropped.count.files;
-        carried.dropped.count.rows += split.dropped.count.rows;
-        carried.dropped.bytes += split.dropped.bytes;
+        carried.kept.extend(split.kept);
+        carried.dropped.extend(split.dropped);
         if split.dropped.count.files == 0 {
             // One that only says what an earlier snapshot dropped has done its work.
             carried.lines.extend((split.kept.count.files > 0).then_some(line));
@@ -69,7 +74,56 @@ pub async fn carry(
     if found != stay.len() as u64 {
         return Err(Error::new(Code::TargetChanged, "the table in the target lacks files that its last copy had"));
     }
+    merge_small(storage, &mut carried.lines, stay, commit, stem).await?;
     Ok(carried)
+}
+
+async fn open(storage: &Storage, line: &Line) -> Result<AvroFile> {
+    AvroFile::open(storage.read(&line.path, Limit::Manifest).await?, &line.path)
+}
+
+/// Every round brings a manifest, and who plans a read opens them all: many small ones become one for each spec.
+async fn merge_small(
+    storage: &Storage,
+    lines: &mut Vec<Line>,
+    stay: &HashSet<String>,
+    commit: &Commit<'_>,
+    stem: &str,
+) -> Result<()> {
+    // What this snapshot drops has to be told by it.
+    let is_small = |line: &Line| line.deleted.files == 0 && line.added.files + line.existing.files < SMALL;
+    if lines.iter().filter(|line| is_small(line)).count() < MOST_SMALL {
+        return Ok(());
+    }
+    let (small, mut merged): (Vec<Line>, Vec<Line>) = std::mem::take(lines).into_iter().partition(is_small);
+    // Entries of one file are of one schema: those of others, or of an older format version, stay apart.
+    let mut alike: BTreeMap<(i32, Vec<u8>), Vec<(Line, AvroFile)>> = BTreeMap::new();
+    for line in small {
+        let manifest = open(storage, &line).await?;
+        let schema = manifest.header.get("avro.schema").unwrap_or_default().to_vec();
+        alike.entry((line.spec_id, schema)).or_default().push((line, manifest));
+    }
+    for manifests in alike.into_values() {
+        if let [(line, _)] = manifests.as_slice() {
+            merged.push(line.clone());
+            continue;
+        }
+        let mut all = Split::default();
+        for (line, manifest) in &manifests {
+            all.extend(split(manifest, line, stay, commit)?);
+        }
+        let Some((line, manifest)) = manifests.last() else { continue };
+        // Bounds of one manifest are none of several.
+        let is_partitioned = matches!(&line.partitions, Value::Array(fields) if !fields.is_empty());
+        let partitions = if is_partitioned { Value::Null } else { line.partitions.clone() };
+        let line = Line { partitions, ..line.clone() };
+        let path = format!("{stem}-g{}.avro", merged.len());
+        let (bytes, line) = written(manifest, &line, all, path, commit)?;
+        storage.write(&line.path, Bytes::from(bytes)).await?;
+        merged.push(line);
+    }
+    *lines = merged;
+    Ok(())
 }
 
 /// The lines of a list that we wrote.
@@ -109,12 +163,23 @@ fn line(record: &Record<'_>) -> Option<Line> {
     })
 }
 
+#[derive(Default)]
 struct Split {
     entries: Vec<Value>,
     kept: Files,
     dropped: Files,
     /// The lowest sequence number of those that stay.
     min_sequence_number: Option<i64>,
+}
+
+impl Split {
+    fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.kept.extend(other.kept);
+        self.dropped.extend(other.dropped);
+        let lowest = [self.min_sequence_number, other.min_sequence_number];
+        self.min_sequence_number = lowest.into_iter().flatten().min();
+    }
 }
 
 /// The live entries, as a manifest that is written anew has them.
