@@ -3,11 +3,13 @@
 
 use super::carried::{self, Carried};
 use super::compacted;
-use super::document::{Shape, Snapshot};
+use super::data_file::DataFile;
+use super::document::{self, Shape, Snapshot};
+use super::making::{gathered, rules, timestamp, way, write_manifests, write_units, written_under};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
+use super::units;
 use super::units::Rules;
-use super::{data_file::DataFile, document, gathered, rules, timestamp, units, way, write_manifests, written_under};
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{CopyTask, Onto, Prepared};
 use crate::copy::common::converted::Converted;
@@ -54,7 +56,7 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     let (kept, new) = unit_map::kept(&known, reads);
     let rules = Rules { by_deletes: true, ..rules(task, &converted, &numbering) };
     let units = units::units(new, rules, &purpose(task, onto, &next, &naming)?, task.target_ident);
-    let made = super::write_units(task, &staged, &transfer, (&shape, &next, &numbering), units).await?;
+    let made = write_units(task, &staged, &transfer, (&shape, &next, &numbering), units).await?;
     check_cancelled(task)?;
 
     if let Some(map) = &map {
