@@ -63,6 +63,8 @@ codes! {
     LossNotAccepted = "loss-not-accepted", User;
     PlanStale = "plan-stale", User;
     PlanBroken = "plan-broken", User;
+    /// The plan asks for approvals, and too few valid ones are there.
+    NotApproved = "not-approved", User;
     CommitConflict = "commit-conflict", User;
     /// Somebody else has written to a table of the target that a sync keeps up with its source.
     TargetChanged = "target-changed", User;
@@ -153,6 +155,7 @@ impl Code {
             Self::LossNotAccepted => "Look at what is lost in the pre-flight, and accept it by its code.",
             Self::PlanStale => "Take the inventory again and make a new plan.",
             Self::PlanBroken => "Make the plan again.",
+            Self::NotApproved => "Have it approved, by `icebridge approval give` and `icebridge approval take`.",
             Self::CommitConflict | Self::CommitUnknown => "Resume: the target is asked first.",
             Self::TargetChanged => {
                 "Nothing was changed. Undo that write in the target, or drop the table there and copy it again by a new plan."

@@ -5,6 +5,7 @@
 //! This crate knows nobody: no files, no network, no clock. It compiles to wasm and is shared with the UI, so the two
 //! sides of the window cannot disagree. Every shape here is also the JSON of the CLI (`--json`) and of the audit bundle.
 
+pub mod approval;
 pub mod audit;
 pub mod catalog;
 pub mod check;

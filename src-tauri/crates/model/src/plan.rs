@@ -3,6 +3,7 @@
 pub use crate::copy_mode::{CopyMode, EngineKind};
 pub use crate::target_version::TargetVersion;
 
+use crate::approval::ApprovalSettings;
 use crate::conversion::{Conversion, ConversionSettings};
 use crate::finding::Finding;
 use crate::governance::GovernanceSettings;
@@ -44,6 +45,12 @@ pub struct Settings {
     pub conversions: ConversionSettings,
     #[serde(skip_serializing_if = "TargetVersion::is_keep")]
     pub target_format_version: TargetVersion,
+    /// Who must approve the plan before it is run; none: nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalSettings>,
+    /// The number of the change or the ticket that the plan belongs to.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub change: String,
 }
 
 impl Settings {
@@ -71,6 +78,8 @@ impl Default for Settings {
             move_chunks: true,
             conversions: ConversionSettings::default(),
             target_format_version: TargetVersion::default(),
+            approval: None,
+            change: String::new(),
         }
     }
 }

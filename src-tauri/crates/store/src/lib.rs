@@ -4,6 +4,7 @@
 //! between processes; [`Store::lock`] is for what must be alone in the whole state folder, such as a run.
 
 mod acceptances;
+mod approvals;
 mod catalogs;
 mod clock;
 mod cluster_steps;

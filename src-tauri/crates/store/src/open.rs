@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 /// Each step of the schema: version, description, statements. A released step is never changed: its hash is in the state.
 ///
 /// By hand, and not by sqlx's macros: those compile every database's client for the compiler itself.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "first state", include_str!("../migrations/0001_first_state.sql")),
     (2, "workspaces", include_str!("../migrations/0002_workspaces.sql")),
     (3, "cluster steps", include_str!("../migrations/0003_cluster_steps.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "pending views", include_str!("../migrations/0008_pending_views.sql")),
     (9, "sync", include_str!("../migrations/0009_sync.sql")),
     (10, "cutover", include_str!("../migrations/0010_cutover.sql")),
+    (11, "approvals", include_str!("../migrations/0011_approvals.sql")),
 ];
 
 /// `PRAGMA application_id` of our file, "ICBR".

@@ -100,6 +100,16 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// The latest run of a plan.
+    pub async fn run_of_plan(&self, plan_hash: &str) -> Result<Option<RunRecord>> {
+        let row: Option<Row> = sqlx::query_as("SELECT * FROM runs WHERE plan_hash = ? ORDER BY rowid DESC LIMIT 1")
+            .bind(plan_hash)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "find a run of the plan"))?;
+        row.map(TryInto::try_into).transpose()
+    }
+
     pub async fn set_run_state(&self, run_id: &str, state: RunState, ended_at: Option<&str>) -> Result<()> {
         let mut write = self.write().await?;
         let changed = sqlx::query("UPDATE runs SET state = ?, ended_at = ? WHERE run_id = ?")

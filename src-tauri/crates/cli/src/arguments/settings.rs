@@ -77,6 +77,8 @@ impl SettingsArgs {
             move_chunks: standard.move_chunks && !self.always_decode,
             conversions,
             target_format_version: self.target_format_version.map_or(standard.target_format_version, Into::into),
+            approval: standard.approval,
+            change: standard.change,
         })
     }
 }
