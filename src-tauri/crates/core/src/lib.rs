@@ -32,6 +32,7 @@ pub mod sample;
 pub mod secrets;
 pub mod selftest;
 mod sessions;
+mod signing;
 pub mod state;
 pub mod sync;
 pub mod table;

@@ -2,12 +2,13 @@
 
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, pretty, write, write_failure};
-use super::signature::{self, SigningKey};
+use super::signature::{self, Signature};
 use super::summary::{self, Report};
 use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};
 use crate::migration;
+use crate::signing::SigningKey;
 use crate::state::now;
 use icebridge_metrics::Stage;
 use icebridge_model::audit::{AuditBundle, AuditKey, BUNDLE_VERSION, BundleManifest};
@@ -129,7 +130,7 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     };
     let sum = write(folder, MANIFEST, pretty(&manifest)?.as_bytes())?;
     let not_signed = match key {
-        Ok(key) => signature::write(folder, &key.sign(&sum.sha256)).map(|()| None)?,
+        Ok(key) => signature::write(folder, &Signature::of(&key, &sum.sha256)).map(|()| None)?,
         Err(error) => Some(error.message),
     };
     Ok(AuditBundle { path: String::new(), manifest, sha256: sum.sha256, not_signed })

@@ -1,11 +1,12 @@
 //! Bundles of real runs, whole and tampered with by somebody who knows the format.
 
 use super::evidence::{Environment, TableEvidence};
-use super::signature::{self, SigningKey};
+use super::signature::{self, Signature};
 use super::{Expected, export, folder};
 use crate::ledger::SumOfSums;
 use crate::migration::tests::fixture::{Fault, Fixture, ident};
 use crate::secrets::{MemorySecrets, SecretStore};
+use crate::signing::SigningKey;
 use crate::views::overview;
 use icebridge_model::Code;
 use icebridge_model::audit::{AuditVerdict, BundleManifest};
@@ -67,7 +68,7 @@ async fn reseal(bundle: &Path) {
     let text = folder::pretty(&manifest).unwrap();
     std::fs::write(path, &text).unwrap();
     std::fs::remove_file(bundle.join("signature.json")).unwrap();
-    signature::write(bundle, &key.sign(&hex::encode(Sha256::digest(text)))).unwrap();
+    signature::write(bundle, &Signature::of(&key, &hex::encode(Sha256::digest(text)))).unwrap();
 }
 
 fn journal(bundle: &Path) -> Vec<Entry> {
