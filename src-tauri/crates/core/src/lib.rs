@@ -5,6 +5,7 @@
 //! Everything works on a [`LocalState`]: the store, the secrets and the channel for events. Below the stages: [`state`], the
 //! [`ledger`] and [`limiter`]. No module imports one that imports it (docs/adr/0005-rooms-of-core.md).
 
+pub mod approval;
 pub mod audit;
 mod catalogs;
 pub mod cluster;

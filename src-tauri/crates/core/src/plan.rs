@@ -1,6 +1,7 @@
 //! Makes the plan file: exactly what a run will do, from inventory, mapping, accepted losses and settings. It holds no
 //! time and nothing of this machine but the paths of the tables, so the same input gives the same bytes.
 
+mod approvers;
 pub mod cost;
 mod estimate;
 mod file;
@@ -140,6 +141,7 @@ fn check_settings(settings: &Settings) -> Result<()> {
     if let Some(governance) = &settings.governance {
         governance.checked()?;
     }
+    approvers::check(settings.approval.as_ref(), &settings.change)?;
     let levels = match settings.codec.as_str() {
         "zstd" => 1..=22,
         "gzip" => 0..=9,

@@ -6,8 +6,9 @@ use super::cancelled;
 use super::look::as_it_stands;
 use super::wave::{Wave, refused};
 use crate::LocalState;
+use crate::approval;
 use crate::judge::Judge;
-use crate::ledger::{CutoverStage, CutoverStep};
+use crate::ledger::{CUTOVER_APPROVED, CutoverApproved, CutoverStage, CutoverStep, body};
 use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverView};
@@ -27,6 +28,10 @@ const QUIET_AT_ONCE: usize = 256;
 pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &at_work.cancel).await?;
+    if let Some(approved) = approval::require(local, &wave.session.plan).await? {
+        let began = CutoverApproved { approved, change: wave.session.plan.settings.change.clone() };
+        local.store.append(&wave.session.run_id, "", CUTOVER_APPROVED, body(&began)?).await?;
+    }
     wave.quiet = Duration::from_secs(request.quiet_seconds);
     wave.within = Duration::from_secs(request.within_seconds.max(request.quiet_seconds));
     if let Some(kind) = request.judge {

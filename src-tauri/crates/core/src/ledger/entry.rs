@@ -1,5 +1,6 @@
 //! What a run writes into the journal. These shapes are part of the audit bundle's format: fields are added, never changed.
 
+use icebridge_model::approval::Approved;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::journal::{Entry, canonical};
@@ -28,6 +29,8 @@ pub const METRICS_SENT: &str = "governance.metrics_sent";
 pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
 /// Its body is a [`super::SyncStep`]: a step of a round that keeps a migrated table up with its source.
 pub const TABLE_SYNCED: &str = "table.synced";
+/// Its body is a [`CutoverApproved`]: a cut-over of a plan that asks for approvals begins.
+pub const CUTOVER_APPROVED: &str = "cutover.approved";
 /// Its body is a [`super::CutoverStep`]: a step on the way from the source to the target, or back.
 pub const TABLE_CUTOVER: &str = "table.cutover";
 // Appended by the store, with the validation itself.
@@ -52,6 +55,20 @@ pub struct RunStarted {
     /// Source and target as they were defined, without their secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalogs: Vec<CatalogSpec>,
+    /// Of a plan that asks for approvals: the ones on which the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
+    /// The plan's number of a change.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub change: String,
+}
+
+/// Body of `cutover.approved`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutoverApproved {
+    pub approved: Approved,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub change: String,
 }
 
 /// Body of `run.ended`.

@@ -1,11 +1,13 @@
 //! A run's entries folded, one at a time, into what became of the run and of each of its tables.
 
 use super::entry::{
-    OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE, RUN_ENDED, RUN_RESUMED, RUN_STARTED,
-    RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_SYNCED, TABLE_VALIDATED, read,
+    CUTOVER_APPROVED, CutoverApproved, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE,
+    RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_SYNCED,
+    TABLE_VALIDATED, read,
 };
 use super::step::{SumOfSums, TableStep};
 use super::sync_step::{SyncStage, SyncStep};
+use icebridge_model::approval::Approved;
 use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
 use icebridge_model::run::{CopyOutcome, TableState};
@@ -19,6 +21,10 @@ pub(crate) struct RunHistory {
     pub started_at: String,
     /// How often it was started or resumed.
     pub starts: usize,
+    /// On which approvals it was started and resumed; none for each time that nobody asked for any.
+    pub starts_on: Vec<Option<Approved>>,
+    /// On which approvals its tables were cut over.
+    pub cut_over_on: Vec<Approved>,
     pub ended: Option<RunEnded>,
     pub ended_at: String,
     /// By source table.
@@ -55,12 +61,16 @@ impl RunHistory {
             RUN_STARTED | OLD_RUN_STARTED => {
                 self.starts += 1;
                 self.started_at.clone_from(&entry.at);
-                self.started = Some(read(entry)?);
+                let started: RunStarted = read(entry)?;
+                self.starts_on.push(started.approved.clone());
+                self.started = Some(started);
             }
             RUN_RESUMED | OLD_RUN_RESUMED => {
                 self.starts += 1;
+                self.starts_on.push(approved(entry)?);
                 self.ended = None;
             }
+            CUTOVER_APPROVED => self.cut_over_on.push(read::<CutoverApproved>(entry)?.approved),
             RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);
@@ -71,6 +81,14 @@ impl RunHistory {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Of a resume: earlier versions wrote less of it down than of a start.
+fn approved(entry: &Entry) -> Result<Option<Approved>> {
+    match entry.body.get("approved") {
+        Some(_) => Ok(read::<RunStarted>(entry)?.approved),
+        None => Ok(None),
     }
 }
 

@@ -6,12 +6,14 @@ use super::live::{ActiveRun, ActiveRuns, LiveTable};
 use super::scheduler::{self, RunGuard, Work};
 use super::{same_catalogs, view};
 use crate::LocalState;
+use crate::approval;
 use crate::ledger::{
     RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, moved_states, plan_of, table_histories,
 };
 use crate::state::now;
 use crate::workspaces::gate;
 use icebridge_metrics::Watched;
+use icebridge_model::approval::Approved;
 use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::plan::{Plan, PlannedTable};
@@ -89,6 +91,7 @@ pub(super) async fn start_on(
     let lock = local.store.lock().await?;
     local.store.check_journal().await?;
     refuse_moved(local, &plan, |_| false).await?;
+    let approved = approval::require(local, &plan).await?;
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted("").await?;
     let record = RunRecord {
@@ -102,7 +105,7 @@ pub(super) async fn start_on(
         ended_at: None,
     };
     local.store.create_run(&record).await?;
-    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(local, &plan, gate).await?)?).await?;
+    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(local, &plan, gate, approved).await?)?).await?;
     let histories = vec![TableHistory::default(); plan.tables.len()];
     launch(local, lock, opened, plan, record, histories).await
 }
@@ -118,11 +121,12 @@ pub(super) async fn resume_on(
     let record = find_run(local, run_id).await?;
     let plan = plan_of(&record)?;
     same_catalogs::check(local, &record.run_id, &plan).await?;
+    let approved = approval::require(local, &plan).await?;
     let opened = Opened::new(local, &plan, environment).await?;
     local.store.mark_interrupted(&record.run_id).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
     refuse_moved(local, &plan, |at| histories[at].state() == TableState::Migrated).await?;
-    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate).await?)?).await?;
+    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate, approved).await?)?).await?;
     local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
     launch(local, lock, opened, plan, record, histories).await
 }
@@ -163,7 +167,12 @@ fn check(plan: &Plan) -> Result<()> {
     }
 }
 
-async fn started(local: &LocalState, plan: &Plan, gate: Option<GatePassed>) -> Result<RunStarted> {
+async fn started(
+    local: &LocalState,
+    plan: &Plan,
+    gate: Option<GatePassed>,
+    approved: Option<Approved>,
+) -> Result<RunStarted> {
     let by = ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let mut catalogs = local.store.catalogs().await?;
     catalogs.retain(|catalog| catalog.name == plan.source || catalog.name == plan.target);
@@ -177,6 +186,8 @@ async fn started(local: &LocalState, plan: &Plan, gate: Option<GatePassed>) -> R
         gate,
         hosts: same_catalogs::hosts(local, &catalogs).await,
         catalogs,
+        approved,
+        change: plan.settings.change.clone(),
     })
 }
 

@@ -4,6 +4,7 @@ use super::active::{self, Told};
 use super::session::Session;
 use super::{standing, table_round};
 use crate::LocalState;
+use crate::approval;
 use crate::governance::later::{self, Later};
 use crate::state::now;
 use futures::{StreamExt, stream};
@@ -50,6 +51,7 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
     local.store.check_journal().await?;
     let _at_work = local.metrics.stage(Stage::Sync);
     let session = Session::open(local, request, &cancel).await?;
+    approval::require(local, &session.plan).await?;
     let rounds: Vec<_> = session
         .tables(request)?
         .into_iter()
