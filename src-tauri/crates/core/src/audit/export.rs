@@ -1,10 +1,11 @@
 //! Writes the bundle of a run. The folder appears under its name when it is whole, never before.
 
+use super::approvals;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, pretty, write, write_failure};
 use super::signature::{self, Signature};
 use super::summary::{self, Report};
-use super::{ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
+use super::{APPROVALS, ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};
 use crate::migration;
@@ -88,6 +89,10 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     let (history, journal) = write_journal(local, record, folder).await?;
     let (journal_entries, journal_head) = journal.end;
     files.push(journal.sum);
+
+    if let Some(given) = approvals::file(&history) {
+        files.push(write(folder, APPROVALS, pretty(&given)?.as_bytes())?);
+    }
 
     let mut tables = Vec::with_capacity(plan.tables.len());
     for (index, planned) in plan.tables.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The audit bundle: a folder that proves what a run did, made here and verified here or by anybody else. Its format is
 //! docs/audit-bundle.md.
 
+mod approvals;
 mod evidence;
 mod export;
 mod folder;
@@ -19,6 +20,7 @@ pub use export::{export, public_key};
 pub use verify::{Expected, verify};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const APPROVALS: &str = "approvals.json";
 pub(crate) const PLAN: &str = "plan.json";
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const ENVIRONMENT: &str = "environment.json";

@@ -3,8 +3,10 @@
 //! Verification writes it again from the evidence and compares: what people read cannot say anything else than what is
 //! proved. So the text below belongs to the bundle's version: a change of it raises `BUNDLE_VERSION`.
 
+use super::approvals;
 use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
 use crate::ledger::RunHistory;
+use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::run::TableState;
@@ -126,12 +128,17 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
         Block::Title(format!("Migration report: {} to {}", report.plan.source, report.plan.target)),
         Block::Text(verdict(report)),
         Block::Facts(facts(report)),
-        Block::Heading("Tables"),
-        Block::Grid(
-            vec!["Source", "Target", "Copied by", "Result", "Proof", "Rows"],
-            report.tables.iter().map(row).collect(),
-        ),
     ];
+    let approved: Vec<Vec<String>> = approvals::of(report.history).into_iter().map(approval).collect();
+    if !approved.is_empty() {
+        blocks.push(Block::Heading("Approved by"));
+        blocks.push(Block::Grid(vec!["Name", "Public key", "Given", "Until"], approved));
+    }
+    blocks.push(Block::Heading("Tables"));
+    blocks.push(Block::Grid(
+        vec!["Source", "Target", "Copied by", "Result", "Proof", "Rows"],
+        report.tables.iter().map(row).collect(),
+    ));
     let failed: Vec<Vec<String>> =
         report.tables.iter().filter(|t| t.state != TableState::Migrated).map(reason).collect();
     if !failed.is_empty() {
@@ -238,8 +245,16 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
         facts.push(("Resumed", format!("{} times", history.starts - 1)));
     }
     facts.push(("Plan", report.plan.hash.to_string()));
+    if !report.plan.settings.change.is_empty() {
+        facts.push(("Change", report.plan.settings.change.clone()));
+    }
     facts.push(("Journal", format!("{} entries, the last with hash {}", report.journal_entries, report.journal_head)));
     facts
+}
+
+fn approval(named: NamedApproval) -> Vec<String> {
+    let NamedApproval { name, approval } = named;
+    vec![name, approval.public_key, approval.given_at, approval.expires_at]
 }
 
 fn row(table: &TableEvidence) -> Vec<String> {

@@ -126,7 +126,7 @@ async fn a_bundle_of_a_whole_run_is_intact_and_stays_so_elsewhere() {
     let verdict = verify(&bundle).await.unwrap();
     assert_eq!((verdict.intact, verdict.tables, verdict.migrated), (true, 3, 3), "{verdict:#?}");
     assert_eq!(verdict.lowest_proof, ProofLevel::Bytes);
-    assert_eq!(verdict.checks.len(), 13, "{verdict:#?}");
+    assert_eq!(verdict.checks.len(), 14, "{verdict:#?}");
     // The tables are gone, and so is the state.
     let elsewhere = tempfile::TempDir::new().unwrap();
     let moved = elsewhere.path().join("handed over");

@@ -1,5 +1,6 @@
 //! Verifies a bundle: offline, and trusting nothing in it.
 
+use super::approvals;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{self, contents, inside};
 use super::found::{Checks, Found, some_of};
@@ -58,6 +59,7 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
     let tables = plan.as_ref().and_then(|plan| checks.add("tables", tables(path, plan)));
     if let (Some(plan), Some(history), Some(tables)) = (&plan, &journal, &tables) {
         checks.add("run", journal_check::run(&manifest, plan, history));
+        checks.add("approvals", approvals::check(path, &manifest, plan, history));
         for (name, problem) in table_check::all(plan, history, tables) {
             checks.add(name, problem);
         }
