@@ -22,8 +22,10 @@ pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
 pub use icebridge_core::cutover::RunbookForm;
-use icebridge_core::{LocalState, SecretStore, cutover, migration, plan, preflight, sync};
+use icebridge_core::{LocalState, SecretStore, approval, audit, cutover, migration, plan, preflight, sync};
 use icebridge_model::Result;
+use icebridge_model::approval::{Approval, ApprovalGiven, ApprovalStanding};
+use icebridge_model::audit::AuditKey;
 use icebridge_model::cutover::{CutoverRequest, CutoverTables, CutoverView};
 use icebridge_model::event::Event;
 use icebridge_model::finding::PreflightReport;
@@ -33,7 +35,7 @@ use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightReques
 use icebridge_model::run::{RunId, RunState, RunView};
 use icebridge_model::sync::{SyncRequest, SyncView};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
@@ -160,6 +162,27 @@ impl Api {
     /// Closes the way back.
     pub async fn finish_moved(&self, request: &CutoverTables) -> Result<CutoverView> {
         cutover::finish(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// The public half of this state's key, which signs approvals and bundles.
+    pub async fn approval_key(&self) -> Result<AuditKey> {
+        audit::public_key(&self.local).await
+    }
+
+    /// Signs a plan with this state's key, for so many seconds. No operation: what a window's web view can ask for must not
+    /// approve a plan.
+    pub async fn approve(&self, plan: &Path, seconds: u64, out: Option<&Path>) -> Result<ApprovalGiven> {
+        approval::give(&self.local, plan, seconds, out).await
+    }
+
+    /// Puts an approval into this state.
+    pub async fn take_approval(&self, file: &Path) -> Result<Approval> {
+        approval::take(&self.local, file).await
+    }
+
+    /// Who has approved the plan in a file, or each plan of which an approval is here.
+    pub async fn approvals(&self, plan: Option<&Path>) -> Result<Vec<ApprovalStanding>> {
+        approval::list(&self.local, plan).await
     }
 
     /// Keeps an eye on a run, so that its end can be waited for.

@@ -1,5 +1,6 @@
 //! From pre-flight to the audit bundle.
 
+use super::approval::ApprovalArgs;
 use super::route::RouteArgs;
 use super::settings::SettingsArgs;
 use clap::{Args, Subcommand};
@@ -38,6 +39,8 @@ pub struct PlanArgs {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub settings: SettingsArgs,
+    #[command(flatten)]
+    pub approval: ApprovalArgs,
 }
 
 #[derive(Debug, Args)]

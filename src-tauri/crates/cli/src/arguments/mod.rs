@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod approval;
 mod catalog;
 mod clusters;
 mod compute;
@@ -18,6 +19,7 @@ mod table;
 mod tables;
 mod workspace;
 
+pub use approval::ApprovalCommand;
 pub use catalog::{CatalogAdd, CatalogCommand};
 pub use cutover::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
@@ -31,6 +33,7 @@ pub use table::{TableArgs, TableCommand};
 pub use tables::TablesArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
 
+use approval::APPROVAL;
 use clap::{Args, Parser, Subcommand};
 use cutover::CUTOVER;
 use icebridge_model::logs::LogLevel;
@@ -121,6 +124,9 @@ pub enum Command {
     Preflight(Preflight),
     /// Write the plan: exactly what a run will do, with an estimate
     Plan(PlanArgs),
+    /// Approve a plan that others run, and see who has approved one
+    #[command(subcommand, arg_required_else_help = true, long_about = APPROVAL)]
+    Approval(ApprovalCommand),
     /// Run a plan, or resume a run
     #[command(after_help = "Ctrl-C cancels: tables in the middle of a commit finish it, the others can be resumed.")]
     Run(RunArgs),

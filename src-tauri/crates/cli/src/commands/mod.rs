@@ -1,5 +1,6 @@
 //! One file a stage of the journey.
 
+mod approval;
 mod audit;
 mod catalog;
 mod cost;
@@ -43,6 +44,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Map(command) => map::run(api, command, output).await,
         Command::Preflight(arguments) => preflight::run(api, arguments, output).await,
         Command::Plan(arguments) => plan::make(api, arguments, output).await,
+        Command::Approval(command) => approval::run(api, command, output).await,
         Command::Run(arguments) => run::run(api, arguments, output).await,
         Command::Cost { plan } => cost::estimate(api, &plan, output).await,
         Command::Bill { run_id } => cost::bill(api, run_id, output).await,

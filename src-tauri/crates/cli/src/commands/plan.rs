@@ -9,12 +9,12 @@ use crate::route::route;
 use icebridge_api::{Api, Operations};
 use icebridge_model::Result;
 use icebridge_model::ops::{PathRequest, PlanMade, PlanRequest};
-use icebridge_model::plan::PlannedTable;
+use icebridge_model::plan::{Plan, PlannedTable};
 
 pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<Ended> {
     let request = PlanRequest {
         route: route(api, &arguments.route).await?,
-        settings: arguments.settings.settings()?,
+        settings: arguments.approval.on(arguments.settings.settings()?)?,
         path: arguments.out.as_deref().map(path_text).transpose()?,
     };
     let made = api.plan(&request).await?;
@@ -25,8 +25,12 @@ pub async fn make(api: &Api, arguments: PlanArgs, output: &Output) -> Result<End
             Err(error) => output.note(format!("what the clusters cost cannot be told: {error}\n")),
         }
     }
-    output.result(&made, |made| format!("{}\nnext: icebridge run {}", told(made), made.path))?;
+    output.result(&made, |made| format!("{}\nnext: {} {}", told(made), next(&made.plan), made.path))?;
     Ok(Ended::Done)
+}
+
+fn next(plan: &Plan) -> &'static str {
+    if plan.settings.approval.is_some() { "each approver calls icebridge approval give" } else { "icebridge run" }
 }
 
 fn how(table: &PlannedTable) -> String {
