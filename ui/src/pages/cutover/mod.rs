@@ -154,16 +154,17 @@ fn ask(
     let (words, label, kind): (String, &str, &str) = match asked {
         Question::Back => (
             format!(
-                "Readers and writers of {whose} go back to the source, and an attempt that was cut off is given up. A table \
-                 whose target has new rows stays, unless they are left behind from a terminal, by --leave-rows."
+                "Readers and writers of {whose} go back to the source, and an attempt that was cut off is given up. \
+                 A table whose target has new rows stays, unless they are left behind from a terminal, by --leave-rows."
             ),
             "Move back",
             "primary",
         ),
         Question::Finish => (
             format!(
-                "The way back of {whose} is closed for good. The source stays as it is: drop it by the engine that owns it \
-                 when nothing reads it any more. A copy by the mode register reads the source’s files: never purge those."
+                "The way back of {whose} is closed for good. The source stays as it is: drop it by the engine that \
+                 owns it when nothing reads it any more. A copy by the mode register reads the source’s files: \
+                 never purge those."
             ),
             "Close the way back",
             "danger",

@@ -197,7 +197,7 @@ impl<'a> Wave<'a> {
         let plan = &self.session.plan;
         let of = |source: &TableIdent| plan.tables.iter().find(|planned| planned.source == *source);
         let rows = steps.into_iter().filter_map(|(source, state, moved)| {
-            let milliseconds = moved.as_ref().and_then(|moved| u64::try_from(moved.downtime_ms).ok());
+            let milliseconds = moved.as_ref().map(|moved| moved.downtime_ms);
             Some(Later { planned: of(&source)?, state, rows: moved.map(|moved| moved.rows), milliseconds })
         });
         let rows: Vec<Later<'_>> = rows.collect();
