@@ -58,8 +58,8 @@ def rows(count: int, seed: int) -> pa.Table:
     )
 
 
-def take(cli: Path, folder: Path, size: int) -> Round:
-    """Make a table of about that size, clone it, add one per cent, and sync."""
+def take(cli: Path, folder: Path, size: int, mode: str) -> Round:
+    """Make a table of about that size, copy it, add one per cent, and sync."""
     folder.mkdir()
     database = folder / "catalog.db"
     catalog = SqlCatalog("foreign", uri=f"sqlite:///{database}", warehouse=f"file://{folder / 'warehouse'}")
@@ -74,8 +74,8 @@ def take(cli: Path, folder: Path, size: int) -> Round:
         cli, state, "catalog", "add", "managed", "--kind", "embedded", "--target", "--uri", str(folder / "managed")
     )
     icebridge(cli, state, "inventory", "lake")
-    icebridge(cli, state, "preflight", *ROUTE, "--mode", "clone")
-    icebridge(cli, state, "plan", *ROUTE, "--mode", "clone", "--out", str(folder / "plan.json"))
+    icebridge(cli, state, "preflight", *ROUTE, "--mode", mode)
+    icebridge(cli, state, "plan", *ROUTE, "--mode", mode, "--out", str(folder / "plan.json"))
     command = [str(cli), "--state", str(state), "--json"]
     output, copy_seconds, _ = measured([*command, "run", str(folder / "plan.json")], folder)
     [copied] = json.loads(output)["tables"]
@@ -91,6 +91,7 @@ def main() -> None:
     """Take both sizes and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, nargs=2, default=(250, 1000), metavar="N")
+    parser.add_argument("--mode", choices=("clone", "rewrite"), default="clone", help="how the table is copied")
     parser.add_argument("--work", type=Path, help="where to make the tables (default: a temporary folder)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
     given = parser.parse_args()
@@ -98,7 +99,7 @@ def main() -> None:
     taken = []
     for size in given.megabytes:
         with tempfile.TemporaryDirectory(dir=given.work) as folder:
-            one = take(cli, Path(folder) / "bench", size * MB)
+            one = take(cli, Path(folder) / "bench", size * MB, given.mode)
         in_bytes, in_time = one.shares()
         print(
             f"copy {one.copy_bytes / MB:.0f} MB in {one.copy_seconds:.2f} s; round {one.round_bytes / MB:.1f} MB in "
