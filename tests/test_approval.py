@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -227,6 +228,7 @@ def test_nonsense_is_refused_when_the_plan_is_made(desk: Desk) -> None:
         ("--approver", "Ada"),
         ("--approver", f"={key}"),
         ("--approver", f"Ada={key}", "--approver", f"Bob={key}"),
+        ("--approver", f"Ada={key}", "--approver", f"Ada={public_key(desk.bob)}"),
         ("--approver", f"Ada={key}", "--approvals", "2"),
         ("--approver", f"Ada={key}", "--approvals", "0"),
         ("--approvals", "1"),
@@ -317,6 +319,27 @@ def test_a_bundle_has_the_approvals_and_shows_where_they_were_changed(desk: Desk
     (folder / "manifest.json").write_bytes(pretty(manifest))
     resealed(folder)
     assert failed(desk.runner, folder) == ["approvals"]
+
+
+def test_who_approved_does_not_sign_the_bundle(desk: Desk) -> None:
+    """The one who ran the plan does: it was not another one then."""
+    plan = desk.plan(*desk.both)
+    desk.take(desk.give(desk.ada, plan))
+    desk.runner.run("run", plan)
+    assert failed(desk.runner, desk.bundle("by the runner")) == []
+    desk.runner.environment[SIGNING_KEY] = desk.bob.environment[SIGNING_KEY]
+    assert failed(desk.runner, desk.bundle("by one who was not asked then")) == []
+    desk.runner.environment[SIGNING_KEY] = desk.ada.environment[SIGNING_KEY]
+    assert failed(desk.runner, desk.bundle("by who approved")) == ["approvals"]
+
+
+def test_an_approval_is_a_file_of_its_own(desk: Desk) -> None:
+    plan = desk.plan(*desk.both)
+    before = plan.read_bytes()
+    desk.ada.refuse("approval", "give", plan, "--out", plan, code="invalid-input")
+    assert plan.read_bytes() == before
+    os.mkfifo(desk.folder / "pipe")
+    desk.runner.refuse("approval", "take", desk.folder / "pipe", code="invalid-input")
 
 
 def test_a_plan_without_approvers_is_run_as_before(desk: Desk) -> None:

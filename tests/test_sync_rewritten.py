@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,76 @@ def test_others_may_compact_the_target(living: Callable[..., Living]) -> None:
     insert(60, 61)(table.lab)
     told = {one["source"]: one for one in table.kept.outcome().json["tables"]}[table.name]
     assert (told["state"], told["error"]["code"]) == ("stopped", "target-changed"), told
+
+
+def test_what_others_wrote_is_raised_with_the_source(living: Callable[..., Living]) -> None:
+    """Engines name fields of version 3 in manifests of version 2, and not all of them."""
+    table = living("id BIGINT, p INT", partition="p")
+    table.lab.sql("INSERT INTO {t} SELECT id, CAST(id % 3 AS INT) FROM range(20)")
+    table.migrate("rewrite")
+    assert table.migrated
+    compact = "CALL icebridge.system.rewrite_data_files(table => 'fuzz.life', options => map('rewrite-all', 'true'))"
+    table.migrated.spark.sql(compact)
+    table.lab.set(format__version="3")
+    for act in ("DELETE FROM {t} WHERE id = 4", "INSERT INTO {t} VALUES (50, 1)", "DELETE FROM {t} WHERE id = 50"):
+        table.lab.sql(act)
+        table.kept.up_to_date()
+        judged(table, act)
+        copy = table.migrated.pyiceberg().load_table("fuzz.life")
+        assert reading(copy).rows == table.lab.spark.sql(f"SELECT * FROM {table.lab.t}").count()
+
+
+def test_compaction_that_cannot_be_followed_costs_a_copy(living: Callable[..., Living]) -> None:
+    table = living(version=2, partition="days(day)")
+    insert(0, 20)(table.lab)
+    table.migrate("rewrite")
+    assert table.migrated
+    compact = "CALL icebridge.system.rewrite_data_files(table => 'fuzz.life', options => map('rewrite-all', 'true'))"
+    insert(20, 30)(table.lab)
+    table.kept.up_to_date()
+    for _ in range(66):
+        table.migrated.spark.sql(compact)
+    insert(30, 31)(table.lab)
+    table.kept.up_to_date()
+    judged(table, "too many to be followed")
+    # What was joined has columns that the source does not show any more.
+    before = table.lab.table().operations().current().metadataFileLocation()
+    sql("ALTER TABLE {t} DROP COLUMN n")(table.lab)
+    insert(40, 50, ", 'x' AS gone")(table.lab)
+    table.kept.up_to_date()
+    table.migrated.spark.sql(compact)
+    with closing(sqlite3.connect(table.lab.out / "catalog.db")) as catalog, catalog:
+        catalog.execute("UPDATE iceberg_tables SET metadata_location = ? WHERE table_name = 'life'", (before,))
+    table.lab.sql("REFRESH TABLE {t}")
+    table.kept.up_to_date()
+    judged(table, "set back")
+
+
+def test_rows_that_others_call_compaction_are_seen(living: Callable[..., Living]) -> None:
+    """More rows than before are none; whatever else is called so, a whole round reads."""
+    table = living(version=2)
+    insert(0, 20)(table.lab)
+    table.migrate("rewrite")
+    insert(20, 30)(table.lab)
+    table.kept.up_to_date()
+    pointer = Path(table.kept.pointer(table.name).removeprefix("file:"))
+    assert table.migrated
+    copy = table.migrated.pyiceberg().load_table("fuzz.life")
+    copy.delete("id < 3")
+    now = Path(table.kept.pointer(table.name).removeprefix("file:"))
+    text = json.loads(now.read_text())
+    text["snapshots"][-1]["summary"]["operation"] = "replace"
+    now.write_text(json.dumps(text))
+    assert now != pointer
+    assert "made" in table.kept.up_to_date("--whole")[table.name]
+    judged(table, "read, and written again")
+    copy = table.migrated.pyiceberg().load_table("fuzz.life")
+    copy.append(copy.scan().to_arrow().slice(0, 1))
+    now = Path(table.kept.pointer(table.name).removeprefix("file:"))
+    text = json.loads(now.read_text())
+    text["snapshots"][-1]["summary"]["operation"] = "replace"
+    now.write_text(json.dumps(text))
+    table.kept.stopped(table.name, "target-changed")
 
 
 def test_a_map_that_is_gone_or_changed_costs_a_copy_and_no_row(living: Callable[..., Living]) -> None:

@@ -23,6 +23,11 @@ pub(super) fn read(path: &Path) -> Result<Approval> {
             .about(path.display())
             .with_hint("Name the file that `icebridge approval give` wrote, as it was written.")
     };
+    let is_file = std::fs::metadata(path).map_err(|e| wrong("the approval cannot be read").with_cause(e))?.is_file();
+    if !is_file {
+        // A pipe may never end.
+        return Err(wrong("this is no file"));
+    }
     let mut text = Vec::new();
     // One more than is allowed tells too long from just long enough.
     File::open(path)

@@ -27,6 +27,11 @@ pub async fn give(local: &LocalState, plan: &Path, seconds: u64, out: Option<&Pa
     let path = out.map_or_else(|| file::beside(plan, &public_key), Path::to_path_buf);
     let path = std::path::absolute(&path)
         .map_err(|e| Error::invalid("the path cannot be used").about(path.display()).with_cause(e))?;
+    if is_same_file(&path, plan) {
+        return Err(Error::invalid("the approval would be written over the plan")
+            .about(path.display())
+            .with_hint("Name another file, by --out."));
+    }
     let Approval { plan_hash, public_key, given_at, expires_at, .. } = &approval;
     let note = json!({
         "plan_hash": plan_hash, "public_key": public_key, "given_at": given_at, "expires_at": expires_at,
@@ -35,6 +40,13 @@ pub async fn give(local: &LocalState, plan: &Path, seconds: u64, out: Option<&Pa
     local.store.append("", "", APPROVAL_GIVEN, note).await?;
     file::write(&path, &approval)?;
     Ok(told(read, approval, path))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// An approval that could never count would make its giver believe that something was done.

@@ -84,6 +84,9 @@ pub(crate) fn counts(plan: &Plan, asked: &ApprovalSettings, approved: &Approved)
         if !fits(plan, approval) {
             return Err(format!("the approval by {name} does not fit the plan or its signature"));
         }
+        if signed::time(&approval.given_at).is_none_or(|given| at < given) {
+            return Err(format!("the approval by {name} was given after {}", approved.at));
+        }
         if !signed::is_valid_at(approval, at) {
             return Err(format!("the approval by {name} had expired at {}", approved.at));
         }

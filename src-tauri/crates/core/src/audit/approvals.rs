@@ -47,7 +47,17 @@ pub(super) fn check(path: &Path, manifest: &BundleManifest, plan: &Plan, history
     for approved in &history.cut_over_on {
         approval::counts(plan, asked, approved).map_err(|why| format!("a cut-over: {why}"))?;
     }
+    if history.moved_unapproved > 0 {
+        return Err("tables were cut over without approvals".into());
+    }
+    if history.approved_at_other_times {
+        return Err("the approvals were looked at at another time than the run or the cut-over began".into());
+    }
     let named = file(history).unwrap_or_default();
+    // Who runs a plan signs its bundle.
+    if let Some(own) = named.iter().find(|one| Some(&one.public_key) == manifest.public_key.as_ref()) {
+        return Err(format!("the key {} has approved the plan and signed the bundle", own.public_key));
+    }
     let there: Vec<Approval> = strict::read(&path.join(APPROVALS)).map_err(|e| format!("{APPROVALS}: {e}"))?;
     if !listed || there != named {
         return Err(format!("{APPROVALS} has other approvals than the journal"));

@@ -5,6 +5,7 @@ use crate::sync::{Session, check_identity};
 use crate::validate;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::catalog::Advancing;
+use icebridge_lakehouse::copy::is_only_compacted_since;
 use icebridge_model::cutover::Moved;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::run::CopyOutcome;
@@ -99,8 +100,8 @@ pub(super) async fn is_there(session: &Session<'_>, planned: &PlannedTable, move
 pub(super) async fn has_own_rows(session: &Session<'_>, planned: &PlannedTable, moved: &Moved) -> Result<bool> {
     let target = session.target.load(&planned.target).await?;
     check_identity(&target, &moved.target_uuid)?;
-    let now = &target.metadata;
-    Ok(now.current_snapshot_id != moved.target_snapshot_id || now.last_sequence_number > moved.target_sequence_number)
+    let (snapshot_id, sequence_number) = (moved.target_snapshot_id, moved.target_sequence_number);
+    Ok(!is_only_compacted_since(&target.metadata, snapshot_id, sequence_number))
 }
 
 /// The source's table, if it is still the one that was copied.

@@ -1,9 +1,10 @@
 //! A run's entries folded, one at a time, into what became of the run and of each of its tables.
 
+use super::cutover_step::{CutoverStage, CutoverStep};
 use super::entry::{
     CUTOVER_APPROVED, CutoverApproved, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE,
-    RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_GOVERNANCE, TABLE_STATE, TABLE_SYNCED,
-    TABLE_VALIDATED, read,
+    RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE, TABLE_STATE,
+    TABLE_SYNCED, TABLE_VALIDATED, read,
 };
 use super::step::{SumOfSums, TableStep};
 use super::sync_step::{SyncStage, SyncStep};
@@ -25,6 +26,10 @@ pub(crate) struct RunHistory {
     pub starts_on: Vec<Option<Approved>>,
     /// On which approvals its tables were cut over.
     pub cut_over_on: Vec<Approved>,
+    /// Tables whose cut-over began before any was approved.
+    pub moved_unapproved: usize,
+    /// Approvals were looked at at another time than what they were for began.
+    pub approved_at_other_times: bool,
     pub ended: Option<RunEnded>,
     pub ended_at: String,
     /// By source table.
@@ -62,15 +67,26 @@ impl RunHistory {
                 self.starts += 1;
                 self.started_at.clone_from(&entry.at);
                 let started: RunStarted = read(entry)?;
-                self.starts_on.push(started.approved.clone());
+                let approved = self.timed(entry, started.approved.clone());
+                self.starts_on.push(approved);
                 self.started = Some(started);
             }
             RUN_RESUMED | OLD_RUN_RESUMED => {
                 self.starts += 1;
-                self.starts_on.push(approved(entry)?);
+                let approved = approved(entry)?;
+                let approved = self.timed(entry, approved);
+                self.starts_on.push(approved);
                 self.ended = None;
             }
-            CUTOVER_APPROVED => self.cut_over_on.push(read::<CutoverApproved>(entry)?.approved),
+            CUTOVER_APPROVED => {
+                let approved = read::<CutoverApproved>(entry)?.approved;
+                let approved = self.timed(entry, Some(approved));
+                self.cut_over_on.extend(approved);
+            }
+            TABLE_CUTOVER if self.cut_over_on.is_empty() => {
+                let step: CutoverStep = read(entry)?;
+                self.moved_unapproved += usize::from(step.stage == CutoverStage::Begun);
+            }
             RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);
@@ -81,6 +97,22 @@ impl RunHistory {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl RunHistory {
+    /// Approvals are looked at right before the entry is written.
+    fn timed(&mut self, entry: &Entry, approved: Option<Approved>) -> Option<Approved> {
+        const SECONDS: i64 = 600;
+        let second = |at: &str| at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
+        let at = approved.as_ref().map(|approved| (second(&approved.at), second(&entry.at)));
+        let is_right = match at {
+            None => true,
+            Some((Some(looked), Some(written))) => (0..=SECONDS).contains(&(written - looked)),
+            Some(_) => false,
+        };
+        self.approved_at_other_times |= !is_right;
+        approved
     }
 }
 

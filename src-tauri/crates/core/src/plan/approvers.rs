@@ -16,7 +16,7 @@ pub fn check(approval: Option<&ApprovalSettings>, change: &str) -> Result<()> {
         .with_hint("Give its number or its ticket alone."));
     }
     let Some(approval) = approval else { return Ok(()) };
-    let mut keys = BTreeSet::new();
+    let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for approver in &approval.approvers {
         if approver.name.trim().is_empty() || !is_line(&approver.name) {
             return Err(Error::invalid(format!(
@@ -28,6 +28,11 @@ pub fn check(approval: Option<&ApprovalSettings>, change: &str) -> Result<()> {
             return Err(Error::invalid("an approver's key is no Ed25519 key of 32 bytes in Base64")
                 .about(&approver.name)
                 .with_hint("It is what `icebridge approval key` prints where the approver works."));
+        }
+        if !names.insert(approver.name.trim()) {
+            return Err(Error::invalid("two approvers have the same name")
+                .about(&approver.name)
+                .with_hint("Say who is who: the audit bundle tells approvers by their names."));
         }
         if !keys.insert(&approver.public_key) {
             return Err(Error::invalid("two approvers have the same key")

@@ -61,7 +61,9 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
                 if session.cancel.is_cancelled() {
                     return Err(super::cancelled());
                 }
-                match session.left_alone(planned, migrated) {
+                // One that was synced, and found to differ since, may be brought right.
+                let mends = request.whole && session.was_synced(planned);
+                match session.left_alone(planned, migrated || mends) {
                     Some(state) => Ok(standing::of(planned, state)),
                     None => table_round::take(session, planned, request.whole).await,
                 }

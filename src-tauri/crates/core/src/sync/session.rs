@@ -1,7 +1,7 @@
 //! What the tables of one sync share, open for as long as it works.
 
 use crate::LocalState;
-use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
+use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
 use icebridge_lakehouse::catalog::Advancing;
@@ -97,6 +97,11 @@ impl<'a> Session<'a> {
             true => None,
             false => Some(SyncState::NotMigrated),
         }
+    }
+
+    /// Whether a round of it was committed here.
+    pub fn was_synced(&self, planned: &PlannedTable) -> bool {
+        self.last_steps.get(&planned.source.to_string()).is_some_and(|step| step.stage == SyncStage::Committed)
     }
 
     /// Both sides as they are now. An error with one of the codes of [`needs_a_person`] is for a person to decide.

@@ -40,7 +40,24 @@ pub(crate) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: b
         settle(session, planned, &sides).await?;
         let told = standing::as_it_stands(planned, &sides, standing::now_ms());
         if sides.is_up_to_date() {
-            return Ok(told);
+            match whole {
+                false => return Ok(told),
+                true => match guarded(compare_as_it_is(session, planned, &sides).boxed()).await {
+                    Ok(()) => return Ok(told),
+                    Err(error) if error.code == Code::Cancelled && session.cancel.is_cancelled() => {
+                        return Err(super::cancelled());
+                    }
+                    // What was rewritten can be written again.
+                    Err(error) if planned.mode == CopyMode::Rewrite => {
+                        tracing::warn!(table = %planned.source, %error, "the target is not its source, and is written anew");
+                    }
+                    Err(error) => {
+                        let told = standing::told(planned, told, Err(error));
+                        record_failure(session, planned, &told, &sides.source.metadata_location).await?;
+                        return Ok(told);
+                    }
+                },
+            }
         }
         let begun = attempt > 1 || has_begun(session, planned, &sides);
         let made = guarded(one_round(session, planned, &sides, (whole, begun)).boxed()).await;
@@ -129,6 +146,16 @@ async fn record_failure(
         error: Some(error.clone()),
     };
     session.record(planned, &step).await
+}
+
+/// Every row of both sides, where there is nothing to bring.
+async fn compare_as_it_is(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<()> {
+    let compared = compare(session, planned, sides, &sides.target, true).await?;
+    refuse_difference(&compared.checks, planned)?;
+    match compared.validation {
+        Some(validation) => session.local.save_validation(&session.run_id, &validation).await,
+        None => Ok(()),
+    }
 }
 
 async fn one_round(

@@ -13,7 +13,7 @@ pub use crate::provenance::{is_left_empty, is_waiting_for_rows};
 pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Onto, Prepared};
 pub use common::identity::{lies_in, remove_mark, take_back};
 pub(crate) use common::round::source_location;
-pub use common::round::{Standing, is_as_left, is_replacing, standing};
+pub use common::round::{Standing, is_as_left, is_only_compacted_since, is_replacing, standing};
 pub use rewrite::{RoundReads, round_reads};
 
 use icebridge_model::plan::CopyMode;

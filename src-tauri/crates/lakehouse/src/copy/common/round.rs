@@ -101,9 +101,29 @@ pub fn snapshots_since(metadata: &TableMetadata, since: i64) -> Option<Vec<&Snap
     None
 }
 
-/// "Data and delete files were added and removed without changing table data" (specification, "Snapshots").
+/// "Data and delete files were added and removed without changing table data" (specification, "Snapshots"). One that adds more rows
+/// than it removes says itself that this is not so; deletes that were applied make them fewer.
 pub fn is_replacing(snapshot: &Snapshot) -> bool {
-    snapshot.summary.get("operation").is_some_and(|operation| operation == "replace")
+    let number = |key: &str| match snapshot.summary.get(key) {
+        Some(text) => text.trim().parse::<u64>().ok(),
+        None => Some(0),
+    };
+    let brings_rows = match (number("added-records"), number("deleted-records")) {
+        (Some(added), Some(deleted)) => added > deleted,
+        _ => true,
+    };
+    snapshot.summary.get("operation").is_some_and(|operation| operation == "replace") && !brings_rows
+}
+
+/// Whether a table has nothing since a snapshot but compaction, on any branch.
+pub fn is_only_compacted_since(metadata: &TableMetadata, snapshot_id: Option<i64>, sequence_number: i64) -> bool {
+    let later = metadata.snapshots.iter().filter(|one| one.sequence_number > sequence_number);
+    let on_main = match (snapshot_id, metadata.current_snapshot_id) {
+        (left, current) if left == current => true,
+        (Some(left), _) => snapshots_since(metadata, left).is_some_and(|all| all.iter().all(|one| is_replacing(one))),
+        (None, _) => false,
+    };
+    on_main && later.into_iter().all(is_replacing)
 }
 
 /// A comment makes a new schema of the same columns: whoever may describe a table has not changed it.

@@ -17,6 +17,7 @@ use crate::copy::common::identity::{self, check_cancelled};
 use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
 use crate::copy::relocate;
+use crate::location::canonical;
 use crate::metadata::TableMetadata;
 use crate::provenance::{
     PROPERTY_FIELD_IDS, PROPERTY_PLAN, PROPERTY_SNAPSHOT, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_UNIT_MAP,
@@ -42,17 +43,12 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     let transfer = Transfer::new(task, &staged);
     let reads = unit_map::keyed(transfer.or_cancelled(scan::plan(task.source, task.snapshot_id)).await?);
     let naming = unit_map::naming(&task.source.metadata)?;
-    let usable = map.as_ref().filter(|map| map.naming == naming && !onto.anew);
-    let known = usable.map(|map| map.that_hold(&shape.schema.fields, next.format_version >= 3)).unwrap_or_default();
-    let known = match onto.trusts_compaction {
-        true => compacted::follow(&known, task.source, source_snapshot(target), onto.round).await?,
-        false => known,
-    };
     let mut schemas = map.as_ref().map(|map| map.schemas.clone()).unwrap_or_default();
-    let left = target.properties.get(PROPERTY_SNAPSHOT).and_then(|left| left.parse().ok());
-    // Whoever compacted the target did it under any of the columns that it has had.
-    let any = (0..schemas.len()).collect();
-    let known = compacted::follow_target(known, onto.target, left, (onto.round, &any)).await?;
+    let usable = map.as_ref().filter(|map| map.naming == naming && !onto.anew);
+    let known = match usable {
+        Some(map) => known_units(task, onto, map, (&shape, &next)).await?,
+        None => Vec::new(),
+    };
     let (kept, new) = unit_map::kept(&known, reads);
     let rules = Rules { by_deletes: true, ..rules(task, &converted, &numbering) };
     let units = units::units(new, rules, &purpose(task, onto, &next, &naming)?, task.target_ident);
@@ -106,6 +102,31 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
         },
         publication: Publication::Register { metadata_location },
     })
+}
+
+/// The units of the round before, as far as the target still has their files and these read as the source's do, with the reads that
+/// they have now.
+async fn known_units(
+    task: &CopyTask<'_>,
+    onto: &Onto<'_>,
+    map: &UnitMap,
+    (read, next): (&Shape, &Shape),
+) -> Result<Vec<MappedUnit>> {
+    let target = &onto.target.metadata;
+    let left = target.properties.get(PROPERTY_SNAPSHOT).and_then(|left| left.parse().ok());
+    // Whoever compacted the target did it under any of the columns that it has had.
+    let any = (0..map.schemas.len()).collect();
+    let units = compacted::follow_target(map.units.clone(), onto.target, left, (onto.round, &any)).await?;
+    // Others may have compacted it in ways that cannot be followed: what they replaced is copied again.
+    let shown = scan::plan(onto.target, target.current_snapshot_id).await?;
+    let shown: HashSet<String> = shown.iter().map(|task| canonical(&task.file.path)).collect();
+    let is_there = |unit: &MappedUnit| unit.paths(&target.location).all(|path| shown.contains(&path));
+    let units = units.into_iter().filter(is_there).collect();
+    let units = map.that_hold(units, &read.schema.fields, next.format_version >= 3);
+    match onto.trusts_compaction {
+        true => compacted::follow(&units, task.source, source_snapshot(target), onto.round).await,
+        false => Ok(units),
+    }
 }
 
 /// The source's snapshot that a target has.

@@ -1,7 +1,7 @@
 //! The manifests of the snapshot before, as the next snapshot has them: as they are where all their files stay, and written anew where
 //! some go.
 
-use super::manifests::{Commit, Count, Line};
+use super::manifests::{Commit, Count, Line, V3_IDS, v3_fields};
 use crate::avro::{AvroFile, AvroRecord, AvroSchema, AvroWriter, Header, Record, Value};
 use crate::limits::Limit;
 use crate::location::canonical;
@@ -200,9 +200,7 @@ fn split(manifest: &AvroFile, line: &Line, stay: &HashSet<String>, commit: &Comm
         entry.set(places.sequence_number, sequence_number);
         let file_sequence_number = entry.long(places.file_sequence_number).unwrap_or(line.sequence_number);
         entry.set(places.file_sequence_number, file_sequence_number);
-        if places.lacks_v3 {
-            entry.append_v3();
-        }
+        entry.append_nulls(places.lacking);
         entry.give_row_id(&places, &mut next_row_id, rows);
         if stay.contains(&canonical(&path)) {
             split.kept.add(rows, bytes);
@@ -256,8 +254,11 @@ fn header(manifest: &AvroFile, commit: &Commit<'_>) -> Option<Header> {
     if commit.format_version >= 3 {
         let entry = schema["fields"].as_array_mut()?.iter_mut().find(|field| field["field-id"] == json!(2))?;
         let fields = entry["type"]["fields"].as_array_mut()?;
-        if fields.iter().all(|field| field["field-id"] != json!(142)) {
-            fields.extend(super::manifests::v3_fields());
+        for (id, field) in V3_IDS.into_iter().zip(v3_fields()) {
+            // Others name some of these in manifests of version 2, too.
+            if fields.iter().all(|known| known["field-id"] != json!(id)) {
+                fields.push(field);
+            }
         }
     }
     for (key, value) in &mut header.metadata {
@@ -281,8 +282,8 @@ struct Places {
     records: usize,
     size: usize,
     first_row_id: Option<usize>,
-    /// The manifest is of format version 2, and the table of version 3.
-    lacks_v3: bool,
+    /// How many of version 3's fields the manifest lacks, in a table of that version.
+    lacking: usize,
 }
 
 impl Places {
@@ -290,7 +291,8 @@ impl Places {
         let data_file = schema.position(2, "data_file")?;
         let AvroSchema::Record(file) = schema.fields.get(data_file)?.schema.non_null() else { return None };
         let first_row_id = file.position(142, "first_row_id");
-        let lacks_v3 = format_version >= 3 && first_row_id.is_none();
+        let has = |id: &i32| file.fields.iter().any(|field| field.id == Some(*id));
+        let lacking = if format_version >= 3 { V3_IDS.iter().filter(|id| !has(id)).count() } else { 0 };
         Some(Self {
             status: schema.position(0, "status")?,
             snapshot_id: schema.position(1, "snapshot_id")?,
@@ -300,8 +302,9 @@ impl Places {
             path: file.position(100, "file_path")?,
             records: file.position(103, "record_count")?,
             size: file.position(104, "file_size_in_bytes")?,
-            first_row_id: first_row_id.or(lacks_v3.then_some(file.fields.len())),
-            lacks_v3,
+            // It is the first of them, and they come behind all others.
+            first_row_id: first_row_id.or((lacking > 0).then_some(file.fields.len())),
+            lacking,
         })
     }
 }
@@ -354,9 +357,9 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn append_v3(&mut self) {
+    fn append_nulls(&mut self, count: usize) {
         if let Some(file) = self.data_file() {
-            file.extend([Value::Null, Value::Null, Value::Null, Value::Null]);
+            file.extend(std::iter::repeat_n(Value::Null, count));
         }
     }
 }

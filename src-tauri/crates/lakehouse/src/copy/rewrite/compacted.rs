@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::Hash;
 
 /// Each costs the planning of two reads.
-const MOST: usize = 16;
+const MOST: usize = 64;
 
 /// The units, with the reads that they have since the source was compacted. `since`: the snapshot whose reads they have now.
 pub async fn follow(units: &[MappedUnit], source: &Table, since: Option<i64>, round: u64) -> Result<Vec<MappedUnit>> {

@@ -262,6 +262,9 @@ impl Commit<'_> {
     }
 }
 
+/// The ids of [`v3_fields`].
+pub const V3_IDS: [i32; 4] = [142, 143, 144, 145];
+
 /// What format version 3 has more of a file.
 pub fn v3_fields() -> [Json; 4] {
     [

@@ -79,13 +79,13 @@ impl MappedUnit {
 }
 
 impl UnitMap {
-    /// The units whose files read under the columns as they are now as the source's do.
-    pub fn that_hold(&self, now: &[Field], keeps_defaults: bool) -> Vec<MappedUnit> {
+    /// Those whose files read under the columns as they are now as the source's do.
+    pub fn that_hold(&self, units: Vec<MappedUnit>, now: &[Field], keeps_defaults: bool) -> Vec<MappedUnit> {
         let holds: Vec<bool> = self.schemas.iter().map(|written| written.holds(now, keeps_defaults)).collect();
-        let of = |unit: &&MappedUnit| {
+        let of = |unit: &MappedUnit| {
             !unit.schemas.is_empty() && unit.schemas.iter().all(|at| holds.get(*at).copied().unwrap_or(false))
         };
-        self.units.iter().filter(of).cloned().collect()
+        units.into_iter().filter(of).collect()
     }
 
     pub fn numbering(&self) -> Numbering {
