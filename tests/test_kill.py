@@ -290,6 +290,8 @@ def judge(way: Way, source: Source, mode: str) -> None:
         else:
             assert len(table.metadata.snapshots) == 1, name
         needed |= set(reachable(table))
+        if units := table.properties.get("icebridge.unit-map"):
+            needed.add(local(f"{table.location()}/{units}"))
     catalog.engine.dispose()
     there = {path for path in (way.target / "warehouse").rglob("*") if path.is_file()}
     assert needed - there == set(), "files that a table needs are missing"
