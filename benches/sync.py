@@ -74,7 +74,7 @@ def take(cli: Path, folder: Path, size: int, mode: str) -> Round:
         cli, state, "catalog", "add", "managed", "--kind", "embedded", "--target", "--uri", str(folder / "managed")
     )
     icebridge(cli, state, "inventory", "lake")
-    icebridge(cli, state, "preflight", *ROUTE, "--mode", mode)
+    icebridge(cli, state, "preflight", *ROUTE, "--mode", mode, "--accept-all-losses")
     icebridge(cli, state, "plan", *ROUTE, "--mode", mode, "--out", str(folder / "plan.json"))
     command = [str(cli), "--state", str(state), "--json"]
     output, copy_seconds, _ = measured([*command, "run", str(folder / "plan.json")], folder)
