@@ -44,6 +44,18 @@ def more(table: Table, rows: int = 2) -> None:
     table.append(table.scan().to_arrow().slice(0, rows))
 
 
+def goes_on(table: Table) -> None:
+    """Rows come and go, columns and the spec change, rows come again."""
+    more(table)
+    table.delete("id = 1")
+    with table.update_schema() as update:
+        update.add_column("remark", StringType())
+        update.rename_column("seen", "noticed")
+    with table.update_spec() as spec:
+        spec.add_identity("id")
+    more(table)
+
+
 def sync(target: Target, *extra: str, code: int = 0) -> dict[str, Any]:
     """One round; the state of its one table."""
     target.guard.forget()
@@ -66,14 +78,7 @@ def test_what_the_source_gets_comes_in_one_commit(mode: str, synced: Target, tmp
     assert sync(synced)["state"] == "up_to_date"
     assert commits(synced) == []
 
-    more(table)
-    table.delete("id = 1")
-    with table.update_schema() as update:
-        update.add_column("remark", StringType())
-        update.rename_column("seen", "noticed")
-    with table.update_spec() as spec:
-        spec.add_identity("id")
-    more(table)
+    goes_on(table)
     table.manage_snapshots().create_tag(table.snapshots()[0].snapshot_id, "first").commit()
     told = sync(synced)
     assert (told["state"], told["round"]) == ("up_to_date", 1)

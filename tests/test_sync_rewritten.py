@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyiceberg.types import StringType
 
 from tests.harness.judged import same
 from tests.harness.kept_up import UNIT_MAP
@@ -19,7 +18,7 @@ from tests.lakehouse.judge import Judge
 from tests.services.faults import COMMIT
 from tests.test_rest_target import BAD_DAYS, Target, planned
 from tests.test_sync import CHANGES, LIFE, LIVES, MERGE_ON_READ, Living, call, engines, insert, living, sql
-from tests.test_sync_rest import commits, more, source, sync, synced
+from tests.test_sync_rest import commits, goes_on, more, source, sync, synced
 
 __all__ = ["engines", "living", "synced"]
 
@@ -294,14 +293,7 @@ def test_behind_rest_what_the_source_gets_comes_in_one_commit(synced: Target, tm
     table = source(tmp_path)
     assert sync(synced)["state"] == "up_to_date"
     assert commits(synced) == []
-    more(table)
-    table.delete("id = 1")
-    with table.update_schema() as update:
-        update.add_column("remark", StringType())
-        update.rename_column("seen", "noticed")
-    with table.update_spec() as spec:
-        spec.add_identity("id")
-    more(table)
+    goes_on(table)
     told = sync(synced)
     assert (told["state"], told["round"]) == ("up_to_date", 1)
     assert len(commits(synced)) == 1

@@ -52,7 +52,7 @@ def test_tables_are_moved_and_moved_back_in_the_window(webkit: Driver, tmp_path:
         app.shows("cutover-wrong", "1")
         app.enabled("cutover-move")
         assert app.rows("cutover-grid")[PRODUCTS]["cutover"] == "failed"
-        app.says("nav-cutover", "1 need a look")
+        app.says("nav-cutover", "1 needs a look")
         shots(app, "cutover", "cutover-failed")
 
         # Somebody was overlooked.

@@ -201,7 +201,9 @@ fn cutover(session: &Session) -> (StepState, String) {
     let Some(outline) = session.cutover.of(&run.view.run_id) else { return (StepState::Ready, String::new()) };
     let count = |state: &str| outline.by_state.get(state).copied().unwrap_or(0);
     match (count("failed") + count("moving") + count("returning"), count("on_probation"), count("finished")) {
-        _ if outline.errors > 0 => (StepState::Attention, format!("{} need a look", outline.errors)),
+        _ if outline.errors > 0 => {
+            (StepState::Attention, format::counted(outline.errors as u64, "needs a look", "need a look"))
+        }
         (1.., _, _) => (StepState::Attention, "not ended".into()),
         (_, moved @ 1.., _) => (StepState::Ready, format!("{moved} on probation")),
         (_, _, finished @ 1..) if count("not_begun") == 0 => (StepState::Done, format!("{finished} finished")),

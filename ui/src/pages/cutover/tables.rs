@@ -38,11 +38,11 @@ fn columns() -> Vec<Column> {
     vec![
         Column::new("cutover", "State", 140).sortable(),
         Column::new("name", "Source table", 150).growing(1).sortable(),
-        Column::new("target", "Target table", 150).growing(1).yielding(1).sortable(),
+        Column::new("target", "Target table", 150).growing(1).yielding(4).sortable(),
         Column::new("downtime_ms", "Downtime", 104).numeric().sortable(),
         Column::new("late_snapshots", "Late at the source", 150).numeric().yielding(2).sortable(),
         Column::new("own_rows", "New rows in the target", 168).numeric().yielding(3).sortable(),
-        Column::new("cutover_message", "What went wrong", 160).growing(1).yielding(4),
+        Column::new("cutover_message", "What went wrong", 160).growing(1).yielding(1),
     ]
 }
 

@@ -5,15 +5,17 @@ use icebridge_model::TableIdent;
 use std::time::Duration;
 
 pub const SYNC: &str = "Bring the migrated tables up to what their sources are now.\n\n\
-    A round of a table copies the files that the source has got since the round before, writes one new metadata file beside \
-    the target's own, compares source and target, and then makes the target show it, in one step. Appends, overwrites, \
-    deletes, compaction, rollback, expired snapshots, new columns and specs, branches and tags all come along, since the \
-    target takes the source's whole state. A round that is killed has happened or has not.\n\n\
-    Compared are the rows that changed, on both sides; with --whole all of them, as `icebridge validate` does. A table of \
-    the target that somebody else has written to is left as it is, and named. Files of snapshots that the source has \
-    expired stay in the target's folder.\n\n\
-    It works for tables that the embedded engine copied by the mode clone or register, into the embedded catalog, a SQL \
-    catalog, or a REST catalog that adopts tables. Not yet for the mode rewrite, and so not for Unity Catalog.";
+    A round of a table copies what the source has got since the round before, writes one new metadata file beside the \
+    target's own, compares source and target, and then makes the target show it, in one step. A table that was cloned or \
+    registered takes the source's whole state, with snapshots, branches and tags. Of one that was rewritten, as into Unity \
+    Catalog, the rows that are read otherwise than before are written anew, in one snapshot of its own. A round that is \
+    killed has happened or has not.\n\n\
+    Compared are the rows that changed, on both sides; with --whole all of them, as `icebridge validate` does, also where \
+    there is nothing to bring; rows of a rewritten table that differ are written anew then. A table of the target that \
+    somebody else has written to is left as it is, and named. Files of snapshots that the source has expired stay in the \
+    target's folder.\n\n\
+    It works for tables that the embedded engine copied, into the embedded catalog, a SQL catalog, a REST catalog or Unity \
+    Catalog (tried against the sandbox alone, never in a workspace). Not yet for tables that clusters copied.";
 
 #[derive(Debug, Args)]
 pub struct SyncArgs {
@@ -25,7 +27,7 @@ pub struct SyncArgs {
     /// Only show how far each table is behind; change nothing
     #[arg(long, conflicts_with_all = ["every", "whole"])]
     pub look: bool,
-    /// Compare every row of both sides, and not only what changed
+    /// Compare every row of both sides, and write anew what differs of a rewritten table
     #[arg(long)]
     pub whole: bool,
     /// Go on until Ctrl-C, with a round each time this has passed, such as 30s, 5m or 2h

@@ -2,7 +2,7 @@
 
 use super::told::told;
 use crate::LocalState;
-use crate::governance::later::{self, Later};
+use crate::governance::step_metrics::{self, TableStep};
 use crate::hooks::Hooks;
 use crate::judge::Judge;
 use crate::ledger::{CutoverStage, CutoverStep, TABLE_CUTOVER, body, last_cutover_steps};
@@ -198,10 +198,10 @@ impl<'a> Wave<'a> {
         let of = |source: &TableIdent| plan.tables.iter().find(|planned| planned.source == *source);
         let rows = steps.into_iter().filter_map(|(source, state, moved)| {
             let milliseconds = moved.as_ref().map(|moved| moved.downtime_ms);
-            Some(Later { planned: of(&source)?, state, rows: moved.map(|moved| moved.rows), milliseconds })
+            Some(TableStep { planned: of(&source)?, state, rows: moved.map(|moved| moved.rows), milliseconds })
         });
-        let rows: Vec<Later<'_>> = rows.collect();
-        later::record(self.session.local, (plan, &self.session.run_id), &rows, self.session.cancel).await;
+        let rows: Vec<TableStep<'_>> = rows.collect();
+        step_metrics::record(self.session.local, (plan, &self.session.run_id), &rows, self.session.cancel).await;
         self.view(tables, hooks)
     }
 

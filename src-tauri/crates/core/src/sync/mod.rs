@@ -9,6 +9,7 @@
 //! what was compared. Either may be lost and the next round is still right.
 
 mod active;
+mod comparison;
 mod history;
 mod past;
 mod rounds;

@@ -5,7 +5,7 @@ use super::session::Session;
 use super::{standing, table_round};
 use crate::LocalState;
 use crate::approval;
-use crate::governance::later::{self, Later};
+use crate::governance::step_metrics::{self, TableStep};
 use crate::state::now;
 use futures::{StreamExt, stream};
 use icebridge_metrics::Stage;
@@ -79,14 +79,14 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
 async fn record_metrics(session: &Session<'_>, tables: &[SyncedTable]) {
     let of = |source: &TableIdent| session.plan.tables.iter().find(|planned| planned.source == *source);
     let made = tables.iter().filter_map(|table| Some((of(&table.source)?, table.made.as_ref()?)));
-    let row = |(planned, made): (_, &SyncRound)| Later {
+    let row = |(planned, made): (_, &SyncRound)| TableStep {
         planned,
         state: format!("synced, round {}", made.round),
         rows: Some(made.rows),
         milliseconds: Some(made.milliseconds),
     };
-    let rows: Vec<Later<'_>> = made.map(row).collect();
-    later::record(session.local, (&session.plan, &session.run_id), &rows, session.cancel).await;
+    let rows: Vec<TableStep<'_>> = made.map(row).collect();
+    step_metrics::record(session.local, (&session.plan, &session.run_id), &rows, session.cancel).await;
 }
 
 /// In the tables' order, telling of each as it is done.

@@ -1,21 +1,17 @@
 //! One round of one table: begun, copied, compared, committed. Each is written down before the next.
 
+use super::comparison::{Comparison, compare, compare_as_it_is, refuse_difference, says_that_it_differs, step_of};
 use super::session::{Counted, Session, Sides, check_identity, needs_a_person};
 use super::{history, standing};
-use crate::ledger::{SyncStage, SyncStep, step_that_brought};
-use crate::migration::{Lakehouse, StoreCheckpoint, guarded};
-use crate::validate::{self, Before, compare_changes};
+use crate::ledger::{SyncStage, SyncStep};
+use crate::migration::{StoreCheckpoint, guarded};
 use futures::FutureExt;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::catalog::Publication;
-use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, Standing, copier, is_as_left};
-use icebridge_lakehouse::digest::RowDigest;
+use icebridge_lakehouse::copy::{CopyTask, Onto, Prepared, copier};
 use icebridge_model::check::CheckKind;
-use icebridge_model::conversion::Conversion;
 use icebridge_model::plan::{CopyMode, EngineKind, PlannedTable};
-use icebridge_model::run::CopyOutcome;
-use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
-use icebridge_model::validation::{Check, Validation};
+use icebridge_model::sync::{SyncRound, SyncState, SyncedTable};
 use icebridge_model::{Code, Error, Result};
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +44,7 @@ pub(crate) async fn take(session: &Session<'_>, planned: &PlannedTable, whole: b
                         return Err(super::cancelled());
                     }
                     // What was rewritten can be written again.
-                    Err(error) if planned.mode == CopyMode::Rewrite => {
+                    Err(error) if planned.mode == CopyMode::Rewrite && says_that_it_differs(error.code) => {
                         tracing::warn!(table = %planned.source, %error, "the target is not its source, and is written anew");
                     }
                     Err(error) => {
@@ -106,17 +102,6 @@ async fn settle(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) ->
     session.local.store.forget_place(&session.plan.hash, &planned.source).await
 }
 
-/// The last step of the round that the target stands at, as far as this state made it.
-async fn step_of(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<Option<SyncStep>> {
-    let of = &sides.standing.source_metadata_location;
-    let step = step_that_brought(session.local, &session.plan.hash, &planned.source, of).await?;
-    Ok(step.filter(|step| step.made.as_ref().is_some_and(|made| is_round(made, &sides.standing))))
-}
-
-fn is_round(made: &SyncRound, standing: &Standing) -> bool {
-    made.round == standing.round && made.source_metadata_location == standing.source_metadata_location
-}
-
 /// A catalog may have written a metadata file of its own.
 fn shown(made: SyncRound, target: &Table) -> SyncRound {
     SyncRound { target_metadata_location: target.metadata_location.clone(), ..made }
@@ -146,16 +131,6 @@ async fn record_failure(
         error: Some(error.clone()),
     };
     session.record(planned, &step).await
-}
-
-/// Every row of both sides, where there is nothing to bring.
-async fn compare_as_it_is(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<()> {
-    let compared = compare(session, planned, sides, &sides.target, true).await?;
-    refuse_difference(&compared.checks, planned)?;
-    match compared.validation {
-        Some(validation) => session.local.save_validation(&session.run_id, &validation).await,
-        None => Ok(()),
-    }
 }
 
 async fn one_round(
@@ -244,7 +219,7 @@ async fn copied_and_compared(
         let compared = compare(session, planned, sides, &staged, whole).await;
         let differs = match &compared {
             Ok(compared) => compared.checks.iter().any(|check| !check.passed && check.name.kind != CheckKind::Deletes),
-            Err(error) => matches!(error.code, Code::FileMissing | Code::FileBroken),
+            Err(error) => says_that_it_differs(error.code),
         };
         if differs && whole && !onto.anew && planned.mode == CopyMode::Rewrite {
             tracing::warn!(table = %planned.source, "what the target has differs from the source, and is written anew");
@@ -292,116 +267,4 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, onto
         cancel: session.cancel.clone(),
     };
     copier(planned.mode).advance(&task, onto).await
-}
-
-struct Comparison {
-    how: Compared,
-    checks: Vec<Check>,
-    rows_read: u64,
-    rows: u64,
-    digest: String,
-    /// Of a whole comparison.
-    validation: Option<Validation>,
-}
-
-async fn compare(
-    session: &Session<'_>,
-    planned: &PlannedTable,
-    sides: &Sides,
-    staged: &Table,
-    whole: bool,
-) -> Result<Comparison> {
-    // There they are no matter of the source's metadata, whether they were carried or not.
-    let comments_carried = session.target.spec().is_unity();
-    let before = match whole || planned.conversions.iter().any(Conversion::changes_rows) {
-        true => None,
-        false => known_digest(session, planned, sides).await?,
-    };
-    if let Some(digest) = before {
-        let before = Before { target: &sides.target, snapshot_id: sides.target.metadata.current_snapshot_id, digest };
-        let both = (&sides.source, staged);
-        let changes = compare_changes(planned, both, &before, comments_carried, session.cancel).await?;
-        if let Some(changes) = changes {
-            return Ok(Comparison {
-                how: Compared::Changes,
-                checks: changes.checks,
-                rows_read: changes.rows_read,
-                rows: changes.rows,
-                digest: changes.digest,
-                validation: None,
-            });
-        }
-    }
-    let planned = as_synced(planned, &sides.source);
-    let outcome = CopyOutcome::default();
-    let sides = validate::Sides {
-        planned: &planned,
-        source: &sides.source,
-        target: staged,
-        outcome: &outcome,
-        measured: None,
-        comments_carried,
-    };
-    let compared = validate::compare(&Lakehouse, &sides, session.cancel).await?.validation;
-    if let Some(error) = compared.error {
-        return Err(error);
-    }
-    Ok(Comparison {
-        how: Compared::Whole,
-        rows_read: compared.rows.saturating_mul(2),
-        rows: compared.rows,
-        digest: compared.digest.clone(),
-        checks: compared.checks.clone(),
-        validation: Some(compared),
-    })
-}
-
-/// The table as it would have been planned with the source's present state.
-fn as_synced(planned: &PlannedTable, source: &Table) -> PlannedTable {
-    PlannedTable {
-        metadata_location: source.metadata_location.clone(),
-        snapshot_id: source.metadata.current_snapshot_id,
-        ..planned.clone()
-    }
-}
-
-/// The digest of what the target shows now, where it was compared: by the round that made it, or by the run.
-async fn known_digest(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<Option<RowDigest>> {
-    // Others have compacted it: their files were never compared.
-    if !is_as_left(&sides.target.metadata) {
-        return Ok(None);
-    }
-    if let Some(made) = step_of(session, planned, sides).await?.and_then(|step| step.made) {
-        return Ok(RowDigest::from_hex(made.rows, &made.digest));
-    }
-    // Of a later state only who made its round knows what it is: a validation names its snapshot alone, and columns may be others.
-    if sides.standing.round > 0 {
-        return Ok(None);
-    }
-    let validation = session.local.store.validation_of_plan(&session.plan.hash, &planned.source).await?;
-    let same = |validation: &Validation| {
-        validation.passed && validation.source_snapshot_id == sides.standing.source_snapshot_id
-    };
-    Ok(validation.filter(same).and_then(|validation| RowDigest::from_hex(validation.rows, &validation.digest)))
-}
-
-fn refuse_difference(checks: &[Check], planned: &PlannedTable) -> Result<()> {
-    let failed: Vec<&Check> = checks.iter().filter(|check| !check.passed).collect();
-    let Some(first) = failed.first() else { return Ok(()) };
-    let names: Vec<String> = failed.iter().map(|check| check.name.to_string()).collect();
-    let detail = if first.detail.is_empty() {
-        format!("source {}, target {}", first.source, first.target)
-    } else {
-        first.detail.clone()
-    };
-    Err(Error::new(Code::ValidationFailed, format!("what was copied is not the source: {} differ", names.join(", ")))
-        .about(&planned.source)
-        .with_hint(if failed.iter().any(|check| check.name.kind == CheckKind::Deletes) {
-            "The target still shows the round before. The source has got deletes that delete nothing (IB-F113), which nobody \
-             accepted: compact the table at the source, or make a new plan that accepts them."
-        } else {
-            "The target still shows the round before. Try again with --whole: it compares every row, and writes anew what was \
-             rewritten. If it stays so, report it with the log."
-        })
-        .with_cause_text(detail))
 }

@@ -7,13 +7,13 @@
 
 use super::common::identity::{self, check_pin, check_register};
 use super::common::marks;
+use super::common::round::write_metadata;
 use super::relocate::document;
 use super::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::catalog::{Publication, Staged};
 use async_trait::async_trait;
-use bytes::Bytes;
+use icebridge_model::Result;
 use icebridge_model::run::CopyOutcome;
-use icebridge_model::{Error, Result};
 
 pub struct Register;
 
@@ -57,13 +57,9 @@ async fn write(task: &CopyTask<'_>, staged: &Staged, onto: Option<&Onto<'_>>) ->
         onto.check_uuid(task)?;
         onto.mark(&mut metadata, task)?;
     }
-    let text =
-        serde_json::to_vec_pretty(&metadata).map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
     let first = || identity::metadata_location(staged, task);
     let metadata_location = onto.map_or_else(first, |onto| onto.metadata_location(task));
-    let bytes_written = text.len() as u64;
-    staged.storage.write(&metadata_location, Bytes::from(text)).await?;
-    staged.storage.make_durable(&staged.location).await?;
+    let bytes_written = write_metadata(staged, &metadata_location, &metadata).await?;
     Ok(Prepared {
         outcome: CopyOutcome {
             target_metadata_location: metadata_location.clone(),

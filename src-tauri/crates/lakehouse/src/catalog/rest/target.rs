@@ -329,7 +329,6 @@ impl TargetCatalog for RestCatalog {
         Ok(true)
     }
 
-    /// Managed tables of Unity Catalog are none that it adopts, and so none that keep their source's ids.
     fn advancing(&self) -> Advancing {
         let takes_commits = self.client.offers("POST /v1/{prefix}/namespaces/{namespace}/tables/{table}", true);
         if takes_commits { Advancing::ByUpdates } else { Advancing::No }

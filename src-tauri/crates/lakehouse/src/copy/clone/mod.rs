@@ -9,6 +9,7 @@ mod known;
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::identity::{self, check_cancelled, check_pin, check_register};
 use crate::copy::common::marks;
+use crate::copy::common::round::write_metadata;
 use crate::copy::common::transfer::{Transfer, of_snapshot};
 use crate::copy::relocate::manifests::{self, Entry};
 use crate::copy::relocate::{self, PathMap, Relocated, document};
@@ -346,12 +347,9 @@ impl<'a> Run<'a> {
             onto.check_uuid(self.task)?;
             onto.mark(&mut metadata, self.task)?;
         }
-        let text = serde_json::to_vec_pretty(&metadata)
-            .map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
         let first = || identity::metadata_location(self.staged, self.task);
         let location = onto.map_or_else(first, |onto| onto.metadata_location(self.task));
-        self.staged.storage.write(&location, Bytes::from(text)).await?;
-        self.staged.storage.make_durable(&self.staged.location).await?;
+        write_metadata(self.staged, &location, &metadata).await?;
         Ok(location)
     }
 

@@ -7,7 +7,7 @@
 
 use super::contract::{CopyTask, Onto};
 use super::{identity, marks};
-use crate::catalog::{Advancing, TargetCatalog};
+use crate::catalog::{Advancing, Staged, TargetCatalog};
 use crate::copy::relocate::document;
 use crate::metadata::{Snapshot, TableMetadata};
 use crate::name_mapping::PROPERTY_NAME_MAPPING;
@@ -16,6 +16,7 @@ use crate::provenance::{
     PROPERTY_SOURCE_LOCATION, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SYNC_ROUND,
 };
 use crate::table::Table;
+use bytes::Bytes;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::{Value, json};
 
@@ -196,6 +197,16 @@ impl Onto<'_> {
         metadata["metadata-log"] = Value::Array(log);
         Ok(())
     }
+}
+
+/// Puts a table's metadata where a catalog can be pointed to it, with all that was written for it on the disk.
+pub async fn write_metadata(staged: &Staged, location: &str, metadata: &Value) -> Result<u64> {
+    let text =
+        serde_json::to_vec_pretty(metadata).map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
+    let bytes = text.len() as u64;
+    staged.storage.write(location, Bytes::from(text)).await?;
+    staged.storage.make_durable(&staged.location).await?;
+    Ok(bytes)
 }
 
 /// The source's folder that the places of the target's files follow from; the present one where an earlier version copied.

@@ -5,16 +5,16 @@ use super::carried::{self, Carried};
 use super::compacted;
 use super::data_file::DataFile;
 use super::document::{self, Shape, Snapshot};
-use super::making::{gathered, rules, timestamp, way, write_manifests, write_units, written_under};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
-use super::units;
-use super::units::Rules;
+use super::units::{self, Rules};
+use super::writing::{gathered, rules, timestamp, way, write_manifests, write_units, written_columns};
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{CopyTask, Onto, Prepared};
 use crate::copy::common::converted::Converted;
 use crate::copy::common::identity::{self, check_cancelled};
 use crate::copy::common::marks;
+use crate::copy::common::round::write_metadata;
 use crate::copy::common::transfer::Transfer;
 use crate::copy::relocate;
 use crate::location::canonical;
@@ -24,7 +24,6 @@ use crate::provenance::{
 };
 use crate::scan;
 use bytes::Bytes;
-use icebridge_model::run::CopyOutcome;
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -59,18 +58,18 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
         map.remove_earlier(onto.target).await;
     }
     let mut units = kept.clone();
-    let written_under = written_under(task, &shape);
-    let schema = schemas.iter().position(|known| *known == written_under).unwrap_or(schemas.len());
+    let written_columns = written_columns(task, &shape);
+    let schema = schemas.iter().position(|known| *known == written_columns).unwrap_or(schemas.len());
     if schema == schemas.len() {
-        schemas.push(written_under);
+        schemas.push(written_columns);
     }
     units.extend(made.iter().map(|made| made.mapped(onto.round, schema)));
     units.sort_by(|a, b| a.reads.cmp(&b.reads));
     let earlier = target.properties.get(PROPERTY_UNIT_MAP).cloned();
     let map = UnitMap { units, ids: numbering.ids(), naming, schemas, earlier };
-    let (decoded, moved, mut files) = gathered(made);
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let (rows, bytes) = (files.iter().map(|f| f.records).sum(), files.iter().map(|f| f.size).sum());
+    let metadata_location = onto.metadata_location(task);
+    let (files, mut outcome) = gathered(task, &staged, &metadata_location, made);
+    outcome.files_copied = files.len() as u64;
 
     let mut metadata = target.raw.clone();
     next.apply(&mut metadata)?;
@@ -83,25 +82,8 @@ pub async fn advance(task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
     marks::set_own(&mut metadata, current, numbering.keeps_ids())?;
     map.save(&staged.storage, &staged.location, "metadata", &mut metadata).await?;
     onto.mark(&mut metadata, task)?;
-    let metadata_location = onto.metadata_location(task);
-    let text =
-        serde_json::to_vec_pretty(&metadata).map_err(|e| Error::internal("table metadata to JSON").with_cause(e))?;
-    staged.storage.write(&metadata_location, Bytes::from(text)).await?;
-    staged.storage.make_durable(&staged.location).await?;
-    Ok(Prepared {
-        outcome: CopyOutcome {
-            target_metadata_location: metadata_location.clone(),
-            target_location: staged.location.clone(),
-            files_copied: files.len() as u64,
-            files_decoded: decoded,
-            files_chunk_moved: moved,
-            bytes_written: bytes,
-            rows_written: Some(rows),
-            partitioning: task.partitioning.cloned(),
-            ..CopyOutcome::default()
-        },
-        publication: Publication::Register { metadata_location },
-    })
+    write_metadata(&staged, &metadata_location, &metadata).await?;
+    Ok(Prepared { outcome, publication: Publication::Register { metadata_location } })
 }
 
 /// The units of the round before, as far as the target still has their files and these read as the source's do, with the reads that
@@ -122,7 +104,7 @@ async fn known_units(
     let shown: HashSet<String> = shown.iter().map(|task| canonical(&task.file.path)).collect();
     let is_there = |unit: &MappedUnit| unit.paths(&target.location).all(|path| shown.contains(&path));
     let units = units.into_iter().filter(is_there).collect();
-    let units = map.that_hold(units, &read.schema.fields, next.format_version >= 3);
+    let units = map.still_valid(units, &read.schema.fields, next.format_version >= 3);
     match onto.trusts_compaction {
         true => compacted::follow(&units, task.source, source_snapshot(target), onto.round).await,
         false => Ok(units),

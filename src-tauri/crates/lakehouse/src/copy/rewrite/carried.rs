@@ -72,7 +72,8 @@ pub async fn carry(
         carried.lines.push(line);
     }
     if found != stay.len() as u64 {
-        return Err(Error::new(Code::TargetChanged, "the table in the target lacks files that its last copy had"));
+        return Err(Error::new(Code::TargetChanged, "the table in the target lacks files that its last copy had")
+            .with_hint("Try again; if it stays so, bring the table right by `icebridge sync --whole`."));
     }
     merge_small(storage, &mut carried.lines, stay, commit, stem).await?;
     Ok(carried)

@@ -183,7 +183,7 @@ pub fn add_snapshot(document: &mut Value, format_version: u8, snapshot: &Snapsho
         let first = top.get("next-row-id").and_then(Value::as_u64).unwrap_or(0);
         entry["first-row-id"] = first.into();
         entry["added-rows"] = snapshot.row_ids.into();
-        top.insert("next-row-id".into(), (first + snapshot.row_ids).into());
+        top.insert("next-row-id".into(), first.saturating_add(snapshot.row_ids).into());
     }
     top.insert("last-sequence-number".into(), snapshot.sequence_number.into());
     top.insert("last-updated-ms".into(), snapshot.timestamp_ms.into());

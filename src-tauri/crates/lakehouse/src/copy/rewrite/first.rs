@@ -2,10 +2,10 @@
 
 use super::data_file::DataFile;
 use super::document::{self, Shape, Snapshot};
-use super::making::{Made, gathered, rules, timestamp, way, write_manifests, write_units, written_under};
 use super::numbering::Numbering;
 use super::unit_map::{self, MappedUnit, UnitMap};
 use super::units;
+use super::writing::{Made, gathered, rules, timestamp, way, write_manifests, write_units, written_columns};
 use crate::catalog::{Publication, Staged};
 use crate::copy::common::contract::{CopyTask, Prepared};
 use crate::copy::common::converted::Converted;
@@ -17,7 +17,6 @@ use crate::provenance::PROPERTY_PLAN;
 use crate::scan;
 use bytes::Bytes;
 use icebridge_model::Result;
-use icebridge_model::run::CopyOutcome;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,10 +58,8 @@ async fn commit(
 ) -> Result<Prepared> {
     let mut units: Vec<MappedUnit> = made.iter().map(|made| made.mapped(0, 0)).collect();
     units.sort_by(|a, b| a.reads.cmp(&b.reads));
-    let (decoded, moved, mut files) = gathered(made);
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let rows = files.iter().map(|f| f.records).sum();
-    let bytes: u64 = files.iter().map(|f| f.size).sum();
+    let metadata_location = identity::metadata_location(staged, task);
+    let (files, outcome) = gathered(task, staged, &metadata_location, made);
 
     // Not before the table was made, whose clock may be another.
     let made_at = staged.empty.as_ref().map_or(0, |empty| empty.last_updated_ms);
@@ -91,26 +88,13 @@ async fn commit(
         units,
         ids: numbering.ids(),
         naming: unit_map::naming(&task.source.metadata)?,
-        schemas: vec![written_under(task, read)],
+        schemas: vec![written_columns(task, read)],
         earlier: None,
     };
     let folder = identity::own_folder("metadata", task, staged);
     map.save(&staged.storage, &staged.location, &folder, &mut metadata).await?;
     staged.storage.make_durable(&staged.location).await?;
-    let metadata_location = identity::metadata_location(staged, task);
-    Ok(Prepared {
-        outcome: CopyOutcome {
-            target_metadata_location: metadata_location.clone(),
-            target_location: staged.location.clone(),
-            files_decoded: decoded,
-            files_chunk_moved: moved,
-            bytes_written: bytes,
-            rows_written: Some(rows),
-            partitioning: task.partitioning.cloned(),
-            ..CopyOutcome::default()
-        },
-        publication: Publication::Create { metadata, metadata_location },
-    })
+    Ok(Prepared { outcome, publication: Publication::Create { metadata, metadata_location } })
 }
 
 async fn write_snapshot(

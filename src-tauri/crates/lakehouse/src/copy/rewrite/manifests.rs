@@ -222,7 +222,7 @@ impl Commit<'_> {
                     Some(given) => values.push(Value::Long(given)),
                     None => {
                         values.push(long(next_row_id)?);
-                        next_row_id += line.added.rows + line.existing.rows;
+                        next_row_id = next_row_id.saturating_add(line.added.rows.saturating_add(line.existing.rows));
                     }
                 }
             }

@@ -13,7 +13,6 @@ mod decoded;
 mod dictionary;
 mod document;
 mod first;
-mod making;
 mod manifests;
 mod metrics;
 mod murmur3;
@@ -28,7 +27,8 @@ mod transform;
 mod unit_map;
 mod units;
 mod work;
-mod written_under;
+mod writing;
+mod written_columns;
 
 use crate::copy::common::contract::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::copy::common::identity;

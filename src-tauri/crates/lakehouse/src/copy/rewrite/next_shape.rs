@@ -44,7 +44,7 @@ impl Shape {
         // Unity Catalog raises tables by itself.
         next.format_version =
             if describes { self.format_version.max(target.format_version) } else { target.format_version };
-        next.sequence_number = target.last_sequence_number + 1;
+        next.sequence_number = target.last_sequence_number.saturating_add(1);
         next.parent = target.current_snapshot_id;
         let highest = next.schema.walk().iter().map(|(_, id, _)| i64::from(*id)).max().unwrap_or(0);
         next.last_column_id = highest.max(number(&target.raw, "last-column-id"));
@@ -104,7 +104,7 @@ fn number(value: &Value, key: &str) -> i64 {
 }
 
 fn following(ids: impl Iterator<Item = i32>) -> i32 {
-    ids.max().map_or(0, |highest| highest + 1)
+    ids.max().map_or(0, |highest| highest.saturating_add(1))
 }
 
 fn schema_id(wanted: &Schema, target: &TableMetadata) -> i32 {
@@ -180,7 +180,7 @@ fn spec(ours: &BoundSpec, target: &TableMetadata, numbering: &Numbering) -> Resu
         let had = known.iter().find(same).map(|one| one.field_id);
         let id = had.or_else(|| Some(field.field_id).filter(|id| is_new(*id))).filter(|id| !used.contains(id));
         field.field_id = id.unwrap_or_else(|| {
-            last += 1;
+            last = last.saturating_add(1);
             last
         });
         used.insert(field.field_id);

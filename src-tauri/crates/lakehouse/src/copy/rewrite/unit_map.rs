@@ -5,7 +5,7 @@
 //! unseen. Where it is gone, every row is copied again.
 
 use super::numbering::Numbering;
-use super::written_under::WrittenUnder;
+use super::written_columns::WrittenColumns;
 use crate::copy::relocate::document;
 use crate::limits::Limit;
 use crate::location::canonical;
@@ -34,7 +34,7 @@ pub struct UnitMap {
     pub naming: String,
     /// The columns that files were written under.
     #[serde(default)]
-    pub schemas: Vec<WrittenUnder>,
+    pub schemas: Vec<WrittenColumns>,
     /// The map of the round before, below the table: nobody needs it once this one's round is visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<String>,
@@ -80,8 +80,8 @@ impl MappedUnit {
 
 impl UnitMap {
     /// Those whose files read under the columns as they are now as the source's do.
-    pub fn that_hold(&self, units: Vec<MappedUnit>, now: &[Field], keeps_defaults: bool) -> Vec<MappedUnit> {
-        let holds: Vec<bool> = self.schemas.iter().map(|written| written.holds(now, keeps_defaults)).collect();
+    pub fn still_valid(&self, units: Vec<MappedUnit>, now: &[Field], keeps_defaults: bool) -> Vec<MappedUnit> {
+        let holds: Vec<bool> = self.schemas.iter().map(|written| written.still_hold(now, keeps_defaults)).collect();
         let of = |unit: &MappedUnit| {
             !unit.schemas.is_empty() && unit.schemas.iter().all(|at| holds.get(*at).copied().unwrap_or(false))
         };

@@ -8,8 +8,8 @@ use icebridge_model::catalog::CatalogKind;
 use icebridge_model::plan::{Plan, PlannedTable};
 use tokio_util::sync::CancellationToken;
 
-/// What happened to a table.
-pub(crate) struct Later<'a> {
+/// A step of a table that is worth a row.
+pub(crate) struct TableStep<'a> {
     pub planned: &'a PlannedTable,
     /// Unlike all other states of the table under this plan.
     pub state: String,
@@ -21,7 +21,7 @@ pub(crate) struct Later<'a> {
 pub(crate) async fn record(
     local: &LocalState,
     (plan, run_id): (&Plan, &str),
-    all: &[Later<'_>],
+    all: &[TableStep<'_>],
     cancel: &CancellationToken,
 ) {
     let wanted = plan.settings.governance.as_ref().filter(|settings| settings.metrics);
@@ -44,7 +44,7 @@ pub(crate) async fn record(
     }
 }
 
-fn row<'a>(plan: &'a Plan, run_id: &'a str, one: &'a Later<'_>) -> metrics::Row<'a> {
+fn row<'a>(plan: &'a Plan, run_id: &'a str, one: &'a TableStep<'_>) -> metrics::Row<'a> {
     metrics::Row {
         plan_hash: &plan.hash,
         run_id,

@@ -11,7 +11,7 @@ use super::options::FileOptions;
 use super::unit_map::MappedUnit;
 use super::units::{Rules, Unit};
 use super::work::{UnitOutput, Worker};
-use super::written_under::WrittenUnder;
+use super::written_columns::WrittenColumns;
 use crate::arrow_types::arrow_schema;
 use crate::catalog::Staged;
 use crate::copy::common::contract::CopyTask;
@@ -24,6 +24,7 @@ use crate::storage::Claim;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use icebridge_model::conversion::{Conversion, PartitionWay};
+use icebridge_model::run::CopyOutcome;
 use icebridge_model::schema::Schema;
 use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
@@ -167,16 +168,33 @@ async fn all_there(transfer: &Transfer<'_>, made: &UnitOutput) -> Result<bool> {
 }
 
 /// The source's columns as files are written under them now.
-pub fn written_under(task: &CopyTask<'_>, read: &Shape) -> WrittenUnder {
+pub fn written_columns(task: &CopyTask<'_>, read: &Shape) -> WrittenColumns {
     let last = task.source.metadata.raw.get("last-column-id").and_then(Value::as_i64);
-    WrittenUnder::new(&read.schema.fields, last.unwrap_or(read.last_column_id))
+    WrittenColumns::new(&read.schema.fields, last.unwrap_or(read.last_column_id))
 }
 
-/// Source files whose rows were decoded, those whose column chunks were moved, and the new files.
-pub fn gathered(made: Vec<Made>) -> (u64, u64, Vec<DataFile>) {
-    let decoded = made.iter().map(|made| made.output.decoded).sum();
-    let moved = made.iter().map(|made| made.output.moved).sum();
-    (decoded, moved, made.into_iter().flat_map(|made| made.output.files).collect())
+/// All new files in their order, and what came of the copy.
+pub fn gathered(
+    task: &CopyTask<'_>,
+    staged: &Staged,
+    metadata_location: &str,
+    made: Vec<Made>,
+) -> (Vec<DataFile>, CopyOutcome) {
+    let (files_decoded, files_chunk_moved) =
+        made.iter().fold((0, 0), |(decoded, moved), one| (decoded + one.output.decoded, moved + one.output.moved));
+    let mut files: Vec<DataFile> = made.into_iter().flat_map(|made| made.output.files).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let outcome = CopyOutcome {
+        target_metadata_location: metadata_location.to_string(),
+        target_location: staged.location.clone(),
+        files_decoded,
+        files_chunk_moved,
+        bytes_written: files.iter().map(|file| file.size).sum(),
+        rows_written: Some(files.iter().map(|file| file.records).sum()),
+        partitioning: task.partitioning.cloned(),
+        ..CopyOutcome::default()
+    };
+    (files, outcome)
 }
 
 /// The commit's time: now, but the same now at every resume, so that a repeated commit is the same commit.

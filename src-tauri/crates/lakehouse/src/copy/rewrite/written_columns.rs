@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrittenUnder {
+pub struct WrittenColumns {
     /// By the source's field ids, at every depth: the type.
     columns: BTreeMap<i32, String>,
     /// The last id that the source had given.
     last_column_id: i64,
 }
 
-impl WrittenUnder {
+impl WrittenColumns {
     pub fn new(fields: &[Field], last_column_id: i64) -> Self {
         let mut columns = BTreeMap::new();
         walk(fields, &mut |id, kind, _| drop(columns.insert(id, kind)));
@@ -21,7 +21,7 @@ impl WrittenUnder {
     }
 
     /// Whether rows read the same under these columns. `keeps_defaults`: the table says what a column has that a file lacks.
-    pub fn holds(&self, now: &[Field], keeps_defaults: bool) -> bool {
+    pub fn still_hold(&self, now: &[Field], keeps_defaults: bool) -> bool {
         let mut holds = true;
         walk(now, &mut |id, kind, has_default| {
             holds &= match self.columns.get(&id) {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn columns_may_come_and_widen_and_not_come_back() {
-        let written = WrittenUnder::new(&fields(json!([column(1, "int"), column(3, "decimal(9, 2)")])), 3);
+        let written = WrittenColumns::new(&fields(json!([column(1, "int"), column(3, "decimal(9, 2)")])), 3);
         for (now, holds) in [
             (json!([column(1, "int"), column(3, "decimal(9, 2)")]), true),
             (json!([column(3, "decimal(12, 2)"), column(1, "long")]), true),
@@ -101,13 +101,13 @@ mod tests {
             (json!([column(3, "decimal(9, 3)")]), false),
             (json!([column(3, "decimal(8, 2)")]), false),
         ] {
-            assert_eq!(written.holds(&fields(now.clone()), true), holds, "{now}");
+            assert_eq!(written.still_hold(&fields(now.clone()), true), holds, "{now}");
         }
         let mut with_default = column(4, "int");
         with_default["initial-default"] = json!(7);
         let now = fields(json!([column(1, "int"), with_default]));
-        assert!(written.holds(&now, true) && !written.holds(&now, false));
+        assert!(written.still_hold(&now, true) && !written.still_hold(&now, false));
         let nested = json!([{"id": 1, "name": "s", "required": false, "type": {"type": "struct", "fields": [column(2, "int")]}}]);
-        assert!(!WrittenUnder::new(&[], 2).holds(&fields(nested), true));
+        assert!(!WrittenColumns::new(&[], 2).still_hold(&fields(nested), true));
     }
 }
