@@ -432,7 +432,7 @@ def test_a_window_that_stopped_says_so_and_can_be_loaded_again(webkit: Driver, t
         app.screenshot(EVIDENCE / "screenshots" / "window-stopped.png")
         # The way out has the focus.
         app.press(ENTER)
-        app.wait("the page anew", lambda: app.script("return document.getElementById('stopped').hidden;"))
+        app.wait("the page anew", lambda: app.script("return document.getElementById('stopped')?.hidden;"))
         app.click("nav-mapping")
         app.find("page-mapping")
 

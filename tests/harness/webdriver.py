@@ -50,6 +50,9 @@ const fields = [...(element?.closest('form')?.querySelectorAll('input, select, t
 const focused = document.activeElement?.dataset?.testid ?? 'nothing';
 return `${tag}, empty: ${fields.map((field) => field.dataset.testid).join(' ') || 'nothing'}, focused: ${focused}`;"""
 
+# What is over by itself: the element was drawn anew, or the page loaded anew, while it was asked for.
+PASSING = ("stale element reference", "no such element", "element not interactable", "no such frame")
+
 T = TypeVar("T")
 
 
@@ -155,13 +158,13 @@ class Window:
     def wait(
         self, what: str, holds: Callable[[], T], seconds: float = SECONDS, told: Callable[[], str] | None = None
     ) -> T:
-        """Poll until it holds. An element that was drawn anew in between is simply looked up again."""
+        """Poll until it holds, past what is over by itself."""
         limit = time.monotonic() + seconds
         while True:
             try:
                 value = holds()
             except Refused as refused:
-                if refused.error not in ("stale element reference", "no such element", "element not interactable"):
+                if refused.error not in PASSING:
                     raise
                 value = None
             if value:

@@ -119,6 +119,8 @@ pub enum ApprovalState {
     Approved,
     Missing,
     Expired,
+    /// It says that it was given later than now: one of the two clocks is wrong.
+    NotYet,
     /// The signature does not fit: the state was changed by hand.
     Broken,
     /// The key is that of the state that would run the plan.
@@ -133,6 +135,7 @@ impl ApprovalState {
             Self::Approved => "approved",
             Self::Missing => "missing",
             Self::Expired => "expired",
+            Self::NotYet => "not_yet",
             Self::Broken => "broken",
             Self::OwnKey => "own_key",
             Self::NotNamed => "not_named",

@@ -14,6 +14,14 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
 
         impl Code {
+    /// Whether it says that a table is not whole, and not merely that it could not be reached.
+    pub fn is_damage(self) -> bool {
+        matches!(
+            self,
+            Self::TableNotFound | Self::MetadataBroken | Self::FileMissing | Self::FileBroken | Self::ChecksumMismatch
+        )
+    }
+
             pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
             pub fn as_str(self) -> &'static str { match self { $(Code::$variant => $text,)* } }
             /// Whether the person can mend it (exit code 1) or we have to (exit code 2).
@@ -242,6 +250,15 @@ impl Error {
     pub fn or_usual_hint(self) -> Self {
         let usual = self.code.next_step();
         self.with_hint(usual)
+    }
+    /// It came up while the target was read: what is damaged there cannot be mended at the source.
+    pub fn at_target(self) -> Self {
+        const HINT: &str = "It is the target that is not whole. `icebridge sync --whole` writes a table anew that was rewritten on this \
+                            machine, and `icebridge validate` proves it; drop any other one in the target, and copy it again by a new plan.";
+        match self.code.is_damage() {
+            true => Self { hint: Some(HINT.into()), ..self },
+            false => self,
+        }
     }
     pub fn with_cause(mut self, cause: impl std::error::Error) -> Self {
         self.causes.push(cause.to_string());

@@ -44,9 +44,7 @@ pub(super) fn standings(plan: &Plan, kept: &[Approval], own_key: &str, at: Times
             // Who runs is not who approves.
             _ if approver.public_key == own_key => ApprovalState::OwnKey,
             None => ApprovalState::Missing,
-            Some(approval) if !fits(plan, approval) => ApprovalState::Broken,
-            Some(approval) if !signed::is_valid_at(approval, at) => ApprovalState::Expired,
-            Some(_) => ApprovalState::Approved,
+            Some(approval) => state_at(plan, approval, at),
         };
         ApproverStanding {
             name: approver.name.clone(),
@@ -57,6 +55,16 @@ pub(super) fn standings(plan: &Plan, kept: &[Approval], own_key: &str, at: Times
         }
     };
     approvers.filter(|approver| seen.insert(&approver.public_key)).map(standing).collect()
+}
+
+/// The same for who runs the plan and for who looks at it later.
+fn state_at(plan: &Plan, approval: &Approval, at: Timestamp) -> ApprovalState {
+    match approval {
+        broken if !fits(plan, broken) => ApprovalState::Broken,
+        later if !signed::is_given_by(later, at) => ApprovalState::NotYet,
+        over if signed::is_expired_at(over, at) => ApprovalState::Expired,
+        _ => ApprovalState::Approved,
+    }
 }
 
 fn fits(plan: &Plan, approval: &Approval) -> bool {
@@ -81,14 +89,11 @@ pub(crate) fn counts(plan: &Plan, asked: &ApprovalSettings, approved: &Approved)
         if !asked.approvers.iter().any(is_asked) {
             return Err(format!("{name} with the key {} is no approver of the plan", approval.public_key));
         }
-        if !fits(plan, approval) {
-            return Err(format!("the approval by {name} does not fit the plan or its signature"));
-        }
-        if signed::time(&approval.given_at).is_none_or(|given| at < given) {
-            return Err(format!("the approval by {name} was given after {}", approved.at));
-        }
-        if !signed::is_valid_at(approval, at) {
-            return Err(format!("the approval by {name} had expired at {}", approved.at));
+        match state_at(plan, approval, at) {
+            ApprovalState::Approved => {}
+            ApprovalState::NotYet => return Err(format!("the approval by {name} was given after {}", approved.at)),
+            ApprovalState::Expired => return Err(format!("the approval by {name} had expired at {}", approved.at)),
+            _ => return Err(format!("the approval by {name} does not fit the plan or its signature")),
         }
         keys.insert(&approval.public_key);
     }
@@ -118,6 +123,10 @@ fn lacks(one: &ApproverStanding) -> Option<String> {
         ApprovalState::Expired => {
             Some(format!("the approval by {name} expired at {}", one.expires_at.as_deref().unwrap_or_default()))
         }
+        ApprovalState::NotYet => Some(format!(
+            "the approval by {name} says that it was given at {}, which is later than now: one of the two clocks is wrong",
+            one.given_at.as_deref().unwrap_or_default()
+        )),
         ApprovalState::Broken => Some(format!("the approval by {name} was changed since it was taken")),
         ApprovalState::OwnKey => {
             Some(format!("{name} has the key of this state, and who runs a plan does not approve it"))

@@ -4,7 +4,7 @@ use crate::signing::{self, ALGORITHM, SigningKey};
 use icebridge_model::approval::{APPROVAL_VERSION, Approval};
 use icebridge_model::ids::PlanHash;
 use icebridge_model::{Error, Result};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Every field but the signature, each on its line behind its name. The first line says what it is for, so that it fits nothing
 /// else that the key signs.
@@ -69,7 +69,13 @@ fn written(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
-/// Whether it counts at a moment.
-pub(super) fn is_valid_at(approval: &Approval, at: Timestamp) -> bool {
-    time(&approval.expires_at).is_some_and(|expires| at < expires)
+/// How far the clock of an approver may be ahead of the clock of who runs the plan.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
+
+pub(super) fn is_given_by(approval: &Approval, at: Timestamp) -> bool {
+    time(&approval.given_at).is_some_and(|given| given.duration_since(at) <= CLOCKS_DIFFER)
+}
+
+pub(super) fn is_expired_at(approval: &Approval, at: Timestamp) -> bool {
+    time(&approval.expires_at).is_none_or(|expires| expires <= at)
 }

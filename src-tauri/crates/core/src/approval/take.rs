@@ -1,7 +1,9 @@
 //! Puts an approval into the state that is to run the plan.
 
+use super::rule::moment;
 use super::{file, signed};
 use crate::LocalState;
+use crate::state::now;
 use icebridge_model::approval::Approval;
 use icebridge_model::{Error, Result};
 use serde_json::json;
@@ -15,9 +17,12 @@ pub async fn take(local: &LocalState, path: &Path) -> Result<Approval> {
     let approval = file::read(path)?;
     signed::check(&approval).map_err(|e| e.about(path.display()))?;
     let Approval { plan_hash, public_key, given_at, expires_at, .. } = &approval;
-    let is_earlier = |kept: &Approval| signed::time(&kept.given_at) > signed::time(given_at);
+    let now = moment(&now())?;
+    // One by a clock that was ahead must not close the way to a right one.
+    let is_later =
+        |kept: &Approval| signed::time(&kept.given_at) > signed::time(given_at) && signed::is_given_by(kept, now);
     let kept = local.store.approvals(plan_hash).await?;
-    if let Some(later) = kept.iter().find(|kept| kept.public_key == *public_key && is_earlier(kept)) {
+    if let Some(later) = kept.iter().find(|kept| kept.public_key == *public_key && is_later(kept)) {
         // Its approver may have shortened the time since.
         return Err(Error::invalid("a later approval by the same key is here already")
             .about(path.display())

@@ -3,7 +3,9 @@ use super::{file, give, list, require, signed, take};
 use crate::LocalState;
 use crate::secrets::{MemorySecrets, SecretStore};
 use crate::signing::{self, SigningKey};
-use icebridge_model::approval::{Approval, ApprovalSettings, ApprovalState, Approver};
+use icebridge_model::approval::{
+    Approval, ApprovalSettings, ApprovalState, Approved as ApprovedAt, Approver, NamedApproval,
+};
 use icebridge_model::ids::PlanHash;
 use icebridge_model::plan::{Estimate, PLAN_VERSION, Plan, Settings};
 use icebridge_model::secret::Secret;
@@ -103,12 +105,26 @@ async fn only_named_keys_count_once_while_they_are_valid() {
     let states = |kept: &[Approval], own: &str, at| -> Vec<ApprovalState> {
         standings(&plan, kept, own, at).iter().map(|one| one.state).collect()
     };
-    use ApprovalState::{Approved, Broken, Expired, Missing, OwnKey};
+    use ApprovalState::{Approved, Broken, Expired, Missing, NotYet, OwnKey};
     assert_eq!(states(&[], "", now), [Missing, Missing]);
     let both = [for_an_hour(&ada, &plan), for_an_hour(&bob, &plan), for_an_hour(&eve, &plan)];
     assert_eq!(states(&both, "", now), [Approved, Approved]);
     assert_eq!(states(&both, &b, now), [Approved, OwnKey]);
     assert_eq!(states(&both, "", now + SignedDuration::from_hours(2)), [Expired, Expired]);
+    // The clock of who approves may be minutes ahead of the clock of who runs.
+    let before = |minutes| now - SignedDuration::from_mins(minutes);
+    assert_eq!(states(&both, "", before(9)), [Approved, Approved]);
+    assert_eq!(states(&both, "", before(11)), [NotYet, NotYet]);
+    let asked = plan.settings.approval.as_ref().unwrap();
+    for (minutes, is_enough) in [(9, true), (11, false)] {
+        let at = format!("{:.3}", before(minutes));
+        let by = both
+            .iter()
+            .zip(["ada", "bob"])
+            .map(|(one, name)| NamedApproval { name: name.into(), approval: one.clone() });
+        let approved = ApprovedAt { at, by: by.collect() };
+        assert_eq!(counts(&plan, asked, &approved).is_ok(), is_enough, "{minutes} minutes");
+    }
     let mut longer = both[0].clone();
     longer.expires_at = "2099-01-01T00:00:00.000Z".into();
     assert_eq!(states(&[longer], "", now), [Broken, Missing]);
@@ -222,4 +238,20 @@ async fn without_a_keychain_nothing_is_approved() {
     let plan = plan(&[("ada", &ada.public_key())], 1);
     local.store.save_approval(&for_an_hour(&ada, &plan)).await.unwrap();
     assert_eq!(require(&local, &plan).await.unwrap_err().code, Code::KeychainUnavailable);
+}
+
+#[tokio::test]
+async fn an_approval_by_a_clock_that_was_ahead_gives_way_to_a_right_one() {
+    let ((_at_ada, ada), (_runs, runner)) = (state().await, state().await);
+    let folder = TempDir::new().unwrap();
+    let plan = plan(&[("ada", &own_key(&ada).await)], 1);
+    let path = written(folder.path(), &plan);
+    let (next_year, hour) = (Timestamp::now() + SignedDuration::from_hours(8_760), SignedDuration::from_hours(1));
+    let ahead = signed::sign(&SigningKey::of(&ada.secrets).await.unwrap(), &plan.hash, next_year, next_year + hour);
+    runner.store.save_approval(&ahead).await.unwrap();
+    let error = require(&runner, &plan).await.unwrap_err();
+    assert!(error.causes[0].contains("clocks"), "{error}");
+    let given = give(&ada, &path, 3600, None).await.unwrap();
+    take(&runner, Path::new(&given.path)).await.unwrap();
+    assert!(require(&runner, &plan).await.is_ok());
 }

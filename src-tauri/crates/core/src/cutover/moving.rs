@@ -75,7 +75,8 @@ async fn move_all(
                 told.insert(&planned.source, as_it_stands(wave, planned, migrated));
             }
             _ if !migrated => {
-                told.insert(&planned.source, as_it_stands(wave, planned, migrated));
+                let error = wave.session.not_proved(planned).await?;
+                told.insert(&planned.source, CutoverTable { error, ..as_it_stands(wave, planned, migrated) });
             }
             _ => to_move.push(planned),
         }

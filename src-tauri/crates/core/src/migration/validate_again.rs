@@ -187,8 +187,8 @@ impl Comparison<'_> {
         let not_validated = |error: Error| Ok(Judged::from(Verdict::NotValidated(unless_cancelled(error)?)));
         let to = match self.target.load(&planned.target).await {
             Ok(table) => table,
-            Err(error) if validate::is_damage(error.code) => {
-                return Ok(Verdict::Fails(error.about(&planned.target).or_usual_hint(), None).into());
+            Err(error) if error.code.is_damage() => {
+                return Ok(Verdict::Fails(error.about(&planned.target).at_target(), None).into());
             }
             Err(error) => return not_validated(error),
         };

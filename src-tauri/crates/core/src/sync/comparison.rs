@@ -3,13 +3,13 @@
 use super::session::{Session, Sides};
 use crate::ledger::{SyncStep, step_that_brought};
 use crate::migration::Lakehouse;
-use crate::validate::{self, Before, compare_changes, is_damage};
+use crate::validate::{self, Before, compare_changes};
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::copy::{Standing, is_as_left};
 use icebridge_lakehouse::digest::RowDigest;
 use icebridge_model::check::CheckKind;
 use icebridge_model::conversion::Conversion;
-use icebridge_model::plan::PlannedTable;
+use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::sync::{Compared, SyncRound};
 use icebridge_model::validation::{Check, Validation};
@@ -89,7 +89,7 @@ pub(super) async fn compare_as_it_is(session: &Session<'_>, planned: &PlannedTab
 
 /// And not merely that it could not be compared.
 pub(super) fn says_that_it_differs(code: Code) -> bool {
-    code == Code::ValidationFailed || is_damage(code)
+    code == Code::ValidationFailed || code.is_damage()
 }
 
 /// The table as it would have been planned with the source's present state.
@@ -146,6 +146,9 @@ pub(super) fn refuse_difference(checks: &[Check], planned: &PlannedTable) -> Res
         .with_hint(if failed.iter().any(|check| check.name.kind == CheckKind::Deletes) {
             "The target still shows the round before. The source has got deletes that delete nothing (IB-F113), which nobody \
              accepted: compact the table at the source, or make a new plan that accepts them."
+        } else if planned.mode != CopyMode::Rewrite {
+            "The target still shows the round before. If its own files were changed or damaged, drop the table there and copy it anew by a \
+             new plan; if not, report it with the log."
         } else {
             "The target still shows the round before. Try again with --whole: it compares every row, and writes the rows of a \
              rewritten table anew. If it stays so, report it with the log."

@@ -29,8 +29,8 @@ pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &Cancellati
         .map(|(planned, migrated)| {
             let session = &session;
             async move {
-                match session.left_alone(planned, migrated) {
-                    Some(state) => Ok(standing::of(planned, state)),
+                match standing::left_alone(session, planned, (migrated, false)).await? {
+                    Some(told) => Ok(told),
                     None => Ok(standing::look(session, planned).await),
                 }
             }
@@ -61,10 +61,8 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
                 if session.cancel.is_cancelled() {
                     return Err(super::cancelled());
                 }
-                // One that was synced, and found to differ since, may be brought right.
-                let mends = request.whole && session.was_synced(planned);
-                match session.left_alone(planned, migrated || mends) {
-                    Some(state) => Ok(standing::of(planned, state)),
+                match standing::left_alone(session, planned, (migrated, request.whole)).await? {
+                    Some(told) => Ok(told),
                     None => table_round::take(session, planned, request.whole).await,
                 }
             }

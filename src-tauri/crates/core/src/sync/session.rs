@@ -1,16 +1,17 @@
 //! What the tables of one sync share, open for as long as it works.
 
 use crate::LocalState;
-use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
+use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
+use crate::validate;
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_lakehouse::copy::{Observer, Standing, standing};
 use icebridge_lakehouse::{Catalog, Snapshot, Table, TableMetadata, TargetCatalog, is_below};
 use icebridge_metrics::Copied;
 use icebridge_model::plan::{CopyMode, Plan, PlannedTable};
 use icebridge_model::run::RunId;
-use icebridge_model::sync::{SyncRequest, SyncState};
+use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -90,18 +91,21 @@ impl<'a> Session<'a> {
         Ok(all.map(|planned| (planned, self.migrated.contains(&planned.source.to_string()))).collect())
     }
 
-    /// None: a table that a sync looks at and brings on.
-    pub fn left_alone(&self, planned: &PlannedTable, migrated: bool) -> Option<SyncState> {
-        match migrated {
-            _ if self.moved.contains(&planned.source.to_string()) => Some(SyncState::CutOver),
-            true => None,
-            false => Some(SyncState::NotMigrated),
-        }
+    /// Others write to the target, or are about to.
+    pub fn is_moved(&self, planned: &PlannedTable) -> bool {
+        self.moved.contains(&planned.source.to_string())
     }
 
-    /// Whether a round of it was committed here.
-    pub fn was_synced(&self, planned: &PlannedTable) -> bool {
-        self.last_steps.get(&planned.source.to_string()).is_some_and(|step| step.stage == SyncStage::Committed)
+    /// Why a table that was copied is not migrated. None: it was never compared, and the run says why.
+    pub async fn not_proved(&self, planned: &PlannedTable) -> Result<Option<Error>> {
+        let last = self.local.store.validation_of_plan(&self.plan.hash, &planned.source).await?;
+        Ok(last.map(|validation| {
+            validate::failure(&validation).unwrap_or_else(|| {
+                Error::new(Code::ValidationFailed, "the table was brought right since, and is not validated yet")
+                    .about(&planned.source)
+                    .with_hint("`icebridge validate` compares it; if it passes, it counts as migrated again.")
+            })
+        }))
     }
 
     /// Both sides as they are now. An error with one of the codes of [`needs_a_person`] is for a person to decide.
@@ -119,6 +123,7 @@ impl<'a> Session<'a> {
                 .about(&planned.target)
                 .with_hint("Take the inventory again and copy it anew by a new plan.")
                 .with_cause(e),
+            _ if e.code.is_damage() => Error { hint: Some(TARGET_METADATA_GONE.into()), ..e.about(&planned.target) },
             _ => e.about(&planned.target),
         })?;
         let Some(standing) = standing(self.target.as_ref(), &target, &self.plan.hash, &planned.target) else {
@@ -203,6 +208,9 @@ fn as_it_was(now: &TableMetadata, snapshot_id: Option<i64>) -> TableMetadata {
 pub(super) fn needs_a_person(code: Code) -> bool {
     matches!(code, Code::TargetChanged | Code::SourceReplaced | Code::Unsupported | Code::CatalogRefused)
 }
+
+const TARGET_METADATA_GONE: &str = "It is the table in the target whose metadata file is not whole, and nothing says what it had. Restore \
+                                    that file; or drop the table there, and copy it anew by a new plan.";
 
 fn not_ours(target: &Table, catalog: &dyn TargetCatalog, planned: &PlannedTable) -> Error {
     if catalog.advancing() == Advancing::No {

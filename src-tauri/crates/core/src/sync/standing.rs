@@ -6,6 +6,23 @@ use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::{Lag, SyncState, SyncedTable};
 use icebridge_model::{Error, Result};
 
+/// None: a table that a sync looks at and brings on. `mends`: also one that was found to differ.
+pub(super) async fn left_alone(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    (migrated, mends): (bool, bool),
+) -> Result<Option<SyncedTable>> {
+    if session.is_moved(planned) {
+        return Ok(Some(of(planned, SyncState::CutOver)));
+    }
+    if migrated {
+        return Ok(None);
+    }
+    let error = session.not_proved(planned).await?;
+    let is_mended = mends && error.is_some() && planned.cluster.is_none();
+    Ok((!is_mended).then(|| SyncedTable { error, ..of(planned, SyncState::NotMigrated) }))
+}
+
 pub(super) async fn look(session: &Session<'_>, planned: &PlannedTable) -> SyncedTable {
     match session.sides(planned).await {
         Ok(sides) => as_it_stands(planned, &sides, now_ms()),

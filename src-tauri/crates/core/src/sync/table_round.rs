@@ -211,9 +211,20 @@ async fn copied_and_compared(
     sides: &Sides,
     (round, whole): (u64, bool),
 ) -> Result<(Prepared, Comparison)> {
+    let can_begin_anew = |onto: &Onto<'_>| whole && !onto.anew && planned.mode == CopyMode::Rewrite;
     let mut onto = Onto { target: &sides.target, round, trusts_compaction: !whole, anew: false };
     loop {
-        let prepared = copy(session, planned, sides, &onto).await?;
+        let prepared = match copy(session, planned, sides, &onto).await {
+            // Its manifests, or what others have left in them.
+            Err(error)
+                if can_begin_anew(&onto) && (says_that_it_differs(error.code) || error.code == Code::TargetChanged) =>
+            {
+                tracing::warn!(table = %planned.source, %error, "what the target has is not whole, and is written anew");
+                onto.anew = true;
+                continue;
+            }
+            prepared => prepared?,
+        };
         let staged =
             Table::open(planned.target.clone(), location(&prepared).into(), sides.target.storage.clone()).await?;
         let compared = compare(session, planned, sides, &staged, whole).await;
@@ -221,7 +232,7 @@ async fn copied_and_compared(
             Ok(compared) => compared.checks.iter().any(|check| !check.passed && check.name.kind != CheckKind::Deletes),
             Err(error) => says_that_it_differs(error.code),
         };
-        if differs && whole && !onto.anew && planned.mode == CopyMode::Rewrite {
+        if differs && can_begin_anew(&onto) {
             tracing::warn!(table = %planned.source, "what the target has differs from the source, and is written anew");
             onto.anew = true;
             continue;

@@ -17,7 +17,7 @@ use icebridge_model::check::CheckKind;
 use icebridge_model::conversion::{converted, identifier};
 use icebridge_model::plan::{CopyMode, PlannedTable};
 use icebridge_model::validation::{Check, Measurement};
-use icebridge_model::{Code, Result};
+use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// The target as it was compared last.
@@ -63,9 +63,9 @@ async fn to_read(
     let earlier = match Reads::of(before.target, before.snapshot_id).await {
         Ok(earlier) => earlier,
         Err(e) if e.code == Code::FileMissing => return Ok(None),
-        Err(e) => return Err(e),
+        Err(e) => return Err(e.at_target()),
     };
-    let changed = Reads::of(target, snapshot_id).await?.since(earlier);
+    let changed = Reads::of(target, snapshot_id).await.map_err(Error::at_target)?.since(earlier);
     let source = of_source.beside(&changed);
     Ok(source.map(|source| ToRead { source, target: changed.added, earlier: changed.removed }))
 }
@@ -93,11 +93,11 @@ pub(crate) async fn compare_changes(
     }
     let Some(read) = to_read(planned, source, target, before).await? else { return Ok(None) };
     let from = digest_of(source, source_snapshot, read.source, cancel, &|_| {}).await?;
-    let to = digest_of(target, target_snapshot, read.target, cancel, &|_| {}).await?;
+    let to = digest_of(target, target_snapshot, read.target, cancel, &|_| {}).await.map_err(Error::at_target)?;
     let gone = match digest_of(before.target, before.snapshot_id, read.earlier, cancel, &|_| {}).await {
         Ok(gone) => gone,
         Err(e) if e.code == Code::FileMissing => return Ok(None),
-        Err(e) => return Err(e),
+        Err(e) => return Err(e.at_target()),
     };
     let Some(kept) = before.digest.without(gone) else { return Ok(None) };
     let whole = |new: RowDigest| {

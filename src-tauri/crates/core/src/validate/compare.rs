@@ -58,16 +58,8 @@ impl Unfinished {
         Self { error, conclusive: false }
     }
     fn at_target(error: Error) -> Self {
-        Self { conclusive: is_damage(error.code), error }
+        Self { conclusive: error.code.is_damage(), error: error.at_target() }
     }
-}
-
-/// Whether an error says that a table is not whole, and not merely that it could not be reached.
-pub(crate) fn is_damage(code: Code) -> bool {
-    matches!(
-        code,
-        Code::TableNotFound | Code::MetadataBroken | Code::FileMissing | Code::FileBroken | Code::ChecksumMismatch
-    )
 }
 
 /// Validates one table. An error means cancelled; everything else that goes wrong is a validation that did not pass.
@@ -192,13 +184,17 @@ pub fn failure(validation: &Validation) -> Option<Error> {
     if validation.passed {
         return None;
     }
-    let left = "The table stays in the target so that you can look at it, and does not count as migrated. \
-                Drop it there before you run the plan again.";
+    let left = "The table stays in the target so that you can look at it, and does not count as migrated. If it was rewritten on this \
+                machine, `icebridge sync --whole` brings it right, and `icebridge validate` proves it. Any other one: drop it there, and \
+                run the plan again.";
     Some(match &validation.error {
         Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")
             .about(&validation.target)
             .with_cause(error.clone())
-            .with_hint("Mend the cause and resume the run: it compares again. Until then the table does not count as migrated."),
+            .with_hint(match (error.code.is_damage(), &error.hint) {
+                (true, Some(hint)) => format!("{hint} Until then the table does not count as migrated."),
+                _ => "Mend the cause and resume the run: it compares again. Until then the table does not count as migrated.".into(),
+            }),
         None => {
             let is_read_back = |check: &Check| READ_BACK.contains(&check.name.kind);
             let mut failed = validation.checks.iter().filter(|check| !check.passed).peekable();

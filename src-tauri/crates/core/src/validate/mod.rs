@@ -16,7 +16,6 @@ mod unique;
 
 pub(crate) use changes::{Before, compare_changes};
 pub(crate) use compare::checks_of;
-pub(crate) use compare::is_damage;
 pub use compare::{Compared, Sides, compare, failure};
 pub use measure::{Measure, Measured, measure};
 pub(crate) use proof::{add_read_back, keep_read_back, proof};

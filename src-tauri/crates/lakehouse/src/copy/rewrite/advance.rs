@@ -98,9 +98,10 @@ async fn known_units(
     let left = target.properties.get(PROPERTY_SNAPSHOT).and_then(|left| left.parse().ok());
     // Whoever compacted the target did it under any of the columns that it has had.
     let any = (0..map.schemas.len()).collect();
-    let units = compacted::follow_target(map.units.clone(), onto.target, left, (onto.round, &any)).await?;
+    let units = compacted::follow_target(map.units.clone(), onto.target, left, (onto.round, &any)).await;
+    let units = units.map_err(Error::at_target)?;
     // Others may have compacted it in ways that cannot be followed: what they replaced is copied again.
-    let shown = scan::plan(onto.target, target.current_snapshot_id).await?;
+    let shown = scan::plan(onto.target, target.current_snapshot_id).await.map_err(Error::at_target)?;
     let shown: HashSet<String> = shown.iter().map(|task| canonical(&task.file.path)).collect();
     let is_there = |unit: &MappedUnit| unit.paths(&target.location).all(|path| shown.contains(&path));
     let units = units.into_iter().filter(is_there).collect();
@@ -173,8 +174,17 @@ impl Round<'_> {
         let folder = format!("{location}/metadata");
         let stay: HashSet<String> = kept.iter().flat_map(|unit| unit.paths(location)).collect();
         let before = target.current_snapshot_id.and_then(|id| target.snapshot(id));
-        let carried = carried::carry(&self.staged.storage, before, &stay, &commit, &format!("{folder}/{name}")).await?;
-        if files.is_empty() && carried.dropped.count.files == 0 {
+        let carried = carried::carry(&self.staged.storage, before, &stay, &commit, &format!("{folder}/{name}")).await;
+        let carried = match carried {
+            Ok(carried) => carried,
+            // Nothing of it is taken over.
+            Err(error) if self.onto.anew && (error.code.is_damage() || error.code == Code::TargetChanged) => {
+                tracing::warn!(%error, "what the target had before is not whole, and all of it is left");
+                Carried { is_left_unread: true, ..Carried::default() }
+            }
+            Err(error) => return Err(error.at_target()),
+        };
+        if files.is_empty() && carried.dropped.count.files == 0 && !carried.is_left_unread {
             return Ok(None);
         }
         let mut lines = write_manifests(task, self.staged, &commit, files, (&folder, name)).await?;
@@ -224,7 +234,7 @@ fn summary(task: &CopyTask<'_>, files: &[DataFile], carried: &Carried) -> BTreeM
     .map(|(key, number)| (key.to_string(), number.to_string()))
     .collect();
     let operation = match (files.is_empty(), dropped.count.files) {
-        (false, 0) => "append",
+        (false, 0) if !carried.is_left_unread => "append",
         (true, _) => "delete",
         (false, _) => "overwrite",
     };

@@ -22,6 +22,8 @@ pub struct Carried {
     pub lines: Vec<Line>,
     pub kept: Files,
     pub dropped: Files,
+    /// Nothing is taken over, and what is left could not be read.
+    pub is_left_unread: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,6 +136,12 @@ fn lines(bytes: Bytes, path: &str) -> Result<Vec<Line>> {
     for record in file.records() {
         let record = record?;
         let record = Record::new(&file.schema, &record).ok_or_else(|| broken(path))?;
+        // Delete files are never ours.
+        if record.get(517, "content").and_then(Value::as_long) == Some(1) {
+            return Err(Error::new(Code::TargetChanged, "others have written delete files to the table in the target")
+                .about(path)
+                .with_hint("`icebridge sync --whole` brings the table right."));
+        }
         out.push(line(&record).ok_or_else(|| broken(path))?);
     }
     Ok(out)
@@ -145,7 +153,6 @@ fn line(record: &Record<'_>) -> Option<Line> {
     let counts = |files: (i32, &'static str), rows: (i32, &'static str)| {
         Some(Count { files: count(files.0, files.1)?, rows: count(rows.0, rows.1)? })
     };
-    // Delete files are never ours.
     if number(517, "content") != Some(0) {
         return None;
     }
