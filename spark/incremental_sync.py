@@ -66,6 +66,8 @@ def work(value: dict[str, Any], result: outcome.Outcome) -> int:
     stop = Stop(wanted)
     stop.listen()
     rounds: list[dict[str, Any]] = []
+    # The last round of each table.
+    last: dict[str, dict[str, Any]] = {}
     with session(JOB) as (spark, engine):
         tables = [SyncTable(spark, engine, wanted.plan_hash, table) for table in wanted.tables]
         result.put(plan_hash=wanted.plan_hash, engine=engine.as_dict(), rounds=rounds, rounds_total=0, stopped_by=None)
@@ -76,7 +78,8 @@ def work(value: dict[str, Any], result: outcome.Outcome) -> int:
             done = [table.round() for table in at_work]
             rounds.append({"round": number, "started_at": began, "tables": [one.as_dict() for one in done]})
             del rounds[:-ROUNDS_KEPT]
-            result.put(rounds_total=number)
+            last.update({one.target: one.as_table() for one in done})
+            result.put(rounds_total=number, tables=list(last.values()))
             idle = all(one.action == "none" and one.error is None for one in done)
             if not any(table.error is None or table.error.retryable for table in tables):
                 reason = "every table has failed"

@@ -91,11 +91,9 @@ def test_clusters_copy_what_suits_them_and_all_of_it_is_proved(
     assert box.look("counts")["clusters_started"] == 1
     rows = clusters.sql(box, "SELECT COUNT(*) AS n FROM main.icebridge.migration_iceberg_jobs")
     assert rows == [["3"]], "one row of metrics for each table, however often it is run"
-    # What a cluster copied is not synced, and is moved as it was copied; the other one is brought up before.
-    looked = {table["source"]: table for table in icebridge.outcome("sync", "--look").json["tables"]}
-    states = {name: table["state"] for name, table in looked.items()}
-    assert states == {"shop.orders": "stopped", "shop.daily": "stopped", "shop.corrected": "up_to_date"}
-    assert looked["shop.daily"]["error"]["code"] == "unsupported"
+    # What a cluster copied is moved as it is; the other one is brought up before.
+    looked = icebridge.run("sync", "--look")["tables"]
+    assert {table["state"] for table in looked} == {"up_to_date"}, looked
     moved = icebridge.run("cutover", "move", "--quiet", "1s", "--table", "shop.daily", "--table", "shop.corrected")
     assert {table["state"] for table in moved["tables"]} == {"on_probation"}, moved
 

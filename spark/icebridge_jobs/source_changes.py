@@ -8,6 +8,7 @@ from typing import Literal
 
 from icebridge_jobs import commit_marks
 from icebridge_jobs.iceberg_table import Snapshot
+from icebridge_jobs.sync_input import GivenChanges
 
 # `none`: the same snapshot. `mark`: files were rewritten and no row changed. `append`: rows were only added.
 # `compare`: rows were changed, or nobody can tell.
@@ -39,6 +40,15 @@ def classify(source: Sequence[Snapshot], last: int | None) -> Changes:
         return Changes("append", f"{len(new)} snapshots that added rows")
     others = ", ".join(sorted(operations - {"append", "replace"}))
     return Changes("compare", f"{len(new)} snapshots, among them {others}")
+
+
+def given(changes: GivenChanges, wanted: int | None, last: int | None) -> Changes:
+    """As the submitter tells, who could not know of a round that was made and not seen."""
+    if last == wanted and changes.from_snapshot_id != wanted:
+        return Changes("none", "an earlier attempt has brought the snapshot")
+    if last != changes.from_snapshot_id:
+        return Changes("compare", "the target holds another snapshot than it was thought to")
+    return Changes(changes.kind, changes.reason)
 
 
 @dataclass(frozen=True)

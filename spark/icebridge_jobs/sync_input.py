@@ -12,6 +12,17 @@ from icebridge_jobs.table_name import TableName
 
 
 @dataclass(frozen=True)
+class GivenChanges:
+    """What the source's own metadata tells of its changes, read by whoever submits the job."""
+
+    # `mark`: files were rewritten and no row changed. `append`: rows were only added. `compare`: anything else.
+    kind: Literal["mark", "append", "compare"]
+    reason: str
+    # What the target is known to hold. One that holds another state is compared.
+    from_snapshot_id: int | None = None
+
+
+@dataclass(frozen=True)
 class TableSync:
     """One table. A snapshot_id of the source is the last one to synchronise to; without it, whatever is newest."""
 
@@ -23,9 +34,13 @@ class TableSync:
     start_snapshot_id: int | None = None
     # What is compared after each round.
     verify: Literal["none", "count", "digest"] = "count"
+    # Without them the engine's metadata tables are asked, which Databricks does not show of every source.
+    changes: GivenChanges | None = None
 
     def __post_init__(self) -> None:
         TableName.parse(self.target)
+        if self.changes is not None and self.source.snapshot_id is None:
+            raise invalid("changes lead to a snapshot of the source, and there is no snapshot_id")
 
     @property
     def name(self) -> TableName:

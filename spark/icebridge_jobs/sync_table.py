@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import types as T
 
 import row_digest
-from icebridge_jobs import commit_marks, iceberg_table, source_changes, substitution, sync_merge
+from icebridge_jobs import commit_marks, iceberg_table, source_changes, source_table, substitution, sync_merge
 from icebridge_jobs.errors import JobError, explain
 from icebridge_jobs.iceberg_table import Snapshot
 from icebridge_jobs.session import Engine
@@ -42,6 +42,20 @@ class Round:
         """The JSON form."""
         return asdict(self)
 
+    def as_table(self) -> dict[str, Any]:
+        """What a table's part of a copy's result says, of this round."""
+        return {
+            "source": self.source,
+            "target": self.target,
+            "state": "failed" if self.error else "done",
+            "source_snapshot_id": self.to_snapshot_id,
+            "source_read": self.source_read,
+            "rows_done": self.rows,
+            "note": f"{self.action}: {self.reason}",
+            "milliseconds": self.milliseconds,
+            "error": self.error,
+        }
+
 
 class SyncTable:
     """One table over all rounds."""
@@ -73,9 +87,10 @@ class SyncTable:
     def _round(self, done: Round) -> None:
         source, target = self.table.source.name, self.table.name
         substitution.refuse(self.engine.substitutes, [*source.parts, *target.parts], str(target))
+        given = self.table.changes
         wanted = self.table.source.snapshot_id or iceberg_table.current_snapshot(self.spark, source)
-        chain = iceberg_table.lineage(iceberg_table.snapshots(self.spark, source), wanted)
-        if wanted is not None and not chain:
+        chain = [] if given else iceberg_table.lineage(iceberg_table.snapshots(self.spark, source), wanted)
+        if wanted is not None and not chain and not given:
             raise JobError("plan-stale", f"the source has no snapshot {wanted}", about=str(source))
         # On Databricks marks are in properties alone.
         held, whole = ([], True) if self.engine.databricks else commit_marks.chain(self.spark, target)
@@ -88,13 +103,19 @@ class SyncTable:
                 about=str(target),
                 hint="Copy the table with bulk_copy, or give start_snapshot_id.",
             )
-        changes = source_changes.classify(chain, last.snapshot_id)
+        if given:
+            changes = source_changes.given(given, wanted, last.snapshot_id)
+        else:
+            changes = source_changes.classify(chain, last.snapshot_id)
         if not last.certain:
             changes = Changes("compare", "snapshots of the target expired, and marks with them")
         done.from_snapshot_id, done.to_snapshot_id, done.reason = last.snapshot_id, wanted, changes.reason
         if changes.kind == "none" or wanted is None:
             return
-        self._refuse_ignored_deletes(chain[0])
+        if given:
+            source_table.refuse_ignored_deletes(self.table.source, self.engine)
+        else:
+            self._refuse_ignored_deletes(chain[0])
         read = SourceRead(self.spark, self.engine, self.table.source, wanted)
         done.source_read = read.how
         rows = read.rows()

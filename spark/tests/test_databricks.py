@@ -227,6 +227,19 @@ def test_synchronising(spark: SparkSession, jobs: Jobs, databricks: Databricks, 
         return found
 
     assert sync()["error"]["code"] == "unsupported"
+    # Who has read the source's metadata need not ask the engine for it.
+    with databricks.outside():
+        spark.sql(f"UPDATE foreign.s.{name} SET `a.b` = 'given' WHERE id < 3")
+        wanted = head(spark, f"foreign.s.{name}")
+    for kind, noted in (("append", "recompare"), ("compare", "none")):
+        source = {"table": f"foreign.s.{name}", "snapshot_id": wanted, "delete_files": 0}
+        changes = {"kind": kind, "reason": "told", "from_snapshot_id": pin}
+        ran = jobs.run(
+            "incremental_sync", plan_hash=PLAN_HASH, tables=[{**given, "source": source, "changes": changes}]
+        )
+        (made,) = ran.result["tables"]
+        assert (made["state"], made["note"].split(":")[0]) == ("done", noted), ran.result
+        assert made["source_snapshot_id"] == wanted and same(spark, databricks, name)
     databricks.set(**SHOWN)
     assert (sync()["action"], sync()["source_read"]) == ("none", None)
     for keys, action in ((["id"], "merge"), ([], "recompare")):

@@ -73,12 +73,22 @@ def spark_workspace(*arguments: str | Path) -> Iterator[Sandbox]:
 
 def seed(box: Sandbox) -> None:
     """Have a run on a cluster write the foreign tables."""
+    submit(box, SEED)
+
+
+def write(box: Sandbox, *statements: str) -> None:
+    """Have the foreign catalog's own engine write to its tables."""
+    submit(box, "\n".join([*SEED.splitlines()[:5], *(f"spark.sql({statement!r})" for statement in statements)]))
+
+
+def submit(box: Sandbox, script: str) -> None:
+    """Run a script on serverless compute to its end."""
     client = box.client(box.admin_token)
     path = "/Workspace/Shared/seed.py"
     client.workspace.mkdirs("/Workspace/Shared")
     from databricks.sdk.service.workspace import ImportFormat
 
-    client.workspace.upload(path, SEED.encode(), format=ImportFormat.RAW, overwrite=True)
+    client.workspace.upload(path, script.encode(), format=ImportFormat.RAW, overwrite=True)
     task = jobs.SubmitTask(
         task_key="seed", spark_python_task=jobs.SparkPythonTask(python_file=path), environment_key="e"
     )

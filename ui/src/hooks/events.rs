@@ -31,6 +31,7 @@ fn take(session: &Handle, event: Event) {
         | Event::SignIn { .. }
         | Event::Unity { .. }
         | Event::Sync { .. }
+        | Event::SyncJob { .. }
         | Event::CutOver { .. } => None,
     };
     if let Some(run) = unread {

@@ -312,7 +312,7 @@ impl Session {
                 self.workspaces.hear(event, is_signing_in);
             }
             Event::Unity { .. } => self.workspaces.hear(event, false),
-            Event::Sync { .. } => self.sync.hear(&event),
+            Event::Sync { .. } | Event::SyncJob { .. } => self.sync.hear(&event),
             // The rows of the tables are written before the event is sent.
             Event::CutOver { .. } => self.cutover.version += 1,
             event => {

@@ -15,6 +15,8 @@ pub struct Progress {
 pub struct SyncDraft {
     pub outline: Option<Rc<SyncOutline>>,
     pub progress: Option<Progress>,
+    /// What a cluster does for the round that is at work, in words.
+    pub job: String,
     /// Grows when the tables should be asked for anew.
     pub version: u64,
     /// Looks and rounds that ended.
@@ -30,15 +32,20 @@ impl SyncDraft {
     pub fn answered(&mut self, outline: SyncOutline) {
         self.outline = Some(Rc::new(outline));
         self.progress = None;
+        self.job.clear();
         self.version += 1;
         self.answers += 1;
     }
 
     /// The rows of the tables that are done are written before the event is sent.
     pub fn hear(&mut self, event: &Event) {
-        if let Event::Sync { done, tables, .. } = event {
-            self.progress = Some(Progress { done: *done, tables: *tables });
-            self.version += 1;
+        match event {
+            Event::Sync { done, tables, .. } => {
+                self.progress = Some(Progress { done: *done, tables: *tables });
+                self.version += 1;
+            }
+            Event::SyncJob { message, .. } => self.job.clone_from(message),
+            _ => {}
         }
     }
 }
@@ -52,6 +59,8 @@ mod tests {
         let mut sync = SyncDraft::default();
         sync.hear(&Event::Sync { run_id: "r".into(), done: 1, tables: 3 });
         assert_eq!((sync.progress, sync.version), (Some(Progress { done: 1, tables: 3 }), 1));
+        sync.hear(&Event::SyncJob { run_id: "r".into(), message: "running".into(), run_page_url: None });
+        assert_eq!((sync.job.as_str(), sync.version), ("running", 1));
         let outline = SyncOutline {
             run_id: "r".into(),
             at: String::new(),
@@ -62,6 +71,6 @@ mod tests {
             bytes_written: 0,
         };
         sync.answered(outline);
-        assert!(sync.progress.is_none() && sync.knows(&"r".into()) && !sync.knows(&"s".into()));
+        assert!(sync.progress.is_none() && sync.job.is_empty() && sync.knows(&"r".into()) && !sync.knows(&"s".into()));
     }
 }

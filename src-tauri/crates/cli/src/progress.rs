@@ -106,7 +106,16 @@ impl Screen {
                     self.line(&format!("  {done} of {tables} tables"));
                 }
             }
+            Event::SyncJob { message, run_page_url, .. } => self.job(&message, run_page_url.as_deref()),
             Event::Run { .. } | Event::CutOver { .. } | Event::SignIn { .. } => {}
+        }
+    }
+
+    /// Once each: a cluster is in one stage for minutes.
+    fn job(&mut self, message: &str, page: Option<&str>) {
+        if self.told.insert(String::new(), message.to_string()).as_deref() != Some(message) {
+            let page = page.map(|page| format!(", {page}")).unwrap_or_default();
+            self.line(&format!("  {message}{page}"));
         }
     }
 

@@ -26,6 +26,8 @@ pub const PROPERTY_FIELD_IDS: &str = "icebridge.field-ids";
 pub const PROPERTY_UNIT_MAP: &str = "icebridge.unit-map";
 /// How often the table was brought up to its source since it was copied.
 pub const PROPERTY_SYNC_ROUND: &str = "icebridge.sync-round";
+/// Of a table that a cluster brings up to its source: the source's snapshot that it has, and what the job adds behind `@`.
+pub const PROPERTY_SYNCED: &str = "icebridge.synced-snapshot-id";
 
 /// On a table that was made empty and has no rows yet: the plan that fills it, and the place of the copy. The commit that
 /// brings the rows takes both away.

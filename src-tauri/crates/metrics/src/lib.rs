@@ -176,6 +176,7 @@ impl Metrics {
             | Event::SignIn { .. }
             | Event::Unity { .. }
             | Event::Sync { .. }
+            | Event::SyncJob { .. }
             | Event::CutOver { .. } => {}
         }
     }

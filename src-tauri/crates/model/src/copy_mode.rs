@@ -35,6 +35,9 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
+    pub fn is_embedded(&self) -> bool {
+        *self == Self::Embedded
+    }
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",

@@ -253,8 +253,9 @@ impl Error {
     }
     /// It came up while the target was read: what is damaged there cannot be mended at the source.
     pub fn at_target(self) -> Self {
-        const HINT: &str = "It is the target that is not whole. `icebridge sync --whole` writes a table anew that was rewritten on this \
-                            machine, and `icebridge validate` proves it; drop any other one in the target, and copy it again by a new plan.";
+        const HINT: &str = "It is the target that is not whole. `icebridge sync --whole` brings a table right that was rewritten, \
+                            here or by a cluster, and `icebridge validate` proves it; drop any other one in the target, and copy it again \
+                            by a new plan.";
         match self.code.is_damage() {
             true => Self { hint: Some(HINT.into()), ..self },
             false => self,

@@ -39,6 +39,12 @@ pub enum Event {
         done: usize,
         tables: usize,
     },
+    /// What the cluster of a round does, in words.
+    SyncJob {
+        run_id: RunId,
+        message: String,
+        run_page_url: Option<String>,
+    },
     /// Tables of a cut-over have come to another step.
     CutOver {
         run_id: RunId,

@@ -74,6 +74,31 @@ pub struct ClusterCopy {
     /// At the pin: what the grouping and the estimate go by.
     pub bytes: u64,
     pub rows: u64,
+    /// Of a table that is there already, and is to be brought up to the pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ClusterChanges>,
+}
+
+/// What a round of a sync has to bring, as the source's own metadata tells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClusterChanges {
+    pub kind: ChangeKind,
+    /// In words.
+    pub reason: String,
+    /// The source's snapshot that the target has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_snapshot_id: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Files were rewritten, and no row changed.
+    Mark,
+    /// Rows were only added.
+    Append,
+    /// Anything else, or nobody can tell.
+    Compare,
 }
 
 fn is_false(value: &bool) -> bool {

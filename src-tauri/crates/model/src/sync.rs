@@ -1,6 +1,7 @@
 //! Keeping migrated tables up with their sources, round by round.
 
 use crate::ids::RunId;
+use crate::plan::EngineKind;
 use crate::validation::Check;
 use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,14 @@ pub struct SyncRound {
     /// The target's metadata file before the round, and its own.
     pub from_metadata_location: String,
     pub target_metadata_location: String,
+    /// The target's snapshot, of a round that a cluster made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_snapshot_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "EngineKind::is_embedded")]
+    pub engine: EngineKind,
+    /// The workspace's run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_run_id: Option<i64>,
     pub changes: SourceChanges,
     pub files_copied: u64,
     pub bytes_written: u64,

@@ -66,7 +66,7 @@ pub struct Validation {
     pub passed: bool,
     pub proof: ProofLevel,
     /// Who read both sides: IceBridge's own reader, or a cluster.
-    #[serde(default, skip_serializing_if = "is_embedded")]
+    #[serde(default, skip_serializing_if = "EngineKind::is_embedded")]
     pub read_by: EngineKind,
     pub rows: u64,
     /// 64 hexadecimal digits, see docs/digest.md; of the source.
@@ -88,10 +88,6 @@ pub struct Validation {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-fn is_embedded(engine: &EngineKind) -> bool {
-    *engine == EngineKind::Embedded
 }
 
 /// What one side of a comparison found: the reader's measurement of one table at one snapshot.

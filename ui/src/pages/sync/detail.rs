@@ -6,6 +6,7 @@ use crate::view::format;
 use icebridge_model::TableIdent;
 use icebridge_model::ids::RunId;
 use icebridge_model::ops::op;
+use icebridge_model::plan::EngineKind;
 use icebridge_model::sync::{History, PastRound, RoundEnd, RoundsRequest, SourceChanges, SyncRound};
 use yew::prelude::*;
 
@@ -57,8 +58,15 @@ fn past(round: &PastRound) -> Html {
 }
 
 fn facts(made: &SyncRound) -> Html {
-    let copied =
-        format!("{}, {}", format::counted(made.files_copied, "file", "files"), format::bytes(made.bytes_written));
+    let copied = match made.engine {
+        EngineKind::Embedded => {
+            format!("{}, {}", format::counted(made.files_copied, "file", "files"), format::bytes(made.bytes_written))
+        }
+        EngineKind::Photon => match made.job_run_id {
+            Some(run) => format!("by a cluster, run {run}"),
+            None => "by a cluster".to_string(),
+        },
+    };
     let snapshot = made.source_snapshot_id.map_or_else(|| "none".into(), |id| id.to_string());
     let checks = made.checks.iter().filter(|check| check.passed).count();
     let compared = format!(

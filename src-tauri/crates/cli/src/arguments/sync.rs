@@ -14,8 +14,9 @@ pub const SYNC: &str = "Bring the migrated tables up to what their sources are n
     there is nothing to bring; rows of a rewritten table that differ are written anew then. A table of the target that \
     somebody else has written to is left as it is, and named. Files of snapshots that the source has expired stay in the \
     target's folder.\n\n\
-    It works for tables that the embedded engine copied, into the embedded catalog, a SQL catalog, a REST catalog or Unity \
-    Catalog (tried against the sandbox alone, never in a workspace). Not yet for tables that clusters copied.";
+    Tables that clusters copied are brought on by clusters, all of them by one order; what a job commits shows before it is \
+    compared, and a table that differs counts as migrated no longer. Unity Catalog and clusters were tried in the sandbox alone, \
+    never in a workspace.";
 
 #[derive(Debug, Args)]
 pub struct SyncArgs {

@@ -78,8 +78,13 @@ fn told(view: &SyncView) -> String {
                 table.round.to_string()
             },
             behind(table),
-            made.map(|made| words::number(made.files_copied)).unwrap_or_default(),
-            made.map(|made| words::bytes(made.bytes_written)).unwrap_or_default(),
+            // Files that a cluster writes are its engine's own.
+            made.filter(|made| made.engine.is_embedded())
+                .map(|made| words::number(made.files_copied))
+                .unwrap_or_default(),
+            made.filter(|made| made.engine.is_embedded())
+                .map(|made| words::bytes(made.bytes_written))
+                .unwrap_or_default(),
             made.map(|made| words::number(made.rows)).unwrap_or_default(),
             made.map(|made| made.compared.as_str().to_string()).unwrap_or_default(),
             made.map(|made| format!("{:.1} s", made.milliseconds as f64 / 1000.0)).unwrap_or_default(),

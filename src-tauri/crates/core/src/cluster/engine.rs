@@ -68,7 +68,8 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<Vec<ClusterResult>> {
         checked(order)?;
-        let known = self.store.cluster_steps(&order.plan_hash).await?;
+        let known: Vec<StepRecord> = self.store.cluster_steps(&order.plan_hash).await?;
+        let known = known.into_iter().filter(|step| step.job == order.job).collect();
         let known = self.withdraw_unwanted(order, known).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());
         let mut last = LastAttempts::default();

@@ -1,4 +1,4 @@
-//! The input files of `bulk_copy` and `gx_runner`, as docs/spark-jobs.md describes them.
+//! The input files of `bulk_copy`, `incremental_sync` and `gx_runner`, as docs/spark-jobs.md describes them.
 
 use super::record::{Lane, LaneCheck};
 use icebridge_model::conversion::{ColumnAt, Conversion};
@@ -13,6 +13,22 @@ pub(super) fn bulk_copy(lane: &Lane, plan_hash: &str, settings: &PhotonSettings)
     written(&json!({
         "job": "bulk_copy", "input_version": 1, "result_path": lane.result_path, "plan_hash": plan_hash,
         "tables": tables,
+    }))
+}
+
+/// One round of each table of the lane.
+pub(super) fn incremental_sync(lane: &Lane, plan_hash: &str) -> Result<Vec<u8>> {
+    let one = |table: &ClusterCopy| {
+        json!({
+            "source": source(table), "target": table.target, "keys": table.keys, "changes": table.changes,
+            // Compared row by row afterwards, by who reads both sides.
+            "verify": "count",
+        })
+    };
+    let tables: Vec<Value> = lane.tables.iter().map(one).collect();
+    written(&json!({
+        "job": "incremental_sync", "input_version": 1, "result_path": lane.result_path, "plan_hash": plan_hash,
+        "max_rounds": 1, "interval_seconds": 0, "tables": tables,
     }))
 }
 

@@ -5,7 +5,7 @@ use super::group::Group;
 use super::judge;
 use super::order::Order;
 use super::patience::cancelled;
-use super::record::{Lane, StepRecord, StepState, run_name, short};
+use super::record::{JobKind, Lane, StepRecord, StepState, run_name, short};
 use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
 use icebridge_model::{Code, Result, TableIdent};
 use icebridge_store::now;
@@ -30,19 +30,24 @@ impl Draft<'_> {
             Owner { plan_hash: &order.plan_hash, run_id: &order.run_id, user, secret_scope: &order.secret_scope };
         let (compute, else_cluster) = compute(offer, settings, &all, &owner)?;
         let volume = settings.volume.trim_end_matches('/');
-        let folder = format!("{volume}/{}/{}-{}", short(&order.plan_hash), group.step, order.attempt);
+        let step = match order.job {
+            JobKind::BulkCopy => group.step.clone(),
+            JobKind::IncrementalSync => format!("sync-{}", group.step),
+        };
+        let folder = format!("{volume}/{}/{step}-{}", short(&order.plan_hash), order.attempt);
         let lane = |(number, lane): (usize, &Vec<usize>)| {
             let tables = lane.iter().map(|at| tables[*at].clone()).collect();
             Lane::new(&folder, number + 1, tables, settings.great_expectations)
         };
         Ok(StepRecord {
             plan_hash: order.plan_hash.clone(),
-            step: group.step.clone(),
+            run_name: run_name(&order.plan_hash, &step, order.attempt),
+            step,
+            job: order.job,
             attempt: order.attempt,
             run_id: order.run_id.clone(),
             state: StepState::Intended,
             intended_at: now(),
-            run_name: run_name(&order.plan_hash, &group.step, order.attempt),
             lanes: group.lanes.iter().enumerate().map(lane).collect(),
             compute,
             else_cluster,
@@ -84,7 +89,8 @@ impl LastAttempts {
     pub fn missing(&self, order: &Order) -> Vec<ClusterCopy> {
         let is_missing = |table: &&ClusterCopy| {
             let Some(last) = self.0.get(&table.target) else { return true };
-            let done = last.settled && !order.gone.contains(&table.target);
+            // A round is made again and again.
+            let done = order.job.is_copy() && last.settled && !order.gone.contains(&table.target);
             !last.open && !done && last.attempt < order.attempt
         };
         order.tables.iter().filter(is_missing).cloned().collect()

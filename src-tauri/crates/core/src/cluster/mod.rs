@@ -42,7 +42,7 @@ pub use group::{Group, group};
 pub use journal::CLUSTER_STEP;
 pub use observer::{FollowPace, Observer, Unobserved};
 pub use order::Order;
-pub use record::{Compute, Lane, LaneCheck, StepRecord, StepState};
+pub use record::{Compute, JobKind, Lane, LaneCheck, StepRecord, StepState};
 pub use scripts::{GREAT_EXPECTATIONS, Scripts};
 
 pub(crate) use patience::{Patience, cancelled};

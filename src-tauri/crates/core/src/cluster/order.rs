@@ -1,7 +1,7 @@
 //! What shall be copied, and what became of it.
 
 use super::judge;
-use super::record::StepRecord;
+use super::record::{JobKind, StepRecord};
 use icebridge_model::ids::{PlanHash, RunId};
 use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd};
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Clone, Debug)]
 pub struct Order {
     pub plan_hash: PlanHash,
+    pub job: JobKind,
     /// The run that the journal entries belong to, and a tag on the clusters.
     pub run_id: RunId,
     /// A table whose last attempt has a smaller number and did not succeed is tried anew. The same number again is a resume:

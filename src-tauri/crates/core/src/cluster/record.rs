@@ -39,6 +39,23 @@ impl StepState {
     }
 }
 
+/// Which of the scripts a step's lanes run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Tables are made.
+    #[default]
+    BulkCopy,
+    /// Tables that are there are brought up to their sources.
+    IncrementalSync,
+}
+
+impl JobKind {
+    pub fn is_copy(&self) -> bool {
+        *self == Self::BulkCopy
+    }
+}
+
 /// A task of the run, one after the other through its tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lane {
@@ -96,6 +113,8 @@ pub enum Compute {
 pub struct StepRecord {
     pub plan_hash: PlanHash,
     pub step: String,
+    #[serde(default, skip_serializing_if = "JobKind::is_copy")]
+    pub job: JobKind,
     pub attempt: u32,
     /// The run of a plan, whose journal has the step.
     pub run_id: RunId,
@@ -212,6 +231,7 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
     StepRecord {
         plan_hash: "p".into(),
         step: "shared-1".into(),
+        job: JobKind::BulkCopy,
         attempt: 1,
         run_id: "r".into(),
         state: StepState::Started,

@@ -1,7 +1,7 @@
 //! The requests that make a job and start a run, from a record alone.
 
-use super::record::{Compute, Lane, LaneCheck, StepRecord, short};
-use super::scripts::{BULK_COPY, GREAT_EXPECTATIONS, GX_RUNNER};
+use super::record::{Compute, JobKind, Lane, LaneCheck, StepRecord, short};
+use super::scripts::{BULK_COPY, GREAT_EXPECTATIONS, GX_RUNNER, INCREMENTAL_SYNC};
 use icebridge_databricks::jobs::{
     Environment, EnvironmentSpec, JobCluster, JobSettings, Library, Queue, RunAs, RunIf, SparkPythonTask, Submission,
     Task, TaskDependency,
@@ -17,7 +17,11 @@ const CHECK_ENVIRONMENT: &str = "check";
 /// Each lane before its check: the workspace takes no task before the one that it waits for.
 fn tasks(record: &StepRecord) -> Vec<Task> {
     let of = |lane: &Lane| {
-        let copy = task(record, &lane.key, BULK_COPY, &lane.input_path, ENVIRONMENT);
+        let script = match record.job {
+            JobKind::BulkCopy => BULK_COPY,
+            JobKind::IncrementalSync => INCREMENTAL_SYNC,
+        };
+        let copy = task(record, &lane.key, script, &lane.input_path, ENVIRONMENT);
         std::iter::once(copy)
             .chain(lane.check.as_ref().map(|check| check_task(record, lane, check)))
             .collect::<Vec<_>>()

@@ -57,6 +57,7 @@ const EMBEDDED: &[(&str, &[u8])] = spark![
 
 pub const BULK_COPY: &str = "bulk_copy.py";
 pub const GX_RUNNER: &str = "gx_runner.py";
+pub const INCREMENTAL_SYNC: &str = "incremental_sync.py";
 /// What the second installs where it runs: the version that it is tested with. A test holds the two equal.
 pub const GREAT_EXPECTATIONS: &str = "great_expectations==1.24.1";
 

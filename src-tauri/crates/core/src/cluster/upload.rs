@@ -3,7 +3,7 @@
 
 use super::input;
 use super::patience::Patience;
-use super::record::StepRecord;
+use super::record::{JobKind, StepRecord};
 use super::scripts::Scripts;
 use bytes::Bytes;
 use icebridge_databricks::Client;
@@ -70,7 +70,11 @@ pub(super) async fn inputs(
     cancel: &CancellationToken,
 ) -> Result<()> {
     for lane in &record.lanes {
-        let mut files = vec![(&lane.input_path, input::bulk_copy(lane, &record.plan_hash, settings)?)];
+        let input = match record.job {
+            JobKind::BulkCopy => input::bulk_copy(lane, &record.plan_hash, settings)?,
+            JobKind::IncrementalSync => input::incremental_sync(lane, &record.plan_hash)?,
+        };
+        let mut files = vec![(&lane.input_path, input)];
         if let Some(check) = &lane.check {
             files.push((&check.input_path, input::gx_runner(lane, check, &record.plan_hash)?));
         }

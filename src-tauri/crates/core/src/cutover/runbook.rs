@@ -133,6 +133,7 @@ fn tables(page: &mut Page, wave: &Wave<'_>, to_move: &[&PlannedTable], validatio
         let round = match last_round(wave, planned) {
             Some(made) => format!("{}, {}", took(made.milliseconds), bytes(made.bytes_written)),
             None if can_sync(&wave.session, planned) => "none yet".to_string(),
+            None if planned.cluster.is_some() => "none yet; by a cluster, before the move".to_string(),
             None => "cannot be synced: stop its writers before it is copied".to_string(),
         };
         let stopped = wave.last_step(planned).is_some_and(|step| step.writers_stopped());

@@ -52,7 +52,8 @@ impl Sides {
     }
 }
 
-/// Whether a sync brings the table on. Others are moved as they were copied.
+/// Whether a round of a sync is part of the move. Others are moved as they are: a cluster takes minutes to start, while writers stand
+/// still.
 pub(super) fn can_sync(session: &Session<'_>, planned: &PlannedTable) -> bool {
     planned.cluster.is_none() && session.target.advancing() != Advancing::No
 }
@@ -66,6 +67,20 @@ pub(super) async fn as_synced(session: &Session<'_>, planned: &PlannedTable) -> 
         let planned = at(planned, &standing.source_metadata_location, standing.source_snapshot_id);
         let source = pinned(session.source.as_ref(), &planned).await?;
         // The checksums are those of the first copy.
+        return Ok(Sides { planned, source, target: sides.target, outcome: CopyOutcome::default() });
+    }
+    if planned.cluster.is_some() {
+        let sides = session.sides(planned).await?;
+        if sides.attempt.is_some() {
+            return Err(Error::new(
+                Code::OutcomeUnknown,
+                "a cluster was asked for a round of its sync, which has not ended",
+            )
+            .about(&planned.source)
+            .with_hint("`icebridge sync` follows it to its end."));
+        }
+        let planned = at(planned, &sides.standing.source_metadata_location, sides.standing.source_snapshot_id);
+        let source = pinned(session.source.as_ref(), &planned).await?;
         return Ok(Sides { planned, source, target: sides.target, outcome: CopyOutcome::default() });
     }
     let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;

@@ -1,4 +1,4 @@
-//! Tables that a sync cannot bring on are moved as they were copied: only if their source has not moved on since.
+//! Tables that no round brings on during a move are moved as they are: only if their source has not moved on since.
 
 use super::sides::source_now;
 use crate::sync::Session;
@@ -16,10 +16,18 @@ pub(super) async fn check_source(session: &Session<'_>, planned: &PlannedTable, 
 }
 
 pub(super) fn moved_on(planned: &PlannedTable) -> Error {
-    Error::new(Code::SourceNotQuiet, "the source has moved on since the table was copied").about(&planned.source).with_hint(
-        "This table cannot be synced (docs/sync.md says which can). Stop its writers, copy it anew by a new plan, and cut it over \
-         before they go on.",
-    )
+    let (message, hint) = match planned.cluster {
+        Some(_) => (
+            "the source has moved on since the table was synced last",
+            "A cluster brings this table on, which takes minutes: stop its writers, run `icebridge sync`, and move it then.",
+        ),
+        None => (
+            "the source has moved on since the table was copied",
+            "This table cannot be synced (docs/sync.md says which can). Stop its writers, copy it anew by a new plan, and cut it over \
+             before they go on.",
+        ),
+    };
+    Error::new(Code::SourceNotQuiet, message).about(&planned.source).with_hint(hint)
 }
 
 /// Rows, columns, or how rows are laid out. A comment or a property is nothing that a reader of the copy would miss.

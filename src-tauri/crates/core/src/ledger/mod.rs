@@ -19,4 +19,4 @@ pub(crate) use history::{RunHistory, TableHistory};
 pub(crate) use records::{find_run, plan_of, run_started, table_histories, table_history};
 pub use step::{Published, PublishedBy, SumOfSums, TableStep};
 pub use sync_step::{SyncStage, SyncStep};
-pub(crate) use sync_step::{last_sync_steps, step_that_brought};
+pub(crate) use sync_step::{last_committed, last_sync_steps, step_that_brought};

@@ -44,6 +44,16 @@ pub(crate) async fn last_sync_steps(local: &LocalState, plan_hash: &str) -> Resu
     entries.into_iter().map(|entry| Ok((entry.table.clone(), read(&entry)?))).collect()
 }
 
+/// The last round of a table that the target has shown, in any run of the plan.
+pub(crate) async fn last_committed(
+    local: &LocalState,
+    plan_hash: &str,
+    table: &TableIdent,
+) -> Result<Option<SyncStep>> {
+    let entry = local.store.last_with(plan_hash, TABLE_SYNCED, table, ("stage", "committed")).await?;
+    entry.as_ref().map(read).transpose()
+}
+
 /// The last step of a round that brought a state of the source, from `compared` on, in any run of the plan.
 pub(crate) async fn step_that_brought(
     local: &LocalState,

@@ -4,17 +4,17 @@
 //! are each table's states, as of any other table; what the cluster made is validated as soon as its step is over.
 
 use super::adoption;
+use super::cluster_reach::{Lending, refuse_restricted};
 use super::context::{Migration, RunContext};
 use super::executor::Executor;
 use super::guard::guarded;
 use super::pin::{self, Strictness};
 use super::proving::CommittedTable;
-use crate::cluster::{Engine, Observer, Order, PriorSteps, StepRecord, StepState, secrets};
+use crate::cluster::{Engine, JobKind, Observer, Order, PriorSteps, StepRecord, StepState};
 use crate::governance::documents;
 use crate::mutex::lock;
 use crate::validate;
 use crate::validate::cluster::SourceRecords;
-use crate::workspaces::restrictions;
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, stream};
 use icebridge_databricks::Client;
@@ -23,7 +23,6 @@ use icebridge_model::photon::{
     ClusterCopy, ClusterEvent, ClusterResult, ClusterView, CopyEnd, PhotonSettings, SourceRead,
 };
 use icebridge_model::run::{CopyOutcome, TableState};
-use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -78,7 +77,8 @@ async fn order_all(run: &Arc<RunContext>, tables: Vec<Migration>) -> Result<()> 
 }
 
 async fn steps_of(run: &RunContext) -> Result<Vec<StepRecord>> {
-    run.local.store.cluster_steps(&run.plan.hash).await
+    let steps: Vec<StepRecord> = run.local.store.cluster_steps(&run.plan.hash).await?;
+    Ok(steps.into_iter().filter(|step| step.job.is_copy()).collect())
 }
 
 /// Dropping the sender at its end is what ends the proving.
@@ -96,18 +96,20 @@ async fn order(
         Ok(engine) => engine,
         Err(error) => return refuse(&ready, &error).await,
     };
+    let lending = lending(run, settings, client);
     if !ready.is_empty()
-        && let Err(error) = lend(run, settings, client).await
+        && let Err(error) = lending.lend().await
     {
-        take_back(run, settings, client).await?;
+        lending.take_back().await?;
         return refuse(&ready, &error).await;
     }
     let order = Order {
         plan_hash: run.plan.hash.clone(),
+        job: JobKind::BulkCopy,
         run_id: run.live.run_id.clone(),
         attempt: engine.next_attempt(&run.plan.hash).await?,
         tables: ready.iter().filter_map(|table| copy(table).cloned()).collect(),
-        secret_scope: secret_scope(run),
+        secret_scope: lending.scope(),
         gone,
     };
     let watcher = Watcher { places, sender: sender.clone(), steps: Mutex::default(), passed_on: Mutex::default() };
@@ -120,44 +122,11 @@ async fn order(
             let _ = sender.send(Arrival { table: table.clone(), result, anew: false });
         }
     }
-    take_back(run, settings, client).await
+    lending.take_back().await
 }
 
-/// Takes away what was lent, by whichever process: a resume of a run that is over does it, too. A cluster that still runs may
-/// be about to start another task that needs it.
-async fn take_back(run: &RunContext, settings: &PhotonSettings, client: &Client) -> Result<()> {
-    let names: Vec<String> = settings.secret_conf.values().cloned().collect();
-    if names.is_empty() || settings.keep_secrets || steps_of(run).await?.iter().any(StepRecord::is_open) {
-        return Ok(());
-    }
-    if let Err(error) = secrets::remove(client, &secret_scope(run), &names).await {
-        tracing::warn!(%error, "the secrets of the clusters are left in the workspace's scope; a resume takes them away");
-    }
-    Ok(())
-}
-
-fn secret_scope(run: &RunContext) -> String {
-    secrets::scope(&run.plan.hash, &run.owner)
-}
-
-/// Puts into the workspace's scope what the clusters need to reach the source.
-async fn lend(run: &RunContext, settings: &PhotonSettings, client: &Client) -> Result<()> {
-    if settings.secret_conf.is_empty() {
-        return Ok(());
-    }
-    let spec = run.local.store.catalog(&run.plan.source).await?;
-    let own = run.local.secrets_of(&spec).await?;
-    let mut lent: Vec<(String, Secret)> = Vec::new();
-    for name in settings.secret_conf.values().collect::<BTreeSet<_>>() {
-        let secret = own.get(name).cloned().ok_or_else(|| {
-            Error::new(Code::CredentialsMissing, format!("the source has no secret `{name}` for the clusters"))
-                .about(&spec.name)
-                .with_hint("Save the source with it, or name another in secret_conf.")
-        })?;
-        lent.push((name.clone(), secret));
-    }
-    let reader = settings.run_as.as_deref().or(settings.single_user.as_deref());
-    secrets::put(client, &secret_scope(run), &lent, reader).await
+fn lending<'a>(run: &'a RunContext, settings: &'a PhotonSettings, client: &'a Client) -> Lending<'a> {
+    Lending { local: &run.local, plan: &run.plan, settings, client, owner: &run.owner }
 }
 
 async fn refuse(ready: &[Migration], error: &Error) -> Result<()> {
@@ -217,6 +186,11 @@ async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<Option<bool
         Err(error) if copy.is_some_and(|copy| prior.may_have_left(copy.method, &copy.target, &error)) => (true, None),
         Err(error) => return Err(error),
     };
+    if let Some(found) = &found
+        && table.as_it_stands(found).await?.snapshot_id != planned.snapshot_id
+    {
+        return adopt_synced(table, found.clone()).await.map(|()| None);
+    }
     // A cluster may be at it although this side gave up.
     let at_work = copy.is_some_and(|copy| prior.open.contains(&copy.target));
     let begun = there || at_work || table.has_begun();
@@ -229,27 +203,36 @@ async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<Option<bool
         }
         return Err(error);
     }
-    refuse_restricted(table).await?;
+    if let (Some(client), Some(copy)) = (&run.client, copy) {
+        refuse_restricted(client, run.governance.me(client).await?, copy).await?;
+    }
     table.enter(TableState::Copying).await?;
     table.live().restart();
     table.ensure_namespace().await?;
     Ok(Some(there))
 }
 
-/// What Unity Catalog hides from the cluster is missing from its copy and from its comparison alike.
-async fn refuse_restricted(table: &Migration) -> Result<()> {
-    let run = &table.run;
-    let (Some(client), Some(copy)) = (&run.client, copy(table)) else { return Ok(()) };
-    let me = run.governance.me(client).await?;
-    let found = restrictions::of_table(client, me, &copy.source).await?.restrictions;
-    if found.is_empty() {
-        return Ok(());
+/// It was brought on since it was copied: it is compared with that state of the source, and nothing is asked of a cluster.
+async fn adopt_synced(table: &Migration, found: Table) -> Result<()> {
+    let (run, planned) = (&table.run, table.planned());
+    let recorded = run.local.store.outcome_of_plan(&run.plan.hash, &planned.source).await?;
+    let outcome = CopyOutcome { adopted: true, ..recorded.unwrap_or_default() };
+    let committed = CommittedTable { table: found, outcome, measured: None };
+    table
+        .record_committed(&committed, "a cluster had copied this table for this plan before, and it was synced since")
+        .await?;
+    table.record_round(&committed.table).await?;
+    let as_it_stands = table.as_it_stands(&committed.table).await?;
+    let settings = run.plan.settings.photon.as_ref();
+    let source = match settings.is_some_and(|settings| !settings.reads_here(planned.estimate.bytes)) {
+        true => Err(Error::new(Code::Unsupported, "the table outgrows this machine").about(&planned.target)),
+        false => pin::pinned(run.source.as_ref(), &as_it_stands).await,
+    };
+    match source {
+        Ok(source) => table.prove(&source, committed).await,
+        Err(error) if table.stands_proved(&committed, &error).await? => Ok(()),
+        Err(error) => Err(error.with_hint("`icebridge validate` compares it as it is now, by IceBridge's own reader.")),
     }
-    Err(Error::new(Code::Unsupported, format!("{} may keep rows or values from the cluster's reader", found.join(", ")))
-        .about(&copy.source)
-        .with_hint(
-            "Except who migrates from it, or let the embedded engine copy the table: it reads the source's files themselves.",
-        ))
 }
 
 /// Whether an earlier run of the plan copied the table by a cluster, and proved it.

@@ -8,8 +8,7 @@ use super::guard::guarded;
 use super::layouts;
 use super::pin::{self, Strictness};
 use super::proving::CommittedTable;
-use super::synced;
-use crate::ledger::{TableStep, table_history};
+use crate::ledger::TableStep;
 use crate::validate::{self, Measured};
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -108,12 +107,8 @@ async fn adopt(table: &Migration, found: Table) -> Result<Option<(Table, Committ
     };
     let committed = CommittedTable { table: found, outcome, measured: None };
     table.record_committed(&committed, "the target already had this table from this plan").await?;
-    let there = (run.target.as_ref(), &committed.table);
-    if let Some(standing) = synced::round(planned, there, &run.plan.hash) {
-        let history = table_history(&run.local, &run.live.run_id, &planned.source).await?;
-        synced::record_found(&run.local, &run.live.run_id, &history, planned, standing).await?;
-    }
-    let as_it_stands = synced::as_it_stands(planned, there, &run.plan.hash);
+    table.record_round(&committed.table).await?;
+    let as_it_stands = table.as_it_stands(&committed.table).await?;
     let source = match pin::pinned(run.source.as_ref(), &as_it_stands).await {
         Ok(source) => source,
         Err(error) if table.stands_proved(&committed, &error).await? => return Ok(None),

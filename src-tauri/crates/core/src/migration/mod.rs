@@ -11,6 +11,7 @@
 
 mod adoption;
 mod checkpoint;
+mod cluster_reach;
 mod clusters;
 mod context;
 mod earlier_proof;
@@ -31,6 +32,7 @@ mod scheduler;
 mod staging;
 mod start;
 mod synced;
+mod unproved;
 mod validate_again;
 mod view;
 
@@ -43,9 +45,11 @@ pub use validate_again::validate_again;
 pub use view::{cancel, list, view};
 
 pub(crate) use checkpoint::StoreCheckpoint;
-pub(crate) use context::commit_limit;
+pub(crate) use cluster_reach::{Lending, refuse_restricted};
+pub(crate) use context::{commit_limit, works_here};
 pub(crate) use guard::guarded;
 pub(crate) use pin::pinned;
 pub(crate) use same_catalogs::check as check_catalogs;
 pub(crate) use synced::lost_snapshot;
+pub(crate) use unproved::record_unproved;
 pub(crate) use view::{as_of_now, at_work, counted, recorded_migration};

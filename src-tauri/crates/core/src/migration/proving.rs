@@ -39,7 +39,7 @@ impl Migration {
         self.run.not_cancelled()?;
         self.enter(TableState::Validating).await?;
         let CommittedTable { table: target, outcome, measured } = &committed;
-        let planned = synced::as_it_stands(self.planned(), (self.run.target.as_ref(), target), &self.run.plan.hash);
+        let planned = self.as_it_stands(target).await?;
         let since = matches!(planned, Cow::Owned(_)).then(|| synced::outcome_since(outcome));
         let sides = Sides {
             planned: &planned,

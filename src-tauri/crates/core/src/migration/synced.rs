@@ -2,7 +2,7 @@
 //! cut over, whatever it has become since.
 
 use crate::LocalState;
-use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, TableHistory, body};
+use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, TableHistory, body, last_committed};
 use icebridge_lakehouse::copy::{Standing, standing};
 use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::cutover::Moved;
@@ -11,29 +11,39 @@ use icebridge_model::run::CopyOutcome;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::borrow::Cow;
 
-/// The round that the target's table stands at; none for one that was copied and not synced.
-pub(super) fn round(
+/// The round that the target's table stands at; none for one that was copied and not synced. Of a table that clusters bring on the
+/// journal knows it, of others the table itself.
+pub(super) async fn round(
+    (local, plan_hash): (&LocalState, &str),
     planned: &PlannedTable,
     (catalog, target): (&dyn TargetCatalog, &Table),
-    plan_hash: &str,
-) -> Option<Standing> {
-    standing(catalog, target, plan_hash, &planned.target).filter(|standing| standing.round > 0)
+) -> Result<Option<Standing>> {
+    if planned.cluster.is_none() {
+        let standing = standing(catalog, target, plan_hash, &planned.target);
+        return Ok(standing.filter(|standing| standing.round > 0));
+    }
+    let committed = last_committed(local, plan_hash, &planned.source).await?;
+    Ok(committed.map(|step| Standing {
+        round: step.round,
+        source_metadata_location: step.source_metadata_location,
+        source_snapshot_id: step.source_snapshot_id,
+    }))
 }
 
 /// As it would have been planned with the source's state that the target has.
-pub(super) fn as_it_stands<'a>(
+pub(super) async fn as_it_stands<'a>(
+    local: (&LocalState, &str),
     planned: &'a PlannedTable,
     target: (&dyn TargetCatalog, &Table),
-    plan_hash: &str,
-) -> Cow<'a, PlannedTable> {
-    match round(planned, target, plan_hash) {
+) -> Result<Cow<'a, PlannedTable>> {
+    Ok(match round(local, planned, target).await? {
         None => Cow::Borrowed(planned),
         Some(standing) => Cow::Owned(PlannedTable {
             metadata_location: standing.source_metadata_location,
             snapshot_id: standing.source_snapshot_id,
             ..planned.clone()
         }),
-    }
+    })
 }
 
 /// The checksums are those of the first copy: they say nothing of later files.

@@ -1,15 +1,17 @@
 //! Validates the tables of a finished run once more: weeks later, or after something was mended.
 
 use super::environment::{Environment, Lakehouse};
+use super::unproved::record_unproved;
 use super::{pin, same_catalogs, synced, view};
 use crate::LocalState;
 use crate::judge::Judge;
 use crate::ledger::{
-    TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, moved_states, plan_of, table_histories,
+    SyncStage, TABLE_NOT_VALIDATED, TABLE_STATE, TableStep, body, find_run, last_sync_steps, moved_states, plan_of,
+    table_histories,
 };
 use crate::validate::{self, Sides};
 use icebridge_lakehouse::copy::Standing;
-use icebridge_lakehouse::{Catalog, TargetCatalog};
+use icebridge_lakehouse::{Catalog, Table, TargetCatalog};
 use icebridge_metrics::Stage;
 use icebridge_model::cutover::Moved;
 use icebridge_model::judge::JudgeKind;
@@ -20,7 +22,7 @@ use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::RunRecord;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,9 @@ pub async fn validate_again(
 ) -> Result<RunView> {
     validate_again_in(local, run_id, judge, cancel, &Lakehouse).await
 }
+
+/// What the journal says of a state that this found.
+const AGAIN: &str = "validated again";
 
 /// What a comparison says of a table.
 enum Verdict {
@@ -67,12 +72,14 @@ struct NotValidated<'a> {
 }
 
 struct Comparison<'a> {
+    local: &'a LocalState,
     environment: &'a dyn Environment,
     source: Arc<dyn Catalog>,
     target: Arc<dyn TargetCatalog>,
     plan: &'a Plan,
     /// Of tables that are cut over, by source table: others may have written to the target since.
     moved: HashMap<String, Moved>,
+    unfinished: HashSet<String>,
     /// The last ones of the run.
     validations: Vec<Validation>,
     cancel: &'a CancellationToken,
@@ -102,6 +109,8 @@ pub(super) async fn validate_again_in(
         None => None,
     };
     let comparison = Comparison {
+        local,
+        unfinished: unfinished(local, &plan).await?,
         environment,
         source: environment.source(local, &plan.source).await?,
         target,
@@ -130,16 +139,13 @@ pub(super) async fn validate_again_in(
                 local.save_validation(run_id, &validation).await?;
                 // Only what changed: an entry for every look would bury the ones that matter.
                 if history.state() != TableState::Migrated {
-                    record_state(local, run_id, planned, TableState::Migrated, None).await?;
+                    let step = TableStep::new(TableState::Migrated, &planned.target).note(AGAIN);
+                    local.store.append(run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await?;
                 }
                 TableState::Migrated
             }
             Verdict::Fails(error, validation) => {
-                // In this order, so that a death in between leaves no table migrated whose last validation failed.
-                record_state(local, run_id, planned, TableState::Failed, Some(error)).await?;
-                if let Some(validation) = validation {
-                    local.save_validation(run_id, &validation).await?;
-                }
+                record_unproved(local, &record, planned, (error, AGAIN), validation.as_deref()).await?;
                 TableState::Failed
             }
             Verdict::NotValidated(error) => {
@@ -172,7 +178,33 @@ async fn keep_run_state(local: &LocalState, record: &RunRecord, all_migrated: bo
     Ok(())
 }
 
+/// Tables that a cluster was asked to bring on, without an end that is known.
+async fn unfinished(local: &LocalState, plan: &Plan) -> Result<HashSet<String>> {
+    let last = last_sync_steps(local, &plan.hash).await?;
+    let by_cluster = plan.tables.iter().filter(|table| table.cluster.is_some()).map(|table| table.source.to_string());
+    Ok(by_cluster.filter(|table| last.get(table).is_some_and(|step| step.stage == SyncStage::Begun)).collect())
+}
+
 impl Comparison<'_> {
+    /// The target's table, if it is there and the one that the run made.
+    async fn made(&self, planned: &PlannedTable, outcome: &CopyOutcome) -> std::result::Result<Table, Verdict> {
+        let table = match self.target.load(&planned.target).await {
+            Ok(table) => table,
+            Err(error) if error.code.is_damage() => {
+                return Err(Verdict::Fails(error.about(&planned.target).at_target(), None));
+            }
+            Err(error) => return Err(Verdict::NotValidated(error)),
+        };
+        match table.identity() {
+            Some(found) if !outcome.target_uuid.is_empty() && !found.eq_ignore_ascii_case(&outcome.target_uuid) => {
+                let gone = "the table that the run made is gone, and another one has its name";
+                let gone = Error::new(Code::TableNotFound, gone).about(&planned.target).or_usual_hint();
+                Err(Verdict::Fails(gone, None))
+            }
+            _ => Ok(table),
+        }
+    }
+
     /// An error means cancelled.
     async fn verdict(
         &self,
@@ -185,27 +217,24 @@ impl Comparison<'_> {
             false => Ok(error.about(&planned.source).or_usual_hint()),
         };
         let not_validated = |error: Error| Ok(Judged::from(Verdict::NotValidated(unless_cancelled(error)?)));
-        let to = match self.target.load(&planned.target).await {
+        let to = match self.made(planned, outcome).await {
             Ok(table) => table,
-            Err(error) if error.code.is_damage() => {
-                return Ok(Verdict::Fails(error.about(&planned.target).at_target(), None).into());
-            }
-            Err(error) => return not_validated(error),
+            Err(Verdict::NotValidated(error)) => return not_validated(error),
+            Err(verdict) => return Ok(verdict.into()),
         };
-        if let (false, Some(found)) = (outcome.target_uuid.is_empty(), to.identity())
-            && !found.eq_ignore_ascii_case(&outcome.target_uuid)
-        {
-            let gone =
-                Error::new(Code::TableNotFound, "the table that the run made is gone, and another one has its name");
-            return Ok(Verdict::Fails(gone.about(&planned.target).or_usual_hint(), None).into());
-        }
         let moved = self.moved.get(&planned.source.to_string());
+        if moved.is_none() && self.unfinished.contains(&planned.source.to_string()) {
+            let error =
+                Error::new(Code::OutcomeUnknown, "a cluster was asked for a round of its sync, which has not ended");
+            return not_validated(error.with_hint("`icebridge sync` follows it to its end."));
+        }
+        let local = (self.local, self.plan.hash.as_str());
         let round = match moved {
-            None => synced::round(planned, (self.target.as_ref(), &to), &self.plan.hash),
+            None => synced::round(local, planned, (self.target.as_ref(), &to)).await?,
             Some(_) => None,
         };
         let (as_it_stands, to) = match moved {
-            None => (synced::as_it_stands(planned, (self.target.as_ref(), &to), &self.plan.hash), to),
+            None => (synced::as_it_stands(local, planned, (self.target.as_ref(), &to)).await?, to),
             Some(moved) => match synced::as_moved(planned, to, moved) {
                 Ok((planned, to)) => (Cow::Owned(planned), to),
                 Err(error) => return not_validated(error),
@@ -254,16 +283,4 @@ impl Comparison<'_> {
 async fn record_not_validated(local: &LocalState, run_id: &str, planned: &PlannedTable, error: &Error) -> Result<()> {
     let entry = body(&NotValidated { target: &planned.target, error })?;
     local.store.append(run_id, &planned.source.to_string(), TABLE_NOT_VALIDATED, entry).await.map(drop)
-}
-
-async fn record_state(
-    local: &LocalState,
-    run_id: &str,
-    planned: &PlannedTable,
-    state: TableState,
-    error: Option<Error>,
-) -> Result<()> {
-    let mut step = TableStep::new(state, &planned.target).note("validated again");
-    step.error = error;
-    local.store.append(run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await.map(drop)
 }

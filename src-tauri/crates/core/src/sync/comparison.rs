@@ -93,7 +93,7 @@ pub(super) fn says_that_it_differs(code: Code) -> bool {
 }
 
 /// The table as it would have been planned with the source's present state.
-fn as_synced(planned: &PlannedTable, source: &Table) -> PlannedTable {
+pub(super) fn as_synced(planned: &PlannedTable, source: &Table) -> PlannedTable {
     PlannedTable {
         metadata_location: source.metadata_location.clone(),
         snapshot_id: source.metadata.current_snapshot_id,

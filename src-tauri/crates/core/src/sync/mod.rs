@@ -11,6 +11,10 @@
 mod active;
 mod comparison;
 mod history;
+mod job_changes;
+mod job_rounds;
+mod job_standing;
+mod job_told;
 mod past;
 mod rounds;
 mod session;

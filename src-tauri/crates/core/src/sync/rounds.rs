@@ -2,18 +2,22 @@
 
 use super::active::{self, Told};
 use super::session::Session;
-use super::{standing, table_round};
+use super::{job_rounds, standing, table_round};
 use crate::LocalState;
 use crate::approval;
 use crate::governance::step_metrics::{self, TableStep};
 use crate::state::now;
-use futures::{StreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use icebridge_metrics::Stage;
+use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::{SyncRequest, SyncRound, SyncView, SyncedTable};
 use icebridge_model::{Result, TableIdent};
-use std::future::Future;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// Tables with their places among those that are asked for.
+type Placed = Result<Vec<(usize, SyncedTable)>>;
 
 /// Catalog calls in flight while nothing is copied.
 const LOOKS_AT_ONCE: usize = 32;
@@ -26,18 +30,22 @@ pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &Cancellati
     let looks: Vec<_> = session
         .tables(request)?
         .into_iter()
-        .map(|(planned, migrated)| {
+        .enumerate()
+        .map(|(at, (planned, migrated))| {
             let session = &session;
             async move {
-                match standing::left_alone(session, planned, (migrated, false)).await? {
-                    Some(told) => Ok(told),
-                    None => Ok(standing::look(session, planned).await),
-                }
+                let told = match standing::left_alone(session, planned, (migrated, false)).await? {
+                    Some(told) => told,
+                    None => standing::look(session, planned).await,
+                };
+                Ok(vec![(at, told)])
             }
+            .boxed()
         })
         .collect();
+    let count = looks.len();
     let tables = tokio::select! {
-        tables = each(&session, looks, LOOKS_AT_ONCE) => tables?,
+        tables = each(&session, (looks, count), LOOKS_AT_ONCE) => tables?,
         () = cancel.cancelled() => return Err(super::cancelled()),
     };
     Ok(view(&session, tables))
@@ -52,25 +60,49 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
     let _at_work = local.metrics.stage(Stage::Sync);
     let session = Session::open(local, request, &cancel).await?;
     approval::require(local, &session.plan).await?;
-    let rounds: Vec<_> = session
-        .tables(request)?
-        .into_iter()
-        .map(|(planned, migrated)| {
-            let session = &session;
-            async move {
-                if session.cancel.is_cancelled() {
-                    return Err(super::cancelled());
-                }
-                match standing::left_alone(session, planned, (migrated, request.whole)).await? {
-                    Some(told) => Ok(told),
-                    None => table_round::take(session, planned, request.whole).await,
-                }
+    let (on_clusters, here): (Vec<_>, Vec<_>) =
+        session.tables(request)?.into_iter().enumerate().partition(|(_, (planned, _))| planned.cluster.is_some());
+    let count = on_clusters.len() + here.len();
+    let mut work = vec![by_clusters(&session, on_clusters, request.whole).boxed()];
+    work.extend(here.into_iter().map(|(at, (planned, migrated))| {
+        let session = &session;
+        async move {
+            if session.cancel.is_cancelled() {
+                return Err(super::cancelled());
             }
-        })
-        .collect();
-    let tables = each(&session, rounds, session.plan.settings.max_parallel_tables.max(1)).await?;
+            let told = match standing::left_alone(session, planned, (migrated, request.whole)).await? {
+                Some(told) => told,
+                None => table_round::take(session, planned, request.whole).await?,
+            };
+            Ok(vec![(at, told)])
+        }
+        .boxed()
+    }));
+    // Clusters take no place of a table that is copied here.
+    let at_once = session.plan.settings.max_parallel_tables.max(1) + 1;
+    let tables = each(&session, (work, count), at_once).await?;
     record_metrics(&session, &tables).await;
     Ok(view(&session, tables))
+}
+
+/// Tables that clusters copied, all by one order.
+async fn by_clusters(
+    session: &Session<'_>,
+    asked: Vec<(usize, (&PlannedTable, bool))>,
+    whole: bool,
+) -> Result<Vec<(usize, SyncedTable)>> {
+    let (mut told, mut places, mut tables) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (planned, migrated)) in asked {
+        match standing::left_alone(session, planned, (migrated, whole)).await? {
+            Some(table) => told.push((at, table)),
+            None => {
+                places.push(at);
+                tables.push(planned);
+            }
+        }
+    }
+    told.extend(places.into_iter().zip(job_rounds::take_all(session, &tables, whole).await?));
+    Ok(told)
 }
 
 /// In the workspace, where the plan wants it.
@@ -90,23 +122,22 @@ async fn record_metrics(session: &Session<'_>, tables: &[SyncedTable]) {
 /// In the tables' order, telling of each as it is done.
 async fn each(
     session: &Session<'_>,
-    work: Vec<impl Future<Output = Result<SyncedTable>>>,
+    (work, count): (Vec<BoxFuture<'_, Placed>>, usize),
     at_once: usize,
 ) -> Result<Vec<SyncedTable>> {
-    let mut told = Told::new(session, work.len());
+    let mut told = Told::new(session, count);
     let (done, mut to_tell) = mpsc::unbounded_channel();
     // Both go on at the same time: tables that are at work may hold what the telling waits for.
     let working = async move {
-        let numbered = work.into_iter().enumerate().map(|(at, table)| async move { (at, table.await) });
-        let mut work = stream::iter(numbered.collect::<Vec<_>>()).buffer_unordered(at_once);
+        let mut work = stream::iter(work).buffer_unordered(at_once);
         let (mut tables, mut first_error) = (Vec::new(), None);
         // To the end, whatever one of them says: another may be in the middle of its commit.
-        while let Some((at, table)) = work.next().await {
-            match table {
-                Ok(table) => {
-                    // It is listened to until this end is dropped.
-                    let _ = done.send(table.clone());
-                    tables.push((at, table));
+        while let Some(some) = work.next().await {
+            match some {
+                Ok(some) => {
+                    // They are listened to until this end is dropped.
+                    some.iter().for_each(|(_, table)| drop(done.send(table.clone())));
+                    tables.extend(some);
                 }
                 Err(error) => drop(first_error.get_or_insert(error)),
             }

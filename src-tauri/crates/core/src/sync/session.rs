@@ -1,9 +1,11 @@
 //! What the tables of one sync share, open for as long as it works.
 
+use super::job_standing::{self, Attempt, LastJobs};
 use crate::LocalState;
+use crate::cluster::StepRecord;
 use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
-use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
+use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit, works_here};
 use crate::validate;
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_lakehouse::copy::{Observer, Standing, standing};
@@ -28,6 +30,8 @@ pub(crate) struct Session<'a> {
     pub commits: CommitLimiter,
     /// Of each table in any run of the plan, by source table.
     pub last_steps: HashMap<String, SyncStep>,
+    /// Of tables that clusters bring on.
+    last_jobs: LastJobs,
     migrated: HashSet<String>,
     /// Tables that are cut over, or on their way.
     moved: HashSet<String>,
@@ -41,6 +45,8 @@ pub(crate) struct Sides {
     pub source: Table,
     /// The source as it was then.
     pub then: Arc<TableMetadata>,
+    /// Of a table that clusters bring on: a job whose end was not seen has written to the target since.
+    pub attempt: Option<Attempt>,
 }
 
 impl Sides {
@@ -60,7 +66,14 @@ impl<'a> Session<'a> {
         let record = find_run(local, &request.run_id).await?;
         let plan = plan_of(&record)?;
         check_catalogs(local, &record.run_id, &plan).await?;
-        let target = Lakehouse.target(local, &plan.target).await?;
+        let target = match works_here(&plan) {
+            true => Lakehouse.target(local, &plan.target).await?,
+            false => Lakehouse.target_of_clusters(local, &plan.target).await?,
+        };
+        let steps: Vec<StepRecord> = match plan.tables.iter().any(|table| table.cluster.is_some()) {
+            true => local.store.cluster_steps(&plan.hash).await?,
+            false => Vec::new(),
+        };
         let commits = commit_limit(target.spec(), &plan.settings, local.metrics.clone());
         Ok(Self {
             local,
@@ -68,6 +81,7 @@ impl<'a> Session<'a> {
             target,
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
             commits,
+            last_jobs: LastJobs::of(&steps),
             last_steps: last_sync_steps(local, &plan.hash).await?,
             moved: moved_states(local, &plan.hash).await?.into_keys().collect(),
             migrated: local.store.migrated_tables(&record.run_id).await?,
@@ -110,14 +124,6 @@ impl<'a> Session<'a> {
 
     /// Both sides as they are now. An error with one of the codes of [`needs_a_person`] is for a person to decide.
     pub async fn sides(&self, planned: &PlannedTable) -> Result<Sides> {
-        if planned.cluster.is_some() {
-            return Err(Error::new(
-                Code::Unsupported,
-                "the table was copied by a cluster, and only the embedded engine syncs",
-            )
-            .about(&planned.source)
-            .with_hint("The job spark/incremental_sync.py can be run by hand: see docs/spark-jobs.md."));
-        }
         let target = self.target.load(&planned.target).await.map_err(|e| match e.code {
             Code::TableNotFound => Error::new(Code::TargetChanged, "the table is gone from the target")
                 .about(&planned.target)
@@ -126,8 +132,12 @@ impl<'a> Session<'a> {
             _ if e.code.is_damage() => Error { hint: Some(TARGET_METADATA_GONE.into()), ..e.about(&planned.target) },
             _ => e.about(&planned.target),
         })?;
-        let Some(standing) = standing(self.target.as_ref(), &target, &self.plan.hash, &planned.target) else {
-            return Err(not_ours(&target, self.target.as_ref(), planned));
+        let by_file = match planned.cluster {
+            Some(_) => None,
+            None => Some(
+                standing(self.target.as_ref(), &target, &self.plan.hash, &planned.target)
+                    .ok_or_else(|| not_ours(&target, self.target.as_ref(), planned))?,
+            ),
         };
         let source = self.source.load(&planned.source).await.map_err(|e| match e.code {
             Code::TableNotFound => Error::new(Code::SourceReplaced, "the source no longer has this table")
@@ -148,8 +158,14 @@ impl<'a> Session<'a> {
                 .about(&planned.source)
                 .with_hint("A source is never written to. Give the source its own location again."));
         }
+        let (standing, attempt) = match by_file {
+            Some(standing) => (standing, None),
+            None => {
+                job_standing::of((self.local, &self.plan.hash), planned, (&target, &source), &self.last_jobs).await?
+            }
+        };
         let then = self.then(planned, &target, &standing, &source).await;
-        Ok(Sides { target, standing, source, then })
+        Ok(Sides { target, standing, source, then, attempt })
     }
 
     /// The source as it was when the target got its state. Clone and register keep its history; of a rewritten table its metadata file

@@ -19,7 +19,7 @@ pub(super) async fn left_alone(
         return Ok(None);
     }
     let error = session.not_proved(planned).await?;
-    let is_mended = mends && error.is_some() && planned.cluster.is_none();
+    let is_mended = mends && error.is_some();
     Ok((!is_mended).then(|| SyncedTable { error, ..of(planned, SyncState::NotMigrated) }))
 }
 

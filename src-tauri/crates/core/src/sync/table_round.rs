@@ -108,7 +108,7 @@ fn shown(made: SyncRound, target: &Table) -> SyncRound {
 }
 
 /// Once, and not again at every look at a table that nobody has mended.
-async fn record_failure(
+pub(super) async fn record_failure(
     session: &Session<'_>,
     planned: &PlannedTable,
     told: &SyncedTable,
@@ -161,6 +161,9 @@ async fn one_round(
         source_snapshot_id: sides.source.metadata.current_snapshot_id,
         from_metadata_location: sides.target.metadata_location.clone(),
         target_metadata_location: location.to_string(),
+        target_snapshot_id: None,
+        engine: EngineKind::Embedded,
+        job_run_id: None,
         changes: history::changes(&sides.then, &sides.source.metadata),
         files_copied: prepared.outcome.files_copied,
         bytes_written: prepared.outcome.bytes_written,

@@ -106,6 +106,21 @@ pub(super) fn nothing_yet(planned: &PlannedTable, target_snapshot_id: Option<i64
     }
 }
 
+fn kept(planned: &PlannedTable, comments_carried: bool) -> columns::Kept {
+    columns::Kept {
+        ids: planned.mode != CopyMode::Rewrite,
+        comments: !comments_carried,
+        // That one statement does not keep NOT NULL was accepted as a loss.
+        nullability: planned.cluster.as_ref().is_none_or(|copy| copy.method != ClusterMethod::Ctas),
+    }
+}
+
+/// Whether a table of Unity Catalog has the columns that its source has now, as its plan converts them.
+pub(crate) fn columns_of(planned: &PlannedTable, source: &Table, target: &Table) -> Check {
+    let read = |table: &Table| table.metadata.read_schema(table.metadata.current_snapshot_id).clone();
+    columns::check(&converted(&read(source), &planned.conversions), &read(target), kept(planned, true))
+}
+
 async fn check_all(
     reader: &dyn Measure,
     sides: &Sides<'_>,
@@ -116,13 +131,7 @@ async fn check_all(
     let conversions = &sides.planned.conversions;
     let source_schema = &converted(sides.source.metadata.read_schema(sides.planned.snapshot_id), conversions);
     let target_schema = sides.target.metadata.read_schema(validation.target_snapshot_id);
-    let kept = columns::Kept {
-        ids: sides.planned.mode != CopyMode::Rewrite,
-        comments: !sides.comments_carried,
-        // That one statement does not keep NOT NULL was accepted as a loss.
-        nullability: sides.planned.cluster.as_ref().is_none_or(|copy| copy.method != ClusterMethod::Ctas),
-    };
-    checks.push(columns::check(source_schema, target_schema, kept));
+    checks.push(columns::check(source_schema, target_schema, kept(sides.planned, sides.comments_carried)));
 
     let source = async {
         match sides.measured {
@@ -184,9 +193,9 @@ pub fn failure(validation: &Validation) -> Option<Error> {
     if validation.passed {
         return None;
     }
-    let left = "The table stays in the target so that you can look at it, and does not count as migrated. If it was rewritten on this \
-                machine, `icebridge sync --whole` brings it right, and `icebridge validate` proves it. Any other one: drop it there, and \
-                run the plan again.";
+    let left = "The table stays in the target so that you can look at it, and does not count as migrated. If it was rewritten, here \
+                or by a cluster, `icebridge sync --whole` brings it right, and `icebridge validate` proves it. Any other one: drop it \
+                there, and run the plan again.";
     Some(match &validation.error {
         Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")
             .about(&validation.target)

@@ -16,6 +16,7 @@ mod unique;
 
 pub(crate) use changes::{Before, compare_changes};
 pub(crate) use compare::checks_of;
+pub(crate) use compare::columns_of;
 pub use compare::{Compared, Sides, compare, failure};
 pub use measure::{Measure, Measured, measure};
 pub(crate) use proof::{add_read_back, keep_read_back, proof};

@@ -1,6 +1,6 @@
 //! A sandbox, a client that does not wait long, a store, and scripts in the place of the real ones.
 
-use icebridge_core::cluster::{Engine, FollowPace, Order, Scripts};
+use icebridge_core::cluster::{Engine, FollowPace, JobKind, Order, Scripts};
 use icebridge_databricks::auth::Auth;
 use icebridge_databricks::{Client, ClientOptions, Host, Limiters, RetryPolicy};
 use icebridge_model::TableIdent;
@@ -158,6 +158,7 @@ pub fn table(name: &str, bytes: u64, how: &str) -> ClusterCopy {
         conversions: Vec::new(),
         bytes,
         rows: 10,
+        changes: None,
     }
 }
 
@@ -169,6 +170,7 @@ pub fn order() -> Order {
 pub fn order_of(tables: Vec<ClusterCopy>) -> Order {
     Order {
         plan_hash: PLAN.into(),
+        job: JobKind::BulkCopy,
         run_id: "run-1".into(),
         attempt: 1,
         tables,

@@ -121,6 +121,7 @@ impl Clusters {
             conversions: conversions.to_vec(),
             bytes: facts.files.data_bytes,
             rows: facts.files.data_records,
+            changes: None,
         })
     }
 }

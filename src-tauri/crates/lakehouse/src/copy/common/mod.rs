@@ -1,5 +1,6 @@
 //! What the copiers share.
 
+pub(in crate::copy) mod by_job;
 pub(in crate::copy) mod contract;
 pub(in crate::copy) mod converted;
 pub(in crate::copy) mod identity;

@@ -1,0 +1,29 @@
+//! A table that was migrated, and that the target shows with other rows than its source.
+
+use crate::LocalState;
+use crate::ledger::{TABLE_STATE, TableStep};
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::run::{RunState, TableState};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Error, Result};
+use icebridge_store::RunRecord;
+
+/// It counts as migrated no longer, and neither does its run. In this order, so that a death in between leaves no table migrated whose
+/// last validation failed.
+pub(crate) async fn record_unproved(
+    local: &LocalState,
+    run: &RunRecord,
+    planned: &PlannedTable,
+    (error, note): (Error, &str),
+    validation: Option<&Validation>,
+) -> Result<()> {
+    let step = TableStep::new(TableState::Failed, &planned.target).note(note).error(error);
+    local.store.append(&run.run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await?;
+    if let Some(validation) = validation {
+        local.save_validation(&run.run_id, validation).await?;
+    }
+    if run.state == RunState::Succeeded {
+        local.store.set_run_state(&run.run_id, RunState::Incomplete, run.ended_at.as_deref()).await?;
+    }
+    Ok(())
+}

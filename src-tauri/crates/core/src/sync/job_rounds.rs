@@ -1,0 +1,411 @@
+//! Rounds of tables that clusters copied, by a job on a cluster: one order for all of them.
+//!
+//! The target shows what a job commits at once, and so before it is compared: a table that differs afterwards is migrated no longer.
+//! A job that was submitted and not seen to its end is followed first; what it left is compared before anything else is asked for.
+
+use super::job_changes::ordered;
+use super::job_standing::{Attempt, changed};
+use super::job_told::JobTold;
+use super::session::{Session, Sides};
+use super::table_round::record_failure;
+use super::{comparison, history, standing};
+use crate::cluster::{Engine, JobKind, Order, StepRecord};
+use crate::governance::documents;
+use crate::ledger::{SyncStage, SyncStep, find_run};
+use crate::migration::{Environment, Lakehouse, Lending, guarded, record_unproved, refuse_restricted};
+use crate::validate;
+use crate::validate::cluster::SourceRecords;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use icebridge_databricks::Client;
+use icebridge_lakehouse::Table;
+use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
+use icebridge_model::plan::{EngineKind, PlannedTable};
+use icebridge_model::run::CopyOutcome;
+use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
+use icebridge_model::validation::Validation;
+use icebridge_model::{Code, Error, Result};
+use std::collections::{BTreeSet, HashSet};
+use std::time::Instant;
+
+/// Tables that are looked at side by side.
+const LOOKED_AT_ONCE: usize = 8;
+
+/// What the rounds of one call share.
+struct Jobs<'s, 'a> {
+    session: &'s Session<'a>,
+    settings: &'s PhotonSettings,
+    client: Client,
+    engine: Engine,
+    owner: String,
+    whole: bool,
+}
+
+/// A table whose round is asked for.
+struct Asked<'p> {
+    planned: &'p PlannedTable,
+    sides: Sides,
+    copy: ClusterCopy,
+}
+
+enum Looked<'p> {
+    Told(Box<SyncedTable>),
+    Asked(Box<Asked<'p>>),
+}
+
+/// One result for each table, in their order. An error means that the journal could not be written, or that the sync was cancelled.
+pub(super) async fn take_all(session: &Session<'_>, tables: &[&PlannedTable], whole: bool) -> Result<Vec<SyncedTable>> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let jobs = match Jobs::open(session, whole).await {
+        Ok(jobs) => jobs,
+        Err(error) => {
+            return Ok(tables.iter().map(|planned| standing::failed(planned, error.clone())).collect());
+        }
+    };
+    jobs.follow_open(tables).await?;
+    // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
+    let looking: Vec<_> = tables.iter().map(|planned| jobs.look(planned).boxed()).collect();
+    let looked: Vec<Looked<'_>> = stream::iter(looking).buffered(LOOKED_AT_ONCE).try_collect().await?;
+    let asked = looked.iter().filter_map(|one| match one {
+        Looked::Asked(asked) => Some(asked.copy.clone()),
+        Looked::Told(_) => None,
+    });
+    let mut results = jobs.order(asked.collect()).await?.into_iter();
+    let mut told = Vec::new();
+    for one in looked {
+        told.push(match one {
+            Looked::Told(table) => *table,
+            Looked::Asked(asked) => {
+                let result = results.next().ok_or_else(|| Error::internal("an order has fewer results than tables"))?;
+                jobs.conclude(&asked, result).await?
+            }
+        });
+    }
+    Ok(told)
+}
+
+impl<'s, 'a> Jobs<'s, 'a> {
+    async fn open(session: &'s Session<'a>, whole: bool) -> Result<Self> {
+        let settings = session.plan.settings.photon.as_ref();
+        let settings =
+            settings.ok_or_else(|| Error::internal("a plan with tables for clusters has no settings of them"))?;
+        let client = Lakehouse.client(session.local, &session.plan.target).await?;
+        let client = client.ok_or_else(|| {
+            Error::invalid("the table was copied by a cluster, and the target is no catalog of a workspace")
+        })?;
+        let engine = Engine::new(client.clone(), session.local.store.clone(), settings.clone())?;
+        let owner = session.local.store.identity().await?;
+        Ok(Self { session, settings, client, engine, owner, whole })
+    }
+
+    fn cancelled(&self, error: &Error) -> bool {
+        error.code == Code::Cancelled && self.session.cancel.is_cancelled()
+    }
+
+    /// Jobs that another process submitted, or this one before it was cut off.
+    async fn follow_open(&self, tables: &[&PlannedTable]) -> Result<()> {
+        let session = self.session;
+        let steps: Vec<StepRecord> = session.local.store.cluster_steps(&session.plan.hash).await?;
+        let wanted: HashSet<_> = tables.iter().filter_map(|table| Some(&table.cluster.as_ref()?.target)).collect();
+        let open = steps.iter().filter(|step| step.is_open() && step.job == JobKind::IncrementalSync);
+        let open: Vec<ClusterCopy> =
+            open.flat_map(StepRecord::tables).filter(|table| wanted.contains(&table.target)).cloned().collect();
+        self.order(open).await.map(drop)
+    }
+
+    async fn order(&self, tables: Vec<ClusterCopy>) -> Result<Vec<ClusterResult>> {
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
+        let session = self.session;
+        let (local, plan) = (session.local, &session.plan);
+        let lending = Lending { local, plan, settings: self.settings, client: &self.client, owner: &self.owner };
+        let order = Order {
+            plan_hash: plan.hash.clone(),
+            job: JobKind::IncrementalSync,
+            run_id: session.run_id.clone(),
+            attempt: self.engine.next_attempt(&plan.hash).await?,
+            tables,
+            secret_scope: lending.scope(),
+            gone: BTreeSet::new(),
+        };
+        let ordered = match lending.lend().await {
+            Ok(()) => self.engine.run(&order, &JobTold(session), session.cancel).await,
+            Err(error) => Err(error),
+        };
+        lending.take_back().await?;
+        if session.cancel.is_cancelled() {
+            return Err(super::cancelled());
+        }
+        match ordered {
+            Ok(results) => Ok(results),
+            Err(error) => {
+                let failed = |copy: &ClusterCopy| ClusterResult {
+                    error: Some(error.clone()),
+                    ..ClusterResult::of(copy, CopyEnd::Failed)
+                };
+                Ok(order.tables.iter().map(failed).collect())
+            }
+        }
+    }
+
+    /// How the table stands, and what has to be asked for.
+    async fn look<'p>(&self, planned: &'p PlannedTable) -> Result<Looked<'p>> {
+        let session = self.session;
+        if session.cancel.is_cancelled() {
+            return Err(super::cancelled());
+        }
+        let mut sides = match session.sides(planned).await {
+            Ok(sides) => sides,
+            Err(error) => return self.failed(planned, (standing::failed(planned, error), "")).await,
+        };
+        let location = sides.source.metadata_location.clone();
+        let looked = async {
+            if let Some(attempt) = sides.attempt.take() {
+                self.settle(planned, &mut sides, &attempt).await?;
+            }
+            let told = standing::as_it_stands(planned, &sides, standing::now_ms());
+            if sides.is_up_to_date() {
+                match self.whole {
+                    true if self.is_same(planned, &sides).await? => return Ok(Looked::Told(Box::new(told))),
+                    true => {}
+                    false => return Ok(Looked::Told(Box::new(told))),
+                }
+            }
+            let Some(copy) = planned.cluster.as_deref() else { return Ok(Looked::Told(Box::new(told))) };
+            self.refuse_other_columns(planned, &sides)?;
+            refuse_restricted(&self.client, &self.client.me().await?, copy).await?;
+            let copy = ordered(copy, &sides, self.whole).await?;
+            session.record(planned, &begun(planned, &sides)).await?;
+            Ok(Looked::Asked(Box::new(Asked { planned, sides, copy })))
+        };
+        match guarded(looked.boxed()).await {
+            Ok(looked) => Ok(looked),
+            Err(error) if self.cancelled(&error) => Err(super::cancelled()),
+            Err(error) => self.failed(planned, (standing::failed(planned, error), &location)).await,
+        }
+    }
+
+    async fn failed<'p>(&self, planned: &'p PlannedTable, (told, location): (SyncedTable, &str)) -> Result<Looked<'p>> {
+        record_failure(self.session, planned, &told, location).await?;
+        Ok(Looked::Told(Box::new(told)))
+    }
+
+    /// The job of an attempt has written, or somebody else has: if what is there is the state that it brings, it is the round.
+    async fn settle(&self, planned: &PlannedTable, sides: &mut Sides, attempt: &Attempt) -> Result<()> {
+        let session = self.session;
+        let (target, round) = (sides.target.clone(), sides.standing.round + 1);
+        let pin = pin_of(session, planned, sides, attempt.source_snapshot_id);
+        let same = match (&pin, self.reads_here(planned, &sides.source)) {
+            (Some(pin), true) => {
+                let validation = self.compare(planned, (pin, &target), None).await?;
+                validation.passed.then_some((pin.clone(), validation))
+            }
+            _ => None,
+        };
+        let Some((pin, validation)) = same else {
+            // Whoever asks for all of it knows what its last validation said.
+            return match self.whole {
+                true => Ok(()),
+                false => Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
+            };
+        };
+        let made = self.made(sides, (&pin, &target), (round, Some(attempt.job_run_id)), &validation);
+        self.commit(planned, made, &validation).await?;
+        sides.standing.round = round;
+        sides.standing.source_snapshot_id = pin.metadata.current_snapshot_id;
+        sides.standing.source_metadata_location = pin.metadata_location.clone();
+        Ok(())
+    }
+
+    /// Whether every row is the source's, where nothing is to be brought.
+    async fn is_same(&self, planned: &PlannedTable, sides: &Sides) -> Result<bool> {
+        if !self.reads_here(planned, &sides.source) {
+            return Ok(false);
+        }
+        let validation = self.compare(planned, (&sides.source, &sides.target), None).await?;
+        if validation.passed {
+            self.session.local.save_validation(&self.session.run_id, &validation).await?;
+        }
+        Ok(validation.passed)
+    }
+
+    /// The job would refuse them too, after a cluster was started.
+    fn refuse_other_columns(&self, planned: &PlannedTable, sides: &Sides) -> Result<()> {
+        if sides.target.metadata.current_schema().fields.is_empty() {
+            return Ok(());
+        }
+        let check = validate::columns_of(planned, &sides.source, &sides.target);
+        match check.passed {
+            true => Ok(()),
+            false => Err(Error::new(Code::Unsupported, "the source's columns are not those of the target any more")
+                .about(&planned.source)
+                .with_hint(
+                    "Change the target's columns as the source's were changed (ALTER TABLE), and sync again; or make a new plan.",
+                )
+                .with_cause_text(check.detail)),
+        }
+    }
+
+    fn reads_here(&self, planned: &PlannedTable, source: &Table) -> bool {
+        let total = source.metadata.current_snapshot_id.and_then(|id| source.metadata.snapshot(id));
+        let total = total.and_then(|one| one.summary.get("total-files-size")?.parse::<u64>().ok());
+        self.settings.reads_here(total.unwrap_or(0).max(planned.estimate.bytes))
+    }
+
+    /// Every row of both sides, here or by the cluster. An error: they could not be compared.
+    async fn compare(
+        &self,
+        planned: &PlannedTable,
+        (source, target): (&Table, &Table),
+        report: Option<&ClusterValidation>,
+    ) -> Result<Validation> {
+        let planned = comparison::as_synced(planned, source);
+        if !self.reads_here(&planned, source) {
+            let rows = report.and_then(|found| found.expected_rows);
+            let records = SourceRecords::count(source, planned.snapshot_id, rows).await?;
+            let snapshot = target.metadata.current_snapshot_id;
+            let validation = validate::cluster::from_cluster(&planned, snapshot, report, &records);
+            return match (report, &validation.error) {
+                (None, Some(error)) => Err(error.clone()),
+                _ => Ok(validation),
+            };
+        }
+        let sides = validate::Sides {
+            planned: &planned,
+            source,
+            target,
+            outcome: &CopyOutcome::default(),
+            measured: None,
+            comments_carried: true,
+        };
+        let compared = validate::compare(&Lakehouse, &sides, self.session.cancel).await?;
+        let mut validation = compared.validation;
+        match &validation.error {
+            Some(error) if !compared.conclusive => return Err(error.clone()),
+            _ => {}
+        }
+        if report.is_some() && self.settings.great_expectations {
+            validate::cluster::add_checks(&mut validation, report);
+        }
+        Ok(validation)
+    }
+
+    /// What came of a round that was asked for.
+    async fn conclude(&self, asked: &Asked<'_>, result: ClusterResult) -> Result<SyncedTable> {
+        let (session, planned, sides) = (self.session, asked.planned, &asked.sides);
+        let told = standing::as_it_stands(planned, sides, standing::now_ms());
+        let concluded = guarded(self.proved(asked, result).boxed()).await;
+        match concluded {
+            Err(error) if self.cancelled(&error) => Err(super::cancelled()),
+            other => {
+                let told = standing::told(planned, told, other);
+                record_failure(session, planned, &told, &sides.source.metadata_location).await?;
+                Ok(told)
+            }
+        }
+    }
+
+    async fn proved(&self, asked: &Asked<'_>, result: ClusterResult) -> Result<SyncedTable> {
+        let (session, planned, sides) = (self.session, asked.planned, &asked.sides);
+        let began = Instant::now();
+        if result.end != CopyEnd::Done {
+            let silent = || Error::internal("the result of a table on a cluster has no error");
+            return Err(result.error.unwrap_or_else(silent));
+        }
+        let report = result.validation.as_ref();
+        if let Some(report) = report {
+            documents::download(session.local, &self.client, &report.docs, session.cancel).await;
+        }
+        let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
+        let source = &sides.source;
+        let validation = self.compare(planned, (source, &target), report).await?;
+        if let Some(error) = validate::failure(&validation) {
+            let run = find_run(session.local, &session.run_id).await?;
+            let note = "a round of its sync";
+            record_unproved(session.local, &run, planned, (error.clone(), note), Some(&validation)).await?;
+            return Err(error);
+        }
+        let round = (sides.standing.round + 1, result.job_run_id);
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let made = SyncRound {
+            milliseconds: result.milliseconds.unwrap_or(0).saturating_add(milliseconds),
+            ..self.made(sides, (source, &target), round, &validation)
+        };
+        self.commit(planned, made.clone(), &validation).await?;
+        Ok(SyncedTable {
+            round: made.round,
+            synced_snapshot_id: made.source_snapshot_id,
+            source_snapshot_id: made.source_snapshot_id,
+            made: Some(made),
+            ..standing::of(planned, SyncState::UpToDate)
+        })
+    }
+
+    fn made(
+        &self,
+        sides: &Sides,
+        (source, target): (&Table, &Table),
+        (round, job_run_id): (u64, Option<i64>),
+        validation: &Validation,
+    ) -> SyncRound {
+        SyncRound {
+            round,
+            source_metadata_location: source.metadata_location.clone(),
+            source_snapshot_id: source.metadata.current_snapshot_id,
+            from_metadata_location: sides.target.metadata_location.clone(),
+            target_metadata_location: target.metadata_location.clone(),
+            target_snapshot_id: target.metadata.current_snapshot_id,
+            engine: EngineKind::Photon,
+            job_run_id,
+            changes: history::changes(&sides.then, &source.metadata),
+            // Those are the engine's own.
+            files_copied: 0,
+            bytes_written: 0,
+            rows_read: validation.rows.saturating_mul(2),
+            compared: Compared::Whole,
+            rows: validation.rows,
+            digest: validation.digest.clone(),
+            checks: validation.checks.clone(),
+            milliseconds: validation.milliseconds,
+        }
+    }
+
+    async fn commit(&self, planned: &PlannedTable, made: SyncRound, validation: &Validation) -> Result<()> {
+        let session = self.session;
+        let step = SyncStep {
+            stage: SyncStage::Committed,
+            target: planned.target.clone(),
+            round: made.round,
+            source_metadata_location: made.source_metadata_location.clone(),
+            source_snapshot_id: made.source_snapshot_id,
+            made: Some(made),
+            error: None,
+        };
+        session.record(planned, &step).await?;
+        session.local.save_validation(&session.run_id, validation).await
+    }
+}
+
+fn begun(planned: &PlannedTable, sides: &Sides) -> SyncStep {
+    SyncStep {
+        stage: SyncStage::Begun,
+        target: planned.target.clone(),
+        round: sides.standing.round + 1,
+        source_metadata_location: sides.source.metadata_location.clone(),
+        source_snapshot_id: sides.source.metadata.current_snapshot_id,
+        made: None,
+        error: None,
+    }
+}
+
+/// The source at the snapshot that a job was to bring. None: it is expired.
+fn pin_of(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, snapshot_id: Option<i64>) -> Option<Table> {
+    let mut pin = sides.source.clone().as_of(snapshot_id)?;
+    let begun = session.last_steps.get(&planned.source.to_string());
+    if let Some(begun) = begun.filter(|step| step.source_snapshot_id == snapshot_id) {
+        pin.metadata_location.clone_from(&begun.source_metadata_location);
+    }
+    Some(pin)
+}
