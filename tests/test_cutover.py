@@ -515,3 +515,16 @@ def test_more_tables_than_at_once(tmp_path: Path) -> None:
     assert set(states(cutover(kept, "move", "--quiet", "1s")).values()) == {"on_probation"}
     assert set(states(cutover(kept, "check")).values()) == {"on_probation"}
     assert set(states(cutover(kept, "back")).values()) == {"not_begun"}
+
+
+def test_what_is_read_together_is_one_wave(kept: KeptUp, tmp_path: Path) -> None:
+    file = tmp_path / "readers.csv"
+    file.write_text(f"reader,table\nreport,{ONE}\nreport,glue.{TWO.upper()}\nreport,ops.rates\n")
+    waves = kept.cli.run("cutover", "waves", "--dependencies", file)["waves"]
+    together = [wave for wave in waves if wave["readers"] == ["report"]]
+    assert [sorted(table["source"] for table in wave["tables"]) for wave in together] == [sorted([ONE, TWO])]
+    assert together[0]["outside"] == ["ops.rates"] and together[0]["bytes"] > 0
+    assert len(waves) == len(kept.cli.run("status")["tables"]) - 1
+    assert all(table["state"] == "not_begun" for wave in waves for table in wave["tables"])
+    file.write_text("reader,table\nreport,\n")
+    assert "line 2" in kept.cli.refuse("cutover", "waves", "--dependencies", file, code="invalid-input")["message"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
+from tests.harness.cli import fresh
 from tests.harness.cut_over import FAST, cutover, stages, states, stopped, target
 from tests.harness.hooks import STAGES, Hooks
 from tests.harness.judged import pyiceberg_catalog
@@ -104,6 +108,38 @@ def test_nobody_is_sent_to_a_table_that_is_not_there(kept: KeptUp, lake: Lake, h
     plain(lake.catalog, TWO, 2)
     tables = cutover(kept, "back", "--table", TWO, "--leave-rows", code=1)
     assert states(tables) == {TWO: "on_probation"} and tables[TWO]["error"]["code"] == "source-replaced"
+
+
+def window(begins: float, ends: float) -> str:
+    """From and to, in seconds from now."""
+    now = dt.datetime.now(dt.UTC)
+    times = (now + dt.timedelta(seconds=seconds) for seconds in (begins, ends))
+    return "/".join(time.isoformat(timespec="milliseconds").replace("+00:00", "Z") for time in times)
+
+
+def test_nobody_is_moved_in_a_freeze_window(lake: Lake, hooks: Hooks, tmp_path: Path) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    past, now = window(-9000, -3600), window(-60, 3600)
+    kept.migrate("clone", [ONE, TWO], "--freeze", past, "--freeze", f"{now}=year-end closing")
+    move = ("cutover", "move", *FAST, "--hooks", str(hooks.path))
+    error = kept.cli.refuse(*move, code="frozen")
+    assert "year-end closing" in error["message"] and "cutover back" in error["hint"]
+    assert not hooks.calls() and set(states(cutover(kept, "look")).values()) == {"not_begun"}
+    kept.up_to_date()
+    page = kept.cli.run("cutover", "runbook")["text"]
+    assert "(year-end closing)" in page and past.split("/")[0] in page
+
+
+def test_a_window_that_begins_while_writers_are_waited_for_leaves_the_table(
+    lake: Lake, hooks: Hooks, tmp_path: Path
+) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    began = time.monotonic()
+    kept.migrate("clone", [ONE], "--freeze", window(15, 3600))
+    left = 15 - (time.monotonic() - began)
+    told = cutover(kept, "move", "--quiet", f"{max(1, round(left) + 2)}s", "--hooks", hooks.path, code=1)[ONE]
+    assert (told["state"], told["error"]["code"]) == ("failed", "frozen"), told
+    assert stages(kept, ONE)[-1] == "failed" and not told.get("writers_stopped"), "they may write again"
 
 
 @pytest.mark.parametrize("end", ["proof fails", "killed again"])

@@ -34,6 +34,7 @@ use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightRequest};
 use icebridge_model::run::{RunId, RunState, RunView};
 use icebridge_model::sync::{SyncRequest, SyncView};
+use icebridge_model::waves::{Dependency, WavesView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,6 +158,11 @@ impl Api {
     /// What a cut-over will do, as a page.
     pub async fn runbook(&self, request: &CutoverRequest, form: RunbookForm) -> Result<String> {
         cutover::runbook(&self.local, request, form).await
+    }
+
+    /// Which tables of a run have to be moved together.
+    pub async fn waves(&self, run_id: &RunId, dependencies: &[Dependency]) -> Result<WavesView> {
+        cutover::waves(&self.local, run_id, dependencies).await
     }
 
     /// Closes the way back.

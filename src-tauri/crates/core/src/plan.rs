@@ -5,6 +5,7 @@ mod approvers;
 pub mod cost;
 mod estimate;
 mod file;
+mod freeze;
 
 #[cfg(test)]
 mod tests;
@@ -142,6 +143,7 @@ fn check_settings(settings: &Settings) -> Result<()> {
         governance.checked()?;
     }
     approvers::check(settings.approval.as_ref(), &settings.change)?;
+    freeze::check(&settings.freeze)?;
     let levels = match settings.codec.as_str() {
         "zstd" => 1..=22,
         "gzip" => 0..=9,

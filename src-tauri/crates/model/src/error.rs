@@ -80,6 +80,8 @@ codes! {
     SourceReplaced = "source-replaced", User;
     /// Somebody goes on writing to a table of the source that is to be cut over.
     SourceNotQuiet = "source-not-quiet", User;
+    /// A freeze window of the plan is open: no reader and no writer is moved.
+    Frozen = "frozen", User;
     /// A program or web address that is called at a stage did not do what it is for.
     HookFailed = "hook-failed", User;
     /// A table is cut over, so that what was asked for would take away what others have written to it.
@@ -169,6 +171,7 @@ impl Code {
                 "Nothing was changed. Undo that write in the target, or drop the table there and copy it again by a new plan."
             }
             Self::SourceReplaced => "Take the inventory again and make a new plan for the new table.",
+            Self::Frozen => "Wait until the freeze window is over, or make a plan without it.",
             Self::SourceNotQuiet => "Stop the writers of the table, and try again.",
             Self::HookFailed => "See what the hook said, mend it, and try again.",
             Self::CutOver => {

@@ -20,6 +20,7 @@ pub mod event;
 pub mod facts;
 pub mod finding;
 pub mod format;
+pub mod freeze;
 pub mod governance;
 pub mod hooks;
 pub mod ident;
@@ -42,6 +43,7 @@ pub mod sync;
 pub mod target_version;
 pub mod validation;
 pub mod view;
+pub mod waves;
 
 pub use error::{Code, Error, Result};
 pub use ident::TableIdent;

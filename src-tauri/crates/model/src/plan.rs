@@ -6,6 +6,7 @@ pub use crate::target_version::TargetVersion;
 use crate::approval::ApprovalSettings;
 use crate::conversion::{Conversion, ConversionSettings};
 use crate::finding::Finding;
+use crate::freeze::FreezeWindow;
 use crate::governance::GovernanceSettings;
 use crate::ids::PlanHash;
 use crate::photon::{ClusterCopy, PhotonSettings};
@@ -51,6 +52,9 @@ pub struct Settings {
     /// The number of the change or the ticket that the plan belongs to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub change: String,
+    /// Times in which no table is cut over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<FreezeWindow>,
 }
 
 impl Settings {
@@ -80,6 +84,7 @@ impl Default for Settings {
             target_format_version: TargetVersion::default(),
             approval: None,
             change: String::new(),
+            freeze: Vec::new(),
         }
     }
 }

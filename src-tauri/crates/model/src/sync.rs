@@ -183,6 +183,9 @@ pub struct SyncRequest {
     /// Compare every row, and not only what changed.
     #[serde(default)]
     pub whole: bool,
+    /// By a loop, which asks again and again: no cluster is started for what failed for good with the same state of the source.
+    #[serde(default)]
+    pub repeated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

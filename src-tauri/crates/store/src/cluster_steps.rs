@@ -41,4 +41,27 @@ impl Store {
                 .map_err(|e| failure::of(e, "read the clusters' steps"))?;
         rows.iter().map(|text| from_json(text, "a cluster's step")).collect()
     }
+
+    /// Those of the last attempts: a sync makes one a round, for months.
+    pub async fn recent_cluster_steps<T: DeserializeOwned>(&self, plan_hash: &str, attempts: u32) -> Result<Vec<T>> {
+        let first = self.last_cluster_attempt(plan_hash).await?.saturating_sub(attempts);
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT record FROM cluster_steps WHERE plan_hash = ? AND attempt > ? ORDER BY attempt, step",
+        )
+        .bind(plan_hash)
+        .bind(first)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| failure::of(e, "read the clusters' steps"))?;
+        rows.iter().map(|text| from_json(text, "a cluster's step")).collect()
+    }
+
+    /// The number of the last attempt at any step of a plan; 0, if there was none.
+    pub async fn last_cluster_attempt(&self, plan_hash: &str) -> Result<u32> {
+        sqlx::query_scalar("SELECT coalesce(max(attempt), 0) FROM cluster_steps WHERE plan_hash = ?")
+            .bind(plan_hash)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "read the clusters' steps"))
+    }
 }

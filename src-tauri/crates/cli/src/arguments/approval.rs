@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use icebridge_model::approval::{ApprovalSettings, Approver};
+use icebridge_model::freeze::FreezeWindow;
 use icebridge_model::plan::Settings;
 use icebridge_model::{Error, Result};
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ pub enum ApprovalCommand {
 }
 
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Approval")]
+#[command(next_help_heading = "Approval and change")]
 pub struct ApprovalArgs {
     /// Who must approve the plan before it is run: a name, and what `icebridge approval key` prints where they work. Can be repeated
     #[arg(long, value_name = "NAME=KEY", value_parser = approver)]
@@ -57,6 +58,10 @@ pub struct ApprovalArgs {
     /// The number of the change or the ticket that the plan belongs to
     #[arg(long, value_name = "TEXT")]
     pub change: Option<String>,
+    /// A time in which no table is cut over, like '2026-12-20T00:00:00Z/2027-01-05T00:00:00Z=year-end closing'; the reason may be
+    /// left out. Can be repeated
+    #[arg(long, value_name = "FROM/TO[=REASON]", value_parser = freeze)]
+    pub freeze: Vec<FreezeWindow>,
 }
 
 impl ApprovalArgs {
@@ -64,6 +69,9 @@ impl ApprovalArgs {
     pub fn on(&self, mut settings: Settings) -> Result<Settings> {
         if let Some(change) = &self.change {
             settings.change.clone_from(change);
+        }
+        if !self.freeze.is_empty() {
+            settings.freeze.clone_from(&self.freeze);
         }
         if !self.approver.is_empty() {
             let needed = settings.approval.as_ref().map_or(1, |before| before.needed);
@@ -85,6 +93,13 @@ impl ApprovalArgs {
 fn approver(text: &str) -> Result<Approver, String> {
     let (name, public_key) = text.split_once('=').ok_or("an approver is written like 'Ada Lovelace=KEY'")?;
     Ok(Approver { name: name.trim().into(), public_key: public_key.trim().into() })
+}
+
+/// Whether its times are times the plan looks at: they may come from a file as well.
+fn freeze(text: &str) -> Result<FreezeWindow, String> {
+    let (times, reason) = text.split_once('=').unwrap_or((text, ""));
+    let (from, to) = times.split_once('/').ok_or("a freeze window is written like FROM/TO or FROM/TO=REASON")?;
+    Ok(FreezeWindow { from: from.trim().into(), to: to.trim().into(), reason: reason.trim().into() })
 }
 
 /// Days are not of the same length everywhere, and so not known to durations; here they have 24 hours.
@@ -113,6 +128,9 @@ mod tests {
         let ada = approver("Ada Lovelace=AQ==").unwrap();
         assert_eq!((ada.name.as_str(), ada.public_key.as_str()), ("Ada Lovelace", "AQ=="));
         assert!(approver("ada").is_err());
+        let window = freeze("2026-12-20T00:00:00Z/2027-01-05T00:00:00Z=year end = quiet").unwrap();
+        assert_eq!((window.to.as_str(), window.reason.as_str()), ("2027-01-05T00:00:00Z", "year end = quiet"));
+        assert!(freeze("2026-12-20T00:00:00Z").is_err());
     }
 
     #[test]
@@ -124,7 +142,12 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(ApprovalArgs::default().on(file.clone()).unwrap(), file);
-        let options = ApprovalArgs { approver: vec![named("eve")], approvals: Some(1), change: Some("CHG2".into()) };
+        let options = ApprovalArgs {
+            approver: vec![named("eve")],
+            approvals: Some(1),
+            change: Some("CHG2".into()),
+            ..ApprovalArgs::default()
+        };
         let both = options.on(file).unwrap();
         assert_eq!(both.approval, Some(ApprovalSettings { approvers: vec![named("eve")], needed: 1 }));
         assert_eq!(both.change, "CHG2");

@@ -31,6 +31,14 @@ pub enum CutoverCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Group the tables into waves: those that somebody reads together are moved together
+    Waves {
+        /// The run's id (default: the latest)
+        run_id: Option<String>,
+        /// CSV with the columns `reader` and `table`: each line names a view, a job or a program, and a table that it reads
+        #[arg(long, value_name = "FILE")]
+        dependencies: PathBuf,
+    },
     /// Move readers and writers to the target
     Move(MoveArgs),
     /// Look at the tables on probation: does somebody still write to the source?

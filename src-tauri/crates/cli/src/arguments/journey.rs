@@ -49,7 +49,7 @@ pub struct RunArgs {
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub plan: Option<PathBuf>,
     /// Resume a run (default: the latest)
-    #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
 }
 

@@ -79,6 +79,7 @@ impl SettingsArgs {
             target_format_version: self.target_format_version.map_or(standard.target_format_version, Into::into),
             approval: standard.approval,
             change: standard.change,
+            freeze: standard.freeze,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::rounds::{self, Round};
 use super::run::stop_on_interrupt;
+use super::waves;
 use crate::arguments::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
 use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
@@ -22,6 +23,7 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
     let (view, is_good): (CutoverView, IsGood) = match command {
         CutoverCommand::Look(which) => (api.cut_over(&tables(which)).await?, |_| true),
         CutoverCommand::Runbook { arguments, html, out } => return runbook(api, arguments, html, out, output).await,
+        CutoverCommand::Waves { run_id, dependencies } => return waves::run(api, run_id, &dependencies, output).await,
         CutoverCommand::Move(arguments) => {
             let request = request(arguments)?;
             (shown(api, output, api.move_over(&request)).await?, |table| matches!(table.state, OnProbation | Finished))

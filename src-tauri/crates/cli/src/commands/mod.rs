@@ -20,6 +20,7 @@ mod sync;
 mod table;
 mod tables;
 mod unity;
+mod waves;
 mod workspace;
 
 use crate::arguments::{Arguments, Command};

@@ -18,6 +18,7 @@ pub async fn run(api: &Api, arguments: SyncArgs, output: &Output) -> Result<Ende
         run_id: arguments.run_id.unwrap_or_default().into(),
         tables: arguments.table,
         whole: arguments.whole,
+        repeated: false,
     };
     if arguments.look {
         let view = shown(api, output, api.look(&request)).await?;
@@ -44,7 +45,11 @@ async fn shown(api: &Api, output: &Output, work: impl Future<Output = Result<Syn
 /// Ends at Ctrl-C, which lets a round that is under way end its commits.
 async fn keep_up(api: &Api, request: SyncRequest, interval: Duration, output: &Output) -> Result<Ended> {
     let round = async |run_id: Option<RunId>| {
-        let request = SyncRequest { run_id: run_id.unwrap_or_else(|| request.run_id.clone()), ..request.clone() };
+        // After the first round the run is known.
+        let request = match run_id {
+            Some(run_id) => SyncRequest { run_id, repeated: true, ..request.clone() },
+            None => request.clone(),
+        };
         let view = shown(api, output, api.sync(&request)).await?;
         output.result(&view, told)?;
         // One table that fails must not slow down the others.

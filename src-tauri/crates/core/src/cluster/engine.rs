@@ -9,7 +9,7 @@ use super::machine::{carry, is_ours};
 use super::observer::{FollowPace, Observer, Unobserved};
 use super::order::{Order, checked, results};
 use super::patience::{Patience, cancelled};
-use super::record::{StepRecord, StepState};
+use super::record::{JobKind, StepRecord, StepState};
 use super::scripts::Scripts;
 use super::step::StepContext;
 use futures::stream::{self, StreamExt};
@@ -19,6 +19,9 @@ use icebridge_model::photon::{ClusterResult, CopyEnd, PhotonSettings};
 use icebridge_store::Store;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+
+/// How many attempts back the steps of a sync are looked at.
+pub(crate) const RECENT: u32 = 200;
 
 /// Copies tables by clusters. It keeps nothing in memory that the store does not have.
 pub struct Engine {
@@ -55,8 +58,7 @@ impl Engine {
 
     /// The number of an attempt that deliberately tries again what failed or was cancelled.
     pub async fn next_attempt(&self, plan_hash: &str) -> Result<u32> {
-        let steps: Vec<StepRecord> = self.store.cluster_steps(plan_hash).await?;
-        Ok(steps.iter().map(|step| step.attempt).max().unwrap_or(0).saturating_add(1))
+        Ok(self.store.last_cluster_attempt(plan_hash).await?.saturating_add(1))
     }
 
     /// One result for each table, in the order in which they came. A table's failure is its result; an error is one of ours,
@@ -68,7 +70,11 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<Vec<ClusterResult>> {
         checked(order)?;
-        let known: Vec<StepRecord> = self.store.cluster_steps(&order.plan_hash).await?;
+        let known: Vec<StepRecord> = match order.job {
+            JobKind::BulkCopy => self.store.cluster_steps(&order.plan_hash).await?,
+            // Each order follows all that is open: older steps are over.
+            JobKind::IncrementalSync => self.store.recent_cluster_steps(&order.plan_hash, RECENT).await?,
+        };
         let known = known.into_iter().filter(|step| step.job == order.job).collect();
         let known = self.withdraw_unwanted(order, known).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());

@@ -45,6 +45,7 @@ pub use order::Order;
 pub use record::{Compute, JobKind, Lane, LaneCheck, StepRecord, StepState};
 pub use scripts::{GREAT_EXPECTATIONS, Scripts};
 
+pub(crate) use engine::RECENT;
 pub(crate) use patience::{Patience, cancelled};
 pub(crate) use prior_steps::PriorSteps;
 pub(crate) use record::short;

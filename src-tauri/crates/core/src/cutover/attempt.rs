@@ -1,6 +1,7 @@
 //! One table's way to the target: proved while its writers write, stopped, brought up to its last state, moved.
 
 use super::cancelled;
+use super::freeze;
 use super::sides::{self, Sides, State, can_sync};
 use super::told::told;
 use super::unsynced::{check_source, is_later, moved_on};
@@ -122,6 +123,8 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
 pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, proven: &Proven) -> Result<CutoverTable> {
     let last = async {
         let moved = last_state(wave, planned, proven).await?;
+        // One may have begun while writers were waited for.
+        freeze::refuse(&wave.session.plan)?;
         // Until here an interrupt leaves the table where it is.
         if wave.session.cancel.is_cancelled() { Err(cancelled()) } else { Ok(moved) }
     };

@@ -13,6 +13,7 @@ mod at_work;
 mod attempt;
 mod back;
 mod finish;
+mod freeze;
 mod look;
 mod moving;
 mod probation;
@@ -21,6 +22,7 @@ mod sides;
 mod told;
 mod unsynced;
 mod wave;
+mod waves;
 
 pub use back::back;
 pub use finish::finish;
@@ -28,6 +30,7 @@ pub use look::look;
 pub use moving::run;
 pub use probation::check;
 pub use runbook::{RunbookForm, runbook};
+pub use waves::waves;
 
 use icebridge_model::{Code, Error};
 

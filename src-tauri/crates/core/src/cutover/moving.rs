@@ -3,6 +3,7 @@
 use super::at_work::AtWork;
 use super::attempt::{self, Proven};
 use super::cancelled;
+use super::freeze;
 use super::look::as_it_stands;
 use super::wave::{Wave, refused};
 use crate::LocalState;
@@ -28,6 +29,7 @@ const QUIET_AT_ONCE: usize = 256;
 pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &at_work.cancel).await?;
+    freeze::refuse(&wave.session.plan)?;
     if let Some(approved) = approval::require(local, &wave.session.plan).await? {
         let began = CutoverApproved { approved, change: wave.session.plan.settings.change.clone() };
         local.store.append(&wave.session.run_id, "", CUTOVER_APPROVED, body(&began)?).await?;

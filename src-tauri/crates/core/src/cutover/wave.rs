@@ -68,7 +68,7 @@ impl<'a> Wave<'a> {
         cancel: &'a CancellationToken,
     ) -> Result<Wave<'a>> {
         let hooks = Hooks::read(hooks)?;
-        let request = SyncRequest { run_id: run_id.into(), tables: tables.to_vec(), whole: false };
+        let request = SyncRequest { run_id: run_id.into(), tables: tables.to_vec(), ..SyncRequest::default() };
         let session = Session::open(local, &request, cancel).await?;
         let turns = Semaphore::new(session.plan.settings.max_parallel_tables.max(1));
         let last_steps = std::sync::Mutex::new(last_cutover_steps(local, &session.plan.hash).await?);

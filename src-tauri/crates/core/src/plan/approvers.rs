@@ -51,7 +51,7 @@ pub fn check(approval: Option<&ApprovalSettings>, change: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_line(text: &str) -> bool {
+pub(super) fn is_line(text: &str) -> bool {
     text.chars().count() <= LONGEST && icebridge_model::format::visible(text) == text
 }
 

@@ -9,7 +9,7 @@ use super::job_told::JobTold;
 use super::session::{Session, Sides};
 use super::table_round::record_failure;
 use super::{comparison, history, standing};
-use crate::cluster::{Engine, JobKind, Order, StepRecord};
+use crate::cluster::{Engine, JobKind, Order, RECENT, StepRecord};
 use crate::governance::documents;
 use crate::ledger::{SyncStage, SyncStep, find_run};
 use crate::migration::{Environment, Lakehouse, Lending, guarded, record_unproved, refuse_restricted};
@@ -17,15 +17,17 @@ use crate::validate;
 use crate::validate::cluster::SourceRecords;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
+use icebridge_databricks::identity::Me;
 use icebridge_lakehouse::Table;
 use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
 use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
-use icebridge_model::sync::{Compared, SyncRound, SyncState, SyncedTable};
+use icebridge_model::sync::{Compared, SyncRequest, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
+use tokio::sync::OnceCell;
 
 /// Tables that are looked at side by side.
 const LOOKED_AT_ONCE: usize = 8;
@@ -37,7 +39,9 @@ struct Jobs<'s, 'a> {
     client: Client,
     engine: Engine,
     owner: String,
-    whole: bool,
+    /// Who is signed in.
+    me: OnceCell<Me>,
+    request: &'s SyncRequest,
 }
 
 /// A table whose round is asked for.
@@ -53,11 +57,15 @@ enum Looked<'p> {
 }
 
 /// One result for each table, in their order. An error means that the journal could not be written, or that the sync was cancelled.
-pub(super) async fn take_all(session: &Session<'_>, tables: &[&PlannedTable], whole: bool) -> Result<Vec<SyncedTable>> {
+pub(super) async fn take_all(
+    session: &Session<'_>,
+    tables: &[&PlannedTable],
+    request: &SyncRequest,
+) -> Result<Vec<SyncedTable>> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
-    let jobs = match Jobs::open(session, whole).await {
+    let jobs = match Jobs::open(session, request).await {
         Ok(jobs) => jobs,
         Err(error) => {
             return Ok(tables.iter().map(|planned| standing::failed(planned, error.clone())).collect());
@@ -86,7 +94,7 @@ pub(super) async fn take_all(session: &Session<'_>, tables: &[&PlannedTable], wh
 }
 
 impl<'s, 'a> Jobs<'s, 'a> {
-    async fn open(session: &'s Session<'a>, whole: bool) -> Result<Self> {
+    async fn open(session: &'s Session<'a>, request: &'s SyncRequest) -> Result<Self> {
         let settings = session.plan.settings.photon.as_ref();
         let settings =
             settings.ok_or_else(|| Error::internal("a plan with tables for clusters has no settings of them"))?;
@@ -96,7 +104,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
         })?;
         let engine = Engine::new(client.clone(), session.local.store.clone(), settings.clone())?;
         let owner = session.local.store.identity().await?;
-        Ok(Self { session, settings, client, engine, owner, whole })
+        Ok(Self { session, settings, client, engine, owner, me: OnceCell::new(), request })
     }
 
     fn cancelled(&self, error: &Error) -> bool {
@@ -106,7 +114,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
     /// Jobs that another process submitted, or this one before it was cut off.
     async fn follow_open(&self, tables: &[&PlannedTable]) -> Result<()> {
         let session = self.session;
-        let steps: Vec<StepRecord> = session.local.store.cluster_steps(&session.plan.hash).await?;
+        let steps: Vec<StepRecord> = session.local.store.recent_cluster_steps(&session.plan.hash, RECENT).await?;
         let wanted: HashSet<_> = tables.iter().filter_map(|table| Some(&table.cluster.as_ref()?.target)).collect();
         let open = steps.iter().filter(|step| step.is_open() && step.job == JobKind::IncrementalSync);
         let open: Vec<ClusterCopy> =
@@ -167,7 +175,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
             }
             let told = standing::as_it_stands(planned, &sides, standing::now_ms());
             if sides.is_up_to_date() {
-                match self.whole {
+                match self.request.whole {
                     true if self.is_same(planned, &sides).await? => return Ok(Looked::Told(Box::new(told))),
                     true => {}
                     false => return Ok(Looked::Told(Box::new(told))),
@@ -175,8 +183,12 @@ impl<'s, 'a> Jobs<'s, 'a> {
             }
             let Some(copy) = planned.cluster.as_deref() else { return Ok(Looked::Told(Box::new(told))) };
             self.refuse_other_columns(planned, &sides)?;
-            refuse_restricted(&self.client, &self.client.me().await?, copy).await?;
-            let copy = ordered(copy, &sides, self.whole).await?;
+            if let Some(error) = self.failed_before(planned, &sides) {
+                return Err(error);
+            }
+            let me = self.me.get_or_try_init(|| self.client.me()).await?;
+            refuse_restricted(&self.client, me, copy).await?;
+            let copy = ordered(copy, &sides, self.request.whole).await?;
             session.record(planned, &begun(planned, &sides)).await?;
             Ok(Looked::Asked(Box::new(Asked { planned, sides, copy })))
         };
@@ -206,7 +218,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
         };
         let Some((pin, validation)) = same else {
             // Whoever asks for all of it knows what its last validation said.
-            return match self.whole {
+            return match self.request.whole {
                 true => Ok(()),
                 false => Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
             };
@@ -229,6 +241,13 @@ impl<'s, 'a> Jobs<'s, 'a> {
             self.session.local.save_validation(&self.session.run_id, &validation).await?;
         }
         Ok(validation.passed)
+    }
+
+    /// Of a loop: what failed for good with this state of the source would fail again, after another cluster was started.
+    fn failed_before(&self, planned: &PlannedTable, sides: &Sides) -> Option<Error> {
+        let last = self.session.last_steps.get(&planned.source.to_string())?;
+        let is_same = last.source_snapshot_id == sides.source.metadata.current_snapshot_id;
+        last.error.clone().filter(|error| self.request.repeated && is_same && !error.retryable)
     }
 
     /// The job would refuse them too, after a cluster was started.

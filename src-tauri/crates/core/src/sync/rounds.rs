@@ -63,7 +63,7 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
     let (on_clusters, here): (Vec<_>, Vec<_>) =
         session.tables(request)?.into_iter().enumerate().partition(|(_, (planned, _))| planned.cluster.is_some());
     let count = on_clusters.len() + here.len();
-    let mut work = vec![by_clusters(&session, on_clusters, request.whole).boxed()];
+    let mut work = vec![by_clusters(&session, on_clusters, request).boxed()];
     work.extend(here.into_iter().map(|(at, (planned, migrated))| {
         let session = &session;
         async move {
@@ -89,11 +89,11 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
 async fn by_clusters(
     session: &Session<'_>,
     asked: Vec<(usize, (&PlannedTable, bool))>,
-    whole: bool,
+    request: &SyncRequest,
 ) -> Result<Vec<(usize, SyncedTable)>> {
     let (mut told, mut places, mut tables) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (planned, migrated)) in asked {
-        match standing::left_alone(session, planned, (migrated, whole)).await? {
+        match standing::left_alone(session, planned, (migrated, request.whole)).await? {
             Some(table) => told.push((at, table)),
             None => {
                 places.push(at);
@@ -101,7 +101,7 @@ async fn by_clusters(
             }
         }
     }
-    told.extend(places.into_iter().zip(job_rounds::take_all(session, &tables, whole).await?));
+    told.extend(places.into_iter().zip(job_rounds::take_all(session, &tables, request).await?));
     Ok(told)
 }
 

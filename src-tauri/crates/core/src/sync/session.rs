@@ -2,7 +2,7 @@
 
 use super::job_standing::{self, Attempt, LastJobs};
 use crate::LocalState;
-use crate::cluster::StepRecord;
+use crate::cluster::{RECENT, StepRecord};
 use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit, works_here};
@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
             false => Lakehouse.target_of_clusters(local, &plan.target).await?,
         };
         let steps: Vec<StepRecord> = match plan.tables.iter().any(|table| table.cluster.is_some()) {
-            true => local.store.cluster_steps(&plan.hash).await?,
+            true => local.store.recent_cluster_steps(&plan.hash, RECENT).await?,
             false => Vec::new(),
         };
         let commits = commit_limit(target.spec(), &plan.settings, local.metrics.clone());

@@ -1,0 +1,13 @@
+//! Times in which no reader and no writer may be moved.
+
+use serde::{Deserialize, Serialize};
+
+/// From one time to another one, both RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeWindow {
+    pub from: String,
+    pub to: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
