@@ -170,6 +170,39 @@ def test_a_killed_round_is_followed_and_not_made_again(
     assert len(jobs) == 1
 
 
+def test_what_others_write_around_a_round_stays(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
+    """Before its job is submitted, by a process that was killed; and between the look and the job's commit."""
+    kept = Kept(box, icebridge, "around")
+    kept.migrate(tmp_path, great_expectations=False)
+    grow(box, 8000, 8003)
+    kept.started()
+
+    def others(name: str) -> None:
+        table = kept.target(name)
+        table.append(table.scan().to_arrow().slice(0, 1))
+
+    def reached(state: str) -> bool:
+        return any(body["step"].startswith("sync-") and body["state"] == state for body in bodies(icebridge))
+
+    with box.fault("/api/2.0/fs/*", "slow", ms=5000), meanwhile(icebridge, "sync", "--table", "shop.daily") as sync:
+        until(lambda: reached("intended"), clusters.MINUTES)
+        sync.send_signal(signal.SIGKILL)
+    others("daily")
+    with (
+        box.fault("/api/*/jobs/runs/submit", "slow", ms=8000),
+        meanwhile(icebridge, "sync") as sync,
+    ):
+        until(lambda: reached("prepared"), clusters.MINUTES)
+        others("orders")
+    told = {table["source"]: table for table in sync.outcome.json["tables"]}
+    codes = {name: (table["state"], table["error"]["code"]) for name, table in told.items()}
+    stopped = ("stopped", "target-changed")
+    assert codes == {"shop.daily": stopped, "shop.orders": stopped}, told
+    assert kept.started()[1] == 1, "the one that was killed is not submitted"
+    for name in ("daily", "orders"):
+        assert kept.target(name).current_snapshot().summary["operation"].value == "append", "their write stays"
+
+
 def test_a_round_of_a_table_that_outgrows_this_machine_is_compared_by_the_cluster(
     box: Sandbox, icebridge: Icebridge, tmp_path: Path
 ) -> None:
@@ -181,3 +214,8 @@ def test_a_round_of_a_table_that_outgrows_this_machine_is_compared_by_the_cluste
     checks = {check["name"] for check in told["made"]["checks"]}
     assert "digest" in checks and all(check["passed"] for check in told["made"]["checks"]), checks
     kept.same("daily")
+    # What the cluster said of the copy says nothing of what the table is now.
+    validated = icebridge.run("validate")["tables"]
+    assert {table["state"] for table in validated if table["source"] == "shop.daily"} == {"migrated"}, validated
+    moved = icebridge.run("cutover", "move", "--quiet", "0s", "--table", "shop.daily")["tables"][0]
+    assert moved["state"] == "on_probation", moved

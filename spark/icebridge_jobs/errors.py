@@ -18,6 +18,7 @@ CODES = frozenset(
         "unsupported",
         "plan-stale",
         "plan-broken",
+        "target-changed",
         "commit-conflict",
         "commit-unknown",
         "catalog-refused",

@@ -20,6 +20,8 @@ class GivenChanges:
     reason: str
     # What the target is known to hold. One that holds another state is compared.
     from_snapshot_id: int | None = None
+    # The rows that the target is known to have: with others, somebody has written to it since.
+    target_rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ class SyncTable:
             source_table.refuse_ignored_deletes(self.table.source, self.engine)
         else:
             self._refuse_ignored_deletes(chain[0])
+        self._refuse_other_rows()
         read = SourceRead(self.spark, self.engine, self.table.source, wanted)
         done.source_read = read.how
         rows = read.rows()
@@ -182,6 +183,20 @@ class SyncTable:
                 hint="Something else wrote to the target. Copy it again, or leave out keys to compare whole rows.",
             )
         return count
+
+    def _refuse_other_rows(self) -> None:
+        """The round would take away what somebody else has added."""
+        expected = self.table.changes and self.table.changes.target_rows
+        if expected is None:
+            return
+        found = iceberg_table.rows_at(self.spark, self.table.name, None).count()
+        if found != expected:
+            raise JobError(
+                "target-changed",
+                f"the table has {found} rows and was left with {expected}: somebody else has written to it",
+                about=str(self.table.name),
+                hint="Nothing was changed. Undo that write, or drop the table and copy it anew by a new plan.",
+            )
 
     def _refuse_ignored_deletes(self, head: Snapshot) -> None:
         """As for a copy, but by the snapshot's own summary, which changes from round to round."""

@@ -88,6 +88,9 @@ pub struct ClusterChanges {
     /// The source's snapshot that the target has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_snapshot_id: Option<i64>,
+    /// The rows that the target was left with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_rows: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use super::order::{Order, checked, results};
 use super::patience::{Patience, cancelled};
 use super::record::{JobKind, StepRecord, StepState};
 use super::scripts::Scripts;
+use super::started;
 use super::step::StepContext;
 use futures::stream::{self, StreamExt};
 use icebridge_databricks::Client;
@@ -76,7 +77,7 @@ impl Engine {
             JobKind::IncrementalSync => self.store.recent_cluster_steps(&order.plan_hash, RECENT).await?,
         };
         let known = known.into_iter().filter(|step| step.job == order.job).collect();
-        let known = self.withdraw_unwanted(order, known).await?;
+        let known = self.withdraw_unwanted(order, known, observer, cancel).await?;
         let (mut work, mut ended) = (Vec::new(), Vec::new());
         let mut last = LastAttempts::default();
         for record in known {
@@ -109,12 +110,41 @@ impl Engine {
         }
     }
 
-    async fn withdraw_unwanted(&self, order: &Order, mut known: Vec<StepRecord>) -> Result<Vec<StepRecord>> {
-        for record in known.iter_mut().filter(|record| intended::is_unwanted(record, order)) {
-            intended::withdraw(record);
-            journal::reach(&self.store, record, StepState::Over, &Unobserved).await?;
+    async fn withdraw_unwanted(
+        &self,
+        order: &Order,
+        mut known: Vec<StepRecord>,
+        observer: &dyn Observer,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<StepRecord>> {
+        for record in &mut known {
+            let is_unwanted = match (order.job, record.state) {
+                // A round is asked for by who has just looked at both sides, and by nobody else.
+                (JobKind::IncrementalSync, StepState::Intended) => true,
+                (JobKind::IncrementalSync, StepState::Prepared | StepState::JobMade) => {
+                    let step = record.step.clone();
+                    let context = self.context(&step, (observer, cancel), true);
+                    matches!(started::find(record, &context).await, Ok(None))
+                }
+                _ => intended::is_unwanted(record, order),
+            };
+            if is_unwanted {
+                intended::withdraw(record);
+                journal::reach(&self.store, record, StepState::Over, &Unobserved).await?;
+            }
         }
         Ok(known)
+    }
+
+    fn context<'a>(
+        &'a self,
+        step: &'a str,
+        (observer, cancel): (&'a dyn Observer, &'a CancellationToken),
+        resumed: bool,
+    ) -> StepContext<'a> {
+        let Self { client, store, settings, scripts, pace, uploading } = self;
+        let patience = Patience { observer, step, pace };
+        StepContext { client, store, settings, scripts, uploading, patience, cancel, resumed }
     }
 
     /// New records for the tables that have nothing open and nothing done, written down before anything is asked for; and
@@ -180,9 +210,6 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<StepRecord> {
         let step = record.step.clone();
-        let Self { client, store, settings, scripts, pace, uploading } = self;
-        let patience = Patience { observer, step: &step, pace };
-        let context = StepContext { client, store, settings, scripts, uploading, patience, cancel, resumed };
-        carry(record, &context).await
+        carry(record, &self.context(&step, (observer, cancel), resumed)).await
     }
 }

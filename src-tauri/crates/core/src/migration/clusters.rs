@@ -282,7 +282,11 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
     let mut outcome = outcome(result, &found, anew);
     if let Some(cluster) = &mut outcome.cluster {
         // The one at which it was found first: that is what the cluster compared.
-        cluster.target_snapshot_id = compared.filter(|_| !anew).or(cluster.target_snapshot_id).or(snapshot);
+        let found_first = compared.filter(|_| !anew).or(cluster.target_snapshot_id).or(snapshot);
+        cluster.target_snapshot_id = match found_first {
+            None => shown_snapshot(&table).await,
+            known => known,
+        };
     }
     let then = outcome.cluster.as_ref().and_then(|cluster| cluster.target_snapshot_id);
     let committed = CommittedTable { outcome, table: found, measured: None };
@@ -296,7 +300,7 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
     let settings = run.plan.settings.photon.as_ref();
     if settings.is_some_and(|settings| !settings.reads_here(planned.estimate.bytes)) {
         table.enter(TableState::Validating).await?;
-        if snapshot != then {
+        if snapshot.is_some() && snapshot != then {
             return Err(Error::new(Code::ValidationFailed, "the target has changed since the cluster compared it")
                 .about(&planned.target)
                 .with_hint("`icebridge validate` compares it as it is now, by IceBridge's own reader."));
@@ -312,6 +316,21 @@ async fn arrive(Arrival { table, result, anew }: Arrival) -> Result<()> {
         validate::cluster::add_checks(&mut validation, by_cluster.as_ref());
     }
     table.conclude(validation, !anew).await
+}
+
+/// Where the target is opened by the workspace's own API, which shows no snapshots: as its Iceberg endpoint has it, if that is open to this
+/// machine. A sync asks for it, to know whether others have written since.
+async fn shown_snapshot(table: &Migration) -> Option<i64> {
+    let run = &table.run;
+    let shown =
+        async { run.environment.target(&run.local, &run.plan.target).await?.load(&table.planned().target).await };
+    match shown.await {
+        Ok(shown) => shown.metadata.current_snapshot_id,
+        Err(error) => {
+            tracing::info!(table = %table.planned().target, %error, "the snapshot that the cluster left is not known");
+            None
+        }
+    }
 }
 
 fn outcome_is_unversioned(outcome: &CopyOutcome) -> bool {

@@ -83,7 +83,7 @@ pub(crate) fn commit_limit(target: &CatalogSpec, settings: &Settings, metrics: M
 }
 
 /// Whether this process writes or reads a table of the target: only then the target must be open to it.
-pub(crate) fn works_here(plan: &Plan) -> bool {
+pub(super) fn works_here(plan: &Plan) -> bool {
     let photon = plan.settings.photon.as_ref();
     let reads = |table: &PlannedTable| photon.is_none_or(|photon| photon.reads_here(table.estimate.bytes));
     plan.tables.iter().any(|table| table.cluster.is_none() || reads(table))

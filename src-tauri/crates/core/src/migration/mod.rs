@@ -46,7 +46,7 @@ pub use view::{cancel, list, view};
 
 pub(crate) use checkpoint::StoreCheckpoint;
 pub(crate) use cluster_reach::{Lending, refuse_restricted};
-pub(crate) use context::{commit_limit, works_here};
+pub(crate) use context::commit_limit;
 pub(crate) use guard::guarded;
 pub(crate) use pin::pinned;
 pub(crate) use same_catalogs::check as check_catalogs;

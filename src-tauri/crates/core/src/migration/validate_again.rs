@@ -261,8 +261,9 @@ impl Comparison<'_> {
         }
         // What a cluster had said of the copy is not asked again, and still counts.
         let before = self.validations.iter().find(|one| one.source == planned.source);
+        let of_same = before.filter(|one| one.source_snapshot_id == compared.validation.source_snapshot_id);
         let by_cluster = outcome.cluster.as_ref().and_then(|cluster| cluster.validation.as_ref());
-        validate::cluster::keep_checks(&mut compared.validation, before, by_cluster);
+        validate::cluster::keep_checks(&mut compared.validation, of_same, by_cluster.filter(|_| round.is_none()));
         let mut unread = None;
         if let Some(judge) = judge.filter(|_| compared.validation.passed) {
             let read = judge.judge((&from, &to), self.target.as_ref(), &mut compared.validation, self.cancel).await;

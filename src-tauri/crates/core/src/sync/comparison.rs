@@ -1,6 +1,6 @@
 //! Whether a table is its source: what a round brought, or all of it.
 
-use super::session::{Session, Sides};
+use super::session::{Session, Sides, check_identity};
 use crate::ledger::{SyncStep, step_that_brought};
 use crate::migration::Lakehouse;
 use crate::validate::{self, Before, compare_changes};
@@ -79,6 +79,8 @@ pub(super) async fn compare(
 
 /// Every row of both sides, where there is nothing to bring.
 pub(super) async fn compare_as_it_is(session: &Session<'_>, planned: &PlannedTable, sides: &Sides) -> Result<()> {
+    let made = session.local.store.outcome(&session.run_id, &planned.source).await?.unwrap_or_default();
+    check_identity(&sides.target, &made.target_uuid)?;
     let compared = compare(session, planned, sides, &sides.target, true).await?;
     refuse_difference(&compared.checks, planned)?;
     match compared.validation {

@@ -9,7 +9,11 @@ use icebridge_model::photon::{ChangeKind, ClusterChanges, ClusterCopy};
 use icebridge_model::sync::{History, SourceChanges};
 
 /// The copy's own order, at the source's present snapshot. `whole`: what the history says is not believed.
-pub(super) async fn ordered(copy: &ClusterCopy, sides: &Sides, whole: bool) -> Result<ClusterCopy> {
+pub(super) async fn ordered(
+    copy: &ClusterCopy,
+    sides: &Sides,
+    (whole, target_rows): (bool, Option<u64>),
+) -> Result<ClusterCopy> {
     let now = facts(&sides.source, Depth::Sample).await?;
     let from_snapshot_id = sides.standing.source_snapshot_id;
     let (kind, reason) = match whole {
@@ -22,7 +26,7 @@ pub(super) async fn ordered(copy: &ClusterCopy, sides: &Sides, whole: bool) -> R
         deletion_vectors: Some(now.files.deletion_vectors),
         bytes: now.files.data_bytes,
         rows: now.files.data_records,
-        changes: Some(ClusterChanges { kind, reason, from_snapshot_id }),
+        changes: Some(ClusterChanges { kind, reason, from_snapshot_id, target_rows }),
         ..copy.clone()
     })
 }

@@ -19,13 +19,14 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_databricks::identity::Me;
 use icebridge_lakehouse::Table;
+use icebridge_lakehouse::copy::commits_since;
 use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
 use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::sync::{Compared, SyncRequest, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tokio::sync::OnceCell;
 
@@ -71,7 +72,7 @@ pub(super) async fn take_all(
             return Ok(tables.iter().map(|planned| standing::failed(planned, error.clone())).collect());
         }
     };
-    jobs.follow_open(tables).await?;
+    jobs.follow_open().await?;
     // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
     let looking: Vec<_> = tables.iter().map(|planned| jobs.look(planned).boxed()).collect();
     let looked: Vec<Looked<'_>> = stream::iter(looking).buffered(LOOKED_AT_ONCE).try_collect().await?;
@@ -112,20 +113,24 @@ impl<'s, 'a> Jobs<'s, 'a> {
     }
 
     /// Jobs that another process submitted, or this one before it was cut off.
-    async fn follow_open(&self, tables: &[&PlannedTable]) -> Result<()> {
+    async fn follow_open(&self) -> Result<()> {
         let session = self.session;
         let steps: Vec<StepRecord> = session.local.store.recent_cluster_steps(&session.plan.hash, RECENT).await?;
-        let wanted: HashSet<_> = tables.iter().filter_map(|table| Some(&table.cluster.as_ref()?.target)).collect();
-        let open = steps.iter().filter(|step| step.is_open() && step.job == JobKind::IncrementalSync);
-        let open: Vec<ClusterCopy> =
-            open.flat_map(StepRecord::tables).filter(|table| wanted.contains(&table.target)).cloned().collect();
-        self.order(open).await.map(drop)
+        if steps.iter().any(|step| step.is_open() && step.job == JobKind::IncrementalSync) {
+            // Nothing is asked for: what runs is followed, and what was never submitted is given up.
+            self.engine_runs(Vec::new()).await?;
+        }
+        session.refresh_jobs().await
     }
 
     async fn order(&self, tables: Vec<ClusterCopy>) -> Result<Vec<ClusterResult>> {
-        if tables.is_empty() {
-            return Ok(Vec::new());
+        match tables.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.engine_runs(tables).await,
         }
+    }
+
+    async fn engine_runs(&self, tables: Vec<ClusterCopy>) -> Result<Vec<ClusterResult>> {
         let session = self.session;
         let (local, plan) = (session.local, &session.plan);
         let lending = Lending { local, plan, settings: self.settings, client: &self.client, owner: &self.owner };
@@ -188,7 +193,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
             }
             let me = self.me.get_or_try_init(|| self.client.me()).await?;
             refuse_restricted(&self.client, me, copy).await?;
-            let copy = ordered(copy, &sides, self.request.whole).await?;
+            let rows = self.rows_left(planned, &sides).await?;
+            let copy = ordered(copy, &sides, (self.request.whole, rows)).await?;
             session.record(planned, &begun(planned, &sides)).await?;
             Ok(Looked::Asked(Box::new(Asked { planned, sides, copy })))
         };
@@ -209,16 +215,23 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let session = self.session;
         let (target, round) = (sides.target.clone(), sides.standing.round + 1);
         let pin = pin_of(session, planned, sides, attempt.source_snapshot_id);
-        let same = match (&pin, self.reads_here(planned, &sides.source)) {
-            (Some(pin), true) => {
-                let validation = self.compare(planned, (pin, &target), None).await?;
+        let report = attempt.report.as_deref();
+        let can_tell = report.is_some() || self.reads_here(planned, &sides.source);
+        let same = match &pin {
+            Some(pin) if can_tell => {
+                let validation = self.compare(planned, (pin, &target), report).await?;
                 validation.passed.then_some((pin.clone(), validation))
             }
             _ => None,
         };
         let Some((pin, validation)) = same else {
-            // Whoever asks for all of it knows what its last validation said.
-            return match self.request.whole {
+            // A round of ours that differs is brought right by who asks for all of it. What somebody else has written is not ours to take.
+            let last = session.last_steps.get(&planned.source.to_string());
+            let is_ours = last.is_some_and(|step| {
+                step.source_snapshot_id == attempt.source_snapshot_id
+                    && step.error.as_ref().is_some_and(|error| error.code == Code::ValidationFailed)
+            });
+            return match self.request.whole && is_ours {
                 true => Ok(()),
                 false => Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
             };
@@ -243,6 +256,14 @@ impl<'s, 'a> Jobs<'s, 'a> {
         Ok(validation.passed)
     }
 
+    /// The rows that the target was proved to have. None: it is to be brought right, whatever it has.
+    async fn rows_left(&self, planned: &PlannedTable, sides: &Sides) -> Result<Option<u64>> {
+        let session = self.session;
+        let last = session.local.store.validation_of_plan(&session.plan.hash, &planned.source).await?;
+        let of_this = |one: &Validation| one.passed && one.source_snapshot_id == sides.standing.source_snapshot_id;
+        Ok(last.filter(of_this).map(|one| one.rows))
+    }
+
     /// Of a loop: what failed for good with this state of the source would fail again, after another cluster was started.
     fn failed_before(&self, planned: &PlannedTable, sides: &Sides) -> Option<Error> {
         let last = self.session.last_steps.get(&planned.source.to_string())?;
@@ -252,6 +273,14 @@ impl<'s, 'a> Jobs<'s, 'a> {
 
     /// The job would refuse them too, after a cluster was started.
     fn refuse_other_columns(&self, planned: &PlannedTable, sides: &Sides) -> Result<()> {
+        if sides.source.metadata.current_snapshot_id.is_none() {
+            return Err(Error::new(
+                Code::Unsupported,
+                "the source has no current snapshot, and a cluster has nothing to read",
+            )
+            .about(&planned.source)
+            .with_hint("Delete the rows of the target there, or wait until the source has rows again."));
+        }
         if sides.target.metadata.current_schema().fields.is_empty() {
             return Ok(());
         }
@@ -329,6 +358,12 @@ impl<'s, 'a> Jobs<'s, 'a> {
     async fn proved(&self, asked: &Asked<'_>, result: ClusterResult) -> Result<SyncedTable> {
         let (session, planned, sides) = (self.session, asked.planned, &asked.sides);
         let began = Instant::now();
+        if result.end == CopyEnd::Cancelled {
+            return Err(Error::new(Code::RunFailed, "the job of the round was cancelled in the workspace")
+                .about(&planned.source)
+                .with_hint("The next `icebridge sync` asks for it again.")
+                .retryable());
+        }
         if result.end != CopyEnd::Done {
             let silent = || Error::internal("the result of a table on a cluster has no error");
             return Err(result.error.unwrap_or_else(silent));
@@ -339,6 +374,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
         }
         let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
         let source = &sides.source;
+        refuse_others(planned, sides, &target)?;
         let validation = self.compare(planned, (source, &target), report).await?;
         if let Some(error) = validate::failure(&validation) {
             let run = find_run(session.local, &session.run_id).await?;
@@ -404,6 +440,23 @@ impl<'s, 'a> Jobs<'s, 'a> {
         };
         session.record(planned, &step).await?;
         session.local.save_validation(&session.run_id, validation).await
+    }
+}
+
+/// A job commits once. What somebody else has committed beside it the job may have taken away: it brings the source's rows and no others.
+fn refuse_others(planned: &PlannedTable, sides: &Sides, target: &Table) -> Result<()> {
+    let (Some(left), Some(current)) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id)
+    else {
+        return Ok(());
+    };
+    match commits_since(&target.metadata, left) {
+        Some(0 | 1) => Ok(()),
+        _ => Err(Error::new(Code::TargetChanged, "somebody else has written to the table in the target while a round was made")
+            .about(&planned.target)
+            .with_hint(format!(
+                "What they wrote may be gone from the table, and is in its history, between the snapshots {left} and {current}. Bring it \
+                 back from there, and copy the table anew by a new plan."
+            ))),
     }
 }
 

@@ -7,17 +7,20 @@ use crate::LocalState;
 use crate::cluster::{JobKind, StepRecord};
 use crate::ledger::last_committed;
 use icebridge_lakehouse::Table;
-use icebridge_lakehouse::copy::{Standing, noted_by_job, shows_rows_of};
+use icebridge_lakehouse::copy::{Standing, commits_since, noted_by_job};
 use icebridge_model::ids::PlanHash;
+use icebridge_model::photon::ClusterValidation;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::HashMap;
 
 /// A job of a round that is not in the journal as committed, and which snapshot of the source it brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Attempt {
     pub job_run_id: i64,
     pub source_snapshot_id: Option<i64>,
+    /// How the cluster found what the job left, where it was seen.
+    pub report: Option<Box<ClusterValidation>>,
 }
 
 /// The last job of each table, by the target's name on the cluster.
@@ -25,13 +28,19 @@ pub(crate) struct Attempt {
 pub(crate) struct LastJobs(HashMap<TableIdent, Attempt>);
 
 impl LastJobs {
+    pub fn of_table(&self, planned: &PlannedTable) -> Option<Attempt> {
+        self.0.get(&planned.cluster.as_ref()?.target).cloned()
+    }
+
     /// Steps come in the order of their attempts.
     pub fn of(steps: &[StepRecord]) -> Self {
         let mut last = HashMap::new();
         for step in steps.iter().filter(|step| step.job == JobKind::IncrementalSync) {
             let Some(job_run_id) = step.job_run_id else { continue };
             for table in step.tables() {
-                let attempt = Attempt { job_run_id, source_snapshot_id: table.snapshot_id };
+                let result = step.result_of(&table.target);
+                let report = result.and_then(|result| result.validation.clone()).map(Box::new);
+                let attempt = Attempt { job_run_id, source_snapshot_id: table.snapshot_id, report };
                 last.insert(table.target.clone(), attempt);
             }
         }
@@ -44,25 +53,26 @@ pub(super) async fn of(
     (local, plan_hash): (&LocalState, &PlanHash),
     planned: &PlannedTable,
     (target, source): (&Table, &Table),
-    last: &LastJobs,
+    last: Option<Attempt>,
 ) -> Result<(Standing, Option<Attempt>)> {
-    let Some(noted) = noted_by_job(&target.metadata, plan_hash) else {
+    if noted_by_job(&target.metadata, plan_hash).is_none() {
         return Err(changed(planned, "the table in the target is not the one that a cluster copied for this plan"));
-    };
+    }
     let committed = last_committed(local, plan_hash, &planned.source).await?;
     let made = committed.as_ref().and_then(|step| step.made.as_ref());
-    let attempt = planned.cluster.as_ref().and_then(|copy| last.0.get(&copy.target));
-    let attempt = attempt.filter(|last| made.is_none_or(|made| made.job_run_id != Some(last.job_run_id))).cloned();
+    let attempt = last.filter(|last| made.is_none_or(|made| made.job_run_id != Some(last.job_run_id)));
     let left = match made {
         Some(made) => made.target_snapshot_id,
         None => first_snapshot(local, plan_hash, planned).await?,
     };
-    // Where the target is opened by the workspace's own API its snapshots are not known.
-    let is_as_left = match (left, target.metadata.current_snapshot_id) {
-        (Some(left), Some(_)) => shows_rows_of(&target.metadata, left),
-        _ => committed.as_ref().map_or(planned.snapshot_id, |step| step.source_snapshot_id) == noted,
+    let written = match (left, target.metadata.current_snapshot_id) {
+        (Some(left), _) => commits_since(&target.metadata, left),
+        (None, None) => Some(0),
+        (None, Some(_)) => return Err(unknown(planned)),
     };
-    if !is_as_left && attempt.is_none() {
+    let is_as_left = written == Some(0);
+    // A job commits once.
+    if !is_as_left && (attempt.is_none() || written != Some(1)) {
         return Err(changed(
             planned,
             "somebody else has written to the table in the target since it was copied or synced",
@@ -78,10 +88,25 @@ pub(super) async fn of(
     Ok((standing, attempt.filter(|_| !is_as_left)))
 }
 
-/// The target's snapshot that the copy left.
+/// The target's snapshot that the copy left, or that was proved to be its source since.
 async fn first_snapshot(local: &LocalState, plan_hash: &PlanHash, planned: &PlannedTable) -> Result<Option<i64>> {
     let outcome = local.store.outcome_of_plan(plan_hash, &planned.source).await?;
-    Ok(outcome.and_then(|outcome| outcome.cluster).and_then(|cluster| cluster.target_snapshot_id))
+    let left = outcome.and_then(|outcome| outcome.cluster).and_then(|cluster| cluster.target_snapshot_id);
+    if left.is_some() {
+        return Ok(left);
+    }
+    let proof = local.store.validation_of_plan(plan_hash, &planned.source).await?;
+    let proof = proof.filter(|proof| proof.passed && proof.source_snapshot_id == planned.snapshot_id);
+    Ok(proof.and_then(|proof| proof.target_snapshot_id))
+}
+
+/// The target was not open to this machine when the table was copied.
+fn unknown(planned: &PlannedTable) -> Error {
+    const MESSAGE: &str =
+        "it is not known which snapshot of the target the copy left, and others may have written since";
+    Error::new(Code::Unsupported, MESSAGE)
+        .about(&planned.target)
+        .with_hint("`icebridge validate` compares every row on this machine, and notes the snapshot that it has seen.")
 }
 
 pub(super) fn changed(planned: &PlannedTable, what: &str) -> Error {
@@ -115,6 +140,6 @@ mod tests {
         ];
         let last = LastJobs::of(&steps);
         let found = last.0.get(&TableIdent::new(["main", "s"], "a"));
-        assert_eq!(found, Some(&Attempt { job_run_id: 3, source_snapshot_id: Some(3) }));
+        assert_eq!(found, Some(&Attempt { job_run_id: 3, source_snapshot_id: Some(3), report: None }));
     }
 }

@@ -5,7 +5,8 @@ use crate::LocalState;
 use crate::cluster::{RECENT, StepRecord};
 use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
-use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit, works_here};
+use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
+use crate::mutex::lock;
 use crate::validate;
 use icebridge_lakehouse::catalog::Advancing;
 use icebridge_lakehouse::copy::{Observer, Standing, standing};
@@ -31,7 +32,7 @@ pub(crate) struct Session<'a> {
     /// Of each table in any run of the plan, by source table.
     pub last_steps: HashMap<String, SyncStep>,
     /// Of tables that clusters bring on.
-    last_jobs: LastJobs,
+    last_jobs: std::sync::Mutex<LastJobs>,
     migrated: HashSet<String>,
     /// Tables that are cut over, or on their way.
     moved: HashSet<String>,
@@ -66,10 +67,8 @@ impl<'a> Session<'a> {
         let record = find_run(local, &request.run_id).await?;
         let plan = plan_of(&record)?;
         check_catalogs(local, &record.run_id, &plan).await?;
-        let target = match works_here(&plan) {
-            true => Lakehouse.target(local, &plan.target).await?,
-            false => Lakehouse.target_of_clusters(local, &plan.target).await?,
-        };
+        // Its snapshots say whether others have written: the workspace's own API does not show them.
+        let target = Lakehouse.target(local, &plan.target).await?;
         let steps: Vec<StepRecord> = match plan.tables.iter().any(|table| table.cluster.is_some()) {
             true => local.store.recent_cluster_steps(&plan.hash, RECENT).await?,
             false => Vec::new(),
@@ -81,7 +80,7 @@ impl<'a> Session<'a> {
             target,
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
             commits,
-            last_jobs: LastJobs::of(&steps),
+            last_jobs: std::sync::Mutex::new(LastJobs::of(&steps)),
             last_steps: last_sync_steps(local, &plan.hash).await?,
             moved: moved_states(local, &plan.hash).await?.into_keys().collect(),
             migrated: local.store.migrated_tables(&record.run_id).await?,
@@ -105,6 +104,13 @@ impl<'a> Session<'a> {
         Ok(all.map(|planned| (planned, self.migrated.contains(&planned.source.to_string()))).collect())
     }
 
+    /// Jobs that were not known to be submitted may have been found since.
+    pub async fn refresh_jobs(&self) -> Result<()> {
+        let steps: Vec<StepRecord> = self.local.store.recent_cluster_steps(&self.plan.hash, RECENT).await?;
+        *lock(&self.last_jobs) = LastJobs::of(&steps);
+        Ok(())
+    }
+
     /// Others write to the target, or are about to.
     pub fn is_moved(&self, planned: &PlannedTable) -> bool {
         self.moved.contains(&planned.source.to_string())
@@ -115,9 +121,9 @@ impl<'a> Session<'a> {
         let last = self.local.store.validation_of_plan(&self.plan.hash, &planned.source).await?;
         Ok(last.map(|validation| {
             validate::failure(&validation).unwrap_or_else(|| {
-                Error::new(Code::ValidationFailed, "the table was brought right since, and is not validated yet")
+                Error::new(Code::ValidationFailed, "the table compared equal last, and does not count as migrated")
                     .about(&planned.source)
-                    .with_hint("`icebridge validate` compares it; if it passes, it counts as migrated again.")
+                    .with_hint("`icebridge validate` compares it: if it passes, it counts as migrated again; if not, it says why.")
             })
         }))
     }
@@ -161,7 +167,8 @@ impl<'a> Session<'a> {
         let (standing, attempt) = match by_file {
             Some(standing) => (standing, None),
             None => {
-                job_standing::of((self.local, &self.plan.hash), planned, (&target, &source), &self.last_jobs).await?
+                let last = lock(&self.last_jobs).of_table(planned);
+                job_standing::of((self.local, &self.plan.hash), planned, (&target, &source), last).await?
             }
         };
         let then = self.then(planned, &target, &standing, &source).await;

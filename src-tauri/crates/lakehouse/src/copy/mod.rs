@@ -10,7 +10,7 @@ pub use crate::provenance::{
     PROPERTY_PLAN, PROPERTY_SOURCE_METADATA, PROPERTY_SOURCE_SNAPSHOT, PROPERTY_SOURCE_UUID, PROPERTY_SYNC_ROUND,
 };
 pub use crate::provenance::{is_left_empty, is_waiting_for_rows};
-pub use common::by_job::{noted_by_job, shows_rows_of};
+pub use common::by_job::{commits_since, noted_by_job};
 pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Onto, Prepared};
 pub use common::identity::{lies_in, remove_mark, take_back};
 pub(crate) use common::round::source_location;

@@ -15,9 +15,9 @@ pub fn noted_by_job(metadata: &TableMetadata, plan_hash: &str) -> Option<Option<
     Some(noted.or(property(PROPERTY_SOURCE_SNAPSHOT)).and_then(|snapshot| snapshot.parse().ok()))
 }
 
-/// Whether a table shows the same rows as at a snapshot of it: nothing but compaction came since.
-pub fn shows_rows_of(metadata: &TableMetadata, snapshot_id: i64) -> bool {
-    snapshots_since(metadata, snapshot_id).is_some_and(|since| since.iter().all(|one| is_replacing(one)))
+/// How many commits came since a snapshot that are no compaction. None: the history does not go back to it.
+pub fn commits_since(metadata: &TableMetadata, snapshot_id: i64) -> Option<usize> {
+    Some(snapshots_since(metadata, snapshot_id)?.iter().filter(|one| !is_replacing(one)).count())
 }
 
 #[cfg(test)]
@@ -50,8 +50,8 @@ mod tests {
     }
 
     #[test]
-    fn compaction_changes_no_rows() {
+    fn compaction_is_no_commit_that_counts() {
         let table = table(&json!({}));
-        assert_eq!([3, 2, 1, 9].map(|id| shows_rows_of(&table, id)), [true, true, false, false]);
+        assert_eq!([3, 2, 1, 9].map(|id| commits_since(&table, id)), [Some(0), Some(0), Some(1), None]);
     }
 }
