@@ -18,6 +18,7 @@ from icebridge_jobs.iceberg_table import Snapshot
 from icebridge_jobs.runtime import Runtime
 from icebridge_jobs.session import Engine
 from icebridge_jobs.source_table import Source
+from icebridge_jobs.sync_input import GivenChanges
 from icebridge_jobs.table_name import TableName
 from icebridge_jobs.target_ddl import Layout, PartitionField, Wanted
 
@@ -306,6 +307,28 @@ def chain(*operations: str, marks: dict[int, str] | None = None) -> list[Snapsho
 )
 def test_changes(operations: tuple[str, ...], last: int | None, kind: str) -> None:
     assert source_changes.classify(chain(*operations), last).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("told", "first", "held", "kind"),
+    [
+        ("append", 1, 1, "append"),
+        ("mark", 1, 1, "mark"),
+        # An earlier attempt has brought it.
+        ("append", 1, 2, "none"),
+        # Nobody knows how it came to hold that one.
+        ("append", 1, 7, "compare"),
+        ("append", 1, None, "compare"),
+        # Asked for as a whole: also where the target has the snapshot.
+        ("compare", 2, 2, "compare"),
+        ("compare", 2, 1, "compare"),
+    ],
+)
+def test_what_the_submitter_tells_is_held_against_what_the_target_holds(
+    told: Any, first: int, held: int | None, kind: str
+) -> None:
+    changes = GivenChanges(told, "told", first)
+    assert source_changes.given(changes, 2, held).kind == kind
 
 
 def test_the_newest_mark_counts_and_lost_marks_are_noticed() -> None:

@@ -15,13 +15,15 @@ pub(super) async fn ordered(
     (whole, target_rows): (bool, Option<u64>),
 ) -> Result<ClusterCopy> {
     let now = facts(&sides.source, Depth::Sample).await?;
-    let from_snapshot_id = sides.standing.source_snapshot_id;
+    let current = sides.source.metadata.current_snapshot_id;
+    // To the job a target that has the snapshot already is done; as a whole, it is compared all the same.
+    let from_snapshot_id = if whole { current } else { sides.standing.source_snapshot_id };
     let (kind, reason) = match whole {
         true => (ChangeKind::Compare, "asked for as a whole".to_string()),
         false => kind(&history::changes(&sides.then, &sides.source.metadata)),
     };
     Ok(ClusterCopy {
-        snapshot_id: sides.source.metadata.current_snapshot_id,
+        snapshot_id: current,
         delete_files: Some(now.files.position_delete_files + now.files.equality_delete_files),
         deletion_vectors: Some(now.files.deletion_vectors),
         bytes: now.files.data_bytes,

@@ -7,7 +7,7 @@ use super::job_changes::ordered;
 use super::job_standing::{Attempt, changed};
 use super::job_told::JobTold;
 use super::session::{Session, Sides};
-use super::table_round::record_failure;
+use super::table_round::{failed_step, record_failure};
 use super::{comparison, history, standing};
 use crate::cluster::{Engine, JobKind, Order, RECENT, StepRecord};
 use crate::governance::documents;
@@ -344,12 +344,17 @@ impl<'s, 'a> Jobs<'s, 'a> {
     async fn conclude(&self, asked: &Asked<'_>, result: ClusterResult) -> Result<SyncedTable> {
         let (session, planned, sides) = (self.session, asked.planned, &asked.sides);
         let told = standing::as_it_stands(planned, sides, standing::now_ms());
+        let goes_on = result.end == CopyEnd::Unfinished;
         let concluded = guarded(self.proved(asked, result).boxed()).await;
         match concluded {
             Err(error) if self.cancelled(&error) => Err(super::cancelled()),
             other => {
                 let told = standing::told(planned, told, other);
-                record_failure(session, planned, &told, &sides.source.metadata_location).await?;
+                // A job that goes on is not over, whatever became of this process's look at it. Else the round that was begun has its end.
+                let failed = failed_step(planned, &told, &sides.source.metadata_location).filter(|_| !goes_on);
+                if let Some(step) = failed {
+                    session.record(planned, &step).await?;
+                }
                 Ok(told)
             }
         }
@@ -367,6 +372,12 @@ impl<'s, 'a> Jobs<'s, 'a> {
         if result.end != CopyEnd::Done {
             let silent = || Error::internal("the result of a table on a cluster has no error");
             return Err(result.error.unwrap_or_else(silent));
+        }
+        if result.source_snapshot_id != asked.copy.snapshot_id {
+            return Err(Error::new(Code::RunFailed, "an earlier job of the table has ended only now")
+                .about(&planned.source)
+                .with_hint("The next `icebridge sync` compares what it left, and brings the rest.")
+                .retryable());
         }
         let report = result.validation.as_ref();
         if let Some(report) = report {

@@ -114,23 +114,30 @@ pub(super) async fn record_failure(
     told: &SyncedTable,
     source_metadata_location: &str,
 ) -> Result<()> {
-    let Some(error) = &told.error else { return Ok(()) };
-    let stage = if needs_a_person(error.code) { SyncStage::Stopped } else { SyncStage::Failed };
+    let Some(step) = failed_step(planned, told, source_metadata_location) else { return Ok(()) };
     let last = session.last_steps.get(&planned.source.to_string());
-    if last.is_some_and(|last| last.stage == stage && last.error.as_ref() == Some(error)) {
+    if last.is_some_and(|last| last.stage == step.stage && last.error == step.error) {
         return Ok(());
     }
+    session.record(planned, &step).await
+}
+
+pub(super) fn failed_step(
+    planned: &PlannedTable,
+    told: &SyncedTable,
+    source_metadata_location: &str,
+) -> Option<SyncStep> {
+    let error = told.error.as_ref()?;
     tracing::warn!(table = %planned.source, code = %error.code, %error, "the table is not synced");
-    let step = SyncStep {
-        stage,
+    Some(SyncStep {
+        stage: if needs_a_person(error.code) { SyncStage::Stopped } else { SyncStage::Failed },
         target: planned.target.clone(),
         round: told.round,
         source_metadata_location: source_metadata_location.to_string(),
         source_snapshot_id: told.source_snapshot_id,
         made: None,
         error: Some(error.clone()),
-    };
-    session.record(planned, &step).await
+    })
 }
 
 async fn one_round(
