@@ -62,8 +62,11 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
     approval::require(local, &session.plan).await?;
     let (on_clusters, here): (Vec<_>, Vec<_>) =
         session.tables(request)?.into_iter().enumerate().partition(|(_, (planned, _))| planned.cluster.is_some());
-    let count = on_clusters.len() + here.len();
-    let mut work = vec![by_clusters(&session, on_clusters, request).boxed()];
+    let (count, has_clusters) = (on_clusters.len() + here.len(), !on_clusters.is_empty());
+    let mut work = Vec::new();
+    if has_clusters {
+        work.push(by_clusters(&session, on_clusters, request).boxed());
+    }
     work.extend(here.into_iter().map(|(at, (planned, migrated))| {
         let session = &session;
         async move {
@@ -79,7 +82,7 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
         .boxed()
     }));
     // Clusters take no place of a table that is copied here.
-    let at_once = session.plan.settings.max_parallel_tables.max(1) + 1;
+    let at_once = session.plan.settings.max_parallel_tables.max(1) + usize::from(has_clusters);
     let tables = each(&session, (work, count), at_once).await?;
     record_metrics(&session, &tables).await;
     Ok(view(&session, tables))
