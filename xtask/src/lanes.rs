@@ -49,7 +49,7 @@ type Group = (&'static str, Vec<String>);
 fn groups(repo: &Repo) -> Result<VecDeque<Group>> {
     let of = |names: &[&str]| names.iter().map(|name| format!("tests/test_{name}.py")).collect::<Vec<_>>();
     // On real Spark, started anew for each task of a run.
-    let clusters = of(&["window_photon", "clusters"]);
+    let clusters = of(&["window_photon", "clusters", "sync_clusters"]);
     // Read back by Spark, snapshot by snapshot.
     let migrations = of(&["migration", "sample", "reader"]);
     let mut window = test::files_of_the_window(repo)?;
