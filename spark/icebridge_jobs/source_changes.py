@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from icebridge_jobs import commit_marks
+from icebridge_jobs.errors import JobError
 from icebridge_jobs.iceberg_table import Snapshot
 from icebridge_jobs.sync_input import GivenChanges
 
@@ -44,10 +45,16 @@ def classify(source: Sequence[Snapshot], last: int | None) -> Changes:
 
 def given(changes: GivenChanges, wanted: int | None, last: int | None) -> Changes:
     """As the submitter tells, who could not know of a round that was made and not seen."""
-    if last == wanted and changes.from_snapshot_id != wanted:
+    if changes.kind == "whole":
+        return Changes("compare", changes.reason)
+    if last == wanted:
         return Changes("none", "an earlier attempt has brought the snapshot")
     if last != changes.from_snapshot_id:
-        return Changes("compare", "the target holds another snapshot than it was thought to")
+        raise JobError(
+            "target-changed",
+            f"the target holds snapshot {last} of the source, and was left with {changes.from_snapshot_id}",
+            hint="Another job has brought it on meanwhile. Nothing was changed; synchronise again.",
+        )
     return Changes(changes.kind, changes.reason)
 
 

@@ -16,9 +16,10 @@ class GivenChanges:
     """What the source's own metadata tells of its changes, read by whoever submits the job."""
 
     # `mark`: files were rewritten and no row changed. `append`: rows were only added. `compare`: anything else.
-    kind: Literal["mark", "append", "compare"]
+    # `whole`: every row is compared, whatever the target holds.
+    kind: Literal["mark", "append", "compare", "whole"]
     reason: str
-    # What the target is known to hold. One that holds another state is compared.
+    # The snapshot that the target was left with.
     from_snapshot_id: int | None = None
     # The rows that the target is known to have: with others, somebody has written to it since.
     target_rows: int | None = None

@@ -310,25 +310,33 @@ def test_changes(operations: tuple[str, ...], last: int | None, kind: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("told", "first", "held", "kind"),
+    ("told", "held", "kind"),
     [
-        ("append", 1, 1, "append"),
-        ("mark", 1, 1, "mark"),
+        ("append", 1, "append"),
+        ("mark", 1, "mark"),
+        ("compare", 1, "compare"),
         # An earlier attempt has brought it.
-        ("append", 1, 2, "none"),
+        ("append", 2, "none"),
+        ("compare", 2, "none"),
+        # Asked for as a whole: whatever the target holds.
+        ("whole", 1, "compare"),
+        ("whole", 2, "compare"),
+        ("whole", None, "compare"),
         # Nobody knows how it came to hold that one.
-        ("append", 1, 7, "compare"),
-        ("append", 1, None, "compare"),
-        # Asked for as a whole: also where the target has the snapshot.
-        ("compare", 2, 2, "compare"),
-        ("compare", 2, 1, "compare"),
+        ("append", 7, None),
+        ("compare", None, None),
     ],
 )
 def test_what_the_submitter_tells_is_held_against_what_the_target_holds(
-    told: Any, first: int, held: int | None, kind: str
+    told: Any, held: int | None, kind: str | None
 ) -> None:
-    changes = GivenChanges(told, "told", first)
-    assert source_changes.given(changes, 2, held).kind == kind
+    changes = GivenChanges(told, "told", 1)
+    if kind is None:
+        with pytest.raises(JobError, match="was left with 1") as refused:
+            source_changes.given(changes, 2, held)
+        assert refused.value.code == "target-changed"
+    else:
+        assert source_changes.given(changes, 2, held).kind == kind
 
 
 def test_the_newest_mark_counts_and_lost_marks_are_noticed() -> None:

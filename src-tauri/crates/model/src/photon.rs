@@ -102,6 +102,8 @@ pub enum ChangeKind {
     Append,
     /// Anything else, or nobody can tell.
     Compare,
+    /// Every row is compared, whatever the target has.
+    Whole,
 }
 
 fn is_false(value: &bool) -> bool {

@@ -76,38 +76,34 @@ pub struct Group {
 }
 
 /// A view that reads a view reads what that one reads. A table may be named as in the source or as in the target, with its catalog or
-/// without, in any case of letters. One that nobody reads is a group of its own.
+/// without, in any case of letters; a name that is one of a source and another one's target is the source's. A table that nobody reads is a
+/// group of its own.
 pub fn groups(tables: &[(&TableIdent, &TableIdent)], dependencies: &[Dependency]) -> Vec<Group> {
     let mut places: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-    for (at, (source, target)) in tables.iter().enumerate() {
-        for name in [target, source] {
-            places.insert(key(&name.to_string()), at);
-        }
+    for (at, (_, target)) in tables.iter().enumerate() {
+        places.insert(key(&target.to_string()), at);
+    }
+    for (at, (source, _)) in tables.iter().enumerate() {
+        places.insert(key(&source.to_string()), at);
     }
     let readers: BTreeSet<Vec<String>> = dependencies.iter().map(|one| key(&one.reader)).collect();
-    let mut nodes: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let mut sets = Sets((0..tables.len()).collect());
+    let mut others: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let mut names: BTreeMap<usize, &str> = BTreeMap::new();
-    let mut node = |name: &'_ str, sets: &mut Sets| -> (usize, bool) {
-        let key = key(name);
-        // What reads is not a table of the run, whatever its name.
-        let known = |key: &[String]| places.get(key).copied();
-        let place = match readers.contains(&key) {
-            true => None,
-            false => known(&key).or_else(|| known(key.get(1..).filter(|rest| rest.len() > 1).unwrap_or_default())),
-        };
-        match place {
-            Some(place) => (place, true),
-            None => (*nodes.entry(key).or_insert_with(|| sets.add()), false),
-        }
-    };
     for one in dependencies {
-        let (reader, _) = node(&one.reader, &mut sets);
-        names.entry(reader).or_insert(&one.reader);
-        let (table, is_known) = node(&one.table, &mut sets);
-        if !is_known {
-            names.entry(table).or_insert(&one.table);
-        }
+        let [reader, table] = [&one.reader, &one.table].map(|name| {
+            let key = key(name);
+            let without_catalog = key.get(1..).filter(|rest| rest.len() > 1).unwrap_or_default();
+            // One that is a table of the run is that table, whether it reads or is read.
+            match places.get(&key).or_else(|| places.get(without_catalog)) {
+                Some(at) => *at,
+                None => {
+                    let at = *others.entry(key).or_insert_with(|| sets.add());
+                    names.entry(at).or_insert(name);
+                    at
+                }
+            }
+        });
         sets.join(reader, table);
     }
     let mut found: BTreeMap<usize, Group> = BTreeMap::new();
@@ -177,6 +173,20 @@ mod tests {
         let one = [Dependency { reader: "job".into(), table: "`shop`.`d.e`".into() }];
         assert!(groups(&tables, &one).iter().any(|one| one.tables == [3] && one.readers == ["job"]));
         assert_eq!(groups(&[], &one), []);
+    }
+
+    #[test]
+    fn a_table_that_is_made_of_another_one_is_that_table() {
+        let names = ["shop.b", "shop.a", "shop.c"].map(table);
+        let targets = ["shop.c", "shop.b", "shop.d"].map(table);
+        let tables: Vec<_> = names.iter().zip(&targets).collect();
+        // shop.b is made of shop.c, and a report reads it; `shop.b` is the source's, and not where shop.a goes.
+        let text = "reader,table\nmain.shop.b,main.shop.c\nreport,shop.b\n";
+        let found = groups(&tables, &parse(text).unwrap());
+        let told: Vec<_> =
+            found.iter().map(|one| (one.tables.clone(), one.readers.join(" "), one.outside.join(" "))).collect();
+        assert!(told.contains(&(vec![0, 2], "report".into(), String::new())), "{told:?}");
+        assert!(told.contains(&(vec![1], String::new(), String::new())), "{told:?}");
     }
 
     #[test]

@@ -8,12 +8,9 @@ use jiff::Timestamp;
 pub(super) fn refuse(plan: &Plan) -> Result<()> {
     match open_at(&plan.settings.freeze, Timestamp::now()) {
         None => Ok(()),
-        Some(FreezeWindow { from, to, reason }) => {
-            let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-            Err(Error::new(Code::Frozen, format!("no table is cut over from {from} to {to}{why}"))
-                .about(plan.short_hash())
-                .with_hint("Move after that. `icebridge cutover back` is not refused, nor is a sync."))
-        }
+        Some(window) => Err(Error::new(Code::Frozen, format!("no table is cut over {window}"))
+            .about(plan.short_hash())
+            .with_hint("Move after that. `icebridge cutover back` is not refused, nor is a sync.")),
     }
 }
 

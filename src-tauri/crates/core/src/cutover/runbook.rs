@@ -68,8 +68,7 @@ fn about(page: &mut Page, wave: &Wave<'_>, request: &CutoverRequest, left_out: u
     ];
     page.table(&["", ""], rows.map(|(name, value)| [name.to_string(), value]));
     for window in &plan.settings.freeze {
-        let reason = if window.reason.is_empty() { String::new() } else { format!(" ({})", window.reason) };
-        page.line(&format!("No table is moved from {} to {}{reason}.", window.from, window.to));
+        page.line(&format!("No table is moved {window}."));
     }
     if left_out > 0 {
         let tables = counted(left_out as u64, "table is", "tables are");

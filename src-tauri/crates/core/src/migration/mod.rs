@@ -11,6 +11,7 @@
 
 mod adoption;
 mod checkpoint;
+mod cluster_adoption;
 mod cluster_reach;
 mod clusters;
 mod context;

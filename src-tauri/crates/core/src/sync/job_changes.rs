@@ -2,25 +2,29 @@
 
 use super::history;
 use super::session::Sides;
+use icebridge_lakehouse::copy::noted_by_job;
 use icebridge_lakehouse::facts::facts;
 use icebridge_lakehouse::history::Depth;
 use icebridge_model::Result;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::photon::{ChangeKind, ClusterChanges, ClusterCopy};
 use icebridge_model::sync::{History, SourceChanges};
 
 /// The copy's own order, at the source's present snapshot. `whole`: what the history says is not believed.
 pub(super) async fn ordered(
-    copy: &ClusterCopy,
+    (plan_hash, copy): (&PlanHash, &ClusterCopy),
     sides: &Sides,
     (whole, target_rows): (bool, Option<u64>),
 ) -> Result<ClusterCopy> {
     let now = facts(&sides.source, Depth::Sample).await?;
     let current = sides.source.metadata.current_snapshot_id;
-    // To the job a target that has the snapshot already is done; as a whole, it is compared all the same.
-    let from_snapshot_id = if whole { current } else { sides.standing.source_snapshot_id };
-    let (kind, reason) = match whole {
-        true => (ChangeKind::Compare, "asked for as a whole".to_string()),
-        false => kind(&history::changes(&sides.then, &sides.source.metadata)),
+    let from_snapshot_id = sides.standing.source_snapshot_id;
+    // A job that was cut off may have brought the rows and not noted it.
+    let is_noted = noted_by_job(&sides.target.metadata, plan_hash) == Some(from_snapshot_id);
+    let (kind, reason) = match (whole, is_noted) {
+        (true, _) => (ChangeKind::Whole, "asked for as a whole".to_string()),
+        (false, false) => (ChangeKind::Whole, "the target does not say which snapshot it holds".to_string()),
+        (false, true) => kind(&history::changes(&sides.then, &sides.source.metadata)),
     };
     Ok(ClusterCopy {
         snapshot_id: current,

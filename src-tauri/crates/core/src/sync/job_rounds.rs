@@ -4,26 +4,24 @@
 //! A job that was submitted and not seen to its end is followed first; what it left is compared before anything else is asked for.
 
 use super::job_changes::ordered;
+use super::job_proof::{JobProof, refuse_others};
 use super::job_standing::{Attempt, changed};
 use super::job_told::JobTold;
 use super::session::{Session, Sides};
+use super::standing;
 use super::table_round::{failed_step, record_failure};
-use super::{comparison, history, standing};
 use crate::cluster::{Engine, JobKind, Order, RECENT, StepRecord};
 use crate::governance::documents;
 use crate::ledger::{SyncStage, SyncStep, find_run};
 use crate::migration::{Environment, Lakehouse, Lending, guarded, record_unproved, refuse_restricted};
 use crate::validate;
-use crate::validate::cluster::SourceRecords;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_databricks::identity::Me;
 use icebridge_lakehouse::Table;
-use icebridge_lakehouse::copy::commits_since;
-use icebridge_model::photon::{ClusterCopy, ClusterResult, ClusterValidation, CopyEnd, PhotonSettings};
-use icebridge_model::plan::{EngineKind, PlannedTable};
-use icebridge_model::run::CopyOutcome;
-use icebridge_model::sync::{Compared, SyncRequest, SyncRound, SyncState, SyncedTable};
+use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd, PhotonSettings};
+use icebridge_model::plan::PlannedTable;
+use icebridge_model::sync::{SyncRequest, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeSet;
@@ -37,6 +35,7 @@ const LOOKED_AT_ONCE: usize = 8;
 struct Jobs<'s, 'a> {
     session: &'s Session<'a>,
     settings: &'s PhotonSettings,
+    proof: JobProof<'s, 'a>,
     client: Client,
     engine: Engine,
     owner: String,
@@ -105,7 +104,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
         })?;
         let engine = Engine::new(client.clone(), session.local.store.clone(), settings.clone())?;
         let owner = session.local.store.identity().await?;
-        Ok(Self { session, settings, client, engine, owner, me: OnceCell::new(), request })
+        let proof = JobProof { session, settings };
+        Ok(Self { session, settings, proof, client, engine, owner, me: OnceCell::new(), request })
     }
 
     fn cancelled(&self, error: &Error) -> bool {
@@ -194,7 +194,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
             let me = self.me.get_or_try_init(|| self.client.me()).await?;
             refuse_restricted(&self.client, me, copy).await?;
             let rows = self.rows_left(planned, &sides).await?;
-            let copy = ordered(copy, &sides, (self.request.whole, rows)).await?;
+            let copy = ordered((&session.plan.hash, copy), &sides, (self.request.whole, rows)).await?;
             session.record(planned, &begun(planned, &sides)).await?;
             Ok(Looked::Asked(Box::new(Asked { planned, sides, copy })))
         };
@@ -216,10 +216,10 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let (target, round) = (sides.target.clone(), sides.standing.round + 1);
         let pin = pin_of(session, planned, sides, attempt.source_snapshot_id);
         let report = attempt.report.as_deref();
-        let can_tell = report.is_some() || self.reads_here(planned, &sides.source);
+        let can_tell = report.is_some() || self.proof.reads_here(planned, &sides.source);
         let same = match &pin {
             Some(pin) if can_tell => {
-                let validation = self.compare(planned, (pin, &target), report).await?;
+                let validation = self.proof.compare(planned, (pin, &target), report).await?;
                 validation.passed.then_some((pin.clone(), validation))
             }
             _ => None,
@@ -236,8 +236,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
                 false => Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
             };
         };
-        let made = self.made(sides, (&pin, &target), (round, Some(attempt.job_run_id)), &validation);
-        self.commit(planned, made, &validation).await?;
+        let made = self.proof.made(sides, (&pin, &target), (round, Some(attempt.job_run_id)), &validation);
+        self.proof.commit(planned, made, &validation).await?;
         sides.standing.round = round;
         sides.standing.source_snapshot_id = pin.metadata.current_snapshot_id;
         sides.standing.source_metadata_location = pin.metadata_location.clone();
@@ -246,10 +246,10 @@ impl<'s, 'a> Jobs<'s, 'a> {
 
     /// Whether every row is the source's, where nothing is to be brought.
     async fn is_same(&self, planned: &PlannedTable, sides: &Sides) -> Result<bool> {
-        if !self.reads_here(planned, &sides.source) {
+        if !self.proof.reads_here(planned, &sides.source) {
             return Ok(false);
         }
-        let validation = self.compare(planned, (&sides.source, &sides.target), None).await?;
+        let validation = self.proof.compare(planned, (&sides.source, &sides.target), None).await?;
         if validation.passed {
             self.session.local.save_validation(&self.session.run_id, &validation).await?;
         }
@@ -294,50 +294,6 @@ impl<'s, 'a> Jobs<'s, 'a> {
                 )
                 .with_cause_text(check.detail)),
         }
-    }
-
-    fn reads_here(&self, planned: &PlannedTable, source: &Table) -> bool {
-        let total = source.metadata.current_snapshot_id.and_then(|id| source.metadata.snapshot(id));
-        let total = total.and_then(|one| one.summary.get("total-files-size")?.parse::<u64>().ok());
-        self.settings.reads_here(total.unwrap_or(0).max(planned.estimate.bytes))
-    }
-
-    /// Every row of both sides, here or by the cluster. An error: they could not be compared.
-    async fn compare(
-        &self,
-        planned: &PlannedTable,
-        (source, target): (&Table, &Table),
-        report: Option<&ClusterValidation>,
-    ) -> Result<Validation> {
-        let planned = comparison::as_synced(planned, source);
-        if !self.reads_here(&planned, source) {
-            let rows = report.and_then(|found| found.expected_rows);
-            let records = SourceRecords::count(source, planned.snapshot_id, rows).await?;
-            let snapshot = target.metadata.current_snapshot_id;
-            let validation = validate::cluster::from_cluster(&planned, snapshot, report, &records);
-            return match (report, &validation.error) {
-                (None, Some(error)) => Err(error.clone()),
-                _ => Ok(validation),
-            };
-        }
-        let sides = validate::Sides {
-            planned: &planned,
-            source,
-            target,
-            outcome: &CopyOutcome::default(),
-            measured: None,
-            comments_carried: true,
-        };
-        let compared = validate::compare(&Lakehouse, &sides, self.session.cancel).await?;
-        let mut validation = compared.validation;
-        match &validation.error {
-            Some(error) if !compared.conclusive => return Err(error.clone()),
-            _ => {}
-        }
-        if report.is_some() && self.settings.great_expectations {
-            validate::cluster::add_checks(&mut validation, report);
-        }
-        Ok(validation)
     }
 
     /// What came of a round that was asked for.
@@ -386,7 +342,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
         let source = &sides.source;
         refuse_others(planned, sides, &target)?;
-        let validation = self.compare(planned, (source, &target), report).await?;
+        let validation = self.proof.compare(planned, (source, &target), report).await?;
         if let Some(error) = validate::failure(&validation) {
             let run = find_run(session.local, &session.run_id).await?;
             let note = "a round of its sync";
@@ -397,9 +353,9 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let made = SyncRound {
             milliseconds: result.milliseconds.unwrap_or(0).saturating_add(milliseconds),
-            ..self.made(sides, (source, &target), round, &validation)
+            ..self.proof.made(sides, (source, &target), round, &validation)
         };
-        self.commit(planned, made.clone(), &validation).await?;
+        self.proof.commit(planned, made.clone(), &validation).await?;
         Ok(SyncedTable {
             round: made.round,
             synced_snapshot_id: made.source_snapshot_id,
@@ -407,67 +363,6 @@ impl<'s, 'a> Jobs<'s, 'a> {
             made: Some(made),
             ..standing::of(planned, SyncState::UpToDate)
         })
-    }
-
-    fn made(
-        &self,
-        sides: &Sides,
-        (source, target): (&Table, &Table),
-        (round, job_run_id): (u64, Option<i64>),
-        validation: &Validation,
-    ) -> SyncRound {
-        SyncRound {
-            round,
-            source_metadata_location: source.metadata_location.clone(),
-            source_snapshot_id: source.metadata.current_snapshot_id,
-            from_metadata_location: sides.target.metadata_location.clone(),
-            target_metadata_location: target.metadata_location.clone(),
-            target_snapshot_id: target.metadata.current_snapshot_id,
-            engine: EngineKind::Photon,
-            job_run_id,
-            changes: history::changes(&sides.then, &source.metadata),
-            // Those are the engine's own.
-            files_copied: 0,
-            bytes_written: 0,
-            rows_read: validation.rows.saturating_mul(2),
-            compared: Compared::Whole,
-            rows: validation.rows,
-            digest: validation.digest.clone(),
-            checks: validation.checks.clone(),
-            milliseconds: validation.milliseconds,
-        }
-    }
-
-    async fn commit(&self, planned: &PlannedTable, made: SyncRound, validation: &Validation) -> Result<()> {
-        let session = self.session;
-        let step = SyncStep {
-            stage: SyncStage::Committed,
-            target: planned.target.clone(),
-            round: made.round,
-            source_metadata_location: made.source_metadata_location.clone(),
-            source_snapshot_id: made.source_snapshot_id,
-            made: Some(made),
-            error: None,
-        };
-        session.record(planned, &step).await?;
-        session.local.save_validation(&session.run_id, validation).await
-    }
-}
-
-/// A job commits once. What somebody else has committed beside it the job may have taken away: it brings the source's rows and no others.
-fn refuse_others(planned: &PlannedTable, sides: &Sides, target: &Table) -> Result<()> {
-    let (Some(left), Some(current)) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id)
-    else {
-        return Ok(());
-    };
-    match commits_since(&target.metadata, left) {
-        Some(0 | 1) => Ok(()),
-        _ => Err(Error::new(Code::TargetChanged, "somebody else has written to the table in the target while a round was made")
-            .about(&planned.target)
-            .with_hint(format!(
-                "What they wrote may be gone from the table, and is in its history, between the snapshots {left} and {current}. Bring it \
-                 back from there, and copy the table anew by a new plan."
-            ))),
     }
 }
 

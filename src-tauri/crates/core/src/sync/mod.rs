@@ -12,6 +12,7 @@ mod active;
 mod comparison;
 mod history;
 mod job_changes;
+mod job_proof;
 mod job_rounds;
 mod job_standing;
 mod job_told;
