@@ -9,7 +9,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.harness.cli import Icebridge
-from tests.harness.webdriver import Driver, display, driver, window
+from tests.harness.webdriver import Driver, Window, display, driver, window
 from tests.services.fixtures import or_skip
 from tests.services.keychain import keychain
 from tests.test_window import shots
@@ -30,6 +30,11 @@ def append(catalog: SqlCatalog, name: str) -> None:
     table.append(table.scan(limit=FIRST).to_arrow())
 
 
+def row(app: Window, table: str, **cells: str) -> None:
+    """Wait until the grid, which asks for its rows by itself, shows these cells."""
+    app.wait(f"{table} {cells}", lambda: cells.items() <= app.rows("sync-grid").get(table, {}).items())
+
+
 def test_tables_are_brought_up_to_their_sources_in_the_window(webkit: Driver, tmp_path: Path) -> None:
     state = tmp_path / "state"
     cli = Icebridge(state)
@@ -46,8 +51,7 @@ def test_tables_are_brought_up_to_their_sources_in_the_window(webkit: Driver, tm
         app.click("nav-sync")
         app.shows("sync-behind", "1")
         app.says("nav-sync", r"1 behind")
-        assert app.rows("sync-grid")[ORDERS]["sync"] == "behind"
-        assert app.rows("sync-grid")[ORDERS]["behind_rows"] == str(FIRST)
+        row(app, ORDERS, sync="behind", behind_rows=str(FIRST))
         shots(app, "sync", "sync-behind")
         app.click("sync-now")
         app.shows("sync-behind", "0")
@@ -65,7 +69,7 @@ def test_tables_are_brought_up_to_their_sources_in_the_window(webkit: Driver, tm
         app.click("sync-now")
         app.shows("sync-wrong", "1")
         app.says("nav-sync", r"1 not synced")
-        assert app.rows("sync-grid")[PRODUCTS]["sync"] == "stopped"
+        row(app, PRODUCTS, sync="stopped")
         app.pick(f"row-{PRODUCTS}")
         app.says("sync-past-round", r"(?si)stopped.*somebody else has written")
         shots(app, "sync", "sync-stopped")

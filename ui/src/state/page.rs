@@ -68,9 +68,7 @@ impl Page {
             }
             Page::Run => "One plan, carried out table by table. A failed table does not stop the others.",
             Page::Validate => "Both sides read and compared, row by row. Only a proved table counts as migrated.",
-            Page::Sync => {
-                "What the sources have got since, brought to the targets and compared before anybody sees it."
-            }
+            Page::Sync => "What the sources have got since, brought to the targets and compared.",
             Page::Cutover => {
                 "Readers and writers move to the targets once these are proved. One action moves them back, until the end."
             }

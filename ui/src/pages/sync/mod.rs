@@ -124,9 +124,10 @@ fn at_work(session: &Handle, progress: Option<Progress>) -> Html {
         0 => "Beginning…".to_string(),
         _ => format!("{} of {} tables", format::count(done), format::count(total)),
     };
-    let words = match session.sync.job.as_str() {
-        "" => words,
-        job => format!("{words} · {job}"),
+    let words = match (session.sync.job.as_str(), total) {
+        ("", _) => words,
+        (job, 0) => job.to_string(),
+        (job, _) => format!("{words} · {job}"),
     };
     let session = session.clone();
     let stop = Callback::from(move |()| actions::stop_sync(&session));

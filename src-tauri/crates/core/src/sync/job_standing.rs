@@ -111,7 +111,7 @@ fn unknown(planned: &PlannedTable) -> Error {
 
 pub(super) fn changed(planned: &PlannedTable, what: &str) -> Error {
     Error::new(Code::TargetChanged, what).about(&planned.target).with_hint(
-        "Nothing was changed. To go on, undo that write there; or drop the table in the target and copy it anew by a new plan.",
+        "This command has changed nothing. To go on, undo that write there; or drop the table in the target and copy it anew by a new plan.",
     )
 }
 

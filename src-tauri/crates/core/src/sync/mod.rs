@@ -7,6 +7,9 @@
 //!
 //! Which state of the source a target has, the target says itself ([`icebridge_lakehouse::copy::standing`]); the journal has
 //! what was compared. Either may be lost and the next round is still right.
+//!
+//! Tables that clusters copied are brought on by jobs (`job_rounds` and what lies beside it). What a job commits shows before it is
+//! compared, and nothing in Databricks holds it to the state that it has looked at: what others write meanwhile is found afterwards.
 
 mod active;
 mod comparison;
