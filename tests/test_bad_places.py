@@ -174,3 +174,26 @@ def test_a_read_only_state_folder_is_told(frozen_folder: Path) -> None:
     error = Icebridge(frozen_folder / "state").refuse("catalog", "list", code="storage-denied")
     assert str(frozen_folder) in error["object"]
     assert error["hint"]
+
+
+def test_a_target_is_written_to_where_it_may_be(small: Lake, icebridge: Icebridge, tmp_path: Path) -> None:
+    managed = tmp_path / "managed"
+    icebridge.connect_sql("foreign", small.folder / "catalog.db")
+
+    def allow(*places: Path) -> None:
+        allowed = ",".join(map(str, places))
+        add = ("catalog", "add", "managed", "--kind", "embedded", "--target", "--uri", managed)
+        icebridge.run(*add, "--property", f"allowed-locations={allowed}")
+
+    # Of what looks alike, too.
+    allow(tmp_path / "manage", managed / "ware")
+    plan = icebridge.plan("foreign", "managed", "clone")
+    done = icebridge.outcome("run", plan["path"])
+    assert done.code == 1
+    codes = {table["error"]["code"] for table in done.json["tables"]}
+    assert codes == {"storage-denied"}, done
+    assert all("allowed-locations" in table["error"]["hint"] for table in done.json["tables"])
+    assert not [path for path in (managed / "warehouse").rglob("*") if path.is_file()]
+    assert "storage-denied" in json.dumps(icebridge.outcome("catalog", "check", "managed").json)
+    allow(tmp_path / "other", managed)
+    icebridge.run("run", "--resume")

@@ -142,6 +142,18 @@ def test_a_window_that_begins_while_writers_are_waited_for_leaves_the_table(
     assert stages(kept, ONE)[-1] == "failed" and not told.get("writers_stopped"), "they may write again"
 
 
+def test_a_window_that_begins_while_people_are_told_stops_no_writer(
+    lake: Lake, hooks: Hooks, tmp_path: Path
+) -> None:
+    kept = KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+    began = time.monotonic()
+    kept.migrate("clone", [ONE], "--freeze", window(12, 3600))
+    hooks.do("announce", f"sleep {12 - (time.monotonic() - began):.3f}")
+    told = cutover(kept, "move", *FAST, "--hooks", hooks.path, code=1)[ONE]
+    assert (told["state"], told["error"]["code"]) == ("failed", "frozen"), told
+    assert hooks.stages() == ["announce", "release"], "who was told is told that it is off"
+
+
 @pytest.mark.parametrize("end", ["proof fails", "killed again"])
 def test_writers_that_were_stopped_are_released(end: str, kept: KeptUp, lake: Lake, hooks: Hooks) -> None:
     hooks.do("quiesce", "kill -9 $ICEBRIDGE")

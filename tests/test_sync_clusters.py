@@ -203,6 +203,33 @@ def test_what_others_write_around_a_round_stays(box: Sandbox, icebridge: Icebrid
         assert kept.target(name).current_snapshot().summary["operation"].value == "append", "their write stays"
 
 
+def test_a_job_that_has_nothing_to_write_takes_nothing_away(
+    box: Sandbox, icebridge: Icebridge, tmp_path: Path
+) -> None:
+    """The only commit beside it is somebody else's, and no `--whole` takes it for the job's."""
+    kept = Kept(box, icebridge, "nothing")
+    kept.migrate(tmp_path, great_expectations=False)
+    # No row changes: files are rewritten, and a row comes and goes.
+    clusters.write(
+        box,
+        "CALL glue_lake.system.rewrite_data_files(table => 'shop.daily', options => map('rewrite-all', 'true'))",
+        f"INSERT INTO {ORDERS} VALUES (9500, 'x', 1, NULL, NULL)",
+        f"DELETE FROM {ORDERS} WHERE id = 9500",
+    )
+    before = ended(box)
+    with box.fault("/api/*/jobs/runs/get", "slow", ms=15_000, skip=1), meanwhile(icebridge, "sync") as sync:
+        until(lambda: ended(box) > before, clusters.MINUTES)
+        for name in ("daily", "orders"):
+            table = kept.target(name)
+            table.append(table.scan().to_arrow().slice(0, 1))
+    first = {table["source"].split(".")[1]: table for table in sync.outcome.json["tables"]}
+    for told in (first, kept.sync("--whole"), kept.sync()):
+        codes = {name: (table["state"], table["error"]["code"]) for name, table in told.items()}
+        assert codes == dict.fromkeys(("daily", "orders"), ("stopped", "target-changed")), told
+    for name in ("daily", "orders"):
+        assert kept.target(name).current_snapshot().summary["operation"].value == "append", "their write stays"
+
+
 def test_a_round_of_a_table_that_outgrows_this_machine_is_compared_by_the_cluster(
     box: Sandbox, icebridge: Icebridge, tmp_path: Path
 ) -> None:

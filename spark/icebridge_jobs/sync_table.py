@@ -51,6 +51,7 @@ class Round:
             "source_snapshot_id": self.to_snapshot_id,
             "source_read": self.source_read,
             "rows_done": self.rows,
+            "action": self.action,
             "note": f"{self.action}: {self.reason}",
             "milliseconds": self.milliseconds,
             "error": self.error,

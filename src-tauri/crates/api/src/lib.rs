@@ -22,7 +22,7 @@ pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
 pub use icebridge_core::cutover::RunbookForm;
-use icebridge_core::{LocalState, SecretStore, approval, audit, cutover, migration, plan, preflight, sync};
+use icebridge_core::{LocalState, SecretStore, approval, audit, cutover, migration, plan, preflight, rehearsal, sync};
 use icebridge_model::Result;
 use icebridge_model::approval::{Approval, ApprovalGiven, ApprovalStanding};
 use icebridge_model::audit::AuditKey;
@@ -32,6 +32,7 @@ use icebridge_model::finding::PreflightReport;
 use icebridge_model::judge::JudgeKind;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightRequest};
+use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest};
 use icebridge_model::run::{RunId, RunState, RunView};
 use icebridge_model::sync::{SyncRequest, SyncView};
 use icebridge_model::waves::{Dependency, WavesView};
@@ -163,6 +164,11 @@ impl Api {
     /// Which tables of a run have to be moved together.
     pub async fn waves(&self, run_id: &RunId, dependencies: &[Dependency]) -> Result<WavesView> {
         cutover::waves(&self.local, run_id, dependencies).await
+    }
+
+    /// Does all that a plan and its cut-over do, on a schema made for it.
+    pub async fn rehearse(&self, request: &RehearsalRequest) -> Result<Rehearsal> {
+        rehearsal::rehearse(&self.local, request, &self.stop.child_token()).await
     }
 
     /// Closes the way back.

@@ -45,6 +45,13 @@ impl LocalState {
         Ok(Self { store, secrets, state_dir, events, metrics, sessions, extensions: Extensions::default() })
     }
 
+    /// Another state, in a folder of its own: its store is empty; secrets, sessions, counters and listeners are the same.
+    pub(crate) async fn beside(&self, state_dir: impl AsRef<Path>) -> Result<Self> {
+        let store = Store::open(state_dir).await?;
+        let state_dir = store.state_dir().to_path_buf();
+        Ok(Self { store, state_dir, extensions: Extensions::default(), ..self.clone() })
+    }
+
     /// Keeps the tokens of people who sign in to a Databricks workspace there; without, in memory.
     pub fn with_tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
         self.sessions = Sessions::new(tokens);

@@ -102,6 +102,9 @@ pub struct HookCall {
     pub source: String,
     pub target: String,
     pub tables: Vec<HookTable>,
+    /// Nobody is to be moved: it is only tried how long it takes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
 }
 
 /// What became of a hook, as journal and bundle have it.

@@ -34,6 +34,7 @@ pub mod photon;
 pub mod plan;
 pub mod properties;
 pub mod records;
+pub mod rehearsal;
 pub mod route;
 pub mod run;
 pub mod schema;

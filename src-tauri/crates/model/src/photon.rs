@@ -125,6 +125,28 @@ pub enum SourceRead {
     Unknown,
 }
 
+/// What the job of a round did to its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncAction {
+    /// Nothing was to be brought.
+    None,
+    /// The source's files were rewritten and no row changed: only the new snapshot is noted.
+    Mark,
+    Append,
+    Merge,
+    Recompare,
+    /// One that is newer than this program.
+    #[serde(other)]
+    Unknown,
+}
+
+impl SyncAction {
+    pub fn may_commit(self) -> bool {
+        !matches!(self, Self::None | Self::Mark)
+    }
+}
+
 /// Where a table's copy on a cluster ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -170,6 +192,9 @@ pub struct ClusterResult {
     /// What was done otherwise than planned, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Of a round of a sync: what its job did to the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<SyncAction>,
     /// The run of the workspace that made it, for those who look there.
     #[serde(default, alias = "run_id")]
     pub job_run_id: Option<i64>,
@@ -192,6 +217,7 @@ impl ClusterResult {
             target_snapshot_id: None,
             source_read: None,
             note: None,
+            action: None,
             rows_total: None,
             rows_done: None,
             batches_total: None,

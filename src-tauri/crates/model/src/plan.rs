@@ -55,6 +55,9 @@ pub struct Settings {
     /// Times in which no table is cut over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<FreezeWindow>,
+    /// Of a rehearsal's own plan: the plan that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearsal_of: Option<PlanHash>,
 }
 
 impl Settings {
@@ -85,6 +88,7 @@ impl Default for Settings {
             approval: None,
             change: String::new(),
             freeze: Vec::new(),
+            rehearsal_of: None,
         }
     }
 }

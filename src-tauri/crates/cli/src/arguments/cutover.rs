@@ -16,6 +16,12 @@ pub const CUTOVER: &str = "Move readers and writers of migrated tables to the ta
     ever changed or dropped.\n\n\
     Tables that a sync cannot bring on (see `icebridge sync --help`) are moved as they were copied, if their source has not moved on.";
 
+const REHEARSE: &str = "Try all of it before anybody is moved: copy, compare, move and move back, on a schema of its own, and measure how long it takes.\n\n\
+    The plan's tables are copied once more, whole, into a new schema of the same target, synced, moved without a quiet time, looked at and moved back. \
+    It has a state folder of its own: no run, no proof and no table of yours is touched, and the plan needs no approval for it. Hooks are called only \
+    if a hooks file is given; each call says `\"rehearsal\": true`, and names the tables of the new schema.\n\n\
+    The durations go into the runbook of the plan's run and into its audit bundle. What was copied stays where it is, for you to look at and to drop.";
+
 #[derive(Debug, Subcommand)]
 pub enum CutoverCommand {
     /// Show how far each table is, as it was seen last
@@ -31,6 +37,9 @@ pub enum CutoverCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Try all of it before anybody is moved: copy, compare, move and move back, on a schema of its own, and measure how long it takes
+    #[command(long_about = REHEARSE)]
+    Rehearse(RehearseArgs),
     /// Group the tables into waves: those that somebody reads together are moved together
     Waves {
         /// The run's id (default: the latest)
@@ -94,6 +103,20 @@ pub struct HooksArg {
     /// A JSON file that says which programs and addresses are called when (docs/hooks.md)
     #[arg(long, value_name = "FILE")]
     pub hooks: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Only this source table. Can be repeated
+    #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
+    pub table: Vec<TableIdent>,
+    /// The schema of the target to copy into (default: a new one, named after the time)
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<String>,
+    #[command(flatten)]
+    pub hooks: HooksArg,
 }
 
 #[derive(Debug, Args)]

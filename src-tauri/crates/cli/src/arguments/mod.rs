@@ -21,7 +21,7 @@ mod workspace;
 
 pub use approval::ApprovalCommand;
 pub use catalog::{CatalogAdd, CatalogCommand};
-pub use cutover::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
+pub use cutover::{CutoverCommand, HooksArg, MoveArgs, RehearseArgs, WhichTables};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
 pub use judge::JudgeArg;
 pub use logs::{DiagnoseArgs, LogsArgs};

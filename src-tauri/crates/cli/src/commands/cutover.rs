@@ -1,5 +1,6 @@
 //! Moving readers and writers of migrated tables to the target, and back.
 
+use super::rehearsal;
 use super::rounds::{self, Round};
 use super::run::stop_on_interrupt;
 use super::waves;
@@ -24,6 +25,7 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
         CutoverCommand::Look(which) => (api.cut_over(&tables(which)).await?, |_| true),
         CutoverCommand::Runbook { arguments, html, out } => return runbook(api, arguments, html, out, output).await,
         CutoverCommand::Waves { run_id, dependencies } => return waves::run(api, run_id, &dependencies, output).await,
+        CutoverCommand::Rehearse(arguments) => return rehearsal::run(api, arguments, output).await,
         CutoverCommand::Move(arguments) => {
             let request = request(arguments)?;
             (shown(api, output, api.move_over(&request)).await?, |table| matches!(table.state, OnProbation | Finished))
@@ -109,7 +111,7 @@ fn request(arguments: MoveArgs) -> Result<CutoverRequest> {
     })
 }
 
-fn path(hooks: HooksArg) -> Result<String> {
+pub fn path(hooks: HooksArg) -> Result<String> {
     hooks.hooks.as_deref().map(path_text).transpose().map(Option::unwrap_or_default)
 }
 

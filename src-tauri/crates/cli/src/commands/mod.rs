@@ -12,6 +12,7 @@ pub mod logs;
 mod map;
 mod plan;
 pub mod preflight;
+mod rehearsal;
 mod rounds;
 mod run;
 pub mod sandbox;

@@ -35,7 +35,7 @@ fn told(view: &WavesView) -> String {
         }
     }
     let mut text = format!("{grid}\n");
-    for (number, wave) in view.waves.iter().enumerate().filter(|(_, wave)| !wave.readers.is_empty()) {
+    for (number, wave) in view.waves.iter().enumerate() {
         text.push_str(&about(number + 1, wave));
     }
     let tables: usize = view.waves.iter().map(|wave| wave.tables.len()).sum();
@@ -45,9 +45,15 @@ fn told(view: &WavesView) -> String {
 }
 
 fn about(number: usize, wave: &MoveWave) -> String {
-    let mut text = format!("wave {number} is read by {}\n", wave.readers.join(", "));
-    if !wave.outside.is_empty() {
-        text.push_str(&format!("  they also read what this run does not have: {}\n", wave.outside.join(", ")));
+    let outside = wave.outside.join(", ");
+    match (wave.readers.is_empty(), wave.outside.is_empty()) {
+        (true, true) => String::new(),
+        // A table of the run that is made of others is a reader, too.
+        (true, false) => format!("wave {number} reads what this run does not have: {outside}\n"),
+        (false, true) => format!("wave {number} is read by {}\n", wave.readers.join(", ")),
+        (false, false) => format!(
+            "wave {number} is read by {}\n  they also read what this run does not have: {outside}\n",
+            wave.readers.join(", ")
+        ),
     }
-    text
 }

@@ -9,6 +9,7 @@ use crate::ledger::RunHistory;
 use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
 use icebridge_model::plan::{EngineKind, Plan};
+use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
 use std::fmt::Write;
@@ -134,6 +135,14 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
         blocks.push(Block::Heading("Approved by"));
         blocks.push(Block::Grid(vec!["Name", "Public key", "Given", "Until"], approved));
     }
+    let rehearsed: Vec<Vec<String>> = report.history.rehearsals.iter().map(rehearsal).collect();
+    if !rehearsed.is_empty() {
+        blocks.push(Block::Heading("Rehearsed"));
+        blocks.push(Block::Grid(
+            vec!["Began", "Ended", "Schema", "Moved and moved back", "Longest time without writers", "Way back of all"],
+            rehearsed,
+        ));
+    }
     blocks.push(Block::Heading("Tables"));
     blocks.push(Block::Grid(
         vec!["Source", "Target", "Copied by", "Result", "Proof", "Rows"],
@@ -250,6 +259,19 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     }
     facts.push(("Journal", format!("{} entries, the last with hash {}", report.journal_entries, report.journal_head)));
     facts
+}
+
+fn rehearsal(made: &Rehearsal) -> Vec<String> {
+    let longest = made.tables.iter().filter_map(|table| table.downtime_ms).max();
+    let told = |milliseconds: u64| format!("{milliseconds} ms");
+    vec![
+        made.began_at.clone(),
+        made.ended_at.clone(),
+        made.schema.clone(),
+        format!("{} of {} tables", made.passed(), made.tables.len()),
+        longest.map(told).unwrap_or_default(),
+        told(made.milliseconds.back),
+    ]
 }
 
 fn approval(named: NamedApproval) -> Vec<String> {

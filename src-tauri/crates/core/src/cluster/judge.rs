@@ -125,6 +125,7 @@ fn bare(record: &StepRecord, table: &ClusterCopy, entry: Option<&TableEntry>) ->
         method: entry.method.unwrap_or(table.method),
         source_read: entry.source_read,
         note: entry.note,
+        action: entry.action,
         milliseconds: entry.milliseconds,
         job_run_id: record.job_run_id,
         run_page_url: record.run_page_url.clone(),

@@ -4,7 +4,7 @@
 use super::patience::Patience;
 use super::record::{Lane, StepRecord};
 use icebridge_databricks::Client;
-use icebridge_model::photon::{ClusterMethod, SourceRead};
+use icebridge_model::photon::{ClusterMethod, SourceRead, SyncAction};
 use icebridge_model::validation::Check;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde::Deserialize;
@@ -76,6 +76,8 @@ pub(super) struct TableEntry {
     pub source_read: Option<SourceRead>,
     #[serde(default)]
     pub note: Option<String>,
+    #[serde(default)]
+    pub action: Option<SyncAction>,
     #[serde(default)]
     pub milliseconds: Option<u64>,
     #[serde(default)]

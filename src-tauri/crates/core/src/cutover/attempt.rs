@@ -123,7 +123,7 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
 pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, proven: &Proven) -> Result<CutoverTable> {
     let last = async {
         let moved = last_state(wave, planned, proven).await?;
-        // One may have begun while writers were waited for.
+        // The last delta may have taken hours, too.
         freeze::refuse(&wave.session.plan)?;
         // Until here an interrupt leaves the table where it is.
         if wave.session.cancel.is_cancelled() { Err(cancelled()) } else { Ok(moved) }
@@ -143,8 +143,13 @@ pub(super) async fn resume<'a>(wave: &Wave<'_>, planned: &'a PlannedTable) -> Re
     let Some((key, moved, step)) = begun else {
         return Err(Error::internal("a move was begun and nothing says of what").about(&planned.source));
     };
-    // Nobody is sent to a table that is not there.
-    if let Err(error) = sides::is_there(&wave.session, planned, &moved).await {
+    let may_move = async {
+        let frozen = |e: Error| e.with_cause_text("a move was begun: readers and writers may be at either side");
+        freeze::refuse(&wave.session.plan).map_err(frozen)?;
+        // Nobody is sent to a table that is not there.
+        sides::is_there(&wave.session, planned, &moved).await
+    };
+    if let Err(error) = may_move.await {
         let stuck =
             CutoverStep { hooks: Vec::new(), error: Some(error.about(&planned.source).or_usual_hint()), ..step };
         wave.record(planned, &stuck).await?;
@@ -228,6 +233,8 @@ async fn quiet(wave: &Wave<'_>, planned: &PlannedTable, deadline: Instant) -> Re
     let mut seen: Option<(State, String, Instant)> = None;
     loop {
         let before = Instant::now();
+        // One may have begun while writers were waited for.
+        freeze::refuse(&wave.session.plan)?;
         let source = wave.session.source.load(&planned.source).await.map_err(|e| e.about(&planned.source))?;
         let state = State::of(&source);
         match seen.take() {

@@ -29,7 +29,7 @@ const QUIET_AT_ONCE: usize = 256;
 pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &at_work.cancel).await?;
-    freeze::refuse(&wave.session.plan)?;
+    freeze::refuse(&wave.session.plan).map_err(|e| e.about(wave.session.plan.short_hash()))?;
     if let Some(approved) = approval::require(local, &wave.session.plan).await? {
         let began = CutoverApproved { approved, change: wave.session.plan.settings.change.clone() };
         local.store.append(&wave.session.run_id, "", CUTOVER_APPROVED, body(&began)?).await?;
@@ -110,7 +110,11 @@ async fn stop_and_move<'a>(
     hooks: &mut Vec<HookDone>,
 ) -> Result<Vec<(&'a TableIdent, CutoverTable)>> {
     let all = || ready.iter().map(|(planned, _)| *planned);
-    let mut stopped = wave.call(HookStage::Announce, key, all(), hooks).await;
+    // The comparison may have taken hours: nobody is told, or stopped, while nothing may be moved.
+    let mut stopped = freeze::refuse(&wave.session.plan);
+    if stopped.is_ok() {
+        stopped = wave.call(HookStage::Announce, key, all(), hooks).await;
+    }
     if stopped.is_ok() {
         let by_hook = wave.hooks.has(HookStage::Quiesce);
         // Those who were told to stop are told when they need not: also where people stop the writers.
@@ -119,8 +123,11 @@ async fn stop_and_move<'a>(
             let step = attempt::step(wave, planned, CutoverStage::Announced, key);
             wave.record(planned, &CutoverStep { stopped: step.stopped || to_release, ..step }).await?;
         }
-        stopped = wave.call(HookStage::Quiesce, key, all(), hooks).await;
-        if by_hook {
+        stopped = freeze::refuse(&wave.session.plan);
+        if stopped.is_ok() {
+            stopped = wave.call(HookStage::Quiesce, key, all(), hooks).await;
+        }
+        if by_hook && stopped.is_ok() {
             // It is set once.
             let _ = wave.stopped_at.set(now());
         }

@@ -3,12 +3,14 @@
 use super::sides::can_sync;
 use super::wave::Wave;
 use crate::LocalState;
+use crate::ledger::rehearsals_of;
 use crate::state::now;
 use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverRequest, CutoverState};
 use icebridge_model::format::{bytes, counted, seconds, visible};
 use icebridge_model::hooks::HookStage;
 use icebridge_model::plan::PlannedTable;
+use icebridge_model::rehearsal::{Rehearsal, RehearsedTable};
 use icebridge_model::sync::SyncRound;
 use icebridge_model::validation::Validation;
 use std::collections::HashMap;
@@ -47,6 +49,9 @@ pub async fn runbook(local: &LocalState, request: &CutoverRequest, form: Runbook
     about(&mut page, &wave, request, left_out);
     tables(&mut page, &wave, &to_move, &validations);
     moved_before(&mut page, &wave, &elsewhere);
+    if let Some(made) = rehearsals_of(local, &wave.session.plan.hash).await?.last() {
+        rehearsed(&mut page, made, &to_move);
+    }
     if !to_move.is_empty() {
         steps(&mut page, &wave, request, &to_move, &validations);
         ways_back(&mut page, &wave, request);
@@ -96,6 +101,34 @@ fn moved_before(page: &mut Page, wave: &Wave<'_>, elsewhere: &[&PlannedTable]) {
         [planned.source.to_string(), planned.target.to_string(), state, at, next.to_string()]
     };
     page.table(&["table", "becomes", "state", "last step", "what is next"], elsewhere.iter().map(row));
+}
+
+/// The last rehearsal, of the tables that are still to be moved.
+fn rehearsed(page: &mut Page, made: &Rehearsal, to_move: &[&PlannedTable]) {
+    page.head("Rehearsed");
+    let all = counted(made.tables.len() as u64, "table", "tables");
+    page.line(&format!("{} of {all} were moved and moved back, at {}, in the schema {}.", made.passed(), made.began_at, made.schema));
+    let steps = made.milliseconds;
+    let steps = [
+        ("copied and compared", steps.run),
+        ("brought up to the sources", steps.sync),
+        ("moved", steps.moved),
+        ("looked at", steps.check),
+        ("moved back", steps.back),
+    ];
+    let rows = steps.into_iter().filter(|(_, milliseconds)| *milliseconds > 0);
+    page.table(&["all tables", "took"], rows.map(|(name, milliseconds)| [name.to_string(), took(milliseconds)]));
+    let is_meant = |table: &&RehearsedTable| to_move.iter().any(|planned| planned.source == table.source);
+    let row = |table: &RehearsedTable| {
+        let came = match &table.error {
+            Some(error) => format!("{}: {}", error.code, error.message),
+            None => "moved, and moved back".into(),
+        };
+        let downtime = table.downtime_ms.map(took).unwrap_or_default();
+        [table.source.to_string(), table.rows.to_string(), bytes(table.bytes), downtime, came]
+    };
+    let head = ["table", "rows", "copied", "nobody could write for", "what came of it"];
+    page.table(&head, made.tables.iter().filter(is_meant).map(row));
 }
 
 /// Who does what a hook may do.

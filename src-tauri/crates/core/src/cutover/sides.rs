@@ -1,6 +1,6 @@
 //! Source and target of a table: with the state of the source that the target has, or as they were moved.
 
-use crate::migration::{Lakehouse, lost_snapshot, pinned};
+use crate::migration::{Lakehouse, lost_snapshot, pinned, round_not_seen};
 use crate::sync::{Session, check_identity};
 use crate::validate;
 use icebridge_lakehouse::Table;
@@ -72,12 +72,7 @@ pub(super) async fn as_synced(session: &Session<'_>, planned: &PlannedTable) -> 
     if planned.cluster.is_some() {
         let sides = session.sides(planned).await?;
         if sides.attempt.is_some() {
-            return Err(Error::new(
-                Code::OutcomeUnknown,
-                "a cluster was asked for a round of its sync, which has not ended",
-            )
-            .about(&planned.source)
-            .with_hint("`icebridge sync` follows it to its end."));
+            return Err(round_not_seen().about(&planned.source));
         }
         let planned = at(planned, &sides.standing.source_metadata_location, sides.standing.source_snapshot_id);
         let source = pinned(session.source.as_ref(), &planned).await?;

@@ -161,6 +161,7 @@ impl<'a> Wave<'a> {
             source: plan.source.clone(),
             target: plan.target.clone(),
             tables,
+            rehearsal: plan.settings.rehearsal_of.is_some(),
         };
         self.hooks.call(&call, done).await
     }

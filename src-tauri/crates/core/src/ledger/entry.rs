@@ -31,6 +31,8 @@ pub const TABLE_NOT_VALIDATED: &str = "table.not_validated";
 pub const TABLE_SYNCED: &str = "table.synced";
 /// Its body is a [`CutoverApproved`]: a cut-over of a plan that asks for approvals begins.
 pub const CUTOVER_APPROVED: &str = "cutover.approved";
+/// Outside of any run, and in the journal of each run of the plan.
+pub const PLAN_REHEARSED: &str = "plan.rehearsed";
 /// Its body is a [`super::CutoverStep`]: a step on the way from the source to the target, or back.
 pub const TABLE_CUTOVER: &str = "table.cutover";
 // Appended by the store, with the validation itself.

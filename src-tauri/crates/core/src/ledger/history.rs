@@ -3,7 +3,7 @@
 use super::cutover_step::{CutoverStage, CutoverStep};
 use super::entry::{
     CUTOVER_APPROVED, CutoverApproved, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE,
-    RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE, TABLE_STATE,
+    PLAN_REHEARSED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE, TABLE_STATE,
     TABLE_SYNCED, TABLE_VALIDATED, read,
 };
 use super::step::{SumOfSums, TableStep};
@@ -11,6 +11,7 @@ use super::sync_step::{SyncStage, SyncStep};
 use icebridge_model::approval::Approved;
 use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
+use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::{Error, Result};
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub(crate) struct RunHistory {
     pub moved_unapproved: usize,
     /// Approvals were looked at at another time than what they were for began.
     pub approved_at_other_times: bool,
+    /// Of its plan, before and since.
+    pub rehearsals: Vec<Rehearsal>,
     pub ended: Option<RunEnded>,
     pub ended_at: String,
     /// By source table.
@@ -87,6 +90,7 @@ impl RunHistory {
                 let step: CutoverStep = read(entry)?;
                 self.moved_unapproved += usize::from(step.stage == CutoverStage::Begun);
             }
+            PLAN_REHEARSED => self.rehearsals.push(read(entry)?),
             RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);

@@ -1,9 +1,11 @@
 //! Runs as the store has them.
 
-use super::entry::{OLD_RUN_STARTED, RUN_STARTED, RunStarted, TABLE_VALIDATED, read};
+use super::entry::{OLD_RUN_STARTED, PLAN_REHEARSED, RUN_STARTED, RunStarted, TABLE_VALIDATED, read};
 use super::history::TableHistory;
 use crate::LocalState;
+use icebridge_model::ids::PlanHash;
 use icebridge_model::plan::Plan;
+use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::RunRecord;
 use std::collections::HashMap;
@@ -26,6 +28,15 @@ pub(crate) fn plan_of(record: &RunRecord) -> Result<Plan> {
 pub(crate) async fn run_started(local: &LocalState, run_id: &str) -> Result<Option<RunStarted>> {
     let entry = local.store.first_entry(run_id, &[RUN_STARTED, OLD_RUN_STARTED]).await?;
     entry.as_ref().map(read).transpose()
+}
+
+/// The rehearsals of a plan, the last one last.
+pub(crate) async fn rehearsals_of(local: &LocalState, plan_hash: &PlanHash) -> Result<Vec<Rehearsal>> {
+    let entries = local.store.entries("").await?;
+    let read = |entry| read::<Rehearsal>(entry);
+    let all: Vec<Rehearsal> =
+        entries.iter().filter(|entry| entry.kind == PLAN_REHEARSED).map(read).collect::<Result<_>>()?;
+    Ok(all.into_iter().filter(|one| one.plan_hash == *plan_hash).collect())
 }
 
 /// In the plan's order, without the validations: those are in the store, too.

@@ -36,6 +36,9 @@ pub struct SyncStep {
     pub made: Option<SyncRound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
+    /// Of a round by a cluster that differs from its source: the target's snapshot that its own commit left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differs_at: Option<i64>,
 }
 
 /// The last step of each table in any run of the plan, by source table.

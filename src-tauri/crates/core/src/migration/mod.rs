@@ -52,5 +52,5 @@ pub(crate) use guard::guarded;
 pub(crate) use pin::pinned;
 pub(crate) use same_catalogs::check as check_catalogs;
 pub(crate) use synced::lost_snapshot;
-pub(crate) use unproved::record_unproved;
+pub(crate) use unproved::{record_unproved, round_not_seen};
 pub(crate) use view::{as_of_now, at_work, counted, recorded_migration};

@@ -8,7 +8,8 @@ use super::{same_catalogs, view};
 use crate::LocalState;
 use crate::approval;
 use crate::ledger::{
-    RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, moved_states, plan_of, table_histories,
+    PLAN_REHEARSED, RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, moved_states, plan_of,
+    rehearsals_of, table_histories,
 };
 use crate::state::now;
 use crate::workspaces::gate;
@@ -36,6 +37,11 @@ impl RunHandle {
     /// Tables at work stop at the next safe point; those in the middle of a commit finish it.
     pub fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// Cancels it, also while somebody waits for it.
+    pub(crate) fn canceller(&self) -> CancellationToken {
+        self.cancel.clone()
     }
 
     #[cfg(test)]
@@ -106,6 +112,9 @@ pub(super) async fn start_on(
     };
     local.store.create_run(&record).await?;
     local.store.append(&record.run_id, "", RUN_STARTED, body(&started(local, &plan, gate, approved).await?)?).await?;
+    for made in rehearsals_of(local, &plan.hash).await? {
+        local.store.append(&record.run_id, "", PLAN_REHEARSED, body(&made)?).await?;
+    }
     let histories = vec![TableHistory::default(); plan.tables.len()];
     launch(local, lock, opened, plan, record, histories).await
 }

@@ -70,6 +70,7 @@ pub(super) async fn record_found(
         source_snapshot_id: standing.source_snapshot_id,
         made: None,
         error: None,
+        differs_at: None,
     };
     local.store.append(run_id, &planned.source.to_string(), TABLE_SYNCED, body(&step)?).await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! Validates the tables of a finished run once more: weeks later, or after something was mended.
 
 use super::environment::{Environment, Lakehouse};
-use super::unproved::record_unproved;
+use super::unproved::{record_unproved, round_not_seen};
 use super::{pin, same_catalogs, synced, view};
 use crate::LocalState;
 use crate::judge::Judge;
@@ -224,9 +224,7 @@ impl Comparison<'_> {
         };
         let moved = self.moved.get(&planned.source.to_string());
         if moved.is_none() && self.unfinished.contains(&planned.source.to_string()) {
-            let error =
-                Error::new(Code::OutcomeUnknown, "a cluster was asked for a round of its sync, which has not ended");
-            return not_validated(error.with_hint("`icebridge sync` follows it to its end."));
+            return not_validated(round_not_seen());
         }
         let local = (self.local, self.plan.hash.as_str());
         let round = match moved {

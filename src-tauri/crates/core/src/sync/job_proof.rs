@@ -8,7 +8,8 @@ use crate::validate;
 use crate::validate::cluster::SourceRecords;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::copy::commits_since;
-use icebridge_model::photon::{ClusterValidation, PhotonSettings};
+use icebridge_model::check::CheckKind;
+use icebridge_model::photon::{ClusterValidation, PhotonSettings, SyncAction};
 use icebridge_model::plan::{EngineKind, PlannedTable};
 use icebridge_model::run::CopyOutcome;
 use icebridge_model::sync::{Compared, SyncRound};
@@ -94,6 +95,22 @@ impl JobProof<'_, '_> {
         }
     }
 
+    /// Of a table that differs after a round: the snapshot that the job's commit left. An error: the commit is somebody else's, since the
+    /// job had nothing to bring. None: it has none, or nobody can tell whose it is.
+    pub async fn differs_at(&self, planned: &PlannedTable, sides: &Sides, (source, target): (&Table, &Table)) -> Result<Option<i64>> {
+        let (left, current) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id);
+        if left == current || !self.reads_here(planned, source) {
+            return Ok(None);
+        }
+        let Some(before) = target.clone().as_of(left) else { return Ok(None) };
+        match self.compare(planned, (source, &before), None).await {
+            Ok(validation) if validation.passed => Err(others_wrote(planned, sides, target)),
+            Ok(validation) if validation.error.is_none() => Ok(current),
+            Err(error) if error.code == Code::Cancelled => Err(error),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
     pub async fn commit(&self, planned: &PlannedTable, made: SyncRound, validation: &Validation) -> Result<()> {
         let session = self.session;
         let step = SyncStep {
@@ -104,25 +121,41 @@ impl JobProof<'_, '_> {
             source_snapshot_id: made.source_snapshot_id,
             made: Some(made),
             error: None,
+            differs_at: None,
         };
         session.record(planned, &step).await?;
         session.local.save_validation(&session.run_id, validation).await
     }
 }
 
-/// A job commits once. What somebody else has committed beside it the job may have taken away: it brings the source's rows and no others.
-pub(super) fn refuse_others(planned: &PlannedTable, sides: &Sides, target: &Table) -> Result<()> {
-    let (Some(left), Some(current)) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id)
-    else {
-        return Ok(());
-    };
+/// A job commits once, or not at all. What somebody else has committed beside it the job may have taken away: it brings the source's rows
+/// and no others.
+pub(super) fn refuse_others(
+    planned: &PlannedTable,
+    sides: &Sides,
+    (target, action): (&Table, Option<SyncAction>),
+) -> Result<()> {
+    let Some(left) = sides.target.metadata.current_snapshot_id else { return Ok(()) };
+    let own = usize::from(action.is_none_or(SyncAction::may_commit));
     match commits_since(&target.metadata, left) {
-        Some(0 | 1) => Ok(()),
-        _ => Err(Error::new(Code::TargetChanged, "somebody else has written to the table in the target while a round was made")
-            .about(&planned.target)
-            .with_hint(format!(
-                "What they wrote may be gone from the table, and is in its history, between the snapshots {left} and {current}. Bring it \
-                 back from there, and copy the table anew by a new plan."
-            ))),
+        Some(commits) if commits <= own => Ok(()),
+        _ => Err(others_wrote(planned, sides, target)),
     }
+}
+
+fn others_wrote(planned: &PlannedTable, sides: &Sides, target: &Table) -> Error {
+    let id = |table: &Table| table.metadata.current_snapshot_id.map_or("none".into(), |id| id.to_string());
+    Error::new(Code::TargetChanged, "somebody else has written to the table in the target while a round was made")
+        .about(&planned.target)
+        .with_hint(format!(
+            "What they wrote may be gone from the table, and is in its history, between the snapshots {} and {}. Bring it back from there, and \
+             copy the table anew by a new plan.",
+            id(&sides.target),
+            id(target)
+        ))
+}
+
+/// The rows that a comparison counted in the target.
+pub(super) fn rows_of_target(validation: &Validation) -> Option<u64> {
+    validation.checks.iter().find(|check| check.name == CheckKind::Count)?.target.parse().ok()
 }

@@ -4,7 +4,7 @@
 //! A job that was submitted and not seen to its end is followed first; what it left is compared before anything else is asked for.
 
 use super::job_changes::ordered;
-use super::job_proof::{JobProof, refuse_others};
+use super::job_proof::{JobProof, refuse_others, rows_of_target};
 use super::job_standing::{Attempt, changed};
 use super::job_told::JobTold;
 use super::session::{Session, Sides};
@@ -25,6 +25,7 @@ use icebridge_model::sync::{SyncRequest, SyncRound, SyncState, SyncedTable};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Instant;
 use tokio::sync::OnceCell;
 
@@ -49,6 +50,8 @@ struct Asked<'p> {
     planned: &'p PlannedTable,
     sides: Sides,
     copy: ClusterCopy,
+    /// Set where the round differs, see [`SyncStep`].
+    differs_at: OnceLock<i64>,
 }
 
 enum Looked<'p> {
@@ -175,9 +178,10 @@ impl<'s, 'a> Jobs<'s, 'a> {
         };
         let location = sides.source.metadata_location.clone();
         let looked = async {
-            if let Some(attempt) = sides.attempt.take() {
-                self.settle(planned, &mut sides, &attempt).await?;
-            }
+            let differing = match sides.attempt.take() {
+                Some(attempt) => self.settle(planned, &mut sides, &attempt).await?,
+                None => None,
+            };
             let told = standing::as_it_stands(planned, &sides, standing::now_ms());
             if sides.is_up_to_date() {
                 match self.request.whole {
@@ -193,10 +197,13 @@ impl<'s, 'a> Jobs<'s, 'a> {
             }
             let me = self.me.get_or_try_init(|| self.client.me()).await?;
             refuse_restricted(&self.client, me, copy).await?;
-            let rows = self.rows_left(planned, &sides).await?;
+            let rows = match differing {
+                Some(found) => rows_of_target(&found),
+                None => self.rows_left(planned, &sides).await?,
+            };
             let copy = ordered((&session.plan.hash, copy), &sides, (self.request.whole, rows)).await?;
             session.record(planned, &begun(planned, &sides)).await?;
-            Ok(Looked::Asked(Box::new(Asked { planned, sides, copy })))
+            Ok(Looked::Asked(Box::new(Asked { planned, sides, copy, differs_at: OnceLock::new() })))
         };
         match guarded(looked.boxed()).await {
             Ok(looked) => Ok(looked),
@@ -210,38 +217,44 @@ impl<'s, 'a> Jobs<'s, 'a> {
         Ok(Looked::Told(Box::new(told)))
     }
 
-    /// The job of an attempt has written, or somebody else has: if what is there is the state that it brings, it is the round.
-    async fn settle(&self, planned: &PlannedTable, sides: &mut Sides, attempt: &Attempt) -> Result<()> {
+    /// The job of an attempt has written, or somebody else has: if what is there is the state that it brings, it is the round. Else how it
+    /// differs, where it is to be brought right.
+    async fn settle(
+        &self,
+        planned: &PlannedTable,
+        sides: &mut Sides,
+        attempt: &Attempt,
+    ) -> Result<Option<Validation>> {
         let session = self.session;
         let (target, round) = (sides.target.clone(), sides.standing.round + 1);
         let pin = pin_of(session, planned, sides, attempt.source_snapshot_id);
         let report = attempt.report.as_deref();
         let can_tell = report.is_some() || self.proof.reads_here(planned, &sides.source);
-        let same = match &pin {
-            Some(pin) if can_tell => {
-                let validation = self.proof.compare(planned, (pin, &target), report).await?;
-                validation.passed.then_some((pin.clone(), validation))
-            }
+        let found = match &pin {
+            Some(pin) if can_tell => Some(self.proof.compare(planned, (pin, &target), report).await?),
             _ => None,
         };
-        let Some((pin, validation)) = same else {
+        let (pin, validation) = match (pin, found) {
+            (Some(pin), Some(found)) if found.passed => (pin, found),
             // A round of ours that differs is brought right by who asks for all of it. What somebody else has written is not ours to take.
-            let last = session.last_steps.get(&planned.source.to_string());
-            let is_ours = last.is_some_and(|step| {
-                step.source_snapshot_id == attempt.source_snapshot_id
-                    && step.error.as_ref().is_some_and(|error| error.code == Code::ValidationFailed)
-            });
-            return match self.request.whole && is_ours {
-                true => Ok(()),
-                false => Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
-            };
+            (_, Some(found)) if self.request.whole && self.is_own_difference(planned, &target) => {
+                return Ok(Some(found));
+            }
+            _ => return Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
         };
         let made = self.proof.made(sides, (&pin, &target), (round, Some(attempt.job_run_id)), &validation);
         self.proof.commit(planned, made, &validation).await?;
         sides.standing.round = round;
         sides.standing.source_snapshot_id = pin.metadata.current_snapshot_id;
         sides.standing.source_metadata_location = pin.metadata_location.clone();
-        Ok(())
+        Ok(None)
+    }
+
+    /// Whether the target shows what our last job left, and that was found to differ.
+    fn is_own_difference(&self, planned: &PlannedTable, target: &Table) -> bool {
+        let last = self.session.last_steps.get(&planned.source.to_string());
+        let left = last.and_then(|step| step.differs_at);
+        left.is_some() && left == target.metadata.current_snapshot_id
     }
 
     /// Whether every row is the source's, where nothing is to be brought.
@@ -256,12 +269,15 @@ impl<'s, 'a> Jobs<'s, 'a> {
         Ok(validation.passed)
     }
 
-    /// The rows that the target was proved to have. None: it is to be brought right, whatever it has.
+    /// The rows that the target was counted to have. None: nobody has counted them.
     async fn rows_left(&self, planned: &PlannedTable, sides: &Sides) -> Result<Option<u64>> {
         let session = self.session;
         let last = session.local.store.validation_of_plan(&session.plan.hash, &planned.source).await?;
-        let of_this = |one: &Validation| one.passed && one.source_snapshot_id == sides.standing.source_snapshot_id;
-        Ok(last.filter(of_this).map(|one| one.rows))
+        let of_this = |one: &Validation| match one.passed {
+            true => one.source_snapshot_id == sides.standing.source_snapshot_id,
+            false => one.target_snapshot_id == sides.target.metadata.current_snapshot_id,
+        };
+        Ok(last.filter(of_this).and_then(|one| if one.passed { Some(one.rows) } else { rows_of_target(&one) }))
     }
 
     /// Of a loop: what failed for good with this state of the source would fail again, after another cluster was started.
@@ -309,7 +325,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
                 // A job that goes on is not over, whatever became of this process's look at it. Else the round that was begun has its end.
                 let failed = failed_step(planned, &told, &sides.source.metadata_location).filter(|_| !goes_on);
                 if let Some(step) = failed {
-                    session.record(planned, &step).await?;
+                    let differs_at = asked.differs_at.get().copied();
+                    session.record(planned, &SyncStep { differs_at, ..step }).await?;
                 }
                 Ok(told)
             }
@@ -341,9 +358,12 @@ impl<'s, 'a> Jobs<'s, 'a> {
         }
         let target = session.target.load(&planned.target).await.map_err(|e| e.about(&planned.target))?;
         let source = &sides.source;
-        refuse_others(planned, sides, &target)?;
+        refuse_others(planned, sides, (&target, result.action))?;
         let validation = self.proof.compare(planned, (source, &target), report).await?;
         if let Some(error) = validate::failure(&validation) {
+            if let Some(snapshot) = self.proof.differs_at(planned, sides, (source, &target)).await? {
+                let _ = asked.differs_at.set(snapshot);
+            }
             let run = find_run(session.local, &session.run_id).await?;
             let note = "a round of its sync";
             record_unproved(session.local, &run, planned, (error.clone(), note), Some(&validation)).await?;
@@ -375,6 +395,7 @@ fn begun(planned: &PlannedTable, sides: &Sides) -> SyncStep {
         source_snapshot_id: sides.source.metadata.current_snapshot_id,
         made: None,
         error: None,
+        differs_at: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::job_standing::{self, Attempt, LastJobs};
 use crate::LocalState;
 use crate::cluster::{RECENT, StepRecord};
-use crate::ledger::{SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
+use crate::ledger::{SyncStage, SyncStep, TABLE_SYNCED, body, find_run, last_sync_steps, moved_states, plan_of};
 use crate::limiter::CommitLimiter;
 use crate::migration::{Environment, Lakehouse, check_catalogs, commit_limit};
 use crate::mutex::lock;
@@ -202,7 +202,12 @@ impl<'a> Session<'a> {
 
     pub async fn record(&self, planned: &PlannedTable, step: &SyncStep) -> Result<()> {
         let table = planned.source.to_string();
-        self.local.store.append(&self.run_id, &table, TABLE_SYNCED, body(step)?).await.map(drop)
+        let mut step = step.clone();
+        if step.stage != SyncStage::Committed && step.differs_at.is_none() {
+            // Known until a round is made.
+            step.differs_at = self.last_steps.get(&table).and_then(|last| last.differs_at);
+        }
+        self.local.store.append(&self.run_id, &table, TABLE_SYNCED, body(&step)?).await.map(drop)
     }
 }
 

@@ -137,6 +137,7 @@ pub(super) fn failed_step(
         source_snapshot_id: told.source_snapshot_id,
         made: None,
         error: Some(error.clone()),
+        differs_at: None,
     })
 }
 
@@ -156,6 +157,7 @@ async fn one_round(
         source_snapshot_id: sides.source.metadata.current_snapshot_id,
         made: None,
         error: None,
+        differs_at: None,
     };
     if !is_begun {
         session.record(planned, &step).await?;

@@ -122,7 +122,7 @@ pub(crate) async fn compare_changes(
         }
         measurement.records = Some(counted);
     }
-    checks.extend(records::check(&of_source, &of_target));
+    checks.extend(records::check(&of_source, &of_target, planned.mode));
     checks.extend(records::dangling(&of_source, &planned.findings));
     Ok(Some(ComparedChanges {
         checks,

@@ -153,7 +153,7 @@ async fn check_all(
     validation.rows = source.rows;
     validation.digest.clone_from(&source.digest);
     checks.extend(rows_compared(&source, &target));
-    checks.extend(records::check(&source, &target));
+    checks.extend(records::check(&source, &target, sides.planned.mode));
     checks.extend(records::dangling(&source, &sides.planned.findings));
     if let Some(columns) = identifier(conversions) {
         let check = unique::check(sides.source, validation.source_snapshot_id, columns, validation.rows, cancel);
@@ -175,7 +175,7 @@ pub(crate) fn checks_of(
     let (from, to) = (source.metadata.current_schema(), target.metadata.current_schema());
     let mut checks = vec![columns::check(from, to, kept)];
     checks.extend(rows_compared(measured, target_measured));
-    checks.extend(records::check(measured, target_measured));
+    checks.extend(records::check(measured, target_measured, CopyMode::Clone));
     checks
 }
 
@@ -194,8 +194,8 @@ pub fn failure(validation: &Validation) -> Option<Error> {
         return None;
     }
     let left = "The table stays in the target so that you can look at it, and does not count as migrated. If it was rewritten, here \
-                or by a cluster, `icebridge sync --whole` brings it right, and `icebridge validate` proves it. Any other one: drop it \
-                there, and run the plan again.";
+                or by a cluster, and nobody else has written to it, `icebridge sync --whole` brings it right, and `icebridge validate` \
+                proves it. Any other one: drop it there, and run the plan again.";
     Some(match &validation.error {
         Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")
             .about(&validation.target)

@@ -4,18 +4,22 @@
 //! rows in another way: records in the manifests, less the positions in the delete files.
 
 use icebridge_model::check::CheckKind;
+use icebridge_model::copy_mode::CopyMode;
 use icebridge_model::finding::{DANGLING_DELETES, Finding};
 use icebridge_model::records::RecordCounts;
 use icebridge_model::validation::{Check, Measurement};
 
-/// None where a side was not counted.
-pub(super) fn check(source: &Measurement, target: &Measurement) -> Option<Check> {
+/// None where a side was not counted. `mode`: a rewritten table has manifests of its own, which have to be right. Those of the others are the
+/// source's, with whatever is wrong in them.
+pub(super) fn check(source: &Measurement, target: &Measurement, mode: CopyMode) -> Option<Check> {
     let (from, to) = (Side::of(source)?, Side::of(target)?);
+    let is_right = to.by_manifests.allow(to.rows);
+    let is_carried = mode != CopyMode::Rewrite && to.by_manifests.data == from.by_manifests.data;
     let notes: Vec<String> =
         [("source", &from), ("target", &to)].iter().filter_map(|(name, side)| side.note(name)).collect();
     Some(Check {
         name: CheckKind::Records.into(),
-        passed: from.holds() && to.holds(),
+        passed: from.holds() && (is_right || is_carried && to.holds()),
         source: from.shown(),
         target: to.shown(),
         detail: notes.join("; "),
@@ -134,22 +138,36 @@ mod tests {
         DeleteCounts { positions, applied, dangling: unexplained, unexplained, ..DeleteCounts::default() }
     }
 
+    fn compared(source: &Measurement, target: &Measurement) -> Check {
+        check(source, target, CopyMode::Rewrite).unwrap()
+    }
+
+    #[test]
+    fn a_target_counts_right_unless_its_manifests_are_the_sources() {
+        let (wrong, right) = (read(3, 9, DeleteCounts::default(), Some(3)), read(3, 3, DeleteCounts::default(), None));
+        assert!(!compared(&right, &wrong).passed, "the files are right, and the manifests are ours");
+        for mode in [CopyMode::Clone, CopyMode::Register] {
+            assert!(check(&wrong, &wrong, mode).unwrap().passed, "wrong as the source's are");
+            assert!(!check(&right, &wrong, mode).unwrap().passed, "and in no other way");
+        }
+        assert!(!compared(&wrong, &wrong).passed);
+    }
+
     #[test]
     fn rows_that_metadata_does_not_allow_fail_the_table() {
         let whole = read(9, 10, by_position(1, 1, 0), None);
-        assert!(check(&whole, &read(9, 9, DeleteCounts::default(), None)).unwrap().passed);
+        assert!(compared(&whole, &read(9, 9, DeleteCounts::default(), None)).passed);
         // A reader that passes over the delete gives ten rows on both sides.
         let resurrected = read(10, 10, by_position(1, 1, 0), Some(10));
-        let found = check(&resurrected, &resurrected).unwrap();
+        let found = compared(&resurrected, &resurrected);
         assert!(!found.passed);
         assert!(found.detail.contains("10 rows where 9 are expected"), "{}", found.detail);
-        assert!(!check(&whole, &read(8, 9, DeleteCounts::default(), Some(9))).unwrap().passed);
+        assert!(!compared(&whole, &read(8, 9, DeleteCounts::default(), Some(9))).passed);
     }
 
     #[test]
     fn wrong_counts_in_manifests_are_told_and_do_no_harm() {
-        let found = check(&read(3, 9, DeleteCounts::default(), Some(3)), &read(3, 3, DeleteCounts::default(), None));
-        let found = found.unwrap();
+        let found = compared(&read(3, 9, DeleteCounts::default(), Some(3)), &read(3, 3, DeleteCounts::default(), None));
         assert!(found.passed && found.detail.contains("manifests say 9 records where its files have 3"));
     }
 
@@ -157,7 +175,7 @@ mod tests {
     fn a_side_that_was_not_counted_has_no_check() {
         let counted = read(1, 1, DeleteCounts::default(), None);
         let uncounted = Measurement { records: None, ..counted.clone() };
-        assert!(check(&counted, &uncounted).is_none() && dangling(&uncounted, &[]).is_none());
+        assert!(check(&counted, &uncounted, CopyMode::Rewrite).is_none() && dangling(&uncounted, &[]).is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) const CATALOG_NAME: &str = "icebridge";
 
 pub(super) async fn source(spec: &CatalogSpec, secrets: &Secrets) -> Result<SqlCatalog> {
     let database = Database::sqlite_source(folder(spec)?.join("catalog.db"));
-    let storage = Storage::new(&spec.properties, secrets)?;
+    let storage = Storage::new(&spec.properties, secrets)?.of_catalog(spec)?;
     SqlCatalog::connect(spec.clone(), database, storage, CATALOG_NAME.into(), None).await
 }
 
@@ -32,7 +32,7 @@ pub(super) async fn target(spec: &CatalogSpec, secrets: &Secrets) -> Result<SqlC
             .with_cause(e)
     })?;
     let database = Database::sqlite_target(folder.join("catalog.db"));
-    let storage = Storage::new(&spec.properties, secrets)?;
+    let storage = Storage::new(&spec.properties, secrets)?.of_catalog(spec)?;
     let warehouse = location(&warehouse)?;
     SqlCatalog::connect(spec.clone(), database, storage, CATALOG_NAME.into(), Some(warehouse)).await
 }

@@ -39,7 +39,7 @@ enum TablePath {
 
 impl FilesCatalog {
     pub(super) fn open(spec: &CatalogSpec, secrets: &Secrets) -> Result<Self> {
-        let storage = Storage::new(&spec.properties, secrets)?;
+        let storage = Storage::new(&spec.properties, secrets)?.of_catalog(spec)?;
         let uri = spec.uri.trim_end_matches('/');
         if uri.is_empty() {
             return Err(Error::invalid("the path to the tables is empty").about(&spec.name));

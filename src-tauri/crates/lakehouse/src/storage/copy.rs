@@ -29,6 +29,7 @@ impl Storage {
     /// Copies a file from (another) storage to this one. The target appears whole or not at all; dropping the future stops
     /// the copy.
     pub async fn copy_from(&self, source: &Storage, from: &str, to: &str, each: &OnBytes) -> Result<Copied> {
+        self.refuse_to_write(to)?;
         if let (Location::Local(from_file), Location::Local(to_file)) = (source.locate(from)?, self.locate(to)?) {
             let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
             let (stopped, each, claim) = (stop.0.clone(), each.clone(), Claim::of(to));
@@ -70,6 +71,7 @@ impl Storage {
     /// Lets a cloud itself copy an object, where source and target are in the same bucket and these credentials may read both.
     /// False if that cannot be: nothing was done, copy the bytes. No checksum: the bytes never come here.
     pub async fn server_copy_from(&self, source: &Storage, from: &str, to: &str) -> Result<bool> {
+        self.refuse_to_write(to)?;
         let (Opened::Object(from_bucket, from_key), Opened::Object(to_bucket, to_key)) =
             (source.open(from).await?, self.open(to).await?)
         else {

@@ -18,6 +18,7 @@ mod pending_file;
 mod s3;
 mod store;
 mod writer;
+mod writes;
 
 pub use claim::Claim;
 pub use common::cloud::Cloud;

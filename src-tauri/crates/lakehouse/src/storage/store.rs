@@ -7,12 +7,14 @@ use super::common::types::{Child, Entry};
 use super::lent::{KeySource, Lender, LentKeys};
 use super::location::Location;
 use super::writer::Writer;
+use super::writes::Writes;
 use super::{azure, claim, google, local, s3};
 use crate::limits::Limit;
 use crate::location::canonical;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ pub struct Storage {
     scopes: Arc<[Scope]>,
     /// False where paths come from another host: it must not name files of this one.
     local_files: bool,
+    writes: Writes,
 }
 
 /// How to reach each cloud for paths that start with a prefix: catalogs may lend one set of keys for each prefix.
@@ -121,12 +124,26 @@ impl Storage {
         if scopes.last().is_none_or(|s| !s.prefix.is_empty()) {
             scopes.push(Scope::new(network, "", properties, own, secrets, None)?);
         }
-        Ok(Self { scopes: scopes.into(), local_files: true })
+        Ok(Self { scopes: scopes.into(), local_files: true, writes: Writes::default() })
     }
 
     /// With or without local files.
     pub(crate) fn allowing_local_files(self, allowed: bool) -> Self {
         Self { local_files: allowed, ..self }
+    }
+
+    /// Written to where its catalog may be.
+    pub(crate) fn of_catalog(self, spec: &CatalogSpec) -> Result<Self> {
+        Ok(Self { writes: Writes::of(spec)?, ..self })
+    }
+
+    /// As another storage of the same catalog.
+    pub(crate) fn written_as(self, other: &Self) -> Self {
+        Self { writes: other.writes.clone(), ..self }
+    }
+
+    pub(super) fn refuse_to_write(&self, path: &str) -> Result<()> {
+        self.writes.refuse(path)
     }
 
     fn scope(&self, path: &str) -> &Scope {
@@ -172,6 +189,7 @@ impl Storage {
     /// Finds out whether a place for files can be reached, before anything is written there. Nothing is changed.
     pub async fn probe(&self, place: &str) -> Result<()> {
         let place = place.trim_end_matches('/');
+        self.writes.refuse(place)?;
         match self.open(place).await? {
             // A folder that is not there yet is made by the first file.
             Opened::Local(_) => Ok(()),
@@ -243,6 +261,7 @@ impl Storage {
 
     /// A file that is not there counts as deleted.
     pub async fn delete(&self, path: &str) -> Result<()> {
+        self.writes.refuse_deletion(path)?;
         match self.open(path).await? {
             Opened::Local(file) => local::delete(file, path).await,
             Opened::Object(bucket, key) => bucket.delete(&key, path).await,
@@ -252,6 +271,7 @@ impl Storage {
     /// Deletes a folder with everything in it, once nothing in this process writes there any more. Refuses a bucket, a root and what lies straight below one: no table is there.
     pub async fn delete_prefix(&self, prefix: &str) -> Result<()> {
         let prefix = prefix.trim_end_matches('/');
+        self.writes.refuse_deletion(prefix)?;
         claim::released(prefix).await;
         match self.open(prefix).await? {
             Opened::Local(folder) => local::delete_folder(folder, prefix).await,
@@ -261,6 +281,7 @@ impl Storage {
 
     /// Writes or replaces a file, atomically: a reader sees the old one or the new one.
     pub async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
+        self.writes.refuse(path)?;
         match self.open(path).await? {
             Opened::Local(file) => local::write(file, path, bytes).await,
             Opened::Object(bucket, key) => bucket.write(&key, path, bytes).await,
@@ -269,6 +290,7 @@ impl Storage {
 
     /// Writes a file unless there is one already; false then, and nothing is touched. Atomic, and on disk when it returns.
     pub async fn write_new(&self, path: &str, bytes: Bytes) -> Result<bool> {
+        self.writes.refuse(path)?;
         match self.open(path).await? {
             Opened::Local(file) => local::write_new(file, path, bytes).await,
             Opened::Object(bucket, key) => bucket.write_new(&key, path, bytes).await,
@@ -290,6 +312,7 @@ impl Storage {
     }
 
     pub(super) async fn sized_writer(&self, path: &str, size: Option<u64>) -> Result<Writer> {
+        self.writes.refuse(path)?;
         match self.open(path).await? {
             Opened::Local(file) => Writer::local(file, path).await,
             Opened::Object(bucket, key) => Writer::object(bucket, &key, path, size),

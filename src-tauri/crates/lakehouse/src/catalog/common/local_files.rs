@@ -20,7 +20,7 @@ pub(in crate::catalog) fn allowed(spec: &CatalogSpec, host: &str) -> bool {
 
 /// A storage by the catalog's own properties.
 pub(in crate::catalog) fn storage(spec: &CatalogSpec, secrets: &Secrets, host: &str) -> Result<Storage> {
-    Ok(Storage::new(&spec.properties, secrets)?.allowing_local_files(allowed(spec, host)))
+    Storage::new(&spec.properties, secrets)?.allowing_local_files(allowed(spec, host)).of_catalog(spec)
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl RestCatalog {
             client: client.clone(),
             given: spec.properties.clone(),
             secrets: secrets.clone(),
-            shared: shared.allowing_local_files(local_files),
+            shared: shared.allowing_local_files(local_files).of_catalog(spec)?,
             local_files,
         };
         let makes_empty = spec.properties.get(CREATE_EMPTY).is_some_and(|value| value.eq_ignore_ascii_case("true"));

@@ -1,0 +1,68 @@
+//! A plan rehearsed.
+
+use super::cutover::path;
+use super::run::stop_on_interrupt;
+use crate::arguments::RehearseArgs;
+use crate::ended::Ended;
+use crate::output::{Grid, Output, words};
+use crate::progress::Live;
+use icebridge_api::Api;
+use icebridge_model::Result;
+use icebridge_model::format;
+use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest};
+
+pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<Ended> {
+    let request = RehearsalRequest {
+        plan: arguments.plan,
+        tables: arguments.table,
+        schema: arguments.schema.unwrap_or_default(),
+        hooks: path(arguments.hooks)?,
+    };
+    let live = Live::show(*output, api.events());
+    let made = stop_on_interrupt(api, api.rehearse(&request)).await;
+    live.end().await;
+    let made = made?;
+    output.result(&made, told)?;
+    Ok(Ended::done_if(made.is_whole()))
+}
+
+fn told(made: &Rehearsal) -> String {
+    let mut grid = Grid::new(&["source", "rows", "copied", "proof", "without writers", "result"]);
+    for table in &made.tables {
+        grid.row([
+            table.source.to_string(),
+            table.rows.to_string(),
+            format::bytes(table.bytes),
+            table.proof.as_str().to_string(),
+            table.downtime_ms.map(took).unwrap_or_default(),
+            match &table.error {
+                Some(error) => error.code.to_string(),
+                None => "moved, and moved back".into(),
+            },
+        ]);
+    }
+    let mut text = format!("{grid}\n");
+    for table in &made.tables {
+        if let Some(error) = &table.error {
+            text.push_str(&format!("{}: {error}\n", table.source));
+        }
+    }
+    let steps = made.milliseconds;
+    let steps = [("run", steps.run), ("sync", steps.sync), ("move", steps.moved), ("check", steps.check), ("back", steps.back)];
+    let steps: Vec<String> = steps.iter().filter(|(_, ms)| *ms > 0).map(|(name, ms)| format!("{name} {}", took(*ms))).collect();
+    text.push_str(&format!(
+        "rehearsed: {} of {} moved and moved back ({})\n",
+        made.passed(),
+        words::count(made.tables.len(), "table", "tables"),
+        steps.join(", ")
+    ));
+    text.push_str(&format!(
+        "What was copied stays in the schema {} of {}, until you drop it there. Its own journal: icebridge --state {}",
+        made.schema, made.target, made.state_folder
+    ));
+    text
+}
+
+fn took(milliseconds: u64) -> String {
+    format!("{:.1} s", milliseconds as f64 / 1000.0)
+}

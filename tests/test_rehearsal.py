@@ -1,0 +1,144 @@
+"""`icebridge cutover rehearse`: all of a plan, moved and moved back, without touching what it is about."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.cli import fresh
+from tests.harness.hooks import Hooks
+from tests.harness.judged import pyiceberg_catalog
+from tests.harness.kept_up import KeptUp, files
+from tests.harness.lake import Lake
+from tests.harness.route import meanwhile
+from tests.harness.sandbox import until
+from tests.harness.written import reading, sqlite_catalog
+from tests.test_cutover_faults import window
+from tests.test_sync_faults import MOVED, ONE, TWO, append
+
+# Fixtures of other files.
+from tests.test_cutover import hooks as hooks
+from tests.test_sync_faults import lake as lake
+
+ALL = {ONE, TWO, MOVED}
+
+
+@pytest.fixture
+def kept(lake: Lake, tmp_path: Path) -> KeptUp:
+    """Catalogs that know each other; nothing is copied."""
+    return KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+
+
+def plan(kept: KeptUp, *extra: str, mode: str = "clone") -> str:
+    kept.cli.run("inventory", "foreign")
+    return str(kept.route.replan(mode, "--max-commits-per-min", "100000", *extra)["path"])
+
+
+def rehearse(kept: KeptUp, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
+    """One rehearsal; it must leave the source and what the target had alone."""
+    source, there = files(kept.source / "warehouse"), files(kept.target / "warehouse")
+    done = kept.cli.outcome("cutover", "rehearse", *arguments, seconds=60)
+    assert done.code == code, done
+    assert files(kept.source / "warehouse") == source, "it touched the source"
+    now = files(kept.target / "warehouse")
+    assert {path: now.get(path) for path in there} == there, "it touched tables that were there"
+    return done.json
+
+
+@pytest.mark.parametrize("mode", ["clone", "rewrite"])
+def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
+    mode: str, kept: KeptUp, lake: Lake, hooks: Hooks, tmp_path: Path
+) -> None:
+    made = plan(kept, "--change", "CHG-7", mode=mode)
+    append(lake.catalog, ONE, 100, 7)
+    told = rehearse(kept, made, "--schema", "try_1", "--hooks", hooks.path)
+    tables = {table["source"]: table for table in told["tables"]}
+    assert set(tables) == ALL and all(table["went_back"] and "error" not in table for table in tables.values()), told
+    assert all(table["downtime_ms"] >= 0 and table["proof"] in ("digest", "bytes") for table in tables.values())
+    assert all(milliseconds > 0 for milliseconds in told["milliseconds"].values())
+    assert all(call["rehearsal"] and call["plan_hash"] != told["plan_hash"] for call in hooks.calls())
+    assert {table["target"] for call in hooks.calls() for table in call["tables"]} == {
+        table["target"] for table in tables.values()
+    }
+    assert len(hooks.calls("move")) == len(hooks.calls("move_back")) == len(ALL)
+    # What came after the plan was brought along.
+    copied = pyiceberg_catalog(kept.target)
+    assert {namespace for (namespace,) in copied.list_namespaces()} == {"try_1"}
+    for table in tables.values():
+        _, name = table["target"].split(".")
+        mine = copied.load_table(("try_1", name))
+        assert reading(mine) == reading(sqlite_catalog(kept.source).load_table(table["source"]))
+    # No run of this state; the plan's own run begins as if nothing had been.
+    kept.cli.refuse("status", code="run-not-found")
+    own = fresh(Path(told["state_folder"]))
+    assert own.run("status")["run_id"] == told["run_id"]
+    kept.route.run({"path": made}).succeeded()
+    page = kept.cli.run("cutover", "runbook")["text"]
+    assert "## Rehearsed" in page and "3 of 3 tables were moved and moved back" in page
+    kept.cli.run("audit", "export", "--out", tmp_path / "bundle")
+    assert kept.cli.run("audit", "verify", tmp_path / "bundle")["intact"]
+    assert "Rehearsed" in (tmp_path / "bundle" / "summary.md").read_text()
+    # Once more, after the run: it is written down there, too.
+    again = rehearse(kept, made, "--table", TWO)
+    assert [table["source"] for table in again["tables"]] == [TWO]
+    assert again["schema"].startswith("icebridge_rehearsal_")
+    kinds = [one["kind"] for one in kept.journal() if one["kind"] == "plan.rehearsed"]
+    assert len(kinds) == 2 + 2, "outside of the run, and in it"
+    kept.cli.run("audit", "export", "--out", tmp_path / "later")
+    assert kept.cli.run("audit", "verify", tmp_path / "later")["intact"]
+
+
+def test_a_table_that_fails_stops_no_other(kept: KeptUp, lake: Lake) -> None:
+    made = plan(kept)
+    for file in lake.catalog.load_table(TWO).inspect.files().to_pylist():
+        Path(file["file_path"].removeprefix("file://")).unlink()
+    told = rehearse(kept, made, code=1)
+    tables = {table["source"]: table for table in told["tables"]}
+    assert tables[TWO]["error"]["code"] == "file-missing" and not tables[TWO]["went_back"]
+    assert all(tables[name]["went_back"] and "error" not in tables[name] for name in ALL - {TWO}), told
+
+
+def test_a_hook_that_fails_is_found_before_the_day(kept: KeptUp, hooks: Hooks) -> None:
+    made = plan(kept)
+    hooks.do("move", "exit 3")
+    told = rehearse(kept, made, "--hooks", hooks.path, code=1)
+    assert all(table["error"]["code"] == "hook-failed" and not table["went_back"] for table in told["tables"]), told
+    assert len(hooks.calls("move_back")) == len(ALL), "whoever was half moved is moved back"
+
+
+def test_a_plan_that_waits_for_its_approval_can_be_tried(kept: KeptUp, tmp_path: Path) -> None:
+    other = fresh(tmp_path / "approver").run("approval", "key")["public_key"]
+    made = plan(kept, "--approver", f"ada={other}", "--freeze", window(-60, 3600))
+    assert rehearse(kept, made)["milliseconds"]["back"] > 0
+    kept.cli.refuse("run", made, code="not-approved")
+
+
+def test_one_that_was_killed_is_begun_anew_elsewhere(kept: KeptUp, hooks: Hooks) -> None:
+    made = plan(kept)
+    hooks.do("move", "sleep 30")
+    with meanwhile(kept.cli, "cutover", "rehearse", made, "--schema", "first", "--hooks", hooks.path) as killed:
+        until(lambda: hooks.calls("move"), 60)
+        killed.send_signal(signal.SIGKILL)
+    hooks.forget()
+    error = kept.cli.refuse("cutover", "rehearse", made, "--schema", "first", code="invalid-input")
+    assert "another schema" in error["hint"]
+    assert all(table["went_back"] for table in rehearse(kept, made, "--schema", "second")["tables"])
+
+
+def test_what_cannot_be_rehearsed_is_refused_before_anything_is_copied(kept: KeptUp, tmp_path: Path) -> None:
+    made = plan(kept)
+    there = files(kept.target)
+    schema = ONE.split(".")[0]
+    for arguments in (
+        (made, "--schema", schema.upper()),
+        (made, "--schema", schema),
+        (made, "--schema", "a.b"),
+        (made, "--schema", "../up"),
+        (made, "--table", "no.such"),
+    ):
+        kept.cli.refuse("cutover", "rehearse", *arguments, code="invalid-input")
+    kept.cli.refuse("cutover", "rehearse", tmp_path / "none.json", code="file-missing")
+    assert files(kept.target) == there and not (Path(kept.cli.state) / "rehearsals").exists()
