@@ -186,8 +186,15 @@ def test_a_target_is_written_to_where_it_may_be(small: Lake, icebridge: Icebridg
         icebridge.run(*add, "--property", f"allowed-locations={allowed}")
 
     # Of what looks alike, too.
-    allow(tmp_path / "manage", managed / "ware")
+    elsewhere = (tmp_path / "manage", managed / "ware")
+    allow(*elsewhere)
+    route = ("--source", "foreign", "--target", "managed")
+    icebridge.run("inventory", "foreign")
+    judged = icebridge.outcome("preflight", *route).stdout
+    assert "IB-F023" in judged and "allowed-locations" in judged
+    allow(managed)
     plan = icebridge.plan("foreign", "managed", "clone")
+    allow(*elsewhere)
     done = icebridge.outcome("run", plan["path"])
     assert done.code == 1
     codes = {table["error"]["code"] for table in done.json["tables"]}
@@ -196,4 +203,4 @@ def test_a_target_is_written_to_where_it_may_be(small: Lake, icebridge: Icebridg
     assert not [path for path in (managed / "warehouse").rglob("*") if path.is_file()]
     assert "storage-denied" in json.dumps(icebridge.outcome("catalog", "check", "managed").json)
     allow(tmp_path / "other", managed)
-    icebridge.run("run", "--resume")
+    icebridge.run("run", plan["path"])

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness.cli import fresh
+from tests.harness.cli import Icebridge, fresh
 from tests.harness.hooks import Hooks
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.kept_up import KeptUp, files
 from tests.harness.lake import Lake
 from tests.harness.route import meanwhile
 from tests.harness.sandbox import until
-from tests.harness.written import reading, sqlite_catalog
-from tests.test_cutover_faults import window
-from tests.test_sync_faults import MOVED, ONE, TWO, append
+from tests.harness.written import plain, reading, sqlite_catalog
+from tests.test_approval import public_key, with_key
 
 # Fixtures of other files.
 from tests.test_cutover import hooks as hooks
+from tests.test_cutover import wait_for
+from tests.test_cutover_faults import window
+from tests.test_sync_faults import MOVED, ONE, TWO, append
 from tests.test_sync_faults import lake as lake
 
 ALL = {ONE, TWO, MOVED}
@@ -42,7 +45,8 @@ def rehearse(kept: KeptUp, *arguments: str | Path, code: int = 0) -> dict[str, A
     source, there = files(kept.source / "warehouse"), files(kept.target / "warehouse")
     done = kept.cli.outcome("cutover", "rehearse", *arguments, seconds=60)
     assert done.code == code, done
-    assert files(kept.source / "warehouse") == source, "it touched the source"
+    left = files(kept.source / "warehouse")
+    assert {path: left.get(path) for path in source} == source, "it touched the source"
     now = files(kept.target / "warehouse")
     assert {path: now.get(path) for path in there} == there, "it touched tables that were there"
     return done.json
@@ -53,8 +57,14 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
     mode: str, kept: KeptUp, lake: Lake, hooks: Hooks, tmp_path: Path
 ) -> None:
     made = plan(kept, "--change", "CHG-7", mode=mode)
-    append(lake.catalog, ONE, 100, 7)
+    # A plan is older than its rehearsal.
+    append(lake.catalog, ONE, 200, 3)
+    # Somebody writes when those who read are told.
+    hooks.do("announce", "sleep 3")
+    writer = threading.Thread(target=lambda: (wait_for(hooks, "announce"), append(lake.catalog, ONE, 100, 7)))
+    writer.start()
     told = rehearse(kept, made, "--schema", "try_1", "--hooks", hooks.path)
+    writer.join(30)
     tables = {table["source"]: table for table in told["tables"]}
     assert set(tables) == ALL and all(table["went_back"] and "error" not in table for table in tables.values()), told
     assert all(table["downtime_ms"] >= 0 and table["proof"] in ("digest", "bytes") for table in tables.values())
@@ -64,7 +74,7 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
         table["target"] for table in tables.values()
     }
     assert len(hooks.calls("move")) == len(hooks.calls("move_back")) == len(ALL)
-    # What came after the plan was brought along.
+    assert tables[ONE]["rows"] == 20, "what was written meanwhile was brought along"
     copied = pyiceberg_catalog(kept.target)
     assert {namespace for (namespace,) in copied.list_namespaces()} == {"try_1"}
     for table in tables.values():
@@ -73,11 +83,13 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
         assert reading(mine) == reading(sqlite_catalog(kept.source).load_table(table["source"]))
     # No run of this state; the plan's own run begins as if nothing had been.
     kept.cli.refuse("status", code="run-not-found")
-    own = fresh(Path(told["state_folder"]))
+    own = Icebridge(Path(told["state_folder"]))
     assert own.run("status")["run_id"] == told["run_id"]
+    made = plan(kept, "--change", "CHG-7", mode=mode)
+    rehearse(kept, made, "--schema", "try_2")
     kept.route.run({"path": made}).succeeded()
     page = kept.cli.run("cutover", "runbook")["text"]
-    assert "## Rehearsed" in page and "3 of 3 tables were moved and moved back" in page
+    assert "## Rehearsed" in page and "Moved and moved back: 3 of 3" in page
     kept.cli.run("audit", "export", "--out", tmp_path / "bundle")
     assert kept.cli.run("audit", "verify", tmp_path / "bundle")["intact"]
     assert "Rehearsed" in (tmp_path / "bundle" / "summary.md").read_text()
@@ -86,7 +98,7 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
     assert [table["source"] for table in again["tables"]] == [TWO]
     assert again["schema"].startswith("icebridge_rehearsal_")
     kinds = [one["kind"] for one in kept.journal() if one["kind"] == "plan.rehearsed"]
-    assert len(kinds) == 2 + 2, "outside of the run, and in it"
+    assert len(kinds) == 3 + 2, "each once outside of the run, and those of its plan in it"
     kept.cli.run("audit", "export", "--out", tmp_path / "later")
     assert kept.cli.run("audit", "verify", tmp_path / "later")["intact"]
 
@@ -109,10 +121,30 @@ def test_a_hook_that_fails_is_found_before_the_day(kept: KeptUp, hooks: Hooks) -
     assert len(hooks.calls("move_back")) == len(ALL), "whoever was half moved is moved back"
 
 
+def test_writers_that_nobody_releases_are_found(kept: KeptUp, hooks: Hooks) -> None:
+    made = plan(kept)
+    hooks.do("release", "exit 3")
+    told = rehearse(kept, made, "--hooks", hooks.path, code=1)
+    assert all(table["error"]["code"] == "hook-failed" for table in told["tables"]), told
+
+
+def test_a_schema_of_others_is_not_taken(kept: KeptUp, lake: Lake) -> None:
+    made = plan(kept)
+    others = pyiceberg_catalog(kept.target)
+    plain(others, "theirs.one", 1)
+    for schema in ("theirs", "default"):
+        kept.cli.refuse("cutover", "rehearse", made, "--schema", schema, code="invalid-input")
+    kept.cli.refuse("cutover", "rehearse", made, "--schema", "free", "--hooks", "none.json", code="invalid-input")
+    others.drop_table("theirs.one")
+    assert rehearse(kept, made, "--schema", "theirs")["schema"] == "theirs", "without a table it is anybody's"
+    rehearse(kept, made, "--schema", "free")
+
+
 def test_a_plan_that_waits_for_its_approval_can_be_tried(kept: KeptUp, tmp_path: Path) -> None:
-    other = fresh(tmp_path / "approver").run("approval", "key")["public_key"]
-    made = plan(kept, "--approver", f"ada={other}", "--freeze", window(-60, 3600))
+    ada = public_key(with_key(tmp_path / "approver"))
+    made = plan(kept, "--approver", f"ada={ada}", "--freeze", window(-60, 3600))
     assert rehearse(kept, made)["milliseconds"]["back"] > 0
+    kept.cli.environment.update(with_key(tmp_path / "runner").environment)
     kept.cli.refuse("run", made, code="not-approved")
 
 
@@ -124,7 +156,7 @@ def test_one_that_was_killed_is_begun_anew_elsewhere(kept: KeptUp, hooks: Hooks)
         killed.send_signal(signal.SIGKILL)
     hooks.forget()
     error = kept.cli.refuse("cutover", "rehearse", made, "--schema", "first", code="invalid-input")
-    assert "another schema" in error["hint"]
+    assert "Name a schema" in error["hint"]
     assert all(table["went_back"] for table in rehearse(kept, made, "--schema", "second")["tables"])
 
 
@@ -140,5 +172,5 @@ def test_what_cannot_be_rehearsed_is_refused_before_anything_is_copied(kept: Kep
         (made, "--table", "no.such"),
     ):
         kept.cli.refuse("cutover", "rehearse", *arguments, code="invalid-input")
-    kept.cli.refuse("cutover", "rehearse", tmp_path / "none.json", code="file-missing")
+    kept.cli.refuse("cutover", "rehearse", tmp_path / "none.json", code="plan-broken")
     assert files(kept.target) == there and not (Path(kept.cli.state) / "rehearsals").exists()

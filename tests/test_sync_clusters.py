@@ -203,9 +203,7 @@ def test_what_others_write_around_a_round_stays(box: Sandbox, icebridge: Icebrid
         assert kept.target(name).current_snapshot().summary["operation"].value == "append", "their write stays"
 
 
-def test_a_job_that_has_nothing_to_write_takes_nothing_away(
-    box: Sandbox, icebridge: Icebridge, tmp_path: Path
-) -> None:
+def test_a_job_that_has_nothing_to_write_takes_nothing_away(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
     """The only commit beside it is somebody else's, and no `--whole` takes it for the job's."""
     kept = Kept(box, icebridge, "nothing")
     kept.migrate(tmp_path, great_expectations=False)
@@ -246,3 +244,16 @@ def test_a_round_of_a_table_that_outgrows_this_machine_is_compared_by_the_cluste
     assert {table["state"] for table in validated if table["source"] == "shop.daily"} == {"migrated"}, validated
     moved = icebridge.run("cutover", "move", "--quiet", "0s", "--table", "shop.daily")["tables"][0]
     assert moved["state"] == "on_probation", moved
+
+
+def test_a_plan_of_clusters_is_rehearsed(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
+    kept = Kept(box, icebridge, "planned", "orders")
+    plan = clusters.plan(kept.route, clusters.settings(tmp_path, great_expectations=False))["path"]
+    arguments = ("cutover", "rehearse", plan, "--schema", "tried")
+    done = icebridge.outcome(*arguments, seconds=clusters.MINUTES)
+    assert done.code == 0, done.stdout
+    [table] = done.json["tables"]
+    assert (table["target"], table["went_back"], table["proof"]) == ("tried.daily", True, "digest")
+    source = catalog(box, "glue_lake").load_table(("shop", "daily"))
+    assert reading(catalog(box, "main").load_table(("tried", "daily"))) == reading(source)
+    assert ("planned",) not in catalog(box, "main").list_namespaces()

@@ -4,10 +4,7 @@
 /// One spelling for all: local paths without a scheme, `s3://` and `abfss://` for their aliases, everything else as it is. Files that
 /// [`crate::storage`] opens as one are one here.
 pub fn canonical(path: &str) -> String {
-    if let Some(rest) = after_scheme(path, "file:") {
-        let rest = after_scheme(rest, "//localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest);
-        return local(&format!("/{rest}"));
-    }
+    let path = after_file_scheme(path).unwrap_or(path);
     if path.starts_with('/') {
         return local(path);
     }
@@ -25,6 +22,13 @@ pub fn canonical(path: &str) -> String {
         return format!("gs://{rest}");
     }
     path.to_string()
+}
+
+/// `file:///x`, `file:/x` and `file://localhost/x` are `/x`; PyIceberg also writes `file://relative/x`.
+pub(crate) fn after_file_scheme(path: &str) -> Option<&str> {
+    let rest = after_scheme(path, "file:")?;
+    let Some(authority) = rest.strip_prefix("//") else { return Some(rest) };
+    Some(after_scheme(authority, "localhost").filter(|rest| rest.starts_with('/')).unwrap_or(authority))
 }
 
 /// An account has two hosts for the same files, `acct.dfs.…` and `acct.blob.…`, and no letter case.
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn spellings_of_one_file_are_one() {
-        for spelled in ["file:///a/b c", "file:/a/b c", "FILE:///a/b c", "file://localhost/a/b c", "/a/b c", "//a//b c"]
+        for spelled in ["file:///a/b c", "file:/a/b c", "FILE:///a/b c", "file://LocalHost/a/b c", "/a/b c", "//a//b c"]
         {
             assert_eq!(canonical(spelled), "/a/b c", "{spelled}");
         }
@@ -88,6 +92,7 @@ mod tests {
         assert_eq!(canonical("GS://b//K"), "gs://b//K");
         assert!(is_below("wasbs://c@a.blob.core.windows.net/t/f", "abfss://c@a.dfs.core.windows.net/t"));
         assert_eq!(canonical("hdfs://n/x"), "hdfs://n/x");
+        assert_eq!([canonical("file://a/b"), canonical("file:a/b")], ["a/b", "a/b"], "relative, as storage opens it");
         assert!(is_below("file:/w/t/data/x", "file:///w/t/"));
         assert!(!is_below("/w/t2/x", "/w/t"));
         assert!(!is_below("/w/t", "/w/t"));

@@ -1,5 +1,6 @@
 //! A rehearsal: all that a plan's run, its sync and its cut-over do, on a schema of its own, and how long each of it took.
 
+use crate::hooks::HookDone;
 use crate::ids::{PlanHash, RunId};
 use crate::validation::ProofLevel;
 use crate::{Error, TableIdent};
@@ -33,6 +34,9 @@ pub struct Rehearsal {
     /// Of all tables together, waiting included. Zero: it was not come to.
     pub milliseconds: RehearsedSteps,
     pub tables: Vec<RehearsedTable>,
+    /// Called for all of the tables, or for some at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookDone>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +74,8 @@ impl Rehearsal {
         self.tables.iter().filter(|table| table.went_back && table.error.is_none()).count()
     }
 
+    /// Every table was moved and moved back, and every hook did what it was called for.
     pub fn is_whole(&self) -> bool {
-        self.passed() == self.tables.len()
+        self.passed() == self.tables.len() && self.hooks.iter().all(|hook| hook.error.is_none())
     }
 }

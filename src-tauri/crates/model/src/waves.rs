@@ -19,6 +19,9 @@ pub struct WavesView {
     pub run_id: RunId,
     /// Those of the fewest tables first.
     pub waves: Vec<MoveWave>,
+    /// What the file names, and nothing connects with a table of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<String>,
 }
 
 /// Tables that are read together, and so are moved together.
@@ -51,10 +54,16 @@ pub fn parse(text: &str) -> Result<Vec<Dependency>> {
     for record in reader.records() {
         let record = record.map_err(|e| file.wrong(e.position(), "not CSV").with_cause(e))?;
         let at = record.position();
+        // A comma in a name that is not quoted makes two of it. Empty cells at the end do no harm.
+        if record.iter().skip(headers.len()).any(|cell| !cell.trim().is_empty()) {
+            return Err(file.wrong(at, "there are more cells than columns: a name with a comma is written in quotes"));
+        }
         let cell = |i: usize| match record.get(i).unwrap_or_default().trim() {
             name if name.contains('\n') => Err(file.wrong(at, "a quote begins here that the line does not close")),
-            name if name.starts_with('"') => Err(file.wrong(at, "a quote stands after a space, and quotes nothing")),
-            name if name.chars().any(char::is_control) => Err(file.wrong(at, "a name has a control character")),
+            name if name.starts_with('"') => {
+                Err(file.wrong(at, "a name begins with a quote: no space may stand before a quoted cell"))
+            }
+            name if name.chars().any(is_unseen) => Err(file.wrong(at, "a name has a character that is not seen")),
             name => Ok(name.to_string()),
         };
         let one = Dependency { reader: cell(reader_at)?, table: cell(table_at)? };
@@ -68,6 +77,12 @@ pub fn parse(text: &str) -> Result<Vec<Dependency>> {
     Ok(found)
 }
 
+/// Of no width, or of no letter at all: names that look alike would be two.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A CSV file whose lines end with `\n`.
 struct File<'a>(&'a str);
 
@@ -75,7 +90,8 @@ impl File<'_> {
     fn column(&self, headers: &csv::StringRecord, name: &str) -> Result<usize> {
         let is_it = |head: &str| head.trim().eq_ignore_ascii_case(name);
         let mut places = headers.iter().enumerate().filter(|(_, head)| is_it(head)).map(|(at, _)| at);
-        let hint = "The first line is `reader,table`; each other line names a view, job or program and a table that it reads.";
+        let hint =
+            "The first line is `reader,table`; each other line names a view, job or program and a table that it reads.";
         match (places.next(), places.next()) {
             (Some(at), None) => Ok(at),
             (Some(_), Some(_)) => Err(self.wrong(None, &format!("there are two columns {name}")).with_hint(hint)),
@@ -88,7 +104,8 @@ impl File<'_> {
         const END: &str = "end of file";
         let text = format!("{}\n{END}\n", self.0);
         let mut last = None;
-        for record in csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes()).records() {
+        for record in csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes()).records()
+        {
             last = Some(record.map_err(|e| self.wrong(e.position(), "not CSV").with_cause(e))?);
         }
         match last {
@@ -126,12 +143,12 @@ pub struct CatalogNames {
 
 /// A view that reads a view reads what that one reads. A table may be named as in the source or as in the target, with its catalog or
 /// without, in any case of letters; a name that is one of a source and another one's target is the source's, unless its catalog says
-/// otherwise. A table that nobody reads is a group of its own.
+/// otherwise. A table that nobody reads is a group of its own. Beside the groups: the names that nothing connects with any of the tables.
 pub fn groups(
     tables: &[(&TableIdent, &TableIdent)],
     catalogs: &CatalogNames,
     dependencies: &[Dependency],
-) -> Vec<Group> {
+) -> (Vec<Group>, Vec<String>) {
     let places = Places::of(tables, catalogs);
     let readers: BTreeSet<Vec<String>> = dependencies.iter().map(|one| folded(&parts(&one.reader))).collect();
     let mut sets = Sets((0..tables.len()).collect());
@@ -161,14 +178,17 @@ pub fn groups(
     }
     // One that stands with its catalog, too, is told once.
     let full: BTreeSet<&[String]> = others.keys().filter_map(|name| without_catalog(name)).collect();
+    let mut apart = Vec::new();
     for (name, (at, text)) in others.iter().filter(|(name, _)| !full.contains(name.as_slice())) {
-        if let Some(group) = found.get_mut(&sets.root(*at)) {
-            let reads = readers.contains(name) || without_catalog(name).is_some_and(|rest| readers.contains(rest));
-            let list = if reads { &mut group.readers } else { &mut group.outside };
-            list.push((*text).to_string());
-        }
+        let Some(group) = found.get_mut(&sets.root(*at)) else {
+            apart.push((*text).to_string());
+            continue;
+        };
+        let reads = readers.contains(name) || without_catalog(name).is_some_and(|rest| readers.contains(rest));
+        let list = if reads { &mut group.readers } else { &mut group.outside };
+        list.push((*text).to_string());
     }
-    found.into_values().collect()
+    (found.into_values().collect(), apart)
 }
 
 fn parts(name: &str) -> Vec<String> {
@@ -276,7 +296,7 @@ mod tests {
         let tables: Vec<_> = names.iter().zip(&targets).collect();
         let text = "\u{feff}Owner, Reader ,TABLE\nada,report,shop.A\nbob,report,uc.main.y\n\n,board,view\n,view,glue.shop.c\n\
                     ,view,other.z\n,alone,nothing\n";
-        let found = groups(&tables, &CatalogNames::default(), &parse(text).unwrap());
+        let (found, _) = groups(&tables, &CatalogNames::default(), &parse(text).unwrap());
         let told: Vec<_> =
             found.iter().map(|one| (one.tables.clone(), one.readers.join(" "), one.outside.join(" "))).collect();
         assert_eq!(told.len(), 3, "{told:?}");
@@ -284,8 +304,15 @@ mod tests {
         assert!(told.contains(&(vec![2], "board view".into(), "other.z".into())), "{told:?}");
         assert!(told.contains(&(vec![3], String::new(), String::new())), "{told:?}");
         let one = [Dependency { reader: "job".into(), table: "`shop`.`d.e`".into() }];
-        assert!(groups(&tables, &CatalogNames::default(), &one).iter().any(|one| one.tables == [3] && one.readers == ["job"]));
-        assert_eq!(groups(&[], &CatalogNames::default(), &one), []);
+        assert!(
+            groups(&tables, &CatalogNames::default(), &one)
+                .iter()
+                .any(|one| one.tables == [3] && one.readers == ["job"])
+        );
+        assert_eq!(
+            groups(&[], &CatalogNames::default(), &one),
+            (vec![], vec!["`shop`.`d.e`".to_string(), "job".to_string()])
+        );
     }
 
     #[test]
@@ -295,7 +322,7 @@ mod tests {
         let tables: Vec<_> = names.iter().zip(&targets).collect();
         // shop.b is made of shop.c, and a report reads it; `shop.b` is the source's, and not where shop.a goes.
         let text = "reader,table\nmain.shop.b,main.shop.c\nreport,shop.b\n";
-        let found = groups(&tables, &CatalogNames::default(), &parse(text).unwrap());
+        let (found, _) = groups(&tables, &CatalogNames::default(), &parse(text).unwrap());
         let told: Vec<_> =
             found.iter().map(|one| (one.tables.clone(), one.readers.join(" "), one.outside.join(" "))).collect();
         assert!(told.contains(&(vec![0, 2], "report".into(), String::new())), "{told:?}");
@@ -325,6 +352,8 @@ mod tests {
             ("reader,table,Table\nx,a,b\n", "line 1"),
             ("reader,table\nr, \"shop.b\"\n", "line 2"),
             ("reader,table\n\u{1b}[31mr,shop.b\n", "line 2"),
+            ("reader,table\nr,shop.\u{200b}b\n", "line 2"),
+            ("reader,table\nok,shop.a,\ndaily, sales,shop.a\n", "line 3"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message.contains(line), "{text:?}: {error}");
@@ -335,7 +364,7 @@ mod tests {
     fn told(tables: &[(&str, &str)], catalogs: &CatalogNames, text: &str) -> Vec<(Vec<usize>, String, String)> {
         let idents: Vec<_> = tables.iter().map(|(source, target)| (table(source), table(target))).collect();
         let tables: Vec<_> = idents.iter().map(|(source, target)| (source, target)).collect();
-        let found = groups(&tables, catalogs, &parse(&format!("reader,table\n{text}")).unwrap());
+        let (found, _) = groups(&tables, catalogs, &parse(&format!("reader,table\n{text}")).unwrap());
         found.into_iter().map(|one| (one.tables, one.readers.join(" "), one.outside.join(" "))).collect()
     }
 
@@ -379,6 +408,6 @@ mod tests {
         let mut all: Vec<_> = (0..50_000).map(|n| of(format!("v{}", n + 1), format!("v{n}"))).collect();
         all.push(of("v0".into(), "s.t0".into()));
         all.push(of("v50000".into(), "s.t1".into()));
-        assert_eq!(groups(&tables, &CatalogNames::default(), &all).len(), 1);
+        assert_eq!(groups(&tables, &CatalogNames::default(), &all).0.len(), 1);
     }
 }

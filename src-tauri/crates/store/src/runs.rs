@@ -100,6 +100,15 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// Every run of a plan, the first one first.
+    pub async fn runs_of_plan(&self, plan_hash: &str) -> Result<Vec<String>> {
+        sqlx::query_scalar("SELECT run_id FROM runs WHERE plan_hash = ? ORDER BY rowid")
+            .bind(plan_hash)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| failure::of(e, "find the runs of the plan"))
+    }
+
     /// The latest run of a plan.
     pub async fn run_of_plan(&self, plan_hash: &str) -> Result<Option<RunRecord>> {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM runs WHERE plan_hash = ? ORDER BY rowid DESC LIMIT 1")

@@ -37,7 +37,7 @@ pub enum CutoverCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Try all of it before anybody is moved: copy, compare, move and move back, on a schema of its own, and measure how long it takes
+    /// Try all of it, way back included, on a schema of its own, and measure how long it takes
     #[command(long_about = REHEARSE)]
     Rehearse(RehearseArgs),
     /// Group the tables into waves: those that somebody reads together are moved together

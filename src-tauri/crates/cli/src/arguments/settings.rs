@@ -80,6 +80,7 @@ impl SettingsArgs {
             approval: standard.approval,
             change: standard.change,
             freeze: standard.freeze,
+            rehearsal_of: None,
         })
     }
 }

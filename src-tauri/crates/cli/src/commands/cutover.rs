@@ -4,10 +4,10 @@ use super::rehearsal;
 use super::rounds::{self, Round};
 use super::run::stop_on_interrupt;
 use super::waves;
-use crate::arguments::{CutoverCommand, HooksArg, MoveArgs, WhichTables};
+use crate::arguments::{CutoverCommand, MoveArgs, WhichTables};
 use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
-use crate::paths::path_text;
+use crate::paths::{hooks_path, path_text};
 use crate::progress::Live;
 use icebridge_api::{Api, RunbookForm};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
@@ -46,9 +46,9 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
             };
         }
         CutoverCommand::Back { which, hooks, leave_rows } => {
-            let request = CutoverTables { hooks: path(hooks)?, anyway: leave_rows, ..tables(which) };
+            let request = CutoverTables { hooks: hooks_path(hooks)?, anyway: leave_rows, ..tables(which) };
             (shown(api, output, api.move_back(&request)).await?, |table| {
-                !matches!(table.state, OnProbation | Moving | Returning)
+                !matches!(table.state, OnProbation | Moving | Returning) && !table.writers_stopped
             })
         }
         CutoverCommand::Finish { which, yes: false, .. } => {
@@ -57,7 +57,7 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
             return Ok(Ended::done_if(false));
         }
         CutoverCommand::Finish { which, hooks, compare, anyway, yes: true } => {
-            let request = CutoverTables { hooks: path(hooks)?, compare, anyway, ..tables(which) };
+            let request = CutoverTables { hooks: hooks_path(hooks)?, compare, anyway, ..tables(which) };
             (shown(api, output, api.finish_moved(&request)).await?, |table| {
                 !matches!(table.state, OnProbation | Moving | Returning)
             })
@@ -107,12 +107,8 @@ fn request(arguments: MoveArgs) -> Result<CutoverRequest> {
         quiet_seconds: arguments.quiet.as_secs(),
         within_seconds: arguments.within.as_secs(),
         judge: arguments.judge.map(Into::into),
-        hooks: path(arguments.hooks)?,
+        hooks: hooks_path(arguments.hooks)?,
     })
-}
-
-pub fn path(hooks: HooksArg) -> Result<String> {
-    hooks.hooks.as_deref().map(path_text).transpose().map(Option::unwrap_or_default)
 }
 
 /// What needs somebody comes first.

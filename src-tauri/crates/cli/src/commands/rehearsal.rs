@@ -1,10 +1,10 @@
 //! A plan rehearsed.
 
-use super::cutover::path;
 use super::run::stop_on_interrupt;
 use crate::arguments::RehearseArgs;
 use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
+use crate::paths::hooks_path;
 use crate::progress::Live;
 use icebridge_api::Api;
 use icebridge_model::Result;
@@ -16,7 +16,7 @@ pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<
         plan: arguments.plan,
         tables: arguments.table,
         schema: arguments.schema.unwrap_or_default(),
-        hooks: path(arguments.hooks)?,
+        hooks: hooks_path(arguments.hooks)?,
     };
     let live = Live::show(*output, api.events());
     let made = stop_on_interrupt(api, api.rehearse(&request)).await;
@@ -47,19 +47,28 @@ fn told(made: &Rehearsal) -> String {
             text.push_str(&format!("{}: {error}\n", table.source));
         }
     }
+    for hook in &made.hooks {
+        if let Some(error) = &hook.error {
+            text.push_str(&format!("the hook {} failed at {}: {error}\n", hook.hook, hook.stage.as_str()));
+        }
+    }
     let steps = made.milliseconds;
-    let steps = [("run", steps.run), ("sync", steps.sync), ("move", steps.moved), ("check", steps.check), ("back", steps.back)];
-    let steps: Vec<String> = steps.iter().filter(|(_, ms)| *ms > 0).map(|(name, ms)| format!("{name} {}", took(*ms))).collect();
+    let steps =
+        [("run", steps.run), ("sync", steps.sync), ("move", steps.moved), ("check", steps.check), ("back", steps.back)];
+    let steps: Vec<String> =
+        steps.iter().filter(|(_, ms)| *ms > 0).map(|(name, ms)| format!("{name} {}", took(*ms))).collect();
     text.push_str(&format!(
         "rehearsed: {} of {} moved and moved back ({})\n",
         made.passed(),
         words::count(made.tables.len(), "table", "tables"),
         steps.join(", ")
     ));
-    text.push_str(&format!(
-        "What was copied stays in the schema {} of {}, until you drop it there. Its own journal: icebridge --state {}",
-        made.schema, made.target, made.state_folder
-    ));
+    let is_copied = made.tables.iter().any(|table| table.rows > 0 || table.bytes > 0 || table.error.is_none());
+    if is_copied {
+        let (schema, target) = (&made.schema, &made.target);
+        text.push_str(&format!("What was copied stays in the schema {schema} of {target}, until you drop it there.\n"));
+    }
+    text.push_str(&format!("Its own journal: icebridge --state {} status", made.state_folder));
     text
 }
 

@@ -40,8 +40,21 @@ fn told(view: &WavesView) -> String {
     }
     let tables: usize = view.waves.iter().map(|wave| wave.tables.len()).sum();
     let (tables, waves) = (words::count(tables, "table", "tables"), words::count(view.waves.len(), "wave", "waves"));
+    if !view.apart.is_empty() {
+        text.push_str(&format!("nothing connects these with a table of the run: {}\n", some(&view.apart)));
+    }
     text.push_str(&format!("run {}: {tables} in {waves}", view.run_id));
     text
+}
+
+/// The first of many.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let first = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first}, and {more} more"),
+    }
 }
 
 fn about(number: usize, wave: &MoveWave) -> String {

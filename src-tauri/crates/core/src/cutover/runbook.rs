@@ -49,9 +49,7 @@ pub async fn runbook(local: &LocalState, request: &CutoverRequest, form: Runbook
     about(&mut page, &wave, request, left_out);
     tables(&mut page, &wave, &to_move, &validations);
     moved_before(&mut page, &wave, &elsewhere);
-    if let Some(made) = rehearsals_of(local, &wave.session.plan.hash).await?.last() {
-        rehearsed(&mut page, made, &to_move);
-    }
+    rehearsed(&mut page, &rehearsals_of(local, &wave.session.plan.hash).await?, &to_move);
     if !to_move.is_empty() {
         steps(&mut page, &wave, request, &to_move, &validations);
         ways_back(&mut page, &wave, request);
@@ -103,11 +101,19 @@ fn moved_before(page: &mut Page, wave: &Wave<'_>, elsewhere: &[&PlannedTable]) {
     page.table(&["table", "becomes", "state", "last step", "what is next"], elsewhere.iter().map(row));
 }
 
-/// The last rehearsal, of the tables that are still to be moved.
-fn rehearsed(page: &mut Page, made: &Rehearsal, to_move: &[&PlannedTable]) {
+/// The one that was about the most of the tables that are still to be moved, and of those the last.
+fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable]) {
+    let is_meant = |table: &&RehearsedTable| to_move.iter().any(|planned| planned.source == table.source);
+    let meant = |made: &&Rehearsal| made.tables.iter().filter(is_meant).count();
+    let Some(made) = rehearsals.iter().max_by_key(meant).filter(|made| meant(made) > 0) else { return };
     page.head("Rehearsed");
-    let all = counted(made.tables.len() as u64, "table", "tables");
-    page.line(&format!("{} of {all} were moved and moved back, at {}, in the schema {}.", made.passed(), made.began_at, made.schema));
+    let (at, schema) = (&made.began_at, &made.schema);
+    page.line(&format!(
+        "Moved and moved back: {} of {}, at {at}, in the schema {schema}.",
+        made.passed(),
+        made.tables.len()
+    ));
+    let exact = |milliseconds: u64| format!("{:.1} s", milliseconds as f64 / 1000.0);
     let steps = made.milliseconds;
     let steps = [
         ("copied and compared", steps.run),
@@ -117,18 +123,20 @@ fn rehearsed(page: &mut Page, made: &Rehearsal, to_move: &[&PlannedTable]) {
         ("moved back", steps.back),
     ];
     let rows = steps.into_iter().filter(|(_, milliseconds)| *milliseconds > 0);
-    page.table(&["all tables", "took"], rows.map(|(name, milliseconds)| [name.to_string(), took(milliseconds)]));
-    let is_meant = |table: &&RehearsedTable| to_move.iter().any(|planned| planned.source == table.source);
+    page.table(&["all of them", "took"], rows.map(|(name, milliseconds)| [name.to_string(), exact(milliseconds)]));
     let row = |table: &RehearsedTable| {
         let came = match &table.error {
             Some(error) => format!("{}: {}", error.code, error.message),
             None => "moved, and moved back".into(),
         };
-        let downtime = table.downtime_ms.map(took).unwrap_or_default();
+        let downtime = table.downtime_ms.map(exact).unwrap_or_default();
         [table.source.to_string(), table.rows.to_string(), bytes(table.bytes), downtime, came]
     };
     let head = ["table", "rows", "copied", "nobody could write for", "what came of it"];
     page.table(&head, made.tables.iter().filter(is_meant).map(row));
+    for hook in made.hooks.iter().filter(|hook| hook.error.is_some()) {
+        page.line(&format!("The hook {} failed at {}.", hook.hook, hook.stage.as_str()));
+    }
 }
 
 /// Who does what a hook may do.

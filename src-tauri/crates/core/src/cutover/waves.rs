@@ -3,10 +3,10 @@
 use super::look::as_it_stands;
 use super::wave::Wave;
 use crate::LocalState;
-use icebridge_model::{Result, TableIdent};
 use icebridge_model::ids::RunId;
 use icebridge_model::photon::ClusterCopy;
 use icebridge_model::waves::{CatalogNames, Dependency, MoveWave, WaveTable, WavesView, groups};
+use icebridge_model::{Result, TableIdent};
 use tokio_util::sync::CancellationToken;
 
 /// Asks neither source nor target.
@@ -15,7 +15,8 @@ pub async fn waves(local: &LocalState, run_id: &RunId, dependencies: &[Dependenc
     let wave = Wave::open(local, (run_id, &[]), "", &cancel).await?;
     let asked = wave.asked(&[])?;
     let names: Vec<_> = asked.iter().map(|(planned, _)| (&planned.source, &planned.target)).collect();
-    let mut waves: Vec<MoveWave> = groups(&names, &catalogs(&wave), dependencies)
+    let (found, apart) = groups(&names, &catalogs(&wave), dependencies);
+    let mut waves: Vec<MoveWave> = found
         .into_iter()
         .map(|group| {
             let tables = group.tables.iter().filter_map(|at| asked.get(*at));
@@ -38,7 +39,7 @@ pub async fn waves(local: &LocalState, run_id: &RunId, dependencies: &[Dependenc
             |one: &MoveWave| (one.tables.len(), one.bytes, one.tables.first().map(|table| table.source.clone()));
         order(a).cmp(&order(b))
     });
-    Ok(WavesView { run_id: wave.session.run_id.clone(), waves })
+    Ok(WavesView { run_id: wave.session.run_id.clone(), waves, apart })
 }
 
 /// As they are called here, in the catalog itself, and in the workspace whose clusters copy.

@@ -104,6 +104,7 @@ mod tests {
             source: "s".into(),
             target: "t".into(),
             tables: Vec::new(),
+            rehearsal: false,
         };
         call(Path::new("/"), &run, Duration::from_secs(seconds), &given).await
     }
@@ -136,6 +137,7 @@ mod tests {
             source: String::new(),
             target: String::new(),
             tables: Vec::new(),
+            rehearsal: false,
         };
         let missing = call(Path::new("/"), &run, Duration::from_secs(1), &given).await.unwrap_err();
         assert_eq!(missing.code, Code::HookFailed);

@@ -3,8 +3,8 @@
 use super::cutover_step::{CutoverStage, CutoverStep};
 use super::entry::{
     CUTOVER_APPROVED, CutoverApproved, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED, OLD_TABLE_GOVERNANCE,
-    PLAN_REHEARSED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE, TABLE_STATE,
-    TABLE_SYNCED, TABLE_VALIDATED, read,
+    PLAN_REHEARSED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE,
+    TABLE_STATE, TABLE_SYNCED, TABLE_VALIDATED, read,
 };
 use super::step::{SumOfSums, TableStep};
 use super::sync_step::{SyncStage, SyncStep};
@@ -90,7 +90,14 @@ impl RunHistory {
                 let step: CutoverStep = read(entry)?;
                 self.moved_unapproved += usize::from(step.stage == CutoverStage::Begun);
             }
-            PLAN_REHEARSED => self.rehearsals.push(read(entry)?),
+            PLAN_REHEARSED => {
+                let made: Rehearsal = read(entry)?;
+                let is_of_plan = self.started.as_ref().is_some_and(|started| started.plan_hash == made.plan_hash);
+                if !is_of_plan || !entry.table.is_empty() {
+                    return Err(Error::invalid("the journal has a rehearsal of another plan in a run").about(run_id));
+                }
+                self.rehearsals.push(made);
+            }
             RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);
                 self.ended = Some(read(entry)?);

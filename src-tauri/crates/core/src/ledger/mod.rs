@@ -11,8 +11,8 @@ pub use cutover_step::{CutoverStage, CutoverStep};
 pub(crate) use cutover_step::{last_cutover_steps, moved_states};
 pub use entry::{
     CUTOVER_APPROVED, CutoverApproved, METRICS_SENT, OLD_RUN_ENDED, OLD_RUN_RESUMED, OLD_RUN_STARTED,
-    OLD_TABLE_GOVERNANCE, PLAN_REHEARSED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER, TABLE_GOVERNANCE,
-    TABLE_NOT_VALIDATED, TABLE_STATE, TABLE_SYNCED, TABLE_VALIDATED,
+    OLD_TABLE_GOVERNANCE, PLAN_REHEARSED, RUN_ENDED, RUN_RESUMED, RUN_STARTED, RunEnded, RunStarted, TABLE_CUTOVER,
+    TABLE_GOVERNANCE, TABLE_NOT_VALIDATED, TABLE_STATE, TABLE_SYNCED, TABLE_VALIDATED,
 };
 pub(crate) use entry::{body, read as read_body, same};
 pub(crate) use history::{RunHistory, TableHistory};

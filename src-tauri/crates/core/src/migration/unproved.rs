@@ -10,8 +10,11 @@ use icebridge_store::RunRecord;
 
 /// Why a table is not compared whose round a cluster was asked for, and that nobody has looked at since.
 pub(crate) fn round_not_seen() -> Error {
-    Error::new(Code::OutcomeUnknown, "a cluster was asked for a round of its sync, and what came of it was not looked at")
-        .with_hint("`icebridge sync` follows it to its end, and compares what it left.")
+    Error::new(
+        Code::OutcomeUnknown,
+        "a cluster was asked for a round of its sync, and what came of it was not looked at",
+    )
+    .with_hint("`icebridge sync` follows it to its end, and compares what it left.")
 }
 
 /// It counts as migrated no longer, and neither does its run. In this order, so that a death in between leaves no table migrated whose

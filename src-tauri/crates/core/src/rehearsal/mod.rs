@@ -3,11 +3,14 @@
 //! It is the journey's own code on a plan that differs in its targets. Nothing of it is a run of this state: the latest run, a table's
 //! history and the target's tables stay what they are.
 
+mod at_present;
 mod own_plan;
 mod own_state;
 
 use crate::LocalState;
+use crate::hooks::Hooks;
 use crate::ledger::{PLAN_REHEARSED, body};
+use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use crate::{cutover, migration, plan, sync};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTables, CutoverView};
@@ -26,17 +29,23 @@ use tokio_util::sync::CancellationToken;
 const WITHIN_SECONDS: u64 = 60;
 
 /// A table that fails at one step is left out of the next ones, and stops no other.
-pub async fn rehearse(
-    local: &LocalState,
-    request: &RehearsalRequest,
-    cancel: &CancellationToken,
-) -> Result<Rehearsal> {
+pub async fn rehearse(local: &LocalState, request: &RehearsalRequest, cancel: &CancellationToken) -> Result<Rehearsal> {
+    // What is wrong with it is told before anything is copied.
+    Hooks::read(&request.hooks)?;
     let plan = plan::read(&request.plan).await?;
     let began_at = now();
     let schema = own_plan::schema(&request.schema, &began_at)?;
     let own = own_plan::make(&plan, &request.tables, &schema)?;
+    if !request.schema.is_empty() {
+        refuse_schema_in_use(local, &own, &schema).await?;
+    }
+    let own = at_present::pinned(local, own).await?;
     let state = own_state::open(local, &own, &schema).await?;
-    let done = Steps { state: &state, request, cancel }.all(&own).await.map_err(|e| e.with_hint(left(&schema)))?;
+    let steps = Steps { state: &state, request, cancel };
+    let done = match steps.all(&own).await {
+        Ok(done) => done,
+        Err(error) => return Err(broken_off(&state, &schema, error).await),
+    };
     let made = Rehearsal {
         plan_hash: plan.hash.clone(),
         state_folder: state.state_dir.display().to_string(),
@@ -53,14 +62,44 @@ pub async fn rehearse(
 /// Runs that begin later write it into their own journal when they do.
 async fn keep(local: &LocalState, plan_hash: &PlanHash, made: &Rehearsal) -> Result<()> {
     local.store.append("", "", PLAN_REHEARSED, body(made)?).await?;
-    match local.store.run_of_plan(plan_hash).await? {
-        Some(run) => local.store.append(&run.run_id, "", PLAN_REHEARSED, body(made)?).await.map(drop),
+    for run_id in local.store.runs_of_plan(plan_hash).await? {
+        local.store.append(&run_id, "", PLAN_REHEARSED, body(made)?).await?;
+    }
+    Ok(())
+}
+
+/// Whoever drops the rehearsal's schema would drop what others keep there.
+async fn refuse_schema_in_use(local: &LocalState, own: &Plan, schema: &str) -> Result<()> {
+    let target = Lakehouse.target(local, &own.target).await?;
+    let is_it = |namespace: &[String]| namespace.last().is_some_and(|name| name.to_lowercase() == schema);
+    if !target.namespaces().await?.iter().any(|namespace| is_it(namespace)) {
+        return Ok(());
+    }
+    let tables = target.tables().await?;
+    match tables.iter().find(|table| is_it(&table.namespace)) {
         None => Ok(()),
+        Some(table) => Err(Error::invalid("the schema has tables, and a rehearsal takes one of its own")
+            .about(table)
+            .with_hint("Name a schema that is not there, or has no table; or none.")),
     }
 }
 
-fn left(schema: &str) -> String {
-    format!("What was copied stays in the schema {schema} of the target, and nobody uses it: drop it there. Then rehearse again.")
+/// Says where it has left off; a state without a run is taken back.
+async fn broken_off(state: &LocalState, schema: &str, error: Error) -> Error {
+    let folder = state.state_dir.display();
+    match state.store.latest_run().await {
+        Ok(None) => {
+            own_state::take_back(state).await;
+            error
+        }
+        _ => Error {
+            hint: Some(format!(
+                "What was copied so far stays in the schema {schema} of the target, to be dropped there. `icebridge --state {folder} cutover \
+                 look` shows whether a table was moved, and `back` moves it back. Then rehearse in another schema."
+            )),
+            ..error
+        },
+    }
 }
 
 struct Steps<'a> {
@@ -72,7 +111,7 @@ struct Steps<'a> {
 
 impl Steps<'_> {
     async fn all(&self, own: &Plan) -> Result<Rehearsal> {
-        let mut milliseconds = RehearsedSteps::default();
+        let (mut milliseconds, mut hooks) = (RehearsedSteps::default(), Vec::new());
         let run = timed(&mut milliseconds.run, self.run(own)).await?;
         let run_id = run.run_id.clone();
         let mut tables: Vec<RehearsedTable> = own.tables.iter().map(|planned| begun(planned, &run)).collect();
@@ -88,6 +127,7 @@ impl Steps<'_> {
         let mut to_go_back = Vec::new();
         if !left.is_empty() {
             let moved = timed(&mut milliseconds.moved, self.moved(&run_id, left)).await?;
+            hooks.extend(moved.hooks.iter().cloned());
             for table in moved.tables.iter().filter(|table| table.state.is_moved()) {
                 to_go_back.push(table.source.clone());
                 let Some(mine) = tables.iter_mut().find(|mine| mine.source == table.source) else { continue };
@@ -113,6 +153,7 @@ impl Steps<'_> {
                     mine.went_back = true;
                 }
             }
+            hooks.extend(back.hooks.iter().cloned());
             note(&mut tables, not_in(back, CutoverState::NotBegun));
         }
         Ok(Rehearsal {
@@ -125,6 +166,7 @@ impl Steps<'_> {
             ended_at: String::new(),
             milliseconds,
             tables,
+            hooks,
         })
     }
 
@@ -203,10 +245,16 @@ fn note(tables: &mut [RehearsedTable], found: impl IntoIterator<Item = (TableIde
     }
 }
 
+/// Also of a table that is there, and something went wrong on its way.
 fn not_in(view: CutoverView, wanted: CutoverState) -> impl Iterator<Item = (TableIdent, Option<Error>)> {
     view.tables.into_iter().map(move |table| {
-        let is_there = table.state == wanted;
-        let why = || table.error.unwrap_or_else(|| not_done("it did not come where this step takes it"));
-        (table.source, (!is_there).then(why))
+        let error = match table.error {
+            None if table.state != wanted => Some(not_done("it did not come where this step takes it")),
+            None if table.writers_stopped && wanted == CutoverState::NotBegun => {
+                Some(Error::new(Code::HookFailed, "nobody has told its writers that they may write again"))
+            }
+            error => error,
+        };
+        (table.source, error)
     })
 }

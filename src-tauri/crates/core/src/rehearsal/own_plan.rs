@@ -12,7 +12,9 @@ pub(super) fn schema(asked: &str, now: &str) -> Result<String> {
         return Ok(format!("icebridge_rehearsal_{digits}"));
     }
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    match asked.chars().all(fits) && asked.len() <= 255 {
+    // Those are in every workspace, and nobody's to drop.
+    let is_common = matches!(asked, "default" | "information_schema");
+    match asked.chars().all(fits) && asked.len() <= 255 && !is_common {
         true => Ok(asked.to_string()),
         false => Err(Error::invalid("a rehearsal's schema is named by small letters, digits and `_`")
             .about(asked)
@@ -39,10 +41,11 @@ pub(super) fn make(plan: &Plan, tables: &[TableIdent], schema: &str) -> Result<P
     own.tables.retain(|planned| tables.is_empty() || tables.contains(&planned.source));
     let mut names = HashSet::new();
     let is_told_apart = own.tables.iter().all(|planned| names.insert(planned.target.name.to_lowercase()));
+    names.clear();
     for planned in &mut own.tables {
         let name = match is_told_apart {
             true => planned.target.name.clone(),
-            false => [planned.target.namespace.as_slice(), &[planned.target.name.clone()]].concat().join("__"),
+            false => own_name(&planned.target, &mut names),
         };
         planned.target = TableIdent::new([schema], name.as_str());
         if planned.mode == CopyMode::Register {
@@ -61,6 +64,14 @@ pub(super) fn make(plan: &Plan, tables: &[TableIdent], schema: &str) -> Result<P
     (own.settings.approval, own.settings.freeze) = (None, Vec::new());
     own.settings.rehearsal_of = Some(plan.hash.clone());
     own.sealed()
+}
+
+/// With its schema, and with a number where that is another one's name.
+fn own_name(target: &TableIdent, taken: &mut HashSet<String>) -> String {
+    let whole = [target.namespace.as_slice(), std::slice::from_ref(&target.name)].concat().join("__");
+    let numbered = (2u32..).map(|number| format!("{whole}__{number}"));
+    let free = std::iter::once(whole.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
+    free.unwrap_or(whole)
 }
 
 #[cfg(test)]
@@ -126,13 +137,16 @@ mod tests {
         let own = make(&plan(&[("s.a", "m.a"), ("t.a", "n.A")]), &[], "r").unwrap();
         let targets: Vec<String> = own.tables.iter().map(|one| one.target.to_string()).collect();
         assert_eq!(targets, ["r.m__a", "r.n__A"]);
+        let own = make(&plan(&[("s.a", "a__b.c"), ("s.b", "a.b__C"), ("s.c", "z.c")]), &[], "r").unwrap();
+        let targets: Vec<String> = own.tables.iter().map(|one| one.target.to_string()).collect();
+        assert_eq!(targets, ["r.a__b__c", "r.a__b__C__2", "r.z__c"]);
     }
 
     #[test]
     fn a_schema_has_a_plain_name() {
         assert_eq!(schema("", "2026-11-30T18:40:05.123Z").unwrap(), "icebridge_rehearsal_20261130184005");
         assert!(schema("try_1", "").is_ok());
-        for wrong in ["a.b", "A", "a b", "ä", "../x"] {
+        for wrong in ["a.b", "A", "a b", "ä", "../x", "default"] {
             assert!(schema(wrong, "").is_err(), "{wrong}");
         }
     }

@@ -11,17 +11,32 @@ const FOLDER: &str = "rehearsals";
 pub(super) async fn open(local: &LocalState, own: &Plan, schema: &str) -> Result<LocalState> {
     let folder = local.state_dir.join(FOLDER).join(schema);
     if folder.exists() {
-        return Err(Error::new(Code::InvalidInput, "there was a rehearsal in this schema")
-            .about(schema)
-            .with_hint("Name another schema. What the earlier one copied stays in the target until you drop it there."));
+        return Err(Error::new(Code::InvalidInput, "there was a rehearsal in this schema").about(schema).with_hint(
+            "Name another schema, or none. What the earlier one copied stays in the target until you drop it there.",
+        ));
     }
-    let state = local.beside(folder).await?;
+    let (mut catalogs, mut workspaces) = (Vec::new(), Vec::new());
     for name in [&own.source, &own.target] {
         let spec = local.store.catalog(name).await?;
         if spec.kind == CatalogKind::Unity {
-            state.store.save_workspace(&local.store.workspace(&spec.uri).await?).await?;
+            workspaces.push(local.store.workspace(&spec.uri).await?);
         }
-        state.store.save_catalog(&spec).await?;
+        catalogs.push(spec);
+    }
+    let state = local.beside(folder).await?;
+    for workspace in &workspaces {
+        state.store.save_workspace(workspace).await?;
+    }
+    for catalog in &catalogs {
+        state.store.save_catalog(catalog).await?;
     }
     Ok(state)
+}
+
+/// Of a rehearsal that began no run: its name is free again. Where that fails, another name is.
+pub(super) async fn take_back(state: &LocalState) {
+    state.store.close().await;
+    if let Err(error) = tokio::fs::remove_dir_all(&state.state_dir).await {
+        tracing::debug!(%error, "the state of a rehearsal that did not begin stays");
+    }
 }

@@ -97,7 +97,12 @@ impl JobProof<'_, '_> {
 
     /// Of a table that differs after a round: the snapshot that the job's commit left. An error: the commit is somebody else's, since the
     /// job had nothing to bring. None: it has none, or nobody can tell whose it is.
-    pub async fn differs_at(&self, planned: &PlannedTable, sides: &Sides, (source, target): (&Table, &Table)) -> Result<Option<i64>> {
+    pub async fn differs_at(
+        &self,
+        planned: &PlannedTable,
+        sides: &Sides,
+        (source, target): (&Table, &Table),
+    ) -> Result<Option<i64>> {
         let (left, current) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id);
         if left == current || !self.reads_here(planned, source) {
             return Ok(None);

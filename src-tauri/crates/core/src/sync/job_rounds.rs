@@ -219,12 +219,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
 
     /// The job of an attempt has written, or somebody else has: if what is there is the state that it brings, it is the round. Else how it
     /// differs, where it is to be brought right.
-    async fn settle(
-        &self,
-        planned: &PlannedTable,
-        sides: &mut Sides,
-        attempt: &Attempt,
-    ) -> Result<Option<Validation>> {
+    async fn settle(&self, planned: &PlannedTable, sides: &mut Sides, attempt: &Attempt) -> Result<Option<Validation>> {
         let session = self.session;
         let (target, round) = (sides.target.clone(), sides.standing.round + 1);
         let pin = pin_of(session, planned, sides, attempt.source_snapshot_id);

@@ -50,6 +50,7 @@ mod tests {
             source_snapshot_id: None,
             made: None,
             error: (stage == SyncStage::Failed).then(|| Error::new(Code::FileMissing, "gone")),
+            differs_at: None,
         };
         let mut rounds = Vec::new();
         for (stage, round) in [

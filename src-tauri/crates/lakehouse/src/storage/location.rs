@@ -1,6 +1,7 @@
 //! What a path names.
 
 use super::azure::Container;
+use crate::location::after_file_scheme;
 use icebridge_model::{Code, Error, Result};
 use std::path::PathBuf;
 
@@ -19,12 +20,7 @@ impl Location {
     /// Nothing in a path is decoded: Hadoop and PyIceberg keep `%20`, `#` and `?` as they are, and so do files written by
     /// them.
     pub fn parse(path: &str) -> Result<Self> {
-        if let Some(rest) = strip_scheme(path, "file") {
-            // `file:///x` and `file:/x` are the same; PyIceberg also writes `file://relative/x`.
-            let rest = match rest.strip_prefix("//") {
-                Some(authority) => authority.strip_prefix("localhost/").map_or(authority, |_| &authority[9..]),
-                None => rest,
-            };
+        if let Some(rest) = after_file_scheme(path) {
             return Self::local(without_drive_slash(rest), path);
         }
         let Some((scheme, rest)) = path.split_once("://") else {
@@ -67,11 +63,6 @@ impl Location {
         }
         Ok(Self::Local(PathBuf::from(text)))
     }
-}
-
-fn strip_scheme<'a>(path: &'a str, scheme: &str) -> Option<&'a str> {
-    let (head, rest) = path.split_at_checked(scheme.len())?;
-    if head.eq_ignore_ascii_case(scheme) { rest.strip_prefix(':') } else { None }
 }
 
 fn is_scheme(text: &str) -> bool {

@@ -30,8 +30,13 @@ impl Writes {
         };
         let mut below = Vec::new();
         for one in allowed.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-            Location::parse(one).map_err(|e| wrong("has what is no location").with_cause(e))?;
-            below.push(canonical(one).trim_end_matches('/').to_string());
+            let location = Location::parse(one).map_err(|e| wrong("has what is no location").with_cause(e))?;
+            let one = canonical(one);
+            let is_relative = matches!(location, Location::Local(_)) && !one.starts_with('/');
+            if is_relative || one.contains(['*', '?']) || has_dots(&one) {
+                return Err(wrong("has a location that is relative, or a pattern"));
+            }
+            below.push(one.trim_end_matches('/').to_string());
         }
         match below.is_empty() {
             true => Err(wrong("has no location")),
@@ -49,8 +54,7 @@ impl Writes {
                 let is_below = |root: &String| {
                     place.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
-                let leads_out = place.split('/').any(|part| part == "..");
-                match allowed.iter().any(is_below) && !leads_out {
+                match allowed.iter().any(is_below) && !has_dots(&place) {
                     true => Ok(()),
                     false => Err(Error::new(Code::StorageDenied, "the target may not be written to in this place")
                         .about(path)
@@ -70,6 +74,11 @@ impl Writes {
             _ => Ok(()),
         }
     }
+}
+
+/// Parts that stand for the folder itself, or for the one above.
+fn has_dots(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 #[cfg(test)]
@@ -110,6 +119,7 @@ mod tests {
             "abfss://c2@a.dfs.core.windows.net/x",
             "/data/warehouse2/x",
             "/data/warehouse/../x",
+            "file://data/warehouse/x",
         ] {
             assert_eq!(writes.refuse(path).unwrap_err().code, Code::StorageDenied, "{path}");
         }
@@ -120,7 +130,7 @@ mod tests {
         let source = writes(Role::Source, Some("/x")).unwrap();
         assert!(source.refuse("/x/y").is_err() && source.refuse_deletion("/x/y").is_err());
         assert!(writes(Role::Target, None).unwrap().refuse("/x").is_ok());
-        for wrong in ["", " , ", "ftp://x/y"] {
+        for wrong in ["", " , ", "ftp://x/y", "x/y", "file://x/y", "/x/*", "/x/../y", "s3://b/./x"] {
             assert_eq!(writes(Role::Target, Some(wrong)).unwrap_err().code, Code::InvalidInput, "{wrong:?}");
         }
     }
