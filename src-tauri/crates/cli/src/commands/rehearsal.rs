@@ -27,11 +27,11 @@ pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<
 }
 
 fn told(made: &Rehearsal) -> String {
-    let mut grid = Grid::new(&["source", "rows", "copied", "proof", "without writers", "result"]);
+    let mut grid = Grid::new(&["source", ">rows", ">copied", "proof", ">without writers", "result"]);
     for table in &made.tables {
         grid.row([
             table.source.to_string(),
-            table.rows.to_string(),
+            words::number(table.rows),
             format::bytes(table.bytes),
             table.proof.as_str().to_string(),
             table.downtime_ms.map(took).unwrap_or_default(),
