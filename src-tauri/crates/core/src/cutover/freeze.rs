@@ -22,7 +22,7 @@ pub(super) fn refuse(plan: &Plan) -> Result<()> {
 fn open_at(windows: &[FreezeWindow], at: Timestamp) -> Option<(Vec<&FreezeWindow>, Option<Timestamp>)> {
     let mut left: Vec<&FreezeWindow> = windows.iter().collect();
     let (mut found, mut end) = (Vec::new(), at);
-    while let Some(place) = left.iter().position(|window| is_open(window, end)) {
+    while let Some(place) = left.iter().position(|window| is_open(window, at) || is_open(window, end)) {
         let window = left.remove(place);
         found.push(window);
         match instant::parse(&window.to) {
