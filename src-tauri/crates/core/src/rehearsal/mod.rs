@@ -6,6 +6,7 @@
 mod at_present;
 mod own_plan;
 mod own_state;
+mod tables;
 
 use crate::LocalState;
 use crate::hooks::Hooks;
@@ -14,15 +15,16 @@ use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use crate::{cutover, migration, plan, sync};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTables, CutoverView};
+use icebridge_model::hooks::HookDone;
 use icebridge_model::ids::{PlanHash, RunId};
-use icebridge_model::plan::{Plan, PlannedTable};
-use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest, RehearsedSteps, RehearsedTable};
-use icebridge_model::run::{RunView, TableState};
+use icebridge_model::plan::Plan;
+use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest, RehearsedSteps};
+use icebridge_model::run::RunView;
 use icebridge_model::sync::{SyncRequest, SyncView};
-use icebridge_model::validation::ProofLevel;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::future::Future;
 use std::time::Instant;
+use tables::{Tables, not_in};
 use tokio_util::sync::CancellationToken;
 
 /// A source that is written to all the time is moved in a moment between two writes.
@@ -42,18 +44,21 @@ pub async fn rehearse(local: &LocalState, request: &RehearsalRequest, cancel: &C
     let own = at_present::pinned(local, own).await?;
     let state = own_state::open(local, &own, &schema).await?;
     let steps = Steps { state: &state, request, cancel };
-    let done = match steps.all(&own).await {
+    let done = match steps.take(&own).await {
         Ok(done) => done,
         Err(error) => return Err(broken_off(&state, &schema, error).await),
     };
     let made = Rehearsal {
         plan_hash: plan.hash.clone(),
+        run_id: done.run_id,
         state_folder: state.state_dir.display().to_string(),
         target: plan.target.clone(),
         schema,
         began_at,
         ended_at: now(),
-        ..done
+        milliseconds: done.milliseconds,
+        tables: done.tables.all,
+        hooks: done.hooks,
     };
     keep(local, &plan.hash, &made).await?;
     Ok(made)
@@ -95,7 +100,7 @@ async fn broken_off(state: &LocalState, schema: &str, error: Error) -> Error {
         _ => Error {
             hint: Some(format!(
                 "What was copied so far stays in the schema {schema} of the target, to be dropped there. `icebridge --state {folder} cutover \
-                 look` shows whether a table was moved, and `back` moves it back. Then rehearse in another schema."
+                 look` shows whether a table was moved, and `back`, with the hooks file, moves it back. Then rehearse in another schema."
             )),
             ..error
         },
@@ -109,34 +114,32 @@ struct Steps<'a> {
     cancel: &'a CancellationToken,
 }
 
+/// What came of the steps.
+struct Done {
+    run_id: RunId,
+    milliseconds: RehearsedSteps,
+    tables: Tables,
+    hooks: Vec<HookDone>,
+}
+
 impl Steps<'_> {
-    async fn all(&self, own: &Plan) -> Result<Rehearsal> {
+    async fn take(&self, own: &Plan) -> Result<Done> {
         let (mut milliseconds, mut hooks) = (RehearsedSteps::default(), Vec::new());
         let run = timed(&mut milliseconds.run, self.run(own)).await?;
         let run_id = run.run_id.clone();
-        let mut tables: Vec<RehearsedTable> = own.tables.iter().map(|planned| begun(planned, &run)).collect();
-        let some = |tables: &[RehearsedTable]| -> Vec<TableIdent> {
-            tables.iter().filter(|table| table.error.is_none()).map(|table| table.source.clone()).collect()
-        };
-        let left = some(&tables);
+        let mut tables = Tables::of(own, run);
+        let left = tables.left();
         if !left.is_empty() {
             let synced = timed(&mut milliseconds.sync, self.sync(&run_id, left)).await?;
-            note(&mut tables, synced.tables.into_iter().map(|one| (one.source, one.error)));
+            tables.note(synced.tables.into_iter().map(|one| (one.source, one.error)));
         }
-        let left = some(&tables);
+        let left = tables.left();
         let mut to_go_back = Vec::new();
         if !left.is_empty() {
             let moved = timed(&mut milliseconds.moved, self.moved(&run_id, left)).await?;
+            to_go_back = tables.moved(&moved);
             hooks.extend(moved.hooks.iter().cloned());
-            for table in moved.tables.iter().filter(|table| table.state.is_moved()) {
-                to_go_back.push(table.source.clone());
-                let Some(mine) = tables.iter_mut().find(|mine| mine.source == table.source) else { continue };
-                if let (CutoverState::OnProbation, Some(moved)) = (table.state, &table.moved) {
-                    (mine.rows, mine.proof) = (moved.rows, moved.proof);
-                    mine.downtime_ms = Some(moved.downtime_ms);
-                }
-            }
-            note(&mut tables, not_in(moved, CutoverState::OnProbation));
+            tables.note(not_in(moved, CutoverState::OnProbation));
         }
         if !to_go_back.is_empty() {
             let asked = CutoverTables {
@@ -146,28 +149,13 @@ impl Steps<'_> {
                 ..CutoverTables::default()
             };
             let checked = timed(&mut milliseconds.check, cutover::check(self.state, &asked, self.cancel)).await?;
-            note(&mut tables, checked.tables.into_iter().map(|one| (one.source, one.error)));
+            tables.note(checked.tables.into_iter().map(|one| (one.source, one.error)));
             let back = timed(&mut milliseconds.back, cutover::back(self.state, &asked, self.cancel)).await?;
-            for table in back.tables.iter().filter(|table| table.state == CutoverState::NotBegun) {
-                if let Some(mine) = tables.iter_mut().find(|mine| mine.source == table.source) {
-                    mine.went_back = true;
-                }
-            }
+            tables.went_back(&back);
             hooks.extend(back.hooks.iter().cloned());
-            note(&mut tables, not_in(back, CutoverState::NotBegun));
+            tables.note(not_in(back, CutoverState::NotBegun));
         }
-        Ok(Rehearsal {
-            plan_hash: PlanHash::default(),
-            run_id,
-            state_folder: String::new(),
-            target: String::new(),
-            schema: String::new(),
-            began_at: String::new(),
-            ended_at: String::new(),
-            milliseconds,
-            tables,
-            hooks,
-        })
+        Ok(Done { run_id, milliseconds, tables, hooks })
     }
 
     async fn run(&self, own: &Plan) -> Result<RunView> {
@@ -213,48 +201,4 @@ async fn timed<T>(milliseconds: &mut u64, work: impl Future<Output = Result<T>>)
     let done = Box::pin(work).await;
     *milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     done
-}
-
-fn begun(planned: &PlannedTable, run: &RunView) -> RehearsedTable {
-    let copied = run.tables.iter().find(|table| table.source == planned.source);
-    let validation = copied.and_then(|table| table.validation.as_ref());
-    let is_migrated = copied.is_some_and(|table| table.state == TableState::Migrated);
-    let why = || copied.and_then(|table| table.error.clone()).unwrap_or_else(|| not_done("it was not copied"));
-    RehearsedTable {
-        source: planned.source.clone(),
-        target: planned.target.clone(),
-        rows: validation.map_or(0, |one| one.rows),
-        bytes: copied.map_or(0, |table| table.bytes_done),
-        proof: validation.map_or(ProofLevel::None, |one| one.proof),
-        downtime_ms: None,
-        went_back: false,
-        error: (!is_migrated).then(why),
-    }
-}
-
-fn not_done(what: &str) -> Error {
-    Error::new(Code::RunFailed, what)
-}
-
-/// The first error of a table stays.
-fn note(tables: &mut [RehearsedTable], found: impl IntoIterator<Item = (TableIdent, Option<Error>)>) {
-    for (source, error) in found {
-        if let Some(mine) = tables.iter_mut().find(|mine| mine.source == source && mine.error.is_none()) {
-            mine.error = error;
-        }
-    }
-}
-
-/// Also of a table that is there, and something went wrong on its way.
-fn not_in(view: CutoverView, wanted: CutoverState) -> impl Iterator<Item = (TableIdent, Option<Error>)> {
-    view.tables.into_iter().map(move |table| {
-        let error = match table.error {
-            None if table.state != wanted => Some(not_done("it did not come where this step takes it")),
-            None if table.writers_stopped && wanted == CutoverState::NotBegun => {
-                Some(Error::new(Code::HookFailed, "nobody has told its writers that they may write again"))
-            }
-            error => error,
-        };
-        (table.source, error)
-    })
 }

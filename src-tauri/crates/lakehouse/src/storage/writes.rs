@@ -20,6 +20,12 @@ pub(super) enum Writes {
 
 impl Writes {
     pub fn of(spec: &CatalogSpec) -> Result<Self> {
+        // It would guard nothing, and whoever wrote it would rely on it.
+        if let Some(misspelt) = spec.properties.keys().find(|key| key.as_str() != ALLOWED && reads_as_allowed(key)) {
+            return Err(Error::invalid(format!("there is no property {misspelt}"))
+                .about(&spec.name)
+                .with_hint(format!("Write {ALLOWED}.")));
+        }
         let Some(allowed) = spec.properties.get(ALLOWED).filter(|_| spec.role == Role::Target) else {
             return Ok(if spec.role == Role::Source { Self::Nowhere } else { Self::Anywhere });
         };
@@ -76,6 +82,11 @@ impl Writes {
     }
 }
 
+fn reads_as_allowed(key: &str) -> bool {
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    matches!(letters.to_ascii_lowercase().as_str(), "allowedlocations" | "allowedlocation")
+}
+
 /// Parts that stand for the folder itself, or for the one above.
 fn has_dots(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "." | ".."))
@@ -86,8 +97,8 @@ mod tests {
     use super::*;
     use icebridge_model::catalog::CatalogKind;
 
-    fn writes(role: Role, allowed: Option<&str>) -> Result<Writes> {
-        Writes::of(&CatalogSpec {
+    fn spec(role: Role, allowed: Option<&str>) -> CatalogSpec {
+        CatalogSpec {
             name: "c".into(),
             role,
             kind: CatalogKind::Rest,
@@ -95,7 +106,11 @@ mod tests {
             warehouse: String::new(),
             properties: allowed.map(|list| (ALLOWED.to_string(), list.to_string())).into_iter().collect(),
             secrets: Vec::new(),
-        })
+        }
+    }
+
+    fn writes(role: Role, allowed: Option<&str>) -> Result<Writes> {
+        Writes::of(&spec(role, allowed))
     }
 
     #[test]
@@ -122,6 +137,16 @@ mod tests {
             "file://data/warehouse/x",
         ] {
             assert_eq!(writes.refuse(path).unwrap_err().code, Code::StorageDenied, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_list_is_none_that_was_left_out() {
+        for key in ["allowed_locations", "Allowed-Locations", "allowedLocations", "allowed-location"] {
+            let spec =
+                CatalogSpec { properties: [(key.to_string(), "/x".to_string())].into(), ..spec(Role::Target, None) };
+            let error = Writes::of(&spec).unwrap_err();
+            assert!(error.hint.unwrap_or_default().contains(ALLOWED), "{key}");
         }
     }
 
