@@ -5,10 +5,14 @@ use super::tests::{TABLES, document, ident, open, plain, refused, spec};
 use crate::catalog::{Draft, TargetCatalog};
 use icebridge_loopback::{Reply, Server, json as ok};
 use icebridge_model::Code;
-use icebridge_model::catalog::{CatalogKind, CatalogSpec};
+use icebridge_model::catalog::{CatalogKind, CatalogSpec, Role};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn target(uri: &str) -> CatalogSpec {
+    CatalogSpec { role: Role::Target, ..spec(uri) }
+}
 
 #[tokio::test]
 async fn a_staged_place_on_azure_is_written_with_what_is_lent_and_lent_again() {
@@ -34,7 +38,7 @@ async fn a_staged_place_on_azure_is_written_with_what_is_lent_and_lent_again() {
         other => panic!("{other:?}"),
     })
     .await;
-    let mut spec = spec(&server.uri);
+    let mut spec = target(&server.uri);
     spec.properties.insert("adls.endpoint".into(), format!("{}/acct", server.uri));
     let catalog = open(&spec, &Secrets::new()).await.unwrap();
     let staged = catalog.stage(&ident(), "0123abcd", Draft::adopted(&document("u", "p"))).await.unwrap();
@@ -61,7 +65,7 @@ async fn what_is_lent_again_for_another_place_is_not_used() {
         other => panic!("{other:?}"),
     })
     .await;
-    let mut spec = spec(&server.uri);
+    let mut spec = target(&server.uri);
     spec.properties.insert("gcs.service.host".into(), server.uri.clone());
     let catalog = open(&spec, &Secrets::new()).await.unwrap();
     let staged = catalog.stage(&ident(), "0123abcd", Draft::adopted(&document("u", "p"))).await.unwrap();
@@ -105,7 +109,7 @@ async fn where_tables_will_go_is_looked_at_before_one_is_staged() {
         })
     };
     let unity = async |server: &Server| {
-        let spec = CatalogSpec { kind: CatalogKind::Unity, ..spec(&server.uri) };
+        let spec = CatalogSpec { kind: CatalogKind::Unity, ..target(&server.uri) };
         open(&spec, &Secrets::new()).await.unwrap().check_place(&["ns".to_string()]).await
     };
     assert_eq!(unity(&staging("hdfs://n/x").await).await.unwrap_err().code, Code::Unsupported);
