@@ -34,7 +34,7 @@ fn told(made: &Rehearsal) -> String {
             words::number(table.rows),
             format::bytes(table.bytes),
             table.proof.as_str().to_string(),
-            table.downtime_ms.map(took).unwrap_or_default(),
+            table.downtime_ms.map(format::milliseconds).unwrap_or_default(),
             match &table.error {
                 Some(error) => error.code.to_string(),
                 None => "moved, and moved back".into(),
@@ -55,8 +55,11 @@ fn told(made: &Rehearsal) -> String {
     let steps = made.milliseconds;
     let steps =
         [("run", steps.run), ("sync", steps.sync), ("move", steps.moved), ("check", steps.check), ("back", steps.back)];
-    let steps: Vec<String> =
-        steps.iter().filter(|(_, ms)| *ms > 0).map(|(name, ms)| format!("{name} {}", took(*ms))).collect();
+    let steps: Vec<String> = steps
+        .iter()
+        .filter(|(_, ms)| *ms > 0)
+        .map(|(name, ms)| format!("{name} {}", format::milliseconds(*ms)))
+        .collect();
     text.push_str(&format!(
         "rehearsed: {} of {} moved and moved back ({})\n",
         made.passed(),
@@ -70,8 +73,4 @@ fn told(made: &Rehearsal) -> String {
     }
     text.push_str(&format!("Its own journal: icebridge --state {} status", made.state_folder));
     text
-}
-
-fn took(milliseconds: u64) -> String {
-    format!("{:.1} s", milliseconds as f64 / 1000.0)
 }

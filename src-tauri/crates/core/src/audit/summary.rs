@@ -8,6 +8,7 @@ use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
 use crate::ledger::RunHistory;
 use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
+use icebridge_model::format::milliseconds;
 use icebridge_model::plan::{EngineKind, Plan};
 use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::run::TableState;
@@ -263,14 +264,13 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
 
 fn rehearsal(made: &Rehearsal) -> Vec<String> {
     let longest = made.tables.iter().filter_map(|table| table.downtime_ms).max();
-    let told = |milliseconds: u64| format!("{milliseconds} ms");
     vec![
         made.began_at.clone(),
         made.ended_at.clone(),
         made.schema.clone(),
         format!("{} of {} tables", made.passed(), made.tables.len()),
-        longest.map(told).unwrap_or_default(),
-        told(made.milliseconds.back),
+        longest.map(milliseconds).unwrap_or_default(),
+        milliseconds(made.milliseconds.back),
     ]
 }
 

@@ -110,11 +110,7 @@ async fn stop_and_move<'a>(
     hooks: &mut Vec<HookDone>,
 ) -> Result<Vec<(&'a TableIdent, CutoverTable)>> {
     let all = || ready.iter().map(|(planned, _)| *planned);
-    // The comparison may have taken hours: nobody is told, or stopped, while nothing may be moved.
-    let mut stopped = freeze::refuse(&wave.session.plan);
-    if stopped.is_ok() {
-        stopped = wave.call(HookStage::Announce, key, all(), hooks).await;
-    }
+    let mut stopped = call_unless_frozen(wave, (HookStage::Announce, key), all(), hooks).await;
     if stopped.is_ok() {
         let by_hook = wave.hooks.has(HookStage::Quiesce);
         // Those who were told to stop are told when they need not: also where people stop the writers.
@@ -123,10 +119,7 @@ async fn stop_and_move<'a>(
             let step = attempt::step(wave, planned, CutoverStage::Announced, key);
             wave.record(planned, &CutoverStep { stopped: step.stopped || to_release, ..step }).await?;
         }
-        stopped = freeze::refuse(&wave.session.plan);
-        if stopped.is_ok() {
-            stopped = wave.call(HookStage::Quiesce, key, all(), hooks).await;
-        }
+        stopped = call_unless_frozen(wave, (HookStage::Quiesce, key), all(), hooks).await;
         if by_hook && stopped.is_ok() {
             // It is set once.
             let _ = wave.stopped_at.set(now());
@@ -153,6 +146,17 @@ async fn stop_and_move<'a>(
         return Err(cancelled());
     }
     Ok(ready.iter().map(|(planned, _)| &planned.source).zip(moved).collect())
+}
+
+/// What came before may have taken hours: nobody is told, or stopped, while nothing may be moved.
+async fn call_unless_frozen(
+    wave: &Wave<'_>,
+    (stage, key): (HookStage, &str),
+    tables: impl IntoIterator<Item = &PlannedTable>,
+    hooks: &mut Vec<HookDone>,
+) -> Result<()> {
+    freeze::refuse(&wave.session.plan)?;
+    wave.call(stage, key, tables, hooks).await
 }
 
 /// Of an attempt that its process did not end: hooks know their calls by it.

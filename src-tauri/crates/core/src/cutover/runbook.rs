@@ -5,15 +5,15 @@ use super::wave::Wave;
 use crate::LocalState;
 use crate::ledger::rehearsals_of;
 use crate::state::now;
-use icebridge_model::Result;
 use icebridge_model::cutover::{CutoverRequest, CutoverState};
-use icebridge_model::format::{bytes, counted, seconds, visible};
+use icebridge_model::format::{bytes, counted, milliseconds as exact, seconds, visible};
 use icebridge_model::hooks::HookStage;
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::rehearsal::{Rehearsal, RehearsedTable};
 use icebridge_model::sync::SyncRound;
 use icebridge_model::validation::Validation;
-use std::collections::HashMap;
+use icebridge_model::{Result, TableIdent};
+use std::collections::{HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
 /// How the page is written.
@@ -103,7 +103,8 @@ fn moved_before(page: &mut Page, wave: &Wave<'_>, elsewhere: &[&PlannedTable]) {
 
 /// The one that was about the most of the tables that are still to be moved, and of those the last.
 fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable]) {
-    let is_meant = |table: &&RehearsedTable| to_move.iter().any(|planned| planned.source == table.source);
+    let to_move: HashSet<&TableIdent> = to_move.iter().map(|planned| &planned.source).collect();
+    let is_meant = |table: &&RehearsedTable| to_move.contains(&table.source);
     let meant = |made: &&Rehearsal| made.tables.iter().filter(is_meant).count();
     let Some(made) = rehearsals.iter().max_by_key(meant).filter(|made| meant(made) > 0) else { return };
     page.head("Rehearsed");
@@ -113,7 +114,6 @@ fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable
         made.passed(),
         made.tables.len()
     ));
-    let exact = |milliseconds: u64| format!("{:.1} s", milliseconds as f64 / 1000.0);
     let steps = made.milliseconds;
     let steps = [
         ("copied and compared", steps.run),

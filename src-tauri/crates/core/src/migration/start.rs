@@ -40,12 +40,7 @@ impl RunHandle {
     }
 
     /// Cancels it, also while somebody waits for it.
-    pub(crate) fn canceller(&self) -> CancellationToken {
-        self.cancel.clone()
-    }
-
-    #[cfg(test)]
-    pub(super) fn token(&self) -> CancellationToken {
+    pub(crate) fn token(&self) -> CancellationToken {
         self.cancel.clone()
     }
 

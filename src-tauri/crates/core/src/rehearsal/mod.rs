@@ -161,13 +161,13 @@ impl Steps<'_> {
     async fn run(&self, own: &Plan) -> Result<RunView> {
         let run = migration::start(self.state, &own.to_text()?).await?;
         let ended = {
-            let cancelling = run.canceller();
+            let token = run.token();
             let waiting = run.wait();
             tokio::pin!(waiting);
             tokio::select! {
                 ended = &mut waiting => ended,
                 () = self.cancel.cancelled() => {
-                    cancelling.cancel();
+                    token.cancel();
                     waiting.await
                 }
             }
