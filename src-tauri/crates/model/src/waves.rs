@@ -21,7 +21,7 @@ pub struct WavesView {
     pub waves: Vec<MoveWave>,
     /// What the file names, and nothing connects with a table of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub apart: Vec<String>,
+    pub unconnected: Vec<String>,
 }
 
 /// Tables that are read together, and so are moved together.
@@ -178,17 +178,17 @@ pub fn groups(
     }
     // One that stands with its catalog, too, is told once.
     let full: BTreeSet<&[String]> = others.keys().filter_map(|name| without_catalog(name)).collect();
-    let mut apart = Vec::new();
+    let mut unconnected = Vec::new();
     for (name, (at, text)) in others.iter().filter(|(name, _)| !full.contains(name.as_slice())) {
         let Some(group) = found.get_mut(&sets.root(*at)) else {
-            apart.push((*text).to_string());
+            unconnected.push((*text).to_string());
             continue;
         };
         let reads = readers.contains(name) || without_catalog(name).is_some_and(|rest| readers.contains(rest));
         let list = if reads { &mut group.readers } else { &mut group.outside };
         list.push((*text).to_string());
     }
-    (found.into_values().collect(), apart)
+    (found.into_values().collect(), unconnected)
 }
 
 fn parts(name: &str) -> Vec<String> {
@@ -304,11 +304,11 @@ mod tests {
         assert!(told.contains(&(vec![2], "board view".into(), "other.z".into())), "{told:?}");
         assert!(told.contains(&(vec![3], String::new(), String::new())), "{told:?}");
         let one = [Dependency { reader: "job".into(), table: "`shop`.`d.e`".into() }];
-        let (found, apart) = groups(&tables, &CatalogNames::default(), &one);
-        assert!(apart.is_empty() && found.iter().any(|one| one.tables == [3] && one.readers == ["job"]));
-        let (found, apart) = groups(&[], &CatalogNames::default(), &one);
+        let (found, unconnected) = groups(&tables, &CatalogNames::default(), &one);
+        assert!(unconnected.is_empty() && found.iter().any(|one| one.tables == [3] && one.readers == ["job"]));
+        let (found, unconnected) = groups(&[], &CatalogNames::default(), &one);
         assert!(found.is_empty(), "{found:?}");
-        assert_eq!(apart, ["job", "`shop`.`d.e`"]);
+        assert_eq!(unconnected, ["job", "`shop`.`d.e`"]);
     }
 
     #[test]

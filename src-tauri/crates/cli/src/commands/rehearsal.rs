@@ -27,7 +27,7 @@ pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<
 }
 
 fn told(made: &Rehearsal) -> String {
-    let mut grid = Grid::new(&["source", ">rows", ">copied", "proof", ">without writers", "result"]);
+    let mut grid = Grid::new(&["source", ">rows", ">copied", "proof", ">downtime", "result"]);
     for table in &made.tables {
         grid.row([
             table.source.to_string(),

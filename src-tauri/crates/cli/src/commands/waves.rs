@@ -40,8 +40,8 @@ fn told(view: &WavesView) -> String {
     }
     let tables: usize = view.waves.iter().map(|wave| wave.tables.len()).sum();
     let (tables, waves) = (words::count(tables, "table", "tables"), words::count(view.waves.len(), "wave", "waves"));
-    if !view.apart.is_empty() {
-        text.push_str(&format!("nothing connects these with a table of the run: {}\n", some(&view.apart)));
+    if !view.unconnected.is_empty() {
+        text.push_str(&format!("nothing connects these with a table of the run: {}\n", some(&view.unconnected)));
     }
     text.push_str(&format!("run {}: {tables} in {waves}", view.run_id));
     text

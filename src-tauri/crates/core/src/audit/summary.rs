@@ -140,7 +140,7 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
     if !rehearsed.is_empty() {
         blocks.push(Block::Heading("Rehearsed"));
         blocks.push(Block::Grid(
-            vec!["Began", "Ended", "Schema", "Moved and moved back", "Longest time without writers", "Way back of all"],
+            vec!["Began", "Ended", "Schema", "Moved and moved back", "Longest downtime", "Way back of all"],
             rehearsed,
         ));
     }

@@ -132,7 +132,7 @@ fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable
         let downtime = table.downtime_ms.map(exact).unwrap_or_default();
         [table.source.to_string(), table.rows.to_string(), bytes(table.bytes), downtime, came]
     };
-    let head = ["table", "rows", "copied", "nobody could write for", "what came of it"];
+    let head = ["table", "rows", "copied", "downtime", "what came of it"];
     page.table(&head, made.tables.iter().filter(is_meant).map(row));
     for hook in made.hooks.iter().filter(|hook| hook.error.is_some()) {
         page.line(&format!("The hook {} failed at {}.", hook.hook, hook.stage.as_str()));

@@ -15,7 +15,7 @@ pub async fn waves(local: &LocalState, run_id: &RunId, dependencies: &[Dependenc
     let wave = Wave::open(local, (run_id, &[]), "", &cancel).await?;
     let asked = wave.asked(&[])?;
     let names: Vec<_> = asked.iter().map(|(planned, _)| (&planned.source, &planned.target)).collect();
-    let (found, apart) = groups(&names, &catalogs(&wave), dependencies);
+    let (found, unconnected) = groups(&names, &catalogs(&wave), dependencies);
     let mut waves: Vec<MoveWave> = found
         .into_iter()
         .map(|group| {
@@ -39,7 +39,7 @@ pub async fn waves(local: &LocalState, run_id: &RunId, dependencies: &[Dependenc
             |one: &MoveWave| (one.tables.len(), one.bytes, one.tables.first().map(|table| table.source.clone()));
         order(a).cmp(&order(b))
     });
-    Ok(WavesView { run_id: wave.session.run_id.clone(), waves, apart })
+    Ok(WavesView { run_id: wave.session.run_id.clone(), waves, unconnected })
 }
 
 /// As they are called here, in the catalog itself, and in the workspace whose clusters copy.
