@@ -204,3 +204,7 @@ def test_a_target_is_written_to_where_it_may_be(small: Lake, icebridge: Icebridg
     assert "storage-denied" in json.dumps(icebridge.outcome("catalog", "check", "managed").json)
     allow(tmp_path / "other", managed)
     icebridge.run("run", plan["path"])
+    # A list that would guard nothing is not saved.
+    add = ("catalog", "add", "managed", "--kind", "embedded", "--target", "--uri", managed)
+    for wrong in ("allowed-locations=", "allowed-locations=ftp://a/b", f"allowed_locations={managed}"):
+        icebridge.refuse(*add, "--property", wrong, code="invalid-input")

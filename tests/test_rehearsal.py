@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.harness.cli import Icebridge, fresh
+from tests.harness.cut_over import FAST, cutover, states
 from tests.harness.hooks import Hooks
 from tests.harness.judged import pyiceberg_catalog
 from tests.harness.kept_up import KeptUp, files
@@ -74,6 +75,7 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
         table["target"] for table in tables.values()
     }
     assert len(hooks.calls("move")) == len(hooks.calls("move_back")) == len(ALL)
+    assert {name for name, table in tables.items() if table.get("is_newer")} == {ONE}, "its plan is older"
     assert tables[ONE]["rows"] == 20, "what was written meanwhile was brought along"
     copied = pyiceberg_catalog(kept.target)
     assert {namespace for (namespace,) in copied.list_namespaces()} == {"try_1"}
@@ -119,6 +121,18 @@ def test_a_hook_that_fails_is_found_before_the_day(kept: KeptUp, hooks: Hooks) -
     told = rehearse(kept, made, "--hooks", hooks.path, code=1)
     assert all(table["error"]["code"] == "hook-failed" and not table["went_back"] for table in told["tables"]), told
     assert len(hooks.calls("move_back")) == len(ALL), "whoever was half moved is moved back"
+
+
+def test_hooks_are_not_called_for_who_is_moved_already(kept: KeptUp, hooks: Hooks) -> None:
+    made = plan(kept)
+    kept.route.run({"path": made}).succeeded()
+    cutover(kept, "move", *FAST, "--table", ONE, "--hooks", hooks.path)
+    hooks.forget()
+    error = kept.cli.refuse("cutover", "rehearse", made, "--hooks", hooks.path, code="cut-over")
+    assert "--table" in error["hint"] and not hooks.calls()
+    rehearse(kept, made, "--hooks", hooks.path, "--table", TWO)
+    assert hooks.tables("move_back") == [[TWO]]
+    assert rehearse(kept, made)["tables"] and states(cutover(kept, "look"))[ONE] == "on_probation"
 
 
 def test_writers_that_nobody_releases_are_found(kept: KeptUp, hooks: Hooks) -> None:

@@ -4,6 +4,7 @@
 //! stored. There is no file of secrets, not even as a fallback: a person must not believe in a lock that is not there.
 
 use icebridge_core::SecretStore;
+use icebridge_core::state::STATE_ID;
 use icebridge_model::ops::Keychain as KeychainState;
 use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
@@ -171,7 +172,7 @@ fn unavailable(error: &keyring::Error) -> Error {
 
 /// Kept in the folder, so that secrets are found again when the folder moves.
 fn state_id(state_dir: &Path) -> Result<String> {
-    let file = state_dir.join("state-id");
+    let file = state_dir.join(STATE_ID);
     let failed = |e: std::io::Error| {
         let code = match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::StorageFull,

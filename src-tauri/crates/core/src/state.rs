@@ -19,6 +19,9 @@ use tokio::sync::broadcast;
 
 pub use icebridge_store::now;
 
+/// The file in a state folder by whose text a keychain tells the secrets of one folder from those of another.
+pub const STATE_ID: &str = "state-id";
+
 /// A slow listener loses old progress, never a state: those are in the journal.
 const EVENTS_KEPT: usize = 1024;
 

@@ -65,6 +65,9 @@ pub struct RehearsedTable {
     pub downtime_ms: Option<u64>,
     /// It was moved, and moved back.
     pub went_back: bool,
+    /// The source has had another state since the plan was made: before its run the plan has to be made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_newer: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }

@@ -238,15 +238,20 @@ impl<'a> Places<'a> {
 
     /// More than one: tables whose names differ in the case of letters alone, and this name is neither's.
     fn of_name(&self, parts: &[String]) -> Vec<usize> {
-        let both = [&self.sources, &self.targets];
-        let found = look_up(&both, parts);
-        let Some(rest) = without_catalog(parts).filter(|_| found.is_empty()) else { return found };
         let is_of = |names: &[String]| names.iter().any(|name| name.to_lowercase() == parts[0].to_lowercase());
-        match (is_of(&self.catalogs.source), is_of(&self.catalogs.target)) {
-            (true, false) => look_up(&both[..1], rest),
-            (false, true) => look_up(&both[1..], rest),
-            _ => look_up(&both, rest),
+        let is_targets = is_of(&self.catalogs.target) && !is_of(&self.catalogs.source);
+        let (usual, by_catalog) = ([&self.sources, &self.targets], [&self.targets, &self.sources]);
+        let mut rest = Some(parts);
+        while let Some(name) = rest {
+            // A name that begins with the target's catalog is the target's first.
+            let order = if is_targets && name.len() < parts.len() { &by_catalog } else { &usual };
+            let found = look_up(order, name);
+            if !found.is_empty() {
+                return found;
+            }
+            rest = without_catalog(name);
         }
+        Vec::new()
     }
 }
 
@@ -382,9 +387,9 @@ mod tests {
             let found = told(&tables, &catalogs, &format!("r,{name}\nr,shop.c\n"));
             assert!(found.contains(&(vec![expected, 2], "r".into(), String::new())), "{name}: {found:?}");
         }
-        // Of the target's catalog, and no table of the run.
-        let outside = told(&tables, &catalogs, "r,main.shop.a\nr,shop.c\n");
-        assert!(outside.contains(&(vec![2], "r".into(), "main.shop.a".into())), "{outside:?}");
+        // No table of the target's is called so, and one of the source's is: too large a wave harms nobody.
+        let larger = told(&tables, &catalogs, "r,main.shop.a\nr,x.main.shop.c\n");
+        assert!(larger.contains(&(vec![1, 2], "r".into(), String::new())), "{larger:?}");
     }
 
     #[test]

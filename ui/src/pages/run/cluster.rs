@@ -105,6 +105,7 @@ mod tests {
         ClusterResult {
             source_read: None,
             note: None,
+            action: None,
             source: TableIdent::new(["c", "s"], "t"),
             target: TableIdent::new(["d", "s"], "t"),
             method: ClusterMethod::InsertSelect,

@@ -47,6 +47,11 @@ fn told(made: &Rehearsal) -> String {
             text.push_str(&format!("{}: {error}\n", table.source));
         }
     }
+    let newer = made.tables.iter().filter(|table| table.is_newer).count();
+    if newer > 0 {
+        let sources = words::count(newer, "source has", "sources have");
+        text.push_str(&format!("{sources} changed since the plan was made: make it again before its run\n"));
+    }
     for hook in &made.hooks {
         if let Some(error) = &hook.error {
             text.push_str(&format!("the hook {} failed at {}: {error}\n", hook.hook, hook.stage.as_str()));

@@ -57,6 +57,9 @@ pub(super) fn run(manifest: &BundleManifest, plan: &Plan, history: &RunHistory) 
     if started.plan_hash != manifest.plan_hash || started.source != plan.source || started.target != plan.target {
         return Err("the run ran another plan".into());
     }
+    if history.rehearsals.iter().any(|made| made.plan_hash != manifest.plan_hash) {
+        return Err("the journal has a rehearsal of another plan".into());
+    }
     let Some(ended) = &history.ended else {
         return Ok(((), "the run was interrupted and has not been resumed".into()));
     };

@@ -25,7 +25,7 @@ fn open_at(windows: &[FreezeWindow], at: Timestamp) -> Option<(Vec<&FreezeWindow
     while let Some(place) = left.iter().position(|window| is_open(window, at) || is_open(window, end)) {
         let window = left.remove(place);
         found.push(window);
-        match instant::parse(&window.to) {
+        match time(&window.to) {
             Some(to) if to < Timestamp::MAX => end = end.max(to),
             _ => return Some((found, None)),
         }
@@ -35,11 +35,16 @@ fn open_at(windows: &[FreezeWindow], at: Timestamp) -> Option<(Vec<&FreezeWindow
 
 /// The end is the first moment that is free again.
 fn is_open(window: &FreezeWindow, at: Timestamp) -> bool {
-    match (instant::parse(&window.from), instant::parse(&window.to)) {
+    match (time(&window.from), time(&window.to)) {
         (Some(from), Some(to)) => from <= at && at < to,
         // Plans with others are not made. Whoever wrote it wanted a pause.
         _ => true,
     }
+}
+
+/// Plans of earlier versions may have other forms.
+fn time(text: &str) -> Option<Timestamp> {
+    instant::parse(text).or_else(|| text.parse().ok())
 }
 
 #[cfg(test)]
@@ -62,6 +67,7 @@ mod tests {
         assert_eq!(found("2026-12-21T00:00:00Z"), None);
         assert_eq!(found("2026-12-23T23:00:00Z"), Some("2026-12-24T00:00:00+01:00"));
         assert!(open_at(&[window("x", "y")], Timestamp::now()).is_some());
+        assert!(open_at(&[window("20201220T000000Z", "2020-12-21T00:00:00+01")], Timestamp::now()).is_none());
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable
     let row = |table: &RehearsedTable| {
         let came = match &table.error {
             Some(error) => format!("{}: {}", error.code, error.message),
+            None if table.is_newer => "moved, and moved back; its source has changed since the plan was made".into(),
             None => "moved, and moved back".into(),
         };
         let downtime = table.downtime_ms.map(exact).unwrap_or_default();

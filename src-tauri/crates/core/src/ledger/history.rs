@@ -90,13 +90,12 @@ impl RunHistory {
                 let step: CutoverStep = read(entry)?;
                 self.moved_unapproved += usize::from(step.stage == CutoverStage::Begun);
             }
-            PLAN_REHEARSED => {
+            PLAN_REHEARSED if entry.table.is_empty() => {
                 let made: Rehearsal = read(entry)?;
-                let is_of_plan = self.started.as_ref().is_some_and(|started| started.plan_hash == made.plan_hash);
-                if !is_of_plan || !entry.table.is_empty() {
-                    return Err(Error::invalid("the journal has a rehearsal of another plan in a run").about(run_id));
+                // One that ended while the run began is written down by both.
+                if self.rehearsals.iter().all(|known| known.run_id != made.run_id) {
+                    self.rehearsals.push(made);
                 }
-                self.rehearsals.push(made);
             }
             RUN_ENDED | OLD_RUN_ENDED => {
                 self.ended_at.clone_from(&entry.at);

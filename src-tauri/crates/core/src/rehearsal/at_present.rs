@@ -2,18 +2,20 @@
 
 use crate::LocalState;
 use crate::migration::{Environment, Lakehouse};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::facts::facts;
 use icebridge_lakehouse::history::Depth;
-use icebridge_model::Result;
 use icebridge_model::photon::ClusterCopy;
 use icebridge_model::plan::{Plan, PlannedTable};
+use icebridge_model::{Result, TableIdent};
+use std::collections::HashSet;
 
 const AT_ONCE: usize = 8;
 
 /// A table that cannot be loaded, or is another one by now, stays as it was planned: its run says what is wrong.
-pub(super) async fn pinned(local: &LocalState, plan: Plan) -> Result<Plan> {
+/// Beside the plan: the source tables whose state is another one by now.
+pub(super) async fn pinned(local: &LocalState, plan: Plan) -> Result<(Plan, HashSet<TableIdent>)> {
     let source = Lakehouse.source(local, &plan.source).await?;
     let pinning: Vec<_> = plan
         .tables
@@ -22,15 +24,20 @@ pub(super) async fn pinned(local: &LocalState, plan: Plan) -> Result<Plan> {
             let source = &source;
             async move {
                 match source.load(&planned.source).await {
-                    Ok(table) if is_same(planned, &table) => at(planned, &table).await,
-                    _ => Ok(planned.clone()),
+                    Ok(table) if is_same(planned, &table) => {
+                        at(planned, &table).await.unwrap_or_else(|_| planned.clone())
+                    }
+                    _ => planned.clone(),
                 }
             }
             .boxed()
         })
         .collect();
-    let tables = stream::iter(pinning).buffered(AT_ONCE).try_collect().await?;
-    Plan { tables, ..plan }.sealed()
+    let tables: Vec<PlannedTable> = stream::iter(pinning).buffered(AT_ONCE).collect().await;
+    let both = plan.tables.iter().zip(&tables);
+    let newer = both.filter(|(then, now)| then.metadata_location != now.metadata_location);
+    let newer = newer.map(|(_, now)| now.source.clone()).collect();
+    Ok((Plan { tables, ..plan }.sealed()?, newer))
 }
 
 fn is_same(planned: &PlannedTable, table: &Table) -> bool {

@@ -5,12 +5,12 @@
 
 mod at_present;
 mod own_plan;
-mod own_state;
+pub(crate) mod own_state;
 mod tables;
 
 use crate::LocalState;
 use crate::hooks::Hooks;
-use crate::ledger::{PLAN_REHEARSED, body};
+use crate::ledger::{PLAN_REHEARSED, body, moved_states};
 use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use crate::{cutover, migration, plan, sync};
@@ -38,16 +38,23 @@ pub async fn rehearse(local: &LocalState, request: &RehearsalRequest, cancel: &C
     let began_at = now();
     let schema = own_plan::schema(&request.schema, &began_at)?;
     let own = own_plan::make(&plan, &request.tables, &schema)?;
+    if !request.hooks.is_empty() {
+        refuse_moved(local, &plan.hash, &own).await?;
+    }
     if !request.schema.is_empty() {
         refuse_schema_in_use(local, &own, &schema).await?;
     }
-    let own = at_present::pinned(local, own).await?;
+    let (own, newer) = at_present::pinned(local, own).await?;
     let state = own_state::open(local, &own, &schema).await?;
     let steps = Steps { state: &state, request, cancel };
     let done = match steps.take(&own).await {
         Ok(done) => done,
         Err(error) => return Err(broken_off(&state, &schema, error).await),
     };
+    let mut tables = done.tables.all;
+    for table in &mut tables {
+        table.is_newer = newer.contains(&table.source);
+    }
     let made = Rehearsal {
         plan_hash: plan.hash.clone(),
         run_id: done.run_id,
@@ -57,7 +64,7 @@ pub async fn rehearse(local: &LocalState, request: &RehearsalRequest, cancel: &C
         began_at,
         ended_at: now(),
         milliseconds: done.milliseconds,
-        tables: done.tables.all,
+        tables,
         hooks: done.hooks,
     };
     keep(local, &plan.hash, &made).await?;
@@ -71,6 +78,19 @@ async fn keep(local: &LocalState, plan_hash: &PlanHash, made: &Rehearsal) -> Res
         local.store.append(&run_id, "", PLAN_REHEARSED, body(made)?).await?;
     }
     Ok(())
+}
+
+/// A hook that does not look whether it is a rehearsal would move back who was moved.
+async fn refuse_moved(local: &LocalState, plan_hash: &PlanHash, own: &Plan) -> Result<()> {
+    let moved = moved_states(local, plan_hash).await?;
+    match own.tables.iter().find(|planned| moved.contains_key(&planned.source.to_string())) {
+        None => Ok(()),
+        Some(planned) => {
+            Err(Error::new(Code::CutOver, "the table is cut over, and hooks of a rehearsal would be called for it")
+                .about(&planned.source)
+                .with_hint("Rehearse without --hooks, or name by --table those that are not cut over."))
+        }
+    }
 }
 
 /// Whoever drops the rehearsal's schema would drop what others keep there.

@@ -77,9 +77,12 @@ fn begun(planned: &PlannedTable, copied: Option<&TableMigration>) -> RehearsedTa
         proof: validation.map_or(ProofLevel::None, |one| one.proof),
         downtime_ms: None,
         went_back: false,
+        is_newer: false,
         error: (!is_migrated).then(why),
     }
 }
+
+const NOT_QUIET: &str = "Nobody is stopped for a rehearsal. Rehearse when less is written to this table; on the day its writers are stopped.";
 
 fn not_done(what: &str) -> Error {
     Error::new(Code::RunFailed, what)
@@ -93,6 +96,7 @@ pub(super) fn not_in(view: CutoverView, wanted: CutoverState) -> impl Iterator<I
             None if table.writers_stopped && wanted == CutoverState::NotBegun => {
                 Some(Error::new(Code::HookFailed, "nobody has told its writers that they may write again"))
             }
+            Some(error) if error.code == Code::SourceNotQuiet => Some(Error { hint: Some(NOT_QUIET.into()), ..error }),
             error => error,
         };
         (table.source, error)

@@ -100,16 +100,16 @@ impl JobProof<'_, '_> {
     pub async fn differs_at(
         &self,
         planned: &PlannedTable,
-        sides: &Sides,
+        left: Option<i64>,
         (source, target): (&Table, &Table),
     ) -> Result<Option<i64>> {
-        let (left, current) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id);
+        let current = target.metadata.current_snapshot_id;
         if left == current || !self.reads_here(planned, source) {
             return Ok(None);
         }
         let Some(before) = target.clone().as_of(left) else { return Ok(None) };
         match self.compare(planned, (source, &before), None).await {
-            Ok(validation) if validation.passed => Err(others_wrote(planned, sides, target)),
+            Ok(validation) if validation.passed => Err(others_wrote(planned, (left, current))),
             Ok(validation) if validation.error.is_none() => Ok(current),
             Err(error) if error.code == Code::Cancelled => Err(error),
             Ok(_) | Err(_) => Ok(None),
@@ -140,23 +140,21 @@ pub(super) fn refuse_others(
     sides: &Sides,
     (target, action): (&Table, Option<SyncAction>),
 ) -> Result<()> {
-    let Some(left) = sides.target.metadata.current_snapshot_id else { return Ok(()) };
+    let (left, current) = (sides.target.metadata.current_snapshot_id, target.metadata.current_snapshot_id);
     let own = usize::from(action.is_none_or(SyncAction::may_commit));
     match commits_since(&target.metadata, left) {
         Some(commits) if commits <= own => Ok(()),
-        _ => Err(others_wrote(planned, sides, target)),
+        _ => Err(others_wrote(planned, (left, current))),
     }
 }
 
-fn others_wrote(planned: &PlannedTable, sides: &Sides, target: &Table) -> Error {
-    let id = |table: &Table| table.metadata.current_snapshot_id.map_or("none".into(), |id| id.to_string());
+fn others_wrote(planned: &PlannedTable, (left, current): (Option<i64>, Option<i64>)) -> Error {
+    let [left, current] = [left, current].map(|id| id.map_or("none".to_string(), |id| id.to_string()));
     Error::new(Code::TargetChanged, "somebody else has written to the table in the target while a round was made")
         .about(&planned.target)
         .with_hint(format!(
-            "What they wrote may be gone from the table, and is in its history, between the snapshots {} and {}. Bring it back from there, and \
-             copy the table anew by a new plan.",
-            id(&sides.target),
-            id(target)
+            "What they wrote may be gone from the table, and is in its history, between the snapshots {left} and {current}. Bring it back \
+             from there, and copy the table anew by a new plan."
         ))
 }
 

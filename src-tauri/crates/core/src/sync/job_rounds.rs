@@ -19,6 +19,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use icebridge_databricks::Client;
 use icebridge_databricks::identity::Me;
 use icebridge_lakehouse::Table;
+use icebridge_lakehouse::copy::commits_since;
 use icebridge_model::photon::{ClusterCopy, ClusterResult, CopyEnd, PhotonSettings};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::{SyncRequest, SyncRound, SyncState, SyncedTable};
@@ -232,10 +233,20 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let (pin, validation) = match (pin, found) {
             (Some(pin), Some(found)) if found.passed => (pin, found),
             // A round of ours that differs is brought right by who asks for all of it. What somebody else has written is not ours to take.
-            (_, Some(found)) if self.request.whole && self.is_own_difference(planned, &target) => {
+            (Some(pin), Some(found))
+                if self.request.whole && self.is_own_difference(planned, (&pin, &target), attempt).await? =>
+            {
                 return Ok(Some(found));
             }
-            _ => return Err(changed(planned, "what a job was to bring is not what the table in the target has now")),
+            (_, Some(_)) => {
+                return Err(changed(planned, "what a job was to bring is not what the table in the target has now"));
+            }
+            (_, None) => {
+                return Err(changed(
+                    planned,
+                    "nobody can tell any more whether the table in the target has what a job was to bring",
+                ));
+            }
         };
         let made = self.proof.made(sides, (&pin, &target), (round, Some(attempt.job_run_id)), &validation);
         self.proof.commit(planned, made, &validation).await?;
@@ -245,11 +256,22 @@ impl<'s, 'a> Jobs<'s, 'a> {
         Ok(None)
     }
 
-    /// Whether the target shows what our last job left, and that was found to differ.
-    fn is_own_difference(&self, planned: &PlannedTable, target: &Table) -> bool {
+    /// Whether the target shows what our last job left, and that was found to differ; or is found so now, where its process was ended
+    /// before it could.
+    async fn is_own_difference(
+        &self,
+        planned: &PlannedTable,
+        (pin, target): (&Table, &Table),
+        attempt: &Attempt,
+    ) -> Result<bool> {
         let last = self.session.last_steps.get(&planned.source.to_string());
-        let left = last.and_then(|step| step.differs_at);
-        left.is_some() && left == target.metadata.current_snapshot_id
+        if let Some(left) = last.and_then(|step| step.differs_at) {
+            return Ok(commits_since(&target.metadata, Some(left)) == Some(0));
+        }
+        match attempt.has_committed {
+            true => Ok(self.proof.differs_at(planned, attempt.left, (pin, target)).await?.is_some()),
+            false => Ok(false),
+        }
     }
 
     /// Whether every row is the source's, where nothing is to be brought.
@@ -356,12 +378,13 @@ impl<'s, 'a> Jobs<'s, 'a> {
         refuse_others(planned, sides, (&target, result.action))?;
         let validation = self.proof.compare(planned, (source, &target), report).await?;
         if let Some(error) = validate::failure(&validation) {
-            if let Some(snapshot) = self.proof.differs_at(planned, sides, (source, &target)).await? {
-                let _ = asked.differs_at.set(snapshot);
-            }
             let run = find_run(session.local, &session.run_id).await?;
             let note = "a round of its sync";
             record_unproved(session.local, &run, planned, (error.clone(), note), Some(&validation)).await?;
+            let left = sides.target.metadata.current_snapshot_id;
+            if let Some(snapshot) = self.proof.differs_at(planned, left, (source, &target)).await? {
+                let _ = asked.differs_at.set(snapshot);
+            }
             return Err(error);
         }
         let round = (sides.standing.round + 1, result.job_run_id);

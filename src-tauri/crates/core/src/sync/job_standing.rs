@@ -9,7 +9,7 @@ use crate::ledger::last_committed;
 use icebridge_lakehouse::Table;
 use icebridge_lakehouse::copy::{Standing, commits_since, noted_by_job};
 use icebridge_model::ids::PlanHash;
-use icebridge_model::photon::ClusterValidation;
+use icebridge_model::photon::{ClusterValidation, CopyEnd, SyncAction};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use std::collections::HashMap;
@@ -19,6 +19,10 @@ use std::collections::HashMap;
 pub(crate) struct Attempt {
     pub job_run_id: i64,
     pub source_snapshot_id: Option<i64>,
+    /// The target's snapshot that was there before.
+    pub left: Option<i64>,
+    /// The job ended well, and had something to bring: a commit since is its own.
+    pub has_committed: bool,
     /// How the cluster found what the job left, where it was seen.
     pub report: Option<Box<ClusterValidation>>,
 }
@@ -40,7 +44,11 @@ impl LastJobs {
             for table in step.tables() {
                 let result = step.result_of(&table.target);
                 let report = result.and_then(|result| result.validation.clone()).map(Box::new);
-                let attempt = Attempt { job_run_id, source_snapshot_id: table.snapshot_id, report };
+                let has_committed = result.is_some_and(|result| {
+                    result.end == CopyEnd::Done && result.action.is_none_or(SyncAction::may_commit)
+                });
+                let source_snapshot_id = table.snapshot_id;
+                let attempt = Attempt { job_run_id, source_snapshot_id, left: None, has_committed, report };
                 last.insert(table.target.clone(), attempt);
             }
         }
@@ -66,7 +74,7 @@ pub(super) async fn of(
         None => first_snapshot(local, plan_hash, planned).await?,
     };
     let written = match (left, target.metadata.current_snapshot_id) {
-        (Some(left), _) => commits_since(&target.metadata, left),
+        (Some(left), _) => commits_since(&target.metadata, Some(left)),
         (None, None) => Some(0),
         (None, Some(_)) => return Err(unknown(planned)),
     };
@@ -85,7 +93,7 @@ pub(super) async fn of(
     // A file of the source with nothing but other metadata is no reason for a cluster.
     let location = if snapshot == source.metadata.current_snapshot_id { &source.metadata_location } else { location };
     let standing = Standing { round, source_metadata_location: location.to_string(), source_snapshot_id: snapshot };
-    Ok((standing, attempt.filter(|_| !is_as_left)))
+    Ok((standing, attempt.filter(|_| !is_as_left).map(|attempt| Attempt { left, ..attempt })))
 }
 
 /// The target's snapshot that the copy left, or that was proved to be its source since.
@@ -140,6 +148,8 @@ mod tests {
         ];
         let last = LastJobs::of(&steps);
         let found = last.0.get(&TableIdent::new(["main", "s"], "a"));
-        assert_eq!(found, Some(&Attempt { job_run_id: 3, source_snapshot_id: Some(3), report: None }));
+        let last =
+            Attempt { job_run_id: 3, source_snapshot_id: Some(3), left: None, has_committed: false, report: None };
+        assert_eq!(found, Some(&last));
     }
 }

@@ -194,7 +194,7 @@ pub fn failure(validation: &Validation) -> Option<Error> {
         return None;
     }
     let left = "The table stays in the target so that you can look at it, and does not count as migrated. If it was rewritten, here \
-                or by a cluster, and nobody else has written to it, `icebridge sync --whole` brings it right, and `icebridge validate` \
+                or by a cluster and small enough to be read here, and nobody else has written to it, `icebridge sync --whole` brings it right, and `icebridge validate` \
                 proves it. Any other one: drop it there, and run the plan again.";
     Some(match &validation.error {
         Some(error) => Error::new(Code::ValidationFailed, "source and target could not be compared to the end")

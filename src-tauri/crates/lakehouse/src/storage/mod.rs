@@ -30,6 +30,7 @@ pub use location::Location;
 pub use parquet::{ObjectReader, SmallerBatches};
 pub use store::{Lent, Storage};
 pub use writer::Writer;
+pub use writes::check_allowed_locations;
 
 #[cfg(test)]
 mod tests;

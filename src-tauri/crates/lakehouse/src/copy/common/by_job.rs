@@ -15,8 +15,8 @@ pub fn noted_by_job(metadata: &TableMetadata, plan_hash: &str) -> Option<Option<
     Some(noted.or(property(PROPERTY_SOURCE_SNAPSHOT)).and_then(|snapshot| snapshot.parse().ok()))
 }
 
-/// How many commits came since a snapshot that are no compaction. None: the history does not go back to it.
-pub fn commits_since(metadata: &TableMetadata, snapshot_id: i64) -> Option<usize> {
+/// How many commits came since a snapshot, or since the table had none, that are no compaction. None: the history does not go back to it.
+pub fn commits_since(metadata: &TableMetadata, snapshot_id: Option<i64>) -> Option<usize> {
     Some(snapshots_since(metadata, snapshot_id)?.iter().filter(|one| !is_replacing(one)).count())
 }
 
@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn compaction_is_no_commit_that_counts() {
         let table = table(&json!({}));
-        assert_eq!([3, 2, 1, 9].map(|id| commits_since(&table, id)), [Some(0), Some(0), Some(1), None]);
+        let since = [Some(3), Some(2), Some(1), None, Some(9)].map(|id| commits_since(&table, id));
+        assert_eq!(since, [Some(0), Some(0), Some(1), Some(2), None]);
     }
 }

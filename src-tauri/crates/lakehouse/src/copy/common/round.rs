@@ -81,23 +81,23 @@ fn is_compacted(metadata: &TableMetadata) -> bool {
     let (Some(left), Some(current)) = (left, metadata.current_snapshot_id) else { return false };
     let mapping = marks::name_mapping(property(PROPERTY_NAME_MAPPING));
     left != current
-        && snapshots_since(metadata, left).is_some_and(|by| by.iter().all(|one| is_replacing(one)))
+        && snapshots_since(metadata, Some(left)).is_some_and(|by| by.iter().all(|one| is_replacing(one)))
         && metadata.refs.keys().all(|name| name == "main")
         && property(PROPERTY_LAYOUT).is_some_and(|left| has_layout(metadata, left))
         && property(PROPERTY_NAME_MAPPING_MARK).is_some_and(|left| left == mapping)
 }
 
-/// The snapshots that led from one to the current one, the last one first.
-pub fn snapshots_since(metadata: &TableMetadata, since: i64) -> Option<Vec<&Snapshot>> {
+/// The snapshots that led from one, or from a table without any, to the current one, the last one first.
+pub fn snapshots_since(metadata: &TableMetadata, since: Option<i64>) -> Option<Vec<&Snapshot>> {
     let mut found = Vec::new();
-    let mut at = metadata.current_snapshot_id?;
+    let mut at = metadata.current_snapshot_id;
     for _ in 0..=metadata.snapshots.len() {
         if at == since {
             return Some(found);
         }
-        let snapshot = metadata.snapshot(at)?;
+        let snapshot = metadata.snapshot(at?)?;
         found.push(snapshot);
-        at = snapshot.parent_snapshot_id?;
+        at = snapshot.parent_snapshot_id;
     }
     None
 }
@@ -121,7 +121,9 @@ pub fn is_only_compacted_since(metadata: &TableMetadata, snapshot_id: Option<i64
     let later = metadata.snapshots.iter().filter(|one| one.sequence_number > sequence_number);
     let on_main = match (snapshot_id, metadata.current_snapshot_id) {
         (left, current) if left == current => true,
-        (Some(left), _) => snapshots_since(metadata, left).is_some_and(|all| all.iter().all(|one| is_replacing(one))),
+        (Some(left), _) => {
+            snapshots_since(metadata, Some(left)).is_some_and(|all| all.iter().all(|one| is_replacing(one)))
+        }
         (None, _) => false,
     };
     on_main && later.into_iter().all(is_replacing)

@@ -68,7 +68,7 @@ type Keyed = Vec<(u128, FileTask)>;
 
 /// The compactions since a snapshot, the first one first; none, if the history does not go back to it, or there are too many.
 fn replacing(now: &TableMetadata, since: Option<i64>) -> Vec<&Snapshot> {
-    let mut found = since.and_then(|since| snapshots_since(now, since)).unwrap_or_default();
+    let mut found = since.and_then(|since| snapshots_since(now, Some(since))).unwrap_or_default();
     found.retain(|snapshot| is_replacing(snapshot));
     found.reverse();
     if found.len() <= MOST { found } else { Vec::new() }
