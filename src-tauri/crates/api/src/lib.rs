@@ -22,7 +22,9 @@ pub use place::default_state_dir;
 pub use sandbox::{SandboxProcess, SandboxSignIn};
 
 pub use icebridge_core::cutover::RunbookForm;
-use icebridge_core::{LocalState, SecretStore, approval, audit, cutover, migration, plan, preflight, rehearsal, sync};
+use icebridge_core::{
+    LocalState, SecretStore, approval, audit, cutover, migration, plan, preflight, rehearsal, sync, tidy,
+};
 use icebridge_model::Result;
 use icebridge_model::approval::{Approval, ApprovalGiven, ApprovalStanding};
 use icebridge_model::audit::AuditKey;
@@ -35,6 +37,7 @@ use icebridge_model::ops::{AcceptRequest, PlanMade, PlanRequest, PreflightReques
 use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest};
 use icebridge_model::run::{RunId, RunState, RunView};
 use icebridge_model::sync::{SyncRequest, SyncView};
+use icebridge_model::tidy::{TidyRequest, TidyView};
 use icebridge_model::waves::{Dependency, WavesView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -169,6 +172,11 @@ impl Api {
     /// Does all that a plan and its cut-over do, on a schema made for it.
     pub async fn rehearse(&self, request: &RehearsalRequest) -> Result<Rehearsal> {
         rehearsal::rehearse(&self.local, request, &self.stop.child_token()).await
+    }
+
+    /// Lists what earlier work left behind, or removes it.
+    pub async fn tidy(&self, request: &TidyRequest) -> Result<TidyView> {
+        tidy::tidy(&self.local, request, &self.stop.child_token()).await
     }
 
     /// Closes the way back.

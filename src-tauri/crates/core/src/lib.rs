@@ -39,6 +39,7 @@ mod signing;
 pub mod state;
 pub mod sync;
 pub mod table;
+pub mod tidy;
 pub mod validate;
 pub mod views;
 pub mod workspaces;

@@ -42,6 +42,7 @@ pub mod secret;
 pub mod selftest;
 pub mod sync;
 pub mod target_version;
+pub mod tidy;
 pub mod validation;
 pub mod view;
 pub mod waves;

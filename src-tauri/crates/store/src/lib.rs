@@ -34,6 +34,7 @@ pub use earlier::{EarlierMigrations, Made};
 pub use kinds::{AUDIT_EXPORTED, TABLE_VALIDATED};
 pub use lock::StateLock;
 pub use overview::Overview;
+pub use places::StagedPlace;
 pub use run_record::RunRecord;
 pub use tables::InventoryPage;
 pub use unity::{SchemaOf, UnityBatch, UnityPlace, UnityWalk};

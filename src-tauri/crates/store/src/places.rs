@@ -5,6 +5,15 @@
 use crate::{Store, failure};
 use icebridge_model::{Result, TableIdent};
 
+/// A table of a plan whose files are staged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedPlace {
+    pub plan_hash: String,
+    pub source: TableIdent,
+    /// The run that has it; empty, where an earlier version wrote it down.
+    pub run_id: String,
+}
+
 impl Store {
     /// Tells this state from any other, for those who meet in one target.
     pub async fn identity(&self) -> Result<String> {
@@ -50,6 +59,20 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(|e| failure::of(e, "read where the table is staged").about(table))
+    }
+
+    /// All of this state.
+    pub async fn staged_places(&self) -> Result<Vec<StagedPlace>> {
+        let failed = |e| failure::of(e, "read where tables are staged");
+        let rows: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT plan_hash, ident, run_id FROM staged_places ORDER BY plan_hash, ident")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
+        let place = |(plan_hash, ident, run_id): (String, String, String)| {
+            Ok(StagedPlace { plan_hash, source: TableIdent::parse(&ident)?, run_id })
+        };
+        rows.into_iter().map(place).collect()
     }
 
     /// When the place is cleared, or belongs to a published table. Its finished units are forgotten with it.

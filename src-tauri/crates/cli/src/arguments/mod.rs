@@ -17,6 +17,7 @@ mod size;
 mod sync;
 mod table;
 mod tables;
+mod tidy;
 mod workspace;
 
 pub use approval::ApprovalCommand;
@@ -31,6 +32,7 @@ pub use sandbox::SandboxArgs;
 pub use sync::SyncArgs;
 pub use table::{TableArgs, TableCommand};
 pub use tables::TablesArgs;
+pub use tidy::TidyArgs;
 pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceCommand};
 
 use approval::APPROVAL;
@@ -40,6 +42,7 @@ use icebridge_model::logs::LogLevel;
 use judge::VALIDATE;
 use std::path::PathBuf;
 use sync::SYNC;
+use tidy::TIDY;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -184,6 +187,9 @@ pub enum Command {
     #[command(long_about = "Start a simulated Databricks workspace on this machine.\n\nIt listens on 127.0.0.1 only, \
             until Ctrl-C, and prints its address and how to sign in. What it simulates and what not is in docs/sandbox.md.")]
     Sandbox(SandboxArgs),
+    /// List what earlier work left behind, and remove it on request
+    #[command(long_about = TIDY)]
+    Tidy(TidyArgs),
     /// Print the newest lines of the log
     #[command(after_help = "Example: icebridge logs --run 0199 --level warn --follow")]
     Logs(LogsArgs),

@@ -20,6 +20,7 @@ mod selftest;
 mod sync;
 mod table;
 mod tables;
+mod tidy;
 mod unity;
 mod waves;
 mod workspace;
@@ -61,6 +62,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Workspace(command) => workspace::run(api, command, output).await,
         Command::Unity(command) => unity::run(api, command, output).await,
         Command::Sandbox(arguments) => sandbox::run(&arguments, output).await,
+        Command::Tidy(arguments) => tidy::run(api, arguments.into(), output).await,
         Command::Logs(arguments) => logs::run(state_dir, &arguments, output).await,
         Command::Diagnose(arguments) => diagnose::run(state_dir, Ok(api), &arguments, output).await,
         Command::About => about(api, output).await,

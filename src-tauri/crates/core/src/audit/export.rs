@@ -35,7 +35,7 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     let record = local.store.run(&view.run_id).await?;
     let path = match path {
         Some(path) => path.to_path_buf(),
-        None => free_place(&local.state_dir.join("audit"), &record.run_id),
+        None => free_place(&own_folder(local), &record.run_id),
     };
     if path.exists() {
         return Err(Error::invalid("something is there already, and a bundle is never written over")
@@ -45,7 +45,7 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     let name = path.file_name().ok_or_else(|| Error::invalid("this is no name of a folder").about(path.display()))?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| write_failure(parent, e))?;
-    let unfinished = parent.join(format!(".{}.{}.unfinished", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+    let unfinished = parent.join(format!(".{}.{}{UNFINISHED}", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
 
     let made = write_bundle(local, &record, &unfinished).await.and_then(|bundle| {
         std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
@@ -69,6 +69,28 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
 /// The public half of the key that signs this state's bundles; made now if there is none yet.
 pub async fn public_key(local: &LocalState) -> Result<AuditKey> {
     Ok(AuditKey { public_key: SigningKey::of(&local.secrets).await?.public_key() })
+}
+
+/// Where bundles go that nobody gave a place.
+pub(crate) fn own_folder(local: &LocalState) -> PathBuf {
+    local.state_dir.join("audit")
+}
+
+const UNFINISHED: &str = ".unfinished";
+
+/// Whether a folder of this name is being written, or was when its process ended.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(UNFINISHED)
+}
+
+/// Of a bundle in the state folder, by its name: the first one of a run has no number.
+pub(crate) fn run_and_number(name: &str) -> Option<(String, u32)> {
+    if uuid::Uuid::parse_str(name).is_ok() {
+        return Some((name.to_string(), 1));
+    }
+    let (run, number) = name.rsplit_once('-')?;
+    uuid::Uuid::parse_str(run).ok()?;
+    Some((run.to_string(), number.parse().ok().filter(|number| *number > 1)?))
 }
 
 fn free_place(folder: &Path, run_id: &str) -> PathBuf {

@@ -17,7 +17,9 @@ mod verify;
 mod tests;
 
 pub use export::{export, public_key};
-pub use verify::{Expected, verify};
+pub use verify::{Expected, manifest, verify};
+
+pub(crate) use export::{is_unfinished, own_folder, run_and_number};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const APPROVALS: &str = "approvals.json";

@@ -35,7 +35,12 @@ pub async fn verify(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
         .map_err(|e| Error::internal("the verification panicked").with_cause(e))?
 }
 
-fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
+/// What a bundle says of itself.
+pub fn manifest(path: &Path) -> Result<BundleManifest> {
+    read_manifest(path).map(|(manifest, _)| manifest)
+}
+
+fn read_manifest(path: &Path) -> Result<(BundleManifest, Vec<u8>)> {
     let no_bundle = |why: String| {
         Error::new(Code::BundleBroken, "this is no audit bundle")
             .about(path.display())
@@ -49,6 +54,11 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
             .about(path.display())
             .with_hint(format!("This IceBridge verifies bundle version {BUNDLE_VERSION}.")));
     }
+    Ok((manifest, text))
+}
+
+fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
+    let (manifest, text) = read_manifest(path)?;
     let sha256 = hex::encode(Sha256::digest(&text));
     let mut checks = Checks::default();
     checks.add("manifest", manifest_text(&text, &manifest, &sha256, expected));

@@ -12,11 +12,15 @@ pub(super) async fn clear(record: &mut StepRecord, context: &StepContext<'_>) ->
     if record.state != StepState::Over {
         return Ok(());
     }
-    match job_made::remove(record, context).await {
-        Ok(()) => context.reach(record, StepState::Cleared).await,
-        Err(error) => {
-            tracing::warn!(step = record.step, %error, "the job of a finished step is left in the workspace");
-            Ok(())
-        }
+    if let Err(error) = job_made::remove(record, context).await {
+        tracing::warn!(step = record.step, %error, "the job of a finished step is left in the workspace");
+        return Ok(());
     }
+    context.reach(record, StepState::Cleared).await
+}
+
+/// For who wants to know why the job could not be removed.
+pub(super) async fn remove_job(mut record: StepRecord, context: &StepContext<'_>) -> Result<()> {
+    job_made::remove(&record, context).await?;
+    context.reach(&mut record, StepState::Cleared).await
 }

@@ -1,5 +1,6 @@
 //! Carrying out an order: cuts it into steps, and takes the steps side by side to their ends.
 
+use super::cleared;
 use super::compute::allowed;
 use super::group::group;
 use super::intended::{self, Draft, LastAttempts};
@@ -108,6 +109,12 @@ impl Engine {
             Some(error) => Err(error),
             None => Ok(results(order, &mut ended, refused.as_ref(), &never)),
         }
+    }
+
+    /// Removes the job of a step that is over.
+    pub async fn remove_job(&self, record: StepRecord) -> Result<()> {
+        let (step, cancel) = (record.step.clone(), CancellationToken::new());
+        cleared::remove_job(record, &self.context(&step, (&Unobserved, &cancel), true)).await
     }
 
     async fn withdraw_unwanted(

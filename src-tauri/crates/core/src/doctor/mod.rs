@@ -4,7 +4,7 @@
 
 mod bench;
 mod iceberg;
-mod leftovers;
+pub(crate) mod leftovers;
 mod runs;
 mod statements;
 mod unity;

@@ -30,6 +30,7 @@ mod proving;
 mod read_back;
 mod same_catalogs;
 mod scheduler;
+pub(crate) mod staged_copies;
 mod staging;
 mod start;
 mod synced;

@@ -109,6 +109,14 @@ impl Migration {
         guarded(copier.discard(&self.copy_task(source, place, self.last_way()))).await.map(drop)
     }
 
+    /// Takes back what a run that is over has staged.
+    pub async fn clear_staged(&self, source: &Table, place: &str) -> Result<Discarded> {
+        let copier = self.run.environment.copier(self.planned().mode);
+        let discarded = guarded(copier.discard(&self.copy_task(source, place, self.last_way()))).await?;
+        self.forget_place().await?;
+        Ok(discarded)
+    }
+
     async fn forget_place(&self) -> Result<()> {
         self.run.local.store.forget_place(&self.run.plan.hash, &self.planned().source).await
     }

@@ -1,0 +1,36 @@
+//! Folders of the state folder.
+
+use super::found::Removal;
+use icebridge_model::{Code, Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Links are not followed.
+pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| Error::new(Code::StorageFailed, "the folder cannot be read").about(folder.display()).with_cause(e);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+pub(super) async fn remove(path: &Path) -> Result<Removal> {
+    tokio::fs::remove_dir_all(path).await.map_err(|e| {
+        Error::new(Code::StorageFailed, "the folder cannot be removed").about(path.display()).with_cause(e)
+    })?;
+    Ok(Removal::Done)
+}

@@ -1,0 +1,275 @@
+"""`icebridge tidy`: what earlier work left behind is listed, and only what is ours alone is removed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import NotFound
+from databricks.sdk.service.workspace import ImportFormat
+
+from tests.harness import clusters
+from tests.harness.cli import Icebridge, fresh
+from tests.harness.judged import pyiceberg_catalog
+from tests.harness.foreign import foreign
+from tests.harness.kept_up import KeptUp, files
+from tests.harness.kill_walk import KillWalk
+from tests.harness.lake import Lake
+from tests.harness.sandbox import Sandbox, sandbox
+
+# Fixtures of other files.
+from tests.test_sync_faults import MOVED, ONE, TWO
+from tests.test_sync_faults import lake as lake
+
+KILLS = 12
+
+
+@pytest.fixture
+def kept(lake: Lake, tmp_path: Path) -> KeptUp:
+    """Catalogs that know each other; nothing is copied."""
+    return KeptUp(fresh(tmp_path / "state"), lake.folder, tmp_path / "managed").connect()
+
+
+def tidy(cli: Icebridge, *arguments: str, code: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """The leftovers by their kinds."""
+    done = cli.outcome("tidy", *arguments)
+    assert done.code == code, done
+    assert "unseen" not in done.json, done.json
+    found: dict[str, list[dict[str, Any]]] = {}
+    for left in done.json["leftovers"]:
+        found.setdefault(left["kind"], []).append(left)
+    return found
+
+
+def fates(leftovers: list[dict[str, Any]]) -> dict[str, str]:
+    """What shall become, or became, of each."""
+    return {left["name"]: left["fate"] for left in leftovers}
+
+
+def test_a_new_state_has_nothing(icebridge: Icebridge) -> None:
+    assert tidy(icebridge) == {} == tidy(icebridge, "--yes", "--staged")
+
+
+@pytest.mark.parametrize("mode", ["rewrite", "clone"])
+def test_what_a_killed_run_staged_is_taken_back_and_never_what_was_published(
+    mode: str, kept: KeptUp, lake: Lake, tmp_path: Path
+) -> None:
+    kept.cli.run("inventory", "foreign")
+    plan = str(kept.route.replan(mode, "--max-commits-per-min", "100000")["path"])
+    walk = KillWalk(kept.cli, tmp_path / "walk", kept.cli.state, kept.target)
+    walk.begin_here()
+    source = files(lake.folder / "warehouse")
+    taken_back = 0
+    for at, killed in walk.walk(KILLS, "run", plan):
+        if not killed or not kept.cli.run("runs"):
+            continue
+        # Looking changes nothing; without --staged a resume finds what it had.
+        before = files(kept.target)
+        listed = tidy(kept.cli).get("staged_copy", [])
+        assert all(left["fate"] == "stays" for left in listed), (at, listed)
+        assert fates(tidy(kept.cli, "--yes").get("staged_copy", [])) == fates(listed), at
+        assert files(kept.target) == before, at
+        left = tidy(kept.cli, "--staged", "--yes").get("staged_copy", [])
+        assert {one["fate"] for one in left} <= {"removed", "stays"}, (at, left)
+        taken_back += sum(one["fate"] == "removed" for one in left)
+        again = fates(tidy(kept.cli, "--staged").get("staged_copy", []))
+        assert again.keys() == {one["name"] for one in left if "may have taken" in one["why"]}, (at, left, again)
+        # What is left in the target belongs to tables that it has, or may have.
+        kept.route.resume().succeeded()
+        assert tidy(kept.cli, "--staged") == {}, at
+        tables = {name.rpartition("/")[2] for name in folders_of_tables(kept)}
+        there = {path.name for path in (kept.target / "warehouse").glob("*/*") if any(path.rglob("*.*"))}
+        assert there == tables, (at, there ^ tables)
+    assert taken_back > 0
+    assert files(lake.folder / "warehouse") == source
+
+
+def folders_of_tables(kept: KeptUp) -> Iterator[str]:
+    """Where the target's tables lie."""
+    catalog = pyiceberg_catalog(kept.target)
+    for namespace in catalog.list_namespaces():
+        for name in catalog.list_tables(namespace):
+            yield catalog.load_table(name).metadata.location.rstrip("/")
+
+
+def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_path: Path) -> None:
+    kept.migrate("clone")
+    bundles = [Path(kept.cli.run("audit", "export")["path"]) for _ in range(4)]
+    elsewhere = kept.cli.run("audit", "export", "--out", tmp_path / "elsewhere")["path"]
+    (bundles[1] / "note.txt").write_text("mine")
+    folder = bundles[0].parent
+    ours, others, late = (folder / name for name in (".x.0.unfinished", "of others", ".y.0.unfinished"))
+    for path in (ours, others, late):
+        path.mkdir()
+        (path / "plan.json").write_text("{}")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    # As one of another state that was put beside, under the number of an earlier one.
+    stranger = folder / f"{bundles[0].name}-3"
+    assert stranger == bundles[2]
+    an_hour_ago = time.time() - 3700
+    os.utime(ours, (an_hour_ago, an_hour_ago))
+
+    found = tidy(kept.cli)
+    assert fates(found["unfinished_bundle"]) == {ours.name: "removable", late.name: "stays"}
+    assert fates(found["bundle"]) == {path.name: "removable" for path in bundles[:3]}
+    assert all(path.is_dir() for path in [*bundles, ours])
+    found = tidy(kept.cli, "--yes")
+    assert fates(found["unfinished_bundle"]) == {ours.name: "removed", late.name: "stays"}
+    assert fates(found["bundle"]) == {
+        bundles[0].name: "removed",
+        bundles[1].name: "stays",
+        bundles[2].name: "removed",
+    }
+    assert [path.exists() for path in bundles] == [False, True, False, True]
+    assert others.is_dir() and late.is_dir() and not ours.exists() and Path(elsewhere).is_dir()
+    assert kept.cli.run("audit", "verify", bundles[3])["intact"]
+
+    # The last one was changed: nothing can stand for the earlier ones.
+    bundles.append(Path(kept.cli.run("audit", "export")["path"]))
+    with (bundles[-1] / "summary.md").open("a") as summary:
+        summary.write("changed")
+    assert set(fates(tidy(kept.cli, "--yes")["bundle"]).values()) == {"stays"}
+
+
+def test_a_bundle_of_another_state_stays(kept: KeptUp, tmp_path: Path) -> None:
+    kept.migrate("clone")
+    first = Path(kept.cli.run("audit", "export")["path"])
+    other = fresh(tmp_path / "other")
+    shutil.copytree(kept.cli.state, other.state, dirs_exist_ok=True)
+    # From here on the two states have journals of their own.
+    other.run("validate")
+    theirs = other.run("audit", "export", "--out", first.parent / f"{first.name}-2")["path"]
+    kept.cli.run("validate")
+    kept.cli.run("validate")
+    assert Path(kept.cli.run("audit", "export")["path"]).name.endswith("-3")
+    found = tidy(kept.cli, "--yes")["bundle"]
+    assert fates(found) == {first.name: "removed", Path(theirs).name: "stays"}
+    assert "another state" in next(left["why"] for left in found if left["fate"] == "stays")
+
+
+def test_a_rehearsal_goes_when_its_tables_are_dropped(kept: KeptUp) -> None:
+    kept.cli.run("inventory", "foreign")
+    plan = kept.route.replan("clone", "--max-commits-per-min", "100000")["path"]
+    made = kept.cli.run("cutover", "rehearse", plan)
+    state = Path(made["state_folder"])
+    [left] = tidy(kept.cli, "--yes")["rehearsal"]
+    assert left["fate"] == "stays" and state.is_dir(), left
+    catalog = pyiceberg_catalog(kept.target)
+    for name in catalog.list_tables(made["schema"]):
+        catalog.drop_table(name)
+    assert fates(tidy(kept.cli)["rehearsal"]) == {state.name: "removable"} and state.is_dir()
+    assert fates(tidy(kept.cli, "--yes")["rehearsal"]) == {state.name: "removed"}
+    assert not state.exists() and tidy(kept.cli) == {}
+    # What the plan is about is as it was.
+    assert {table["source"] for table in made["tables"]} == {ONE, TWO, MOVED}
+    kept.route.run({"path": plan}).succeeded()
+
+
+def test_removing_wants_the_state_to_itself(kept: KeptUp) -> None:
+    from tests.harness.route import meanwhile, wait_until
+
+    kept.cli.run("inventory", "foreign")
+    plan = kept.route.replan("rewrite", "--max-commits-per-min", "1")["path"]
+    with meanwhile(kept.cli, "run", str(plan)) as run:
+        wait_until(lambda: (kept.cli.state / "state.lock.holder").exists())
+        kept.cli.refuse("tidy", "--yes", code="state-locked")
+        assert all(left["fate"] == "stays" for left in tidy(kept.cli, "--staged").get("staged_copy", []))
+        run.send_signal(2)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """Clusters that run nothing: what is looked at is what is left of them."""
+    with sandbox("--gate-open") as running:
+        yield running
+
+
+def scripts_of(version: str) -> tuple[str, dict[str, str]]:
+    """The scripts of an imagined version, and the name of their folder."""
+    contents = {"bulk_copy.py": f"print({version!r})\n", "icebridge_jobs/__init__.py": ""}
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        for part in (name.encode(), content.encode()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16], {**contents, "uploaded.txt": "The scripts of IceBridge 0.0.1, whole.\n"}
+
+
+def test_what_is_left_in_a_workspace(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
+    admin = box.client(box.admin_token)
+    for name in ("orders", "events"):
+        foreign(box, tmp_path / "lake", f"shop.{name}")
+    route = clusters.route(icebridge, box, "arrived")
+    made = clusters.plan(route, clusters.settings(tmp_path))
+    # The clusters' runs fail; that their jobs stay is the fault's doing.
+    with box.fault("/api/*/jobs/delete", "error", status=403, code="PERMISSION_DENIED"):
+        assert clusters.run(route, made["path"]).outcome.code == 1
+    jobs = {job.settings.name for job in admin.jobs.list() if job.settings}
+    assert jobs
+
+    [mine] = [f"/Workspace{path}" for path in folders(box) if len(path.rpartition("/")[2]) == 16]
+    above = mine.rpartition("/")[0]
+    whole, touched, half = (f"{above}/{upload(box, above, version)}" for version in ("a", "b", "c"))
+    put(box, f"{touched}/mine.py", "print(1)\n")
+    admin.workspace.delete(f"{half}/icebridge_jobs/__init__.py")
+    put(box, f"{above}/notes/readme.txt", "not ours")
+    with box.fault("/api/*/unity-catalog/schemas/*", "error", status=403, code="PERMISSION_DENIED"):
+        told = icebridge.outcome("workspace", "doctor", "here", "--catalog", "main", "--yes").json["left_behind"]
+    theirs = admin.schemas.create(
+        name="icebridge_doctor_x", catalog_name="main", properties={"icebridge.doctor.state": "x"}
+    )
+
+    found = tidy(icebridge)
+    assert fates(found["job"]) == dict.fromkeys(jobs, "removable")
+    assert fates(found["scripts"]) == dict.fromkeys([whole, touched, half], "removable")
+    assert fates(found["scratch_schema"]) == {told: "removable", str(theirs.full_name): "stays"}
+    assert {job.settings.name for job in admin.jobs.list() if job.settings} == jobs
+
+    with box.fault("/api/*/jobs/delete", "error", status=403, code="PERMISSION_DENIED"):
+        failed = tidy(icebridge, "--yes", code=1)
+    assert set(fates(failed["job"]).values()) == {"failed"} and failed["job"][0]["error"]["code"] == "access-denied"
+    assert fates(failed["scripts"]) == {whole: "removed", touched: "stays", half: "stays"}
+    assert fates(failed["scratch_schema"]) == {told: "removed", str(theirs.full_name): "stays"}
+    with pytest.raises(NotFound):
+        admin.workspace.get_status(whole)
+    for path in (f"{touched}/mine.py", f"{touched}/bulk_copy.py", f"{half}/bulk_copy.py", f"{above}/notes/readme.txt"):
+        admin.workspace.get_status(path)
+    admin.workspace.get_status(f"{mine}/bulk_copy.py")
+    assert {schema.name for schema in admin.schemas.list(catalog_name="main")} >= {"icebridge_doctor_x", "default"}
+
+    assert fates(tidy(icebridge, "--yes")["job"]) == dict.fromkeys(jobs, "removed")
+    assert list(admin.jobs.list()) == [] and "job" not in tidy(icebridge)
+
+
+def folders(box: Sandbox) -> list[str]:
+    """The folders of the workspace."""
+    client = box.client(box.admin_token)
+    return [str(one.path) for one in client.workspace.list("/", recursive=False) for one in walk(client, str(one.path))]
+
+
+def walk(client: Any, path: str) -> Iterator[Any]:
+    """A folder, and those in it."""
+    for one in client.workspace.list(path):
+        if one.object_type and one.object_type.value == "DIRECTORY":
+            yield one
+            yield from walk(client, one.path)
+
+
+def upload(box: Sandbox, above: str, version: str) -> str:
+    """Another version's scripts; returns the folder's name."""
+    name, contents = scripts_of(version)
+    for file, content in contents.items():
+        put(box, f"{above}/{name}/{file}", content)
+    return name
+
+
+def put(box: Sandbox, path: str, content: str) -> None:
+    """A file of the workspace."""
+    client = box.client(box.admin_token)
+    client.workspace.mkdirs(path.rpartition("/")[0])
+    client.workspace.upload(path, content.encode(), format=ImportFormat.RAW, overwrite=True)
