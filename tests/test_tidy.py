@@ -16,8 +16,8 @@ from databricks.sdk.service.workspace import ImportFormat
 
 from tests.harness import clusters
 from tests.harness.cli import Icebridge, fresh
-from tests.harness.judged import pyiceberg_catalog
 from tests.harness.foreign import foreign
+from tests.harness.judged import pyiceberg_catalog
 from tests.harness.kept_up import KeptUp, files
 from tests.harness.kill_walk import KillWalk
 from tests.harness.lake import Lake
