@@ -105,6 +105,37 @@ def test_all_of_it_is_done_and_nothing_of_it_is_left_in_the_state(
     assert kept.cli.run("audit", "verify", tmp_path / "later")["intact"]
 
 
+def test_a_drill_takes_the_time_of_the_way_back_and_leaves_what_is_cut_over_alone(
+    kept: KeptUp, lake: Lake, hooks: Hooks, tmp_path: Path
+) -> None:
+    kept.migrate("clone")
+    cutover(kept, "move", *FAST)
+    moved = states(cutover(kept, "look"))
+    append(lake.catalog, ONE, 100, 7)
+    there = files(kept.target / "warehouse")
+    drilled = kept.cli.run("drill")
+    assert {table["source"] for table in drilled["tables"]} == ALL
+    assert all(table["went_back"] and 0 < table["recovery_ms"] < 60_000 for table in drilled["tables"]), drilled
+    assert states(cutover(kept, "look")) == moved
+    now = files(kept.target / "warehouse")
+    assert {path: now.get(path) for path in there} == there
+    # Hooks would be called for who is moved.
+    kept.cli.refuse("drill", "--hooks", hooks.path, code="cut-over")
+    kept.cli.run("audit", "export", "--out", tmp_path / "bundle")
+    assert kept.cli.run("audit", "verify", tmp_path / "bundle")["intact"]
+    assert "Longest recovery" in (tmp_path / "bundle" / "summary.md").read_text()
+    # A real way back tells it, too, and an earlier attempt's time is not taken for a later one's.
+    back = cutover(kept, "back", "--leave-rows")
+    assert all(table["recovery_ms"] > 0 for table in back.values()), back
+    assert all("recovery_ms" not in table for table in cutover(kept, "move", *FAST).values())
+
+
+def test_a_drill_wants_a_run(kept: KeptUp) -> None:
+    kept.cli.refuse("drill", code="run-not-found")
+    plan(kept)
+    kept.cli.refuse("drill", code="run-not-found")
+
+
 def test_a_table_that_fails_stops_no_other(kept: KeptUp, lake: Lake) -> None:
     made = plan(kept)
     for file in lake.catalog.load_table(TWO).inspect.files().to_pylist():

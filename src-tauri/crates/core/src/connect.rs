@@ -5,7 +5,7 @@ use crate::LocalState;
 use crate::place;
 use crate::secrets::{blocking, change_secrets, is_name};
 use icebridge_lakehouse::catalog::refuse_secrets;
-use icebridge_lakehouse::storage::check_allowed_locations;
+use icebridge_lakehouse::storage::check_bounds;
 use icebridge_lakehouse::{Catalog, TargetCatalog};
 use icebridge_model::catalog::{CatalogCheck, CatalogKind, CatalogSpec, Role, SECRET_KEYS, is_secret_key};
 use icebridge_model::ops::SaveCatalog;
@@ -154,7 +154,7 @@ fn check_spec(spec: &mut CatalogSpec) -> Result<()> {
         }
     }
     refuse_secrets(spec)?;
-    check_allowed_locations(spec)?;
+    check_bounds(spec)?;
     spec.uri = spec.uri.trim().to_string();
     if spec.uri.is_empty() {
         return Err(Error::invalid("the catalog has no address").with_hint("Say where it is with --uri."));

@@ -6,7 +6,7 @@ use crate::limits::Limit;
 use flate2::read::MultiGzDecoder;
 use icebridge_model::schema::{PartitionSpec, Schema, SortOrder};
 use icebridge_model::{Code, Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -76,33 +76,38 @@ pub struct SnapshotReference {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Document {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     table_uuid: String,
     location: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     last_updated_ms: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     last_sequence_number: i64,
     schema: Option<Schema>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     schemas: Vec<Schema>,
     current_schema_id: Option<i32>,
     partition_spec: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     partition_specs: Vec<PartitionSpec>,
     default_spec_id: Option<i32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     sort_orders: Vec<SortOrder>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     default_sort_order_id: i32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     properties: BTreeMap<String, String>,
     #[serde(default)]
     current_snapshot_id: Option<i64>,
     #[serde(default)]
     snapshots: Option<Vec<Snapshot>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     refs: BTreeMap<String, SnapshotReference>,
+}
+
+/// Some writers put a null where others leave a field out.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 impl TableMetadata {
@@ -288,6 +293,19 @@ mod tests {
         assert_eq!(metadata.current_schema().fields[0].name, "a");
         assert_eq!(metadata.partition_specs[0].fields[0].field_id, 1000);
         assert_eq!(metadata.current_snapshot_id, None);
+    }
+
+    #[test]
+    fn a_null_is_as_good_as_a_field_that_is_left_out() {
+        let mut document = v1();
+        for key in
+            ["schemas", "partition-specs", "sort-orders", "default-sort-order-id", "properties", "snapshots", "refs"]
+        {
+            document[key] = Value::Null;
+        }
+        let metadata = TableMetadata::from_value(document, "x").unwrap();
+        assert_eq!((metadata.default_sort_order_id, metadata.partition_specs[0].fields[0].field_id), (0, 1000));
+        assert!(metadata.properties.is_empty() && metadata.refs.is_empty());
     }
 
     #[test]

@@ -126,6 +126,9 @@ pub struct CutoverTable {
     /// Of the last look at a table on probation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probation: Option<Probation>,
+    /// Of a table that was moved back: how long that took, from when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }

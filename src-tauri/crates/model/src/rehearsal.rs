@@ -7,10 +7,18 @@ use crate::{Error, TableIdent};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RehearsalRequest {
+/// What is rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RehearsalOf {
     /// A plan file.
-    pub plan: PathBuf,
+    Plan(PathBuf),
+    /// The plan of a run; empty: of the latest.
+    Run(RunId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RehearsalRequest {
+    pub of: RehearsalOf,
     /// Source tables; empty: all of the plan.
     pub tables: Vec<TableIdent>,
     /// The schema of the target that the tables are copied into; empty: a new one, named after the time.
@@ -63,6 +71,9 @@ pub struct RehearsedTable {
     /// Nobody could have written for so long. None: it was not moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downtime_ms: Option<u64>,
+    /// From when the way back was asked for until its readers and writers were at the source. None: it was not moved back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<u64>,
     /// It was moved, and moved back.
     pub went_back: bool,
     /// The source has had another state since the plan was made: before its run the plan has to be made again.

@@ -120,6 +120,27 @@ pub struct RehearseArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct DrillArgs {
+    /// The run's id (default: the latest)
+    pub run_id: Option<String>,
+    /// Only this source table. Can be repeated
+    #[arg(long, value_name = "TABLE", value_parser = TableIdent::parse)]
+    pub table: Vec<TableIdent>,
+    /// The schema of the target to copy into (default: a new one, named after the time)
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<String>,
+    #[command(flatten)]
+    pub hooks: HooksArg,
+}
+
+pub const DRILL: &str = "Measure the way back: how long recovery takes.
+
+A drill is a rehearsal of a run's plan: its tables are copied into a schema made for it, moved, and moved back, and the time from asking \
+for the way back until readers and writers are at the source is taken for each table. It goes into the run's journal and audit \
+bundle. The migrated tables and their readers are left alone; hooks are called only if a hooks file is given, and are told that it \
+is a rehearsal. What was copied stays in the schema, to be dropped there.";
+
+#[derive(Debug, Args)]
 pub struct MoveArgs {
     #[command(flatten)]
     pub which: WhichTables,

@@ -22,7 +22,7 @@ mod workspace;
 
 pub use approval::ApprovalCommand;
 pub use catalog::{CatalogAdd, CatalogCommand};
-pub use cutover::{CutoverCommand, HooksArg, MoveArgs, RehearseArgs, WhichTables};
+pub use cutover::{CutoverCommand, DrillArgs, HooksArg, MoveArgs, RehearseArgs, WhichTables};
 pub use journey::{AuditCommand, Journey, PlanArgs, Preflight, RunArgs};
 pub use judge::JudgeArg;
 pub use logs::{DiagnoseArgs, LogsArgs};
@@ -37,7 +37,7 @@ pub use workspace::{By, FirstSignIn, UnityCommand, WorkspaceAdd, WorkspaceComman
 
 use approval::APPROVAL;
 use clap::{Args, Parser, Subcommand};
-use cutover::CUTOVER;
+use cutover::{CUTOVER, DRILL};
 use icebridge_model::logs::LogLevel;
 use judge::VALIDATE;
 use std::path::PathBuf;
@@ -165,6 +165,9 @@ pub enum Command {
     /// Move readers and writers to the target, with a way back
     #[command(subcommand, arg_required_else_help = true, long_about = CUTOVER)]
     Cutover(CutoverCommand),
+    /// Measure the way back: how long recovery takes
+    #[command(long_about = DRILL)]
+    Drill(DrillArgs),
     /// Plant defects into copies of a scratch table, and show which check sees which
     Selftest,
     /// Export a run's audit bundle, or verify one

@@ -11,6 +11,7 @@ use crate::paths::{hooks_path, path_text};
 use crate::progress::Live;
 use icebridge_api::{Api, RunbookForm};
 use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTable, CutoverTables, CutoverView};
+use icebridge_model::format;
 use icebridge_model::ids::RunId;
 use icebridge_model::ops::Text;
 use icebridge_model::{Error, Result};
@@ -65,6 +66,14 @@ pub async fn run(api: &Api, command: CutoverCommand, output: &Output) -> Result<
     };
     output.result(&view, told)?;
     Ok(Ended::done_if(view.tables.iter().all(is_good)))
+}
+
+fn notes(table: &CutoverTable) -> String {
+    match table.recovery_ms {
+        _ if table.writers_stopped => "writers are stopped".into(),
+        Some(time) => format!("back after {}", format::milliseconds(time)),
+        None => String::new(),
+    }
 }
 
 /// Nobody has to look at it.
@@ -126,11 +135,11 @@ fn told(view: &CutoverView) -> String {
             moved.map(|moved| moved.proof.as_str().to_string()).unwrap_or_default(),
             moved
                 .filter(|moved| moved.downtime_ms > 0)
-                .map(|moved| format!("{:.1} s", moved.downtime_ms as f64 / 1000.0))
+                .map(|moved| format::milliseconds(moved.downtime_ms))
                 .unwrap_or_default(),
             since(table),
             table.at.clone(),
-            if table.writers_stopped { "writers are stopped".to_string() } else { String::new() },
+            notes(table),
         ]);
     }
     let mut text = format!("{grid}\n");

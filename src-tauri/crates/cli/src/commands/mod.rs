@@ -56,6 +56,7 @@ pub async fn run(api: &Api, state_dir: &Path, command: Command, output: &Output)
         Command::Validate { run_id, judge } => run::validate(api, run_id, judge.map(Into::into), output).await,
         Command::Sync(arguments) => sync::run(api, arguments, output).await,
         Command::Cutover(command) => cutover::run(api, command, output).await,
+        Command::Drill(arguments) => rehearsal::drill(api, arguments, output).await,
         Command::Selftest => selftest::run(output).await,
         Command::Audit(command) => audit::run(api, command, output).await,
         Command::Journey(arguments) => journey::run(api, arguments, output).await,

@@ -1,7 +1,7 @@
 //! A plan rehearsed.
 
 use super::run::stop_on_interrupt;
-use crate::arguments::RehearseArgs;
+use crate::arguments::{DrillArgs, RehearseArgs};
 use crate::ended::Ended;
 use crate::output::{Grid, Output, words};
 use crate::paths::hooks_path;
@@ -9,17 +9,31 @@ use crate::progress::Live;
 use icebridge_api::Api;
 use icebridge_model::Result;
 use icebridge_model::format;
-use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest};
+use icebridge_model::rehearsal::{Rehearsal, RehearsalOf, RehearsalRequest};
 
-pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<Ended> {
+pub async fn drill(api: &Api, arguments: DrillArgs, output: &Output) -> Result<Ended> {
     let request = RehearsalRequest {
-        plan: arguments.plan,
+        of: RehearsalOf::Run(arguments.run_id.unwrap_or_default().into()),
         tables: arguments.table,
         schema: arguments.schema.unwrap_or_default(),
         hooks: hooks_path(arguments.hooks)?,
     };
+    rehearse(api, &request, output).await
+}
+
+pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<Ended> {
+    let request = RehearsalRequest {
+        of: RehearsalOf::Plan(arguments.plan),
+        tables: arguments.table,
+        schema: arguments.schema.unwrap_or_default(),
+        hooks: hooks_path(arguments.hooks)?,
+    };
+    rehearse(api, &request, output).await
+}
+
+async fn rehearse(api: &Api, request: &RehearsalRequest, output: &Output) -> Result<Ended> {
     let live = Live::show(*output, api.events());
-    let made = stop_on_interrupt(api, api.rehearse(&request)).await;
+    let made = stop_on_interrupt(api, api.rehearse(request)).await;
     live.end().await;
     let made = made?;
     output.result(&made, told)?;
@@ -27,7 +41,7 @@ pub async fn run(api: &Api, arguments: RehearseArgs, output: &Output) -> Result<
 }
 
 fn told(made: &Rehearsal) -> String {
-    let mut grid = Grid::new(&["source", ">rows", ">copied", "proof", ">downtime", "result"]);
+    let mut grid = Grid::new(&["source", ">rows", ">copied", "proof", ">downtime", ">recovery", "result"]);
     for table in &made.tables {
         grid.row([
             table.source.to_string(),
@@ -35,6 +49,7 @@ fn told(made: &Rehearsal) -> String {
             format::bytes(table.bytes),
             table.proof.as_str().to_string(),
             table.downtime_ms.map(format::milliseconds).unwrap_or_default(),
+            table.recovery_ms.map(format::milliseconds).unwrap_or_default(),
             match &table.error {
                 Some(error) => error.code.to_string(),
                 None => "moved, and moved back".into(),

@@ -10,7 +10,7 @@ use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
 use icebridge_model::format::milliseconds;
 use icebridge_model::plan::{EngineKind, Plan};
-use icebridge_model::rehearsal::Rehearsal;
+use icebridge_model::rehearsal::{Rehearsal, RehearsedTable};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
 use std::fmt::Write;
@@ -140,7 +140,7 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
     if !rehearsed.is_empty() {
         blocks.push(Block::Heading("Rehearsed"));
         blocks.push(Block::Grid(
-            vec!["Began", "Ended", "Schema", "Moved and moved back", "Longest downtime", "Way back of all"],
+            vec!["Began", "Ended", "Schema", "Moved and moved back", "Longest downtime", "Longest recovery"],
             rehearsed,
         ));
     }
@@ -263,14 +263,16 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn rehearsal(made: &Rehearsal) -> Vec<String> {
-    let longest = made.tables.iter().filter_map(|table| table.downtime_ms).max();
+    let longest = |time: fn(&RehearsedTable) -> Option<u64>| {
+        made.tables.iter().filter_map(time).max().map(milliseconds).unwrap_or_default()
+    };
     vec![
         made.began_at.clone(),
         made.ended_at.clone(),
         made.schema.clone(),
         format!("{} of {} tables", made.passed(), made.tables.len()),
-        longest.map(milliseconds).unwrap_or_default(),
-        milliseconds(made.milliseconds.back),
+        longest(|table| table.downtime_ms),
+        longest(|table| table.recovery_ms),
     ]
 }
 

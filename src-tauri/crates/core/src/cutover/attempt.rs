@@ -42,6 +42,7 @@ pub(super) fn step(wave: &Wave<'_>, planned: &PlannedTable, stage: CutoverStage,
         stopped: wave.last_step(planned).is_some_and(|last| last.stopped),
         moved: None,
         probation: None,
+        recovery_ms: None,
         hooks: Vec::new(),
         error: None,
     }

@@ -16,11 +16,13 @@ use icebridge_model::cutover::{CutoverState, CutoverTable, CutoverTables, Cutove
 use icebridge_model::hooks::{HookDone, HookStage};
 use icebridge_model::plan::PlannedTable;
 use icebridge_model::{Code, Error, Result};
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Moves back the tables that are asked for, or all that are moved, and gives up attempts that were cut off. A table whose target has rows that the source lacks is refused, unless
 /// they are left behind.
 pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
+    let asked_at = Instant::now();
     let at_work = AtWork::begin(local, cancel).await?;
     let wave = at_work.wave(request, &request.hooks).await?;
     let asked = wave.asked(&request.tables)?;
@@ -37,7 +39,7 @@ pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &Cancella
         .map(|(planned, migrated)| async {
             match wave.state(planned) {
                 CutoverState::Begun => give_up(&wave, planned).await,
-                state if can_return(state) => move_back(&wave, planned, request.anyway).await,
+                state if can_return(state) => move_back(&wave, planned, asked_at, request.anyway).await,
                 _ => Ok(as_it_stands(&wave, planned, *migrated)),
             }
         })
@@ -84,7 +86,7 @@ async fn give_up(wave: &Wave<'_>, planned: &PlannedTable) -> Result<CutoverTable
     attempt::failed(wave, planned, &key, error, Vec::new()).await
 }
 
-async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Result<CutoverTable> {
+async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, asked_at: Instant, anyway: bool) -> Result<CutoverTable> {
     let begun = wave.last_step(planned).and_then(|step| Some((step.moved.clone()?, step)));
     let Some((moved, last)) = begun else {
         return Err(Error::internal("a move was begun and nothing says of what").about(&planned.source));
@@ -104,7 +106,10 @@ async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, anyway: bool) -> Res
     let mut hooks: Vec<HookDone> = Vec::new();
     let called = wave.call(HookStage::MoveBack, &returning.key, [planned], &mut hooks).await;
     let done = match called {
-        Ok(()) => CutoverStep { stage: CutoverStage::Returned, hooks, ..returning },
+        Ok(()) => {
+            let recovery_ms = u64::try_from(asked_at.elapsed().as_millis()).ok();
+            CutoverStep { stage: CutoverStage::Returned, recovery_ms, hooks, ..returning }
+        }
         Err(error) => {
             let error = error
                 .about(&planned.source)

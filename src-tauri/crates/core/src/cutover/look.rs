@@ -28,6 +28,7 @@ pub(super) fn as_it_stands(wave: &Wave<'_>, planned: &PlannedTable, migrated: bo
             writers_stopped: false,
             moved: None,
             probation: None,
+            recovery_ms: None,
             error: None,
         },
     }

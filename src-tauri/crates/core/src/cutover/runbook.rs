@@ -130,10 +130,11 @@ fn rehearsed(page: &mut Page, rehearsals: &[Rehearsal], to_move: &[&PlannedTable
             None if table.is_newer => "moved, and moved back; its source has changed since the plan was made".into(),
             None => "moved, and moved back".into(),
         };
-        let downtime = table.downtime_ms.map(exact).unwrap_or_default();
-        [table.source.to_string(), table.rows.to_string(), bytes(table.bytes), downtime, came]
+        let [downtime, recovery] =
+            [table.downtime_ms, table.recovery_ms].map(|time| time.map(exact).unwrap_or_default());
+        [table.source.to_string(), table.rows.to_string(), bytes(table.bytes), downtime, recovery, came]
     };
-    let head = ["table", "rows", "copied", "downtime", "what came of it"];
+    let head = ["table", "rows", "copied", "downtime", "recovery", "what came of it"];
     page.table(&head, made.tables.iter().filter(is_meant).map(row));
     for hook in made.hooks.iter().filter(|hook| hook.error.is_some()) {
         page.line(&format!("The hook {} failed at {}.", hook.hook, hook.stage.as_str()));

@@ -13,6 +13,7 @@ pub(super) fn told(planned: &PlannedTable, step: &CutoverStep, at: String) -> Cu
         writers_stopped: step.writers_stopped(),
         moved: step.moved.clone(),
         probation: step.probation.clone(),
+        recovery_ms: step.recovery_ms,
         error: step.error.clone(),
     }
 }

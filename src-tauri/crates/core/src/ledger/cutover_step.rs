@@ -50,6 +50,9 @@ pub struct CutoverStep {
     /// Of `checked`, and what was looked at before `returning` and `finished`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probation: Option<Probation>,
+    /// Of `returned`: for so long readers and writers were waited for, from the moment when the way back was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<u64>,
     /// Called for this step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookDone>,

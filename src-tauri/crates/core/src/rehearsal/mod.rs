@@ -10,7 +10,7 @@ mod tables;
 
 use crate::LocalState;
 use crate::hooks::Hooks;
-use crate::ledger::{PLAN_REHEARSED, body, moved_states};
+use crate::ledger::{PLAN_REHEARSED, body, find_run, moved_states, plan_of};
 use crate::migration::{Environment, Lakehouse};
 use crate::state::now;
 use crate::{cutover, migration, plan, sync};
@@ -18,7 +18,7 @@ use icebridge_model::cutover::{CutoverRequest, CutoverState, CutoverTables, Cuto
 use icebridge_model::hooks::HookDone;
 use icebridge_model::ids::{PlanHash, RunId};
 use icebridge_model::plan::Plan;
-use icebridge_model::rehearsal::{Rehearsal, RehearsalRequest, RehearsedSteps};
+use icebridge_model::rehearsal::{Rehearsal, RehearsalOf, RehearsalRequest, RehearsedSteps};
 use icebridge_model::run::RunView;
 use icebridge_model::sync::{SyncRequest, SyncView};
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -34,7 +34,10 @@ const WITHIN_SECONDS: u64 = 60;
 pub async fn rehearse(local: &LocalState, request: &RehearsalRequest, cancel: &CancellationToken) -> Result<Rehearsal> {
     // What is wrong with it is told before anything is copied.
     Hooks::read(&request.hooks)?;
-    let plan = plan::read(&request.plan).await?;
+    let plan = match &request.of {
+        RehearsalOf::Plan(path) => plan::read(path).await?,
+        RehearsalOf::Run(run_id) => plan_of(&find_run(local, run_id).await?)?,
+    };
     let began_at = now();
     let schema = own_plan::schema(&request.schema, &began_at)?;
     let own = own_plan::make(&plan, &request.tables, &schema)?;

@@ -59,7 +59,7 @@ impl Tables {
     pub fn went_back(&mut self, view: &CutoverView) {
         for table in view.tables.iter().filter(|table| table.state == CutoverState::NotBegun) {
             if let Some(mine) = self.of_source(&table.source) {
-                mine.went_back = true;
+                (mine.went_back, mine.recovery_ms) = (true, table.recovery_ms);
             }
         }
     }
@@ -76,6 +76,7 @@ fn begun(planned: &PlannedTable, copied: Option<&TableMigration>) -> RehearsedTa
         bytes: copied.map_or(0, |table| table.bytes_done),
         proof: validation.map_or(ProofLevel::None, |one| one.proof),
         downtime_ms: None,
+        recovery_ms: None,
         went_back: false,
         is_newer: false,
         error: (!is_migrated).then(why),

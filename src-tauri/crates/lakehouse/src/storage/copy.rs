@@ -32,11 +32,13 @@ impl Storage {
         self.refuse_to_write(to)?;
         if let (Location::Local(from_file), Location::Local(to_file)) = (source.locate(from)?, self.locate(to)?) {
             let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
-            let (stopped, each, claim) = (stop.0.clone(), each.clone(), Claim::of(to));
+            let (stopped, each, claim, pace) = (stop.0.clone(), each.clone(), Claim::of(to), source.pace().clone());
             let work = move || {
+                let is_stopped = || stopped.load(Ordering::Relaxed);
                 local::copy(&from_file, &to_file, claim, |n| {
+                    pace.take_blocking(1, n, is_stopped);
                     each(n);
-                    !stopped.load(Ordering::Relaxed)
+                    !is_stopped()
                 })
             };
             let copied = match tokio::task::spawn_blocking(work).await {
@@ -80,6 +82,7 @@ impl Storage {
         if !to_bucket.is_same_as(&from_bucket) {
             return Ok(false);
         }
+        source.pace().take(1, 0).await;
         to_bucket.copy(&from_key, &to_key, to).await
     }
 }

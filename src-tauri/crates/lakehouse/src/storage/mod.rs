@@ -13,6 +13,7 @@ mod google;
 mod lent;
 mod local;
 mod location;
+mod pace;
 pub mod parquet;
 mod pending_file;
 mod s3;
@@ -28,9 +29,8 @@ pub use copy::{Copied, OnBytes};
 pub use lent::{KeySource, LentKeys};
 pub use location::Location;
 pub use parquet::{ObjectReader, SmallerBatches};
-pub use store::{Lent, Storage};
+pub use store::{Lent, Storage, check_bounds};
 pub use writer::Writer;
-pub use writes::check_allowed_locations;
 
 #[cfg(test)]
 mod tests;

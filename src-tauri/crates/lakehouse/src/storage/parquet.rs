@@ -141,6 +141,7 @@ impl ObjectReader {
         let Location::Local(path) = self.storage.locate(&self.path)? else {
             return self.storage.read_ranges(&self.path, &ranges).await;
         };
+        self.storage.pace().ranges(&ranges).await;
         let open = self.file.clone();
         let work = move || {
             let file = match open {

@@ -6,6 +6,7 @@ use super::common::network::Network;
 use super::common::types::{Child, Entry};
 use super::lent::{KeySource, Lender, LentKeys};
 use super::location::Location;
+use super::pace::Pace;
 use super::writer::Writer;
 use super::writes::Writes;
 use super::{azure, claim, google, local, s3};
@@ -30,6 +31,7 @@ pub struct Storage {
     /// False where paths come from another host: it must not name files of this one.
     local_files: bool,
     writes: Writes,
+    pace: Pace,
 }
 
 /// How to reach each cloud for paths that start with a prefix: catalogs may lend one set of keys for each prefix.
@@ -56,6 +58,12 @@ pub struct Lent {
 pub(super) enum Opened {
     Local(PathBuf),
     Object(Arc<Bucket>, String),
+}
+
+/// Whether a catalog says in a form that is understood where it may be written to, and how fast it may be read.
+pub fn check_bounds(spec: &CatalogSpec) -> Result<()> {
+    Writes::of(spec)?;
+    Pace::of(spec).map(drop)
 }
 
 impl Scope {
@@ -124,7 +132,7 @@ impl Storage {
         if scopes.last().is_none_or(|s| !s.prefix.is_empty()) {
             scopes.push(Scope::new(network, "", properties, own, secrets, None)?);
         }
-        Ok(Self { scopes: scopes.into(), local_files: true, writes: Writes::default() })
+        Ok(Self { scopes: scopes.into(), local_files: true, writes: Writes::default(), pace: Pace::default() })
     }
 
     /// With or without local files.
@@ -132,14 +140,18 @@ impl Storage {
         Self { local_files: allowed, ..self }
     }
 
-    /// Written to where its catalog may be.
+    /// Written to where its catalog may be, and read as fast as it may be.
     pub(crate) fn of_catalog(self, spec: &CatalogSpec) -> Result<Self> {
-        Ok(Self { writes: Writes::of(spec)?, ..self })
+        Ok(Self { writes: Writes::of(spec)?, pace: Pace::of(spec)?, ..self })
     }
 
     /// As another storage of the same catalog.
-    pub(crate) fn written_as(self, other: &Self) -> Self {
-        Self { writes: other.writes.clone(), ..self }
+    pub(crate) fn bound_as(self, other: &Self) -> Self {
+        Self { writes: other.writes.clone(), pace: other.pace.clone(), ..self }
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     pub(super) fn refuse_to_write(&self, path: &str) -> Result<()> {
@@ -199,10 +211,13 @@ impl Storage {
 
     /// A whole file in memory, unless it is larger than `limit`: for metadata.
     pub async fn read(&self, path: &str, limit: Limit) -> Result<Bytes> {
-        match self.open(path).await? {
+        self.pace.take(1, 0).await;
+        let bytes = match self.open(path).await? {
             Opened::Local(file) => local::read(file, path, limit).await,
             Opened::Object(bucket, key) => bucket.read(&key, path, limit).await,
-        }
+        }?;
+        self.pace.take(0, bytes.len() as u64).await;
+        Ok(bytes)
     }
 
     pub async fn read_range(&self, path: &str, range: Range<u64>) -> Result<Bytes> {
@@ -213,6 +228,7 @@ impl Storage {
     /// Several ranges at once: near ones are fetched together, far ones at the same time. `file-broken` if the file ends
     /// before a range does.
     pub async fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.pace.ranges(ranges).await;
         match self.open(path).await? {
             Opened::Local(file) => local::read_ranges(file, path, ranges).await,
             Opened::Object(bucket, key) => bucket.read_ranges(&key, path, ranges).await,
@@ -220,6 +236,7 @@ impl Storage {
     }
 
     pub async fn size(&self, path: &str) -> Result<u64> {
+        self.pace.take(1, 0).await;
         match self.open(path).await? {
             Opened::Local(file) => local::size(file, path).await,
             Opened::Object(bucket, key) => bucket.size(&key, path).await,
@@ -239,9 +256,10 @@ impl Storage {
         let this = self.clone();
         let prefix = prefix.trim_end_matches('/').to_string();
         futures::stream::once(async move {
+            this.pace.take(1, 0).await;
             match this.open(&prefix).await {
-                Ok(Opened::Local(folder)) => local::list(folder, prefix),
-                Ok(Opened::Object(bucket, key)) => bucket.list(&key, prefix),
+                Ok(Opened::Local(folder)) => this.pace.listing(local::list(folder, prefix)),
+                Ok(Opened::Object(bucket, key)) => this.pace.listing(bucket.list(&key, prefix)),
                 Err(e) => futures::stream::once(async { Err(e) }).boxed(),
             }
         })
@@ -251,6 +269,7 @@ impl Storage {
 
     /// Files and folders straight in a folder, sorted by name. A folder that is not there is empty.
     pub async fn children(&self, folder: &str) -> Result<Vec<Child>> {
+        self.pace.take(1, 0).await;
         let mut children = match self.open(folder).await? {
             Opened::Local(path) => local::children(path, folder).await?,
             Opened::Object(bucket, key) => bucket.children(&key, folder).await?,

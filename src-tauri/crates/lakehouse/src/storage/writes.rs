@@ -18,11 +18,6 @@ pub(super) enum Writes {
     Below(Arc<[String]>),
 }
 
-/// Whether a catalog says in a form that is understood where it may be written to.
-pub fn check_allowed_locations(spec: &CatalogSpec) -> Result<()> {
-    Writes::of(spec).map(drop)
-}
-
 impl Writes {
     pub fn of(spec: &CatalogSpec) -> Result<Self> {
         // It would guard nothing, and whoever wrote it would rely on it.

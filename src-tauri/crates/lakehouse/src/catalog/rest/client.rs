@@ -109,7 +109,8 @@ impl RestClient {
             prefix: prefix(&merged).map_err(|e| e.about(&spec.uri))?,
             separator: separator(&merged).map_err(|e| e.about(&spec.uri))?,
             properties: merged,
-            endpoints: config.endpoints,
+            // A list of none is how some say that they have no list.
+            endpoints: config.endpoints.filter(|all| !all.is_empty()),
         })
     }
 

@@ -485,6 +485,7 @@ async fn a_server_that_says_it_takes_no_tables_is_no_target() {
         (json!({"endpoints": [READ, READ.replace("GET", "POST")]}), true),
         // Servers from before there was such a list.
         (json!({}), true),
+        (json!({"endpoints": []}), true),
     ] {
         let server = Server::start(move |_| ok(offered.clone())).await;
         let opened = RestCatalog::open_target(&spec(&server.uri), &Secrets::new(), None).await;

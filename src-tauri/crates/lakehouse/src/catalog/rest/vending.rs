@@ -103,7 +103,7 @@ impl Vending {
     fn scoped(&self, properties: &BTreeMap<String, String>, scopes: Vec<Lent>) -> Result<Storage> {
         let (network, properties) = (&self.client.network, without_keys(properties));
         let storage = Storage::scoped(network, &properties, &self.given, &self.secrets, scopes)?;
-        Ok(storage.allowing_local_files(self.local_files).written_as(&self.shared))
+        Ok(storage.allowing_local_files(self.local_files).bound_as(&self.shared))
     }
 }
 
