@@ -24,6 +24,9 @@ from tests.harness.written import reading
 
 pytest_plugins = ["tests.harness.sandbox"]
 
+# Spark starts anew for each task, and machines differ.
+pytestmark = pytest.mark.timeout(1800)
+
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:

@@ -19,6 +19,9 @@ from tests.harness.written import reading
 from tests.test_clusters import bodies, catalog, ended
 
 pytest_plugins = ["tests.harness.sandbox"]
+
+# Spark starts anew for each task, and machines differ.
+pytestmark = pytest.mark.timeout(1800)
 ORDERS = "glue_lake.shop.orders"
 DAILY = "glue_lake.shop.daily"
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import NotFound
 from databricks.sdk.service.workspace import ImportFormat
 
 from tests.harness import clusters
@@ -24,7 +23,6 @@ from tests.harness.lake import Lake
 from tests.harness.sandbox import Sandbox, sandbox
 
 # Fixtures of other files.
-from tests.test_sync_faults import MOVED, ONE, TWO
 from tests.test_sync_faults import lake as lake
 
 KILLS = 12
@@ -79,7 +77,7 @@ def test_what_a_killed_run_staged_is_taken_back_and_never_what_was_published(
         assert {one["fate"] for one in left} <= {"removed", "stays"}, (at, left)
         taken_back += sum(one["fate"] == "removed" for one in left)
         again = fates(tidy(kept.cli, "--staged").get("staged_copy", []))
-        assert again.keys() == {one["name"] for one in left if "may have taken" in one["why"]}, (at, left, again)
+        assert again.keys() == {one["name"] for one in left if one["fate"] == "stays"}, (at, left, again)
         # What is left in the target belongs to tables that it has, or may have.
         kept.route.resume().succeeded()
         assert tidy(kept.cli, "--staged") == {}, at
@@ -104,8 +102,10 @@ def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_pa
     elsewhere = kept.cli.run("audit", "export", "--out", tmp_path / "elsewhere")["path"]
     (bundles[1] / "note.txt").write_text("mine")
     folder = bundles[0].parent
-    ours, others, late = (folder / name for name in (".x.0.unfinished", "of others", ".y.0.unfinished"))
-    for path in (ours, others, late):
+    names = (f".{bundles[0].name}.{'0' * 32}.unfinished", "of others", f".{bundles[0].name}-2.{'1' * 32}.unfinished")
+    ours, others, late = (folder / name for name in names)
+    thesis = folder / ".my-thesis.unfinished"
+    for path in (ours, others, late, thesis):
         path.mkdir()
         (path / "plan.json").write_text("{}")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
@@ -113,7 +113,8 @@ def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_pa
     stranger = folder / f"{bundles[0].name}-3"
     assert stranger == bundles[2]
     an_hour_ago = time.time() - 3700
-    os.utime(ours, (an_hour_ago, an_hour_ago))
+    for path in (ours / "plan.json", ours, thesis / "plan.json", thesis, late):
+        os.utime(path, (an_hour_ago, an_hour_ago))
 
     found = tidy(kept.cli)
     assert fates(found["unfinished_bundle"]) == {ours.name: "removable", late.name: "stays"}
@@ -127,8 +128,13 @@ def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_pa
         bundles[2].name: "removed",
     }
     assert [path.exists() for path in bundles] == [False, True, False, True]
-    assert others.is_dir() and late.is_dir() and not ours.exists() and Path(elsewhere).is_dir()
+    assert others.is_dir() and late.is_dir() and thesis.is_dir() and not ours.exists() and Path(elsewhere).is_dir()
     assert kept.cli.run("audit", "verify", bundles[3])["intact"]
+
+    # Numbers that are free are given anew: the journal tells which one is later.
+    bundles.append(Path(kept.cli.run("audit", "export")["path"]))
+    assert bundles[4] == bundles[0]
+    assert fates(tidy(kept.cli, "--yes")["bundle"])[bundles[3].name] == "removed"
 
     # The last one was changed: nothing can stand for the earlier ones.
     bundles.append(Path(kept.cli.run("audit", "export")["path"]))
@@ -153,22 +159,70 @@ def test_a_bundle_of_another_state_stays(kept: KeptUp, tmp_path: Path) -> None:
     assert "another state" in next(left["why"] for left in found if left["fate"] == "stays")
 
 
-def test_a_rehearsal_goes_when_its_tables_are_dropped(kept: KeptUp) -> None:
+def test_a_rehearsal_is_told_and_no_folder_there_is_touched(kept: KeptUp) -> None:
     kept.cli.run("inventory", "foreign")
     plan = kept.route.replan("clone", "--max-commits-per-min", "100000")["path"]
     made = kept.cli.run("cutover", "rehearse", plan)
     state = Path(made["state_folder"])
-    [left] = tidy(kept.cli, "--yes")["rehearsal"]
-    assert left["fate"] == "stays" and state.is_dir(), left
+    notes = state.parent / "notes" / "mine.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
     catalog = pyiceberg_catalog(kept.target)
     for name in catalog.list_tables(made["schema"]):
         catalog.drop_table(name)
-    assert fates(tidy(kept.cli)["rehearsal"]) == {state.name: "removable"} and state.is_dir()
-    assert fates(tidy(kept.cli, "--yes")["rehearsal"]) == {state.name: "removed"}
-    assert not state.exists() and tidy(kept.cli) == {}
-    # What the plan is about is as it was.
-    assert {table["source"] for table in made["tables"]} == {ONE, TWO, MOVED}
-    kept.route.run({"path": plan}).succeeded()
+    there = files(state.parent)
+    for arguments in ([], ["--yes", "--staged"]):
+        [left] = tidy(kept.cli, *arguments)["rehearsal"]
+        assert (left["name"], left["fate"]) == (state.name, "stays") and str(state) in left["why"], left
+    assert files(state.parent) == there
+    assert tidy(Icebridge(state), "--yes", "--staged") == {}
+
+
+def killed_with_a_copy(kept: KeptUp, tmp_path: Path) -> str:
+    """A run that is killed while it copies; returns a table that is staged and not published."""
+    kept.cli.run("inventory", "foreign")
+    plan = str(kept.route.replan("rewrite", "--max-commits-per-min", "100000")["path"])
+    walk = KillWalk(kept.cli, tmp_path / "walk", kept.cli.state, kept.target)
+    walk.begin_here()
+    for _, killed in walk.walk(40, "run", plan):
+        listed = tidy(kept.cli, "--staged").get("staged_copy", []) if killed else []
+        for left in listed:
+            if left["fate"] == "removable":
+                return str(left["name"])
+    raise AssertionError("no kill left a staged copy")
+
+
+def test_a_target_that_is_away_keeps_what_is_staged(kept: KeptUp, tmp_path: Path) -> None:
+    name = killed_with_a_copy(kept, tmp_path)
+    away = kept.target.with_name("away")
+    kept.target.rename(away)
+    done = kept.cli.outcome("tidy", "--staged", "--yes")
+    assert done.code == 1 and done.json["unseen"][0]["error"]["code"] == "catalog-unreachable", done
+    assert not kept.target.exists(), "a target that is not mounted was made"
+    away.rename(kept.target)
+    assert fates(tidy(kept.cli, "--staged")["staged_copy"])[name] == "removable"
+    kept.route.resume().succeeded()
+
+
+def test_what_was_published_and_renamed_stays(kept: KeptUp, tmp_path: Path) -> None:
+    kept.cli.run("inventory", "foreign")
+    plan = str(kept.route.replan("rewrite", "--max-commits-per-min", "100000")["path"])
+    walk = KillWalk(kept.cli, tmp_path / "walk", kept.cli.state, kept.target)
+    walk.begin_here()
+    renamed = 0
+    for at, killed in walk.walk(40, "run", plan):
+        staged = fates(tidy(kept.cli).get("staged_copy", [])) if killed else {}
+        catalog = pyiceberg_catalog(kept.target) if staged else None
+        there = [name for name in staged if catalog is not None and catalog.table_exists(name)]
+        if catalog is None or not there:
+            continue
+        for name in there:
+            catalog.rename_table(name, f"{name}_live")
+        tidy(kept.cli, "--staged", "--yes")
+        for name in there:
+            assert catalog.load_table(f"{name}_live").scan().to_arrow().num_rows > 0, at
+        renamed += 1
+    assert renamed > 0
 
 
 def test_removing_wants_the_state_to_itself(kept: KeptUp) -> None:
@@ -190,16 +244,6 @@ def box() -> Iterator[Sandbox]:
         yield running
 
 
-def scripts_of(version: str) -> tuple[str, dict[str, str]]:
-    """The scripts of an imagined version, and the name of their folder."""
-    contents = {"bulk_copy.py": f"print({version!r})\n", "icebridge_jobs/__init__.py": ""}
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        for part in (name.encode(), content.encode()):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:16], {**contents, "uploaded.txt": "The scripts of IceBridge 0.0.1, whole.\n"}
-
-
 def test_what_is_left_in_a_workspace(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
     admin = box.client(box.admin_token)
     for name in ("orders", "events"):
@@ -211,61 +255,53 @@ def test_what_is_left_in_a_workspace(box: Sandbox, icebridge: Icebridge, tmp_pat
         assert clusters.run(route, made["path"]).outcome.code == 1
     jobs = {job.settings.name for job in admin.jobs.list() if job.settings}
     assert jobs
-
-    [mine] = [f"/Workspace{path}" for path in folders(box) if len(path.rpartition("/")[2]) == 16]
-    above = mine.rpartition("/")[0]
-    whole, touched, half = (f"{above}/{upload(box, above, version)}" for version in ("a", "b", "c"))
-    put(box, f"{touched}/mine.py", "print(1)\n")
-    admin.workspace.delete(f"{half}/icebridge_jobs/__init__.py")
-    put(box, f"{above}/notes/readme.txt", "not ours")
+    # Of somebody else, under a name of ours.
+    [first, *_] = [admin.jobs.get(job.job_id or 0).settings for job in admin.jobs.list()]
+    assert first
+    pilot = box.client(box.token)
+    others = pilot.jobs.create(name=first.name, tasks=first.tasks, job_clusters=first.job_clusters).job_id
+    # Scripts of another version, which a step used that is over.
+    [mine] = {row[0] for row in rows(icebridge, "SELECT json_extract(record, '$.scripts') FROM cluster_steps")}
+    older = f"{mine.rpartition('/')[0]}/0123456789abcdef"
+    put(box, f"{older}/bulk_copy.py", "print(1)")
+    rows(icebridge, f"UPDATE cluster_steps SET record = json_set(record, '$.scripts', '{older}')")
     with box.fault("/api/*/unity-catalog/schemas/*", "error", status=403, code="PERMISSION_DENIED"):
         told = icebridge.outcome("workspace", "doctor", "here", "--catalog", "main", "--yes").json["left_behind"]
-    theirs = admin.schemas.create(
-        name="icebridge_doctor_x", catalog_name="main", properties={"icebridge.doctor.state": "x"}
-    )
+    theirs = {"icebridge.doctor.state": "x"}
+    admin.schemas.create(name="icebridge_doctor_x", catalog_name="main", properties=theirs)
 
     found = tidy(icebridge)
     assert fates(found["job"]) == dict.fromkeys(jobs, "removable")
-    assert fates(found["scripts"]) == dict.fromkeys([whole, touched, half], "removable")
-    assert fates(found["scratch_schema"]) == {told: "removable", str(theirs.full_name): "stays"}
-    assert {job.settings.name for job in admin.jobs.list() if job.settings} == jobs
-
+    assert fates(found["scripts"]) == {older: "stays"}
+    assert fates(found["scratch_schema"]) == {told: "stays"}
     with box.fault("/api/*/jobs/delete", "error", status=403, code="PERMISSION_DENIED"):
         failed = tidy(icebridge, "--yes", code=1)
     assert set(fates(failed["job"]).values()) == {"failed"} and failed["job"][0]["error"]["code"] == "access-denied"
-    assert fates(failed["scripts"]) == {whole: "removed", touched: "stays", half: "stays"}
-    assert fates(failed["scratch_schema"]) == {told: "removed", str(theirs.full_name): "stays"}
-    with pytest.raises(NotFound):
-        admin.workspace.get_status(whole)
-    for path in (f"{touched}/mine.py", f"{touched}/bulk_copy.py", f"{half}/bulk_copy.py", f"{above}/notes/readme.txt"):
-        admin.workspace.get_status(path)
-    admin.workspace.get_status(f"{mine}/bulk_copy.py")
-    assert {schema.name for schema in admin.schemas.list(catalog_name="main")} >= {"icebridge_doctor_x", "default"}
-
     assert fates(tidy(icebridge, "--yes")["job"]) == dict.fromkeys(jobs, "removed")
-    assert list(admin.jobs.list()) == [] and "job" not in tidy(icebridge)
+    assert [job.job_id for job in admin.jobs.list()] == [others] and "job" not in tidy(icebridge)
+    admin.workspace.get_status(f"{older}/bulk_copy.py")
+    assert {schema.name for schema in admin.schemas.list(catalog_name="main")} >= {
+        "icebridge_doctor_x",
+        told.rpartition(".")[2],
+    }
 
 
-def folders(box: Sandbox) -> list[str]:
-    """The folders of the workspace."""
-    client = box.client(box.admin_token)
-    return [str(one.path) for one in client.workspace.list("/", recursive=False) for one in walk(client, str(one.path))]
+def test_the_steps_of_a_catalog_that_was_removed_are_told(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
+    for name in ("orders", "events"):
+        foreign(box, tmp_path / "lake", f"shop.{name}")
+    route = clusters.route(icebridge, box, "arrived")
+    made = clusters.plan(route, clusters.settings(tmp_path))
+    with box.fault("/api/*/jobs/delete", "error", status=403, code="PERMISSION_DENIED"):
+        assert clusters.run(route, made["path"]).outcome.code == 1
+    icebridge.run("catalog", "remove", "managed")
+    left = tidy(icebridge, "--yes")["job"]
+    assert left and all(one["fate"] == "stays" and "add it again" in one["why"] for one in left), left
 
 
-def walk(client: Any, path: str) -> Iterator[Any]:
-    """A folder, and those in it."""
-    for one in client.workspace.list(path):
-        if one.object_type and one.object_type.value == "DIRECTORY":
-            yield one
-            yield from walk(client, one.path)
-
-
-def upload(box: Sandbox, above: str, version: str) -> str:
-    """Another version's scripts; returns the folder's name."""
-    name, contents = scripts_of(version)
-    for file, content in contents.items():
-        put(box, f"{above}/{name}/{file}", content)
-    return name
+def rows(cli: Icebridge, statement: str) -> list[tuple[Any, ...]]:
+    """What is in the state, or as it could have been."""
+    with sqlite3.connect(cli.state / "state.db") as database:
+        return database.execute(statement).fetchall()
 
 
 def put(box: Sandbox, path: str, content: str) -> None:

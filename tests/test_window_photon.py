@@ -21,6 +21,9 @@ from tests.test_window import SIZES, ended, shots
 
 pytest_plugins = ["tests.harness.desk"]
 
+# Spark starts anew for each task, and machines differ.
+pytestmark = pytest.mark.timeout(1800)
+
 TABLES = {"shop.orders": "Photon", "shop.daily": "Photon", "shop.corrected": "here"}
 
 

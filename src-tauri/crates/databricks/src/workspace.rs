@@ -3,7 +3,7 @@
 use crate::client::{Call, Client, Family};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use icebridge_model::{Code, Error, Result};
+use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -20,32 +20,6 @@ pub struct WorkspaceObject {
     pub modified_at: Option<i64>,
     #[serde(default)]
     pub size: Option<i64>,
-}
-
-impl WorkspaceObject {
-    pub fn is_folder(&self) -> bool {
-        self.object_type.as_deref() == Some("DIRECTORY")
-    }
-
-    pub fn is_file(&self) -> bool {
-        self.object_type.as_deref() == Some("FILE")
-    }
-
-    /// In its folder. Some answers leave `/Workspace` out at the front of a path.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Objects {
-    #[serde(default)]
-    objects: Vec<WorkspaceObject>,
-}
-
-#[derive(Deserialize)]
-struct Exported {
-    content: String,
 }
 
 /// With this as its first line a Python file becomes a notebook and loses the end of its name.
@@ -85,27 +59,5 @@ impl Client {
 
     pub async fn workspace_object(&self, path: &str) -> Result<Option<WorkspaceObject>> {
         self.find(Call::get(Family::Workspace, "/api/2.0/workspace/get-status").query("path", path)).await
-    }
-
-    /// What a folder holds; nothing, where there is no such folder.
-    pub async fn workspace_children(&self, folder: &str) -> Result<Vec<WorkspaceObject>> {
-        let call = Call::get(Family::Workspace, "/api/2.0/workspace/list").query("path", folder);
-        Ok(self.find::<Objects>(call).await?.unwrap_or_default().objects)
-    }
-
-    /// A plain file as it is.
-    pub async fn export_file(&self, path: &str) -> Result<Vec<u8>> {
-        let call =
-            Call::get(Family::Workspace, "/api/2.0/workspace/export").query("path", path).query("format", "AUTO");
-        let exported: Exported = self.fetch(call).await?;
-        STANDARD.decode(exported.content.as_bytes()).map_err(|e| {
-            Error::new(Code::WorkspaceFailed, "the workspace's answer is not Base64").about(path).with_cause(e)
-        })
-    }
-
-    /// With all that is in it. No error if there was none.
-    pub async fn delete_workspace_folder(&self, path: &str) -> Result<()> {
-        let call = Call::post(Family::Workspace, "/api/2.0/workspace/delete").idempotent();
-        self.execute_if_there(call.json(&json!({"path": path, "recursive": true}))?).await
     }
 }

@@ -6,9 +6,9 @@ use icebridge_model::tidy::TidyRequest;
 pub const TIDY: &str = "List what earlier work left behind, and remove it on request.
 
 In targets: copies that a run staged and neither published nor took back. In workspaces: jobs of steps that are over, secrets lent to \
-clusters, scripts of other versions, scratch schemas of `workspace doctor`. In the state folder: rehearsals whose tables are dropped, \
-bundles of whose run there is a later one, unfinished exports. Only what this state folder made is removed, and only if nobody has put \
-anything into it; what stays says why. Tables are never dropped.";
+clusters, scripts of other versions, scratch schemas of `workspace doctor`. In the state folder: rehearsals, bundles of whose run there \
+is a later one, unfinished exports. Only what the records of this state folder say that it made is removed; what stays says why. \
+Tables are never dropped.";
 
 #[derive(Clone, Copy, Debug, Args)]
 pub struct TidyArgs {

@@ -78,19 +78,22 @@ pub(crate) fn own_folder(local: &LocalState) -> PathBuf {
 
 const UNFINISHED: &str = ".unfinished";
 
-/// Whether a folder of this name is being written, or was when its process ended.
+/// Whether a folder of this name is being written to the state folder, or was when its process ended.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(UNFINISHED)
+    let name = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
+    name.and_then(|name| name.rsplit_once('.')).is_some_and(|(bundle, random)| {
+        run_of_bundle(bundle).is_some() && random.len() == 32 && uuid::Uuid::parse_str(random).is_ok()
+    })
 }
 
 /// Of a bundle in the state folder, by its name: the first one of a run has no number.
-pub(crate) fn run_and_number(name: &str) -> Option<(String, u32)> {
-    if uuid::Uuid::parse_str(name).is_ok() {
-        return Some((name.to_string(), 1));
-    }
-    let (run, number) = name.rsplit_once('-')?;
+pub(crate) fn run_of_bundle(name: &str) -> Option<String> {
+    // Longer than an id: a number follows.
+    const ID: usize = 36;
+    let (run, number) = name.split_at_checked(ID)?;
     uuid::Uuid::parse_str(run).ok()?;
-    Some((run.to_string(), number.parse().ok().filter(|number| *number > 1)?))
+    let is_number = |text: &str| text.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok());
+    (number.is_empty() || is_number(number)).then(|| run.to_string())
 }
 
 fn free_place(folder: &Path, run_id: &str) -> PathBuf {

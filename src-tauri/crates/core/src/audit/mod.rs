@@ -19,7 +19,7 @@ mod tests;
 pub use export::{export, public_key};
 pub use verify::{Expected, manifest, verify};
 
-pub(crate) use export::{is_unfinished, own_folder, run_and_number};
+pub(crate) use export::{is_unfinished, own_folder, run_of_bundle};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const APPROVALS: &str = "approvals.json";

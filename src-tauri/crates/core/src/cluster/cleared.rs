@@ -19,8 +19,10 @@ pub(super) async fn clear(record: &mut StepRecord, context: &StepContext<'_>) ->
     context.reach(record, StepState::Cleared).await
 }
 
-/// For who wants to know why the job could not be removed.
-pub(super) async fn remove_job(mut record: StepRecord, context: &StepContext<'_>) -> Result<()> {
-    job_made::remove(&record, context).await?;
+/// The job that this very record made, and no other of its name; an error says why it could not be removed.
+pub(super) async fn remove_own_job(mut record: StepRecord, context: &StepContext<'_>) -> Result<()> {
+    if let Some(job) = record.job_id {
+        context.patience.ask(None, || context.client.delete_job(job)).await?;
+    }
     context.reach(&mut record, StepState::Cleared).await
 }

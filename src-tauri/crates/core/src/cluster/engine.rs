@@ -111,10 +111,10 @@ impl Engine {
         }
     }
 
-    /// Removes the job of a step that is over.
-    pub async fn remove_job(&self, record: StepRecord) -> Result<()> {
+    /// Removes the job that a step made which is over.
+    pub async fn remove_own_job(&self, record: StepRecord) -> Result<()> {
         let (step, cancel) = (record.step.clone(), CancellationToken::new());
-        cleared::remove_job(record, &self.context(&step, (&Unobserved, &cancel), true)).await
+        cleared::remove_own_job(record, &self.context(&step, (&Unobserved, &cancel), true)).await
     }
 
     async fn withdraw_unwanted(

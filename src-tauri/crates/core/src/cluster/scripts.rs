@@ -62,9 +62,6 @@ pub const INCREMENTAL_SYNC: &str = "incremental_sync.py";
 pub const GREAT_EXPECTATIONS: &str = "great_expectations==1.24.1";
 
 impl Scripts {
-    /// A file beside them, written last: with it, all others are there.
-    pub const ALL_THERE: &str = "uploaded.txt";
-
     pub fn embedded() -> Self {
         Self::new(EMBEDDED.iter().map(|(name, content)| ((*name).to_owned(), content.to_vec())))
     }

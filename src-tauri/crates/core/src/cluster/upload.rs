@@ -11,6 +11,9 @@ use icebridge_model::Result;
 use icebridge_model::photon::PhotonSettings;
 use tokio_util::sync::CancellationToken;
 
+/// Written last: with it, all others are there.
+const ALL_THERE: &str = "uploaded.txt";
+
 /// Returns the folder. The import makes the folders above a file itself, and its AUTO form makes a notebook of what begins
 /// like one; both are in the client.
 pub(super) async fn scripts(
@@ -28,7 +31,7 @@ pub(super) async fn scripts(
         }
     };
     let folder = format!("{above}/{}", scripts.hash());
-    let mark = format!("{folder}/{}", Scripts::ALL_THERE);
+    let mark = format!("{folder}/{ALL_THERE}");
     if patience.ask(Some(cancel), || client.workspace_object(&mark)).await?.is_some() {
         return Ok(folder);
     }

@@ -17,18 +17,13 @@ pub(super) fn mark(state: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(MARK.to_owned(), state.to_owned())])
 }
 
-/// Of whichever IceBridge.
-pub(crate) fn is_scratch(schema: &Schema) -> bool {
-    schema.name.starts_with(PREFIX) && schema.properties.contains_key(MARK)
-}
-
 /// Both: names alone can be anybody's, and properties are copied along with others.
 pub(crate) fn is_of(schema: &Schema, state: &str) -> bool {
     schema.name.starts_with(PREFIX) && schema.properties.get(MARK).is_some_and(|of| of == state)
 }
 
 /// Held while an examination is at work, and given back by the system when it is killed. None: another one of this state holds it.
-pub(crate) fn turn(folder: &Path) -> Option<File> {
+pub(super) fn turn(folder: &Path) -> Option<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("doctor.lock")).ok()?;
     file.try_lock().ok().map(|()| file)
 }

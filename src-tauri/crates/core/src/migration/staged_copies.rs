@@ -6,7 +6,11 @@ use super::live::{ActiveRun, LiveTable};
 use super::{same_catalogs, view};
 use crate::LocalState;
 use crate::ledger::{TableHistory, find_run, plan_of, table_histories};
-use icebridge_lakehouse::copy::Discarded;
+use futures::stream::{self, StreamExt};
+use icebridge_lakehouse::catalog::embedded_is_there;
+use icebridge_lakehouse::copy::{Discarded, is_waiting_for_rows};
+use icebridge_lakehouse::{Table, TargetCatalog};
+use icebridge_model::catalog::CatalogKind;
 use icebridge_model::plan::Plan;
 use icebridge_model::run::TableState;
 use icebridge_model::{Code, Error, Result, TableIdent};
@@ -14,6 +18,8 @@ use icebridge_store::{RunRecord, StagedPlace};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+const LOADS_AT_ONCE: usize = 16;
 
 /// Of one run, which has them now.
 pub(crate) struct StagedCopies {
@@ -24,8 +30,14 @@ pub(crate) struct StagedCopies {
 
 pub(crate) struct StagedCopy {
     pub source: TableIdent,
-    /// The run was ended while the target was asked to take the table, or nobody saw its answer.
-    pub is_under_way: bool,
+    /// The target has the table, or may have it: nothing of it is removed.
+    pub is_published: bool,
+}
+
+/// What became of one that was to be taken back.
+pub(crate) enum TakenBack {
+    Removed,
+    Stays(String),
 }
 
 impl StagedCopies {
@@ -38,46 +50,60 @@ impl StagedCopies {
     }
 }
 
-/// All that this state has a record of.
-pub(crate) async fn all(local: &LocalState) -> Result<Vec<StagedCopies>> {
+/// All that this state has a record of. A run that cannot be read is named with its error, and hides no other.
+pub(crate) async fn all(local: &LocalState) -> Result<Vec<Result<StagedCopies, (String, Error)>>> {
     let mut by_run: BTreeMap<(String, String), Vec<StagedPlace>> = BTreeMap::new();
     for place in local.store.staged_places().await? {
         by_run.entry((place.plan_hash.clone(), place.run_id.clone())).or_default().push(place);
     }
     let mut found = Vec::new();
     for ((plan_hash, run_id), places) in by_run {
-        let record = match run_id.as_str() {
-            // Of an earlier version, which wrote down none.
-            "" => local.store.run_of_plan(&plan_hash).await?,
-            run_id => Some(find_run(local, run_id).await?),
-        };
-        let Some(record) = record else { continue };
-        let plan = plan_of(&record)?;
-        let histories = table_histories(local, &record.run_id, &plan).await?;
-        let history_of = |source: &TableIdent| {
-            plan.tables.iter().position(|planned| planned.source == *source).and_then(|at| histories.get(at))
-        };
-        let tables = places.into_iter().map(|place| {
-            let is_under_way = history_of(&place.source).is_some_and(is_under_way);
-            StagedCopy { source: place.source, is_under_way }
-        });
-        found.push(StagedCopies { tables: tables.collect(), record, plan });
+        found.push(of_run(local, &plan_hash, &run_id, places).await.map_err(|error| (format!("run {run_id}"), error)));
     }
     Ok(found)
 }
 
-fn is_under_way(history: &TableHistory) -> bool {
-    let is_unknown = |error: &Error| matches!(error.code, Code::CommitUnknown | Code::OutcomeUnknown);
-    history.state == Some(TableState::Committing) || history.error.as_ref().is_some_and(is_unknown)
+async fn of_run(local: &LocalState, plan_hash: &str, run_id: &str, places: Vec<StagedPlace>) -> Result<StagedCopies> {
+    let record = match run_id {
+        // Of an earlier version, which wrote down none.
+        "" => local.store.run_of_plan(plan_hash).await?,
+        run_id => Some(find_run(local, run_id).await?),
+    };
+    let record = record.ok_or_else(|| Error::new(Code::RunNotFound, "the run of what was staged is not known"))?;
+    let plan = plan_of(&record)?;
+    let histories = table_histories(local, &record.run_id, &plan).await?;
+    let history_of = |source: &TableIdent| {
+        plan.tables.iter().position(|planned| planned.source == *source).and_then(|at| histories.get(at))
+    };
+    let tables = places.into_iter().map(|place| {
+        let is_published = history_of(&place.source).is_none_or(may_be_published);
+        StagedCopy { source: place.source, is_published }
+    });
+    Ok(StagedCopies { tables: tables.collect(), record, plan })
 }
 
-/// Takes them back as their run would have, one after the other: the target is asked first, and what it has published stays.
-pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<Vec<(TableIdent, Result<Discarded>)>> {
+fn may_be_published(history: &TableHistory) -> bool {
+    let is_unknown = |error: &Error| matches!(error.code, Code::CommitUnknown | Code::OutcomeUnknown);
+    history.committed || history.state == Some(TableState::Committing) || history.error.as_ref().is_some_and(is_unknown)
+}
+
+/// Takes them back as their run would have, one after the other. What any table of the target uses stays.
+pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<Vec<(TableIdent, Result<TakenBack>)>> {
     let StagedCopies { record, plan, tables } = staged;
     let wanted: HashSet<TableIdent> =
-        tables.into_iter().filter(|copy| !copy.is_under_way).map(|copy| copy.source).collect();
+        tables.into_iter().filter(|copy| !copy.is_published).map(|copy| copy.source).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
     same_catalogs::check(local, &record.run_id, &plan).await?;
+    let target = local.store.catalog(&plan.target).await?;
+    if target.kind == CatalogKind::Embedded && !embedded_is_there(&target)? {
+        return Err(Error::new(Code::CatalogUnreachable, "the target is not there")
+            .about(&target.uri)
+            .with_hint("Mount its disk."));
+    }
     let opened = Opened::new(local, &plan, Arc::new(Lakehouse)).await?;
+    let there = tables_of(opened.target.as_ref()).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
     let live = plan.tables.iter().zip(&histories).map(|(planned, history)| {
         let table = view::table_migration(local, planned, history, &[]);
@@ -87,18 +113,68 @@ pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<
     let run = Arc::new(RunContext::new(local.clone(), opened, plan, live, HashSet::new()).await?);
     let mut done = Vec::new();
     for table in Migration::all(&run).into_iter().filter(|table| wanted.contains(&table.planned().source)) {
-        let taken_back = take_back(&table).await;
+        let taken_back = take_back(&table, &there).await;
         done.push((table.planned().source.clone(), taken_back));
     }
     Ok(done)
 }
 
-async fn take_back(table: &Migration) -> Result<Discarded> {
-    let (run, planned) = (&table.run, table.planned());
-    // Without its source the place cannot be named.
-    let source = run.source.load(&planned.source).await.map_err(|e| e.about(&planned.source))?;
-    let Some(place) = run.local.store.place(&run.plan.hash, &planned.source).await? else {
-        return Ok(Discarded::Removed);
+type Found = (TableIdent, Result<Table>);
+
+/// Every table, under whichever name: one that was renamed since lies where it was staged.
+async fn tables_of(target: &dyn TargetCatalog) -> Result<Vec<Found>> {
+    let idents = target.tables().await?;
+    let load = |ident: TableIdent| async move {
+        let table = target.load(&ident).await;
+        (ident, table)
     };
-    table.clear_staged(&source, &place).await
+    Ok(stream::iter(idents).map(load).buffer_unordered(LOADS_AT_ONCE).collect().await)
+}
+
+async fn take_back(table: &Migration, there: &[Found]) -> Result<TakenBack> {
+    let (run, planned) = (&table.run, table.planned());
+    let Some(place) = run.local.store.place(&run.plan.hash, &planned.source).await? else {
+        return Ok(TakenBack::Removed);
+    };
+    if let Some(why) = used_by(there, planned.target.clone(), &run.plan.hash, &place) {
+        return Ok(TakenBack::Stays(why));
+    }
+    let source = match run.source.load(&planned.source).await {
+        Ok(source) => source,
+        Err(error) if error.code == Code::TableNotFound => {
+            return Ok(TakenBack::Stays(format!(
+                "its source is gone, and without it the folder cannot be named: the one that ends in {place}"
+            )));
+        }
+        Err(error) => return Err(error.about(&planned.source)),
+    };
+    Ok(match table.clear_staged(&source, &place).await? {
+        Discarded::Removed => TakenBack::Removed,
+        Discarded::Published => TakenBack::Stays("the target's table uses what was copied".into()),
+    })
+}
+
+/// Why a place must not be cleared.
+fn used_by(there: &[Found], target: TableIdent, plan_hash: &str, place: &str) -> Option<String> {
+    there.iter().find_map(|(ident, table)| match table {
+        Ok(table) if uses(table, place) => Some(format!("{ident} uses what was copied")),
+        Ok(table) if *ident == target && is_waiting_for_rows(&table.metadata, plan_hash) => {
+            Some("an empty table was made for it: a resume fills it, or drop it there".into())
+        }
+        Ok(_) => None,
+        Err(error) if error.code == Code::TableNotFound => None,
+        Err(error) => Some(format!("{ident} cannot be read, and may use it: {error}")),
+    })
+}
+
+/// The place's name is random, and part of the path of all that lies in it.
+fn uses(table: &Table, place: &str) -> bool {
+    let metadata = &table.metadata;
+    let lists = metadata.snapshots.iter().filter_map(|snapshot| snapshot.manifest_list.as_deref());
+    let manifests = metadata.snapshots.iter().flat_map(|snapshot| snapshot.manifests.iter().map(String::as_str));
+    [metadata.location.as_str(), table.metadata_location.as_str()]
+        .into_iter()
+        .chain(lists)
+        .chain(manifests)
+        .any(|path| path.contains(place))
 }

@@ -25,7 +25,7 @@ pub(super) async fn tidy(local: &LocalState, found: &mut Found<'_>) -> Result<()
             return Ok(());
         }
     };
-    let mut by_run: BTreeMap<String, BTreeMap<u32, PathBuf>> = BTreeMap::new();
+    let mut by_run: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for path in folders {
         let name = name_of(&path);
         if audit::is_unfinished(&name) {
@@ -35,47 +35,77 @@ pub(super) async fn tidy(local: &LocalState, found: &mut Found<'_>) -> Result<()
             } else {
                 found.remove(of, name, "its export was ended in the middle", remove(&path)).await?;
             }
-        } else if let Some((run, number)) = audit::run_and_number(&name) {
-            by_run.entry(run).or_default().insert(number, path);
+        } else if let Some(run) = audit::run_of_bundle(&name) {
+            by_run.entry(run).or_default().push(path);
         }
     }
-    for (run, mut bundles) in by_run {
-        let Some((_, last)) = bundles.pop_last() else { continue };
-        for path in bundles.into_values() {
-            let of = (LeftoverKind::Bundle, place.as_str());
-            let why = format!("{} is a later bundle of the run", name_of(&last));
-            found.remove(of, name_of(&path), why, remove_earlier(local, &run, &path, &last)).await?;
+    for (run, bundles) in by_run {
+        of_run(local, &place, &run, bundles, found).await?;
+    }
+    Ok(())
+}
+
+async fn of_run(
+    local: &LocalState,
+    place: &str,
+    run: &str,
+    bundles: Vec<PathBuf>,
+    found: &mut Found<'_>,
+) -> Result<()> {
+    let of = (LeftoverKind::Bundle, place);
+    let mut known = Vec::new();
+    for path in bundles {
+        match audit::manifest(&path) {
+            Ok(manifest) => known.push((manifest, path)),
+            Err(error) => found.stays(of, name_of(&path), format!("it says nothing of itself: {error}")),
         }
+    }
+    // The journal grows, and numbers that are free again are given anew.
+    known.sort_by(|(a, _), (b, _)| (a.journal_entries, &a.exported_at).cmp(&(b.journal_entries, &b.exported_at)));
+    let Some(last) = known.pop() else { return Ok(()) };
+    for earlier in &known {
+        let why = format!("{} is a later bundle of the run", name_of(&last.1));
+        found.remove(of, name_of(&earlier.1), why, remove_earlier(local, run, earlier, &last)).await?;
     }
     Ok(())
 }
 
 /// Also where nobody can tell.
-fn was_changed_lately(path: &Path) -> bool {
-    let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed.map_or(true, |at| SystemTime::now().duration_since(at).map_or(true, |age| age < AT_WORK))
+fn was_changed_lately(folder: &Path) -> bool {
+    let is_lately = |path: &Path| {
+        let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+        changed.map_or(true, |at| SystemTime::now().duration_since(at).map_or(true, |age| age < AT_WORK))
+    };
+    let Ok(entries) = fs::read_dir(folder) else { return true };
+    is_lately(folder)
+        || entries.into_iter().any(|entry| {
+            entry.map_or(true, |entry| {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder { was_changed_lately(&entry.path()) } else { is_lately(&entry.path()) }
+            })
+        })
 }
 
+type Bundle = (BundleManifest, PathBuf);
+
 /// Both have to be this state's and intact: then the earlier one has no file but what an export wrote, and the later one has all of it.
-async fn remove_earlier(local: &LocalState, run: &str, path: &Path, last: &Path) -> Result<Removal> {
-    let mut lengths = Vec::new();
-    for (bundle, which) in [(path, "it"), (last, "the later bundle")] {
-        let verdict = audit::verify(bundle, &audit::Expected::default()).await?;
+async fn remove_earlier(local: &LocalState, run: &str, earlier: &Bundle, last: &Bundle) -> Result<Removal> {
+    for ((manifest, path), which) in [(earlier, "it"), (last, "the later bundle")] {
+        let verdict = audit::verify(path, &audit::Expected::default()).await?;
         if !verdict.intact {
             let failed: Vec<String> =
                 verdict.checks.into_iter().filter(|check| !check.passed).map(|check| check.name).collect();
             return Ok(Removal::Stays(format!("{which} is not as it was written: {}", failed.join(", "))));
         }
-        let manifest = audit::manifest(bundle)?;
-        if *manifest.run_id != *run || !is_of_journal(local, &manifest).await? {
+        if *manifest.run_id != *run || !is_of_journal(local, manifest).await? {
             return Ok(Removal::Stays(format!("{which} is of another run, or of another state")));
         }
-        lengths.push(manifest.journal_entries);
     }
-    if !lengths.is_sorted() {
-        return Ok(Removal::Stays("the later bundle does not hold all of it".into()));
+    let signer = &earlier.0.public_key;
+    if signer.is_some() && *signer != last.0.public_key {
+        return Ok(Removal::Stays("the later bundle is not signed by the same key".into()));
     }
-    remove(path).await
+    remove(&earlier.1).await
 }
 
 /// A bundle has the journal from its beginning.

@@ -12,6 +12,9 @@ pub(super) fn name_of(path: &Path) -> String {
 /// Links are not followed.
 pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |e| Error::new(Code::StorageFailed, "the folder cannot be read").about(folder.display()).with_cause(e);
+    if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(Error::invalid("this is a link, and what lies behind it is not looked at").about(folder.display()));
+    }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -26,7 +26,8 @@ pub async fn tidy(local: &LocalState, request: &TidyRequest, cancel: &Cancellati
     for workspace in local.store.workspaces().await? {
         workspace::tidy(local, &workspace.name, is_at_work, &mut found).await?;
     }
-    rehearsals::tidy(local, &mut found).await?;
+    workspace::without_catalog(local, &mut found).await?;
+    rehearsals::tidy(local, &mut found)?;
     bundles::tidy(local, &mut found).await?;
     Ok(found.view)
 }

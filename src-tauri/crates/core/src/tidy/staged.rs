@@ -2,8 +2,7 @@
 
 use super::found::{Found, Removal};
 use crate::LocalState;
-use crate::migration::staged_copies::{self, StagedCopies};
-use icebridge_lakehouse::copy::Discarded;
+use crate::migration::staged_copies::{self, StagedCopies, TakenBack};
 use icebridge_model::Result;
 use icebridge_model::tidy::LeftoverKind;
 
@@ -11,50 +10,53 @@ const KIND: LeftoverKind = LeftoverKind::StagedCopy;
 
 pub(super) async fn tidy(local: &LocalState, is_at_work: bool, found: &mut Found<'_>) -> Result<()> {
     for staged in staged_copies::all(local).await? {
-        let (target, run) = (staged.target().to_owned(), staged.run_id().to_owned());
-        if is_at_work || !found.request.staged {
-            list(&staged, is_at_work, found);
-            continue;
-        }
-        let of = (KIND, target.as_str());
-        let why = format!("of the run {run}");
-        for copy in staged.tables.iter().filter(|copy| copy.is_under_way) {
-            found.stays(of, copy.source.to_string(), under_way(&run));
-        }
-        if !found.request.remove {
-            for copy in staged.tables.iter().filter(|copy| !copy.is_under_way) {
-                found.removable(of, copy.source.to_string(), why.as_str());
-            }
-            continue;
-        }
-        match staged_copies::discard(local, staged).await {
-            Ok(done) => {
-                for (table, discarded) in done {
-                    let ended = discarded.map(|discarded| match discarded {
-                        Discarded::Removed => Removal::Done,
-                        Discarded::Published => Removal::Stays("the target's table uses what was copied".into()),
-                    });
-                    found.removed(of, table.to_string(), why.as_str(), ended);
-                }
-            }
-            Err(error) => found.unseen(&target, error),
+        match staged {
+            Ok(staged) if is_at_work || !found.request.staged => list(&staged, is_at_work, found),
+            Ok(staged) => of_run(local, staged, found).await,
+            Err((run, error)) => found.unseen(&run, error),
         }
     }
     Ok(())
 }
 
+async fn of_run(local: &LocalState, staged: StagedCopies, found: &mut Found<'_>) {
+    let (target, run) = (staged.target().to_owned(), staged.run_id().to_owned());
+    let (of, why) = ((KIND, target.as_str()), format!("of the run {run}"));
+    for copy in staged.tables.iter().filter(|copy| copy.is_published) {
+        found.stays(of, copy.source.to_string(), published(&run));
+    }
+    if !found.request.remove {
+        for copy in staged.tables.iter().filter(|copy| !copy.is_published) {
+            found.removable(of, copy.source.to_string(), why.as_str());
+        }
+        return;
+    }
+    match staged_copies::discard(local, staged).await {
+        Ok(done) => {
+            for (table, taken_back) in done {
+                let ended = taken_back.map(|taken_back| match taken_back {
+                    TakenBack::Removed => Removal::Done,
+                    TakenBack::Stays(why) => Removal::Stays(why),
+                });
+                found.removed(of, table.to_string(), why.as_str(), ended);
+            }
+        }
+        Err(error) => found.unseen(&target, error),
+    }
+}
+
 fn list(staged: &StagedCopies, is_at_work: bool, found: &mut Found<'_>) {
     let run = staged.run_id();
     for copy in &staged.tables {
-        let why = match (is_at_work, copy.is_under_way) {
+        let why = match (is_at_work, copy.is_published) {
             (true, _) => "another IceBridge is at work in this state folder".to_owned(),
-            (_, true) => under_way(run),
+            (_, true) => published(run),
             _ => format!("`icebridge run --resume {run}` goes on from it; --staged removes it"),
         };
         found.stays((KIND, staged.target()), copy.source.to_string(), why);
     }
 }
 
-fn under_way(run: &str) -> String {
-    format!("the target may have taken the table: `icebridge run --resume {run}` finds out")
+fn published(run: &str) -> String {
+    format!("the target has, or may have, taken the table: `icebridge run --resume {run}` finds out")
 }

@@ -3,7 +3,7 @@
 use super::found::{Found, Removal};
 use crate::LocalState;
 use crate::cluster::{Engine, Scripts, StepRecord, StepState, secrets};
-use crate::doctor;
+use crate::doctor::leftovers;
 use crate::ledger::plan_of;
 use crate::workspaces;
 use futures::TryStreamExt;
@@ -14,9 +14,6 @@ use icebridge_model::plan::Plan;
 use icebridge_model::tidy::LeftoverKind;
 use icebridge_model::{Code, Result};
 use std::collections::{BTreeSet, HashSet};
-
-/// More files than the scripts of any version have.
-const MOST_FILES: usize = 1000;
 
 struct Workspace<'a> {
     local: &'a LocalState,
@@ -60,23 +57,44 @@ pub(super) async fn tidy(local: &LocalState, name: &str, is_at_work: bool, found
 }
 
 async fn plans(local: &LocalState, workspace: &str) -> Result<Vec<OnClusters>> {
+    let mut plans = Vec::new();
+    for plan in all_plans(local).await? {
+        let target = local.store.catalog(&plan.plan.target).await;
+        if target.is_ok_and(|spec| spec.kind == CatalogKind::Unity && spec.uri == workspace) {
+            plans.push(plan);
+        }
+    }
+    Ok(plans)
+}
+
+/// Steps whose job may be left, and whose catalog was removed since: nobody knows any more in which workspace.
+pub(super) async fn without_catalog(local: &LocalState, found: &mut Found<'_>) -> Result<()> {
+    for OnClusters { plan, steps, .. } in all_plans(local).await? {
+        if local.store.catalog(&plan.target).await.is_ok() {
+            continue;
+        }
+        for step in steps.iter().filter(|step| step.needs_job() && step.state != StepState::Cleared) {
+            let why = format!("the catalog {} is not known any more: add it again", plan.target);
+            found.stays((LeftoverKind::Job, &plan.target), step.run_name.as_str(), why);
+        }
+    }
+    Ok(())
+}
+
+/// Those that have a step on clusters. A plan that cannot be read is left out: `icebridge status` names it.
+async fn all_plans(local: &LocalState) -> Result<Vec<OnClusters>> {
     let (mut seen, mut plans) = (HashSet::new(), Vec::new());
     for record in local.store.runs().await? {
         if !seen.insert(record.plan_hash.clone()) {
             continue;
         }
         let steps: Vec<StepRecord> = local.store.cluster_steps(&record.plan_hash).await?;
-        if steps.is_empty() {
-            continue;
-        }
-        let plan = plan_of(&record)?;
-        let Some(settings) = plan.settings.photon.clone() else { continue };
-        // A catalog that was removed since tells no workspace any more.
-        match local.store.catalog(&plan.target).await {
-            Ok(spec) if spec.kind == CatalogKind::Unity && spec.uri == workspace => {
-                plans.push(OnClusters { plan, settings, steps });
-            }
-            _ => {}
+        let plan = match plan_of(&record) {
+            Ok(plan) if !steps.is_empty() => plan,
+            _ => continue,
+        };
+        if let Some(settings) = plan.settings.photon.clone() {
+            plans.push(OnClusters { plan, settings, steps });
         }
     }
     Ok(plans)
@@ -107,7 +125,7 @@ impl Workspace<'_> {
                     _ if is_at_work => found.stays(of, name, "another IceBridge is at work in this state folder"),
                     StepState::Over => {
                         let removal = async {
-                            engine.remove_job(step.clone()).await?;
+                            engine.remove_own_job(step.clone()).await?;
                             Ok(Removal::Done)
                         };
                         found.remove(of, name, "its step is over", removal).await?;
@@ -158,108 +176,41 @@ impl Workspace<'_> {
         Ok(())
     }
 
+    /// Others may use the same folder: they are told, and never removed.
     async fn scripts(&self, found: &mut Found<'_>) -> Result<()> {
-        if self.plans.is_empty() {
-            return Ok(());
-        }
         let of = (LeftoverKind::Scripts, self.name);
-        let own = format!("/Workspace/Users/{}/icebridge", self.client.me().await?.user_name);
-        let chosen = self.plans.iter().filter_map(|one| one.settings.scripts_folder.as_deref());
-        let folders: BTreeSet<String> =
-            chosen.map(|folder| folder.trim_end_matches('/').to_owned()).chain([own]).collect();
-        let wanted = Scripts::embedded().hash();
-        let used: HashSet<&str> = self
-            .plans
-            .iter()
-            .flat_map(|one| &one.steps)
-            .filter(|step| step.is_open())
-            .map(|step| step.scripts.as_str())
-            .collect();
-        for folder in folders {
-            for child in self.client.workspace_children(&folder).await? {
-                let hash = child.name();
-                if !child.is_folder() || !is_hash(hash) || hash == wanted {
-                    continue;
+        let current = Scripts::embedded().hash();
+        let steps = || self.plans.iter().flat_map(|one| &one.steps);
+        let used: HashSet<&str> = steps().filter(|step| step.is_open()).map(|step| step.scripts.as_str()).collect();
+        let all: BTreeSet<&str> = steps().map(|step| step.scripts.as_str()).filter(|path| !path.is_empty()).collect();
+        for path in all.into_iter().filter(|path| !path.ends_with(&current) && !used.contains(path)) {
+            match self.client.workspace_object(path).await {
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    let why = "of another version; whoever runs that one needs them: remove them in the workspace if nobody does";
+                    found.stays(of, path, why);
                 }
-                let path = format!("{folder}/{hash}");
-                if used.contains(path.as_str()) {
-                    found.stays(of, path, "a cluster may be at work with them");
-                } else {
-                    let removal = self.remove_scripts(&path, hash);
-                    found.remove(of, path.as_str(), "of another version of IceBridge", removal).await?;
-                }
+                Err(error) => found.unseen(path, error),
             }
         }
         Ok(())
-    }
-
-    /// Their folder is named by what they are: only what hashes to the name is removed.
-    async fn remove_scripts(&self, folder: &str, hash: &str) -> Result<Removal> {
-        let stays = || Ok(Removal::Stays("it holds more, or less, than the scripts that it is named by".into()));
-        // By their path below the folder, each beginning with a slash.
-        let (mut files, mut left) = (Vec::new(), vec![String::new()]);
-        while let Some(at) = left.pop() {
-            for child in self.client.workspace_children(&format!("{folder}{at}")).await? {
-                let name = format!("{at}/{}", child.name());
-                if child.is_folder() {
-                    left.push(name);
-                } else if child.is_file() {
-                    files.push(name);
-                } else {
-                    return stays();
-                }
-            }
-            if files.len() + left.len() > MOST_FILES {
-                return stays();
-            }
-        }
-        let mut contents = Vec::new();
-        for file in files {
-            let content = self.client.export_file(&format!("{folder}{file}")).await?;
-            let name = file.trim_start_matches('/').to_owned();
-            if name != Scripts::ALL_THERE {
-                contents.push((name, content));
-            }
-        }
-        if Scripts::new(contents).hash() != hash {
-            return stays();
-        }
-        self.client.delete_workspace_folder(folder).await?;
-        Ok(Removal::Done)
     }
 
     async fn scratch_schemas(&self, catalogs: &BTreeSet<String>, found: &mut Found<'_>) -> Result<()> {
         let of = (LeftoverKind::ScratchSchema, self.name);
         let state = self.local.store.identity().await?;
-        let turn = doctor::leftovers::turn(&self.local.state_dir);
         for catalog in catalogs {
             let schemas: Result<Vec<_>> = self.client.schemas(catalog).try_collect().await;
-            let schemas = match schemas {
-                Ok(schemas) => schemas,
-                Err(error) => {
-                    found.unseen(&format!("{catalog} of {}", self.name), error);
-                    continue;
-                }
-            };
-            for schema in schemas.iter().filter(|schema| doctor::leftovers::is_scratch(schema)) {
-                let name = format!("{catalog}.{}", schema.name);
-                if !doctor::leftovers::is_of(schema, &state) {
-                    found.stays(of, name, "another IceBridge made it");
-                } else if turn.is_none() {
-                    found.stays(of, name, "an examination is at work");
-                } else {
-                    let removal = async {
-                        self.client.drop_schema(catalog, &schema.name).await?;
-                        Ok(Removal::Done)
-                    };
-                    found.remove(of, name, "of an examination that was ended in the middle", removal).await?;
+            match schemas {
+                Err(error) => found.unseen(&format!("{catalog} of {}", self.name), error),
+                Ok(schemas) => {
+                    for schema in schemas.iter().filter(|schema| leftovers::is_of(schema, &state)) {
+                        let name = format!("{catalog}.{}", schema.name);
+                        found.stays(of, name, "the next `icebridge workspace doctor` drops it");
+                    }
                 }
             }
         }
         Ok(())
     }
-}
-
-fn is_hash(name: &str) -> bool {
-    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

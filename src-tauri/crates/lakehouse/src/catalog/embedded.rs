@@ -37,6 +37,11 @@ pub(super) async fn target(spec: &CatalogSpec, secrets: &Secrets) -> Result<SqlC
     SqlCatalog::connect(spec.clone(), database, storage, CATALOG_NAME.into(), Some(warehouse)).await
 }
 
+/// Whether it was made already: to open a target makes it, also where its disk is not mounted at the moment.
+pub fn is_there(spec: &CatalogSpec) -> Result<bool> {
+    Ok(folder(spec)?.join("catalog.db").is_file())
+}
+
 fn folder(spec: &CatalogSpec) -> Result<PathBuf> {
     let text = spec.uri.strip_prefix("file:").map_or(spec.uri.as_str(), |rest| rest.strip_prefix("//").unwrap_or(rest));
     if text.trim().is_empty() || text.contains("://") {
