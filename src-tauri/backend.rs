@@ -23,6 +23,7 @@ pub struct Backend {
     logging: Logging,
     state_dir: PathBuf,
     sample: AtomicBool,
+    metrics: Option<String>,
     api: Mutex<Option<Api>>,
     /// One for each of [`DROPPABLE`], in its order.
     stops: [Notify; DROPPABLE.len()],
@@ -35,6 +36,7 @@ impl Backend {
             logging,
             state_dir: arguments.state.unwrap_or_else(icebridge_api::default_state_dir),
             sample: AtomicBool::new(arguments.sample),
+            metrics: arguments.metrics,
             api: Mutex::new(None),
             stops: Default::default(),
         }
@@ -46,6 +48,11 @@ impl Backend {
 
     pub fn take_sample(&self) -> bool {
         self.sample.swap(false, Ordering::Relaxed)
+    }
+
+    /// That of `--metrics`.
+    pub fn metrics_address(&self) -> Option<&str> {
+        self.metrics.as_deref()
     }
 
     /// Returns when somebody abandons the operation; never for one that must not be dropped.

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod backend;
+mod metrics;
 mod outside;
 mod preferences;
 mod rpc;
@@ -29,18 +30,22 @@ pub fn run() -> ExitCode {
         }
     };
     let logging = Logging::start(Some(LogLevel::Warn), arguments.log);
+    let ending = logging.clone();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the window starts");
     let built = tauri::Builder::default()
         .plugin(tauri_plugin_store::Builder::default().build())
         .setup(move |app| {
             app.manage(Backend::new(app.handle().clone(), arguments, logging));
             app.manage(sandbox::Trial::default());
+            app.manage(metrics::Served::default());
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![
             rpc::rpc,
             rpc::abandon,
             rpc::launch,
+            metrics::metrics_serve,
+            metrics::metrics_end,
             preferences::preferences_read,
             preferences::preferences_write,
             outside::open_link,
@@ -51,10 +56,11 @@ pub fn run() -> ExitCode {
         ])
         .build(tauri::generate_context!());
     match built {
-        Ok(app) => match app.run_return(end_trial) {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(2),
-        },
+        Ok(app) => {
+            let code = app.run_return(end_trial);
+            ending.end();
+            if code == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) }
+        }
         Err(error) => {
             eprintln!("error: the window could not be opened: {error}");
             eprintln!("hint: `icebridge` does the same in a terminal and needs no display");

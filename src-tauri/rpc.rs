@@ -1,6 +1,7 @@
 //! The one way from the page to the operations.
 
 use crate::backend::Backend;
+use crate::metrics::Served;
 use crate::sandbox::Trial;
 use icebridge_model::{Code, Error, Result};
 use serde::Serialize;
@@ -35,15 +36,21 @@ struct Launch {
     state_dir: String,
     /// The address of the sandbox that runs in this process.
     sandbox: Option<String>,
+    /// Where metrics are served now.
+    metrics: Option<String>,
+    /// Whether they were asked for when the app was started.
+    with_metrics: bool,
 }
 
 /// How the app was started. The sample is asked for once: a page that is loaded again does not make it again.
 #[tauri::command]
-pub async fn launch(backend: State<'_, Backend>, trial: State<'_, Trial>) -> Result<String> {
+pub async fn launch(backend: State<'_, Backend>, trial: State<'_, Trial>, served: State<'_, Served>) -> Result<String> {
     let launch = Launch {
         sample: backend.take_sample(),
         state_dir: backend.state_dir().display().to_string(),
         sandbox: trial.url().await,
+        metrics: served.url().await,
+        with_metrics: backend.metrics_address().is_some(),
     };
     serde_json::to_string(&launch).map_err(|e| Error::internal("launch to JSON").with_cause(e))
 }

@@ -176,7 +176,7 @@ def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[
 def verify(folder: Path) -> None:
     """Raise `Broken` unless the bundle is intact."""
     manifest = document(folder / "manifest.json")
-    need(manifest.get("bundle_version") == 3 and set(manifest) <= MANIFEST, "an unknown version or field")
+    need(manifest.get("bundle_version") in (3, 4) and set(manifest) <= MANIFEST, "an unknown version or field")
     signature(folder, manifest, hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest())
     files(folder, manifest)
     plan, entries = the_plan(folder, manifest), journal(folder, manifest)

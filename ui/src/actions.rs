@@ -6,6 +6,7 @@ mod catalogs;
 mod cutover;
 mod links;
 pub mod logs;
+pub mod metrics;
 mod opening;
 mod plan;
 mod runs;
@@ -22,7 +23,7 @@ pub use plan::{accept, estimate_cost, make_plan, preflight};
 pub use runs::{
     ask_bill, cancel_run, export_bundle, read_run, read_runs, resume_run, show_run, start_run, validate, verify_bundle,
 };
-pub use sync::{look, look_once, stop_sync, sync};
+pub use sync::{look, look_once, repeat_sync, stop_sync, sync, sync_again};
 pub use tables::{
     count_mapping, read_mapping, read_sheet, refresh_inventory, save_mapping, stop_inventory, write_sheet,
 };

@@ -3,7 +3,7 @@
 use crate::actions;
 use crate::components::rail::Rail;
 use crate::components::{Button, ErrorCard, Icon, Loading};
-use crate::hooks::{use_arrival, use_events, use_run_polling, use_saved_preferences, use_theme};
+use crate::hooks::{use_arrival, use_events, use_repeated_sync, use_run_polling, use_saved_preferences, use_theme};
 use crate::pages;
 use crate::state::{Opening, Page, Session, Work};
 use crate::stopped::Pulse;
@@ -15,6 +15,7 @@ pub fn App() -> Html {
     use_events(&session);
     use_arrival(&session);
     use_run_polling(&session);
+    use_repeated_sync(&session);
     use_saved_preferences(&session);
     use_theme(&session);
     {

@@ -21,6 +21,10 @@ pub struct Launch {
     pub state_dir: String,
     /// The address of the sandbox that runs in the app.
     pub sandbox: Option<String>,
+    /// Where metrics are served now.
+    pub metrics: Option<String>,
+    /// `--metrics`: serve them.
+    pub with_metrics: bool,
 }
 
 /// The sandbox that runs in the app.
@@ -54,6 +58,15 @@ pub async fn start_sandbox() -> Result<Sandbox> {
 
 pub async fn end_sandbox() -> Result<()> {
     invoke("sandbox_end", &[]).await.map(|_| ())
+}
+
+/// Serves the metrics of the app on this machine, and says where.
+pub async fn serve_metrics() -> Result<String> {
+    from_js(&invoke("metrics_serve", &[]).await?, "metrics")
+}
+
+pub async fn end_metrics() -> Result<()> {
+    invoke("metrics_end", &[]).await.map(|_| ())
 }
 
 pub async fn read_preferences() -> Result<Prefs> {

@@ -30,7 +30,8 @@ const KNOWS: &[(&str, &[&str])] = &[
         ],
     ),
     // It starts before the state is opened, in both programs: it knows no state.
-    ("icebridge-telemetry", &["icebridge-model", "icebridge-metrics"]),
+    // Traces go to a server, by the one transport.
+    ("icebridge-telemetry", &["icebridge-model", "icebridge-http", "icebridge-metrics"]),
     ("icebridge-api", &["icebridge-model", "icebridge-core", "icebridge-telemetry"]),
     // It knows neither the client nor core: a client's bug must not cancel itself out.
     ("icebridge-sandbox", &["icebridge-model"]),
@@ -75,6 +76,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     // The product is nobody's server.
     ("axum*", &["icebridge-sandbox"]),
     ("prometheus-client", &["icebridge-metrics"]),
+    ("opentelemetry*", &["icebridge-telemetry"]),
+    ("tracing-opentelemetry", &["icebridge-telemetry"]),
     // Errors are the model's everywhere: what has no code can't be shown to anybody.
     ("anyhow", &[]),
     ("eyre", &[]),

@@ -1,6 +1,7 @@
 //! Opening the window and its pages.
 
 use super::catalogs::sample;
+use super::metrics;
 use super::plan::{preflight, read_plan};
 use super::runs::{read_latest_run, read_runs};
 use super::tables::{read_inventory, read_mapping};
@@ -28,7 +29,9 @@ pub fn open(session: &Handle) {
         let catalogs = call::<op::catalog_list>(Nothing {}).await;
         handle.dispatch(Action::Opened(about));
         handle.dispatch(Action::Catalogs(catalogs?));
-        if backend::launch().await?.sample {
+        let launch = backend::launch().await?;
+        metrics::restore(&handle, &launch);
+        if launch.sample {
             sample(&handle);
         }
         read_latest_run(&handle);

@@ -2,6 +2,7 @@
 
 use super::work::{Handle, ask};
 use crate::backend::call;
+use crate::state::sync::Repeat;
 use crate::state::{Action, Work};
 use icebridge_model::ops::{Nothing, op};
 use icebridge_model::run::RunId;
@@ -24,11 +25,26 @@ pub fn look_once(session: &Handle, run: RunId) {
 }
 
 pub fn sync(session: &Handle, run: RunId) {
-    ask::<op::sync_round>(session, Work::Sync, of(run), Action::Synced);
+    ask::<op::sync_round>(session, Work::Sync, of(run), Action::Round);
 }
 
-/// The answer comes to who waits for the round.
+/// One of many rounds.
+pub fn sync_again(session: &Handle, run: RunId) {
+    ask::<op::sync_round>(session, Work::Sync, SyncRequest { repeated: true, ..of(run) }, Action::Round);
+}
+
+/// A round now, and one after each pause; none: no more by itself.
+pub fn repeat_sync(session: &Handle, run: RunId, minutes: Option<u32>) {
+    let repeat = minutes.map(|minutes| Repeat { run_id: run.clone(), minutes, failed: 0 });
+    session.dispatch(Action::RepeatSync(repeat));
+    if minutes.is_some() {
+        sync(session, run);
+    }
+}
+
+/// The answer comes to who waits for the round. No other begins by itself.
 pub fn stop_sync(session: &Handle) {
+    session.dispatch(Action::RepeatSync(None));
     let session = session.clone();
     spawn_local(async move {
         if let Err(error) = call::<op::sync_cancel>(Nothing {}).await {

@@ -1,7 +1,7 @@
 //! The steps of the journey on the left: where one is, how far each is. Every step can be opened at any time.
 
 use crate::actions::Handle;
-use crate::components::{Icon, Select, ShowLogs};
+use crate::components::{Icon, Select, ServeMetrics, ShowLogs};
 use crate::hooks::use_session;
 use crate::state::prefs::Theme;
 use crate::state::{Action, Opening, Page};
@@ -24,6 +24,7 @@ pub fn Rail() -> Html {
                 { place(&session, Page::History, Icon::History, None) }
                 <ShowLogs />
                 { theme(&session) }
+                <ServeMetrics />
                 if let Opening::Ready(about) = &session.opening {
                     <p class="about" title={format!("State folder: {}", about.state_dir)} data-testid="about">
                         { format!("Version {}", about.version) }
@@ -91,7 +92,7 @@ fn theme(session: &Handle) -> Html {
     let themes: Vec<(AttrValue, AttrValue)> =
         Theme::ALL.iter().map(|(_, label)| ((*label).into(), (*label).into())).collect();
     html! {
-        <label class="theme">
+        <label class="rail-choice">
             <span>{ "Theme" }</span>
             <Select testid="theme" label="Theme" bare=true value={chosen} options={themes} onchange={choose} />
         </label>

@@ -3,8 +3,8 @@
 use crate::actions::{self, Handle};
 use crate::backend;
 use crate::state::prefs::{Prefs, Theme};
-use crate::state::{Opening, Page};
-use gloo_timers::callback::Interval;
+use crate::state::{Action, Opening, Page, Work};
+use gloo_timers::callback::{Interval, Timeout};
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -40,6 +40,26 @@ pub fn use_run_polling(session: &Handle) {
         let polling =
             running.clone().map(|run| Interval::new(POLL_MS, move || actions::read_run(&handle, run.clone())));
         move || drop(polling)
+    });
+}
+
+/// The next round of a sync that is repeated, whichever page is in sight. It waits for whatever else is at work on the state.
+#[hook]
+pub fn use_repeated_sync(session: &Handle) {
+    let is_free = ![Work::Sync, Work::Look, Work::Validate, Work::Cutover].iter().any(|work| session.is_busy(work))
+        && !session.run.as_ref().is_some_and(|run| run.is_running());
+    let wanted = session.sync.repeat.clone().filter(|_| is_free);
+    let handle = session.clone();
+    use_effect_with(wanted, move |wanted| {
+        let waiting = wanted.clone().map(|repeat| {
+            let now = js_sys::Date::now();
+            let due = handle.sync.due.unwrap_or(now + repeat.pause_ms());
+            handle.dispatch(Action::SyncDue(due));
+            // An hour at sixteen times is far from what a timer holds.
+            let pause = (due - now).clamp(0.0, f64::from(i32::MAX)) as u32;
+            Timeout::new(pause, move || actions::sync_again(&handle, repeat.run_id))
+        });
+        move || drop(waiting)
     });
 }
 

@@ -16,6 +16,7 @@ pub mod workspaces;
 use crate::actions::Handle;
 use crate::components::Icon;
 use crate::state::{Action, Page};
+use icebridge_model::format::visible;
 use icebridge_model::ops::TableDetail;
 use icebridge_model::{Result, TableIdent};
 use std::rc::Rc;
@@ -64,6 +65,12 @@ fn ident(table: &TableIdent) -> Html {
 
 /// The same of a row of a view.
 fn name(name: &str) -> Html {
-    let name = name.to_string();
+    let name = visible(name);
     html! { <span class="ident" title={name.clone()}>{ name }</span> }
+}
+
+/// The same at the head of a panel.
+fn heading(name: &str) -> Html {
+    let name = visible(name);
+    html! { <h2 class="grow ellipsis" title={name.clone()}>{ name }</h2> }
 }

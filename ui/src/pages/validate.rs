@@ -5,7 +5,7 @@ use crate::components::{
     Button, Chip, Column, DataDocs, Empty, ErrorCard, Icon, Loading, Meter, PageHead, PagedGrid, Stat, Tone, chip,
 };
 use crate::hooks::{use_answer, use_detail, use_selected, use_session, use_sort, use_view};
-use crate::pages::{go, name};
+use crate::pages::{go, heading, name};
 use crate::state::{Page, Work};
 use crate::view::{clusters, format, view_words};
 use icebridge_model::ids::RunId;
@@ -185,7 +185,7 @@ fn detail(name: &str, table: Option<&Result<TableDetail>>, on_close: Callback<()
     html! {
         <aside class="detail panel" aria-label="Proof of the table" data-testid="validate-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={name.to_string()}>{ name }</h2>
+                { heading(name) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={on_close} />
             </header>

@@ -108,6 +108,8 @@ pub struct Session {
     pub cutover: CutoverDraft,
     pub verdict: Option<Rc<AuditVerdict>>,
     pub workspaces: Workspaces,
+    /// Where metrics are served now.
+    pub metrics: Option<Rc<str>>,
 }
 
 impl PartialEq for Session {
@@ -123,6 +125,10 @@ pub enum Action {
     Prefs(Box<Prefs>),
     Go(Page),
     Theme(Theme),
+    /// Where metrics are served now.
+    Metrics(Option<String>),
+    /// Whether they shall be served at the next start, too.
+    WithMetrics(bool),
     InventorySort(Sort),
     ToggleColumn(String),
     FindingsBy(FindingsBy),
@@ -157,6 +163,11 @@ pub enum Action {
     Bill(RunId, Bill),
     Runs(Vec<RunSummary>),
     Synced(SyncOutline),
+    /// What a round has come to.
+    Round(SyncOutline),
+    RepeatSync(Option<sync::Repeat>),
+    /// When the next round begins, in milliseconds since 1970.
+    SyncDue(f64),
     CutOver(CutoverOutline),
     /// What was typed for the cut-over.
     EditCutover(CutoverDraft),
@@ -243,6 +254,9 @@ impl Session {
 
     fn fail(&mut self, work: Work, error: Error) {
         self.busy.retain(|other| *other != work);
+        if work == Work::Sync {
+            self.sync.round_ended(false);
+        }
         let number = self.revision;
         self.notices.push(Notice { number, work, error });
     }
@@ -254,6 +268,8 @@ impl Session {
             Action::Prefs(prefs) => self.prefs = Rc::new(*prefs),
             Action::Go(page) => self.set_prefs(|prefs| prefs.page = page),
             Action::Theme(theme) => self.set_prefs(|prefs| prefs.theme = theme),
+            Action::Metrics(served) => self.metrics = served.map(Rc::from),
+            Action::WithMetrics(wanted) => self.set_prefs(|prefs| prefs.metrics = wanted),
             Action::InventorySort(sort) => self.set_prefs(|prefs| prefs.inventory_sort = Some(sort)),
             Action::ToggleColumn(id) => self.set_prefs(|prefs| prefs.toggle_column(id)),
             Action::FindingsBy(by) => self.set_prefs(|prefs| prefs.findings_by = by),
@@ -286,6 +302,9 @@ impl Session {
             Action::Bill(run, bill) => self.bill = Some((run, Rc::new(bill))),
             Action::Runs(runs) => self.runs = Some(Rc::new(runs)),
             Action::Synced(outline) => self.sync.answered(outline),
+            Action::Round(outline) => self.sync.round_answered(outline),
+            Action::RepeatSync(repeat) => self.sync.repeat(repeat),
+            Action::SyncDue(due) => self.sync.due = Some(due),
             Action::CutOver(outline) => self.cutover.answered(outline),
             Action::EditCutover(draft) => self.cutover = draft,
             Action::Bundle(run, bundle) => self.bundle = Some((run, Rc::new(bundle))),

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Prefs {
     pub page: Page,
     pub theme: Theme,
+    /// Whether metrics are served while the window is open.
+    pub metrics: bool,
     pub route: Route,
     /// For every target; those for Unity Catalog are beside them and join them on the way out.
     pub settings: Settings,

@@ -39,6 +39,7 @@ pub enum Work {
     Verify,
     History,
     Link(Page),
+    Metrics(Page),
     ReadWorkspaces,
     SaveWorkspace,
     RemoveWorkspace(String),
@@ -69,7 +70,7 @@ impl Work {
             }
             Work::Export | Work::Verify => Page::Audit,
             Work::History => Page::History,
-            Work::Link(page) => *page,
+            Work::Link(page) | Work::Metrics(page) => *page,
             Work::ReadWorkspaces
             | Work::SaveWorkspace
             | Work::RemoveWorkspace(_)

@@ -48,12 +48,11 @@ use linux::{by_system, in_browser};
 mod linux {
     use super::failed;
     use icebridge_model::Result;
+    use icebridge_model::secret::is_our_secret;
     use std::ffi::{OsStr, OsString};
     use std::io;
     use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
-
-    const SECRETS: &str = "ICEBRIDGE_SECRET_";
 
     pub fn in_browser(what: &OsStr) -> Result<()> {
         let named = std::env::var("BROWSER").ok().filter(|named| !named.trim().is_empty());
@@ -89,7 +88,7 @@ mod linux {
 
     /// What our secrets may be given by is no business of a browser.
     fn keep_secrets_from(command: &mut Command, variables: impl IntoIterator<Item = OsString>) {
-        for name in variables.into_iter().filter(|name| name.to_string_lossy().starts_with(SECRETS)) {
+        for name in variables.into_iter().filter(|name| is_our_secret(name)) {
             command.env_remove(name);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The process ends with its standard input: when this one is closed or this process ends, in whatever way.
 
-use icebridge_model::secret::Secret;
+use icebridge_model::secret::{Secret, is_our_secret};
 use icebridge_model::{Code, Error, Result};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -53,6 +53,9 @@ impl SandboxProcess {
         };
         let mut command = Command::new(&program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_our_secret(name)) {
+            command.env_remove(name);
+        }
         // No console window of its own.
         #[cfg(windows)]
         command.creation_flags(0x0800_0000);

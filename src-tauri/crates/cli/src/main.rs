@@ -51,6 +51,12 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(Error::internal("the program cannot start its threads").with_cause(error)),
     };
+    let code = told(ended, &command, &output);
+    logging.end();
+    code
+}
+
+fn told(ended: Result<Ended>, command: &str, output: &Output) -> ExitCode {
     match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Short) => ExitCode::from(1),

@@ -100,10 +100,10 @@ impl Screen {
                     self.line(&format!("  {tables} tables listed"));
                 }
             }
-            Event::Sync { done, tables, .. } => {
-                self.whole(done as u64, tables as u64, "tables looked at or synced");
+            Event::Sync { progress, .. } => {
+                self.whole(progress.done as u64, progress.tables as u64, &progress.to_string());
                 if self.due() {
-                    self.line(&format!("  {done} of {tables} tables"));
+                    self.line(&format!("  {progress}"));
                 }
             }
             Event::SyncJob { message, run_page_url, .. } => self.job(&message, run_page_url.as_deref()),

@@ -30,6 +30,7 @@ const REASONS_SHOWN: usize = 20;
 
 /// Only tables that are ready: nothing blocks them, and what they lose was accepted. The others are in the plan too, as
 /// left out and why.
+#[tracing::instrument(name = "plan", skip_all, fields(source = request.route.source, target_catalog = request.route.target))]
 pub async fn make(local: &LocalState, request: &PlanRequest) -> Result<PlanMade> {
     let _at_work = local.metrics.stage(Stage::Plan);
     check_settings(&request.settings)?;

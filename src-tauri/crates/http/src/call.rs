@@ -108,8 +108,11 @@ impl Call {
         self.body = Some((text.into(), "application/json"));
         Ok(self)
     }
-    pub fn bytes(mut self, body: Bytes) -> Self {
-        self.body = Some((body, "application/octet-stream"));
+    pub fn bytes(self, body: Bytes) -> Self {
+        self.body(body, "application/octet-stream")
+    }
+    pub fn body(mut self, body: Bytes, content_type: &'static str) -> Self {
+        self.body = Some((body, content_type));
         self
     }
     pub fn within(mut self, limit: Duration) -> Self {

@@ -237,7 +237,7 @@ impl List {
     fn register_requests(&self, registry: &mut Registry) {
         registry.register(
             "http_requests",
-            "Requests to catalogs and workspaces that were sent, retries too, by family of their API",
+            "Requests to catalogs, workspaces, hooks and collectors of traces that were sent, retries too, by family of their API",
             self.requests.clone(),
         );
         registry.register("http_retries", "Requests that were sent again after a failure", self.retries.clone());

@@ -5,7 +5,9 @@ use crate::run::FileSum;
 use crate::validation::ProofLevel;
 use serde::{Deserialize, Serialize};
 
-pub const BUNDLE_VERSION: u32 = 3;
+pub const BUNDLE_VERSION: u32 = 4;
+/// Bundles of it are still verified.
+pub const OLDEST_BUNDLE_VERSION: u32 = 3;
 
 /// `manifest.json`, the last file written: it names every other file with its SHA-256.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -84,6 +84,8 @@ codes! {
     Frozen = "frozen", User;
     /// A program or web address that is called at a stage did not do what it is for.
     HookFailed = "hook-failed", User;
+    /// A collector of traces that cannot be reached, or does not take them. Only the log says it.
+    TracesFailed = "traces-failed", User;
     /// A table is cut over, so that what was asked for would take away what others have written to it.
     CutOver = "cut-over", User;
     /// The answer to a commit was lost and the target does not say whether it happened.
@@ -174,6 +176,7 @@ impl Code {
             Self::Frozen => "Wait until the freeze window is over, or make a plan without it.",
             Self::SourceNotQuiet => "Stop the writers of the table, and try again.",
             Self::HookFailed => "See what the hook said, mend it, and try again.",
+            Self::TracesFailed => "Check OTEL_EXPORTER_OTLP_ENDPOINT, the network and the collector's own log.",
             Self::CutOver => {
                 "Leave the table out. To go on with its source, take the way back: `icebridge cutover back`."
             }

@@ -1,6 +1,7 @@
 //! What long operations send while they work.
 
 use crate::run::{RunCounters, RunId, RunState};
+use crate::sync::SyncProgress;
 use crate::view::ViewRow;
 use serde::{Deserialize, Serialize};
 
@@ -33,11 +34,11 @@ pub enum Event {
         run_id: RunId,
         state: RunState,
     },
-    /// Tables that a look or a round has come to.
+    /// How far a look or a round is.
     Sync {
         run_id: RunId,
-        done: usize,
-        tables: usize,
+        #[serde(flatten)]
+        progress: SyncProgress,
     },
     /// What the cluster of a round does, in words.
     SyncJob {

@@ -3,9 +3,11 @@
 use crate::ids::RunId;
 use crate::plan::EngineKind;
 use crate::validation::Check;
-use crate::{Error, TableIdent};
+use crate::{Error, TableIdent, format};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
 /// How a table of the target stands to its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -188,6 +190,48 @@ pub struct SyncRequest {
     pub repeated: bool,
 }
 
+/// How far a look or a round is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncProgress {
+    /// Tables that it is done with.
+    pub done: usize,
+    pub tables: usize,
+    /// Copied on this machine so far, in files of the source.
+    #[serde(default)]
+    pub bytes: u64,
+    #[serde(default)]
+    pub bytes_per_second: u64,
+    /// If the tables that are left take as long as those that are done; none before the first is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
+}
+
+impl SyncProgress {
+    pub fn after(done: usize, tables: usize, bytes: u64, elapsed: Duration) -> Self {
+        let left = tables.saturating_sub(done);
+        let seconds_left =
+            (done > 0 && left > 0).then(|| (elapsed.as_secs_f64() * left as f64 / done as f64).ceil() as u64);
+        let bytes_per_second = (bytes as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
+        Self { done, tables, bytes, bytes_per_second, seconds_left }
+    }
+}
+
+impl fmt::Display for SyncProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} tables", format::count(self.done as u64), format::count(self.tables as u64))?;
+        if self.bytes > 0 {
+            write!(f, ", {} copied, {}/s", format::bytes(self.bytes), format::bytes(self.bytes_per_second))?;
+        }
+        self.seconds_left.map_or(Ok(()), |left| write!(f, ", about {} left", format::seconds(left)))
+    }
+}
+
+/// How many times the usual pause the next round is away, after this many in a row that failed.
+pub fn rounds_apart(failed: u32) -> u32 {
+    const LONGEST: u32 = 16;
+    1u32.checked_shl(failed).unwrap_or(LONGEST).min(LONGEST)
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyncView {
     pub run_id: RunId,
@@ -269,5 +313,22 @@ impl SyncView {
 
     pub fn count(&self, state: SyncState) -> usize {
         self.tables.iter().filter(|table| table.state == state).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_what_is_known() {
+        let said =
+            |done, bytes, seconds| SyncProgress::after(done, 40, bytes, Duration::from_secs(seconds)).to_string();
+        assert_eq!(said(0, 0, 0), "0 of 40 tables");
+        assert_eq!(said(0, 500_000_000, 10), "0 of 40 tables, 500 MB copied, 50.0 MB/s");
+        assert_eq!(said(10, 0, 60), "10 of 40 tables, about 3 min left");
+        assert_eq!(said(40, 1, 60), "40 of 40 tables, 1 B copied, 0 B/s");
+        let event = serde_json::to_value(SyncProgress::after(1, 2, 3, Duration::from_secs(1))).unwrap();
+        assert_eq!(event["seconds_left"], 1);
     }
 }

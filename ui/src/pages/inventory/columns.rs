@@ -1,6 +1,7 @@
 //! The columns of the inventory. Their names are those of the view.
 
 use crate::components::{Chip, Column, Icon, Tone};
+use crate::pages::name;
 use icebridge_model::view::{ScopeKind, ViewRow};
 use yew::prelude::*;
 
@@ -19,10 +20,7 @@ pub const COLUMNS: [Column; 10] = [
 
 pub fn cell(row: &ViewRow, column: &str) -> Html {
     match (column, row.text("state")) {
-        ("name", _) => {
-            let name = row.text("name").to_string();
-            html! { <span class="ident" title={name.clone()}>{ name }</span> }
-        }
+        ("name", _) => name(row.text("name")),
         ("state", state) => state_chip(state, row.text("message")),
         (_, "unreadable") => html! { <span class="quiet-text">{ "—" }</span> },
         ("format", _) => html! { { format!("v{}", row.amount("format")) } },

@@ -7,7 +7,7 @@ use crate::actions;
 use crate::components::grid::shown;
 use crate::components::{Button, Empty, ErrorCard, Icon, Loading, Meter, PageHead, PagedGrid, SearchField, Stat};
 use crate::hooks::{use_detail, use_selected, use_session, use_view};
-use crate::pages::{Shared, act, go};
+use crate::pages::{Shared, act, go, heading};
 use crate::state::{Action, Page, Work};
 use crate::view::format;
 use detail::TableDetail;
@@ -199,7 +199,7 @@ fn Detail(props: &DetailProps) -> Html {
     html! {
         <aside class="detail panel" aria-label="Table" data-testid="table-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={props.name.clone()}>{ &props.name }</h2>
+                { heading(&props.name) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={props.on_close.clone()} />
             </header>

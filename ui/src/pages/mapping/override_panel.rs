@@ -3,6 +3,7 @@
 use super::draft::{Draft, edit};
 use crate::components::{Button, Field, Icon, chip};
 use crate::hooks::use_session;
+use crate::pages::heading;
 use crate::state::mapping::overridden;
 use crate::view::view_words;
 use icebridge_model::TableIdent;
@@ -56,7 +57,7 @@ pub fn OverridePanel(props: &OverridePanelProps) -> Html {
     html! {
         <aside class="detail panel" aria-label="Override" data-testid="mapping-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={name.clone()}>{ name }</h2>
+                { heading(&name) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={&props.on_close} />
             </header>

@@ -4,7 +4,7 @@ use super::report::ReportProps;
 use crate::actions::{self, Handle};
 use crate::components::{Button, Check, Column, Empty, ErrorCard, Icon, PagedGrid, SearchField, chip};
 use crate::hooks::{use_detail, use_selected, use_session, use_sort, use_view};
-use crate::pages::name;
+use crate::pages::{heading, name};
 use crate::view::{format, view_words};
 use icebridge_model::finding::{Finding, TableFindings, Verdict};
 use icebridge_model::ops::TableDetail;
@@ -110,7 +110,7 @@ fn detail(session: &Handle, table: &TableFindings, close: Callback<()>) -> Html 
     html! {
         <aside class="detail panel" aria-label="Findings of the table" data-testid="preflight-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={table.source.to_string()}>{ table.source.to_string() }</h2>
+                { heading(&table.source.to_string()) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={close} />
             </header>

@@ -3,7 +3,7 @@
 use super::after::AfterFacts;
 use super::cluster::ClusterFacts;
 use crate::components::{Button, Chip, DataDocs, ErrorCard, Icon, Loading, Tone, chip};
-use crate::pages::Shared;
+use crate::pages::{Shared, heading, ident};
 use crate::view::format;
 use icebridge_model::ops::TableDetail;
 use icebridge_model::plan::EngineKind;
@@ -28,7 +28,7 @@ pub fn RunDetail(props: &RunDetailProps) -> Html {
     html! {
         <aside class="detail panel" aria-label="Table of the run" data-testid="run-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={props.name.clone()}>{ &props.name }</h2>
+                { heading(&props.name) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={&props.on_close} />
             </header>
@@ -49,7 +49,7 @@ fn Migration(props: &MigrationProps) -> Html {
     html! {
         <>
             <p class="line">{ chip::of::table(table.state) }{ chip::of::mode(table.mode) }</p>
-            <p class="line">{ Icon::Right.draw() }<span class="ident">{ table.target.to_string() }</span></p>
+            <p class="line">{ Icon::Right.draw() }{ ident(&table.target) }</p>
             if let Some(error) = &table.not_validated {
                 <p class="line top" data-testid="detail-not-validated">
                     <Chip tone={Tone::Warn} icon={Icon::Warning} word="not validated again" />

@@ -2,6 +2,7 @@
 
 use crate::components::{Button, ErrorCard, Icon, Loading, chip};
 use crate::hooks::use_answer;
+use crate::pages::heading;
 use crate::view::format;
 use icebridge_model::TableIdent;
 use icebridge_model::ids::RunId;
@@ -34,7 +35,7 @@ pub fn Detail(props: &DetailProps) -> Html {
     html! {
         <aside class="detail panel" aria-label="Rounds of the table" data-testid="sync-detail">
             <header class="panel-head">
-                <h2 class="grow ellipsis" title={name.clone()}>{ name.clone() }</h2>
+                { heading(&name) }
                 <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true label="Close"
                     onclick={&props.on_close} />
             </header>

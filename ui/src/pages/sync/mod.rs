@@ -4,14 +4,14 @@ mod detail;
 mod tables;
 
 use crate::actions::{self, Handle};
-use crate::components::{Button, CodeBox, Empty, Icon, Meter, PageHead, Stat};
+use crate::components::{Button, CodeBox, Empty, Icon, Meter, PageHead, Select, Stat};
 use crate::hooks::{use_answer, use_session};
 use crate::pages::go;
-use crate::state::sync::Progress;
 use crate::state::{Page, Work};
 use crate::view::format;
 use icebridge_model::ids::RunId;
 use icebridge_model::ops::op;
+use icebridge_model::sync::SyncProgress;
 use icebridge_model::view::{Scope, ViewPage, ViewRequest};
 use tables::Tables;
 use yew::prelude::*;
@@ -36,7 +36,8 @@ pub fn Sync() -> Html {
     html! {
         <>
             <PageHead page={Page::Sync}>
-                if run.is_some() {
+                if let Some(run) = &run {
+                    { repeat(&session, &run.view.run_id) }
                     <Button testid="sync-look" icon={Icon::Refresh} label="Look again" busy={looking}
                         disabled={syncing} onclick={of_run(&session, actions::look)}
                         title="Asks source and target how far each table is behind; changes nothing" />
@@ -47,6 +48,35 @@ pub fn Sync() -> Html {
             </PageHead>
             { body }
         </>
+    }
+}
+
+/// Words for how often a round begins by itself, and the minutes between two.
+const OFTEN: [(&str, Option<u32>); 6] = [
+    ("no repeat", None),
+    ("every minute", Some(1)),
+    ("every 5 minutes", Some(5)),
+    ("every 15 minutes", Some(15)),
+    ("every hour", Some(60)),
+    ("every 6 hours", Some(360)),
+];
+
+fn repeat(session: &Handle, run_id: &RunId) -> Html {
+    let minutes = session.sync.minutes(run_id);
+    let chosen = OFTEN.iter().find(|(_, often)| *often == minutes).map_or(OFTEN[0].0, |(words, _)| *words);
+    let options: Vec<(AttrValue, AttrValue)> =
+        OFTEN.iter().map(|(words, _)| (AttrValue::from(*words), AttrValue::from(*words))).collect();
+    let choose = {
+        let (session, run_id) = (session.clone(), run_id.clone());
+        Callback::from(move |value: String| {
+            if let Some((_, minutes)) = OFTEN.iter().find(|(words, _)| *words == value) {
+                actions::repeat_sync(&session, run_id.clone(), *minutes);
+            }
+        })
+    };
+    html! {
+        <Select testid="sync-every" label="Repeat the round while the window is open" bare=true value={chosen} {options}
+            onchange={choose} />
     }
 }
 
@@ -114,15 +144,23 @@ fn totals(session: &Handle, all: &ViewPage) -> Html {
                 testid="sync-wrong" />
             <Stat label="rows behind" value={format::count(all.sum("behind_rows"))} />
             <Stat label="looked at" value={looked.unwrap_or_else(|| "—".into())} testid="sync-looked" />
+            if let Some(due) = session.sync.due {
+                <Stat label="next round" value={format::moment_with_seconds(&iso(due))} testid="sync-next" />
+            }
         </div>
     }
 }
 
-fn at_work(session: &Handle, progress: Option<Progress>) -> Html {
-    let (done, total) = progress.map_or((0, 0), |progress| (progress.done as u64, progress.tables as u64));
+fn iso(milliseconds: f64) -> String {
+    js_sys::Date::new(&milliseconds.into()).to_iso_string().into()
+}
+
+fn at_work(session: &Handle, progress: Option<SyncProgress>) -> Html {
+    let progress = progress.unwrap_or_default();
+    let (done, total) = (progress.done as u64, progress.tables as u64);
     let words = match total {
         0 => "Beginning…".to_string(),
-        _ => format!("{} of {} tables", format::count(done), format::count(total)),
+        _ => progress.to_string(),
     };
     let words = match (session.sync.job.as_str(), total) {
         ("", _) => words,
@@ -136,7 +174,7 @@ fn at_work(session: &Handle, progress: Option<Progress>) -> Html {
             <Meter label="Sync" {done} {total} />
             <span class="quiet-text grow">{ words }</span>
             <Button testid="sync-stop" kind="small" icon={Icon::Stop} label="Stop" onclick={stop}
-                title="Rounds in the middle of a commit finish it; the others are as before" />
+                title="Rounds in the middle of a commit finish it; the others are as before. No round begins by itself any more" />
         </div>
     }
 }

@@ -1,6 +1,7 @@
 //! The columns of Unity Catalog's tables.
 
 use crate::components::{Chip, Column, Icon};
+use crate::pages::name;
 use crate::view::{format, workspaces as words};
 use icebridge_model::databricks::{TableKind, UnityRow};
 use yew::prelude::*;
@@ -40,7 +41,7 @@ pub fn cell(row: Option<&UnityRow>, column: &str) -> Html {
         html! { <span title={value.clone()}>{ value }</span> }
     };
     match column {
-        "table" => html! { <span class="ident" title={row.full_name.clone()}>{ &row.full_name }</span> },
+        "table" => name(&row.full_name),
         "kind" => kind_chip(row.kind, &row.kind_text),
         "owner" => text(&row.owner),
         "comment" => text(&row.comment),

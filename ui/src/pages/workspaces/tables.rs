@@ -5,6 +5,7 @@ use super::detail::UnityDetail;
 use crate::actions::workspaces;
 use crate::components::{Button, Empty, Grid, Icon, Loading, Meter, SearchField};
 use crate::hooks::use_session;
+use crate::pages::heading;
 use crate::state::Work;
 use crate::state::workspaces::Question;
 use crate::view::{format, workspaces as words};
@@ -134,7 +135,7 @@ fn Listed(props: &UnityTablesProps) -> Html {
             if let Some(row) = row_selected.and_then(|at| held.row(at)) {
                 <aside class="detail panel" aria-label="Table" data-testid="unity-detail">
                     <header class="panel-head">
-                        <h2 class="grow ellipsis" title={row.full_name.clone()}>{ &row.full_name }</h2>
+                        { heading(&row.full_name) }
                         <Button testid="detail-close" kind="quiet small" icon={Icon::Cross} icon_only=true
                             label="Close" onclick={close} />
                     </header>

@@ -5,11 +5,9 @@ use crate::interrupt::asked_to_stop;
 use crate::output::{Output, words};
 use icebridge_model::error::Blame;
 use icebridge_model::ids::RunId;
+use icebridge_model::sync::rounds_apart;
 use icebridge_model::{Code, Result};
 use std::time::Duration;
-
-/// Rounds that fail are further and further apart, up to this many times the interval.
-const LONGEST_BACK_OFF: u32 = 16;
 
 /// What became of a round.
 pub struct Round {
@@ -26,7 +24,7 @@ pub async fn until_interrupted(
     output: &Output,
     mut round: impl AsyncFnMut(Option<RunId>) -> Result<Round>,
 ) -> Result<Ended> {
-    let (mut apart, mut run_id, mut ended) = (1, None, Ended::Done);
+    let (mut failed, mut run_id, mut ended) = (0u32, None, Ended::Done);
     // One listener for all rounds: a signal at the end of a round, or between two, is not lost.
     let stop = async {
         if asked_to_stop().await.is_err() {
@@ -36,8 +34,6 @@ pub async fn until_interrupted(
     };
     tokio::pin!(stop);
     loop {
-        let in_a_row = apart;
-        apart = 1;
         let (made, is_last) = {
             let work = round(run_id.clone());
             tokio::pin!(work);
@@ -65,10 +61,8 @@ pub async fn until_interrupted(
         if is_last {
             return Ok(ended);
         }
-        if !is_good {
-            apart = (in_a_row * 2).min(LONGEST_BACK_OFF);
-        }
-        let wait = interval.saturating_mul(apart);
+        failed = if is_good { 0 } else { failed.saturating_add(1) };
+        let wait = interval.saturating_mul(rounds_apart(failed));
         output.note(format!("next round in {}; Ctrl-C ends", words::seconds(wait.as_secs())));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

@@ -23,10 +23,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Exports a run (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
+#[tracing::instrument(name = "export", skip_all, fields(run))]
 pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Result<AuditBundle> {
     let _at_work = local.metrics.stage(Stage::Audit);
     local.store.check_journal().await?;
     let view = migration::view(local, run_id).await?;
+    tracing::Span::current().record("run", view.run_id.as_str());
     if view.state == RunState::Running {
         return Err(Error::invalid("the run is still running, so that there is nothing final to export")
             .about(&view.run_id)
@@ -132,6 +134,7 @@ async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> 
     files.push(write(folder, ENVIRONMENT, pretty(&environment)?.as_bytes())?);
 
     let report = Report {
+        bundle_version: BUNDLE_VERSION,
         run_id: &record.run_id,
         plan: &plan,
         history: &history,

@@ -2,6 +2,7 @@
 //! docs/audit-bundle.md.
 
 mod approvals;
+mod change;
 mod evidence;
 mod export;
 mod folder;
@@ -13,6 +14,8 @@ mod summary;
 mod table_check;
 mod verify;
 
+#[cfg(test)]
+mod earlier_tests;
 #[cfg(test)]
 mod tests;
 

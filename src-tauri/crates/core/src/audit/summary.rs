@@ -1,10 +1,11 @@
 //! The summary for people, as Markdown and as a page to print.
 //!
 //! Verification writes it again from the evidence and compares: what people read cannot say anything else than what is
-//! proved. So the text below belongs to the bundle's version: a change of it raises `BUNDLE_VERSION`.
+//! proved. So the text below belongs to the bundle's version: a change of it raises `BUNDLE_VERSION`, and what earlier
+//! versions say stays.
 
-use super::approvals;
 use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
+use super::{approvals, change};
 use crate::ledger::RunHistory;
 use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
@@ -17,6 +18,8 @@ use std::fmt::Write;
 
 /// What a summary is made from; all of it is in the bundle.
 pub(crate) struct Report<'a> {
+    /// Of the bundle that the summary belongs to.
+    pub bundle_version: u32,
     pub run_id: &'a str,
     pub plan: &'a Plan,
     pub history: &'a RunHistory,
@@ -24,6 +27,9 @@ pub(crate) struct Report<'a> {
     pub journal_entries: u64,
     pub journal_head: &'a str,
 }
+
+/// From this bundle version on the summary tells the run as a change.
+const WITH_CHANGE: u32 = 4;
 
 /// One document, written in two languages.
 enum Block {
@@ -131,6 +137,11 @@ fn blocks(report: &Report<'_>) -> Vec<Block> {
         Block::Text(verdict(report)),
         Block::Facts(facts(report)),
     ];
+    if report.bundle_version >= WITH_CHANGE {
+        blocks.push(Block::Heading(change::HEADING));
+        blocks.push(Block::Text(change::TOLD.into()));
+        blocks.push(Block::Facts(change::steps(report)));
+    }
     let approved: Vec<Vec<String>> = approvals::of(report.history).into_iter().map(approval).collect();
     if !approved.is_empty() {
         blocks.push(Block::Heading("Approved by"));

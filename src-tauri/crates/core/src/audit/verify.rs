@@ -10,7 +10,7 @@ use super::{
     strict, table_check,
 };
 use crate::ledger::RunHistory;
-use icebridge_model::audit::{AuditVerdict, BUNDLE_VERSION, BundleManifest};
+use icebridge_model::audit::{AuditVerdict, BUNDLE_VERSION, BundleManifest, OLDEST_BUNDLE_VERSION};
 use icebridge_model::plan::Plan;
 use icebridge_model::{Code, Error, Result};
 use sha2::{Digest, Sha256};
@@ -49,10 +49,12 @@ fn read_manifest(path: &Path) -> Result<(BundleManifest, Vec<u8>)> {
     };
     let text = folder::read(&path.join(MANIFEST)).map_err(no_bundle)?;
     let manifest: BundleManifest = serde_json::from_slice(&text).map_err(|e| no_bundle(e.to_string()))?;
-    if manifest.bundle_version != BUNDLE_VERSION {
+    if !(OLDEST_BUNDLE_VERSION..=BUNDLE_VERSION).contains(&manifest.bundle_version) {
         return Err(Error::new(Code::BundleBroken, format!("bundle version {} is not known", manifest.bundle_version))
             .about(path.display())
-            .with_hint(format!("This IceBridge verifies bundle version {BUNDLE_VERSION}.")));
+            .with_hint(format!(
+                "This IceBridge verifies bundle versions {OLDEST_BUNDLE_VERSION} to {BUNDLE_VERSION}."
+            )));
     }
     Ok((manifest, text))
 }
@@ -75,6 +77,7 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
         }
         checks.add("totals", totals(&manifest, tables));
         let report = Report {
+            bundle_version: manifest.bundle_version,
             run_id: &manifest.run_id,
             plan,
             history,

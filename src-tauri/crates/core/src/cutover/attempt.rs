@@ -49,6 +49,7 @@ pub(super) fn step(wave: &Wave<'_>, planned: &PlannedTable, stage: CutoverStage,
 }
 
 /// Brings the target up to the source and compares every row, while writers still write. The inner error is the table that failed.
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 pub(super) async fn prepare(
     wave: &Wave<'_>,
     planned: &PlannedTable,
@@ -121,6 +122,7 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
 
 /// The source is stopped; what it got since is brought over, and readers and writers are moved. An error: the journal could not be
 /// written.
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, proven: &Proven) -> Result<CutoverTable> {
     let last = async {
         let moved = last_state(wave, planned, proven).await?;
@@ -139,6 +141,7 @@ pub(super) async fn take(wave: &Wave<'_>, planned: &PlannedTable, key: &str, pro
 }
 
 /// A move that was begun and not confirmed: its hooks are called once more, with the same key.
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 pub(super) async fn resume<'a>(wave: &Wave<'_>, planned: &'a PlannedTable) -> Result<(&'a PlannedTable, CutoverTable)> {
     let begun = wave.last_step(planned).and_then(|step| Some((step.key.clone(), step.moved.clone()?, step)));
     let Some((key, moved, step)) = begun else {

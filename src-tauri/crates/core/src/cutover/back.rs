@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Moves back the tables that are asked for, or all that are moved, and gives up attempts that were cut off. A table whose target has rows that the source lacks is refused, unless
 /// they are left behind.
+#[tracing::instrument(name = "cutover", skip_all, fields(run, command = "back"))]
 pub async fn back(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
     let asked_at = Instant::now();
     let at_work = AtWork::begin(local, cancel).await?;
@@ -76,6 +77,7 @@ fn refuse(wave: &Wave<'_>, planned: &PlannedTable) -> Result<()> {
 }
 
 /// An attempt that was cut off before anything was moved is over. The next one has another key: its hooks are called anew.
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 async fn give_up(wave: &Wave<'_>, planned: &PlannedTable) -> Result<CutoverTable> {
     let key = wave.last_step(planned).map(|step| step.key).unwrap_or_default();
     let error = Error::new(Code::Cancelled, "the attempt was cut off, and was given up by `icebridge cutover back`")
@@ -86,6 +88,7 @@ async fn give_up(wave: &Wave<'_>, planned: &PlannedTable) -> Result<CutoverTable
     attempt::failed(wave, planned, &key, error, Vec::new()).await
 }
 
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 async fn move_back(wave: &Wave<'_>, planned: &PlannedTable, asked_at: Instant, anyway: bool) -> Result<CutoverTable> {
     let begun = wave.last_step(planned).and_then(|step| Some((step.moved.clone()?, step)));
     let Some((moved, last)) = begun else {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Finishes the tables that are asked for, or all that are on probation. A source that was written to since keeps its table on probation,
 /// unless that is wanted. Nothing is dropped: the source stays where it is.
+#[tracing::instrument(name = "cutover", skip_all, fields(run, command = "finish"))]
 pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let wave = at_work.wave(request, &request.hooks).await?;
@@ -53,6 +54,7 @@ pub async fn finish(local: &LocalState, request: &CutoverTables, cancel: &Cancel
     Ok(wave.end(tables, hooks).await)
 }
 
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 async fn finish_table(wave: &Wave<'_>, planned: &PlannedTable, request: &CutoverTables) -> Result<CutoverTable> {
     let moved = wave.last_step(planned).and_then(|step| Some((step.moved.clone()?, step)));
     let Some((moved, last)) = moved else {

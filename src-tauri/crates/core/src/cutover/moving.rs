@@ -26,6 +26,7 @@ const QUIET_AT_ONCE: usize = 256;
 
 /// Moves the tables that are not moved yet; others are told as they stand. A table that fails stops no other. An error means that nothing
 /// could be begun, that the journal could not be written, or that it was cancelled.
+#[tracing::instrument(name = "cutover", skip_all, fields(run, command = "move"))]
 pub async fn run(local: &LocalState, request: &CutoverRequest, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let mut wave = Wave::open(local, (&request.run_id, &request.tables), &request.hooks, &at_work.cancel).await?;

@@ -20,6 +20,7 @@ use icebridge_model::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Writes what it sees of each table on probation into the journal. Tables in other states are told as they stand.
+#[tracing::instrument(name = "cutover", skip_all, fields(run, command = "check"))]
 pub async fn check(local: &LocalState, request: &CutoverTables, cancel: &CancellationToken) -> Result<CutoverView> {
     let at_work = AtWork::begin(local, cancel).await?;
     let wave = at_work.wave(request, "").await?;
@@ -30,6 +31,7 @@ pub async fn check(local: &LocalState, request: &CutoverTables, cancel: &Cancell
     Ok(wave.view(tables, Vec::new()))
 }
 
+#[tracing::instrument(name = "table", skip_all, fields(table = %planned.source, target_table = %planned.target))]
 async fn check_table(wave: &Wave<'_>, planned: &PlannedTable, migrated: bool, compare: bool) -> Result<CutoverTable> {
     let on_probation = wave.state(planned) == CutoverState::OnProbation;
     let step = wave.last_step(planned).filter(|_| on_probation);

@@ -57,6 +57,8 @@ pub(crate) struct TableHistory {
     pub governance: Option<GovernanceReport>,
     /// The source's snapshots that later rounds brought into the target.
     pub synced: HashSet<Option<i64>>,
+    /// Where readers and writers are: at the target, or at the source again. None: no cut-over came so far.
+    pub moved: Option<CutoverStage>,
 }
 
 impl RunHistory {
@@ -86,9 +88,13 @@ impl RunHistory {
                 let approved = self.timed(entry, Some(approved));
                 self.cut_over_on.extend(approved);
             }
-            TABLE_CUTOVER if self.cut_over_on.is_empty() => {
+            TABLE_CUTOVER => {
                 let step: CutoverStep = read(entry)?;
-                self.moved_unapproved += usize::from(step.stage == CutoverStage::Begun);
+                let is_unapproved = self.cut_over_on.is_empty() && step.stage == CutoverStage::Begun;
+                self.moved_unapproved += usize::from(is_unapproved);
+                if matches!(step.stage, CutoverStage::Moved | CutoverStage::Returned | CutoverStage::Finished) {
+                    self.tables.entry(entry.table.clone()).or_default().moved = Some(step.stage);
+                }
             }
             PLAN_REHEARSED if entry.table.is_empty() => {
                 let made: Rehearsal = read(entry)?;

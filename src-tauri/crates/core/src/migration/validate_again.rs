@@ -85,6 +85,7 @@ struct Comparison<'a> {
     cancel: &'a CancellationToken,
 }
 
+#[tracing::instrument(name = "validate", skip_all, fields(run))]
 pub(super) async fn validate_again_in(
     local: &LocalState,
     run_id: &str,
@@ -97,6 +98,7 @@ pub(super) async fn validate_again_in(
     local.store.check_journal().await?;
     let record = find_run(local, run_id).await?;
     let run_id = record.run_id.as_str();
+    tracing::Span::current().record("run", run_id);
     let plan = plan_of(&record)?;
     same_catalogs::check(local, run_id, &plan).await?;
     let histories = table_histories(local, run_id, &plan).await?;

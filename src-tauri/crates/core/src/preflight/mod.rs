@@ -58,6 +58,7 @@ pub(crate) struct Judged {
     pub cluster: Option<Box<ClusterCopy>>,
 }
 
+#[tracing::instrument(name = "preflight", skip_all, fields(source = route.source, target_catalog = route.target))]
 pub async fn run(local: &LocalState, route: &Route, settings: &Settings) -> Result<PreflightReport> {
     let report = report(findings_of_all(local, route, settings).await?);
     local.store.save_preflight_view(route, &report.tables).await?;

@@ -1,6 +1,6 @@
 //! A look at all tables of a run, or one round of them.
 
-use super::active::{self, Told};
+use super::active::{self, TOLD_EVERY, Told};
 use super::session::Session;
 use super::{job_rounds, standing, table_round};
 use crate::LocalState;
@@ -14,6 +14,7 @@ use icebridge_model::plan::PlannedTable;
 use icebridge_model::sync::{SyncRequest, SyncRound, SyncView, SyncedTable};
 use icebridge_model::{Result, TableIdent};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Tables with their places among those that are asked for.
@@ -52,6 +53,7 @@ pub async fn look(local: &LocalState, request: &SyncRequest, cancel: &Cancellati
 }
 
 /// Brings each table that the run migrated to the state that its source has now. A table that fails stops no other.
+#[tracing::instrument(name = "round", skip_all, fields(run))]
 pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &CancellationToken) -> Result<SyncView> {
     let _lock = local.store.lock().await?;
     // Not before: a round that is refused must not take the way to cancel from the one that is at work.
@@ -151,9 +153,16 @@ async fn each(
     };
     let telling = async {
         let mut failed = None;
-        while let Some(table) = to_tell.recv().await {
-            if failed.is_none() {
-                failed = told.done(&table, standing::now_ms()).await.err();
+        let mut while_at_work = tokio::time::interval(TOLD_EVERY);
+        while_at_work.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                next = to_tell.recv() => match next {
+                    None => break,
+                    Some(table) if failed.is_none() => failed = told.done(&table, standing::now_ms()).await.err(),
+                    Some(_) => {}
+                },
+                _ = while_at_work.tick() => told.go_on(),
             }
         }
         failed.map_or(Ok(()), Err)

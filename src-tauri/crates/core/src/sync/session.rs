@@ -18,6 +18,7 @@ use icebridge_model::sync::SyncRequest;
 use icebridge_model::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,8 @@ pub(crate) struct Session<'a> {
     pub target: Arc<dyn TargetCatalog>,
     pub writers: Arc<Semaphore>,
     pub commits: CommitLimiter,
+    /// Bytes of the source that were copied on this machine.
+    pub copied: Arc<AtomicU64>,
     /// Of each table in any run of the plan, by source table.
     pub last_steps: HashMap<String, SyncStep>,
     /// Of tables that clusters bring on.
@@ -65,6 +68,7 @@ impl<'a> Session<'a> {
         cancel: &'a CancellationToken,
     ) -> Result<Session<'a>> {
         let record = find_run(local, &request.run_id).await?;
+        tracing::Span::current().record("run", record.run_id.as_str());
         let plan = plan_of(&record)?;
         check_catalogs(local, &record.run_id, &plan).await?;
         // Its snapshots say whether others have written: the workspace's own API does not show them.
@@ -80,6 +84,7 @@ impl<'a> Session<'a> {
             target,
             writers: Arc::new(Semaphore::new(plan.settings.max_parallel_writers.max(1))),
             commits,
+            copied: Arc::default(),
             last_jobs: std::sync::Mutex::new(LastJobs::of(&steps)),
             last_steps: last_sync_steps(local, &plan.hash).await?,
             moved: moved_states(local, &plan.hash).await?.into_keys().collect(),
@@ -255,14 +260,18 @@ fn not_ours(target: &Table, catalog: &dyn TargetCatalog, planned: &PlannedTable)
         ))
 }
 
-/// Progress of a sync is told by table; what is copied is counted with all that is.
-pub(super) struct Counted(pub Copied);
+/// What is copied is counted with all that is, and for the progress of the round.
+pub(super) struct Counted {
+    pub all: Copied,
+    pub of_round: Arc<AtomicU64>,
+}
 
 impl Observer for Counted {
     fn bytes(&self, more: u64) {
-        self.0.bytes(more);
+        self.all.bytes(more);
+        self.of_round.fetch_add(more, Ordering::Relaxed);
     }
     fn rows(&self, more: u64) {
-        self.0.rows(more);
+        self.all.rows(more);
     }
 }

@@ -281,7 +281,10 @@ async fn copy(session: &Session<'_>, planned: &PlannedTable, sides: &Sides, onto
         partitioning: first.partitioning.as_ref(),
         make_empty: false,
         writers: Arc::clone(&session.writers),
-        observer: Arc::new(Counted(session.local.metrics.copied(EngineKind::Embedded))),
+        observer: Arc::new(Counted {
+            all: session.local.metrics.copied(EngineKind::Embedded),
+            of_round: Arc::clone(&session.copied),
+        }),
         checkpoint: Arc::new(StoreCheckpoint {
             store: session.local.store.clone(),
             plan_hash: session.plan.hash.clone(),

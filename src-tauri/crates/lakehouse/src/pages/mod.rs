@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod chunks;
 pub mod footer;
 mod header;
+pub mod strange_fields;
 mod thrift;
 
 #[cfg(test)]

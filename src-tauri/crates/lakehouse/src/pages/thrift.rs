@@ -1,11 +1,11 @@
-//! As much of Thrift's compact protocol as page headers need
+//! As much of Thrift's compact protocol as page headers and footers need
 //! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>).
 
 pub const STOP: u8 = 0;
 pub const TRUE: u8 = 1;
 pub const FALSE: u8 = 2;
 const I8: u8 = 3;
-const I16: u8 = 4;
+pub const I16: u8 = 4;
 pub const I32: u8 = 5;
 pub const I64: u8 = 6;
 const DOUBLE: u8 = 7;
@@ -187,25 +187,38 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, last: 0 }
+        Self::after(out, 0)
     }
 
-    fn field(&mut self, id: i16, kind: u8) {
-        // Page headers have eight fields at most, so that every step fits.
-        let delta = (id - self.last).clamp(1, 15) as u8;
-        self.out.push(delta << 4 | kind);
+    /// Goes on with a struct whose last field so far has this number.
+    pub fn after(out: &'a mut Vec<u8>, last: i16) -> Self {
+        Self { out, last }
+    }
+
+    /// The head of a field; its value follows.
+    pub fn field(&mut self, id: i16, kind: u8) {
+        match i32::from(id) - i32::from(self.last) {
+            delta @ 1..=15 => self.out.push((delta as u8) << 4 | kind),
+            _ => {
+                self.out.push(kind);
+                self.zigzag(id.into());
+            }
+        }
         self.last = id;
     }
 
-    pub fn int(&mut self, id: i16, value: i32) {
-        self.field(id, I32);
-        let value = i64::from(value);
+    fn zigzag(&mut self, value: i64) {
         let mut zigzag = ((value << 1) ^ (value >> 63)) as u64;
         while zigzag >= 0x80 {
             self.out.push(zigzag as u8 | 0x80);
             zigzag >>= 7;
         }
         self.out.push(zigzag as u8);
+    }
+
+    pub fn int(&mut self, id: i16, value: i32) {
+        self.field(id, I32);
+        self.zigzag(value.into());
     }
 
     pub fn flag(&mut self, id: i16, value: bool) {

@@ -5,7 +5,7 @@ use super::location::Location;
 use super::store::Storage;
 use crate::limits::Limit;
 use crate::pages::bounds::Chunks;
-use crate::pages::footer;
+use crate::pages::{footer, strange_fields};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -96,7 +96,10 @@ impl ObjectReader {
     ) -> Result<ParquetMetaData> {
         let bytes = self.footer().await?;
         footer::check(&bytes).map_err(|e| e.about(&self.path))?;
-        decode(&bytes)
+        match strange_fields::left_out(&bytes) {
+            Some(kept) => decode(&kept),
+            None => decode(&bytes),
+        }
     }
 
     async fn read_one(&mut self, range: Range<u64>) -> Result<Bytes> {

@@ -1,0 +1,31 @@
+//! The switch for metrics, and where they are.
+
+use crate::actions::metrics;
+use crate::components::Check;
+use crate::hooks::use_session;
+use crate::state::Work;
+use yew::prelude::*;
+
+#[component]
+pub fn ServeMetrics() -> Html {
+    let session = use_session();
+    let switch = {
+        let session = session.clone();
+        Callback::from(move |wanted: bool| metrics::switch(&session, wanted))
+    };
+    let is_busy = session.busy.iter().any(|work| matches!(work, Work::Metrics(_)));
+    html! {
+        <>
+            <label class="rail-choice" title="For a Prometheus on this machine, while the window is open">
+                <span>{ "Serve metrics" }</span>
+                <Check testid="metrics" label="Serve metrics" bare=true checked={session.metrics.is_some()}
+                    disabled={is_busy} onchange={switch} />
+            </label>
+            if let Some(url) = &session.metrics {
+                <p class="about selectable" data-testid="metrics-url" title={url.to_string()}>
+                    { url.trim_start_matches("http://") }
+                </p>
+            }
+        </>
+    }
+}
