@@ -24,6 +24,13 @@ def webkit() -> Iterator[Driver]:
         yield started
 
 
+# What waits for longer than ten seconds waits for half a second.
+HURRY = """
+const real = window.setTimeout;
+window.setTimeout = (work, pause, ...more) => real(work, pause > 10000 ? 500 : pause, ...more);
+"""
+
+
 def append(catalog: SqlCatalog, name: str) -> None:
     """The first rows of a table once more."""
     table = catalog.load_table(name)
@@ -75,3 +82,37 @@ def test_tables_are_brought_up_to_their_sources_in_the_window(webkit: Driver, tm
         shots(app, "sync", "sync-stopped")
     assert target.load_table(PRODUCTS).metadata_location == theirs
     assert target.load_table(ORDERS).scan().count() == source.load_table(ORDERS).scan().count()
+
+
+def test_rounds_are_repeated_while_the_window_is_open(webkit: Driver, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    Icebridge(state).run("journey", "--sample")
+    source = SqlCatalog("foreign", uri=f"sqlite:///{state / 'sample' / 'lakehouse' / 'catalog.db'}")
+    target = SqlCatalog("icebridge", uri=f"sqlite:///{state / 'sample' / 'managed' / 'catalog.db'}")
+    append(source, ORDERS)
+    with window(webkit, state, "sync-repeated") as app:
+        app.click("nav-sync")
+        app.shows("sync-behind", "1")
+        # The first one begins at once, the next one after its pause, whichever page is in sight.
+        app.choose("sync-every", "every 5 minutes")
+        app.shows("sync-behind", "0")
+        app.says("sync-next", r"\d\d:\d\d:\d\d")
+        shots(app, "sync", "sync-repeated")
+        app.script(HURRY)
+        app.choose("sync-every", "every minute")
+        app.click("nav-history")
+        for _ in range(2):
+            append(source, ORDERS)
+            app.wait("another round", lambda: rows(target) == rows(source))
+        app.click("nav-sync")
+        app.choose("sync-every", "no repeat")
+        app.gone("sync-next")
+        append(source, ORDERS)
+        app.click("sync-look")
+        app.shows("sync-behind", "1")
+        assert rows(target) < rows(source)
+
+
+def rows(catalog: SqlCatalog) -> int:
+    """Of the table that is written to."""
+    return int(catalog.load_table(ORDERS).scan().count())

@@ -129,7 +129,7 @@ impl Code {
         match self {
             Self::InvalidInput => "Correct what is named here, and try again.",
             Self::CatalogNotFound => "Check the catalog's name, its address and the warehouse it is asked for.",
-            Self::CatalogUnreachable => "Check the address and the network, and try again.",
+            Self::CatalogUnreachable | Self::TracesFailed => "Check the address and the network, and try again.",
             Self::CatalogRefused => "See the cause, and the catalog's own log.",
             Self::CredentialsRejected => "Check the catalog's secrets and save it again.",
             Self::CredentialsMissing => "Save the catalog again with its secrets.",
@@ -176,7 +176,6 @@ impl Code {
             Self::Frozen => "Wait until the freeze window is over, or make a plan without it.",
             Self::SourceNotQuiet => "Stop the writers of the table, and try again.",
             Self::HookFailed => "See what the hook said, mend it, and try again.",
-            Self::TracesFailed => "Check OTEL_EXPORTER_OTLP_ENDPOINT, the network and the collector's own log.",
             Self::CutOver => {
                 "Leave the table out. To go on with its source, take the way back: `icebridge cutover back`."
             }

@@ -174,7 +174,7 @@ fn at_work(session: &Handle, progress: Option<SyncProgress>) -> Html {
             <Meter label="Sync" {done} {total} />
             <span class="quiet-text grow">{ words }</span>
             <Button testid="sync-stop" kind="small" icon={Icon::Stop} label="Stop" onclick={stop}
-                title="Rounds in the middle of a commit finish it; the others are as before. No round begins by itself any more" />
+                title="Commits under way are finished; other tables stay as before. No round begins by itself any more" />
         </div>
     }
 }

@@ -3,7 +3,7 @@
 
 use super::approvals;
 use super::evidence::{losses, lowest_proof, migrated};
-use super::summary::Report;
+use super::report::Report;
 use crate::ledger::CutoverStage;
 use icebridge_model::format::counted;
 use icebridge_model::validation::ProofLevel;

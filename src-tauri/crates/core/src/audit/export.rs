@@ -3,8 +3,9 @@
 use super::approvals;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, pretty, write, write_failure};
+use super::report::Report;
 use super::signature::{self, Signature};
-use super::summary::{self, Report};
+use super::summary;
 use super::{APPROVALS, ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};

@@ -8,6 +8,7 @@ mod export;
 mod folder;
 mod found;
 mod journal_check;
+mod report;
 mod signature;
 mod strict;
 mod summary;

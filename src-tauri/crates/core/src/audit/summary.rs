@@ -5,28 +5,16 @@
 //! versions say stays.
 
 use super::evidence::{TableEvidence, losses, lowest_proof, migrated};
+use super::report::Report;
 use super::{approvals, change};
-use crate::ledger::RunHistory;
 use icebridge_model::approval::NamedApproval;
 use icebridge_model::conversion::Conversion;
 use icebridge_model::format::milliseconds;
-use icebridge_model::plan::{EngineKind, Plan};
+use icebridge_model::plan::EngineKind;
 use icebridge_model::rehearsal::{Rehearsal, RehearsedTable};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
 use std::fmt::Write;
-
-/// What a summary is made from; all of it is in the bundle.
-pub(crate) struct Report<'a> {
-    /// Of the bundle that the summary belongs to.
-    pub bundle_version: u32,
-    pub run_id: &'a str,
-    pub plan: &'a Plan,
-    pub history: &'a RunHistory,
-    pub tables: &'a [TableEvidence],
-    pub journal_entries: u64,
-    pub journal_head: &'a str,
-}
 
 /// From this bundle version on the summary tells the run as a change.
 const WITH_CHANGE: u32 = 4;

@@ -4,7 +4,8 @@ use super::approvals;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{self, contents, inside};
 use super::found::{Checks, Found, some_of};
-use super::summary::{self, Report};
+use super::report::Report;
+use super::summary;
 use super::{
     ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SIGNATURE, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check, signature,
     strict, table_check,

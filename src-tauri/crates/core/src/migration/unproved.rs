@@ -26,6 +26,7 @@ pub(crate) async fn record_unproved(
     (error, note): (Error, &str),
     validation: Option<&Validation>,
 ) -> Result<()> {
+    tracing::warn!(table = %planned.source, code = %error.code, %error, "the table is not proved any more");
     let step = TableStep::new(TableState::Failed, &planned.target).note(note).error(error);
     local.store.append(&run.run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await?;
     if let Some(validation) = validation {

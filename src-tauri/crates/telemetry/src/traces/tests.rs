@@ -49,7 +49,10 @@ fn what_failed_is_the_span_around_the_event_with_a_code() {
         tracing::info_span!("table", table = "a").in_scope(|| {
             tracing::warn!(code = "file-missing", error = "a file is gone", "the table failed");
         });
-        tracing::info_span!("table", table = "b").in_scope(|| tracing::warn!("a rename was slow"));
+        tracing::info_span!("table", table = "b").in_scope(|| {
+            tracing::warn!("a rename was slow");
+            tracing::info!(code = "file-missing", error = "tried again", "a file is gone");
+        });
         drop(run);
     });
     let statuses = spans.iter().map(|span| (&*span.name, span.status.clone())).collect::<Vec<_>>();

@@ -9,10 +9,12 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Every failure that a person is told has a code, in the log as anywhere: an event that has one says that what its span is
+/// Every failure that a person is told has a code, in the log as anywhere: a warning that has one says that what its span is
 /// about failed.
 const CODE: &str = "code";
 const ERROR: &str = "error";
+const LEVEL: &str = "level";
+const SEVERE: [&str; 2] = ["WARN", "ERROR"];
 
 #[derive(Debug)]
 pub struct Told<E>(pub E);
@@ -55,6 +57,7 @@ fn tell(span: &mut SpanData) {
 fn failure(attributes: &[KeyValue]) -> Option<String> {
     let named = |name: &str| attributes.iter().find(|pair| pair.key.as_str() == name).map(|pair| pair.value.as_str());
     let code = named(CODE)?;
+    SEVERE.contains(&&*named(LEVEL)?).then_some(())?;
     Some(named(ERROR).map_or_else(|| code.to_string(), |error| error.to_string()))
 }
 
