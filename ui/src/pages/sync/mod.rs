@@ -145,14 +145,16 @@ fn totals(session: &Handle, all: &ViewPage) -> Html {
             <Stat label="rows behind" value={format::count(all.sum("behind_rows"))} />
             <Stat label="looked at" value={looked.unwrap_or_else(|| "—".into())} testid="sync-looked" />
             if let Some(due) = session.sync.due {
-                <Stat label="next round" value={format::moment_with_seconds(&iso(due))} testid="sync-next" />
+                <Stat label="next round" value={time_of_day(due)} testid="sync-next" />
             }
         </div>
     }
 }
 
-fn iso(milliseconds: f64) -> String {
-    js_sys::Date::new(&milliseconds.into()).to_iso_string().into()
+fn time_of_day(milliseconds: f64) -> String {
+    let moment = String::from(js_sys::Date::new(&milliseconds.into()).to_iso_string());
+    let moment = format::moment_with_seconds(&moment);
+    format!("{} UTC", moment.rsplit(' ').next().unwrap_or_default())
 }
 
 fn at_work(session: &Handle, progress: Option<SyncProgress>) -> Html {
@@ -174,7 +176,7 @@ fn at_work(session: &Handle, progress: Option<SyncProgress>) -> Html {
             <Meter label="Sync" {done} {total} />
             <span class="quiet-text grow">{ words }</span>
             <Button testid="sync-stop" kind="small" icon={Icon::Stop} label="Stop" onclick={stop}
-                title="Commits under way are finished; other tables stay as before. No round begins by itself any more" />
+                title="Commits under way are finished; other tables stay as before. Ends the repetition, too" />
         </div>
     }
 }
