@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from databricks.sdk.service.workspace import ImportFormat
 
+from spark.judges.digest_reference import Digest
 from tests.harness import clusters
 from tests.harness.cli import Icebridge, fresh
 from tests.harness.foreign import foreign
@@ -21,6 +23,7 @@ from tests.harness.kept_up import KeptUp, files
 from tests.harness.kill_walk import KillWalk
 from tests.harness.lake import Lake
 from tests.harness.sandbox import Sandbox, sandbox
+from tests.harness.written import reading
 
 # Fixtures of other files.
 from tests.test_sync_faults import lake as lake
@@ -204,25 +207,65 @@ def test_a_target_that_is_away_keeps_what_is_staged(kept: KeptUp, tmp_path: Path
     kept.route.resume().succeeded()
 
 
-def test_what_was_published_and_renamed_stays(kept: KeptUp, tmp_path: Path) -> None:
+def renamed(kept: KeptUp) -> dict[str, Digest]:
+    """What the killed run published and still has a place for gets another name; its rows."""
+    staged = fates(tidy(kept.cli).get("staged_copy", []))
+    if not staged:
+        return {}
+    catalog = pyiceberg_catalog(kept.target)
+    there = [name for name in staged if catalog.table_exists(name)]
+    for name in there:
+        catalog.rename_table(name, f"{name}_live")
+    return {name: reading(catalog.load_table(f"{name}_live")) for name in there}
+
+
+def whole(kept: KeptUp, there: dict[str, Digest]) -> bool:
+    """Whether they have their rows still."""
+    catalog = pyiceberg_catalog(kept.target)
+    return there == {name: reading(catalog.load_table(f"{name}_live")) for name in there}
+
+
+def test_what_was_published_and_renamed_stays(kept: KeptUp, lake: Lake, tmp_path: Path) -> None:
     kept.cli.run("inventory", "foreign")
     plan = str(kept.route.replan("rewrite", "--max-commits-per-min", "100000")["path"])
     walk = KillWalk(kept.cli, tmp_path / "walk", kept.cli.state, kept.target)
     walk.begin_here()
-    renamed = 0
+    seen = []
     for at, killed in walk.walk(40, "run", plan):
-        staged = fates(tidy(kept.cli).get("staged_copy", [])) if killed else {}
-        catalog = pyiceberg_catalog(kept.target) if staged else None
-        there = [name for name in staged if catalog is not None and catalog.table_exists(name)]
-        if catalog is None or not there:
+        if not killed or not (there := renamed(kept)):
             continue
-        for name in there:
-            catalog.rename_table(name, f"{name}_live")
         tidy(kept.cli, "--staged", "--yes")
+        assert whole(kept, there), at
+        # A resume neither writes there nor copies them a second time, and takes them once they have their names again.
+        run = kept.route.resume()
         for name in there:
-            assert catalog.load_table(f"{name}_live").scan().to_arrow().num_rows > 0, at
-        renamed += 1
-    assert renamed > 0
+            error = run.failed(name, "target-changed")
+            assert f"{name}_live" in json.dumps(error), error
+        assert whole(kept, there), at
+        catalog = pyiceberg_catalog(kept.target)
+        for name in there:
+            catalog.rename_table(f"{name}_live", name)
+        kept.route.resume().succeeded()
+        assert {name: reading(catalog.load_table(name)) for name in there} == there, at
+        seen.append(at)
+    assert seen
+    # Nor is it cleared where the source has gone on so far that the plan is of no use any more.
+    stale = False
+    for at in seen:
+        walk.again()
+        walk.kill(at, "run", plan)
+        if there := renamed(kept):
+            for name in there:
+                table = lake.catalog.load_table(name)
+                pinned = table.current_snapshot()
+                assert pinned is not None
+                table.append(table.scan().to_arrow())
+                table.maintenance.expire_snapshots().by_id(pinned.snapshot_id).commit()
+            kept.cli.outcome("run", "--resume")
+            assert whole(kept, there), at
+            stale = True
+            break
+    assert stale
 
 
 def test_removing_wants_the_state_to_itself(kept: KeptUp) -> None:

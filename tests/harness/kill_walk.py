@@ -45,6 +45,10 @@ class KillWalk:
         finally:
             self.cli.environment = before
 
+    def kill(self, at: int, *command: str | Path) -> bool:
+        """Kills the command at this instant; false where it had ended by then."""
+        return self._run(at, *command).code == KILLED
+
     def instants(self, *command: str | Path) -> int:
         """How many there are in a command that nobody kills."""
         done = self._run(0, *command)
@@ -58,4 +62,4 @@ class KillWalk:
         step = 1 if os.environ.get("ICEBRIDGE_KILL_EVERYWHERE") else max(1, last // most)
         for at in range(1, last + 1, step):
             self.again()
-            yield at, self._run(at, *command).code == KILLED
+            yield at, self.kill(at, *command)

@@ -3,6 +3,7 @@
 use crate::avro::Value;
 use crate::manifest::{self, Manifest};
 use crate::metadata::TableMetadata;
+use crate::pages::values::{Doubt, Levels};
 use crate::puffin;
 use crate::scan;
 use crate::table::Table;
@@ -191,7 +192,13 @@ fn fuzz_page_headers() {
     fuzz::inputs("page headers", &seeds, 5_000, |input| {
         let (chunk, _) = &chunks[input.len() % chunks.len()];
         let _ = crate::pages::strict(&input, chunk);
-        let _ = crate::pages::bounds::check(&input, chunk.compression(), 1 << 40, 1 << 24);
+        // As the reader does: what is too large is never decompressed.
+        if crate::pages::bounds::check(&input, chunk.compression(), 1 << 40, 1 << 24).is_ok() {
+            let levels = Levels { has_repetition: input.len() % 3 == 0, has_definition: input.len() % 2 == 0 };
+            for doubt in [Doubt::Prefixes, Doubt::Days] {
+                let _ = crate::pages::values::check(&input, chunk.compression(), 1 << 40, levels, doubt);
+            }
+        }
     });
 }
 

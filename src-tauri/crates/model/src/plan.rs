@@ -94,6 +94,7 @@ impl Default for Settings {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The shape of this file; a reader refuses a number it does not know.
     pub plan_version: u32,
@@ -272,6 +273,20 @@ impl std::io::Write for Digesting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_newer_version_adds_to_a_plan_is_not_passed_over() {
+        let plan = |more: &str| {
+            let totals = r#"{"bytes": 0, "rows": 0, "files": 0, "seconds": 0}"#;
+            let text = format!(
+                r#"{{"plan_version": 1, "source": "a", "target": "b", "settings": {{}}, "tables": [], "left_out": [],
+                    "totals": {totals}{more}}}"#
+            );
+            serde_json::from_str::<Plan>(&text)
+        };
+        assert!(plan("").is_ok());
+        assert!(plan(r#", "freeze_all": true"#).unwrap_err().to_string().contains("freeze_all"));
+    }
 
     #[test]
     fn governance_is_called_after_in_the_plans_of_every_version() {

@@ -106,9 +106,13 @@ fn size(value: &Value) -> usize {
 }
 
 fn cut(value: &mut Value) {
-    if let Value::String(text) = value
-        && text.len() > LONGEST_VALUE
-    {
+    if let Value::String(text) = value {
+        cut_text(text);
+    }
+}
+
+pub(crate) fn cut_text(text: &mut String) {
+    if text.len() > LONGEST_VALUE {
         text.truncate(text.floor_char_boundary(LONGEST_VALUE));
         text.push_str("… (cut)");
     }

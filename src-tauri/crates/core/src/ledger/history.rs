@@ -13,7 +13,7 @@ use icebridge_model::governance::GovernanceReport;
 use icebridge_model::journal::Entry;
 use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::run::{CopyOutcome, TableState};
-use icebridge_model::{Error, Result};
+use icebridge_model::{Code, Error, Result};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -183,6 +183,12 @@ impl TableHistory {
 
     pub fn state(&self) -> TableState {
         self.state.unwrap_or(TableState::Queued)
+    }
+
+    /// The target has the table, or may have it.
+    pub fn may_be_published(&self) -> bool {
+        let is_unknown = |error: &Error| matches!(error.code, Code::CommitUnknown | Code::OutcomeUnknown);
+        self.committed || self.state == Some(TableState::Committing) || self.error.as_ref().is_some_and(is_unknown)
     }
 
     /// Migrated, and what follows was not done, or not all of it.

@@ -4,6 +4,7 @@ use super::empty_tables::StagingRefused;
 use super::environment::Environment;
 use super::layouts::SpecsRefused;
 use super::live::{ActiveRun, LiveTable};
+use super::used_places::Found;
 use crate::LocalState;
 use crate::governance::OncePerRun;
 use crate::ledger::{TABLE_STATE, TableStep};
@@ -18,7 +19,7 @@ use icebridge_model::run::{CopyOutcome, TableState};
 use icebridge_model::{Code, Error, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 pub(super) struct RunContext {
     pub local: LocalState,
@@ -41,6 +42,8 @@ pub(super) struct RunContext {
     pub governance: OncePerRun,
     pub specs_refused: SpecsRefused,
     pub staging_refused: StagingRefused,
+    /// Every table of the target, as it was when somebody first asked.
+    pub in_target: OnceCell<Vec<Found>>,
 }
 
 /// Both ends, open before a run is made: a run that cannot begin leaves no trace.
@@ -117,6 +120,7 @@ impl RunContext {
             governance: OncePerRun::default(),
             specs_refused,
             staging_refused,
+            in_target: OnceCell::new(),
             plan,
         })
     }

@@ -86,7 +86,10 @@ async fn attempt(table: &Migration) -> Result<()> {
     table.run.not_cancelled()?;
     let made = match table.find_made().await? {
         Some(found) => adopt(table, found).await?,
-        None => copy_and_publish(table).await?,
+        None => {
+            table.refuse_renamed().await?;
+            copy_and_publish(table).await?
+        }
     };
     match made {
         Some((source, committed)) => table.prove(&source, committed).await,

@@ -28,6 +28,7 @@ mod local_copy;
 mod pin;
 mod proving;
 mod read_back;
+mod renamed;
 mod same_catalogs;
 mod scheduler;
 pub(crate) mod staged_copies;
@@ -35,6 +36,7 @@ mod staging;
 mod start;
 mod synced;
 mod unproved;
+mod used_places;
 mod validate_again;
 mod view;
 

@@ -3,23 +3,19 @@
 use super::context::{Migration, Opened, RunContext};
 use super::environment::Lakehouse;
 use super::live::{ActiveRun, LiveTable};
+use super::used_places::{Found, Use, tables_of, use_of};
 use super::{same_catalogs, view};
 use crate::LocalState;
 use crate::ledger::{TableHistory, find_run, plan_of, table_histories};
-use futures::stream::{self, StreamExt};
 use icebridge_lakehouse::catalog::embedded_is_there;
 use icebridge_lakehouse::copy::{Discarded, is_waiting_for_rows};
-use icebridge_lakehouse::{Table, TargetCatalog};
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::plan::Plan;
-use icebridge_model::run::TableState;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use icebridge_store::{RunRecord, StagedPlace};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-const LOADS_AT_ONCE: usize = 16;
 
 /// Of one run, which has them now.
 pub(crate) struct StagedCopies {
@@ -76,15 +72,10 @@ async fn of_run(local: &LocalState, plan_hash: &str, run_id: &str, places: Vec<S
         plan.tables.iter().position(|planned| planned.source == *source).and_then(|at| histories.get(at))
     };
     let tables = places.into_iter().map(|place| {
-        let is_published = history_of(&place.source).is_none_or(may_be_published);
+        let is_published = history_of(&place.source).is_none_or(TableHistory::may_be_published);
         StagedCopy { source: place.source, is_published }
     });
     Ok(StagedCopies { tables: tables.collect(), record, plan })
-}
-
-fn may_be_published(history: &TableHistory) -> bool {
-    let is_unknown = |error: &Error| matches!(error.code, Code::CommitUnknown | Code::OutcomeUnknown);
-    history.committed || history.state == Some(TableState::Committing) || history.error.as_ref().is_some_and(is_unknown)
 }
 
 /// Takes them back as their run would have, one after the other. What any table of the target uses stays.
@@ -119,18 +110,6 @@ pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<
     Ok(done)
 }
 
-type Found = (TableIdent, Result<Table>);
-
-/// Every table, under whichever name: one that was renamed since lies where it was staged.
-async fn tables_of(target: &dyn TargetCatalog) -> Result<Vec<Found>> {
-    let idents = target.tables().await?;
-    let load = |ident: TableIdent| async move {
-        let table = target.load(&ident).await;
-        (ident, table)
-    };
-    Ok(stream::iter(idents).map(load).buffer_unordered(LOADS_AT_ONCE).collect().await)
-}
-
 async fn take_back(table: &Migration, there: &[Found]) -> Result<TakenBack> {
     let (run, planned) = (&table.run, table.planned());
     let Some(place) = run.local.store.place(&run.plan.hash, &planned.source).await? else {
@@ -156,25 +135,11 @@ async fn take_back(table: &Migration, there: &[Found]) -> Result<TakenBack> {
 
 /// Why a place must not be cleared.
 fn used_by(there: &[Found], target: TableIdent, plan_hash: &str, place: &str) -> Option<String> {
-    there.iter().find_map(|(ident, table)| match table {
-        Ok(table) if uses(table, place) => Some(format!("{ident} uses what was copied")),
-        Ok(table) if *ident == target && is_waiting_for_rows(&table.metadata, plan_hash) => {
+    there.iter().find_map(|found| match (use_of(found, place), found) {
+        (Some(Use::Certain(why) | Use::Possible(why)), _) => Some(why),
+        (None, (ident, Ok(table))) if *ident == target && is_waiting_for_rows(&table.metadata, plan_hash) => {
             Some("an empty table was made for it: a resume fills it, or drop it there".into())
         }
-        Ok(_) => None,
-        Err(error) if error.code == Code::TableNotFound => None,
-        Err(error) => Some(format!("{ident} cannot be read, and may use it: {error}")),
+        (None, _) => None,
     })
-}
-
-/// The place's name is random, and part of the path of all that lies in it.
-fn uses(table: &Table, place: &str) -> bool {
-    let metadata = &table.metadata;
-    let lists = metadata.snapshots.iter().filter_map(|snapshot| snapshot.manifest_list.as_deref());
-    let manifests = metadata.snapshots.iter().flat_map(|snapshot| snapshot.manifests.iter().map(String::as_str));
-    [metadata.location.as_str(), table.metadata_location.as_str()]
-        .into_iter()
-        .chain(lists)
-        .chain(manifests)
-        .any(|path| path.contains(place))
 }

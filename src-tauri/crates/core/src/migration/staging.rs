@@ -117,7 +117,7 @@ impl Migration {
         Ok(discarded)
     }
 
-    async fn forget_place(&self) -> Result<()> {
+    pub async fn forget_place(&self) -> Result<()> {
         self.run.local.store.forget_place(&self.run.plan.hash, &self.planned().source).await
     }
 }

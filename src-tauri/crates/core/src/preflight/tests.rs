@@ -150,7 +150,8 @@ fn cases() -> Vec<Case> {
         case("IB-F211", Embedded, Copied, |f| f.deletes = Some(DeleteCounts { positions: 3, applied: 3, ..DeleteCounts::default() })),
         case("IB-F101", Embedded, Rewrite, |f| f.refs.push(SnapshotRef { name: "v1".into(), snapshot_id: 3, kind: "tag".into() })),
         case("IB-F102", Embedded, Rewrite, |f| f.snapshot_count = 4),
-        case("IB-F103", Embedded, Rewrite, |f| f.partition_specs.push(PartitionSpec { spec_id: 1, fields: vec![] })),
+        case("IB-F103", Embedded, Rewrite, |f| f.partition_specs.push(PartitionSpec { spec_id: 1, ..spec(json!([{"source-id": 1, "field-id": 1000, "name": "i", "transform": "identity"}])) })),
+        case("IB-F103", Embedded, Rewrite, |f| { f.partition_specs.push(PartitionSpec { spec_id: 1, fields: vec![] }); f.files.specs_in_use = [(0, 1), (1, 2)].into(); }),
         case("IB-F104", Embedded, Rewrite, |f| f.statistics_files = 1),
         case("IB-F105", Embedded, Rewrite, |f| f.format_version = 3),
         case("IB-F106", Embedded, Rewrite, |f| drop(f.properties.insert("write.data.path".into(), "s3://x".into()))),
@@ -218,6 +219,14 @@ fn the_rules_about_the_mapping_and_the_inventory_speak() {
     let nested = MappingRow { target: Some(TableIdent::parse("a.b.t").unwrap()), ..mapped(&facts) };
     let found = judge_table(&good, &nested, &target(TargetKind::Unity), &settings, &HashSet::new());
     assert!(codes(&found).contains(&"IB-F015"));
+}
+
+#[test]
+fn a_spec_without_fields_and_files_is_no_loss() {
+    let mut facts = plain_facts("sales.orders");
+    facts.partition_specs.push(PartitionSpec { spec_id: 1, fields: vec![] });
+    let found = judged(&facts, &target(TargetKind::Embedded), Some(CopyMode::Rewrite));
+    assert!(!codes(&found).contains(&"IB-F103"), "{found:?}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! makes room for whatever a header claims, and for whatever gzip, Brotli and LZ4 frames hold.
 
 use super::broken;
-use super::thrift::{FALSE, I32, Reader, STRUCT};
+use super::lenient::Header;
+use super::plain::decompressed;
+use super::values::{self, Doubt, Levels};
 use crate::limits::Limit;
 use icebridge_model::{Code, Error, Result};
 use parquet::basic::{Compression, Type};
@@ -23,6 +25,8 @@ struct Chunk {
     values: u64,
     /// Its dictionary has texts or bytes of any length.
     has_long_values: bool,
+    levels: Levels,
+    doubt: Option<Doubt>,
 }
 
 /// What a chunk needs once it is read.
@@ -57,7 +61,10 @@ impl Chunks {
                 let has_long_values = column.physical_type() == Type::BYTE_ARRAY
                     && chunk.dictionary_page_offset().is_some()
                     && chunk.uncompressed_size() > LONG_VALUE as i64;
-                let known = Chunk { codec: chunk.compression(), values, has_long_values };
+                let levels =
+                    Levels { has_repetition: column.max_rep_level() > 0, has_definition: column.max_def_level() > 0 };
+                let doubt = Doubt::of(chunk);
+                let known = Chunk { codec: chunk.compression(), values, has_long_values, levels, doubt };
                 by_range.insert((range.start, range.end - range.start), known);
                 if range.end > range.start {
                     ends.push((range.start, range.end));
@@ -77,6 +84,9 @@ impl Chunks {
             return Ok(Needs::default());
         };
         let largest_page = check(bytes, chunk.codec, chunk.values, Limit::ParquetPage.get())?;
+        if let Some(doubt) = chunk.doubt {
+            values::check(bytes, chunk.codec, chunk.values, chunk.levels, doubt)?;
+        }
         let longest_value = if chunk.has_long_values { longest_value(bytes, chunk.codec) } else { 0 };
         Ok(Needs { largest_page, longest_value })
     }
@@ -158,25 +168,6 @@ fn unreadable() -> Error {
 const DEFLATE_RATIO: u64 = 1032;
 const LZ4_RATIO: u64 = 255;
 
-/// None also where the page holds more than it says.
-fn decompressed(page: &[u8], codec: Compression, says: u64) -> Option<Vec<u8>> {
-    let size = usize::try_from(says).ok()?;
-    let mut plain = Vec::new();
-    match codec {
-        Compression::UNCOMPRESSED => plain.extend_from_slice(page),
-        Compression::SNAPPY => {
-            (snap::raw::decompress_len(page).ok()? == size).then_some(())?;
-            plain = snap::raw::Decoder::new().decompress_vec(page).ok()?;
-        }
-        Compression::GZIP(_) => drop(flate2::read::MultiGzDecoder::new(page).take(says).read_to_end(&mut plain).ok()?),
-        Compression::BROTLI(_) => drop(brotli::Decompressor::new(page, 4096).take(says).read_to_end(&mut plain).ok()?),
-        Compression::ZSTD(_) => plain = zstd::bulk::decompress(page, size).ok()?,
-        Compression::LZ4_RAW => plain = lz4_flex::block::decompress(page, size).ok()?,
-        _ => return None,
-    }
-    Some(plain)
-}
-
 /// Only for codecs whose output the reader does not bound by what the header says. What cannot be read is its to say.
 fn holds_more_than(page: &[u8], codec: Compression, limit: u64) -> bool {
     let can_reach = |ratio: u64| (page.len() as u64).saturating_mul(ratio) > limit;
@@ -188,69 +179,6 @@ fn holds_more_than(page: &[u8], codec: Compression, limit: u64) -> bool {
         _ => return false,
     };
     found.is_ok_and(|bytes| bytes > limit)
-}
-
-/// What of a page's header matters here, read as leniently as any reader does.
-#[derive(Default)]
-struct Header {
-    length: usize,
-    compressed: usize,
-    uncompressed: u64,
-    /// None in an index.
-    values: u64,
-    is_dictionary: bool,
-    /// The bytes before the compressed ones.
-    levels: usize,
-    is_compressed: bool,
-}
-
-impl Header {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::lenient(bytes);
-        let mut header = Self { is_compressed: true, ..Self::default() };
-        let (mut kind_of_page, mut sizes, mut bodies, mut last) = (None, (None, None), Vec::new(), 0);
-        while let Some((id, kind)) = reader.field(last)? {
-            last = id;
-            match (id, kind) {
-                (1, I32) => kind_of_page = Some(reader.int()?),
-                (2, I32) => sizes.0 = Some(reader.int()?),
-                (3, I32) => sizes.1 = Some(reader.int()?),
-                (5 | 7 | 8, STRUCT) => {
-                    bodies.push(id);
-                    header.body(&mut reader, id == 8)?;
-                }
-                (_, kind) => reader.skip(kind)?,
-            }
-        }
-        // What a page is and what it has must be one: readers differ in which of them they believe.
-        let wanted: &[i16] = match kind_of_page? {
-            0 => &[5],
-            2 => &[7],
-            3 => &[8],
-            _ => &[],
-        };
-        header.is_dictionary = wanted == [7];
-        (bodies == wanted).then_some(())?;
-        header.length = reader.at();
-        header.uncompressed = u64::try_from(sizes.0?).ok()?;
-        header.compressed = usize::try_from(sizes.1?).ok()?;
-        Some(header)
-    }
-
-    /// A dictionary page, or a data page of the first or the second version.
-    fn body(&mut self, reader: &mut Reader<'_>, is_second: bool) -> Option<()> {
-        let mut last = 0;
-        while let Some((id, kind)) = reader.field(last)? {
-            last = id;
-            match (id, kind) {
-                (1, I32) => self.values = u64::try_from(reader.int()?).ok()?,
-                (5 | 6, I32) if is_second => self.levels += usize::try_from(reader.int()?).ok()?,
-                (7, FALSE) if is_second => self.is_compressed = false,
-                (_, kind) => reader.skip(kind)?,
-            }
-        }
-        Some(())
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,14 @@
 
 pub mod bounds;
 pub mod chunks;
+mod delta;
 pub mod footer;
 mod header;
+mod lenient;
+mod plain;
 pub mod strange_fields;
 mod thrift;
+pub mod values;
 
 #[cfg(test)]
 mod tests;

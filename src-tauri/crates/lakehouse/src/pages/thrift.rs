@@ -19,6 +19,23 @@ const UUID: u8 = 13;
 /// No header of a format nests deeper.
 const DEPTH: usize = 16;
 
+/// A number of up to 64 bits, and how many bytes it takes.
+pub fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0u64;
+    for (at, shift) in (0..64).step_by(7).enumerate() {
+        let byte = *bytes.get(at)?;
+        let part = u64::from(byte & 0x7f);
+        if shift == 63 && part > 1 {
+            return None;
+        }
+        value |= part << shift;
+        if byte & 0x80 == 0 {
+            return Some((value, at + 1));
+        }
+    }
+    None
+}
+
 /// Reads the fields of structs. A strict one takes what every reader takes alike: fields in the order of their numbers,
 /// and numbers in their shortest form.
 pub struct Reader<'a> {
@@ -50,19 +67,10 @@ impl<'a> Reader<'a> {
     }
 
     fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let part = u64::from(byte & 0x7f);
-            if shift == 63 && part > 1 {
-                return None;
-            }
-            value |= part << shift;
-            if byte & 0x80 == 0 {
-                return (byte != 0 || shift == 0 || !self.is_strict).then_some(value);
-            }
-        }
-        None
+        let (value, length) = varint(self.bytes.get(self.at..)?)?;
+        self.at += length;
+        let is_shortest = length == 1 || self.bytes.get(self.at - 1) != Some(&0);
+        (is_shortest || !self.is_strict).then_some(value)
     }
 
     fn zigzag(&mut self) -> Option<i64> {

@@ -43,6 +43,15 @@ fn no_secret_is_in_a_span_or_its_events() {
 }
 
 #[test]
+fn long_values_are_cut_as_in_the_log() {
+    let long = "ä".repeat(1 << 20);
+    let spans = told(|| {
+        tracing::info_span!("table", table = long).in_scope(|| tracing::warn!(code = "x", error = long, "{long}"));
+    });
+    assert!(format!("{spans:?}").len() < 64 << 10);
+}
+
+#[test]
 fn what_failed_is_the_span_around_the_event_with_a_code() {
     let spans = told(|| {
         let run = tracing::info_span!("run").entered();

@@ -1,5 +1,6 @@
 //! What leaves the machine of a span: scrubbed like a log line, and whether what it is about failed.
 
+use crate::layer::cut_text;
 use crate::scrub;
 use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
@@ -41,7 +42,7 @@ impl<E: SpanExporter> SpanExporter for Told<E> {
 fn tell(span: &mut SpanData) {
     span.attributes.iter_mut().for_each(hide);
     for event in &mut span.events.events {
-        event.name = Cow::Owned(scrub::text(&event.name));
+        event.name = Cow::Owned(told(&event.name));
         event.attributes.iter_mut().for_each(hide);
     }
     if span.status == Status::Unset
@@ -50,8 +51,14 @@ fn tell(span: &mut SpanData) {
         span.status = Status::error(why);
     }
     if let Status::Error { description } = &mut span.status {
-        *description = Cow::Owned(scrub::text(description));
+        *description = Cow::Owned(told(description));
     }
+}
+
+fn told(text: &str) -> String {
+    let mut text = scrub::text(text);
+    cut_text(&mut text);
+    text
 }
 
 fn failure(attributes: &[KeyValue]) -> Option<String> {
@@ -66,7 +73,9 @@ fn hide(pair: &mut KeyValue) {
     let hidden = |text: &StringValue| -> StringValue {
         let mut value = serde_json::Value::from(text.as_str());
         scrub::named(name, &mut value);
-        value.as_str().unwrap_or(scrub::HIDDEN).to_string().into()
+        let mut text = value.as_str().unwrap_or(scrub::HIDDEN).to_string();
+        cut_text(&mut text);
+        text.into()
     };
     match &mut pair.value {
         Value::String(text) => *text = hidden(text),

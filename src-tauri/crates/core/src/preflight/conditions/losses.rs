@@ -3,7 +3,7 @@
 use crate::preflight::subject::{Context, counted, listed};
 use icebridge_model::plan::{CopyMode, EngineKind};
 use icebridge_model::properties::{Carry, PLACES, carry};
-use icebridge_model::schema::{Primitive, Transform, Type};
+use icebridge_model::schema::{PartitionSpec, Primitive, Transform, Type};
 use icebridge_model::secret::{HIDDEN, is_for_everybody};
 
 pub fn refs(context: &Context) -> Option<String> {
@@ -27,15 +27,14 @@ pub fn partition_evolution(context: &Context) -> Option<String> {
     let current = facts.default_spec_id;
     let older: u64 =
         facts.files.specs_in_use.iter().filter(|(spec, _)| **spec != current).map(|(_, files)| files).sum();
-    if facts.partition_specs.len() > 1 {
-        let specs = facts.partition_specs.len();
-        Some(format!(
-            "{specs} partition specs become one; {} under an older one",
-            counted(older, "file is", "files are")
-        ))
-    } else {
-        None
-    }
+    // What an unpartitioned table begins with, and no file was ever written under, is no loss.
+    let is_kept = |spec: &&PartitionSpec| {
+        spec.spec_id == current || !spec.fields.is_empty() || facts.files.specs_in_use.contains_key(&spec.spec_id)
+    };
+    let specs = facts.partition_specs.iter().filter(is_kept).count();
+    (specs > 1).then(|| {
+        format!("{specs} partition specs become one; {} under an older one", counted(older, "file is", "files are"))
+    })
 }
 
 pub fn statistics(context: &Context) -> Option<String> {
