@@ -185,10 +185,10 @@ impl TableHistory {
         self.state.unwrap_or(TableState::Queued)
     }
 
-    /// The target has the table, or may have it.
-    pub fn may_be_published(&self) -> bool {
+    /// What came of its commit is not known.
+    pub fn is_unsettled(&self) -> bool {
         let is_unknown = |error: &Error| matches!(error.code, Code::CommitUnknown | Code::OutcomeUnknown);
-        self.committed || self.state == Some(TableState::Committing) || self.error.as_ref().is_some_and(is_unknown)
+        self.state == Some(TableState::Committing) || self.error.as_ref().is_some_and(is_unknown)
     }
 
     /// Migrated, and what follows was not done, or not all of it.

@@ -16,7 +16,9 @@ pub use entry::{
 };
 pub(crate) use entry::{body, read as read_body, same};
 pub(crate) use history::{RunHistory, TableHistory};
-pub(crate) use records::{find_run, plan_of, rehearsals_of, run_started, table_histories, table_history};
+pub(crate) use records::{
+    find_run, may_be_published, plan_of, rehearsals_of, run_started, table_histories, table_history,
+};
 pub use step::{Published, PublishedBy, SumOfSums, TableStep};
 pub use sync_step::{SyncStage, SyncStep};
 pub(crate) use sync_step::{last_committed, last_sync_steps, step_that_brought};

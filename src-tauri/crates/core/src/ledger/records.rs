@@ -7,7 +7,7 @@ use icebridge_model::ids::PlanHash;
 use icebridge_model::plan::Plan;
 use icebridge_model::rehearsal::Rehearsal;
 use icebridge_model::{Code, Error, Result, TableIdent};
-use icebridge_store::RunRecord;
+use icebridge_store::{RunRecord, StagedPlace};
 use std::collections::HashMap;
 
 /// Empty: the latest.
@@ -48,6 +48,22 @@ pub(crate) async fn table_histories(local: &LocalState, run_id: &str, plan: &Pla
         }
     }
     Ok(plan.tables.iter().map(|table| by_table.remove(&table.source.to_string()).unwrap_or_default()).collect())
+}
+
+/// Whether the target may have what was staged in a place: by the run that has it now, which a later run may have got from one whose
+/// commit is still under way.
+pub(crate) async fn may_be_published(local: &LocalState, place: &StagedPlace) -> Result<bool> {
+    // Of an earlier version, which did not write down whose it is.
+    if place.run_id.is_empty() {
+        return Ok(true);
+    }
+    for run_id in local.store.runs_of_plan(&place.plan_hash).await? {
+        let history = table_history(local, &run_id, &place.source).await?;
+        if history.is_unsettled() || (run_id == place.run_id && history.committed) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Of one table, without its validations.

@@ -3,7 +3,7 @@
 
 use super::context::Migration;
 use super::used_places::{Use, tables_of, use_of};
-use crate::ledger::table_history;
+use crate::ledger::may_be_published;
 use icebridge_model::{Code, Error, Result};
 
 impl Migration {
@@ -12,8 +12,11 @@ impl Migration {
     pub async fn refuse_renamed(&self) -> Result<()> {
         let (run, planned) = (&self.run, self.planned());
         let Some(place) = run.local.store.place(&run.plan.hash, &planned.source).await? else { return Ok(()) };
-        if !self.may_be_published().await? {
-            return Ok(());
+        let staged = run.local.store.staged_places().await?.into_iter();
+        let mut staged = staged.filter(|place| place.plan_hash == *run.plan.hash && place.source == planned.source);
+        match staged.next() {
+            Some(of) if may_be_published(&run.local, &of).await? => {}
+            _ => return Ok(()),
         }
         let there = run.in_target.get_or_try_init(|| tables_of(run.target.as_ref())).await?;
         let others = there.iter().filter(|(ident, _)| *ident != planned.target);
@@ -29,19 +32,6 @@ impl Migration {
             self.forget_place().await?;
         }
         Ok(())
-    }
-
-    async fn may_be_published(&self) -> Result<bool> {
-        let (local, planned) = (&self.run.local, self.planned());
-        let staged = local.store.staged_places().await?.into_iter();
-        let mut staged =
-            staged.filter(|place| place.plan_hash == *self.run.plan.hash && place.source == planned.source);
-        match staged.next() {
-            // Of an earlier version, which did not write down whose it is.
-            Some(place) if place.run_id.is_empty() => Ok(true),
-            Some(place) => Ok(table_history(local, &place.run_id, &planned.source).await?.may_be_published()),
-            None => Ok(false),
-        }
     }
 }
 

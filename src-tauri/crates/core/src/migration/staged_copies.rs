@@ -3,10 +3,11 @@
 use super::context::{Migration, Opened, RunContext};
 use super::environment::Lakehouse;
 use super::live::{ActiveRun, LiveTable};
+use super::staging::ELSEWHERE;
 use super::used_places::{Found, Use, tables_of, use_of};
 use super::{same_catalogs, view};
 use crate::LocalState;
-use crate::ledger::{TableHistory, find_run, plan_of, table_histories};
+use crate::ledger::{find_run, may_be_published, plan_of, table_histories};
 use icebridge_lakehouse::catalog::embedded_is_there;
 use icebridge_lakehouse::copy::{Discarded, is_waiting_for_rows};
 use icebridge_model::catalog::CatalogKind;
@@ -30,7 +31,7 @@ pub(crate) struct StagedCopy {
     pub is_published: bool,
 }
 
-/// What became of one that was to be taken back.
+/// What became of one that was to be taken back, or would.
 pub(crate) enum TakenBack {
     Removed,
     Stays(String),
@@ -67,19 +68,21 @@ async fn of_run(local: &LocalState, plan_hash: &str, run_id: &str, places: Vec<S
     };
     let record = record.ok_or_else(|| Error::new(Code::RunNotFound, "the run of what was staged is not known"))?;
     let plan = plan_of(&record)?;
-    let histories = table_histories(local, &record.run_id, &plan).await?;
-    let history_of = |source: &TableIdent| {
-        plan.tables.iter().position(|planned| planned.source == *source).and_then(|at| histories.get(at))
-    };
-    let tables = places.into_iter().map(|place| {
-        let is_published = history_of(&place.source).is_none_or(TableHistory::may_be_published);
-        StagedCopy { source: place.source, is_published }
-    });
-    Ok(StagedCopies { tables: tables.collect(), record, plan })
+    let mut tables = Vec::with_capacity(places.len());
+    for place in places {
+        let is_published = may_be_published(local, &place).await?;
+        tables.push(StagedCopy { source: place.source, is_published });
+    }
+    Ok(StagedCopies { tables, record, plan })
 }
 
-/// Takes them back as their run would have, one after the other. What any table of the target uses stays.
-pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<Vec<(TableIdent, Result<TakenBack>)>> {
+/// Takes them back as their run would have, one after the other, or only looks whether it would. What any table of the target
+/// uses stays.
+pub(crate) async fn discard(
+    local: &LocalState,
+    staged: StagedCopies,
+    remove: bool,
+) -> Result<Vec<(TableIdent, Result<TakenBack>)>> {
     let StagedCopies { record, plan, tables } = staged;
     let wanted: HashSet<TableIdent> =
         tables.into_iter().filter(|copy| !copy.is_published).map(|copy| copy.source).collect();
@@ -104,13 +107,13 @@ pub(crate) async fn discard(local: &LocalState, staged: StagedCopies) -> Result<
     let run = Arc::new(RunContext::new(local.clone(), opened, plan, live, HashSet::new()).await?);
     let mut done = Vec::new();
     for table in Migration::all(&run).into_iter().filter(|table| wanted.contains(&table.planned().source)) {
-        let taken_back = take_back(&table, &there).await;
+        let taken_back = take_back(&table, &there, remove).await;
         done.push((table.planned().source.clone(), taken_back));
     }
     Ok(done)
 }
 
-async fn take_back(table: &Migration, there: &[Found]) -> Result<TakenBack> {
+async fn take_back(table: &Migration, there: &[Found], remove: bool) -> Result<TakenBack> {
     let (run, planned) = (&table.run, table.planned());
     let Some(place) = run.local.store.place(&run.plan.hash, &planned.source).await? else {
         return Ok(TakenBack::Removed);
@@ -127,9 +130,13 @@ async fn take_back(table: &Migration, there: &[Found]) -> Result<TakenBack> {
         }
         Err(error) => return Err(error.about(&planned.source)),
     };
+    if !remove {
+        return Ok(TakenBack::Removed);
+    }
     Ok(match table.clear_staged(&source, &place).await? {
         Discarded::Removed => TakenBack::Removed,
-        Discarded::Published => TakenBack::Stays("the target's table uses what was copied".into()),
+        Discarded::Published => TakenBack::Stays("a table of the target uses what was copied".into()),
+        Discarded::Elsewhere => TakenBack::Stays(ELSEWHERE.into()),
     })
 }
 

@@ -12,6 +12,9 @@ use icebridge_model::conversion::{PartitionWay, partition_ways};
 use icebridge_model::{Code, Error, Result};
 use std::sync::Arc;
 
+/// Some catalogs name a place for a table, and not always the same.
+pub(super) const ELSEWHERE: &str = "the folder that the catalog names for the table has nothing of this run; what was copied, if anything, lies in another";
+
 impl Migration {
     /// The place that an earlier attempt of this state left, or a new one.
     pub async fn claim_place(&self) -> Result<String> {
@@ -64,14 +67,10 @@ impl Migration {
         if self.run.is_cancelled(&error) {
             return error;
         }
-        let discarded = async {
-            let discarded = guarded(copier.discard(task)).await?;
-            self.forget_place().await?;
-            Ok::<_, Error>(discarded)
-        };
-        match discarded.await {
+        match self.discarded(copier, task).await {
             Ok(Discarded::Removed) => error,
-            Ok(Discarded::Published) => error.with_cause_text("the target's table uses what was copied: it stays"),
+            Ok(Discarded::Published) => error.with_cause_text("a table of the target uses what was copied: it stays"),
+            Ok(Discarded::Elsewhere) => error.with_cause_text(ELSEWHERE),
             Err(other) => error.with_cause_text(format!("and what was copied could not be removed: {other}")),
         }
     }
@@ -112,8 +111,15 @@ impl Migration {
     /// Takes back what a run that is over has staged.
     pub async fn clear_staged(&self, source: &Table, place: &str) -> Result<Discarded> {
         let copier = self.run.environment.copier(self.planned().mode);
-        let discarded = guarded(copier.discard(&self.copy_task(source, place, self.last_way()))).await?;
-        self.forget_place().await?;
+        self.discarded(copier.as_ref(), &self.copy_task(source, place, self.last_way())).await
+    }
+
+    async fn discarded(&self, copier: &dyn Copier, task: &CopyTask<'_>) -> Result<Discarded> {
+        let discarded = guarded(copier.discard(task)).await?;
+        // What was not found is not forgotten.
+        if discarded != Discarded::Elsewhere {
+            self.forget_place().await?;
+        }
         Ok(discarded)
     }
 

@@ -10,7 +10,7 @@ pub(super) type Found = (TableIdent, Result<Table>);
 
 /// Every table: one that was renamed since lies where it was staged.
 pub(super) async fn tables_of(target: &dyn TargetCatalog) -> Result<Vec<Found>> {
-    let idents = target.tables().await?;
+    let idents = target.every_table().await?;
     let load = |ident: TableIdent| async move {
         let table = target.load(&ident).await;
         (ident, table)

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 /// The name that was asked for, or one that nobody has.
 pub(super) fn schema(asked: &str, now: &str) -> Result<String> {
     if asked.is_empty() {
-        let digits: String = now.chars().filter(char::is_ascii_digit).take(14).collect();
+        let digits: String = now.chars().filter(char::is_ascii_digit).take(17).collect();
         return Ok(format!("icebridge_rehearsal_{digits}"));
     }
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_schema_has_a_plain_name() {
-        assert_eq!(schema("", "2026-11-30T18:40:05.123Z").unwrap(), "icebridge_rehearsal_20261130184005");
+        assert_eq!(schema("", "2026-11-30T18:40:05.123Z").unwrap(), "icebridge_rehearsal_20261130184005123");
         assert!(schema("try_1", "").is_ok());
         for wrong in ["a.b", "A", "a b", "ä", "../x", "default"] {
             assert!(schema(wrong, "").is_err(), "{wrong}");

@@ -25,20 +25,18 @@ async fn of_run(local: &LocalState, staged: StagedCopies, found: &mut Found<'_>)
     for copy in staged.tables.iter().filter(|copy| copy.is_published) {
         found.stays(of, copy.source.to_string(), published(&run));
     }
-    if !found.request.remove {
-        for copy in staged.tables.iter().filter(|copy| !copy.is_published) {
-            found.removable(of, copy.source.to_string(), why.as_str());
-        }
-        return;
-    }
-    match staged_copies::discard(local, staged).await {
+    let remove = found.request.remove;
+    match staged_copies::discard(local, staged, remove).await {
         Ok(done) => {
             for (table, taken_back) in done {
-                let ended = taken_back.map(|taken_back| match taken_back {
-                    TakenBack::Removed => Removal::Done,
-                    TakenBack::Stays(why) => Removal::Stays(why),
-                });
-                found.removed(of, table.to_string(), why.as_str(), ended);
+                let table = table.to_string();
+                match taken_back {
+                    Ok(TakenBack::Stays(why)) => found.stays(of, table, why),
+                    Ok(TakenBack::Removed) if remove => found.removed(of, table, why.as_str(), Ok(Removal::Done)),
+                    Ok(TakenBack::Removed) => found.removable(of, table, why.as_str()),
+                    Err(error) if remove => found.removed(of, table, why.as_str(), Err(error)),
+                    Err(error) => found.unseen(&table, error),
+                }
             }
         }
         Err(error) => found.unseen(&target, error),

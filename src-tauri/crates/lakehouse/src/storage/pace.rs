@@ -47,9 +47,10 @@ static BOUNDS: LazyLock<Mutex<HashMap<Key, Arc<Bounds>>>> = LazyLock::new(Mutex:
 impl Pace {
     pub fn of(spec: &CatalogSpec) -> Result<Self> {
         // It would bound nothing, and whoever wrote it would rely on it.
+        let letters =
+            |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         let is_misspelt = |key: &&String| {
-            key.to_lowercase().replace('_', "-").starts_with(PREFIX)
-                && ![MIB_PER_SECOND, REQUESTS_PER_SECOND].contains(&key.as_str())
+            letters(key).starts_with(&letters(PREFIX)) && ![MIB_PER_SECOND, REQUESTS_PER_SECOND].contains(&key.as_str())
         };
         if let Some(misspelt) = spec.properties.keys().find(is_misspelt) {
             return Err(Error::invalid(format!("there is no property {misspelt}"))

@@ -36,6 +36,10 @@ pub trait Catalog: Debug + Send + Sync {
     async fn namespaces(&self) -> Result<Vec<Vec<String>>>;
     /// All tables (not views), sorted by name.
     async fn tables(&self) -> Result<Vec<TableIdent>>;
+    /// As [`Catalog::tables`]; an error where some cannot be listed.
+    async fn every_table(&self) -> Result<Vec<TableIdent>> {
+        self.tables().await
+    }
     /// `table-not-found` if there is none.
     async fn load(&self, table: &TableIdent) -> Result<Table>;
 }

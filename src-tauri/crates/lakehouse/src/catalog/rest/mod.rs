@@ -151,11 +151,11 @@ impl RestCatalog {
         }
     }
 
-    async fn tables_of(&self, namespace: &[String]) -> Result<Vec<TableIdent>> {
+    async fn tables_of(&self, namespace: &[String], every: Every) -> Result<Vec<TableIdent>> {
         let path = self.client.namespace_path(namespace)?;
         let mut tables = match self.client.pages::<TablePage>(&format!("{path}/tables"), None).await {
             Ok(tables) => addressable(tables),
-            Err(Failure::Refused(refusal)) if matches!(refusal.status, 403 | 404) => {
+            Err(Failure::Refused(refusal)) if every == Every::Seen && matches!(refusal.status, 403 | 404) => {
                 // Dropped in the meantime, or hidden from us.
                 tracing::warn!(namespace = namespace.join("."), status = refusal.status, "a namespace is left out");
                 return Ok(Vec::new());
@@ -176,6 +176,15 @@ impl RestCatalog {
         Ok(tables)
     }
 
+    async fn list(&self, every: Every) -> Result<Vec<TableIdent>> {
+        let namespaces = self.namespaces().await?;
+        let asked = namespaces.into_iter().map(|namespace| async move { self.tables_of(&namespace, every).await });
+        let listed = futures::stream::iter(asked);
+        let tables: BTreeSet<_> =
+            listed.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat().into_iter().collect();
+        Ok(tables.into_iter().collect())
+    }
+
     fn table(&self, ident: &TableIdent, loaded: Loaded) -> Result<Table> {
         let storage = self.vending.storage(&loaded, &Origin::Table(ident.clone()))?;
         let metadata_location = loaded.metadata_location.unwrap_or_default();
@@ -183,6 +192,15 @@ impl RestCatalog {
         let metadata = TableMetadata::from_value(loaded.metadata, &about)?;
         Ok(Table { ident: ident.clone(), metadata_location, metadata: Arc::new(metadata), storage, unconfirmed: None })
     }
+}
+
+/// Which tables are listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Every {
+    /// Those of the namespaces that this user may see.
+    Seen,
+    /// All of them, or it is an error.
+    Table,
 }
 
 /// Whether requests can name it. One name that they cannot must not hide the others.
@@ -231,12 +249,11 @@ impl Catalog for RestCatalog {
     }
 
     async fn tables(&self) -> Result<Vec<TableIdent>> {
-        let namespaces = self.namespaces().await?;
-        let asked = namespaces.into_iter().map(|namespace| async move { self.tables_of(&namespace).await });
-        let listed = futures::stream::iter(asked);
-        let tables: BTreeSet<_> =
-            listed.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat().into_iter().collect();
-        Ok(tables.into_iter().collect())
+        self.list(Every::Seen).await
+    }
+
+    async fn every_table(&self) -> Result<Vec<TableIdent>> {
+        self.list(Every::Table).await
     }
 
     async fn load(&self, table: &TableIdent) -> Result<Table> {

@@ -92,6 +92,8 @@ pub trait Copier: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discarded {
     Removed,
-    /// The target's table lies in it: nothing was removed.
+    /// A table of the target lies in it: nothing was removed.
     Published,
+    /// The catalog names a place in which nothing of this state is. What was staged in another is not found.
+    Elsewhere,
 }

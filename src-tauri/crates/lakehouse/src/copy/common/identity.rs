@@ -8,6 +8,7 @@ use crate::location::is_below;
 use crate::provenance::is_to_be_filled_from;
 use crate::table::Table;
 use bytes::Bytes;
+use futures::StreamExt;
 use icebridge_model::{Code, Error, Result, TableIdent};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -63,17 +64,23 @@ pub async fn stage(task: &CopyTask<'_>, draft: Option<&Value>) -> Result<Staged>
 }
 
 async fn place(task: &CopyTask<'_>, filled: Option<&Value>) -> Result<Staged> {
+    let staged = named(task, filled).await?;
+    if is_named_by_catalog(task, &staged) {
+        claim(task, &staged).await?;
+    } else {
+        reach(&staged).await?;
+    }
+    Ok(staged)
+}
+
+/// The place, as it is.
+async fn named(task: &CopyTask<'_>, filled: Option<&Value>) -> Result<Staged> {
     let converted = converted::draft(task)?;
     let metadata = filled.or(converted.as_ref()).unwrap_or(&task.source.metadata.raw);
     let draft = Draft { metadata, filled_by: filled.map(|_| task.plan_hash), at_once: task.make_empty };
     let mut staged =
         task.target.stage(task.target_ident, task.place, draft).await.map_err(|e| e.about(task.target_ident))?;
     staged.location = staged.location.trim_end_matches('/').to_string();
-    if is_named_by_catalog(task, &staged) {
-        claim(task, &staged).await?;
-    } else {
-        reach(&staged).await?;
-    }
     Ok(staged)
 }
 
@@ -106,28 +113,71 @@ pub async fn remove_mark(table: &Table, owner: &str) -> Result<bool> {
     }
 }
 
-/// The first state to mark the place has it.
+/// The first state to mark the place has it. One that has files and no mark is somebody's: a table that was published there
+/// lies there still, under whichever name.
 async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
-    let mark = mark(&staged.location);
     let own = Bytes::from(task.owner.to_string());
-    if staged.storage.write_new(&mark, own.clone()).await? || staged.storage.read(&mark, Limit::OwnerMark).await? == own
-    {
+    match owner_of(staged).await? {
+        Some(owner) if owner == own => return Ok(()),
+        Some(_) => return Err(taken(staged)),
+        None if has_files(staged).await? => {
+            return Err(match published_in(task, staged).await? {
+                Some(_) => Error::new(Code::TableExists, "another run has published the table").about(task.target_ident),
+                None => Error::new(Code::CommitConflict, "the folder that the catalog names for the table has files")
+                    .about(&staged.location)
+                    .with_hint(
+                        "A table that had this name may lie there, under another name by now: then map this one to another \
+                         name. If the files are nobody's, remove the folder, and resume.",
+                    ),
+            });
+        }
+        None => {}
+    }
+    if staged.storage.write_new(&mark(&staged.location), own.clone()).await? || owner_of(staged).await? == Some(own) {
         return Ok(());
     }
-    Err(Error::new(Code::CommitConflict, "another IceBridge stages this table in the same place")
+    Err(taken(staged))
+}
+
+fn taken(staged: &Staged) -> Error {
+    Error::new(Code::CommitConflict, "another IceBridge stages this table in the same place")
         .about(&staged.location)
         .with_hint(format!(
             "Wait for its run to end, then resume this one: it adopts the table if the other run made it. If no other run \
-             is at work, delete {mark}."
-        )))
+             is at work, delete {}.",
+            mark(&staged.location)
+        ))
 }
 
-/// Removes all that was staged, unless the target's table lies there.
+async fn owner_of(staged: &Staged) -> Result<Option<Bytes>> {
+    match staged.storage.read(&mark(&staged.location), Limit::OwnerMark).await {
+        Ok(owner) => Ok(Some(owner)),
+        Err(e) if e.code == Code::FileMissing => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+async fn has_files(staged: &Staged) -> Result<bool> {
+    let mut entries = staged.storage.list(&staged.location);
+    while let Some(entry) = entries.next().await {
+        match entry {
+            // What some tools keep in place of a folder.
+            Ok(entry) if entry.path.ends_with('/') => {}
+            Ok(_) => return Ok(true),
+            // Whoever may not list removes nothing, either.
+            Err(e) if matches!(e.code, Code::StorageDenied | Code::FileMissing) => return Ok(false),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(false)
+}
+
+/// Removes all that was staged, unless a table of the target lies there.
 pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
     if let Some(empty) = empty_table(task).await? {
         return take_back_empty(task, &empty).await;
     }
-    let staged = match place(task, None).await {
+    let staged = match named(task, None).await {
         Ok(staged) => staged,
         // No path there can be written to, or there is none to be named: nothing was.
         Err(e) if e.code == Code::Unsupported => return Ok(Discarded::Removed),
@@ -138,8 +188,32 @@ pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
         remove_mark(&table, task.owner).await?;
         return Ok(Discarded::Published);
     }
+    if is_named_by_catalog(task, &staged) {
+        match owner_of(&staged).await? {
+            Some(owner) if owner == task.owner => {}
+            Some(_) => return Err(taken(&staged)),
+            None => return Ok(Discarded::Elsewhere),
+        }
+        if has_table(task, &staged).await? {
+            return Ok(Discarded::Published);
+        }
+    }
     staged.storage.delete_prefix(&staged.location).await.map_err(|e| e.about(task.target_ident))?;
     Ok(Discarded::Removed)
+}
+
+/// Whether any table of the target lies in a place that the catalog named by the table's name: it gives that to the next table
+/// of the name, also where the first one was renamed. One that cannot be read may lie there.
+async fn has_table(task: &CopyTask<'_>, staged: &Staged) -> Result<bool> {
+    for ident in task.target.every_table().await? {
+        match task.target.load(&ident).await {
+            Ok(table) if lies_in(&table, &staged.location) => return Ok(true),
+            Ok(_) => {}
+            Err(e) if e.code == Code::TableNotFound => {}
+            Err(e) => return Err(e.about(&ident)),
+        }
+    }
+    Ok(false)
 }
 
 /// Takes back the table that was made empty for this place. False: it is not there, or somebody wrote into it.
