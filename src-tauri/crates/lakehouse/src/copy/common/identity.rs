@@ -120,7 +120,8 @@ async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
     match owner_of(staged).await? {
         Some(owner) if owner == own => return Ok(()),
         Some(_) => return Err(taken(staged)),
-        None if has_files(staged).await? => {
+        // One that was made empty for us has the catalog's own.
+        None if staged.empty.is_none() && has_files(staged).await? => {
             return Err(match published_in(task, staged).await? {
                 Some(_) => Error::new(Code::TableExists, "another run has published the table").about(task.target_ident),
                 None => Error::new(Code::CommitConflict, "the folder that the catalog names for the table has files")
@@ -461,6 +462,14 @@ mod tests {
             cancel: CancellationToken::new(),
         };
         let (first, second) = (task("first"), task("second"));
+        // Files of somebody's: of a table that had the name, and has another one now.
+        std::fs::create_dir_all(place.join("data")).unwrap();
+        std::fs::write(place.join("data/theirs.parquet"), "rows").unwrap();
+        assert_eq!(stage(&first, None).await.unwrap_err().code, Code::CommitConflict);
+        assert_eq!(discard(&first).await.unwrap(), Discarded::Elsewhere);
+        assert!(place.join("data/theirs.parquet").exists() && !place.join(OWNER_MARK).exists());
+        std::fs::remove_dir_all(&place).unwrap();
+
         stage(&first, None).await.unwrap();
         stage(&first, None).await.unwrap();
         std::fs::write(place.join("data.parquet"), "rows").unwrap();
