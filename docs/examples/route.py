@@ -1,9 +1,11 @@
 """A hook for `cutover.move` and `cutover.move_back`: readers look in routes.json for where a table is.
 
 The file stands beside this one, or where ROUTES says. It is replaced as a whole, so that a reader sees one state or the other,
-and a call that is made again changes nothing.
+and a call that is made again changes nothing. Several tables are moved at the same time: one call after the other changes it
+(fcntl is of Linux and macOS).
 """
 
+import fcntl
 import json
 import os
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 
 call = json.load(sys.stdin)
 path = Path(os.environ.get("ROUTES", Path(__file__).with_name("routes.json")))
+lock = path.with_suffix(".lock").open("w")
+fcntl.flock(lock, fcntl.LOCK_EX)
 routes = json.loads(path.read_text()) if path.exists() else {}
 forward = call["stage"] == "cutover.move"
 for table in call["tables"]:
