@@ -172,12 +172,12 @@ def test_a_commit_that_is_on_its_way_keeps_what_a_later_run_has_in_hand(way: Way
 
     with meanwhile(cli, "run", plan["path"]) as run:
         wait_until(lambda: bool(way.copies()), 30)
-        wait_until(lambda: "committing" in states(), 20)
-        time.sleep(1)
+        wait_until(lambda: way.guard.faults.seen() == [1], 20)
+        assert "committing" in states()
         run.send_signal(signal.SIGKILL)
     way.pace("0.001")
     with meanwhile(cli, "run", plan["path"]) as run:
-        time.sleep(3)
+        wait_until(lambda: "copying" in states(), 30)
         run.send_signal(signal.SIGINT)
     way.pace()
     assert {left["fate"] for left in way.tidy("--yes")} <= {"stays"}

@@ -99,6 +99,11 @@ class FaultPlan:
             self._faults.clear()
             self._seen.clear()
 
+    def seen(self) -> list[int]:
+        """How many requests each of them has met."""
+        with self._lock:
+            return list(self._seen)
+
     def pick(self, request: str) -> Fault | None:
         """The first fault which is due for this request; every matching one counts it."""
         due: Fault | None = None
