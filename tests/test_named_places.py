@@ -162,6 +162,48 @@ def test_a_namespace_that_cannot_be_listed_may_have_what_was_staged(status: int,
     assert files(way.judge.load_table((hidden, "t"))) == needed
 
 
+@pytest.mark.usefixtures("names_places")
+def test_a_table_renamed_after_its_run_was_killed_is_shared_with_no_other(way: Way) -> None:
+    cli = way.route.cli
+    plan = way.route.replan("rewrite")
+    way.guard.faults.add(faults.slow(4, match=faults.COMMIT))
+    with meanwhile(cli, "run", plan["path"]) as run:
+        wait_until(lambda: way.guard.faults.seen() == [1], 30)
+        run.send_signal(signal.SIGKILL)
+    wait_until(lambda: way.judge.table_exists((way.namespace, NAME)), 60)
+    way.guard.faults.clear()
+    renamed = (way.namespace, f"{NAME}_2025")
+    way.judge.rename_table((way.namespace, NAME), renamed)
+    needed = files(way.judge.load_table(renamed))
+    # Neither a resume nor a new plan makes a table of its files, or writes to them.
+    way.route.resume().failed(f"shop.{NAME}", "commit-conflict")
+    way.route.run(way.route.replan("rewrite", "--change", "CHG-2")).failed(f"shop.{NAME}", "commit-conflict")
+    assert {left["fate"] for left in way.tidy("--yes")} <= {"stays"}
+    assert files(way.judge.load_table(renamed)) == needed and way.copies() <= needed
+    assert not way.judge.table_exists((way.namespace, NAME))
+    # With its name again it is the run's.
+    way.judge.rename_table(renamed, (way.namespace, NAME))
+    way.route.run(plan).succeeded()
+    assert files(way.judge.load_table((way.namespace, NAME))) == needed
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_table_that_is_listed_and_hidden_may_have_what_was_staged(status: int, way: Way) -> None:
+    left = way.cancelled(way.route.replan("rewrite"))
+    place = next(parent for parent in next(iter(left)).parents if parent.name == "data").parent
+    name = f"theirs_{way.namespace}"
+    way.judge.create_namespace(name)
+    theirs = way.judge.create_table((name, "t"), pa.schema([("id", pa.int64())]), location=f"file:{place}/sub")
+    theirs.append(pa.table({"id": [1, 2]}))
+    needed = files(way.judge.load_table((name, "t")))
+    kind = "ForbiddenException" if status == 403 else "NoSuchTableException"
+    loading = rf"^GET /v1/(.+/)?namespaces/{name}/tables/t(\?|$)"
+    way.guard.faults.add(Fault(loading, 1, 100, status, error_body(status, kind, "hidden")))
+    assert {left["fate"] for left in way.tidy("--yes")} <= {"stays", "failed"}
+    way.guard.faults.clear()
+    assert files(way.judge.load_table((name, "t"))) == needed
+
+
 def test_a_commit_that_is_on_its_way_keeps_what_a_later_run_has_in_hand(way: Way) -> None:
     cli = way.route.cli
     plan = way.route.replan("rewrite")

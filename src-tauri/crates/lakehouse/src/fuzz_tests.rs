@@ -194,7 +194,7 @@ fn fuzz_page_headers() {
         let _ = crate::pages::strict(&input, chunk);
         // As the reader does: what is too large is never decompressed.
         if crate::pages::bounds::check(&input, chunk.compression(), 1 << 40, 1 << 24).is_ok() {
-            let levels = Levels { has_repetition: input.len() % 3 == 0, has_definition: input.len() % 2 == 0 };
+            let levels = Levels { repetition: input.len() as u32 % 3, definition: input.len() as u32 % 2 };
             for doubt in [Doubt::Prefixes, Doubt::Days] {
                 let _ = crate::pages::values::check(&input, chunk.compression(), 1 << 40, levels, doubt);
             }

@@ -31,7 +31,7 @@ fn tables(number: usize) -> String {
 fn recorded(report: &Report<'_>) -> String {
     let change = match report.plan.settings.change.as_str() {
         "" => "Without a change number".to_string(),
-        change => format!("As {change}"),
+        change => format!("As \"{change}\""),
     };
     let entries = counted(report.journal_entries, "entry", "entries");
     format!("{change}: the plan in plan.json, and a journal of {entries} in journal.jsonl.")
@@ -53,18 +53,19 @@ fn tested(report: &Report<'_>) -> String {
 fn assessed(report: &Report<'_>) -> String {
     let lost = losses(report.plan).count();
     let accepted = match lost {
-        0 => "no loss was found".to_string(),
+        0 => "no table of it loses anything that the checks know of".to_string(),
         _ => format!("{} accepted by code", counted(lost as u64, "loss was", "losses were")),
     };
     let left_out = match report.plan.left_out.len() {
         0 => String::new(),
         number => format!(", and {} left out of the plan", tables(number)),
     };
-    format!("Every table was checked before the plan was made: {accepted}{left_out} (plan.json).")
+    format!("The tables were checked before the plan was made: {accepted}{left_out} (plan.json).")
 }
 
 fn approved(report: &Report<'_>) -> String {
-    let names: Vec<String> = approvals::of(report.history).into_iter().map(|named| named.name).collect();
+    let names = approvals::of(report.history).into_iter().map(|named| format!("\"{}\"", named.name));
+    let names: Vec<String> = names.collect();
     match (report.plan.settings.approval.is_some(), names.is_empty()) {
         (false, _) => "The plan asks for no approval.".into(),
         (true, true) => "Not approved.".into(),

@@ -2,8 +2,9 @@
 //! table's. It is not written to, and not cleared.
 
 use super::context::Migration;
-use super::used_places::{Use, tables_of, use_of};
+use super::used_places::{Use, use_of};
 use crate::ledger::may_be_published;
+use icebridge_lakehouse::catalog::every_table_loaded;
 use icebridge_model::{Code, Error, Result};
 
 impl Migration {
@@ -18,7 +19,7 @@ impl Migration {
             Some(of) if may_be_published(&run.local, &of).await? => {}
             _ => return Ok(()),
         }
-        let there = run.in_target.get_or_try_init(|| tables_of(run.target.as_ref())).await?;
+        let there = run.in_target.get_or_try_init(|| every_table_loaded(run.target.as_ref())).await?;
         let others = there.iter().filter(|(ident, _)| *ident != planned.target);
         let mut may_be_used = None;
         for used in others.filter_map(|found| use_of(found, &place)) {

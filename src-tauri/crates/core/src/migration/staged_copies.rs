@@ -4,11 +4,11 @@ use super::context::{Migration, Opened, RunContext};
 use super::environment::Lakehouse;
 use super::live::{ActiveRun, LiveTable};
 use super::staging::ELSEWHERE;
-use super::used_places::{Found, Use, tables_of, use_of};
+use super::used_places::{Found, Use, use_of};
 use super::{same_catalogs, view};
 use crate::LocalState;
 use crate::ledger::{find_run, may_be_published, plan_of, table_histories};
-use icebridge_lakehouse::catalog::embedded_is_there;
+use icebridge_lakehouse::catalog::{embedded_is_there, every_table_loaded};
 use icebridge_lakehouse::copy::{Discarded, is_waiting_for_rows};
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::plan::Plan;
@@ -97,7 +97,7 @@ pub(crate) async fn discard(
             .with_hint("Mount its disk."));
     }
     let opened = Opened::new(local, &plan, Arc::new(Lakehouse)).await?;
-    let there = tables_of(opened.target.as_ref()).await?;
+    let there = every_table_loaded(opened.target.as_ref()).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
     let live = plan.tables.iter().zip(&histories).map(|(planned, history)| {
         let table = view::table_migration(local, planned, history, &[]);

@@ -1,22 +1,9 @@
 //! Which tables of a target lie in a place where something was staged, under whichever name.
 
-use futures::stream::{self, StreamExt};
-use icebridge_lakehouse::{Table, TargetCatalog};
-use icebridge_model::{Code, Result, TableIdent};
-
-const LOADS_AT_ONCE: usize = 16;
+use icebridge_lakehouse::Table;
+use icebridge_model::{Result, TableIdent};
 
 pub(super) type Found = (TableIdent, Result<Table>);
-
-/// Every table: one that was renamed since lies where it was staged.
-pub(super) async fn tables_of(target: &dyn TargetCatalog) -> Result<Vec<Found>> {
-    let idents = target.every_table().await?;
-    let load = |ident: TableIdent| async move {
-        let table = target.load(&ident).await;
-        (ident, table)
-    };
-    Ok(stream::iter(idents).map(load).buffer_unordered(LOADS_AT_ONCE).collect().await)
-}
 
 /// Why a place may be a table's.
 pub(super) enum Use {
@@ -29,7 +16,6 @@ pub(super) fn use_of((ident, table): &Found, place: &str) -> Option<Use> {
     match table {
         Ok(table) if uses(table, place) => Some(Use::Certain(format!("{ident} uses what was copied"))),
         Ok(_) => None,
-        Err(error) if error.code == Code::TableNotFound => None,
         Err(error) => Some(Use::Possible(format!("{ident} cannot be read, and may use it: {error}"))),
     }
 }

@@ -10,6 +10,7 @@ mod sql;
 pub use common::contract::{
     Abilities, Advancing, Bearer, Catalog, Draft, Publication, Secrets, Staged, TargetCatalog, Turns,
 };
+pub use common::loaded::every_table_loaded;
 pub use embedded::is_there as embedded_is_there;
 pub use icebridge_http::Transport;
 pub use open::{open, open_target, refuse_secrets};

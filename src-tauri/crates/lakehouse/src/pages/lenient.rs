@@ -21,7 +21,7 @@ pub(super) struct Header {
     pub is_compressed: bool,
 }
 
-/// The encoding of levels. The older one has no length; nobody writes it any more.
+/// The encoding of levels. The older one has no length.
 const RLE: i32 = 3;
 
 impl Header {

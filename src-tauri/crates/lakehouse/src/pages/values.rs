@@ -6,8 +6,9 @@ use super::delta::Deltas;
 use super::lenient::Header;
 use super::plain::decompressed;
 use icebridge_model::Result;
-use parquet::basic::{Compression, Encoding, Type};
+use parquet::basic::{Compression, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::ColumnDescriptor;
 
 /// What is looked for in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +21,25 @@ impl Doubt {
     pub fn of(chunk: &ColumnChunkMetaData) -> Option<Self> {
         match chunk.column_descr().physical_type() {
             Type::INT96 => Some(Self::Days),
-            Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY => {
-                chunk.encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY).then_some(Self::Prefixes)
-            }
+            // What the footer says of encodings nobody reads: a page says its own.
+            Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY => Some(Self::Prefixes),
             _ => None,
         }
     }
 }
 
-/// How a page's definition and repetition levels are told apart from its values.
+/// How many bits a level of each kind takes; 0: there are none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Levels {
-    pub has_repetition: bool,
-    pub has_definition: bool,
+    pub repetition: u32,
+    pub definition: u32,
+}
+
+impl Levels {
+    pub fn of(column: &ColumnDescriptor) -> Self {
+        let bits = |most: i16| i16::BITS - most.leading_zeros();
+        Self { repetition: bits(column.max_rep_level()), definition: bits(column.max_def_level()) }
+    }
 }
 
 const PLAIN: i32 = 0;
@@ -74,12 +81,13 @@ fn values_of(page: &[u8], header: &Header, codec: Compression, levels: Levels) -
         return Some(plain);
     }
     let mut at = 0usize;
-    let levels =
-        [(levels.has_repetition, header.repetition_has_length), (levels.has_definition, header.definition_has_length)];
-    for (_, has_length) in levels.into_iter().filter(|(is_there, _)| *is_there) {
-        has_length.then_some(())?;
-        let length = u32::from_le_bytes(*plain.get(at..)?.first_chunk::<4>()?);
-        at = at.checked_add(4)?.checked_add(usize::try_from(length).ok()?)?;
+    let levels = [(levels.repetition, header.repetition_has_length), (levels.definition, header.definition_has_length)];
+    for (bits, has_length) in levels.into_iter().filter(|(bits, _)| *bits > 0) {
+        let length = match has_length {
+            true => 4 + u64::from(u32::from_le_bytes(*plain.get(at..)?.first_chunk::<4>()?)),
+            false => header.values.checked_mul(bits.into())?.div_ceil(8),
+        };
+        at = at.checked_add(usize::try_from(length).ok()?)?;
     }
     plain.get(at..).map(<[u8]>::to_vec)
 }
@@ -100,15 +108,17 @@ fn prefixes(plain: &[u8], values: u64) -> Result<()> {
     Ok(())
 }
 
-/// The day 1970-01-01 by Julian's count, and how many days before and after it microseconds reach in 64 bits.
+/// The day 1970-01-01 by Julian's count.
 const EPOCH: i64 = 2_440_588;
-const REACH: i64 = i64::MAX / 86_400_000_000 - 1;
+const MICROSECONDS_IN_DAY: i64 = 86_400_000_000;
 
 fn days(plain: &[u8]) -> Result<()> {
     for value in plain.as_chunks::<12>().0 {
-        let [.., a, b, c, d] = *value;
+        let [n0, n1, n2, n3, n4, n5, n6, n7, a, b, c, d] = *value;
         let day = i64::from(i32::from_le_bytes([a, b, c, d])) - EPOCH;
-        if !(-REACH..=REACH).contains(&day) {
+        let nanoseconds = i64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]);
+        let micros = day.checked_mul(MICROSECONDS_IN_DAY).and_then(|day| day.checked_add(nanoseconds / 1000));
+        if micros.is_none() {
             return Err(broken(
                 "a timestamp of the Parquet file lies further from 1970 than microseconds reach in 64 bits",
             ));
@@ -164,6 +174,21 @@ mod tests {
                 checked(&texts(version, codec)).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn nanoseconds_and_older_levels_are_counted() {
+        let value = |nanoseconds: i64, day: i32| [&nanoseconds.to_le_bytes()[..], &day.to_le_bytes()[..]].concat();
+        let edge = 106_751_990 + 2_440_588;
+        assert!(days(&value(0, edge)).is_ok());
+        assert_eq!(days(&value(i64::MAX, edge)).unwrap_err().code, Code::FileBroken);
+        assert_eq!(days(&value(i64::MIN, 2_440_588 - 106_751_990)).unwrap_err().code, Code::FileBroken);
+        // Three values' levels of two bits, without a length.
+        let page = [vec![0b0001_0101], value(0, i32::MAX)].concat();
+        let header = Header { uncompressed: page.len() as u64, values: 3, ..Header::default() };
+        let levels = Levels { repetition: 0, definition: 2 };
+        let plain = values_of(&page, &header, Compression::UNCOMPRESSED, levels).unwrap();
+        assert_eq!(plain, value(0, i32::MAX));
     }
 
     #[test]

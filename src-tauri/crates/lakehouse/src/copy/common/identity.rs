@@ -2,7 +2,7 @@
 
 use super::contract::{CopyTask, Discarded};
 use super::converted;
-use crate::catalog::{Draft, Staged};
+use crate::catalog::{Draft, Staged, every_table_loaded};
 use crate::limits::Limit;
 use crate::location::is_below;
 use crate::provenance::is_to_be_filled_from;
@@ -51,24 +51,23 @@ const OWNER_MARK: &str = "metadata/icebridge-owner.txt";
 
 /// Where to copy to. `draft`: the table as it will be, where its rows are committed to it; it may then be made empty first.
 pub async fn stage(task: &CopyTask<'_>, draft: Option<&Value>) -> Result<Staged> {
-    let staged = place(task, draft).await?;
+    let staged = named(task, draft).await?;
+    if !is_named_by_catalog(task, &staged) {
+        reach(&staged).await?;
+        return Ok(staged);
+    }
+    let was_ours = claim(task, &staged).await?;
+    if staged.empty.is_some() {
+        return Ok(staged);
+    }
     // Asked after the place was claimed: whoever had it before may have published.
-    if staged.empty.is_none()
-        && is_named_by_catalog(task, &staged)
-        && let Some(table) = published_in(task, &staged).await?
-    {
+    if let Some(table) = published_in(task, &staged).await? {
         remove_mark(&table, task.owner).await?;
         return Err(Error::new(Code::TableExists, "another run has published the table").about(task.target_ident));
     }
-    Ok(staged)
-}
-
-async fn place(task: &CopyTask<'_>, filled: Option<&Value>) -> Result<Staged> {
-    let staged = named(task, filled).await?;
-    if is_named_by_catalog(task, &staged) {
-        claim(task, &staged).await?;
-    } else {
-        reach(&staged).await?;
+    // So may an attempt of ours that was ended in the middle of its commit, and somebody may have renamed the table since.
+    if was_ours && has_table(task, &staged).await? {
+        return Err(somebodys(&staged));
     }
     Ok(staged)
 }
@@ -114,30 +113,37 @@ pub async fn remove_mark(table: &Table, owner: &str) -> Result<bool> {
 }
 
 /// The first state to mark the place has it. One that has files and no mark is somebody's: a table that was published there
-/// lies there still, under whichever name.
-async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<()> {
+/// lies there still, under whichever name. Returns whether this state had it before.
+async fn claim(task: &CopyTask<'_>, staged: &Staged) -> Result<bool> {
     let own = Bytes::from(task.owner.to_string());
     match owner_of(staged).await? {
-        Some(owner) if owner == own => return Ok(()),
+        Some(owner) if owner == own => return Ok(true),
         Some(_) => return Err(taken(staged)),
         // One that was made empty for us has the catalog's own.
         None if staged.empty.is_none() && has_files(staged).await? => {
             return Err(match published_in(task, staged).await? {
-                Some(_) => Error::new(Code::TableExists, "another run has published the table").about(task.target_ident),
-                None => Error::new(Code::CommitConflict, "the folder that the catalog names for the table has files")
-                    .about(&staged.location)
-                    .with_hint(
-                        "A table that had this name may lie there, under another name by now: then map this one to another \
-                         name. If the files are nobody's, remove the folder, and resume.",
-                    ),
+                Some(_) => {
+                    Error::new(Code::TableExists, "another run has published the table").about(task.target_ident)
+                }
+                None => somebodys(staged),
             });
         }
         None => {}
     }
-    if staged.storage.write_new(&mark(&staged.location), own.clone()).await? || owner_of(staged).await? == Some(own) {
-        return Ok(());
+    match staged.storage.write_new(&mark(&staged.location), own.clone()).await? {
+        true => Ok(false),
+        false if owner_of(staged).await? == Some(own) => Ok(true),
+        false => Err(taken(staged)),
     }
-    Err(taken(staged))
+}
+
+fn somebodys(staged: &Staged) -> Error {
+    Error::new(Code::CommitConflict, "the folder that the catalog names for the table has files")
+        .about(&staged.location)
+        .with_hint(
+            "A table that had this name may lie there, under another name by now: then map this one to another name, or give \
+             that one its name again, and resume. If the files are nobody's, remove the folder, and resume.",
+        )
 }
 
 fn taken(staged: &Staged) -> Error {
@@ -206,12 +212,9 @@ pub async fn discard(task: &CopyTask<'_>) -> Result<Discarded> {
 /// Whether any table of the target lies in a place that the catalog named by the table's name: it gives that to the next table
 /// of the name, also where the first one was renamed. One that cannot be read may lie there.
 async fn has_table(task: &CopyTask<'_>, staged: &Staged) -> Result<bool> {
-    for ident in task.target.every_table().await? {
-        match task.target.load(&ident).await {
-            Ok(table) if lies_in(&table, &staged.location) => return Ok(true),
-            Ok(_) => {}
-            Err(e) if e.code == Code::TableNotFound => {}
-            Err(e) => return Err(e.about(&ident)),
+    for (ident, table) in every_table_loaded(task.target).await? {
+        if lies_in(&table.map_err(|e| e.about(&ident))?, &staged.location) {
+            return Ok(true);
         }
     }
     Ok(false)
