@@ -135,7 +135,7 @@ mod tests {
     use arrow_array::{ArrayRef, RecordBatch, StringArray};
     use icebridge_model::Code;
     use parquet::arrow::ArrowWriter;
-    use parquet::basic::ZstdLevel;
+    use parquet::basic::{Encoding, ZstdLevel};
     use parquet::data_type::{Int96, Int96Type};
     use parquet::file::metadata::ParquetMetaDataReader;
     use parquet::file::properties::{WriterProperties, WriterVersion};
