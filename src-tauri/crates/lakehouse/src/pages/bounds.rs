@@ -61,7 +61,7 @@ impl Chunks {
                 let has_long_values = column.physical_type() == Type::BYTE_ARRAY
                     && chunk.dictionary_page_offset().is_some()
                     && chunk.uncompressed_size() > LONG_VALUE as i64;
-                let levels = Levels::of(&column);
+                let levels = Levels::of(column);
                 let doubt = Doubt::of(chunk);
                 let known = Chunk { codec: chunk.compression(), values, has_long_values, levels, doubt };
                 by_range.insert((range.start, range.end - range.start), known);
