@@ -12,7 +12,7 @@ pub use crate::provenance::{
 pub use crate::provenance::{is_left_empty, is_waiting_for_rows};
 pub use common::by_job::{commits_since, noted_by_job};
 pub use common::contract::{Checkpoint, Copier, CopyTask, Discarded, Observer, Onto, Prepared};
-pub use common::identity::{lies_in, remove_mark, take_back};
+pub use common::place::{lies_in, remove_mark, take_back};
 pub(crate) use common::round::source_location;
 pub use common::round::{Standing, is_as_left, is_only_compacted_since, is_replacing, standing};
 pub use rewrite::{RoundReads, round_reads};

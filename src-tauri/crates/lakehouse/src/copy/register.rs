@@ -5,9 +5,10 @@
 //! expiring the target deletes nothing of the source. The source itself is never written to: its own clean-up can still
 //! delete shared files, which a finding says before.
 
-use super::common::identity::{self, check_pin, check_register};
+use super::common::checks::{self, check_pin, check_register};
 use super::common::marks;
 use super::common::round::write_metadata;
+use super::common::{identity, place};
 use super::relocate::document;
 use super::{Copier, CopyTask, Discarded, Onto, Prepared};
 use crate::catalog::{Publication, Staged};
@@ -25,7 +26,7 @@ impl Copier for Register {
     }
 
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
-        identity::discard(task).await
+        place::discard(task).await
     }
 
     async fn advance(&self, task: &CopyTask<'_>, onto: &Onto<'_>) -> Result<Prepared> {
@@ -41,8 +42,8 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     check_pin(task)?;
     check_register(task)?;
     document::refuse_encryption(&task.source.metadata)?;
-    identity::check_cancelled(task)?;
-    let staged = identity::stage(task, None).await?;
+    checks::check_cancelled(task)?;
+    let staged = place::stage(task, None).await?;
     write(task, &staged, None).await
 }
 
@@ -57,7 +58,7 @@ async fn write(task: &CopyTask<'_>, staged: &Staged, onto: Option<&Onto<'_>>) ->
         onto.check_uuid(task)?;
         onto.mark(&mut metadata, task)?;
     }
-    let first = || identity::metadata_location(staged, task);
+    let first = || place::metadata_location(staged, task);
     let metadata_location = onto.map_or_else(first, |onto| onto.metadata_location(task));
     let bytes_written = write_metadata(staged, &metadata_location, &metadata).await?;
     Ok(Prepared {

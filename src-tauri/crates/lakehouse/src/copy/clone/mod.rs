@@ -7,10 +7,11 @@
 mod known;
 
 use crate::catalog::{Publication, Staged};
-use crate::copy::common::identity::{self, check_cancelled, check_pin, check_register};
+use crate::copy::common::checks::{check_cancelled, check_pin, check_register};
 use crate::copy::common::marks;
 use crate::copy::common::round::write_metadata;
 use crate::copy::common::transfer::{Transfer, of_snapshot};
+use crate::copy::common::{identity, place};
 use crate::copy::relocate::manifests::{self, Entry};
 use crate::copy::relocate::{self, PathMap, Relocated, document};
 use crate::copy::{Copier, CopyTask, Discarded, Onto, Prepared};
@@ -46,7 +47,7 @@ impl Copier for Clone {
     }
 
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
-        identity::discard(task).await
+        place::discard(task).await
     }
 
     #[tracing::instrument(name = "advance", skip_all, fields(mode = "clone", round = onto.round))]
@@ -65,7 +66,7 @@ async fn prepare(task: &CopyTask<'_>) -> Result<Prepared> {
     check_pin(task)?;
     check_register(task)?;
     document::refuse_encryption(&task.source.metadata)?;
-    let staged = identity::stage(task, None).await?;
+    let staged = place::stage(task, None).await?;
     copy(Run::new(task, &staged, Known::default()), None).await
 }
 
@@ -347,7 +348,7 @@ impl<'a> Run<'a> {
             onto.check_uuid(self.task)?;
             onto.mark(&mut metadata, self.task)?;
         }
-        let first = || identity::metadata_location(self.staged, self.task);
+        let first = || place::metadata_location(self.staged, self.task);
         let location = onto.map_or_else(first, |onto| onto.metadata_location(self.task));
         write_metadata(self.staged, &location, &metadata).await?;
         Ok(location)

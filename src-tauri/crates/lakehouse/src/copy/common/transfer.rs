@@ -1,7 +1,7 @@
 //! Moving one file: a permit, a checkpoint, a checksum, and an error that names the file's role.
 
+use super::checks::{cancelled, check_cancelled};
 use super::contract::CopyTask;
-use super::identity::{cancelled, check_cancelled};
 use crate::catalog::Staged;
 use crate::storage::OnBytes;
 use icebridge_model::run::FileSum;

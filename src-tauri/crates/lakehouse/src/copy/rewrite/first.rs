@@ -7,11 +7,12 @@ use super::unit_map::{self, MappedUnit, UnitMap};
 use super::units;
 use super::writing::{Made, gathered, rules, timestamp, way, write_manifests, write_units, written_columns};
 use crate::catalog::{Publication, Staged};
+use crate::copy::common::checks::check_cancelled;
 use crate::copy::common::contract::{CopyTask, Prepared};
 use crate::copy::common::converted::Converted;
-use crate::copy::common::identity::{self, check_cancelled};
 use crate::copy::common::marks;
 use crate::copy::common::transfer::Transfer;
+use crate::copy::common::{identity, place};
 use crate::copy::relocate;
 use crate::provenance::PROPERTY_PLAN;
 use crate::scan;
@@ -25,7 +26,7 @@ pub async fn copy(task: &CopyTask<'_>) -> Result<Prepared> {
     let converted = Converted::of(task);
     let shape = Shape::of(&task.source.metadata, &converted, task.target.spec().is_unity())?;
     let draft = shape.document("", "", 0)?;
-    let staged = identity::stage(task, Some(&draft)).await?;
+    let staged = place::stage(task, Some(&draft)).await?;
     let (written, numbering) = match &staged.empty {
         Some(empty) => shape.filling(empty).map_err(|e| e.about(task.target_ident))?,
         None => (shape.clone(), Numbering::default()),
@@ -58,7 +59,7 @@ async fn commit(
 ) -> Result<Prepared> {
     let mut units: Vec<MappedUnit> = made.iter().map(|made| made.mapped(0, 0)).collect();
     units.sort_by(|a, b| a.reads.cmp(&b.reads));
-    let metadata_location = identity::metadata_location(staged, task);
+    let metadata_location = place::metadata_location(staged, task);
     let (files, outcome) = gathered(task, staged, &metadata_location, made);
 
     // Not before the table was made, whose clock may be another.
@@ -91,7 +92,7 @@ async fn commit(
         schemas: vec![written_columns(task, read)],
         earlier: None,
     };
-    let folder = identity::own_folder("metadata", task, staged);
+    let folder = place::own_folder("metadata", task, staged);
     map.save(&staged.storage, &staged.location, &folder, &mut metadata).await?;
     staged.storage.make_durable(&staged.location).await?;
     Ok(Prepared { outcome, publication: Publication::Create { metadata, metadata_location } })
@@ -108,7 +109,7 @@ async fn write_snapshot(
     let name = identity::uuid(task.plan_hash, task.target_ident, "manifests");
     let schema = shape.schema_json()?;
     let commit = shape.commit(id, &schema, &staged.location, 0);
-    let folder = format!("{}/{}", staged.location, identity::own_folder("metadata", task, staged));
+    let folder = format!("{}/{}", staged.location, place::own_folder("metadata", task, staged));
     let lines = write_manifests(task, staged, &commit, files, (&folder, name)).await?;
     let manifest_list = format!("{folder}/snap-{id}-1-{name}.avro");
     let (bytes, row_ids) = commit.manifest_list(name.into_bytes(), &lines)?;

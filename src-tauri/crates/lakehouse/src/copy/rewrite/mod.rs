@@ -31,7 +31,7 @@ mod writing;
 mod written_columns;
 
 use crate::copy::common::contract::{Copier, CopyTask, Discarded, Onto, Prepared};
-use crate::copy::common::identity;
+use crate::copy::common::place;
 use async_trait::async_trait;
 use icebridge_model::Result;
 
@@ -47,7 +47,7 @@ impl Copier for Rewrite {
     }
 
     async fn discard(&self, task: &CopyTask<'_>) -> Result<Discarded> {
-        identity::discard(task).await
+        place::discard(task).await
     }
 
     #[tracing::instrument(name = "advance", skip_all, fields(mode = "rewrite", round = onto.round))]

@@ -279,6 +279,11 @@ impl Summary {
         });
     }
 
+    /// Of more than one value.
+    pub fn has_range(&self) -> bool {
+        self.range.as_ref().is_some_and(|(low, high)| low.order(high).is_ne())
+    }
+
     pub fn bounds(&self, primitive: &Primitive) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
         let bytes = |bound: &Bound| bound.serialize(primitive);
         (self.range.as_ref().and_then(|r| bytes(&r.0)), self.range.as_ref().and_then(|r| bytes(&r.1)))

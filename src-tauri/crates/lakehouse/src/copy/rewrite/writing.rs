@@ -14,9 +14,10 @@ use super::work::{UnitOutput, Worker};
 use super::written_columns::WrittenColumns;
 use crate::arrow_types::arrow_schema;
 use crate::catalog::Staged;
+use crate::copy::common::checks::{cancelled, check_cancelled};
 use crate::copy::common::contract::CopyTask;
 use crate::copy::common::converted::Converted;
-use crate::copy::common::identity::{self, cancelled, check_cancelled};
+use crate::copy::common::place;
 use crate::copy::common::transfer::Transfer;
 use crate::name_mapping::{self, MappedField};
 use crate::reader::Reader;
@@ -89,7 +90,7 @@ pub async fn write_units(
         [] => Reader::new(task.source, &stored)?,
         conversions => Reader::new(task.source, metadata.read_schema(task.snapshot_id))?.converted(conversions)?,
     };
-    let folder = identity::own_folder("data", task, staged);
+    let folder = place::own_folder("data", task, staged);
     // More units than cores only cost memory: each decodes or waits for one disk.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let at_once = task.settings.max_parallel_writers.clamp(1, cores.max(1));
