@@ -3,7 +3,8 @@
 The same small tables are copied into Iceberg's own REST catalog server and into a SQL catalog on PostgreSQL, with more
 and more of them at work at the same time, and no limit on commits. A commit that is refused as a conflict, or throttled
 is made again: attempts beyond one a table are counted. The curve is what stands behind the settings
-`--max-parallel-tables` and `--max-commits-per-min`.
+`--max-parallel-tables` and `--max-commits-per-min`. At last a run finds the number by itself (`--adaptive`), and is
+compared with the best of the curve.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def postgresql(folder: Path) -> Iterator[list[str]]:
 TARGETS = {"REST": rest, "PostgreSQL": postgresql}
 
 
-def take(cli: Path, lake: Path, name: str, at_work: int, folder: Path) -> Point:
-    """Copy all tables into an empty catalog."""
+def take(cli: Path, lake: Path, name: str, at_work: int, folder: Path, *, adaptive: bool = False) -> Point:
+    """Copy all tables into an empty catalog; as many at work as the run finds, if `adaptive`."""
     folder.mkdir(parents=True)
     state = folder / "state"
     with TARGETS[name](folder) as target:
@@ -84,6 +85,7 @@ def take(cli: Path, lake: Path, name: str, at_work: int, folder: Path) -> Point:
         icebridge(cli, state, "inventory", "lake")
         icebridge(cli, state, "preflight", *ROUTE, "--mode", "clone")
         settings = ["--max-parallel-tables", str(at_work), "--max-parallel-writers", str(at_work)]
+        settings += ["--adaptive"] if adaptive else []
         settings += ["--max-commits-per-min", UNLIMITED, "--out", str(folder / "plan.json")]
         icebridge(cli, state, "plan", *ROUTE, "--mode", "clone", *settings)
         command = [str(cli), "--state", str(state), "--json", "run", str(folder / "plan.json")]
@@ -111,6 +113,7 @@ def main() -> None:
     given = parser.parse_args()
     cli = Path(os.environ["ICEBRIDGE_BIN"]).resolve()
     taken: dict[str, list[Point]] = {}
+    found: dict[str, Point] = {}
     with tempfile.TemporaryDirectory(dir=given.work) as scratch:
         folder = Path(scratch).resolve()
         lake = write(folder / "lake", given.tables)
@@ -124,6 +127,13 @@ def main() -> None:
                     flush=True,
                 )
             print(f"{name}: nine tenths of the best rate with {knee(taken[name])} tables at work")
+            best = max(point.per_minute for point in taken[name])
+            found[name] = take(cli, lake, name, max(given.at_work), folder / name / "adaptive", adaptive=True)
+            print(
+                f"{name}, adaptive: {found[name].per_minute:,.0f} commits a minute, "
+                f"{found[name].per_minute / best:.2f} of the best",
+                flush=True,
+            )
     if given.svg:
         curves = [
             Curve(name, [(point.at_work, point.per_minute) for point in points]) for name, points in taken.items()
@@ -131,7 +141,11 @@ def main() -> None:
         title = f"Commits a minute, {given.tables} small tables"
         given.svg.write_text(draw(title, "tables at work", curves, LIMITS), encoding="utf-8")
     if given.out:
-        told = {"machine": machine(), "points": [asdict(point) for points in taken.values() for point in points]}
+        told = {
+            "machine": machine(),
+            "points": [asdict(point) for points in taken.values() for point in points],
+            "adaptive": [asdict(point) for point in found.values()],
+        }
         given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 

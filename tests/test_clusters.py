@@ -155,6 +155,18 @@ def test_a_table_that_outgrows_this_machine_is_compared_by_the_cluster(
     assert all(table["validation"]["passed"] for table in again["tables"])
 
 
+def test_a_cap_of_nothing_starts_nothing(box: Sandbox, icebridge: Icebridge, tmp_path: Path) -> None:
+    route = clusters.route(icebridge, box, "capped")
+    plan = clusters.plan(route, [*clusters.settings(tmp_path), "--spend-cap", "0"])
+    by_clusters = [table["source"] for table in plan["plan"]["tables"] if table.get("cluster")]
+    before = ended(box)
+    run = clusters.run(route, plan["path"])
+    for table in by_clusters:
+        error = run.failed(table, "spend-cap")
+        assert "--spend-cap" in error["hint"] and "$0.00" in error["causes"][0]
+    assert by_clusters and ended(box) == before
+
+
 @pytest.mark.parametrize("offered", [True, False], ids=["offered", "not offered"])
 def test_serverless_compute_is_used_where_the_workspace_offers_it(
     box: Sandbox, icebridge: Icebridge, tmp_path: Path, offered: bool

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from databricks.sdk.service import catalog
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
@@ -94,6 +95,21 @@ def test_unity_catalog_without_staging_takes_every_table(
         assert ids == list(range(1, len(ids) + 1)), "the server numbers anew"
         for name in ("orders", "one", "two"):
             arrived(unity.load_table((schema, name)), shop, plan, name)
+
+
+def test_a_name_that_a_table_of_another_format_has_is_taken(icebridge: Icebridge, box: Sandbox, shop: Path) -> None:
+    """The Iceberg endpoint shows tables of Iceberg alone."""
+    route = to_unity(icebridge, box, shop, "taken")
+    admin = box.client(box.admin_token)
+    admin.schemas.create("taken", "main")
+    kind, form, place = catalog.TableType.EXTERNAL, catalog.DataSourceFormat.DELTA, "s3://elsewhere/orders"
+    admin.tables.create("ORDERS", "main", "taken", kind, form, place)
+    icebridge.run("inventory", "foreign")
+    blocked = {
+        name: [found["code"] for found in findings if found["verdict"] == "blocks"]
+        for name, findings in route.findings("--mode", "rewrite").items()
+    }
+    assert blocked["shop.orders"] == ["IB-F003"] and blocked["shop.one"] == []
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tests.harness.judged import same
 from tests.harness.kept_up import UNIT_MAP
 from tests.harness.written import reading
 from tests.lakehouse.judge import Judge
+from tests.lakehouse.registry import field
 from tests.services.faults import COMMIT
 from tests.test_rest_target import BAD_DAYS, Target, planned
 from tests.test_sync import CHANGES, LIFE, LIVES, MERGE_ON_READ, Living, call, engines, insert, living, sql
@@ -333,3 +334,52 @@ def test_behind_rest_one_round_on_a_bad_day(day: str, synced: Target, tmp_path: 
     assert reading(made) == reading(table)
     assert len(made.snapshots()) == 2
     assert made.properties["icebridge.sync-round"] == "1"
+
+
+def test_a_table_that_was_replaced_under_another_type_of_its_partition_goes_on(living: Callable[..., Living]) -> None:
+    table = living(version=2, partition="n")
+    insert(0, 20)(table.lab)
+    sql("ALTER TABLE {t} CREATE TAG old")(table.lab)
+    table.migrate("rewrite")
+    columns = "id, day, concat('p', id % 3) AS n, gone"
+    sql(f"CREATE OR REPLACE TABLE {{t}} USING iceberg PARTITIONED BY (n) AS SELECT {columns} FROM {{t}}")(table.lab)
+    # What an older schema stored is read as that schema has it.
+    assert table.kept.cli.run("table", "digest", "foreign", table.name, "--ref", "old")["rows"] == 20
+    table.kept.up_to_date()
+    judged(table, "replaced")
+    sql("DELETE FROM {t} WHERE n = 'p1'")(table.lab)
+    table.kept.up_to_date()
+    judged(table, "deleted")
+    assert table.migrated
+    found = table.migrated.spark.sql(f"SELECT count(*) FROM {table.migrated.t} WHERE n = 'p2'").collect()
+    assert found == table.lab.spark.sql(f"SELECT count(*) FROM {table.lab.t} WHERE n = 'p2'").collect()
+    table.migrated.spark.sql("CALL icebridge.system.rewrite_manifests('fuzz.life')")
+    table.kept.cli.run("validate")
+
+
+UUIDS = [f"{start}-0000-4000-8000-000000000001" for start in ("10000000", "7fffffff", "f0000000")]
+
+
+def test_rows_are_found_by_a_uuid_that_is_the_partition(living: Callable[..., Living]) -> None:
+    """Engines order uuids in two ways, and would skip a manifest by bounds in the other one."""
+    table = living("id BIGINT")
+    table.lab.sql("DROP TABLE {t}")
+    columns = [field(1, "id", "long"), field(2, "u", "uuid")]
+    made = table.lab.java_create(columns, 2, partition=[("u", "identity", 2)])
+    for first in (0, 3):
+        table.lab.java.append(made, [{"id": first + at, "u": one} for at, one in enumerate(UUIDS)])
+    table.migrate("rewrite")
+    copy = table.migrated
+    assert copy
+
+    def found() -> list[int]:
+        copy.judge(*table.name.split("."))
+        counted = [copy.spark.sql(f"SELECT count(*) FROM {copy.t} WHERE u = '{one}'").collect() for one in UUIDS]
+        return [int(rows[0][0]) for rows in counted]
+
+    assert found() == [2, 2, 2]
+    table.lab.java.append(made, [{"id": 9, "u": UUIDS[0]}])
+    table.kept.up_to_date()
+    assert found() == [3, 2, 2]
+    copy.spark.sql(f"DELETE FROM {copy.t} WHERE u = '{UUIDS[2]}'")
+    assert found() == [3, 2, 0]

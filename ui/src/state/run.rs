@@ -2,7 +2,7 @@
 //! looked at.
 
 use icebridge_model::event::{Event, RunChanges};
-use icebridge_model::run::{RunOverview, RunState};
+use icebridge_model::run::{ParallelTables, RunOverview, RunState};
 use icebridge_model::view::ViewRow;
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub struct ShownRun {
 pub struct Rate {
     pub bytes_per_second: u64,
     pub seconds_left: Option<u64>,
+    /// Where the run finds out how many tables in parallel pay off.
+    pub parallel: Option<ParallelTables>,
 }
 
 impl ShownRun {
@@ -58,7 +60,8 @@ impl ShownRun {
 
     fn take(&mut self, changes: RunChanges) {
         Rc::make_mut(&mut self.view).counters = changes.counters;
-        self.rate = Some(Rate { bytes_per_second: changes.bytes_per_second, seconds_left: changes.seconds_left });
+        let RunChanges { bytes_per_second, seconds_left, parallel, .. } = changes;
+        self.rate = Some(Rate { bytes_per_second, seconds_left, parallel });
         if !changes.rows.is_empty() {
             self.changed = Rc::new(changes.rows);
         }

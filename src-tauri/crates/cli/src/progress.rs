@@ -2,7 +2,7 @@
 
 use crate::output::{Output, words};
 use icebridge_model::event::{Event, RunChanges};
-use icebridge_model::run::{RunId, TableState};
+use icebridge_model::run::{ParallelTables, RunId, TableState};
 use icebridge_model::view::ViewRow;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
@@ -61,6 +61,8 @@ struct Screen {
     /// Of clusters, by table.
     stages: HashMap<String, String>,
     line_at: Option<Instant>,
+    /// Tables in parallel that the run found to be enough.
+    enough: Option<usize>,
 }
 
 impl Screen {
@@ -75,6 +77,7 @@ impl Screen {
             told: HashMap::new(),
             stages: HashMap::new(),
             line_at: None,
+            enough: None,
         }
     }
 
@@ -136,10 +139,25 @@ impl Screen {
         let counters = &changes.counters;
         let (done, all) = (counters.ended(), counters.tables());
         let left = changes.seconds_left.map(|s| format!(", {} left", words::seconds(s))).unwrap_or_default();
+        if let Some(parallel) = changes.parallel {
+            self.parallel(parallel);
+        }
         let rate = words::bytes(changes.bytes_per_second);
         self.whole(done as u64, all as u64, &format!("tables, {rate}/s{left}"));
         if self.due() {
             self.line(&format!("  {done} of {all} tables, {} at {rate}/s{left}", words::bytes(counters.bytes_copied)));
+        }
+    }
+
+    /// Once for each number that was found.
+    fn parallel(&mut self, parallel: ParallelTables) {
+        let ParallelTables { tables, most, found } = parallel;
+        let words = match tables < most {
+            true => format!("  {tables} tables in parallel are enough: more are no faster"),
+            false => format!("  {tables} tables in parallel, the most that the plan allows"),
+        };
+        if found && self.enough.replace(tables) != Some(tables) {
+            self.line(&words);
         }
     }
 

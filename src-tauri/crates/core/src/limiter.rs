@@ -9,6 +9,7 @@ use icebridge_lakehouse::catalog::Turns;
 use icebridge_metrics::{Metrics, Waits};
 use icebridge_model::{Code, Error, Result};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,27 @@ pub struct CommitLimiter {
     log: Option<Mutex<Log>>,
     metrics: Metrics,
     waits: Waits,
+    attempts: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// Of this limiter so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CommitCounts {
+    attempts: u64,
+    /// Where another commit was faster.
+    lost: u64,
+}
+
+impl CommitCounts {
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self { attempts: self.attempts.saturating_sub(earlier.attempts), lost: self.lost.saturating_sub(earlier.lost) }
+    }
+
+    /// The share of attempts that were lost, from 0 to 1.
+    pub fn repeated(&self) -> f64 {
+        self.lost.min(self.attempts) as f64 / self.attempts.max(1) as f64
+    }
 }
 
 #[derive(Debug)]
@@ -52,7 +74,12 @@ impl CommitLimiter {
     }
 
     pub fn unlimited(metrics: Metrics) -> Self {
-        Self { log: None, waits: metrics.commit_waits(), metrics }
+        let (attempts, lost) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { log: None, waits: metrics.commit_waits(), metrics, attempts, lost }
+    }
+
+    pub fn counts(&self) -> CommitCounts {
+        CommitCounts { attempts: self.attempts.load(Ordering::Relaxed), lost: self.lost.load(Ordering::Relaxed) }
     }
 
     /// Returns when a commit may be made: with the turns of its attempts, of which the first has come.
@@ -96,10 +123,12 @@ impl Turns for CommitTurns<'_> {
             self.limiter.turn().await;
         }
         self.taken += 1;
+        self.limiter.attempts.fetch_add(1, Ordering::Relaxed);
         self.limiter.metrics.commit_attempted();
     }
 
     fn lost(&mut self) {
+        self.limiter.lost.fetch_add(1, Ordering::Relaxed);
         self.limiter.metrics.commit_conflicted();
     }
 }

@@ -85,4 +85,9 @@ impl Existing {
         let earlier = earlier.into_iter().map(|((source, target), one)| ((source, fold(&target)), one)).collect();
         Ok(Self { tables: tables.iter().map(fold).collect(), earlier })
     }
+
+    /// Names that are taken by what the target itself does not show, such as tables of another format, and views.
+    pub(crate) fn take_names(&mut self, names: &[TableIdent]) {
+        self.tables.extend(names.iter().map(fold));
+    }
 }

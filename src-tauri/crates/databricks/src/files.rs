@@ -69,7 +69,8 @@ impl Client {
                 let length = answer.headers().get(CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse().ok());
                 Ok(Some(length.unwrap_or_default()))
             }
-            Err(failure) if failure.refusal().is_some_and(|refusal| refusal.is_missing()) => Ok(None),
+            // An answer to HEAD has no body that could say why.
+            Err(failure) if failure.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }

@@ -65,6 +65,20 @@ impl Host {
         Ok(Self { origin: url.origin().ascii_serialization(), kind })
     }
 
+    /// The workspace that an address of a browser names, `?o=123`.
+    pub fn workspace_id_in(text: &str) -> Option<String> {
+        let (_, query) = text.split_once('?')?;
+        let query = query.split('#').next().unwrap_or_default();
+        let id = query.split('&').find_map(|pair| pair.strip_prefix("o="))?;
+        (!id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).then(|| id.to_owned())
+    }
+
+    /// By the names that the vendor gives out.
+    pub fn is_of_one_workspace(&self) -> bool {
+        let name = self.origin.rsplit('/').next().unwrap_or_default();
+        name.starts_with("adb-") || name.starts_with("dbc-") || self.cloud() == Some(Cloud::Gcp)
+    }
+
     pub fn with_kind(mut self, kind: HostKind) -> Self {
         self.kind = kind;
         self
@@ -114,6 +128,10 @@ mod tests {
         ] {
             assert_eq!(Host::parse(text).unwrap().origin(), "https://adb-1.2.azuredatabricks.net");
         }
+        let named =
+            ["https://x.databricks.com/?o=123#job", "x.databricks.com/a?b=1&o=9", "https://x/?o=1a", "https://x"];
+        let ids = named.map(Host::workspace_id_in);
+        assert_eq!(ids, [Some("123".into()), Some("9".into()), None, None]);
         assert_eq!(Host::parse("https://accounts.cloud.databricks.com").unwrap().kind(), HostKind::Account);
         assert_eq!(Host::parse("http://127.0.0.1:8080/x").unwrap().origin(), "http://127.0.0.1:8080");
         let clouds =

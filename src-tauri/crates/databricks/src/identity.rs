@@ -19,6 +19,9 @@ pub struct Me {
     pub active: Option<bool>,
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// Of somebody else: what is no name of a user or of a service principal may be a group of theirs.
+    #[serde(skip)]
+    pub may_be_in_any_group: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,21 @@ pub struct Group {
 pub const ACCOUNT_USERS: &str = "account users";
 
 impl Me {
+    /// Whoever reads under this name: who is signed in, or somebody else, whose groups nobody may see.
+    pub fn named(self, name: Option<&str>) -> Self {
+        match name.filter(|name| !name.eq_ignore_ascii_case(&self.user_name)) {
+            Some(name) => Self {
+                id: String::new(),
+                user_name: name.to_owned(),
+                display_name: None,
+                active: None,
+                groups: Vec::new(),
+                may_be_in_any_group: true,
+            },
+            None => self,
+        }
+    }
+
     /// All names under which rights may have been granted to this principal.
     pub fn principals(&self) -> Vec<&str> {
         let groups = self.groups.iter().filter_map(|group| group.display.as_deref());
@@ -48,6 +66,12 @@ impl Me {
 
     pub fn is(&self, principal: &str) -> bool {
         self.principals().iter().any(|name| name.eq_ignore_ascii_case(principal))
+    }
+
+    /// Whether it is this principal, as far as anybody can tell.
+    pub fn may_be(&self, principal: &str) -> bool {
+        let is_application = principal.len() == 36 && principal.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        self.is(principal) || (self.may_be_in_any_group && !principal.contains('@') && !is_application)
     }
 }
 

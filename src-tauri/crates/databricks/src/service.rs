@@ -35,8 +35,9 @@ pub(crate) trait RefusalKind {
 
 impl RefusalKind for Refusal {
     fn is_missing(&self) -> bool {
-        (self.status == 404 && !self.is_unknown_endpoint())
-            || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
+        // Without a code it is a page of whatever stands between, which knows nothing of the object.
+        let is_told = !self.kind.is_empty() && !self.is_unknown_endpoint();
+        (self.status == 404 && is_told) || (self.status == 400 && self.kind == "RESOURCE_DOES_NOT_EXIST")
     }
 
     fn is_unknown_endpoint(&self) -> bool {
@@ -72,7 +73,7 @@ fn explain(refusal: &Refusal) -> Explanation {
             "Sign in again. A token may have expired or been revoked.",
         ),
         // Without a code of its own, which is how a token is answered that nobody knows. What else it may be only its text tells.
-        (403, "403") => (
+        (403, "403" | "") => (
             Code::CredentialsRejected,
             "the workspace does not let this sign-in in",
             "See the cause. If it does not know the token, make a new one in this workspace: it may have expired or been revoked. If the \
@@ -85,23 +86,11 @@ fn explain(refusal: &Refusal) -> Explanation {
             "Ask the owner of the object, or an administrator of the workspace, for the right that the cause names. If it names scopes of \
              the token or the network address instead: use a token with the scope all-apis, or the company's network.",
         ),
-        (_, "TABLE_DOES_NOT_EXIST") => {
-            (Code::TableNotFound, "Unity Catalog has no such table", "List the catalog again.")
-        }
-        (_, "CATALOG_DOES_NOT_EXIST" | "SCHEMA_DOES_NOT_EXIST") => (
-            Code::CatalogNotFound,
-            "Unity Catalog has no such catalog or schema",
-            "Check the name, and that the signed-in principal may see it.",
-        ),
-        (_, "PRINCIPAL_DOES_NOT_EXIST") => (
-            Code::PrincipalNotFound,
-            "the workspace knows no such user, group or service principal",
-            "Give it another name under `principals` in the plan's settings, or null to leave it out.",
-        ),
-        _ if refusal.is_missing() => (
-            Code::ObjectNotFound,
-            "the workspace has no such object",
-            "Check the name, and that the signed-in principal may see it: what it may not see is reported as missing.",
+        _ if refusal.is_missing() || refusal.kind.ends_with("_DOES_NOT_EXIST") => missing(&refusal.kind),
+        (404, "") => (
+            Code::WorkspaceFailed,
+            "the host answers that there is no such page, and not as a Databricks workspace",
+            "Check the address. A proxy or a gateway may have answered instead; if so, try again.",
         ),
         (_, "FEATURE_DISABLED" | "ENDPOINT_NOT_FOUND") | (501, _) => (
             Code::Unsupported,
@@ -140,6 +129,33 @@ fn explain(refusal: &Refusal) -> Explanation {
         _ => (Code::WorkspaceRefused, "the workspace refuses the request", "See the cause."),
     };
     Explanation { code, message, hint }
+}
+
+/// By what it is that is not there.
+fn missing(kind: &str) -> (Code, &'static str, &'static str) {
+    match kind {
+        "TABLE_DOES_NOT_EXIST" => (Code::TableNotFound, "Unity Catalog has no such table", "List the catalog again."),
+        "CATALOG_DOES_NOT_EXIST" | "SCHEMA_DOES_NOT_EXIST" => (
+            Code::CatalogNotFound,
+            "Unity Catalog has no such catalog or schema",
+            "Check the name, and that the signed-in principal may see it.",
+        ),
+        "METASTORE_DOES_NOT_EXIST" => (
+            Code::CatalogNotFound,
+            "the workspace has no metastore of Unity Catalog",
+            "Have an administrator of the account assign one to the workspace.",
+        ),
+        "PRINCIPAL_DOES_NOT_EXIST" => (
+            Code::PrincipalNotFound,
+            "the workspace knows no such user, group or service principal",
+            "Give it another name under `principals` in the plan's settings, or null to leave it out.",
+        ),
+        _ => (
+            Code::ObjectNotFound,
+            "the workspace has no such object",
+            "Check the name, and that the signed-in principal may see it: what it may not see is reported as missing.",
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +213,16 @@ mod tests {
             assert_eq!(of(status, "PRINCIPAL_DOES_NOT_EXIST", "x does not exist"), Code::PrincipalNotFound);
         }
         assert_eq!(of(404, "ENDPOINT_NOT_FOUND", "Bad Target: /api/2.2/jobs/create"), Code::Unsupported);
+        for page in ["<html>404 Not Found</html>", "", r#"{"message":"no Route matched"}"#] {
+            assert!(!refusal(404, page).is_missing(), "{page}: of whatever stands between");
+            assert_eq!(refusal(404, page).into_error().code, Code::WorkspaceFailed, "{page}");
+        }
+        for details in ["null", "{}", "[]", "[null, 7]"] {
+            let body = format!(r#"{{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"gone","details":{details}}}"#);
+            let refusal = refusal(400, &body);
+            assert!(refusal.is_missing() && refusal.message == "gone", "{body}");
+        }
+        assert!(refusal(400, "RESOURCE_DOES_NOT_EXIST: there is none").is_missing());
         assert!(!refusal(404, r#"{"error_code":"ENDPOINT_NOT_FOUND"}"#).is_missing());
         assert_eq!(of(429, "REQUEST_LIMIT_EXCEEDED", ""), Code::RateLimited);
         assert_eq!(of(409, "ABORTED", ""), Code::CommitConflict);

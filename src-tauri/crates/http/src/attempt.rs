@@ -144,10 +144,14 @@ impl HttpClient {
     async fn refusal(&self, call: &Call, token: Option<&Secret>, answer: reqwest::Response) -> Box<Refusal> {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = body::read_error(answer).await;
-        // A server may repeat what it was sent, now or earlier.
-        let known = self.credentials.secrets();
-        let scrubber = Scrubber::new(token.into_iter().chain(&call.secrets).chain(&known));
+        let scrubber = self.scrubber(call, token);
         Box::new(Refusal::parse(status, &headers, &body, &self.describe(call), self.service, &scrubber))
+    }
+
+    /// A server may repeat what it was sent, now or earlier.
+    pub fn scrubber(&self, call: &Call, token: Option<&Secret>) -> Scrubber {
+        let known = self.credentials.secrets();
+        Scrubber::new(token.into_iter().chain(&call.secrets).chain(&known))
     }
 
     fn not_sent<T>(&self, call: &Call, cause: reqwest::Error) -> Tried<T> {

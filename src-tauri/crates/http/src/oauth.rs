@@ -11,6 +11,7 @@ use crate::transport::Connection;
 use icebridge_model::Error;
 use icebridge_model::secret::Secret;
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroize;
@@ -33,14 +34,19 @@ pub struct Granted {
     pub access_token: Secret,
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+    /// A number, which some write as text. Whatever it is, the token counts: a refresh token may be spent for it.
     #[serde(default)]
-    expires_in: Option<f64>,
+    expires_in: Value,
 }
 
 impl Granted {
     /// In seconds; None if the server does not say. Bounded, so that the sum with a clock is too.
     pub fn stated_life(&self) -> Option<u64> {
-        self.expires_in.filter(|seconds| seconds.is_finite() && *seconds >= 1.0).map(|seconds| seconds.min(1e9) as u64)
+        let seconds = match &self.expires_in {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_f64(),
+        };
+        seconds.filter(|seconds: &f64| seconds.is_finite() && *seconds >= 1.0).map(|seconds| seconds.min(1e9) as u64)
     }
 
     /// In seconds.
@@ -225,6 +231,8 @@ mod tests {
     fn lives_of_all_kinds_are_bounded() {
         let of = |text: &str| serde_json::from_str::<Granted>(text).unwrap().life();
         assert_eq!(of(r#"{"access_token":"t","expires_in":60}"#), 60);
+        assert_eq!(of(r#"{"access_token":"t","expires_in":"90"}"#), 90);
+        assert_eq!(of(r#"{"access_token":"t","expires_in":[]}"#), 3600);
         assert_eq!(of(r#"{"access_token":"t"}"#), 3600);
         assert_eq!(of(r#"{"access_token":"t","expires_in":-5}"#), 3600);
         assert_eq!(of(r#"{"access_token":"t","expires_in":1e300}"#), 1_000_000_000);

@@ -5,49 +5,54 @@ use crate::scrub::Scrubber;
 use crate::service::{Explanation, Refusal, Service};
 use icebridge_model::Error;
 use reqwest::header::{HeaderMap, LOCATION};
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 /// Longer messages of servers are cut.
 const MAX_MESSAGE_CHARS: usize = 600;
 
-/// The error documents of Iceberg, OAuth, Databricks and SCIM.
-#[derive(Default, Deserialize)]
-struct ErrorBody {
-    #[serde(default)]
-    error_code: Option<Value>,
-    #[serde(default)]
-    error: Option<Value>,
-    #[serde(default)]
-    message: Option<String>,
-    #[serde(default)]
-    error_description: Option<String>,
-    #[serde(default)]
-    detail: Option<String>,
-    #[serde(default)]
-    details: Vec<Value>,
-}
+/// The error documents of Iceberg, OAuth, Databricks and SCIM. Whatever is in one field, the others count.
+struct ErrorBody(Value);
 
 impl ErrorBody {
+    fn read(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok().filter(Value::is_object).map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0[name].as_str().map(str::to_string)
+    }
+
     /// Iceberg's document puts an object where OAuth puts a word.
     fn inner(&self, name: &str) -> Option<String> {
-        self.error.as_ref()?.get(name)?.as_str().map(str::to_string)
+        self.0["error"][name].as_str().map(str::to_string)
     }
 
     fn kind(&self) -> Option<String> {
-        let text = |value: &Value| match value {
+        let text = |name: &str| match &self.0[name] {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        let named = self.error_code.as_ref().and_then(text);
-        named.or_else(|| self.error.as_ref().and_then(text)).or_else(|| self.inner("type"))
+        text("error_code").or_else(|| text("error")).or_else(|| self.inner("type"))
+    }
+
+    fn message(&self) -> Option<String> {
+        let named = ["message", "error_description", "detail"].iter().find_map(|name| self.text(name));
+        named.or_else(|| self.inner("message"))
     }
 
     fn request_id(&self) -> Option<String> {
-        self.details.iter().find_map(|detail| detail.get("request_id")?.as_str().map(str::to_string))
+        let details = self.0["details"].as_array()?;
+        details.iter().find_map(|detail| detail["request_id"].as_str().map(str::to_string))
     }
+}
+
+/// `RESOURCE_DOES_NOT_EXIST: there is none`, as some calls answer in place of a document.
+fn plain(text: &str) -> Option<(String, String)> {
+    let (kind, message) = text.split_once(": ")?;
+    let is_code = kind.len() > 3 && kind.contains('_') && kind.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    is_code.then(|| (kind.to_string(), message.trim().to_string()))
 }
 
 impl Refusal {
@@ -60,13 +65,13 @@ impl Refusal {
         service: &'static Service,
         scrubber: &Scrubber,
     ) -> Self {
-        let (kind, message, in_body) = match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(body) => {
-                let (kind, id, inner) = (body.kind(), body.request_id(), body.inner("message"));
-                let message = body.message.or(body.error_description).or(body.detail).or(inner);
-                (kind.unwrap_or_default(), message.unwrap_or_default(), id)
+        let (kind, message, in_body) = match ErrorBody::read(body) {
+            Some(body) => (body.kind().unwrap_or_default(), body.message().unwrap_or_default(), body.request_id()),
+            None => {
+                let text = String::from_utf8_lossy(body).into_owned();
+                let (kind, message) = plain(&text).unwrap_or((String::new(), text));
+                (kind, message, None)
             }
-            Err(_) => (String::new(), String::from_utf8_lossy(body).into_owned(), None),
         };
         let message = match (message.is_empty(), redirect_target(status, headers, call)) {
             (true, Some(origin)) => format!("it redirects to {origin}"),

@@ -1,7 +1,7 @@
 //! Foreign JSON, bounded: a short text can hold more values than the memory, each of which takes 32 bytes and more.
 
 use crate::limits::Limit;
-use icebridge_model::Error;
+use icebridge_model::{Code, Error};
 use serde_json::Value;
 
 pub enum JsonError {
@@ -9,15 +9,30 @@ pub enum JsonError {
     Invalid(serde_json::Error),
 }
 
-/// Depth is bounded by serde_json itself, at 128.
+/// serde_json's own bound: deeper documents would take the stack.
+const DEEPEST: usize = 127;
+
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    Limit::JsonValues.check(values(text)).map_err(JsonError::TooMany)?;
+    let (values, depth) = size(text);
+    Limit::JsonValues.check(values).map_err(JsonError::TooMany)?;
+    if depth > DEEPEST {
+        let error = Error::new(
+            Code::LimitExceeded,
+            format!("this is nested {depth} levels deep, and at most {DEEPEST} are read"),
+        )
+        .with_hint(
+            "A column that is nested so deep cannot be migrated: a struct takes three levels. Leave the table out.",
+        );
+        return Err(JsonError::TooMany(error));
+    }
     serde_json::from_slice(text).map_err(JsonError::Invalid)
 }
 
-/// At least as many as the values of the document: one for each comma, colon and bracket outside of strings.
-fn values(text: &[u8]) -> u64 {
+/// At least as many as the values of the document: one for each comma, colon and bracket outside of strings. And how deep
+/// brackets lie in each other.
+fn size(text: &[u8]) -> (u64, usize) {
     let (mut count, mut in_string, mut escaped) = (1, false, false);
+    let (mut depth, mut deepest) = (0usize, 0);
     for byte in text {
         if in_string {
             match byte {
@@ -29,12 +44,18 @@ fn values(text: &[u8]) -> u64 {
         } else {
             match byte {
                 b'"' => in_string = true,
-                b',' | b':' | b'[' | b'{' => count += 1,
+                b',' | b':' => count += 1,
+                b'[' | b'{' => {
+                    count += 1;
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b']' | b'}' => depth = depth.saturating_sub(1),
                 _ => {}
             }
         }
     }
-    count
+    (count, deepest)
 }
 
 #[cfg(test)]
@@ -52,16 +73,21 @@ mod tests {
         }
         for text in [r#"{"a":[1,2,{"b":"x,y\",[{:"}],"c":{}}"#, "[[[]]]", "[]", "7", r#""\\""#] {
             let parsed: Value = serde_json::from_str(text).unwrap();
-            assert!(values(text.as_bytes()) >= nodes(&parsed), "{text}");
+            assert!(size(text.as_bytes()).0 >= nodes(&parsed), "{text}");
         }
-        assert_eq!(values(br#""a,b:[{""#), 1);
+        assert_eq!(size(br#""a,b:[{""#), (1, 0));
+        assert_eq!(size(br#"{"a":[[],[{}]]}"#).1, 4);
     }
 
     #[test]
     fn too_many_values_and_too_deep_ones_are_errors() {
         let many = vec![b','; Limit::JsonValues.as_usize() + 1];
         assert!(matches!(parse(&many), Err(JsonError::TooMany(_))));
-        let deep = "[".repeat(100_000);
-        assert!(matches!(parse(deep.as_bytes()), Err(JsonError::Invalid(_))));
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(deep(DEEPEST).as_bytes()).is_ok());
+        for levels in [DEEPEST + 1, 100_000] {
+            let Err(JsonError::TooMany(error)) = parse(deep(levels).as_bytes()) else { panic!("{levels}") };
+            assert_eq!(error.code, Code::LimitExceeded);
+        }
     }
 }

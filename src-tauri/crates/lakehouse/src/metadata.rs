@@ -49,16 +49,16 @@ pub struct Snapshot {
     pub snapshot_id: i64,
     #[serde(default)]
     pub parent_snapshot_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub sequence_number: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub timestamp_ms: i64,
     /// v1 may list the manifests in place of a manifest list.
     #[serde(default)]
     pub manifest_list: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub manifests: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub summary: BTreeMap<String, String>,
     #[serde(default)]
     pub schema_id: Option<i32>,
@@ -68,7 +68,7 @@ pub struct Snapshot {
 #[serde(rename_all = "kebab-case")]
 pub struct SnapshotReference {
     pub snapshot_id: i64,
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
     pub kind: String,
 }
 
@@ -95,7 +95,7 @@ struct Document {
     sort_orders: Vec<SortOrder>,
     #[serde(default, deserialize_with = "or_default")]
     default_sort_order_id: i32,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "texts")]
     properties: BTreeMap<String, String>,
     #[serde(default)]
     current_snapshot_id: Option<i64>,
@@ -108,6 +108,24 @@ struct Document {
 /// Some writers put a null where others leave a field out.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// Some writers put a number or a boolean where the specification has text; PyIceberg reads them so.
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Text(String),
+        Boolean(bool),
+        Number(serde_json::Number),
+    }
+    let found: BTreeMap<String, Option<Text>> = or_default(from)?;
+    let text = |(key, value)| match value? {
+        Text::Text(text) => Some((key, text)),
+        Text::Boolean(one) => Some((key, one.to_string())),
+        Text::Number(one) => Some((key, one.to_string())),
+    };
+    Ok(found.into_iter().filter_map(text).collect())
 }
 
 impl TableMetadata {
@@ -242,7 +260,8 @@ impl TableMetadata {
 /// The JSON of a table's or view's metadata file, inflated if it is compressed.
 pub(crate) fn document(bytes: &[u8], location: &str) -> Result<Value> {
     let text = inflated(bytes).map_err(|e| e.about(location))?;
-    json::parse(&text).map_err(|e| match e {
+    // A byte order mark is skipped by Iceberg's own library, too.
+    json::parse(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).map_err(|e| match e {
         JsonError::TooMany(error) => error.about(location),
         JsonError::Invalid(cause) => broken("metadata.json is not valid JSON", location).with_cause(cause),
     })
@@ -326,7 +345,14 @@ mod tests {
         assert_eq!(code(b"{\"format-version\": 2, \"loc"), Code::MetadataBroken);
         assert_eq!(code(b"{}"), Code::MetadataBroken);
         assert_eq!(code(&[0x1f, 0x8b, 0, 0]), Code::MetadataBroken);
-        assert_eq!(code("[".repeat(200_000).as_bytes()), Code::MetadataBroken);
+        assert_eq!(code("[".repeat(200_000).as_bytes()), Code::LimitExceeded);
+        let mut odd = v1();
+        odd["properties"] = json!({"n": 1, "b": true, "none": null});
+        odd["snapshots"] = json!([{"snapshot-id": 1, "summary": null, "manifests": null, "sequence-number": null}]);
+        let odd = [b"\xef\xbb\xbf".as_slice(), odd.to_string().as_bytes()].concat();
+        let read = TableMetadata::parse(&odd, "x").unwrap();
+        assert_eq!((read.properties["n"].as_str(), read.properties["b"].as_str()), ("1", "true"));
+        assert!(read.snapshots[0].summary.is_empty() && !read.properties.contains_key("none"));
         let mut future = v1();
         future["format-version"] = json!(9);
         assert_eq!(code(future.to_string().as_bytes()), Code::Unsupported);

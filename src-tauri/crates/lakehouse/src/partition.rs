@@ -37,14 +37,21 @@ fn unknown_transform(transform: &Transform) -> Error {
         .with_hint("Choose the mode clone or register for this table, which keep its partitions as they are.")
 }
 
-/// The result type of a partition field: that of its source column in the newest schema that has it, to which older types
-/// can only have been promoted. None if no schema has the column any more or the transform is not known.
-pub fn field_type(metadata: &TableMetadata, field: &PartitionField) -> Option<Primitive> {
+/// The result types of a partition field: of its source column in each schema that has it, the newest first. Older types are
+/// promoted to it, unless the table was replaced (`CREATE OR REPLACE TABLE` keeps a column's id under another type). None
+/// if no schema has the column any more or the transform is not known.
+pub fn field_types(metadata: &TableMetadata, field: &PartitionField) -> Vec<Primitive> {
     let current = std::iter::once(metadata.current_schema());
     let mut older: Vec<_> = metadata.schemas.iter().collect();
     older.sort_by_key(|schema| std::cmp::Reverse(schema.schema_id));
-    let source = current.chain(older).find_map(|schema| primitive(&schema.fields, field.source_id))?;
-    result_type(&field.transform, source).ok()
+    let sources = current.chain(older).filter_map(|schema| primitive(&schema.fields, field.source_id));
+    let mut types = Vec::new();
+    for found in sources.filter_map(|source| result_type(&field.transform, source).ok()) {
+        if !types.contains(&found) {
+            types.push(found);
+        }
+    }
+    types
 }
 
 /// The type of a column at any depth of structs: lists and maps cannot be partitioned by.
@@ -57,16 +64,16 @@ fn primitive(fields: &[Field], id: i32) -> Option<&Primitive> {
 }
 
 impl PartitionValue {
-    /// The value that `stored` is of a field of type `result`; as it is stored where the type is not known.
-    pub fn of_stored(result: Option<&Primitive>, stored: &Value, field: &AvroField) -> Result<Option<Self>> {
+    /// The value that `stored` is of the first of a field's types that it fits; as it is stored where none is known.
+    pub fn of_stored(results: &[Primitive], stored: &Value, field: &AvroField) -> Result<Option<Self>> {
         let Some(stored) = stored.present() else { return Ok(None) };
         let logical = field.logical_type.as_deref();
-        let value = match result {
-            Some(result) => typed(result, stored, logical),
-            None => untyped(stored, logical),
+        let value = match results {
+            [] => untyped(stored, logical),
+            types => types.iter().find_map(|result| typed(result, stored, logical)),
         };
         value.map(Some).ok_or_else(|| {
-            let wanted = result.map_or_else(|| "a partition value".to_string(), ToString::to_string);
+            let wanted = results.first().map_or_else(|| "a partition value".to_string(), ToString::to_string);
             Error::new(
                 Code::MetadataBroken,
                 format!("the partition value of `{}` is stored as {}, which is no {wanted}", field.name, stored.kind()),

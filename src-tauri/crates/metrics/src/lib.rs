@@ -41,6 +41,8 @@ pub trait Watched: Send + Sync {
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     pub counters: RunCounters,
+    /// That may be at work in this process at the same time.
+    pub parallel_tables: usize,
     /// Of each table that a cluster copies.
     pub cluster_stages: Vec<ClusterStage>,
 }
@@ -209,7 +211,7 @@ impl Metrics {
     fn read_run(&self) {
         let watched = self.watched();
         let Some(run) = watched.as_ref().and_then(Weak::upgrade) else { return };
-        let Progress { counters, cluster_stages } = run.progress();
+        let Progress { counters, parallel_tables, cluster_stages } = run.progress();
         let list = &self.0.list;
         for state in TableState::ALL {
             let tables = counters.of(state) as u64;
@@ -219,6 +221,7 @@ impl Metrics {
             let tables = cluster_stages.iter().filter(|one| *one == stage).count() as u64;
             list.run_cluster_tables.get_or_create(&ByStage { stage: stage.as_str() }).set(gauge(tables));
         }
+        list.run_parallel_tables.set(gauge(parallel_tables as u64));
         list.run_planned_bytes.set(gauge(counters.bytes_to_copy));
         list.run_done_bytes.set(gauge(counters.bytes_done));
         list.run_planned_rows.set(gauge(counters.rows));

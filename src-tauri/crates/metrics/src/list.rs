@@ -26,6 +26,7 @@ pub struct List {
     pub run_state: Family<ByState, Gauge>,
     pub run_tables: Family<ByState, Gauge>,
     pub run_cluster_tables: Family<ByStage, Gauge>,
+    pub run_parallel_tables: Gauge,
     pub run_planned_bytes: Gauge,
     pub run_done_bytes: Gauge,
     pub run_planned_rows: Gauge,
@@ -72,6 +73,7 @@ impl List {
             run_state: Family::default(),
             run_tables: Family::default(),
             run_cluster_tables: Family::default(),
+            run_parallel_tables: Gauge::default(),
             run_planned_bytes: Gauge::default(),
             run_done_bytes: Gauge::default(),
             run_planned_rows: Gauge::default(),
@@ -163,6 +165,11 @@ impl List {
             "run_cluster_tables",
             "Tables of the last run that a cluster copies, by how far the cluster is",
             self.run_cluster_tables.clone(),
+        );
+        registry.register(
+            "run_parallel_tables",
+            "Tables of the last run that may be at work in this process at the same time",
+            self.run_parallel_tables.clone(),
         );
         registry.register_with_unit(
             "run_planned",

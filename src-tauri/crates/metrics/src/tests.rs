@@ -191,6 +191,7 @@ impl Watched for Copying {
         let by_state = BTreeMap::from([("copying".to_string(), 2), ("migrated".to_string(), 1)]);
         Progress {
             counters: RunCounters { by_state, bytes_done, bytes_to_copy: u64::MAX, rows: 40, ..RunCounters::default() },
+            parallel_tables: 3,
             cluster_stages: vec![ClusterStage::Running, ClusterStage::Running, ClusterStage::Queued],
         }
     }
@@ -208,6 +209,7 @@ fn a_run_is_read_when_it_is_asked_for_and_its_last_numbers_stay() {
         ("icebridge_run_done_bytes", 17.0),
         ("icebridge_run_planned_bytes", i64::MAX as f64),
         ("icebridge_run_planned_rows", 40.0),
+        ("icebridge_run_parallel_tables", 3.0),
         (r#"icebridge_run_tables{state="migrated"}"#, 1.0),
         (r#"icebridge_run_tables{state="queued"}"#, 0.0),
         (r#"icebridge_run_cluster_tables{stage="running"}"#, 2.0),

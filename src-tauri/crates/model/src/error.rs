@@ -91,6 +91,8 @@ codes! {
     /// The answer to a commit was lost and the target does not say whether it happened.
     CommitUnknown = "commit-unknown", User;
     RateLimited = "rate-limited", User;
+    /// The compute of a plan has cost what it may cost.
+    SpendCap = "spend-cap", User;
     ValidationFailed = "validation-failed", User;
     /// An engine that is to read a table once more is not installed, or broke off.
     JudgeUnavailable = "judge-unavailable", User;
@@ -180,6 +182,7 @@ impl Code {
                 "Leave the table out. To go on with its source, take the way back: `icebridge cutover back`."
             }
             Self::RateLimited => "Wait a little, and resume.",
+            Self::SpendCap => "Make a new plan with a larger `--spend-cap`: what is migrated is left out of it.",
             Self::ValidationFailed => "Look at what differs, and drop the table in the target before a new run.",
             Self::BundleBroken => "Ask for the bundle again where it was made.",
             Self::RunNotFound => "List the runs, and name one of them.",
@@ -188,9 +191,7 @@ impl Code {
             Self::StateBroken => "Move the state folder away and start with a fresh one.",
             Self::WorkspaceUnreachable => "Check the workspace's address, the proxy and the network, and try again.",
             Self::WorkspaceRefused => "See the cause; the request id finds it in the workspace's log.",
-            Self::WorkspaceFailed => {
-                "Try again later; if it stays, check the workspace's address and what lies between."
-            }
+            Self::WorkspaceFailed => "Try again later; if it stays, check the address and what lies between.",
             Self::AnswerNotUnderstood => {
                 "See the cause. Update IceBridge if there is a newer version, and report it if not."
             }

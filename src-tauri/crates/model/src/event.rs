@@ -1,6 +1,6 @@
 //! What long operations send while they work.
 
-use crate::run::{RunCounters, RunId, RunState};
+use crate::run::{ParallelTables, RunCounters, RunId, RunState};
 use crate::sync::SyncProgress;
 use crate::view::ViewRow;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,9 @@ pub struct RunChanges {
     pub counters: RunCounters,
     pub bytes_per_second: u64,
     pub seconds_left: Option<u64>,
+    /// Where the run finds out how many tables in parallel pay off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<ParallelTables>,
     /// Tables that have changed, at most [`CHANGED_ROWS`]; what is over comes with the next event. The columns are those of
     /// the run's view, and of a table that a cluster copies `stage` and `stage_message`.
     pub rows: Vec<ViewRow>,

@@ -30,6 +30,9 @@ pub struct Settings {
     pub mode: Option<CopyMode>,
     /// Tables at work at the same time.
     pub max_parallel_tables: usize,
+    /// A run finds out how many tables in parallel pay off; `max_parallel_tables` is the most.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adaptive: bool,
     /// Files being copied or written at the same time, over all tables.
     pub max_parallel_writers: usize,
     /// The usual 600 hold for workspaces alone, which bound them; another number for every target.
@@ -61,6 +64,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The most tables at the same time of a run that finds the number, where no other is given.
+    pub const MOST_ADAPTIVE: usize = 64;
+
+    /// Tables at the same time where nothing is measured: in rounds, cut-overs, and on clusters.
+    pub fn unmeasured_parallel_tables(&self) -> usize {
+        let most = if self.adaptive { Self::default().max_parallel_tables } else { usize::MAX };
+        self.max_parallel_tables.clamp(1, most)
+    }
+
     /// Whether a table may be written or read by this process. If not, nothing of the target has to be open to anybody but
     /// its own clusters.
     pub fn work_here(&self) -> bool {
@@ -77,6 +89,7 @@ impl Default for Settings {
             governance: None,
             mode: None,
             max_parallel_tables: 4,
+            adaptive: false,
             max_parallel_writers: 4,
             max_commits_per_min: 600,
             target_file_bytes: 512 << 20,

@@ -194,6 +194,17 @@ pub struct RunOverview {
     pub counters: RunCounters,
 }
 
+/// Where a run stands that finds out how many tables in parallel pay off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParallelTables {
+    /// That may be at work now.
+    pub tables: usize,
+    /// By the plan.
+    pub most: usize,
+    /// More were no faster; until then, or when it is looked for again, numbers are tried.
+    pub found: bool,
+}
+
 /// What is counted over the tables of a run. The names are those of the view's columns and mean the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCounters {

@@ -34,10 +34,12 @@ pub enum Primitive {
 }
 
 impl Primitive {
+    /// In any case of letters, as Iceberg's own library reads them.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
+        let lower = text.to_ascii_lowercase();
         let inside =
-            |prefix: &str, close: char| text.strip_prefix(prefix).and_then(|rest| rest.trim_end().strip_suffix(close));
+            |prefix: &str, close: char| lower.strip_prefix(prefix).and_then(|rest| rest.trim_end().strip_suffix(close));
         if let Some(args) = inside("decimal(", ')') {
             let mut numbers = args.split(',').map(|n| n.trim().parse::<u8>());
             if let (Some(Ok(precision)), Some(Ok(scale)), None) = (numbers.next(), numbers.next(), numbers.next())
@@ -51,7 +53,7 @@ impl Primitive {
         if let Some(length) = inside("fixed[", ']').or_else(|| inside("fixed(", ')')) {
             return length.trim().parse().map_or_else(|_| Self::Other(text.to_string()), Self::Fixed);
         }
-        match text {
+        match lower.as_str() {
             "boolean" => Self::Boolean,
             "int" => Self::Int,
             "long" => Self::Long,
@@ -67,7 +69,7 @@ impl Primitive {
             "uuid" => Self::Uuid,
             "binary" => Self::Binary,
             "unknown" => Self::Unknown,
-            other => Self::Other(other.to_string()),
+            _ => Self::Other(text.to_string()),
         }
     }
 }
@@ -270,11 +272,13 @@ pub enum Transform {
 }
 
 impl Transform {
+    /// In any case of letters, as Iceberg's own library reads them.
     pub fn parse(text: &str) -> Self {
+        let lower = text.to_ascii_lowercase();
         let number = |prefix: &str| {
-            text.strip_prefix(prefix)?.strip_prefix('[')?.strip_suffix(']')?.parse::<u32>().ok().filter(|n| *n > 0)
+            lower.strip_prefix(prefix)?.strip_prefix('[')?.strip_suffix(']')?.parse::<u32>().ok().filter(|n| *n > 0)
         };
-        match text {
+        match lower.as_str() {
             "identity" => Self::Identity,
             "year" => Self::Year,
             "month" => Self::Month,
@@ -376,6 +380,15 @@ mod tests {
         }
         assert_eq!(Primitive::parse("decimal(9,2)"), Primitive::Decimal { precision: 9, scale: 2 });
         assert_eq!(Primitive::parse("decimal(99,2)"), Primitive::Other("decimal(99,2)".into()));
+        assert_eq!(Primitive::parse("DECIMAL(9,2)"), Primitive::Decimal { precision: 9, scale: 2 });
+        assert_eq!(
+            (Primitive::parse("Long"), Primitive::parse("Odd")),
+            (Primitive::Long, Primitive::Other("Odd".into()))
+        );
+        assert_eq!(
+            (Transform::parse("Identity"), Transform::parse("BUCKET[4]")),
+            (Transform::Identity, Transform::Bucket(4))
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::state::Work;
 use crate::state::run::Rate;
 use crate::view::format;
 use crate::view::phase::AtWork;
-use icebridge_model::run::{RunCounters, RunOverview, RunState, TableState};
+use icebridge_model::run::{ParallelTables, RunCounters, RunOverview, RunState, TableState};
 use yew::prelude::*;
 
 #[component]
@@ -103,6 +103,18 @@ fn speed(rate: Rate, at_work: AtWork) -> Html {
         <>
             <Stat label="rate" value={speed} testid="run-rate" />
             <Stat label="left" value={left} testid="run-left" />
+            if let Some(parallel) = rate.parallel { { in_parallel(parallel) } }
         </>
     }
+}
+
+/// While the number is looked for, it is tried.
+fn in_parallel(parallel: ParallelTables) -> Html {
+    let ParallelTables { tables, most, found } = parallel;
+    let (value, title) = match found {
+        false => (format!("{tables}, trying"), format!("More are tried, up to {most}, as long as they are faster.")),
+        true if tables < most => (tables.to_string(), "More were no faster.".to_string()),
+        true => (tables.to_string(), "The most that the plan allows.".to_string()),
+    };
+    html! { <span {title}><Stat label="in parallel" {value} testid="run-parallel" /></span> }
 }

@@ -50,6 +50,9 @@ pub struct ClusterArgs {
     /// Tables larger than this go to clusters, for example 10GB
     #[arg(long, value_name = "SIZE", value_parser = super::size::size)]
     pub use_above: Option<u64>,
+    /// Stop at this cost of all clusters of the plan, in whole dollars, by the clock and the upper end of the prices
+    #[arg(long, value_name = "DOLLARS")]
+    pub spend_cap: Option<u32>,
     /// Do not run Great Expectations on the clusters
     #[arg(long)]
     pub no_great_expectations: bool,
@@ -64,6 +67,7 @@ impl ClusterArgs {
             || self.source_catalog.is_some()
             || self.method.is_some()
             || self.use_above.is_some()
+            || self.spend_cap.is_some()
             || self.no_great_expectations
             || self.compute.is_given();
         if !given {
@@ -84,6 +88,7 @@ impl ClusterArgs {
             });
         }
         settings.source_catalog = self.source_catalog.clone().or(settings.source_catalog);
+        settings.spend_cap = self.spend_cap.or(settings.spend_cap);
         self.compute.on(&mut settings);
         settings.great_expectations &= !self.no_great_expectations;
         Some(settings)

@@ -21,9 +21,12 @@ pub struct SettingsArgs {
     /// Use one copy mode for all tables (default: the best for each, with the reason)
     #[arg(long, value_enum)]
     pub mode: Option<ModeArg>,
-    /// Tables migrated in parallel
+    /// Tables migrated in parallel; with --adaptive, at most (default 64)
     #[arg(long, value_name = "N")]
     pub max_parallel_tables: Option<usize>,
+    /// Find out during the run how many tables in parallel pay off
+    #[arg(long)]
+    pub adaptive: bool,
     /// Files copied or written in parallel, over all tables
     #[arg(long, value_name = "N")]
     pub max_parallel_writers: Option<usize>,
@@ -68,7 +71,11 @@ impl SettingsArgs {
             photon: self.clusters.on(standard.photon),
             governance: self.governance.on(standard.governance),
             mode: self.mode.map(Into::into).or(standard.mode),
-            max_parallel_tables: self.max_parallel_tables.unwrap_or(standard.max_parallel_tables),
+            max_parallel_tables: self.max_parallel_tables.unwrap_or(match self.adaptive && !standard.adaptive {
+                true => standard.max_parallel_tables.max(Settings::MOST_ADAPTIVE),
+                false => standard.max_parallel_tables,
+            }),
+            adaptive: self.adaptive || standard.adaptive,
             max_parallel_writers: self.max_parallel_writers.unwrap_or(standard.max_parallel_writers),
             max_commits_per_min: self.max_commits_per_min.unwrap_or(standard.max_commits_per_min),
             target_file_bytes: self.target_file_size.unwrap_or(standard.target_file_bytes),

@@ -89,7 +89,7 @@ impl Offer {
 
 /// As the metastore says it: an address that several clouds share does not. A workspace that does not say it is asked for
 /// machines without the settings that only one cloud has.
-async fn cloud(client: &Client) -> Option<Cloud> {
+pub async fn cloud(client: &Client) -> Option<Cloud> {
     let told = client.metastore().await.ok().and_then(|metastore| metastore.cloud);
     match told.map(|cloud| cloud.to_ascii_lowercase()).as_deref() {
         Some("aws") => Some(Cloud::Aws),
@@ -121,8 +121,11 @@ pub(super) async fn allowed(
             }
             Ok(_) => "the workspace offers no machines for clusters".to_owned(),
             // Who may not make clusters may perhaps use serverless compute.
+            Err(error) if error.code == Code::Unsupported => error.to_string(),
+            // No two workspaces without clusters refuse to list machines in the same words.
             Err(error)
-                if error.code == Code::Unsupported || (error.code == Code::AccessDenied && way == ComputeWay::Try) =>
+                if way == ComputeWay::Try
+                    && matches!(error.code, Code::AccessDenied | Code::WorkspaceRefused | Code::ObjectNotFound) =>
             {
                 error.to_string()
             }

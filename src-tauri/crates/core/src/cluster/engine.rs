@@ -12,6 +12,7 @@ use super::order::{Order, checked, results};
 use super::patience::{Patience, cancelled};
 use super::record::{JobKind, StepRecord, StepState};
 use super::scripts::Scripts;
+use super::spend::SpendCap;
 use super::started;
 use super::step::StepContext;
 use futures::stream::{self, StreamExt};
@@ -33,6 +34,7 @@ pub struct Engine {
     scripts: Scripts,
     pace: FollowPace,
     uploading: Mutex<()>,
+    cap: Option<SpendCap>,
 }
 
 impl Engine {
@@ -45,11 +47,18 @@ impl Engine {
             scripts: Scripts::embedded(),
             pace: FollowPace::default(),
             uploading: Mutex::default(),
+            cap: None,
         })
     }
 
     pub fn with_scripts(mut self, scripts: Scripts) -> Self {
         self.scripts = scripts;
+        self
+    }
+
+    /// Nothing is begun, and nothing goes on, once the plan's compute has cost so much.
+    pub fn with_cap(mut self, cap: Option<SpendCap>) -> Self {
+        self.cap = cap;
         self
     }
 
@@ -72,6 +81,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<Vec<ClusterResult>> {
         checked(order)?;
+        self.count_earlier(order).await?;
         let known: Vec<StepRecord> = match order.job {
             JobKind::BulkCopy => self.store.cluster_steps(&order.plan_hash).await?,
             // Each order follows all that is open: older steps are over.
@@ -109,6 +119,15 @@ impl Engine {
             Some(error) => Err(error),
             None => Ok(results(order, &mut ended, refused.as_ref(), &never)),
         }
+    }
+
+    /// What all runs of the plan took, copies and rounds.
+    async fn count_earlier(&self, order: &Order) -> Result<()> {
+        let Some(cap) = &self.cap else { return Ok(()) };
+        for step in self.store.cluster_steps::<StepRecord>(&order.plan_hash).await? {
+            cap.count(&step, step.milliseconds);
+        }
+        Ok(())
     }
 
     /// Removes the job that a step made which is over.
@@ -149,9 +168,9 @@ impl Engine {
         (observer, cancel): (&'a dyn Observer, &'a CancellationToken),
         resumed: bool,
     ) -> StepContext<'a> {
-        let Self { client, store, settings, scripts, pace, uploading } = self;
+        let Self { client, store, settings, scripts, pace, uploading, cap } = self;
         let patience = Patience { observer, step, pace };
-        StepContext { client, store, settings, scripts, uploading, patience, cancel, resumed }
+        StepContext { client, store, settings, scripts, uploading, patience, cancel, cap: cap.as_ref(), resumed }
     }
 
     /// New records for the tables that have nothing open and nothing done, written down before anything is asked for; and

@@ -4,6 +4,7 @@ use super::judge::{Output, RunEnd, TaskEnds};
 use super::patience::Patience;
 use super::record::StepRecord;
 use super::result_file::{self, EntryState, ResultFile};
+use super::spend::{self, SpendCap};
 use super::started;
 use super::step::StepContext;
 use icebridge_databricks::Client;
@@ -21,26 +22,42 @@ const LOG_TAIL: usize = 4_000;
 pub(super) struct Ended {
     pub end: RunEnd,
     pub run: Option<Run>,
+    /// How long it took, as far as it was seen.
+    pub milliseconds: u64,
 }
 
-/// Looks often while something happens and seldom while nothing does. A cancel is passed on once, and the run is then
-/// waited for like any other: until the workspace says that it is over, it may still write.
+/// Looks often while something happens and seldom while nothing does. A cancel, or the spend cap, is passed on once, and the
+/// run is then waited for like any other: until the workspace says that it is over, it may still write.
 pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &StepContext<'_>) -> Result<Ended> {
     let StepContext { client, patience, cancel, .. } = context;
     let pace = patience.pace;
     let (mut pause, mut last, mut stopping) = (pace.first, None, false);
     let (mut progress, mut unknown) = (Progress::default(), None);
+    let (mut milliseconds, mut hidden) = (record.milliseconds, Hidden::default());
     loop {
-        if cancel.is_cancelled() && !stopping {
+        let is_too_much = context.cap.is_some_and(SpendCap::is_reached);
+        if (cancel.is_cancelled() || is_too_much) && !stopping {
             started::stop(record, job_run_id, context).await?;
             stopping = true;
             pause = pace.first;
         }
         let Some(run) = patience.ask(None, || client.run(job_run_id)).await? else {
-            return Ok(Ended { end: RunEnd::Vanished, run: None });
+            // Workspaces answer so for other reasons as well: only when it is in no list either, it is gone.
+            if started::find(record, context).await? != Some(job_run_id) {
+                return Ok(Ended { end: RunEnd::Vanished, run: None, milliseconds });
+            }
+            hidden.look(job_run_id, pace.unknown_longest)?;
+            tokio::time::sleep(pause).await;
+            pause = pace.slower(pause);
+            continue;
         };
+        hidden = Hidden::default();
         if run.run_page_url.is_some() {
             record.run_page_url.clone_from(&run.run_page_url);
+        }
+        milliseconds = milliseconds.max(spend::milliseconds(&run, jiff::Timestamp::now().as_millisecond()));
+        if let Some(cap) = context.cap {
+            cap.count(record, milliseconds);
         }
         let stages: Vec<Stage> = std::iter::once(run.stage()).chain(run.tasks.iter().map(RunTask::stage)).collect();
         let mut moved = last.as_ref() != Some(&stages);
@@ -50,7 +67,7 @@ pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &S
         }
         match run.stage() {
             // The last state of its progress is in the results.
-            Stage::Over(outcome) => return Ok(Ended { end: RunEnd::Over(outcome), run: Some(run) }),
+            Stage::Over(outcome) => return Ok(Ended { end: RunEnd::Over(outcome), run: Some(run), milliseconds }),
             Stage::Running | Stage::Stopping => moved |= progress.look(record, client, patience).await,
             _ => {}
         }
@@ -60,6 +77,25 @@ pub(super) async fn follow(record: &mut StepRecord, job_run_id: i64, context: &S
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled(), if !stopping => {}
         }
+    }
+}
+
+/// A run that is in the list and is not shown.
+#[derive(Default)]
+struct Hidden {
+    since: Option<Instant>,
+}
+
+impl Hidden {
+    fn look(&mut self, job_run_id: i64, longest: Duration) -> Result<()> {
+        if self.since.get_or_insert_with(Instant::now).elapsed() <= longest {
+            return Ok(());
+        }
+        Err(Error::new(Code::AnswerNotUnderstood, "the workspace lists the run, and says that it does not know it")
+            .about(format!("run {job_run_id}"))
+            .with_hint(
+                "Look at the run in the workspace, which may still write. Resume: the same run is looked at again.",
+            ))
     }
 }
 

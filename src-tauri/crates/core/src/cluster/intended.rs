@@ -61,6 +61,7 @@ impl Draft<'_> {
             run_page_url: None,
             results: Vec::new(),
             ended: String::new(),
+            milliseconds: 0,
         })
     }
 }

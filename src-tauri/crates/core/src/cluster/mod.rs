@@ -32,11 +32,12 @@ mod requests;
 mod result_file;
 mod scripts;
 pub mod secrets;
+mod spend;
 mod started;
 mod step;
 mod upload;
 
-pub use compute::Offer;
+pub use compute::{Offer, cloud};
 pub use engine::Engine;
 pub use group::{Group, group};
 pub use journal::CLUSTER_STEP;
@@ -44,6 +45,7 @@ pub use observer::{FollowPace, Observer, Unobserved};
 pub use order::Order;
 pub use record::{Compute, JobKind, Lane, LaneCheck, StepRecord, StepState};
 pub use scripts::{GREAT_EXPECTATIONS, Scripts};
+pub use spend::{Rates, SpendCap};
 
 pub(crate) use engine::RECENT;
 pub(crate) use patience::{Patience, cancelled};

@@ -9,6 +9,7 @@ use super::result_file::Left;
 use super::step::StepContext;
 use super::{checks, result_file};
 use icebridge_databricks::jobs::{Outcome, RunTask, Stage, TerminationCode};
+use icebridge_model::photon::{ClusterResult, CopyEnd};
 use icebridge_model::{Error, Result};
 
 pub(super) async fn finish(record: &mut StepRecord, context: &StepContext<'_>) -> Result<()> {
@@ -16,6 +17,7 @@ pub(super) async fn finish(record: &mut StepRecord, context: &StepContext<'_>) -
         .job_run_id
         .ok_or_else(|| Error::internal("the record of a started run has no run id").about(&record.step))?;
     let ended = follow(record, job_run_id, context).await?;
+    record.milliseconds = ended.milliseconds;
     let copies = result_file::all(context.client, record, &context.patience).await?;
     let checked = result_file::checks(context.client, record, &context.patience).await?;
     if let Some(why) = not_offered(&ended)
@@ -32,9 +34,21 @@ pub(super) async fn finish(record: &mut StepRecord, context: &StepContext<'_>) -
     let evidence = Evidence { end: ended.end, tasks, output };
     let mut results = judge::results(record, &evidence, &copies);
     checks::add(&mut results, record, &evidence, &checked);
+    if evidence.end == RunEnd::Over(Outcome::Cancelled) && !context.cancel.is_cancelled() {
+        blame_cap(&mut results, context);
+    }
     record.results = results;
     record.ended = evidence.end.explanation();
     context.reach(record, StepState::Over).await
+}
+
+/// Tables that were cut off because enough was spent.
+fn blame_cap(results: &mut [ClusterResult], context: &StepContext<'_>) {
+    let Some(cap) = context.cap.filter(|cap| cap.is_reached()) else { return };
+    for result in results.iter_mut().filter(|result| result.end == CopyEnd::Cancelled) {
+        result.end = CopyEnd::Failed;
+        result.error = Some(cap.error().about(&result.target));
+    }
 }
 
 /// Some workspaces take a run on serverless compute, and end it by the code for what they do not offer.

@@ -14,6 +14,7 @@ pub(super) async fn prepare(record: &mut StepRecord, context: &StepContext<'_>) 
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
+    context.may_spend()?;
     let turn = uploading.lock().await;
     record.scripts = upload::scripts(client, scripts, settings, patience, cancel).await?;
     drop(turn);

@@ -146,6 +146,9 @@ pub struct StepRecord {
     /// How the run ended, for people.
     #[serde(default)]
     pub ended: String,
+    /// How long the run took, by the workspace's clock.
+    #[serde(default)]
+    pub milliseconds: u64,
 }
 
 impl StepRecord {
@@ -250,6 +253,7 @@ pub(super) fn started(lanes: Vec<Lane>) -> StepRecord {
         run_page_url: None,
         results: Vec::new(),
         ended: String::new(),
+        milliseconds: 0,
     }
 }
 

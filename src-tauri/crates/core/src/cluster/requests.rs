@@ -46,6 +46,7 @@ fn task(record: &StepRecord, key: &str, script: &str, input: &str, environment: 
         environment_key: serverless,
         // A script that failed says why, and knows better than the workspace whether it is worth another try.
         max_retries: Some(0),
+        disable_auto_optimization: matches!(record.compute, Compute::Serverless { .. }).then_some(true),
         ..Task::default()
     }
 }
@@ -181,7 +182,7 @@ mod tests {
         let record = record(Compute::Serverless { budget_policy: Some("b-1".into()), performance_target: None }, true);
         assert!(!record.needs_job());
         let run = serde_json::to_value(submission(&record)).unwrap();
-        assert_eq!(run["tasks"][1], check(&json!({"environment_key": "check"})));
+        assert_eq!(run["tasks"][1], check(&json!({"environment_key": "check", "disable_auto_optimization": true})));
         assert_eq!(run["tasks"][0]["environment_key"], "copy");
         assert_eq!((&run["budget_policy_id"], &run["usage_policy_id"]), (&json!("b-1"), &json!("b-1")));
         assert_eq!(run["environments"][0]["spec"]["dependencies"], json!([]));

@@ -176,7 +176,7 @@ pub(super) fn read<Entry: DeserializeOwned + Default>(content: &[u8], plan_hash:
 /// While it works: a file that is not there or not whole yet says nothing.
 pub(super) async fn peek(client: &Client, lane: &Lane, plan_hash: &str) -> Option<ResultFile> {
     let content = client.read_file(&lane.result_path, LONGEST).await.ok()??;
-    match read(&content, plan_hash) {
+    match read(&client.without_secrets(content).await, plan_hash) {
         Left::Result(file) => Some(file),
         Left::Missing | Left::Unreadable(_) => None,
     }
@@ -215,7 +215,7 @@ async fn one<Entry: DeserializeOwned + Default>(
     patience: &Patience<'_>,
 ) -> Result<Left<Entry>> {
     match patience.ask(None, || client.read_file(path, LONGEST)).await {
-        Ok(Some(content)) => Ok(read(&content, plan_hash)),
+        Ok(Some(content)) => Ok(read(&client.without_secrets(content).await, plan_hash)),
         Ok(None) => Ok(Left::Missing),
         // The sign-in has ended: the next process reads it. Anything else is the file's.
         Err(error) if matches!(error.code, Code::CredentialsRejected | Code::CredentialsMissing) => Err(error),

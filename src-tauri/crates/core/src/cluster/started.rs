@@ -26,7 +26,7 @@ pub(super) async fn start(record: &mut StepRecord, context: &StepContext<'_>) ->
     let job_run_id = match found {
         Some(job_run_id) => job_run_id,
         None if context.cancel.is_cancelled() => return Err(cancelled()),
-        None => match request(record, context).await {
+        None => match asked(record, context).await {
             Ok(job_run_id) => job_run_id,
             // Whatever the reason: an earlier attempt at this very request may have been accepted.
             Err(error) => match find(record, context).await {
@@ -56,6 +56,12 @@ fn explained(mut error: Error, record: &StepRecord) -> Error {
         error.hint = Some(error.hint.map_or_else(|| ours.to_owned(), |hint| format!("{hint} {ours}")));
     }
     error
+}
+
+/// Unless the spend cap is reached.
+async fn asked(record: &StepRecord, context: &StepContext<'_>) -> Result<i64> {
+    context.may_spend()?;
+    request(record, context).await
 }
 
 async fn request(record: &StepRecord, context: &StepContext<'_>) -> Result<i64> {

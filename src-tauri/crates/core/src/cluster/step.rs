@@ -4,6 +4,7 @@ use super::journal;
 use super::patience::Patience;
 use super::record::{StepRecord, StepState};
 use super::scripts::Scripts;
+use super::spend::SpendCap;
 use icebridge_databricks::Client;
 use icebridge_model::Result;
 use icebridge_model::photon::PhotonSettings;
@@ -20,11 +21,17 @@ pub(super) struct StepContext<'a> {
     pub uploading: &'a Mutex<()>,
     pub patience: Patience<'a>,
     pub cancel: &'a CancellationToken,
+    pub cap: Option<&'a SpendCap>,
     /// The record comes from an earlier process, which may have asked for its run.
     pub resumed: bool,
 }
 
 impl StepContext<'_> {
+    /// Before anything is begun that costs.
+    pub fn may_spend(&self) -> Result<()> {
+        self.cap.map_or(Ok(()), SpendCap::allow)
+    }
+
     pub async fn reach(&self, record: &mut StepRecord, state: StepState) -> Result<()> {
         journal::reach(self.store, record, state, self.patience.observer).await
     }

@@ -208,7 +208,7 @@ fn steps(
     to_move: &[&PlannedTable],
     validations: &HashMap<String, Validation>,
 ) {
-    let at_once = wave.session.plan.settings.max_parallel_tables.clamp(1, to_move.len().max(1)) as u64;
+    let at_once = wave.session.plan.settings.unmeasured_parallel_tables().min(to_move.len().max(1)) as u64;
     let validation = |planned: &&PlannedTable| validations.get(&planned.source.to_string());
     let compared: u64 = to_move.iter().filter_map(validation).map(|one| one.milliseconds).sum();
     let slowest = to_move.iter().filter_map(|one| last_round(wave, one)).map(|made| made.milliseconds).max();

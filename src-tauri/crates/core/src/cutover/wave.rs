@@ -70,7 +70,7 @@ impl<'a> Wave<'a> {
         let hooks = Hooks::read(hooks)?;
         let request = SyncRequest { run_id: run_id.into(), tables: tables.to_vec(), ..SyncRequest::default() };
         let session = Session::open(local, &request, cancel).await?;
-        let turns = Semaphore::new(session.plan.settings.max_parallel_tables.max(1));
+        let turns = Semaphore::new(session.plan.settings.unmeasured_parallel_tables());
         let last_steps = std::sync::Mutex::new(last_cutover_steps(local, &session.plan.hash).await?);
         Ok(Self {
             session,
@@ -225,7 +225,7 @@ impl<'a> Wave<'a> {
 
     /// In the tables' order, as many at once as a run has. To the end, whatever one of them says.
     pub async fn each<T>(&self, work: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
-        self.each_of(work, self.session.plan.settings.max_parallel_tables.max(1)).await
+        self.each_of(work, self.session.plan.settings.unmeasured_parallel_tables()).await
     }
 
     pub async fn each_of<T>(&self, work: Vec<impl Future<Output = Result<T>>>, at_once: usize) -> Result<Vec<T>> {

@@ -1,6 +1,6 @@
 //! What the clusters will cost, before they run: a range, from a table of prices that its reader can change.
 
-use crate::cluster::{Offer, group};
+use crate::cluster::{self, Offer, Rates, SpendCap, group};
 use crate::input::read_text;
 use icebridge_databricks::{Client, Cloud};
 use icebridge_lakehouse::Limit;
@@ -76,12 +76,76 @@ impl Prices {
     }
 }
 
-fn cloud(client: &Client) -> &'static str {
-    match client.host().cloud() {
+/// The machines that the settings may need.
+pub async fn offer(client: &Client, settings: &PhotonSettings) -> Result<Offer> {
+    match settings.way() {
+        ComputeWay::Serverless(_) => Ok(no_machines(client).await),
+        ComputeWay::Classic(_) => Offer::of(client, settings).await,
+        // Where there are no machines, serverless compute is all there can be.
+        ComputeWay::Try => match Offer::of(client, settings).await {
+            Ok(offer) => Ok(offer),
+            Err(_) => Ok(no_machines(client).await),
+        },
+    }
+}
+
+async fn no_machines(client: &Client) -> Offer {
+    Offer { cloud: cluster::cloud(client).await, ..Offer::default() }
+}
+
+/// What the plan's compute may cost, if that is bounded.
+pub async fn spend_cap(state_dir: &Path, client: &Client, settings: &PhotonSettings) -> Result<Option<SpendCap>> {
+    let Some(dollars) = settings.spend_cap else { return Ok(None) };
+    let (prices, offer) = (Prices::of(state_dir)?, offer(client, settings).await?);
+    let of = |serverless| -> Result<f64> {
+        let machine = Machine::of(&prices, &offer, settings, serverless)?;
+        let [_, dollars] = dollars_per_dbu(&prices, &offer, serverless)?;
+        let dbu = f64::from(settings.max_workers.saturating_add(1)) * machine.dbu_per_hour[1] * prices.photon_factor[1];
+        Ok(dbu * dollars * 100.0)
+    };
+    let rates = match settings.way() {
+        ComputeWay::Serverless(_) => Rates { serverless: of(true)?, clusters: 0.0 },
+        ComputeWay::Classic(_) => Rates { serverless: 0.0, clusters: of(false)? },
+        ComputeWay::Try if offer.node_types.is_empty() => Rates { serverless: of(true)?, clusters: of(true)? },
+        ComputeWay::Try => Rates { serverless: of(true)?, clusters: of(false)? },
+    };
+    Ok(Some(SpendCap::new(dollars, rates)))
+}
+
+/// One of a cluster's, or what is taken for one of serverless compute.
+struct Machine {
+    dbu_per_hour: [f64; 2],
+    cores: f64,
+    guessed: bool,
+}
+
+impl Machine {
+    fn of(prices: &Prices, offer: &Offer, settings: &PhotonSettings, serverless: bool) -> Result<Self> {
+        let guessed =
+            |cores: f64| Self { dbu_per_hour: prices.dbu_per_core_hour.map(|rate| rate * cores), cores, guessed: true };
+        if serverless {
+            // The machines are not known: taken to be like those of a cluster.
+            return Ok(guessed(f64::from(settings.node_cores)));
+        }
+        let node = offer.node(settings)?;
+        Ok(match prices.dbu_per_hour.get(&node.node_type_id) {
+            Some(rate) => Self { dbu_per_hour: [*rate; 2], cores: node.num_cores, guessed: false },
+            None => guessed(node.num_cores),
+        })
+    }
+}
+
+fn dollars_per_dbu(prices: &Prices, offer: &Offer, serverless: bool) -> Result<[f64; 2]> {
+    let cloud = match offer.cloud {
         Some(Cloud::Azure) => "azure",
         Some(Cloud::Gcp) => "gcp",
         Some(Cloud::Aws) | None => "aws",
-    }
+    };
+    let dollars = if serverless { &prices.serverless_dollars } else { &prices.jobs_photon_dollars };
+    dollars
+        .get(cloud)
+        .copied()
+        .ok_or_else(|| Error::invalid("the table of prices has none for this cloud").about(cloud).with_hint("Add it."))
 }
 
 /// Of the grouping that a run would make. Where serverless compute is tried first, the range has both: of clusters it is left
@@ -89,11 +153,10 @@ fn cloud(client: &Client) -> &'static str {
 pub fn estimate(
     prices: &Prices,
     offer: &Offer,
-    client: &Client,
     settings: &PhotonSettings,
     tables: &[ClusterCopy],
 ) -> Result<CostEstimate> {
-    let of = |serverless| one_way(prices, offer, client, settings, tables, serverless);
+    let of = |serverless| one_way(prices, offer, settings, tables, serverless);
     match settings.way() {
         ComputeWay::Serverless(_) => of(true),
         ComputeWay::Classic(_) => of(false),
@@ -111,26 +174,12 @@ pub fn estimate(
 fn one_way(
     prices: &Prices,
     offer: &Offer,
-    client: &Client,
     settings: &PhotonSettings,
     tables: &[ClusterCopy],
     serverless: bool,
 ) -> Result<CostEstimate> {
-    let (node_dbu, cores, guessed) = if serverless {
-        // The machines are not known: taken to be like those of a cluster.
-        let cores = f64::from(settings.node_cores);
-        (prices.dbu_per_core_hour.map(|rate| rate * cores), cores, true)
-    } else {
-        let node = offer.node(settings)?;
-        match prices.dbu_per_hour.get(&node.node_type_id) {
-            Some(rate) => ([*rate; 2], node.num_cores, false),
-            None => (prices.dbu_per_core_hour.map(|rate| rate * node.num_cores), node.num_cores, true),
-        }
-    };
-    let dollars = if serverless { &prices.serverless_dollars } else { &prices.jobs_photon_dollars };
-    let dollars = *dollars.get(cloud(client)).ok_or_else(|| {
-        Error::invalid("the table of prices has none for this cloud").about(cloud(client)).with_hint("Add it.")
-    })?;
+    let Machine { dbu_per_hour: node_dbu, cores, guessed } = Machine::of(prices, offer, settings, serverless)?;
+    let dollars = dollars_per_dbu(prices, offer, serverless)?;
     let groups = group(tables, settings);
     let [mut min, mut max] = [0.0, 0.0];
     for group in &groups {

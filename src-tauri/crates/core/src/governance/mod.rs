@@ -20,7 +20,7 @@ pub(crate) mod warehouse;
 
 pub use apply::{Applied, apply, optimize};
 pub use bill::bill;
-pub use cost::{PRICES_FILE, Prices, estimate};
+pub use cost::{PRICES_FILE, Prices, estimate, offer, spend_cap};
 pub use difference::{Action, Governance, difference};
 pub use read::{Found, Wanted, read};
 pub(crate) use table::{MigratedTable, OncePerRun, clustering_by_hand};

@@ -4,7 +4,7 @@ use icebridge_model::approval::Approved;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::databricks::GatePassed;
 use icebridge_model::journal::{Entry, canonical};
-use icebridge_model::run::{PlanHash, RunState};
+use icebridge_model::run::{ParallelTables, PlanHash, RunState};
 use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,9 @@ pub struct RunEnded {
     pub migrated: usize,
     pub failed: usize,
     pub cancelled: usize,
+    /// What it found to be enough, where it looked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_tables: Option<ParallelTables>,
 }
 
 pub(crate) fn body(value: &impl Serialize) -> Result<Value> {

@@ -26,6 +26,15 @@ impl Lending<'_> {
         secrets::scope(&self.plan.hash, self.owner)
     }
 
+    /// What an earlier process lent may come back in what its jobs printed.
+    pub async fn hide(&self) -> Result<()> {
+        if !self.settings.secret_conf.is_empty() {
+            let spec = self.local.store.catalog(&self.plan.source).await?;
+            self.local.secrets_of(&spec).await?.into_values().for_each(|secret| self.client.hide(secret));
+        }
+        Ok(())
+    }
+
     /// Puts into the scope what the clusters need to reach the source.
     pub async fn lend(&self) -> Result<()> {
         let settings = self.settings;
@@ -41,10 +50,10 @@ impl Lending<'_> {
                     .about(&spec.name)
                     .with_hint("Save the source with it, or name another in secret_conf.")
             })?;
+            self.client.hide(secret.clone());
             lent.push((name.clone(), secret));
         }
-        let reader = settings.run_as.as_deref().or(settings.single_user.as_deref());
-        secrets::put(self.client, &self.scope(), &lent, reader).await
+        secrets::put(self.client, &self.scope(), &lent, settings.reader()).await
     }
 
     /// Takes away what was lent, by whichever process: a resume of a run that is over does it, too. A cluster that still runs may
@@ -66,8 +75,14 @@ impl Lending<'_> {
 }
 
 /// What Unity Catalog hides from the cluster is missing from its copy and from its comparison alike.
-pub(crate) async fn refuse_restricted(client: &Client, me: &Me, copy: &ClusterCopy) -> Result<()> {
-    let found = restrictions::of_table(client, me, &copy.source).await?.restrictions;
+pub(crate) async fn refuse_restricted(
+    client: &Client,
+    me: &Me,
+    settings: &PhotonSettings,
+    copy: &ClusterCopy,
+) -> Result<()> {
+    let reader = me.clone().named(settings.reader());
+    let found = restrictions::of_table(client, &reader, &copy.source).await?.restrictions;
     if found.is_empty() {
         return Ok(());
     }

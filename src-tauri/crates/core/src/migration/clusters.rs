@@ -12,7 +12,7 @@ use super::guard::guarded;
 use super::pin::{self, Strictness};
 use super::proving::CommittedTable;
 use crate::cluster::{Engine, JobKind, Observer, Order, PriorSteps, StepRecord, StepState};
-use crate::governance::documents;
+use crate::governance::{self, documents};
 use crate::mutex::lock;
 use crate::validate;
 use crate::validate::cluster::SourceRecords;
@@ -93,11 +93,16 @@ async fn order(
 ) -> Result<()> {
     let places: HashMap<TableIdent, Migration> =
         ready.iter().filter_map(|table| Some((copy(table)?.target.clone(), table.clone()))).collect();
-    let engine = match Engine::new(client.clone(), run.local.store.clone(), settings.clone()) {
-        Ok(engine) => engine,
-        Err(error) => return refuse(&ready, &error).await,
+    let engine = Engine::new(client.clone(), run.local.store.clone(), settings.clone());
+    let cap = governance::spend_cap(&run.local.state_dir, client, settings).await;
+    let engine = match (engine, cap) {
+        (Ok(engine), Ok(cap)) => engine.with_cap(cap),
+        (Err(error), _) | (_, Err(error)) => return refuse(&ready, &error).await,
     };
     let lending = lending(run, settings, client);
+    if let Err(error) = lending.hide().await {
+        return refuse(&ready, &error).await;
+    }
     if !ready.is_empty()
         && let Err(error) = lending.lend().await
     {
@@ -142,7 +147,7 @@ async fn prove_all(run: &Arc<RunContext>, mut arrivals: UnboundedReceiver<Arriva
     let mut proving = JoinSet::new();
     let mut first_error = None;
     let mut open = true;
-    let at_once = run.plan.settings.max_parallel_tables.max(1);
+    let at_once = run.plan.settings.unmeasured_parallel_tables();
     while open || !proving.is_empty() {
         tokio::select! {
             arrival = arrivals.recv(), if open && proving.len() < at_once => match arrival {
@@ -204,8 +209,8 @@ async fn make_ready(table: &Migration, prior: &PriorSteps) -> Result<Option<bool
         }
         return Err(error);
     }
-    if let (Some(client), Some(copy)) = (&run.client, copy) {
-        refuse_restricted(client, run.governance.me(client).await?, copy).await?;
+    if let (Some(client), Some(copy), Some(settings)) = (&run.client, copy, &run.plan.settings.photon) {
+        refuse_restricted(client, run.governance.me(client).await?, settings, copy).await?;
     }
     table.enter(TableState::Copying).await?;
     table.live().restart();

@@ -1,12 +1,13 @@
 //! Runs at work in this process: their counters, and the way to cancel them.
 
+use super::parallel::Parallel;
 use crate::LocalState;
 use crate::mutex::lock;
 use icebridge_lakehouse::copy::Observer;
 use icebridge_metrics::{Copied, Metrics, Progress, Watched};
 use icebridge_model::event::{CHANGED_ROWS, Event, RunChanges};
 use icebridge_model::photon::ClusterStage;
-use icebridge_model::plan::EngineKind;
+use icebridge_model::plan::{EngineKind, Settings};
 use icebridge_model::run::{CopyOutcome, RunCounters, RunId, RunState, TableMigration, TableState};
 use icebridge_model::view::{ViewRow, measures, rows};
 use icebridge_model::{Error, TableIdent};
@@ -52,6 +53,7 @@ pub(super) struct ActiveRun {
     pub cancel: CancellationToken,
     /// In the plan's order.
     pub tables: Vec<Arc<LiveTable>>,
+    pub parallel: Parallel,
     /// Tables whose rows the next event holds.
     changed: Mutex<BTreeSet<usize>>,
 }
@@ -99,6 +101,12 @@ impl LiveTable {
                 table.bytes_total = counted;
             }
         });
+    }
+
+    /// How much of it is done, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        let (done, whole) = measures::progress(self.state(), (self.bytes.load(Ordering::Relaxed), self.bytes_to_copy));
+        (done as f64 / whole.max(1) as f64).min(1.0)
     }
 
     /// Where its cluster is, while one copies it.
@@ -166,8 +174,8 @@ impl Observer for LiveTable {
 }
 
 impl ActiveRun {
-    pub fn new(run_id: RunId, cancel: CancellationToken, tables: Vec<Arc<LiveTable>>) -> Self {
-        Self { run_id, cancel, tables, changed: Mutex::default() }
+    pub fn new(run_id: RunId, cancel: CancellationToken, tables: Vec<Arc<LiveTable>>, settings: &Settings) -> Self {
+        Self { run_id, cancel, tables, parallel: Parallel::of(settings), changed: Mutex::default() }
     }
 
     /// Its state goes out with the next event.
@@ -214,6 +222,7 @@ impl ActiveRun {
             counters,
             bytes_per_second,
             seconds_left,
+            parallel: self.parallel.standing(),
             rows: rows.map(|table| table.row()).collect(),
         }));
     }
@@ -237,6 +246,7 @@ impl Watched for ActiveRun {
     fn progress(&self) -> Progress {
         Progress {
             counters: counters(&self.tables.iter().map(|table| table.counted()).collect::<Vec<_>>()),
+            parallel_tables: self.parallel.tables(),
             cluster_stages: self.tables.iter().filter_map(|table| table.cluster_stage()).collect(),
         }
     }
@@ -337,7 +347,7 @@ mod tests {
 
     #[test]
     fn one_event_holds_some_rows_and_the_next_the_others() {
-        let run = ActiveRun::new("r".into(), CancellationToken::new(), Vec::new());
+        let run = ActiveRun::new("r".into(), CancellationToken::new(), Vec::new(), &Settings::default());
         (0..CHANGED_ROWS + 5).for_each(|index| run.mark_changed(index));
         assert_eq!(
             (run.take_changed().len(), run.take_changed().len(), run.take_changed().len()),

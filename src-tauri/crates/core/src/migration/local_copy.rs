@@ -31,6 +31,8 @@ impl Executor for LocalCopy {
         let mut at_work = JoinSet::new();
         let mut by_task: HashMap<Id, Migration> = HashMap::new();
         let mut first_error = None;
+        let parallel = &run.live.parallel;
+        let mut changes = parallel.listen();
         loop {
             if run.live.cancel.is_cancelled()
                 && let Err(error) = Migration::cancel_all(waiting.by_ref().collect()).await
@@ -38,7 +40,7 @@ impl Executor for LocalCopy {
                 tracing::error!(%error, "the journal cannot be written");
                 first_error.get_or_insert(error);
             }
-            while at_work.len() < run.plan.settings.max_parallel_tables {
+            while at_work.len() < parallel.tables() {
                 let Some(table) = waiting.next() else { break };
                 let task = at_work.spawn({
                     let table = table.clone();
@@ -46,7 +48,13 @@ impl Executor for LocalCopy {
                 });
                 by_task.insert(task.id(), table);
             }
-            let Some(joined) = at_work.join_next_with_id().await else { break };
+            parallel.set_at_work(at_work.len());
+            let joined = tokio::select! {
+                joined = at_work.join_next_with_id() => joined,
+                // More of them may begin.
+                Ok(()) = changes.changed() => continue,
+            };
+            let Some(joined) = joined else { break };
             let result = match joined {
                 Ok((id, result)) => {
                     by_task.remove(&id);

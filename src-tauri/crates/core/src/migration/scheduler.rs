@@ -5,7 +5,7 @@ use super::context::{Migration, RunContext};
 use super::executor::Executor;
 use super::live::ActiveRuns;
 use super::local_copy::LocalCopy;
-use super::view;
+use super::{tuning, view};
 use crate::LocalState;
 use crate::ledger::{RUN_ENDED, RunEnded, body};
 use crate::state::now;
@@ -51,6 +51,7 @@ pub(super) async fn execute(run: Arc<RunContext>, work: Work, guard: RunGuard) -
     );
     let mut progress_task = JoinSet::new();
     progress_task.spawn(Arc::clone(&run.live).report_progress(run.local.clone()));
+    progress_task.spawn(tuning::tune(Arc::clone(&run)));
     let (by_clusters, by_us) = work.tables.into_iter().partition(|table| table.planned().cluster.is_some());
     let (by_clusters, by_us, followed) = tokio::join!(
         ClusterCopies.execute(&run, by_clusters),
@@ -92,6 +93,7 @@ fn ended(run: &RunContext) -> RunEnded {
         migrated: count(TableState::Migrated),
         failed: count(TableState::Failed),
         cancelled: count(TableState::Cancelled),
+        parallel_tables: run.live.parallel.standing(),
     }
 }
 

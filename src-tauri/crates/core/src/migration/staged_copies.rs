@@ -103,7 +103,8 @@ pub(crate) async fn discard(
         let table = view::table_migration(local, planned, history, &[]);
         Arc::new(LiveTable::new(table, planned.estimate.bytes, local.metrics.clone()))
     });
-    let live = Arc::new(ActiveRun::new(record.run_id.clone(), CancellationToken::new(), live.collect()));
+    let live =
+        Arc::new(ActiveRun::new(record.run_id.clone(), CancellationToken::new(), live.collect(), &plan.settings));
     let run = Arc::new(RunContext::new(local.clone(), opened, plan, live, HashSet::new()).await?);
     let mut done = Vec::new();
     for table in Migration::all(&run).into_iter().filter(|table| wanted.contains(&table.planned().source)) {

@@ -213,7 +213,7 @@ async fn launch(
         }
         Arc::new(LiveTable::new(table, planned.estimate.bytes, local.metrics.clone()))
     });
-    let live = Arc::new(ActiveRun::new(record.run_id.clone(), cancel.clone(), tables.collect()));
+    let live = Arc::new(ActiveRun::new(record.run_id.clone(), cancel.clone(), tables.collect(), &plan.settings));
     let unfinished = |history: &TableHistory| history.state() != TableState::Migrated;
     let begun = histories.iter().enumerate().filter(|(_, history)| unfinished(history) && history.begun);
     let begun = begun.map(|(index, _)| index).collect();

@@ -2,14 +2,14 @@
 
 use super::file;
 use crate::LocalState;
-use crate::cluster::{Offer, StepRecord};
+use crate::cluster::StepRecord;
 use crate::governance::{self, Prices};
 use crate::ledger::{body, find_run, plan_of};
 use crate::workspaces::client;
 use icebridge_databricks::Client;
 use icebridge_model::catalog::CatalogKind;
 use icebridge_model::ids::PlanHash;
-use icebridge_model::photon::{Bill, ClusterCopy, ComputeWay, CostEstimate, PhotonSettings};
+use icebridge_model::photon::{Bill, ClusterCopy, CostEstimate, PhotonSettings};
 use icebridge_model::plan::Plan;
 use icebridge_model::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,8 @@ pub async fn estimate(local: &LocalState, path: &Path) -> Result<CostEstimate> {
     let plan = file::read(path).await?;
     let (settings, client) = clusters_of(local, &plan).await?;
     let tables: Vec<ClusterCopy> = plan.tables.iter().filter_map(|table| table.cluster.as_deref().cloned()).collect();
-    let offer = match settings.way() {
-        ComputeWay::Serverless(_) => Offer::default(),
-        ComputeWay::Classic(_) => Offer::of(&client, settings).await?,
-        // Where there are no machines, serverless compute is all that can be estimated.
-        ComputeWay::Try => Offer::of(&client, settings).await.unwrap_or_default(),
-    };
-    let estimate = governance::estimate(&Prices::of(&local.state_dir)?, &offer, &client, settings, &tables)?;
+    let offer = governance::offer(&client, settings).await?;
+    let estimate = governance::estimate(&Prices::of(&local.state_dir)?, &offer, settings, &tables)?;
     let estimated = CostEstimated { plan_hash: plan.hash.clone(), estimate };
     local.store.append("", "", COST_ESTIMATED, body(&estimated)?).await?;
     Ok(estimated.estimate)

@@ -179,7 +179,10 @@ impl Judge {
             }
             _ => local.open_target(&route.target).await?,
         };
-        let existing = Existing::of_target(local, route, target.as_ref()).await?;
+        let mut existing = Existing::of_target(local, route, target.as_ref()).await?;
+        if saved.1.kind == CatalogKind::Unity && settings.work_here() {
+            existing.take_names(&workspaces::tables::names(local, &route.target).await);
+        }
         let mut mapped = mapping::resolve(&mapping, &sources, &existing)?.rows;
         earlier::check(&local.store, target.as_ref(), &mut mapped).await?;
         left_empty::check(&local.store, target.as_ref(), &mut mapped).await?;
@@ -231,7 +234,8 @@ async fn clusters(
     let (by, wanted) = (clusters.clone(), settings.clone());
     let candidate: inventory::Make<_> = Arc::new(move |row| by.candidate(&wanted, row.facts()?));
     let candidates = inventory::each(local, &saved.0.name, candidate).await?;
-    clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, candidates).await?;
+    let reader = settings.photon.as_ref().and_then(|photon| photon.reader());
+    clusters.restrictions = workspaces::restrictions::of_tables(local, &saved.1.uri, reader, candidates).await?;
     Ok(Some(clusters))
 }
 

@@ -11,7 +11,7 @@ use super::session::{Session, Sides};
 use super::standing;
 use super::table_round::{failed_step, record_failure};
 use crate::cluster::{Engine, JobKind, Order, RECENT, StepRecord};
-use crate::governance::documents;
+use crate::governance::{self, documents};
 use crate::ledger::{SyncStage, SyncStep, find_run};
 use crate::migration::{Environment, Lakehouse, Lending, guarded, record_unproved, refuse_restricted};
 use crate::validate;
@@ -106,7 +106,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
         let client = client.ok_or_else(|| {
             Error::invalid("the table was copied by a cluster, and the target is no catalog of a workspace")
         })?;
-        let engine = Engine::new(client.clone(), session.local.store.clone(), settings.clone())?;
+        let cap = governance::spend_cap(&session.local.state_dir, &client, settings).await?;
+        let engine = Engine::new(client.clone(), session.local.store.clone(), settings.clone())?.with_cap(cap);
         let owner = session.local.store.identity().await?;
         let proof = JobProof { session, settings };
         Ok(Self { session, settings, proof, client, engine, owner, me: OnceCell::new(), request })
@@ -197,7 +198,7 @@ impl<'s, 'a> Jobs<'s, 'a> {
                 return Err(error);
             }
             let me = self.me.get_or_try_init(|| self.client.me()).await?;
-            refuse_restricted(&self.client, me, copy).await?;
+            refuse_restricted(&self.client, me, self.settings, copy).await?;
             let rows = match differing {
                 Some(found) => rows_of_target(&found),
                 None => self.rows_left(planned, &sides).await?,

@@ -84,7 +84,7 @@ pub async fn round(local: &LocalState, request: &SyncRequest, cancel: &Cancellat
         .boxed()
     }));
     // Clusters take no place of a table that is copied here.
-    let at_once = session.plan.settings.max_parallel_tables.max(1) + usize::from(has_clusters);
+    let at_once = session.plan.settings.unmeasured_parallel_tables() + usize::from(has_clusters);
     let tables = each(&session, (work, count), at_once).await?;
     record_metrics(&session, &tables).await;
     Ok(view(&session, tables))

@@ -1,4 +1,4 @@
-//! What keeps who is signed in from seeing all of a table through Databricks: row filters, column masks, policies.
+//! What keeps a reader from seeing all of a table through Databricks: row filters, column masks, policies.
 
 use super::reach::client;
 use crate::LocalState;
@@ -21,17 +21,19 @@ pub(crate) struct Known {
     pub policies_unknown: Option<String>,
 }
 
-/// By table; tables without any, of which all is known, are left out. `tables`: each with its name in the workspace.
+/// By table; tables without any, of which all is known, are left out. `reader`: who reads
+/// them there, if it is not who is signed in. `tables`: each with its name in the workspace.
 pub(crate) async fn of_tables(
     local: &LocalState,
     workspace: &str,
+    reader: Option<&str>,
     tables: Vec<(TableIdent, TableIdent)>,
 ) -> Result<BTreeMap<TableIdent, Known>> {
     if tables.is_empty() {
         return Ok(BTreeMap::new());
     }
     let client = client(local, workspace).await?;
-    let me = client.me().await?;
+    let me = client.me().await?.named(reader);
     // Boxed: the compiler cannot prove a stream of borrowed futures to be Send.
     let asked: Vec<_> = tables.iter().map(|(source, name)| named(&client, &me, source, name).boxed()).collect();
     let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);

@@ -123,7 +123,10 @@ fn check_spec(spec: &mut WorkspaceSpec, secrets: &BTreeMap<String, Secret>) -> R
     let own_host = matches!(spec.sign_in, SignInMethod::Profile { .. } | SignInMethod::Environment);
     spec.host = spec.host.trim().to_string();
     if !(spec.host.is_empty() && own_host) {
-        spec.host = Host::parse(&spec.host)?.origin().to_string();
+        let host = Host::parse(&spec.host)?;
+        let named = || Host::workspace_id_in(&spec.host).filter(|_| !host.is_of_one_workspace()).map(Into::into);
+        spec.workspace_id = spec.workspace_id.take().filter(|id| !id.trim().is_empty()).or_else(named);
+        spec.host = host.origin().to_string();
     }
     match &spec.sign_in {
         SignInMethod::Machine { client_id } if client_id.trim().is_empty() => {

@@ -29,6 +29,16 @@ pub(crate) async fn target(local: &LocalState, name: &str) -> Result<Arc<dyn Tar
     Ok(Arc::new(ByApi { spec, client }))
 }
 
+/// Every table and view of a catalog, of whatever format: the Iceberg endpoint shows those of Iceberg alone. Empty where the API does not
+/// tell: the run finds a name that is taken in any case.
+pub(crate) async fn names(local: &LocalState, name: &str) -> Vec<TableIdent> {
+    let listed = async { target(local, name).await?.tables().await };
+    listed.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "which names are taken in the target is known of Iceberg tables alone");
+        Vec::new()
+    })
+}
+
 impl ByApi {
     fn schema<'a>(&self, namespace: &'a [String]) -> Result<&'a str> {
         match namespace {

@@ -34,7 +34,7 @@ async fn the_bill_is_found_by_the_plans_tag_and_held_against_the_estimate() {
     let settings = crate::fixture::settings();
     let prices = Prices::embedded().unwrap();
     let offer = Offer::of(&fixture.client, &settings).await.unwrap();
-    let before = estimate(&prices, &offer, &fixture.client, &settings, &order.tables).unwrap();
+    let before = estimate(&prices, &offer, &settings, &order.tables).unwrap();
     assert!(before.clusters == 2 && before.min.milli_dbu > 0 && before.min.milli_dbu < before.max.milli_dbu);
     let none = bill(&admin(&fixture), None, PLAN, &[], Some(&before), &cancel).await.unwrap();
     assert!(matches!(none, Bill::NotYet { .. }), "{none:?}");

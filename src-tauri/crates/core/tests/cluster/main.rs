@@ -12,3 +12,4 @@ mod fixture;
 mod governance;
 mod outcomes;
 mod real;
+mod spend;

@@ -4,6 +4,7 @@ use crate::faults::Heard;
 use crate::fixture::{Fixture, PLAN, ends, order, order_of, scripts, settings, table};
 use icebridge_core::cluster::{Compute, Engine, Order, StepRecord, Unobserved};
 use icebridge_model::photon::{ClusterEvent, ClusterResult, ClusterStage, ComputeChoice, CopyEnd, PhotonSettings};
+use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -164,4 +165,29 @@ async fn the_cluster_is_made_of_what_is_offered_and_tagged_with_the_plan() {
     let other = order_of(vec![table("b", 1, "")]);
     let results = engine.run(&other, &Unobserved, &CancellationToken::new()).await.unwrap();
     assert_eq!(results[0].error.as_ref().unwrap().code, Code::InvalidInput);
+}
+
+/// A gateway's answer, or one of a workspace that does not take a header, says nothing of the run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_listed_is_not_gone_whatever_is_said_of_it() {
+    let fixture = Fixture::new().await;
+    for (status, code) in [(400, "INVALID_PARAMETER_VALUE"), (404, "RESOURCE_DOES_NOT_EXIST"), (404, "")] {
+        let answer = json!({"status": status, "code": code, "message": "no"});
+        fixture.fault("/api/*/jobs/runs/get", "error", 2, answer).await;
+    }
+    let results = copied(&fixture, &order_of(vec![table("a", 1, "")])).await;
+    assert_eq!(ends(&results), [CopyEnd::Done], "{results:?}");
+    assert_eq!(fixture.count("runs_started").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_job_prints_is_kept_without_the_secrets_that_were_lent_to_it() {
+    let fixture = Fixture::new().await;
+    for secret in ["no such luck", "last line of the driver"] {
+        fixture.client.hide(Secret::new(secret));
+    }
+    let results = copied(&fixture, &order_of(vec![table("a", 1, "boom")])).await;
+    let told = serde_json::to_string(&results).unwrap();
+    assert!(told.contains("RuntimeError: ***") && told.contains("the ***"), "{told}");
+    assert!(!told.contains("luck") && !told.contains("last line"), "{told}");
 }

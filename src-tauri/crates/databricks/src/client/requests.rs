@@ -3,16 +3,19 @@
 use super::lenient;
 use super::versions::Versions;
 use crate::auth::Auth;
+use crate::family::Family;
 use crate::host::Host;
 use crate::options::ClientOptions;
 use crate::service::{RefusalKind, SERVICE};
 use bytes::Bytes;
 use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
-use icebridge_http::{Answer, Call, Failure, HttpClient, Response, RetryPolicy, Transport};
+use icebridge_http::{Answer, Call, Failure, HttpClient, Response, RetryPolicy, Scrubber, Transport};
+use icebridge_model::secret::Secret;
 use icebridge_model::{Code, Error, Result};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Names one workspace of a host that serves several.
@@ -39,6 +42,8 @@ struct Inner {
     http: HttpClient,
     versions: Versions,
     transport: Transport,
+    /// That others may repeat in what the workspace shows of them.
+    hidden: Mutex<Vec<Secret>>,
 }
 
 impl Client {
@@ -64,6 +69,7 @@ impl Client {
                 http,
                 versions: Versions::default(),
                 transport: options.transport.clone(),
+                hidden: Mutex::default(),
             }),
         })
     }
@@ -79,6 +85,30 @@ impl Client {
 
     pub fn auth(&self) -> &Auth {
         &self.inner.auth
+    }
+
+    /// Takes a secret out of all answers from now on: what is lent to a job may come back in what the job printed.
+    pub fn hide(&self, secret: Secret) {
+        let mut hidden = self.inner.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        if !hidden.contains(&secret) {
+            hidden.push(secret);
+        }
+    }
+
+    /// All secrets that this client knows.
+    async fn scrubber(&self, call: &Call) -> Scrubber {
+        let token = self.inner.auth.token().await.ok();
+        let mut scrubber = self.inner.http.scrubber(call, token.as_ref());
+        let hidden = self.inner.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        hidden.iter().for_each(|secret| scrubber.add(secret));
+        scrubber
+    }
+
+    /// A file that a job wrote, without the secrets that it may repeat, if it is JSON.
+    pub async fn without_secrets(&self, content: Vec<u8>) -> Vec<u8> {
+        let Ok(mut value) = serde_json::from_slice(&content) else { return content };
+        scrub(&mut value, &self.scrubber(&Call::get(Family::Files, "")).await);
+        serde_json::to_vec(&value).unwrap_or(content)
     }
 
     /// How the workspace is reached: others that connect to it, or to its storage, connect the same way.
@@ -97,7 +127,7 @@ impl Client {
         loop {
             let answer = self.answer(&call).await?;
             asked += 1;
-            match self.understood(&call, &answer.value) {
+            match self.understood(&call, &answer.value, &self.scrubber(&call).await) {
                 Ok(value) => return Ok(Answer { value, request_id: answer.request_id }),
                 // Something in between may have answered once.
                 Err(_) if asked < TIMES_NOT_UNDERSTOOD && !call.changes_something() => {}
@@ -109,11 +139,16 @@ impl Client {
         }
     }
 
-    fn understood<T: DeserializeOwned>(&self, call: &Call, body: &[u8]) -> Result<T> {
+    /// Statements and runs that failed are answers like others, and their texts are kept and shown.
+    fn understood<T: DeserializeOwned>(&self, call: &Call, body: &[u8], scrubber: &Scrubber) -> Result<T> {
         let text = if body.is_empty() { SERVICE.empty_answer.as_bytes() } else { body };
         let described = self.describe(call);
         let value = serde_json::from_slice(text).map_err(|_| "it is not JSON".to_owned());
-        value.and_then(|value| lenient::read(value, &described)).map_err(|why| self.not_understood(call, why))
+        let read = |mut value: Value| {
+            scrub(&mut value, scrubber);
+            lenient::read(value, &described)
+        };
+        value.and_then(read).map_err(|why| self.not_understood(call, why))
     }
 
     /// `why` must not repeat the answer, which may hold a secret.
@@ -181,5 +216,14 @@ impl Client {
 
     pub(crate) fn retry(&self) -> RetryPolicy {
         self.inner.http.policy()
+    }
+}
+
+fn scrub(value: &mut Value, scrubber: &Scrubber) {
+    match value {
+        Value::String(text) => *text = scrubber.scrub(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, scrubber)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| scrub(field, scrubber)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

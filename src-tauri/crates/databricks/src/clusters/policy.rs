@@ -4,7 +4,7 @@
 use super::spec::ClusterSpec;
 use crate::client::{Call, Client, Family};
 use icebridge_model::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -20,13 +20,23 @@ struct Rule {
     #[serde(rename = "type")]
     kind: String,
     value: Option<Value>,
+    #[serde(deserialize_with = "or_none")]
     values: Vec<Value>,
-    #[serde(rename = "minValue")]
+    #[serde(rename = "minValue", deserialize_with = "number")]
     min: Option<f64>,
-    #[serde(rename = "maxValue")]
+    #[serde(rename = "maxValue", deserialize_with = "number")]
     max: Option<f64>,
     #[serde(rename = "defaultValue")]
     default: Option<Value>,
+}
+
+fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Value>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// Some write it as text.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    Value::deserialize(from).map(|value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()))
 }
 
 /// What a rule makes of an attribute.
@@ -52,6 +62,8 @@ pub struct PolicyText {
 struct Policies {
     policies: Vec<PolicyText>,
 }
+
+const SINGLE_USER: &str = "SINGLE_USER";
 
 const KINDS: [&str; 7] = ["fixed", "forbidden", "allowlist", "blocklist", "regex", "range", "unlimited"];
 
@@ -93,6 +105,7 @@ impl ClusterPolicy {
         let broken = |e: serde_json::Error| Error::internal("a cluster cannot be fitted to its policy").with_cause(e);
         let mut value = serde_json::to_value(&spec).map_err(broken)?;
         let Some(fields) = value.as_object_mut() else { return Ok(spec) };
+        let asked = fields.clone();
         self.fit_workers(fields);
         for (path, rule) in &self.rules {
             match path.strip_suffix(".*") {
@@ -101,6 +114,14 @@ impl ClusterPolicy {
                 Some(_) => {}
                 None => apply(fields, path, rule),
             }
+        }
+        // Where the policy says nothing of the driver, it is of the workers' kind: that of ours may be of another processor.
+        if fields.get("node_type_id") != asked.get("node_type_id") && !self.rules.contains_key("driver_node_type_id") {
+            fields.remove("driver_node_type_id");
+        }
+        let is_dedicated = matches!(fields.get("data_security_mode").and_then(Value::as_str), None | Some(SINGLE_USER));
+        if !is_dedicated {
+            fields.remove("single_user_name");
         }
         if fields.get("instance_pool_id").is_some_and(|pool| !pool.is_null()) {
             // The pool says which machines, and of which kind.
@@ -152,11 +173,11 @@ impl Rule {
             // Runtimes such as `auto:latest-lts` are found out by the workspace.
             ("fixed", Some(Value::String(text)), _) if text.starts_with("auto:") => Wanted::Absent,
             ("fixed", Some(value), _) => Wanted::This(value.clone()),
-            ("allowlist", _, Some(ours)) if !self.takes(ours) => match (&self.default, self.values.first()) {
-                (Some(default), _) => Wanted::This(default.clone()),
-                (None, Some(first)) => Wanted::This(first.clone()),
-                (None, None) => Wanted::Absent,
-            },
+            ("allowlist", _, Some(ours)) if !self.takes(ours) => {
+                let is_value = |value: &&Value| value.as_str().is_none_or(|text| !text.starts_with("auto:"));
+                let first = self.default.iter().chain(&self.values).find(is_value);
+                first.map_or(Wanted::Absent, |value| Wanted::This(value.clone()))
+            }
             ("blocklist", _, Some(ours)) if self.values.contains(ours) => default(),
             ("range", _, Some(ours)) => match ours.as_f64() {
                 Some(number) if self.min.is_some_and(|min| number < min) => whole(self.min),
@@ -296,6 +317,25 @@ mod tests {
                 .iter()
                 .all(|gone| spec.get(gone).is_none())
         );
+    }
+
+    #[test]
+    fn what_follows_from_what_a_policy_fixes_is_kept_to_as_well() {
+        let spec = fitted(json!({"node_type_id": {"type": "fixed", "value": "m5d.large"}}), ours());
+        assert!(spec.get("driver_node_type_id").is_none(), "{spec}");
+        for rule in [
+            json!({"type": "fixed", "value": "USER_ISOLATION"}),
+            json!({"type": "allowlist", "values": ["USER_ISOLATION"]}),
+        ] {
+            let spec = fitted(json!({"data_security_mode": rule}), ours());
+            assert!(spec.get("single_user_name").is_none() && spec["data_security_mode"] == "USER_ISOLATION", "{spec}");
+        }
+        let runtimes = json!({"type": "allowlist", "values": ["auto:latest-lts", "16.4.x-scala2.12"]});
+        assert_eq!(fitted(json!({"spark_version": runtimes}), ours())["spark_version"], "16.4.x-scala2.12");
+        let spec = fitted(json!({"spark_version": {"type": "allowlist", "values": ["auto:latest-lts"]}}), ours());
+        assert!(spec["spark_version"].as_str().is_none_or(|version| !version.starts_with("auto:")), "{spec}");
+        let spec = fitted(json!({"autoscale.max_workers": {"type": "range", "maxValue": "4", "values": null}}), ours());
+        assert_eq!(spec["autoscale"]["max_workers"], 4);
     }
 
     #[test]

@@ -11,6 +11,7 @@ fn me() -> Me {
         user_name: "me@x.example".into(),
         display_name: None,
         active: Some(true),
+        may_be_in_any_group: false,
         groups: vec![group("movers")],
     }
 }

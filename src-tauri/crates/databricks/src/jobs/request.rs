@@ -79,6 +79,9 @@ pub struct Task {
     pub max_retries: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
+    /// On serverless compute the workspace tries a failed task again by itself, unless this is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_auto_optimization: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -183,7 +183,6 @@ impl StatementStatus {
         let failed = match self.status.state {
             StatementState::Failed => "the statement failed",
             StatementState::Canceled => "the workspace cancelled the statement",
-            StatementState::Closed => "the statement's result is no longer kept",
             _ => return Ok(self),
         };
         let code = match (&self.status.state, self.status.sql_state.as_deref()) {
@@ -207,6 +206,16 @@ impl StatementStatus {
             .about(format!("statement {}", self.statement_id))
             .with_hint("See the cause; the query history of the workspace shows the statement.")
             .with_cause_text(cause))
+    }
+
+    /// It was done, and its rows are not kept any more.
+    pub(super) fn refuse_closed(&self) -> Result<()> {
+        if self.status.state != StatementState::Closed {
+            return Ok(());
+        }
+        Err(Error::new(Code::WorkspaceRefused, "the statement succeeded, and its rows are no longer kept")
+            .about(format!("statement {}", self.statement_id))
+            .with_hint("Try again: the rows are read as soon as they are there."))
     }
 }
 
@@ -280,6 +289,9 @@ impl Reading {
 impl Client {
     /// The rows of a statement that is over, chunk by chunk. An error at the end if they are not as many as there are.
     pub fn rows(&self, status: StatementStatus) -> BoxStream<'static, Result<Vec<SqlRow>>> {
+        if let Err(error) = status.refuse_closed() {
+            return stream::once(std::future::ready(Err(error))).boxed();
+        }
         let manifest = status.manifest.unwrap_or_default();
         let id = status.statement_id;
         if manifest.truncated {

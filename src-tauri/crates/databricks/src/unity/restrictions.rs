@@ -74,7 +74,7 @@ impl Policy {
     fn may_apply_to(&self, me: &Me) -> bool {
         let of_tables = self.for_securable_type.is_empty() || self.for_securable_type.eq_ignore_ascii_case("TABLE");
         let hides = !self.policy_type.eq_ignore_ascii_case("POLICY_TYPE_GRANT");
-        let meant = self.to_principals.is_empty() || self.to_principals.iter().any(|name| me.is(name));
+        let meant = self.to_principals.is_empty() || self.to_principals.iter().any(|name| me.may_be(name));
         of_tables && hides && meant && !self.except_principals.iter().any(|name| me.is(name))
     }
 }

@@ -4,7 +4,7 @@ use super::fields::{PARTITION, broken};
 use super::types::ManifestFile;
 use crate::avro::{AvroFile, AvroRecord, AvroSchema, Record};
 use crate::metadata::{TableMetadata, with_v1_field_ids};
-use crate::partition::{PartitionValue, field_type};
+use crate::partition::{PartitionValue, field_types};
 use icebridge_model::Result;
 use icebridge_model::schema::{PartitionField, PartitionSpec, Primitive};
 
@@ -12,7 +12,7 @@ use icebridge_model::schema::{PartitionField, PartitionSpec, Primitive};
 #[derive(Debug)]
 pub(super) struct PartitionReader {
     spec: PartitionSpec,
-    types: Vec<Option<Primitive>>,
+    types: Vec<Vec<Primitive>>,
     /// Where each of the spec's fields lies in the Avro record.
     positions: Vec<usize>,
 }
@@ -46,7 +46,7 @@ impl PartitionReader {
                 spec.fields.len()
             ))
         })?;
-        let types = spec.fields.iter().map(|field| field_type(metadata, field)).collect();
+        let types = spec.fields.iter().map(|field| field_types(metadata, field)).collect();
         Ok(Self { spec: spec.clone(), types, positions })
     }
 
@@ -62,13 +62,11 @@ impl PartitionReader {
             }
             return Err(broken(format!("a file of partition spec {} has no partition tuple", self.spec.spec_id)));
         };
-        let value = |(at, result): (&usize, &Option<Primitive>)| match (
-            record.values.get(*at),
-            record.schema.fields.get(*at),
-        ) {
-            (Some(stored), Some(field)) => PartitionValue::of_stored(result.as_ref(), stored, field),
-            _ => Err(broken("a partition tuple is shorter than its schema")),
-        };
+        let value =
+            |(at, results): (&usize, &Vec<Primitive>)| match (record.values.get(*at), record.schema.fields.get(*at)) {
+                (Some(stored), Some(field)) => PartitionValue::of_stored(results, stored, field),
+                _ => Err(broken("a partition tuple is shorter than its schema")),
+            };
         self.positions.iter().zip(&self.types).map(value).collect()
     }
 }

@@ -148,8 +148,21 @@ fn keep_rows(
         None => batch.clone(),
     };
     let columns = kept.columns()[..visible].to_vec();
+    for (column, field) in columns.iter().zip(output.fields()) {
+        if !field.is_nullable() && column.null_count() > 0 {
+            return Err(nulls_in_required(field.name()));
+        }
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
     RecordBatch::try_new_with_options(output.clone(), columns, &options).map_err(decode)
+}
+
+/// The file may be as it was written: engines let a column with nulls be made required.
+fn nulls_in_required(column: &str) -> Error {
+    Error::new(Code::Unsupported, format!("the column `{column}` is required, and there are rows without a value")).with_hint(
+        "Engines read such rows differently. Make the column optional at the source (ALTER TABLE … ALTER COLUMN … DROP NOT \
+         NULL), or fill the values in; then take the inventory again.",
+    )
 }
 
 #[cfg(test)]

@@ -79,6 +79,9 @@ pub struct PhotonSettings {
     pub max_clusters: usize,
     /// A run is ended by the workspace after so many hours; 0: never.
     pub timeout_hours: u32,
+    /// Dollars that the compute of all runs of the plan may cost, by the clock and the upper end of the prices; none: no cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_cap: Option<u32>,
     /// Rows of one INSERT SELECT.
     pub batch_rows: u64,
     /// A workspace folder for the scripts; none: one of who is signed in.
@@ -143,6 +146,7 @@ impl Default for PhotonSettings {
             side_by_side: 4,
             max_clusters: 4,
             timeout_hours: 24,
+            spend_cap: None,
             batch_rows: 50_000_000,
             scripts_folder: None,
             spark_conf: BTreeMap::new(),
@@ -162,6 +166,11 @@ pub const TAG_RUN: &str = "icebridge-run";
 impl PhotonSettings {
     pub fn is_serverless(&self) -> bool {
         self.compute == ComputeChoice::Serverless
+    }
+
+    /// Who reads and writes in the workspace, if it is not who is signed in.
+    pub fn reader(&self) -> Option<&str> {
+        self.run_as.as_deref().or(self.single_user.as_deref())
     }
 
     /// Whether IceBridge's own reader compares a table of this size. With a limit of 0 it compares none, not even an empty one.

@@ -88,6 +88,10 @@ fn tables(session: &Handle) -> Html {
             <Number testid="clusters-timeout" label="Run timeout" unit="hours"
                 value={u64::from(photon.timeout_hours)} min=0 max=1000 hint="The workspace ends it; 0: never."
                 onchange={change(session, |draft, n: u64| draft.photon.timeout_hours = small(n))} />
+            <Number testid="clusters-spend-cap" label="Spend cap" unit="dollars"
+                value={photon.spend_cap.map_or(0, u64::from)} min=0 max=1_000_000
+                hint="Runs are stopped at it, by the clock and the upper end of the prices; 0: no cap."
+                onchange={change(session, |draft, n: u64| draft.photon.spend_cap = (n > 0).then(|| small(n)))} />
         </>
     }
 }

@@ -91,11 +91,17 @@ fn limits(session: &Handle, settings: &Settings) -> Html {
     let set_commits = change(session, |settings, n: u64| {
         settings.max_commits_per_min = u32::try_from(n).unwrap_or(u32::MAX);
     });
+    let (label, hint) = match settings.adaptive {
+        true => ("Parallel tables, at most", "More are tried as long as they are faster."),
+        false => ("Parallel tables", "More is faster until the disk or the network is full."),
+    };
     html! {
         <>
-            <Number testid="settings-tables" label="Parallel tables" value={settings.max_parallel_tables as u64} min=1
-                max=64 hint="More is faster until the disk or the network is full."
+            <Number testid="settings-tables" {label} value={settings.max_parallel_tables as u64} min=1 max=64 {hint}
                 onchange={change(session, |settings, n: u64| settings.max_parallel_tables = n as usize)} />
+            <Check testid="settings-adaptive" label="Find the number of parallel tables during the run"
+                checked={settings.adaptive} hint="For tables that are copied by this computer."
+                onchange={change(session, set_adaptive)} />
             <Number testid="settings-writers" label="Parallel file writers"
                 value={settings.max_parallel_writers as u64} min=1 max=256 hint="Over all tables together."
                 onchange={change(session, |settings, n: u64| settings.max_parallel_writers = n as usize)} />
@@ -103,6 +109,17 @@ fn limits(session: &Handle, settings: &Settings) -> Html {
                 value={u64::from(settings.max_commits_per_min)} min=1 max=6000 hint="Spares a shared catalog."
                 onchange={set_commits} />
         </>
+    }
+}
+
+/// The number is a bound then, and one that was not chosen would be too low.
+fn set_adaptive(settings: &mut Settings, on: bool) {
+    let standard = Settings::default().max_parallel_tables;
+    settings.adaptive = on;
+    match (on, settings.max_parallel_tables) {
+        (true, tables) if tables == standard => settings.max_parallel_tables = Settings::MOST_ADAPTIVE,
+        (false, Settings::MOST_ADAPTIVE) => settings.max_parallel_tables = standard,
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use icebridge_lakehouse::copy::Observer;
 use icebridge_metrics::{Metrics, Watched};
 use icebridge_model::Code;
 use icebridge_model::photon::{ClusterStage, ClusterView};
-use icebridge_model::plan::{CopyMode, EngineKind};
+use icebridge_model::plan::{CopyMode, EngineKind, Settings};
 use icebridge_model::run::{RunState, TableMigration, TableState};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +186,7 @@ fn what_is_counted_for_all_tables_never_falls() {
 fn where_a_cluster_is_counts_while_it_copies() {
     let metrics = Metrics::default();
     let table = Arc::new(on_a_cluster(&metrics));
-    let run = ActiveRun::new("r".into(), CancellationToken::new(), vec![Arc::clone(&table)]);
+    let run = ActiveRun::new("r".into(), CancellationToken::new(), vec![Arc::clone(&table)], &Settings::default());
     assert_eq!(run.progress().cluster_stages, [ClusterStage::Running]);
     table.step(TableState::Committed, None, None);
     assert!(run.progress().cluster_stages.is_empty());
