@@ -115,13 +115,13 @@ fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>,
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Text {
-        Text(String),
+        Plain(String),
         Boolean(bool),
         Number(serde_json::Number),
     }
     let found: BTreeMap<String, Option<Text>> = or_default(from)?;
     let text = |(key, value)| match value? {
-        Text::Text(text) => Some((key, text)),
+        Text::Plain(text) => Some((key, text)),
         Text::Boolean(one) => Some((key, one.to_string())),
         Text::Number(one) => Some((key, one.to_string())),
     };
