@@ -21,7 +21,9 @@ MOST = 8
 
 
 @pytest.fixture
-def slow_target(guarded_catalog: AuthProxy, icebridge: Icebridge, tmp_path: Path) -> Route:
+def slow_target(
+    guarded_catalog: AuthProxy, icebridge: Icebridge, tmp_path: Path, request: pytest.FixtureRequest
+) -> Route:
     """Many small tables, and a catalog that takes its time for each call however many there are at once."""
     catalog = sqlite_catalog(tmp_path / "shop")
     catalog.create_namespace("shop")
@@ -31,7 +33,9 @@ def slow_target(guarded_catalog: AuthProxy, icebridge: Icebridge, tmp_path: Path
     credential = {"credential": guarded_catalog.credential()}
     connect(icebridge, "managed", "rest", guarded_catalog.uri, target=True, secrets=credential)
     guarded_catalog.faults.add(faults.slow(0.25, times=100_000))
-    return Route(icebridge)
+    route = Route(icebridge)
+    route.rename("shop.*", request.node.name)
+    return route
 
 
 def numbers_tried(cli: Icebridge) -> list[int]:
