@@ -233,6 +233,9 @@ def plan(app: Window) -> None:
     left_out = app.wait("what is left out", lambda: app.rows("left-out-grid"))
     assert list(left_out) == [sample.LEFT_OUT] and left_out[sample.LEFT_OUT]["codes"]
     app.click("plan-show-tables")
+    app.click("settings-adaptive")
+    app.wait("a bound in place of the number", lambda: app.value("settings-tables") == "64")
+    shots(app, "plan", "plan-adaptive")
     app.type("settings-tables", "2")
     app.find("plan-stale")
     app.find("start-refusal")
@@ -248,6 +251,7 @@ def plan(app: Window) -> None:
 def run(app: Window) -> None:
     """Live, and the window stays awake meanwhile."""
     app.says("run-state", "running|succeeded")
+    app.find("run-parallel")
     app.wait("the end of the run", lambda: ended(app), RUN_SECONDS)
     assert app.text("run-state") == "succeeded", app.text("run-failures")
     app.shows("run-migrated", f"{len(MOVED)} of {len(MOVED)}")
