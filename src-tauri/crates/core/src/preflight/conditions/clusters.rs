@@ -47,7 +47,7 @@ pub fn out_of_reach(context: &Context) -> Option<String> {
     facts.snapshot_id.is_none().then(|| "it has no snapshot that a cluster could read".into())
 }
 
-/// A cluster reads as who is signed in: what is filtered or masked would be missing from the copy, and from the comparison.
+/// What is filtered or masked for who reads on the cluster would be missing from the copy, and from the comparison.
 pub fn restricted(context: &Context) -> Option<String> {
     let facts = context.by_cluster()?;
     let known = context.target.clusters.as_ref()?.restrictions.get(&facts.ident)?;
@@ -56,7 +56,7 @@ pub fn restricted(context: &Context) -> Option<String> {
         Some(_) => "; which policies apply besides is not known",
         None => "",
     };
-    Some(format!("{shown} may keep rows or values from who is signed in, and so from the cluster{besides}"))
+    Some(format!("{shown} may keep rows or values from who reads on the cluster{besides}"))
 }
 
 /// The copy is read here too, from the source's files, so that what a policy hides shows.
