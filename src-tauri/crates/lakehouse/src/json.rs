@@ -2,7 +2,9 @@
 
 use crate::limits::Limit;
 use icebridge_model::{Code, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 pub enum JsonError {
     TooMany(Error),
@@ -56,6 +58,24 @@ fn size(text: &[u8]) -> (u64, usize) {
         }
     }
     (count, deepest)
+}
+
+/// Some writers put a number or a boolean where the specification has text; PyIceberg reads them so. A null is left out.
+pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Plain(String),
+        Boolean(bool),
+        Number(serde_json::Number),
+    }
+    let found: Option<BTreeMap<String, Option<Text>>> = Option::deserialize(from)?;
+    let text = |(key, value)| match value? {
+        Text::Plain(text) => Some((key, text)),
+        Text::Boolean(one) => Some((key, one.to_string())),
+        Text::Number(one) => Some((key, one.to_string())),
+    };
+    Ok(found.into_iter().flatten().filter_map(text).collect())
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub struct Snapshot {
     pub manifest_list: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub manifests: Vec<String>,
-    #[serde(default, deserialize_with = "texts")]
+    #[serde(default, deserialize_with = "json::texts")]
     pub summary: BTreeMap<String, String>,
     #[serde(default)]
     pub schema_id: Option<i32>,
@@ -95,7 +95,7 @@ struct Document {
     sort_orders: Vec<SortOrder>,
     #[serde(default, deserialize_with = "or_default")]
     default_sort_order_id: i32,
-    #[serde(default, deserialize_with = "texts")]
+    #[serde(default, deserialize_with = "json::texts")]
     properties: BTreeMap<String, String>,
     #[serde(default)]
     current_snapshot_id: Option<i64>,
@@ -108,24 +108,6 @@ struct Document {
 /// Some writers put a null where others leave a field out.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
-}
-
-/// Some writers put a number or a boolean where the specification has text; PyIceberg reads them so.
-fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Text {
-        Plain(String),
-        Boolean(bool),
-        Number(serde_json::Number),
-    }
-    let found: BTreeMap<String, Option<Text>> = or_default(from)?;
-    let text = |(key, value)| match value? {
-        Text::Plain(text) => Some((key, text)),
-        Text::Boolean(one) => Some((key, one.to_string())),
-        Text::Number(one) => Some((key, one.to_string())),
-    };
-    Ok(found.into_iter().filter_map(text).collect())
 }
 
 impl TableMetadata {

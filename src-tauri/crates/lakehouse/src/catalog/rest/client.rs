@@ -3,6 +3,7 @@
 use super::credentials::CatalogCredentials;
 use super::service::{FAMILY, SERVICE};
 use crate::catalog::common::contract::{Bearer, Secrets};
+use crate::json;
 use crate::storage::Network;
 use icebridge_http::header::{HeaderMap, HeaderName, HeaderValue};
 use icebridge_http::{
@@ -45,22 +46,19 @@ pub(super) fn usual_retry() -> RetryPolicy {
 
 #[derive(Deserialize)]
 struct Config {
-    #[serde(default)]
-    defaults: Option<BTreeMap<String, Option<String>>>,
-    #[serde(default)]
-    overrides: Option<BTreeMap<String, Option<String>>>,
+    #[serde(default, deserialize_with = "json::texts")]
+    defaults: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "json::texts")]
+    overrides: BTreeMap<String, String>,
     #[serde(default)]
     endpoints: Option<BTreeSet<String>>,
 }
 
 impl Config {
     fn merged(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let said = |part: &Option<BTreeMap<String, Option<String>>>| {
-            part.clone().into_iter().flatten().filter_map(|(key, value)| Some((key, value?)))
-        };
-        let mut merged: BTreeMap<_, _> = said(&self.defaults).collect();
+        let mut merged = self.defaults.clone();
         merged.extend(given.clone());
-        merged.extend(said(&self.overrides));
+        merged.extend(self.overrides.clone());
         merged
     }
 }
@@ -305,6 +303,17 @@ mod tests {
 
     fn with(name: &str, value: &str) -> BTreeMap<String, String> {
         BTreeMap::from([(name.to_string(), value.to_string())])
+    }
+
+    #[test]
+    fn a_number_or_a_null_among_what_the_server_sets_is_read() {
+        let told =
+            r#"{"defaults":null,"overrides":{"client.pool":5,"s3.path-style-access":true,"x":null,"prefix":"p"}}"#;
+        let config: Config = serde_json::from_str(told).unwrap();
+        let merged = config.merged(&with("prefix", "own"));
+        let of = |name: &str| merged.get(name).map(String::as_str);
+        assert_eq!((of("client.pool"), of("s3.path-style-access"), of("x")), (Some("5"), Some("true"), None));
+        assert_eq!(of("prefix"), Some("p"));
     }
 
     #[test]
