@@ -16,11 +16,16 @@ pub async fn open_link(url: String) -> Result<()> {
 
 #[tauri::command]
 pub async fn open_folder(path: String) -> Result<()> {
-    // A folder only: opening a file would start whatever program claims it.
-    if !Path::new(&path).is_dir() {
+    let Some(folder) = folder_of(Path::new(&path)) else {
         return Err(Error::new(Code::FileMissing, "this folder is not there").about(path));
-    }
-    icebridge_api::open_folder(Path::new(&path)).map_err(|e| e.with_hint("Open the folder by its path."))
+    };
+    icebridge_api::open_folder(folder).map_err(|e| e.with_hint("Open the folder by its path."))
+}
+
+/// Of a file the folder that it is in: opening the file would start whatever program claims it.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = if path.is_file() { path.parent()? } else { path };
+    folder.is_dir().then_some(folder)
 }
 
 /// A page of Data Docs. They are the one thing that is opened as a file, and they lie in one folder.
@@ -92,6 +97,17 @@ mod tests {
         ] {
             assert!(!is_public_page(url), "{url}");
         }
+    }
+
+    #[test]
+    fn of_a_file_its_folder_is_opened() {
+        let folder = std::env::temp_dir().join(format!("icebridge-folders-{}", std::process::id()));
+        let file = folder.join("bundle.zip");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&file, "x").unwrap();
+        assert_eq!((folder_of(&file), folder_of(&folder)), (Some(folder.as_path()), Some(folder.as_path())));
+        assert_eq!(folder_of(&folder.join("none.zip")), None);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

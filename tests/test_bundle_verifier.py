@@ -11,6 +11,9 @@ import json
 import os
 import random
 import shutil
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +41,7 @@ def bundle(cli: Icebridge, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the sample's journey."""
     folder = tmp_path_factory.mktemp("bundle")
     cli.run("journey", "--sample", folder / "sample", "--out", folder / "good")
+    cli.run("audit", "export", "--out", folder / "good.zip")
     return folder / "good"
 
 
@@ -50,7 +54,7 @@ def ours(folder: Path) -> bool:
     """What the second verifier says. Anything that it cannot read is not intact."""
     try:
         verify(folder)
-    except (Broken, KeyError, TypeError, AttributeError, ValueError, OSError, IndexError):
+    except (Broken, KeyError, TypeError, AttributeError, ValueError, OSError, IndexError, struct.error, zlib.error):
         return False
     return True
 
@@ -119,14 +123,43 @@ def resealed(folder: Path) -> None:
     (folder / "manifest.json").write_bytes(pretty(manifest))
 
 
+def test_one_file_holds_what_a_folder_holds(cli: Icebridge, bundle: Path, tmp_path: Path) -> None:
+    archive = bundle.parent / "good.zip"
+    assert theirs(cli, archive) and ours(archive)
+    # Whoever unpacks it has the folder, and what is exported twice differs in the time of the export alone.
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.testzip() is None
+        packed.extractall(tmp_path / "unpacked")
+    assert theirs(cli, tmp_path / "unpacked") and ours(tmp_path / "unpacked")
+    same = {path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()}
+    assert same == {path.relative_to(tmp_path / "unpacked") for path in (tmp_path / "unpacked").rglob("*.*")}
+    assert (tmp_path / "unpacked" / "plan.json").read_bytes() == (bundle / "plan.json").read_bytes()
+    # What another program packs anew may hold more than it shows.
+    with zipfile.ZipFile(tmp_path / "anew.zip", "w", zipfile.ZIP_DEFLATED) as anew:
+        for path in sorted((tmp_path / "unpacked").rglob("*.*")):
+            anew.write(path, path.relative_to(tmp_path / "unpacked"))
+    assert not theirs(cli, tmp_path / "anew.zip") and not ours(tmp_path / "anew.zip")
+    cli.refuse("audit", "verify", tmp_path / "anew.zip", code="bundle-broken")
+
+
 def test_both_verifiers_agree_on_good_and_on_changed_bundles(cli: Icebridge, bundle: Path, tmp_path: Path) -> None:
     assert theirs(cli, bundle) and ours(bundle)
+    packed = (bundle.parent / "good.zip").read_bytes()
     assert cli.run("audit", "verify", bundle, "--key", cli.run("audit", "key")["public_key"])["intact"]
     seed = int(os.environ.get("ICEBRIDGE_SEED", "1"))
     names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
     disagreed, noticed = [], 0
     for number in range(CHANGES):
         chance = random.Random(f"{seed}-{number}")
+        if number % 3 == 0:
+            kind = chance.choice(KINDS)
+            archive = tmp_path / "changed.zip"
+            archive.write_bytes(kind(packed, chance))
+            one, other = theirs(cli, archive), ours(archive)
+            noticed += not one
+            if one != other:
+                disagreed.append((number, archive.name, kind.__name__, False, one))
+            continue
         folder = tmp_path / "changed"
         shutil.copytree(bundle, folder)
         name, kind = chance.choice(names), chance.choice(KINDS)

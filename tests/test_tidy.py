@@ -101,37 +101,51 @@ def folders_of_tables(kept: KeptUp) -> Iterator[str]:
 
 def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_path: Path) -> None:
     kept.migrate("clone")
-    bundles = [Path(kept.cli.run("audit", "export")["path"]) for _ in range(4)]
+    first = Path(kept.cli.run("audit", "export")["path"])
+    run, folder = first.stem, first.parent
+    # One of them as a folder, under the name that earlier versions gave it.
+    bundles = [first, *(folder / name for name in (f"{run}-2.zip", f"{run}-3", f"{run}-3.zip"))]
+    for path in bundles[1:]:
+        kept.cli.run("audit", "export", *(["--out", path] if path.suffix == "" else []))
     elsewhere = kept.cli.run("audit", "export", "--out", tmp_path / "elsewhere")["path"]
-    (bundles[1] / "note.txt").write_text("mine")
-    folder = bundles[0].parent
-    names = (f".{bundles[0].name}.{'0' * 32}.unfinished", "of others", f".{bundles[0].name}-2.{'1' * 32}.unfinished")
+    with bundles[1].open("ab") as file:
+        file.write(b"mine")
+    names = (f".{first.name}.{'0' * 32}.unfinished", "of others", f".{run}-2.{'1' * 32}.unfinished")
     ours, others, late = (folder / name for name in names)
     thesis = folder / ".my-thesis.unfinished"
     for path in (ours, others, late, thesis):
         path.mkdir()
         (path / "plan.json").write_text("{}")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
-    # As one of another state that was put beside, under the number of an earlier one.
-    stranger = folder / f"{bundles[0].name}-3"
-    assert stranger == bundles[2]
+    half = folder / f".{first.name}.{'2' * 32}.unfinished"
+    half.write_text("half of an archive")
     an_hour_ago = time.time() - 3700
-    for path in (ours / "plan.json", ours, thesis / "plan.json", thesis, late):
+    for path in (ours / "plan.json", ours, half, thesis / "plan.json", thesis, late):
         os.utime(path, (an_hour_ago, an_hour_ago))
 
     found = tidy(kept.cli)
-    assert fates(found["unfinished_bundle"]) == {ours.name: "removable", late.name: "stays"}
-    assert fates(found["bundle"]) == {path.name: "removable" for path in bundles[:3]}
-    assert all(path.is_dir() for path in [*bundles, ours])
+    assert fates(found["unfinished_bundle"]) == {
+        ours.name: "removable",
+        half.name: "removable",
+        late.name: "stays",
+    }
+    expected = {bundles[0].name: "removable", bundles[1].name: "stays", bundles[2].name: "removable"}
+    assert fates(found["bundle"]) == expected
+    assert all(path.exists() for path in [*bundles, ours, half])
     found = tidy(kept.cli, "--yes")
-    assert fates(found["unfinished_bundle"]) == {ours.name: "removed", late.name: "stays"}
+    assert fates(found["unfinished_bundle"]) == {
+        ours.name: "removed",
+        half.name: "removed",
+        late.name: "stays",
+    }
     assert fates(found["bundle"]) == {
         bundles[0].name: "removed",
         bundles[1].name: "stays",
         bundles[2].name: "removed",
     }
     assert [path.exists() for path in bundles] == [False, True, False, True]
-    assert others.is_dir() and late.is_dir() and thesis.is_dir() and not ours.exists() and Path(elsewhere).is_dir()
+    assert others.is_dir() and late.is_dir() and thesis.is_dir() and Path(elsewhere).is_dir()
+    assert not ours.exists() and not half.exists()
     assert kept.cli.run("audit", "verify", bundles[3])["intact"]
 
     # Numbers that are free are given anew: the journal tells which one is later.
@@ -141,8 +155,9 @@ def test_earlier_bundles_of_a_run_go_if_nobody_touched_them(kept: KeptUp, tmp_pa
 
     # The last one was changed: nothing can stand for the earlier ones.
     bundles.append(Path(kept.cli.run("audit", "export")["path"]))
-    with (bundles[-1] / "summary.md").open("a") as summary:
-        summary.write("changed")
+    with bundles[-1].open("r+b") as file:
+        file.seek(40)
+        file.write(b"changed")
     assert set(fates(tidy(kept.cli, "--yes")["bundle"]).values()) == {"stays"}
 
 
@@ -153,10 +168,10 @@ def test_a_bundle_of_another_state_stays(kept: KeptUp, tmp_path: Path) -> None:
     shutil.copytree(kept.cli.state, other.state, dirs_exist_ok=True)
     # From here on the two states have journals of their own.
     other.run("validate")
-    theirs = other.run("audit", "export", "--out", first.parent / f"{first.name}-2")["path"]
+    theirs = other.run("audit", "export", "--out", first.parent / f"{first.stem}-2.zip")["path"]
     kept.cli.run("validate")
     kept.cli.run("validate")
-    assert Path(kept.cli.run("audit", "export")["path"]).name.endswith("-3")
+    assert Path(kept.cli.run("audit", "export")["path"]).name.endswith("-3.zip")
     found = tidy(kept.cli, "--yes")["bundle"]
     assert fates(found) == {first.name: "removed", Path(theirs).name: "stays"}
     assert "another state" in next(left["why"] for left in found if left["fate"] == "stays")

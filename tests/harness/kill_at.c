@@ -1,7 +1,9 @@
-/* Ends the process with SIGKILL before a chosen change to a file: each of them is an instant at which a machine may fail.
+/* Ends the process with SIGKILL before a chosen change to a file, or before it says something to a server: each of them
+ * is an instant at which a machine may fail. Whoever changes a file or calls a server in another way than by these has
+ * nothing to be killed at, so that a walk of it finds no instant and fails.
  *
- * Loaded into `icebridge` alone, by LD_PRELOAD. KILL_AT: the number of the change, counted from 1; 0 or nothing: none.
- * KILL_COUNT: a file that gets the number of changes when the process ends by itself. */
+ * Loaded into `icebridge` alone, by LD_PRELOAD. KILL_AT: the number of the instant, counted from 1; 0 or nothing: none.
+ * KILL_COUNT: a file that gets the number of instants when the process ends by itself. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static atomic_long changes;
@@ -39,9 +43,17 @@ static void instant(void) {
     if (is_on && atomic_fetch_add(&changes, 1) + 1 == kill_at) kill(getpid(), SIGKILL);
 }
 
+static int is_server(int fd) {
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 &&
+           (peer.ss_family == AF_INET || peer.ss_family == AF_INET6);
+}
+
 static void instant_of(int fd) {
     struct stat found;
-    if (is_on && fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) instant();
+    if (is_on && fstat(fd, &found) == 0 && (S_ISREG(found.st_mode) || (S_ISSOCK(found.st_mode) && is_server(fd))))
+        instant();
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -49,6 +61,18 @@ static void instant_of(int fd) {
 ssize_t write(int fd, const void *bytes, size_t count) {
     instant_of(fd);
     return REAL(write)(fd, bytes, count);
+}
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    instant_of(fd);
+    return REAL(writev)(fd, parts, count);
+}
+ssize_t send(int fd, const void *bytes, size_t count, int flags) {
+    instant_of(fd);
+    return REAL(send)(fd, bytes, count, flags);
+}
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    instant_of(fd);
+    return REAL(sendmsg)(fd, message, flags);
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
     instant_of(fd);

@@ -1,4 +1,4 @@
-"""Every change to a file is an instant at which a command may be killed: each is tried, from the same beginning."""
+"""Every change to a file, and every word to a server, is an instant at which a command may be killed: each is tried."""
 
 from __future__ import annotations
 
@@ -58,8 +58,11 @@ class KillWalk:
     def walk(self, most: int, *command: str | Path) -> Iterator[tuple[int, bool]]:
         """Kills the command at so many instants, spread over all; at each one if `ICEBRIDGE_KILL_EVERYWHERE` is set."""
         self.again()
-        last = self.instants(*command)
-        step = 1 if os.environ.get("ICEBRIDGE_KILL_EVERYWHERE") else max(1, last // most)
-        for at in range(1, last + 1, step):
+        for at in self.spread(most, self.instants(*command)):
             self.again()
             yield at, self.kill(at, *command)
+
+    @staticmethod
+    def spread(most: int, instants: int) -> range:
+        """So many of them, or all."""
+        return range(1, instants + 1, 1 if os.environ.get("ICEBRIDGE_KILL_EVERYWHERE") else max(1, instants // most))

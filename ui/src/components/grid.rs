@@ -49,7 +49,7 @@ pub struct GridProps {
     pub testid: AttrValue,
     pub columns: Vec<Column>,
     pub count: usize,
-    /// The name of a row's object: its key, and `row-<name>` for tests.
+    /// The name of a row's object: `row-<name>` for tests.
     pub name: Callback<usize, String>,
     /// A row's cell in a column, by the column's id.
     pub cell: Callback<(usize, &'static str), Html>,
@@ -105,21 +105,23 @@ pub fn Grid(props: &GridProps) -> Html {
     }
     let active = props.selected.filter(|row| in_sight.contains(row)).map(|row| format!("{}-{row}", props.testid));
     html! {
-        <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} {onmousemove}
-            aria-label={props.label.clone()} data-testid={props.testid.clone()}
-            aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
-            style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least(&columns))}>
-            <div class="grid-head" role="row" aria-rowindex="1">
-                { for columns.iter().map(|column| head_cell(props, column)) }
-            </div>
-            if props.count == 0 {
-                <div class="grid-empty">{ props.children.clone() }</div>
-            } else {
-                <div class="grid-body" role="presentation"
-                    style={format!("height: {}px", props.count as f64 * window::ROW)}>
-                    { for in_sight.map(|row| draw_row(props, &columns, row)) }
+        <div class="grid-frame">
+            <div class="grid" role="grid" ref={body} tabindex="0" {onscroll} {onkeydown} {onmousemove}
+                aria-label={props.label.clone()} data-testid={props.testid.clone()}
+                aria-rowcount={(props.count + 1).to_string()} aria-activedescendant={active}
+                style={format!("--tracks: {}; --least: {}px", tracks.join(" "), least(&columns))}>
+                <div class="grid-head" role="row" aria-rowindex="1">
+                    { for columns.iter().map(|column| head_cell(props, column)) }
                 </div>
-            }
+                if props.count == 0 {
+                    <div class="grid-empty">{ props.children.clone() }</div>
+                } else {
+                    <div class="grid-body" role="presentation"
+                        style={format!("height: {}px", props.count as f64 * window::ROW)}>
+                        { for in_sight.map(|row| draw_row(props, &columns, row)) }
+                    </div>
+                }
+            </div>
         </div>
     }
 }
@@ -191,6 +193,7 @@ fn head_cell(props: &GridProps, column: &Column) -> Html {
     html! { <div {class} role="columnheader" aria-sort={aria_sort}>{ content }</div> }
 }
 
+/// Keyed by its place: what is sorted or filtered anew changes texts, and makes no element.
 fn draw_row(props: &GridProps, columns: &[&Column], row: usize) -> Html {
     let name = props.name.emit(row);
     let selected = props.selected == Some(row);
@@ -207,7 +210,7 @@ fn draw_row(props: &GridProps, columns: &[&Column], row: usize) -> Html {
     });
     html! {
         <div class={classes!("grid-row", selected.then_some("selected"), (row % 2 == 1).then_some("odd"))} role="row"
-            key={name.clone()} id={format!("{}-{row}", props.testid)} data-testid={format!("row-{name}")} {onclick}
+            key={row} id={format!("{}-{row}", props.testid)} data-testid={format!("row-{name}")} {onclick}
             aria-rowindex={(row + 2).to_string()} aria-selected={if selected { "true" } else { "false" }}
             style={format!("top: {}px", row as f64 * window::ROW)}>
             { for cells }

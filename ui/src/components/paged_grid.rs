@@ -4,6 +4,7 @@ use crate::components::Grid;
 use crate::components::grid::Column;
 use crate::hooks::View;
 use icebridge_model::view::{Sort, ViewRow};
+use std::rc::Rc;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -13,7 +14,7 @@ pub struct PagedGridProps {
     pub columns: Vec<Column>,
     pub view: View,
     /// A row's cell in a column, by the column's id.
-    pub cell: Callback<(ViewRow, &'static str), Html>,
+    pub cell: Callback<(Rc<ViewRow>, &'static str), Html>,
     /// The name of the chosen table.
     #[prop_or_default]
     pub selected: Option<String>,

@@ -8,7 +8,13 @@ use yew::prelude::*;
 pub fn use_sort() -> (Option<Sort>, Callback<&'static str>) {
     let sort = use_state_eq(|| None::<Sort>);
     let chosen = (*sort).clone();
-    (chosen, Callback::from(move |column: &'static str| sort.set(Some(Sort::clicked(sort.as_ref(), column)))))
+    let on_sort = {
+        let set = sort.setter();
+        use_callback(chosen.clone(), move |column: &'static str, chosen| {
+            set.set(Some(Sort::clicked(chosen.as_ref(), column)));
+        })
+    };
+    (chosen, on_sort)
 }
 
 /// The name of the selected row, and the callbacks that select another one and none.
@@ -16,9 +22,7 @@ pub fn use_sort() -> (Option<Sort>, Callback<&'static str>) {
 pub fn use_selected() -> (Option<String>, Callback<String>, Callback<()>) {
     let selected = use_state_eq(|| None::<String>);
     let name = (*selected).clone();
-    let select = {
-        let selected = selected.clone();
-        Callback::from(move |name: String| selected.set(Some(name)))
-    };
+    let set = selected.setter();
+    let select = use_callback((), move |name: String, ()| set.set(Some(name)));
     (name, select, Callback::from(move |()| selected.set(None)))
 }

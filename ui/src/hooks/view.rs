@@ -45,7 +45,7 @@ impl View {
         self.held.head()
     }
 
-    pub fn row(&self, at: usize) -> Option<&ViewRow> {
+    pub fn row(&self, at: usize) -> Option<&Rc<ViewRow>> {
         self.held.row(at)
     }
 
@@ -57,6 +57,7 @@ impl View {
 /// Shared with the questions that are on their way.
 #[derive(Default)]
 struct Asking {
+    request: Option<ViewRequest>,
     listing: Rc<Listing>,
     error: Option<Rc<Error>>,
     /// Of the question at hand: an answer to an older one is dropped.
@@ -64,6 +65,8 @@ struct Asking {
     on_their_way: BTreeSet<usize>,
     sight: Range<usize>,
     steady: Option<Timeout>,
+    /// How often the mouse has come to rest.
+    rests: u64,
 }
 
 /// Asks anew whenever the request or `version` changes, which says that what is listed has changed. Rows in `changed` are
@@ -78,12 +81,12 @@ pub fn use_view(request: ViewRequest, version: u64, changed: Rc<Vec<ViewRow>>) -
         use_effect_with((request.clone(), version, *rested), move |(request, ..)| {
             {
                 let mut asking = asking.borrow_mut();
+                asking.request = Some(request.clone());
                 asking.number += 1;
                 asking.on_their_way.clear();
             }
-            let request = request.clone();
             // What changes together is asked once.
-            let waiting = Timeout::new(0, move || ask(&asking, &request, &draw));
+            let waiting = Timeout::new(0, move || ask(&asking, &draw));
             move || drop(waiting)
         });
     }
@@ -102,38 +105,46 @@ pub fn use_view(request: ViewRequest, version: u64, changed: Rc<Vec<ViewRow>>) -
             }
         });
     }
+    // Neither holds anything of this request: a grid whose rows have not changed keeps those that it has.
     let on_sight = {
         let asking = asking.clone();
         Callback::from(move |rows: Range<usize>| {
             asking.borrow_mut().sight = rows;
-            ask(&asking, &request, &draw);
+            ask(&asking, &draw);
         })
     };
-    let on_reach = {
-        let asking = asking.clone();
-        Callback::from(move |()| {
-            let (released, rested) = (asking.clone(), rested.clone());
-            let timer = Timeout::new(RESTING_MS, move || {
-                // Dropped after the borrow: it is the timer that runs.
-                let timer = released.borrow_mut().steady.take();
-                rested.set(*rested + 1);
-                drop(timer);
-            });
-            asking.borrow_mut().steady = Some(timer);
-        })
-    };
+    let on_reach = resting(asking.clone(), rested.setter());
     let asking = asking.borrow();
     View { held: asking.listing.clone(), error: asking.error.clone(), on_sight, on_reach }
 }
 
+/// To be called while the mouse moves: `rested` is set when it has not for a while.
+fn resting(asking: Rc<RefCell<Asking>>, rested: UseStateSetter<u64>) -> Callback<()> {
+    Callback::from(move |()| {
+        let (released, rested) = (asking.clone(), rested.clone());
+        let timer = Timeout::new(RESTING_MS, move || {
+            let (timer, rests) = {
+                let mut asking = released.borrow_mut();
+                asking.rests += 1;
+                (asking.steady.take(), asking.rests)
+            };
+            rested.set(rests);
+            // After the borrow: it is the timer that runs.
+            drop(timer);
+        });
+        asking.borrow_mut().steady = Some(timer);
+    })
+}
+
 /// The pages in sight that are neither held nor on their way.
-fn ask(asking: &Rc<RefCell<Asking>>, request: &ViewRequest, draw: &UseForceUpdateHandle) {
-    let (number, pages) = {
+fn ask(asking: &Rc<RefCell<Asking>>, draw: &UseForceUpdateHandle) {
+    let (request, number, pages) = {
         let mut asking = asking.borrow_mut();
+        let Some(request) = asking.request.clone() else { return };
         let mut pages = asking.listing.lacking(asking.sight.clone(), asking.number);
         pages.retain(|page| !asking.on_their_way.contains(page));
         asking.on_their_way.extend(&pages);
-        (asking.number, pages)
+        (request, asking.number, pages)
     };
     for page in pages {
         let (asking, request, draw) = (asking.clone(), request.clone(), draw.clone());

@@ -1,4 +1,4 @@
-//! Step 8: the evidence, as a folder.
+//! Step 8: the evidence, as one file or a folder.
 
 use crate::actions;
 use crate::components::{Button, Chip, Empty, Field, Icon, PageHead, Stat, Tone};
@@ -26,7 +26,7 @@ pub fn Audit() -> Html {
 #[component]
 fn Export() -> Html {
     let session = use_session();
-    let folder = use_state_eq(String::new);
+    let place = use_state_eq(String::new);
     let Some(run) = session.run.clone() else {
         return html! {
             <section class="panel" aria-label="Export">
@@ -39,12 +39,12 @@ fn Export() -> Html {
         };
     };
     let oninput = {
-        let folder = folder.clone();
-        Callback::from(move |text| folder.set(text))
+        let place = place.clone();
+        Callback::from(move |text| place.set(text))
     };
     let export = {
-        let (session, folder, run) = (session.clone(), folder.clone(), run.view.run_id.clone());
-        Callback::from(move |()| actions::export_bundle(&session, run.clone(), folder.trim().to_string()))
+        let (session, place, run) = (session.clone(), place.clone(), run.view.run_id.clone());
+        Callback::from(move |()| actions::export_bundle(&session, run.clone(), place.trim().to_string()))
     };
     let bundle =
         session.bundle.as_ref().filter(|(run_id, _)| *run_id == run.view.run_id).map(|(_, bundle)| bundle.clone());
@@ -59,8 +59,9 @@ fn Export() -> Html {
                     { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret. It holds each column’s smallest and largest value, which are values of rows." }
                 </p>
                 { unfinished(&run) }
-                <Field testid="audit-folder" label="Folder to make" value={(*folder).clone()} {oninput}
-                    placeholder="inside the state folder" hint="Leave empty to keep it with the state." />
+                <Field testid="audit-folder" label="File or folder to make" value={(*place).clone()} {oninput}
+                    placeholder="a file inside the state folder"
+                    hint="One file if the name ends with .zip, a folder otherwise. Leave empty to keep it with the state." />
                 <div class="actions">
                     <Button testid="audit-export" kind="primary" icon={Icon::Shield} label="Export the bundle"
                         disabled={run.is_running()} busy={session.is_busy(&Work::Export)} onclick={export} />
@@ -124,7 +125,7 @@ fn Exported(props: &ExportedProps) -> Html {
                 <Stat label="files" value={format::count(manifest.files.len() as u64)} />
             </div>
             <dl class="facts wide">
-                <dt>{ "Folder" }</dt><dd class="wrap"><code data-testid="audit-path">{ &bundle.path }</code></dd>
+                <dt>{ "Bundle" }</dt><dd class="wrap"><code data-testid="audit-path">{ &bundle.path }</code></dd>
                 <dt>{ "SHA-256 of the manifest" }</dt>
                 <dd class="wrap"><code data-testid="audit-sha256">{ &bundle.sha256 }</code></dd>
                 <dt>{ "Signed" }</dt>
@@ -172,8 +173,8 @@ fn Verify() -> Html {
                 <p>
                     { "Any bundle: its hashes, its journal’s chain and its results are checked offline, against nothing but itself." }
                 </p>
-                <Field testid="audit-verify-path" label="The bundle’s folder" value={(*path).clone()} {oninput}
-                    placeholder="/path/to/bundle" />
+                <Field testid="audit-verify-path" label="The bundle’s file or folder" value={(*path).clone()} {oninput}
+                    placeholder="/path/to/bundle.zip" />
                 <div class="actions">
                     <Button testid="audit-verify" icon={Icon::Check} label="Verify" disabled={path.trim().is_empty()}
                         busy={session.is_busy(&Work::Verify)} onclick={verify} />

@@ -85,7 +85,7 @@ fn Proofs(props: &ProofsProps) -> Html {
     let view = use_view(request, props.version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(scope, chosen, props.version);
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     html! {
         <>
             <Totals run_id={props.run_id.clone()} version={props.version} busy={props.busy} again={props.again} />

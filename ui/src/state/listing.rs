@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Rows asked for at once.
-pub const PAGE: usize = 50;
+/// Rows asked for at once: what fits a large screen, and those ahead, so that one answer draws the whole of it.
+pub const PAGE: usize = 100;
 /// Pages kept: those nearest to what is in sight.
-const KEPT: usize = 20;
+const KEPT: usize = 10;
 /// Rows beyond those in sight that are asked for with them.
 const AHEAD: usize = 20;
 
@@ -27,7 +27,7 @@ pub struct Listing {
 struct Held {
     /// The question it answers.
     number: u64,
-    rows: Rc<Vec<ViewRow>>,
+    rows: Vec<Rc<ViewRow>>,
 }
 
 impl Listing {
@@ -41,10 +41,10 @@ impl Listing {
         let (head, rows) = parted(answer);
         let rows = match next.pages.get(&page).filter(|_| steady) {
             Some(held) => in_order_of(&held.rows, rows),
-            None => rows,
+            None => rows.into_iter().map(Rc::new).collect(),
         };
         next.head = Rc::new(head);
-        next.pages.insert(page, Held { number, rows: Rc::new(rows) });
+        next.pages.insert(page, Held { number, rows });
         while next.pages.len() > KEPT {
             let farthest = next.pages.keys().copied().max_by_key(|held| held.abs_diff(page));
             let Some(farthest) = farthest else { break };
@@ -61,9 +61,9 @@ impl Listing {
             if !held.rows.iter().any(|row| newer.contains_key(row.text("name"))) {
                 continue;
             }
-            for row in Rc::make_mut(&mut held.rows) {
+            for row in &mut held.rows {
                 if let Some(newer) = newer.get(row.text("name")) {
-                    row.0.extend(newer.0.clone());
+                    Rc::make_mut(row).0.extend(newer.0.clone());
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Listing {
         &self.head
     }
 
-    pub fn row(&self, at: usize) -> Option<&ViewRow> {
+    pub fn row(&self, at: usize) -> Option<&Rc<ViewRow>> {
         self.pages.get(&(at / PAGE))?.rows.get(at % PAGE)
     }
 
@@ -110,9 +110,9 @@ fn parted(mut answer: ViewPage) -> (ViewPage, Vec<ViewRow>) {
 }
 
 /// The rows in their old order; what was not there waits until rows may change places again.
-fn in_order_of(old: &[ViewRow], new: Vec<ViewRow>) -> Vec<ViewRow> {
+fn in_order_of(old: &[Rc<ViewRow>], new: Vec<ViewRow>) -> Vec<Rc<ViewRow>> {
     let mut newer: HashMap<String, ViewRow> = new.into_iter().map(|row| (row.text("name").to_string(), row)).collect();
-    old.iter().map(|row| newer.remove(row.text("name")).unwrap_or_else(|| row.clone())).collect()
+    old.iter().map(|row| newer.remove(row.text("name")).map_or_else(|| row.clone(), Rc::new)).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use icebridge_lakehouse::catalog::Secrets;
 use icebridge_metrics::Metrics;
 use icebridge_model::catalog::CatalogSpec;
 use icebridge_model::event::Event;
+use icebridge_model::plan::Plan;
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
 use icebridge_store::Store;
@@ -72,9 +73,11 @@ impl LocalState {
         let _ = self.events.send(event);
     }
 
-    /// Keeps with a run what a comparison found, and counts it.
-    pub(crate) async fn save_validation(&self, run_id: &str, validation: &Validation) -> Result<()> {
-        self.store.save_validation(run_id, validation).await?;
+    /// Keeps with a run what a comparison found, as its plan wants it shown, and counts it.
+    pub(crate) async fn save_validation(&self, plan: &Plan, run_id: &str, validation: &Validation) -> Result<()> {
+        let mut kept = validation.clone();
+        plan.hide_values(&mut kept.checks);
+        self.store.save_validation(run_id, &kept).await?;
         self.metrics.validated(validation);
         Ok(())
     }

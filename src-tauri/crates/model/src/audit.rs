@@ -1,11 +1,11 @@
-//! The audit bundle: a folder that proves what a run did. Its format is described in docs/audit-bundle.md.
+//! The audit bundle: one file, or a folder, that proves what a run did. Its format is described in docs/audit-bundle.md.
 
 use crate::ids::{PlanHash, RunId};
 use crate::run::FileSum;
 use crate::validation::ProofLevel;
 use serde::{Deserialize, Serialize};
 
-pub const BUNDLE_VERSION: u32 = 4;
+pub const BUNDLE_VERSION: u32 = 5;
 /// Bundles of it are still verified.
 pub const OLDEST_BUNDLE_VERSION: u32 = 3;
 

@@ -44,6 +44,7 @@ pub mod sync;
 pub mod target_version;
 pub mod tidy;
 pub mod validation;
+pub mod values;
 pub mod view;
 pub mod waves;
 

@@ -351,7 +351,7 @@ pub struct RunRequest {
 pub struct AuditRequest {
     #[serde(default)]
     pub run_id: RunId,
-    /// The folder to make; none: in the state folder.
+    /// What to make: one file where the name ends with `.zip`, a folder otherwise; none: a file in the state folder.
     #[serde(default)]
     pub path: Option<String>,
 }

@@ -10,6 +10,8 @@ use crate::freeze::FreezeWindow;
 use crate::governance::GovernanceSettings;
 use crate::ids::PlanHash;
 use crate::photon::{ClusterCopy, PhotonSettings};
+use crate::validation::Check;
+use crate::values::ValuesInProof;
 use crate::{Code, Error, Result, TableIdent};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -55,6 +57,9 @@ pub struct Settings {
     /// The number of the change or the ticket that the plan belongs to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub change: String,
+    /// Whether the proof shows values of rows.
+    #[serde(skip_serializing_if = "ValuesInProof::is_shown")]
+    pub values: ValuesInProof,
     /// Times in which no table is cut over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<FreezeWindow>,
@@ -100,6 +105,7 @@ impl Default for Settings {
             target_format_version: TargetVersion::default(),
             approval: None,
             change: String::new(),
+            values: ValuesInProof::default(),
             freeze: Vec::new(),
             rehearsal_of: None,
         }
@@ -202,6 +208,11 @@ pub struct PlanOutline {
 }
 
 impl Plan {
+    /// What is kept of checks shows no more values than the plan wants.
+    pub fn hide_values(&self, checks: &mut [Check]) {
+        self.settings.values.hide(&self.hash, checks);
+    }
+
     pub fn outline(&self) -> PlanOutline {
         let of = |mode| self.tables.iter().filter(|table| table.mode == mode).count();
         let modes = [CopyMode::Register, CopyMode::Clone, CopyMode::Rewrite].map(|mode| (mode, of(mode)));

@@ -35,7 +35,7 @@ const CONNECTIONS: u32 = 4;
 /// Rows that SQLite's thread reads ahead of who asked for them: with few, the two wait for each other all the time.
 const ROWS_AHEAD: usize = 500;
 /// In KiB, for each connection. A transaction that writes more than this much writes many pages twice.
-const CACHE: &str = "-16384";
+const CACHE: &str = "-8192";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Store {

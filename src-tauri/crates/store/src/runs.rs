@@ -1,10 +1,12 @@
 //! Runs: each is one execution of a plan.
 
+use crate::journal::append_in;
 use crate::row::row;
 use crate::run_record::RunRecord;
 use crate::{Store, failure, views};
 use icebridge_model::run::RunState;
 use icebridge_model::{Code, Error, Result};
+use serde_json::Value;
 
 row! {
     struct Row {
@@ -42,7 +44,8 @@ impl TryFrom<Row> for RunRecord {
 }
 
 impl Store {
-    pub async fn create_run(&self, run: &RunRecord) -> Result<()> {
+    /// Together with its first entries in the journal, kind and body: without them nobody could say how it began.
+    pub async fn create_run(&self, run: &RunRecord, entries: Vec<(&str, Value)>) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query(
             "INSERT INTO runs (run_id, plan_hash, plan_text, source, target, state, started_at, ended_at)
@@ -66,6 +69,9 @@ impl Store {
             }
         })?;
         views::begin_run(&mut write, run).await?;
+        for (kind, body) in entries {
+            append_in(&mut write, &run.run_id, "", kind, body).await?;
+        }
         write.commit().await
     }
 

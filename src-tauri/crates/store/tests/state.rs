@@ -132,9 +132,9 @@ async fn jobs_keep_their_order_and_a_dead_one_is_marked() {
     let (_dir, store) = fresh().await;
     assert!(store.latest_run().await.unwrap().is_none());
     for (id, plan) in [("one", "p"), ("two", "q"), ("three", "p")] {
-        store.create_run(&run(id, plan)).await.unwrap();
+        store.create_run(&run(id, plan), Vec::new()).await.unwrap();
     }
-    assert_eq!(store.create_run(&run("one", "p")).await.unwrap_err().code, Code::Internal);
+    assert_eq!(store.create_run(&run("one", "p"), Vec::new()).await.unwrap_err().code, Code::Internal);
     assert_eq!(store.latest_run().await.unwrap().unwrap().run_id, "three");
     store.set_run_state("two", RunState::Succeeded, Some("2026-01-01T00:00:00Z")).await.unwrap();
     assert_eq!(store.mark_interrupted("three").await.unwrap(), 1);
@@ -178,8 +178,8 @@ async fn checkpoints_outcomes_and_validations_come_back() {
         checksums: vec![FileSum { path: "data/1".into(), bytes: 1, sha256: "ab".into() }],
         ..CopyOutcome::default()
     };
-    store.create_run(&run("j", "p")).await.unwrap();
-    store.create_run(&run("k", "p")).await.unwrap();
+    store.create_run(&run("j", "p"), Vec::new()).await.unwrap();
+    store.create_run(&run("k", "p"), Vec::new()).await.unwrap();
     let entry = || ("table.state", json!({ "state": "committed" }));
     store.save_outcome("j", "p", &table, &outcome, entry()).await.unwrap();
     store.save_outcome("k", "p", &table, &CopyOutcome::default(), entry()).await.unwrap();

@@ -24,7 +24,7 @@ pub fn Tables(props: &TablesProps) -> Html {
     let by = sort.clone().unwrap_or(Sort { column: "cutover".into(), descending: false });
     let request = ViewRequest { sort: vec![by], ..ViewRequest::of(Scope::Run { run_id: props.run_id.clone() }) };
     let view = use_view(request, props.version, Rc::default());
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     html! {
         <>
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="cutover-error" /> }

@@ -98,13 +98,10 @@ fn Tables() -> Html {
     let view = use_view(request, session.inventory_version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let detail = use_detail(scope, chosen, session.inventory_version);
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| columns::cell(&row, column));
-    let on_sort = {
-        let session = session.clone();
-        Callback::from(move |column: &'static str| {
-            session.dispatch(Action::InventorySort(Sort::clicked(session.prefs.inventory_sort.as_ref(), column)));
-        })
-    };
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| columns::cell(&row, column));
+    let on_sort = use_callback(session.clone(), |column: &'static str, session| {
+        session.dispatch(Action::InventorySort(Sort::clicked(session.prefs.inventory_sort.as_ref(), column)));
+    });
     let set_filter = {
         let filter = filter.clone();
         Callback::from(move |text| filter.set(text))

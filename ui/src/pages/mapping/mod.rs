@@ -94,7 +94,7 @@ fn Editor() -> Html {
     let session = use_session();
     let filter = use_state_eq(String::new);
     let only = use_state_eq(|| None::<MappingState>);
-    let selected = use_state_eq(|| None::<ViewRow>);
+    let selected = use_state_eq(|| None::<Rc<ViewRow>>);
     let sheet_open = use_state_eq(|| false);
     let shown = session.mapping.as_ref().map(|draft| (*draft.shown).clone());
     let scope = Scope::Mapping { route: session.route().clone(), mapping: shown };
@@ -135,7 +135,7 @@ fn Editor() -> Html {
     }
 }
 
-fn close(selected: &UseStateHandle<Option<ViewRow>>) -> Callback<()> {
+fn close(selected: &UseStateHandle<Option<Rc<ViewRow>>>) -> Callback<()> {
     let selected = selected.clone();
     Callback::from(move |()| selected.set(None))
 }
@@ -155,7 +155,7 @@ fn toolbar(view: &View, filter: &UseStateHandle<String>, only: &UseStateHandle<O
     }
 }
 
-fn grid(view: &View, selected: &UseStateHandle<Option<ViewRow>>) -> Html {
+fn grid(view: &View, selected: &UseStateHandle<Option<Rc<ViewRow>>>) -> Html {
     let columns = vec![
         Column::new("name", "Source table", 170).growing(1),
         Column::new("target", "Target table", 170).growing(1),
@@ -169,7 +169,7 @@ fn grid(view: &View, selected: &UseStateHandle<Option<ViewRow>>) -> Html {
             selected.set(view.position(&name).and_then(|at| view.row(at)).cloned());
         })
     };
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = Callback::from(|(row, column): (Rc<ViewRow>, &'static str)| cell(&row, column));
     let chosen = selected.as_ref().map(|row| row.text("name").to_string());
     html! {
         <PagedGrid label="Preview of the mapping" testid="mapping-grid" {columns} view={view.clone()} {cell}

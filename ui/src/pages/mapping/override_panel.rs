@@ -8,11 +8,12 @@ use crate::state::mapping::overridden;
 use crate::view::view_words;
 use icebridge_model::TableIdent;
 use icebridge_model::view::ViewRow;
+use std::rc::Rc;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct OverridePanelProps {
-    pub row: ViewRow,
+    pub row: Rc<ViewRow>,
     pub draft: Draft,
     pub on_close: Callback<()>,
 }

@@ -69,7 +69,7 @@ fn Planned(props: &TablesProps) -> Html {
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(request.scope.clone(), chosen, 0);
     let view = use_view(request, 0, Rc::default());
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     let shown = match table.as_deref() {
         Some(Ok(TableDetail::Plan(table))) => detail(table),
         Some(Err(error)) => html! { <ErrorCard error={error.clone()} testid="plan-detail-error" /> },
@@ -169,7 +169,7 @@ fn LeftOut(props: &TablesProps) -> Html {
         Column::new("codes", "Because of", 120),
         Column::new("reason", "Reason", 200).growing(3),
     ];
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| {
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| {
         let text = row.text(column).to_string();
         match column {
             "name" => name(&text),

@@ -79,7 +79,7 @@ fn Detail(props: &DetailProps) -> Html {
     }
     let cell = {
         let (session, code) = (session.clone(), group.code.clone());
-        Callback::from(move |(row, column): (ViewRow, &'static str)| cell(&session, &code, &row, column))
+        Callback::from(move |(row, column): (Rc<ViewRow>, &'static str)| cell(&session, &code, &row, column))
     };
     html! {
         <section class="panel finding" data-testid="finding-detail" aria-label={group.title.clone()}>

@@ -28,7 +28,7 @@ pub fn ByTable(props: &ReportProps) -> Html {
     let view = use_view(request, session.preflight_version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let table = use_detail(scope, chosen, session.preflight_version);
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     let set_filter = {
         let filter = filter.clone();
         Callback::from(move |text| filter.set(text))

@@ -9,6 +9,7 @@ use crate::view::{format, phase, view_words};
 use icebridge_model::TableIdent;
 use icebridge_model::run::TableState;
 use icebridge_model::view::{Scope, Sort, ViewRequest, ViewRow};
+use std::rc::Rc;
 use yew::prelude::*;
 
 #[component]
@@ -23,7 +24,7 @@ pub fn Tables(props: &RunProps) -> Html {
     let view = use_view(request, props.version, changed);
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
     let detail = use_detail(scope, chosen, props.version);
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     html! {
         <>
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="run-error" /> }

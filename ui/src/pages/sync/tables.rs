@@ -28,7 +28,7 @@ pub fn Tables(props: &TablesProps) -> Html {
     let request = ViewRequest { sort: vec![by], ..ViewRequest::of(scope) };
     let view = use_view(request, props.version, Rc::default());
     let chosen = selected.as_ref().and_then(|name| TableIdent::parse(name).ok());
-    let cell = Callback::from(|(row, column): (ViewRow, &'static str)| cell(&row, column));
+    let cell = use_callback((), |(row, column): (Rc<ViewRow>, &'static str), ()| cell(&row, column));
     html! {
         <>
             if let Some(error) = &view.error { <ErrorCard error={(**error).clone()} testid="sync-error" /> }

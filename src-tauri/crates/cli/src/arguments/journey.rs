@@ -57,15 +57,16 @@ pub struct RunArgs {
 pub enum AuditCommand {
     /// Write the bundle of a run: plan, journal, validations, evidence
     Export {
-        /// The folder to create (default: in the state folder)
-        #[arg(long, value_name = "DIR")]
+        /// What to create: one file if the name ends with .zip, a folder otherwise (default: a file in the state folder)
+        #[arg(long, value_name = "PATH")]
         out: Option<PathBuf>,
         /// The run's id (default: the latest)
         run_id: Option<String>,
     },
     /// Verify a bundle; nothing but the bundle is read
     Verify {
-        folder: PathBuf,
+        /// The bundle's file or folder
+        bundle: PathBuf,
         /// The public key that must have signed it, as `icebridge audit key` prints it where it was made
         #[arg(long, value_name = "BASE64")]
         key: Option<String>,
@@ -91,7 +92,8 @@ pub struct Journey {
     pub route: RouteArgs,
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// Where to write the audit bundle (default: in the state folder)
-    #[arg(long, value_name = "DIR")]
+    /// Where to write the audit bundle: one file if the name ends with .zip, a folder otherwise (default: a file in the
+    /// state folder)
+    #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
 }

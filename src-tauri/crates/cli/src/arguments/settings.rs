@@ -6,6 +6,7 @@ use super::size::size;
 use clap::{Args, ValueEnum};
 use icebridge_api::{Limit, read_text};
 use icebridge_model::plan::{CopyMode, Settings, TargetVersion};
+use icebridge_model::values::ValuesInProof;
 use icebridge_model::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,9 @@ pub struct SettingsArgs {
     /// The format version of the tables in the target (default: keep)
     #[arg(long, value_enum, value_name = "VERSION")]
     pub target_format_version: Option<VersionArg>,
+    /// How validations and the audit bundle show the least, the greatest and the sum of a column (default: shown)
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub values: Option<ValuesArg>,
     #[command(flatten)]
     pub clusters: ClusterArgs,
     #[command(flatten)]
@@ -86,6 +90,7 @@ impl SettingsArgs {
             target_format_version: self.target_format_version.map_or(standard.target_format_version, Into::into),
             approval: standard.approval,
             change: standard.change,
+            values: self.values.map_or(standard.values, Into::into),
             freeze: standard.freeze,
             rehearsal_of: None,
         })
@@ -126,6 +131,26 @@ impl From<VersionArg> for TargetVersion {
         match version {
             VersionArg::Keep => Self::Keep,
             VersionArg::Three => Self::Three,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ValuesArg {
+    /// As text: they are values of rows
+    Shown,
+    /// As SHA-256: who knows or guesses them can check them
+    Hashed,
+    /// Not at all
+    LeftOut,
+}
+
+impl From<ValuesArg> for ValuesInProof {
+    fn from(values: ValuesArg) -> Self {
+        match values {
+            ValuesArg::Shown => Self::Shown,
+            ValuesArg::Hashed => Self::Hashed,
+            ValuesArg::LeftOut => Self::LeftOut,
         }
     }
 }

@@ -22,8 +22,8 @@ pub async fn run(api: &Api, command: AuditCommand, output: &Output) -> Result<En
             output.result(&key, |key| key.public_key.clone())?;
             Ok(Ended::Done)
         }
-        AuditCommand::Verify { folder, key, sha256 } => {
-            let verdict = api.audit_verify(VerifyRequest { path: path_text(&folder)?, key, sha256 }).await?;
+        AuditCommand::Verify { bundle, key, sha256 } => {
+            let verdict = api.audit_verify(VerifyRequest { path: path_text(&bundle)?, key, sha256 }).await?;
             output.result(&verdict, verified)?;
             Ok(Ended::done_if(verdict.intact))
         }

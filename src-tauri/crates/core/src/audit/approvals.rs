@@ -1,6 +1,7 @@
 //! The approvals of a bundle: those on which its run was started, resumed and cut over, as their approvers signed them.
 
 use super::APPROVALS;
+use super::bundle::Bundle;
 use super::found::Found;
 use super::strict;
 use crate::approval;
@@ -8,7 +9,6 @@ use crate::ledger::RunHistory;
 use icebridge_model::approval::{Approval, Approved, NamedApproval};
 use icebridge_model::audit::BundleManifest;
 use icebridge_model::plan::Plan;
-use std::path::Path;
 
 /// Each once, in the order in which the journal names them first.
 pub(super) fn of(history: &RunHistory) -> Vec<NamedApproval> {
@@ -32,7 +32,7 @@ pub(super) fn file(history: &RunHistory) -> Option<Vec<Approval>> {
 }
 
 /// At each beginning there were enough of them, and the file holds those that the journal names.
-pub(super) fn check(path: &Path, manifest: &BundleManifest, plan: &Plan, history: &RunHistory) -> Found<()> {
+pub(super) fn check(bundle: &mut Bundle, manifest: &BundleManifest, plan: &Plan, history: &RunHistory) -> Found<()> {
     let listed = manifest.files.iter().any(|file| file.path == APPROVALS);
     let Some(asked) = &plan.settings.approval else {
         return match listed || approved(history).next().is_some() {
@@ -58,7 +58,7 @@ pub(super) fn check(path: &Path, manifest: &BundleManifest, plan: &Plan, history
     if let Some(own) = named.iter().find(|one| Some(&one.public_key) == manifest.public_key.as_ref()) {
         return Err(format!("the key {} has approved the plan and signed the bundle", own.public_key));
     }
-    let there: Vec<Approval> = strict::read(&path.join(APPROVALS)).map_err(|e| format!("{APPROVALS}: {e}"))?;
+    let there: Vec<Approval> = strict::read(bundle, APPROVALS).map_err(|e| format!("{APPROVALS}: {e}"))?;
     if !listed || there != named {
         return Err(format!("{APPROVALS} has other approvals than the journal"));
     }

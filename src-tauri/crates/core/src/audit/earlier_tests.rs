@@ -7,14 +7,14 @@ use flate2::read::GzDecoder;
 use icebridge_model::audit::{BUNDLE_VERSION, BundleManifest};
 use icebridge_model::validation::ProofLevel;
 
-/// Exported by a program that knew no later version: two tables, rewritten.
+/// Exported by programs that knew no later version: two tables, rewritten.
 const VERSION_3: &[u8] = include_bytes!("../../../../../tests/fixtures/bundle-version-3.tar.gz");
+const VERSION_4: &[u8] = include_bytes!("../../../../../tests/fixtures/bundle-version-4.tar.gz");
 
-#[tokio::test]
-async fn a_bundle_of_version_3_is_still_intact_and_not_when_changed() {
+async fn is_intact_and_not_when_changed(version: u32, packed: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    tar::Archive::new(GzDecoder::new(VERSION_3)).unpack(folder.path()).unwrap();
-    let bundle = folder.path().join("bundle-version-3");
+    tar::Archive::new(GzDecoder::new(packed)).unpack(folder.path()).unwrap();
+    let bundle = folder.path().join(format!("bundle-version-{version}"));
     let verdict = verify(&bundle, &Expected::default()).await.unwrap();
     let failed: Vec<&str> = verdict.checks.iter().filter(|c| !c.passed).map(|c| c.name.as_str()).collect();
     // There was no keychain.
@@ -22,9 +22,17 @@ async fn a_bundle_of_version_3_is_still_intact_and_not_when_changed() {
     assert_eq!(verdict.lowest_proof, ProofLevel::Digest);
     let summary = bundle.join("summary.md");
     let text = std::fs::read_to_string(&summary).unwrap();
-    assert!(!text.contains("As a change"));
     std::fs::write(&summary, text.replace("All 2", "All 3")).unwrap();
     assert!(!verify(&bundle, &Expected::default()).await.unwrap().intact);
+    text
+}
+
+#[tokio::test]
+async fn bundles_of_earlier_versions_are_still_intact_and_not_when_changed() {
+    let third = is_intact_and_not_when_changed(3, VERSION_3).await;
+    assert!(!third.contains("As a change"));
+    let fourth = is_intact_and_not_when_changed(4, VERSION_4).await;
+    assert!(fourth.contains("As a change") && fourth.contains("CHG42") && !fourth.contains("Values of rows"));
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
-//! Writes the bundle of a run. The folder appears under its name when it is whole, never before.
+//! Writes the bundle of a run. It appears under its name when it is whole, never before.
 
 use super::approvals;
+use super::archive;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
 use super::folder::{Summed, pretty, write, write_failure};
 use super::report::Report;
 use super::signature::{self, Signature};
 use super::summary;
-use super::{APPROVALS, ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SUMMARY_HTML, SUMMARY_MD, TABLES};
+use super::{APPROVALS, ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SIGNATURE, SUMMARY_HTML, SUMMARY_MD, TABLES};
 use crate::LocalState;
 use crate::ledger::{RunHistory, SumOfSums, plan_of};
 use crate::migration;
@@ -23,7 +24,8 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Exports a run (empty: the latest) to a folder that must not be there yet; none: one in the state folder.
+/// Exports a run (empty: the latest) to what must not be there yet: one file where the name ends with `.zip`, a folder
+/// otherwise; none: a file in the state folder.
 #[tracing::instrument(name = "export", skip_all, fields(run))]
 pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Result<AuditBundle> {
     let _at_work = local.metrics.stage(Stage::Audit);
@@ -43,15 +45,24 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     if path.exists() {
         return Err(Error::invalid("something is there already, and a bundle is never written over")
             .about(path.display())
-            .with_hint("Name another folder, or move this one away."));
+            .with_hint("Choose another name, or move this one away."));
     }
-    let name = path.file_name().ok_or_else(|| Error::invalid("this is no name of a folder").about(path.display()))?;
+    let name =
+        path.file_name().ok_or_else(|| Error::invalid("this is no name of a file or folder").about(path.display()))?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| write_failure(parent, e))?;
-    let unfinished = parent.join(format!(".{}.{}{UNFINISHED}", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+    let place = || parent.join(format!(".{}.{}{UNFINISHED}", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+    let (unfinished, one_file) = (place(), place());
 
     let made = write_bundle(local, &record, &unfinished).await.and_then(|bundle| {
-        std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
+        if is_one_file(&path) {
+            pack(&unfinished, &bundle.manifest, &one_file)?;
+            std::fs::rename(&one_file, &path).map_err(|e| write_failure(&path, e))?;
+            // It is whole without what it was made of.
+            let _ = std::fs::remove_dir_all(&unfinished);
+        } else {
+            std::fs::rename(&unfinished, &path).map_err(|e| write_failure(&path, e))?;
+        }
         Ok(AuditBundle { path: path.display().to_string(), ..bundle })
     });
     match made {
@@ -64,9 +75,22 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
         Err(error) => {
             // Best effort: the failure itself is what matters.
             let _ = std::fs::remove_dir_all(&unfinished);
+            let _ = std::fs::remove_file(&one_file);
             Err(error)
         }
     }
+}
+
+fn is_one_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ONE_FILE))
+}
+
+/// What tells of the rest comes first.
+fn pack(folder: &Path, manifest: &BundleManifest, path: &Path) -> Result<()> {
+    let signature = manifest.public_key.as_ref().map(|_| SIGNATURE);
+    let files = manifest.files.iter().map(|file| file.path.as_str());
+    let names: Vec<&str> = std::iter::once(MANIFEST).chain(signature).chain(files).collect();
+    archive::pack(folder, &names, path)
 }
 
 /// The public half of the key that signs this state's bundles; made now if there is none yet.
@@ -80,8 +104,9 @@ pub(crate) fn own_folder(local: &LocalState) -> PathBuf {
 }
 
 const UNFINISHED: &str = ".unfinished";
+const ONE_FILE: &str = "zip";
 
-/// Whether a folder of this name is being written to the state folder, or was when its process ended.
+/// Whether what has this name is being written to the state folder, or was when its process ended.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let name = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
     name.and_then(|name| name.rsplit_once('.')).is_some_and(|(bundle, random)| {
@@ -93,6 +118,7 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 pub(crate) fn run_of_bundle(name: &str) -> Option<String> {
     // Longer than an id: a number follows.
     const ID: usize = 36;
+    let name = name.strip_suffix(ONE_FILE).and_then(|name| name.strip_suffix('.')).unwrap_or(name);
     let (run, number) = name.split_at_checked(ID)?;
     uuid::Uuid::parse_str(run).ok()?;
     let is_number = |text: &str| text.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok());
@@ -100,12 +126,13 @@ pub(crate) fn run_of_bundle(name: &str) -> Option<String> {
 }
 
 fn free_place(folder: &Path, run_id: &str) -> PathBuf {
-    let first = folder.join(run_id);
+    let place = |name: String| folder.join(format!("{name}.{ONE_FILE}"));
+    let first = place(run_id.to_string());
     if !first.exists() {
         return first;
     }
     // Exported before, and perhaps validated again since: both bundles stay.
-    (2u32..).map(|n| folder.join(format!("{run_id}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
+    (2u32..).map(|n| place(format!("{run_id}-{n}"))).find(|p| !p.exists()).unwrap_or(first)
 }
 
 async fn write_bundle(local: &LocalState, record: &RunRecord, folder: &Path) -> Result<AuditBundle> {

@@ -1,21 +1,21 @@
 //! The journal of a bundle: an unbroken chain from its beginning, and the history of one run in it.
 
-use super::folder;
+use super::JOURNAL;
+use super::bundle::Bundle;
 use super::found::Found;
 use crate::ledger::RunHistory;
 use icebridge_model::audit::BundleManifest;
 use icebridge_model::journal::{Entry, GENESIS, canonical, first_break};
 use icebridge_model::plan::Plan;
 use icebridge_model::run::{RunState, TableState};
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{BufRead, Read};
 
 /// No entry of ours comes near it.
 const LONGEST_LINE: u64 = 64 << 20;
 
 /// Follows the chain one line at a time, however long it is.
-pub(super) fn follow(path: &Path, manifest: &BundleManifest) -> Found<RunHistory> {
-    let mut lines = BufReader::new(folder::open(path)?);
+pub(super) fn follow(bundle: &mut Bundle, manifest: &BundleManifest) -> Found<RunHistory> {
+    let mut lines = bundle.reader(JOURNAL)?;
     let mut history = RunHistory::default();
     let (mut sequence, mut previous) = (0, GENESIS.to_string());
     let mut line = Vec::new();

@@ -1,7 +1,9 @@
-//! The audit bundle: a folder that proves what a run did, made here and verified here or by anybody else. Its format is
-//! docs/audit-bundle.md.
+//! The audit bundle: one file, or a folder, that proves what a run did, made here and verified here or by anybody else.
+//! Its format is docs/audit-bundle.md.
 
 mod approvals;
+mod archive;
+mod bundle;
 mod change;
 mod evidence;
 mod export;

@@ -1,6 +1,7 @@
 //! The signature of a bundle: Ed25519 (RFC 8032) over the SHA-256 of its manifest, with a key that the keychain holds.
 
 use super::SIGNATURE;
+use super::bundle::Bundle;
 use super::folder;
 use super::found::Found;
 use super::strict;
@@ -40,15 +41,15 @@ fn message(manifest_sha256: &str) -> String {
 }
 
 /// The manifest says whether there is a signature, and by which key: taking it away changes the manifest.
-pub(super) fn check(path: &Path, manifest: &BundleManifest, sha256: &str, expected: Option<&str>) -> Found<()> {
+pub(super) fn check(bundle: &mut Bundle, manifest: &BundleManifest, sha256: &str, expected: Option<&str>) -> Found<()> {
     let Some(public_key) = &manifest.public_key else {
-        return match (expected, path.join(SIGNATURE).exists()) {
+        return match (expected, bundle.has(SIGNATURE)) {
             (Some(_), _) => Err("the bundle is not signed".into()),
             (None, true) => Err(format!("there is a {SIGNATURE} of which the manifest does not speak")),
             (None, false) => Ok(((), "not signed".into())),
         };
     };
-    let signature: Signature = strict::read(&path.join(SIGNATURE)).map_err(|e| format!("{SIGNATURE}: {e}"))?;
+    let signature: Signature = strict::read(bundle, SIGNATURE).map_err(|e| format!("{SIGNATURE}: {e}"))?;
     if signature.algorithm != ALGORITHM || signature.public_key != *public_key || signature.manifest_sha256 != sha256 {
         return Err(format!("{SIGNATURE} is about another manifest or key"));
     }

@@ -1,15 +1,15 @@
 //! JSON of a bundle, where everything has to be known. A field that the verification passes over, or a key that stands twice,
 //! can tell a person something else than it told us.
 
+use super::bundle::Bundle;
 use super::folder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::path::Path;
 
 /// A file that is, byte for byte, what the program writes for what it says.
-pub(super) fn read<T: DeserializeOwned + Serialize>(path: &Path) -> Result<T, String> {
-    let bytes = folder::read(path)?;
+pub(super) fn read<T: DeserializeOwned + Serialize>(bundle: &mut Bundle, name: &str) -> Result<T, String> {
+    let bytes = bundle.read(name)?;
     let value: T = serde_json::from_slice(&bytes).map_err(|e| format!("it cannot be understood: {e}"))?;
     in_layout(&bytes, &value)?;
     Ok(value)
@@ -61,9 +61,8 @@ mod tests {
 
     fn read_text(text: &str) -> Result<FileSum, String> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.json");
-        std::fs::write(&path, text).unwrap();
-        read(&path)
+        std::fs::write(folder.path().join("x.json"), text).unwrap();
+        read(&mut Bundle::open(folder.path()).unwrap(), "x.json")
     }
 
     #[test]

@@ -14,10 +14,13 @@ use icebridge_model::plan::EngineKind;
 use icebridge_model::rehearsal::{Rehearsal, RehearsedTable};
 use icebridge_model::run::TableState;
 use icebridge_model::validation::ProofLevel;
+use icebridge_model::values::ValuesInProof;
 use std::fmt::Write;
 
 /// From this bundle version on the summary tells the run as a change.
 const WITH_CHANGE: u32 = 4;
+/// From this one on it tells which values of rows the bundle holds.
+const WITH_VALUES: u32 = 5;
 
 /// One document, written in two languages.
 enum Block {
@@ -258,7 +261,24 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
         facts.push(("Change", report.plan.settings.change.clone()));
     }
     facts.push(("Journal", format!("{} entries, the last with hash {}", report.journal_entries, report.journal_head)));
+    if report.bundle_version >= WITH_VALUES {
+        facts.push(("Values of rows", values(report.plan.settings.values).to_string()));
+    }
     facts
+}
+
+fn values(values: ValuesInProof) -> &'static str {
+    match values {
+        ValuesInProof::Shown => {
+            "In tables and journal.jsonl the checks of columns show the least, the greatest and the sum. The first two are \
+             values of rows."
+        }
+        ValuesInProof::Hashed => {
+            "In tables and journal.jsonl the checks of columns show a SHA-256 in place of the least, the greatest and the sum. \
+             Whoever can guess them can find them out."
+        }
+        ValuesInProof::LeftOut => "The checks of columns show none.",
+    }
 }
 
 fn rehearsal(made: &Rehearsal) -> Vec<String> {

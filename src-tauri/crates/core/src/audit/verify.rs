@@ -1,8 +1,8 @@
 //! Verifies a bundle: offline, and trusting nothing in it.
 
 use super::approvals;
+use super::bundle::Bundle;
 use super::evidence::{Environment, TableEvidence, file_name, lowest_proof, migrated};
-use super::folder::{self, contents, inside};
 use super::found::{Checks, Found, some_of};
 use super::report::Report;
 use super::summary;
@@ -31,24 +31,25 @@ pub struct Expected {
 /// a version that is not known.
 pub async fn verify(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
     let (path, expected) = (path.to_path_buf(), expected.clone());
-    tokio::task::spawn_blocking(move || verify_folder(&path, &expected))
+    tokio::task::spawn_blocking(move || check(&path, &expected))
         .await
         .map_err(|e| Error::internal("the verification panicked").with_cause(e))?
 }
 
 /// What a bundle says of itself.
 pub fn manifest(path: &Path) -> Result<BundleManifest> {
-    read_manifest(path).map(|(manifest, _)| manifest)
+    opened(path).map(|(_, manifest, _)| manifest)
 }
 
-fn read_manifest(path: &Path) -> Result<(BundleManifest, Vec<u8>)> {
+fn opened(path: &Path) -> Result<(Bundle, BundleManifest, Vec<u8>)> {
     let no_bundle = |why: String| {
         Error::new(Code::BundleBroken, "this is no audit bundle")
             .about(path.display())
             .with_cause_text(why)
-            .with_hint("Name the folder that holds manifest.json.")
+            .with_hint("Name the file that the export wrote, or the folder that holds manifest.json.")
     };
-    let text = folder::read(&path.join(MANIFEST)).map_err(no_bundle)?;
+    let mut bundle = Bundle::open(path).map_err(no_bundle)?;
+    let text = bundle.read(MANIFEST).map_err(no_bundle)?;
     let manifest: BundleManifest = serde_json::from_slice(&text).map_err(|e| no_bundle(e.to_string()))?;
     if !(OLDEST_BUNDLE_VERSION..=BUNDLE_VERSION).contains(&manifest.bundle_version) {
         return Err(Error::new(Code::BundleBroken, format!("bundle version {} is not known", manifest.bundle_version))
@@ -57,22 +58,23 @@ fn read_manifest(path: &Path) -> Result<(BundleManifest, Vec<u8>)> {
                 "This IceBridge verifies bundle versions {OLDEST_BUNDLE_VERSION} to {BUNDLE_VERSION}."
             )));
     }
-    Ok((manifest, text))
+    Ok((bundle, manifest, text))
 }
 
-fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
-    let (manifest, text) = read_manifest(path)?;
+fn check(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
+    let (mut bundle, manifest, text) = opened(path)?;
+    let bundle = &mut bundle;
     let sha256 = hex::encode(Sha256::digest(&text));
     let mut checks = Checks::default();
     checks.add("manifest", manifest_text(&text, &manifest, &sha256, expected));
-    checks.add("signature", signature::check(path, &manifest, &sha256, expected.key.as_deref()));
-    checks.add("files", files(path, &manifest));
-    let plan = checks.add("plan", plan(path, &manifest));
-    let journal = checks.add("journal", journal_check::follow(&path.join(JOURNAL), &manifest));
-    let tables = plan.as_ref().and_then(|plan| checks.add("tables", tables(path, plan)));
+    checks.add("signature", signature::check(bundle, &manifest, &sha256, expected.key.as_deref()));
+    checks.add("files", files(bundle, &manifest));
+    let plan = checks.add("plan", plan(bundle, &manifest));
+    let journal = checks.add("journal", journal_check::follow(bundle, &manifest));
+    let tables = plan.as_ref().and_then(|plan| checks.add("tables", tables(bundle, plan)));
     if let (Some(plan), Some(history), Some(tables)) = (&plan, &journal, &tables) {
         checks.add("run", journal_check::run(&manifest, plan, history));
-        checks.add("approvals", approvals::check(path, &manifest, plan, history));
+        checks.add("approvals", approvals::check(bundle, &manifest, plan, history));
         for (name, problem) in table_check::all(plan, history, tables) {
             checks.add(name, problem);
         }
@@ -86,9 +88,9 @@ fn verify_folder(path: &Path, expected: &Expected) -> Result<AuditVerdict> {
             journal_entries: manifest.journal_entries,
             journal_head: &manifest.journal_head,
         };
-        checks.add("summary", summaries(path, &report));
+        checks.add("summary", summaries(bundle, &report));
     }
-    checks.add("environment", environment(path, &manifest, plan.as_ref(), journal.as_ref()));
+    checks.add("environment", environment(bundle, &manifest, plan.as_ref(), journal.as_ref()));
 
     // What is counted is what the evidence says, not what the manifest claims.
     let tables = tables.unwrap_or_default();
@@ -115,7 +117,7 @@ fn manifest_text(text: &[u8], manifest: &BundleManifest, sha256: &str, expected:
 }
 
 /// Every listed file is there and is what it was; nothing else is there.
-fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
+fn files(bundle: &mut Bundle, manifest: &BundleManifest) -> Found<()> {
     let mut problems = Vec::new();
     let mut listed: BTreeSet<&str> = BTreeSet::new();
     for file in &manifest.files {
@@ -123,16 +125,14 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
             problems.push(format!("{} is listed twice", file.path));
             continue;
         }
-        let same =
-            inside(path, &file.path).and_then(|p| folder::compare(&p, file).map_err(|e| format!("{}: {e}", file.path)));
-        problems.extend(same.err());
+        problems.extend(bundle.compare(file).err().map(|e| format!("{}: {e}", file.path)));
     }
     for needed in [PLAN, JOURNAL, ENVIRONMENT, SUMMARY_MD, SUMMARY_HTML] {
         if !listed.contains(needed) {
             problems.push(format!("{needed} is not in the manifest"));
         }
     }
-    let there = contents(path, TABLES).map_err(|e| format!("the folder cannot be listed: {e}"))?;
+    let there = bundle.names()?;
     let extra = there.iter().filter(|p| *p != MANIFEST && *p != SIGNATURE && !listed.contains(p.as_str()));
     problems.extend(extra.map(|p| format!("{p} is not in the manifest")));
     if problems.is_empty() {
@@ -142,8 +142,8 @@ fn files(path: &Path, manifest: &BundleManifest) -> Found<()> {
     }
 }
 
-fn plan(path: &Path, manifest: &BundleManifest) -> Found<Plan> {
-    let text = String::from_utf8(folder::read(&path.join(PLAN))?).map_err(|e| e.to_string())?;
+fn plan(bundle: &mut Bundle, manifest: &BundleManifest) -> Found<Plan> {
+    let text = String::from_utf8(bundle.read(PLAN)?).map_err(|e| e.to_string())?;
     let plan = Plan::from_text(&text).map_err(|e| e.to_string())?;
     strict::in_layout(text.as_bytes(), &plan)?;
     if plan.hash != manifest.plan_hash {
@@ -161,17 +161,16 @@ fn plan(path: &Path, manifest: &BundleManifest) -> Found<Plan> {
 }
 
 /// One file for each table of the plan, under the name that follows from the plan.
-fn tables(path: &Path, plan: &Plan) -> Found<Vec<TableEvidence>> {
+fn tables(bundle: &mut Bundle, plan: &Plan) -> Found<Vec<TableEvidence>> {
     let mut tables = Vec::with_capacity(plan.tables.len());
     let mut names = BTreeSet::new();
     for (index, planned) in plan.tables.iter().enumerate() {
-        let name = file_name(index, planned);
-        let evidence: TableEvidence =
-            strict::read(&path.join(TABLES).join(&name)).map_err(|e| format!("{TABLES}/{name}: {e}"))?;
+        let name = format!("{TABLES}/{}", file_name(index, planned));
+        let evidence: TableEvidence = strict::read(bundle, &name).map_err(|e| format!("{name}: {e}"))?;
         tables.push(evidence);
-        names.insert(format!("{TABLES}/{name}"));
+        names.insert(name);
     }
-    let there = contents(path, TABLES).map_err(|e| format!("the folder cannot be listed: {e}"))?;
+    let there = bundle.names()?;
     let stray = there.iter().filter(|p| p.starts_with(TABLES) && !names.contains(p.as_str()));
     let stray: Vec<String> = stray.map(|p| format!("{p} belongs to no table of the plan")).collect();
     if !stray.is_empty() {
@@ -189,17 +188,22 @@ fn totals(manifest: &BundleManifest, tables: &[TableEvidence]) -> Found<()> {
     Ok(((), format!("{} of {} tables migrated, lowest proof {}", is.1, is.0, is.2.as_str())))
 }
 
-fn summaries(path: &Path, report: &Report<'_>) -> Found<()> {
+fn summaries(bundle: &mut Bundle, report: &Report<'_>) -> Found<()> {
     for (name, expected) in [(SUMMARY_MD, summary::markdown(report)), (SUMMARY_HTML, summary::html(report))] {
-        if folder::read(&path.join(name)).map_err(|e| format!("{name}: {e}"))? != expected.into_bytes() {
+        if bundle.read(name).map_err(|e| format!("{name}: {e}"))? != expected.into_bytes() {
             return Err(format!("{name} differs from the evidence"));
         }
     }
     Ok(((), "the summaries agree with the evidence".into()))
 }
 
-fn environment(path: &Path, manifest: &BundleManifest, plan: Option<&Plan>, history: Option<&RunHistory>) -> Found<()> {
-    let environment: Environment = strict::read(&path.join(ENVIRONMENT))?;
+fn environment(
+    bundle: &mut Bundle,
+    manifest: &BundleManifest,
+    plan: Option<&Plan>,
+    history: Option<&RunHistory>,
+) -> Found<()> {
+    let environment: Environment = strict::read(bundle, ENVIRONMENT)?;
     // Runs of earlier versions did not write their catalogs down.
     let started = history.and_then(|history| history.started.as_ref()).filter(|started| !started.catalogs.is_empty());
     if started.is_some_and(|started| started.catalogs != environment.catalogs) {

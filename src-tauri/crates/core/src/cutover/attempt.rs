@@ -110,7 +110,7 @@ async fn prove(wave: &Wave<'_>, both: &Sides) -> Result<Proven> {
         // The run's own proof stays until `validate` says otherwise.
         return Err(error);
     }
-    session.local.save_validation(&session.run_id, &validation).await?;
+    session.local.save_validation(&session.plan, &session.run_id, &validation).await?;
     Ok(Proven {
         state: both.state(),
         shown: State::of(&both.target),

@@ -62,7 +62,8 @@ impl Migration {
             let before = self.run.local.store.validation_of_plan(&self.run.plan.hash, &self.planned().source).await?;
             validate::keep_read_back(&mut validation, before.as_ref());
         }
-        self.run.local.save_validation(&self.run.live.run_id, &validation).await?;
+        self.run.plan.hide_values(&mut validation.checks);
+        self.run.local.save_validation(&self.run.plan, &self.run.live.run_id, &validation).await?;
         self.live().change(|table| table.validation = Some(validation.clone()));
         match validate::failure(&validation) {
             None => self.enter(TableState::Migrated).await,

@@ -42,7 +42,7 @@ impl Migration {
                 self.record(step.error(error.about(&self.planned().source).or_usual_hint())).await?;
             }
         }
-        run.local.save_validation(&run.live.run_id, &judged).await?;
+        run.local.save_validation(&run.plan, &run.live.run_id, &judged).await?;
         let passed = judged.passed;
         self.live().change(|table| table.validation = Some(judged));
         Ok(passed)

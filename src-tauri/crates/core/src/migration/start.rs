@@ -9,7 +9,7 @@ use crate::LocalState;
 use crate::approval;
 use crate::ledger::{
     PLAN_REHEARSED, RUN_RESUMED, RUN_STARTED, RunStarted, TableHistory, body, find_run, moved_states, plan_of,
-    rehearsals_of, table_histories,
+    rehearsals_of, run_started, table_histories,
 };
 use crate::state::now;
 use crate::workspaces::gate;
@@ -105,11 +105,11 @@ pub(super) async fn start_on(
         started_at: now(),
         ended_at: None,
     };
-    local.store.create_run(&record).await?;
-    local.store.append(&record.run_id, "", RUN_STARTED, body(&started(local, &plan, gate, approved).await?)?).await?;
+    let mut entries = vec![(RUN_STARTED, body(&started(local, &plan, gate, approved).await?)?)];
     for made in rehearsals_of(local, &plan.hash).await? {
-        local.store.append(&record.run_id, "", PLAN_REHEARSED, body(&made)?).await?;
+        entries.push((PLAN_REHEARSED, body(&made)?));
     }
+    local.store.create_run(&record, entries).await?;
     let histories = vec![TableHistory::default(); plan.tables.len()];
     launch(local, lock, opened, plan, record, histories).await
 }
@@ -130,7 +130,9 @@ pub(super) async fn resume_on(
     local.store.mark_interrupted(&record.run_id).await?;
     let histories = table_histories(local, &record.run_id, &plan).await?;
     refuse_moved(local, &plan, |at| histories[at].state() == TableState::Migrated).await?;
-    local.store.append(&record.run_id, "", RUN_RESUMED, body(&started(local, &plan, gate, approved).await?)?).await?;
+    // Earlier versions could be ended between the run and its first entry.
+    let kind = if run_started(local, &record.run_id).await?.is_some() { RUN_RESUMED } else { RUN_STARTED };
+    local.store.append(&record.run_id, "", kind, body(&started(local, &plan, gate, approved).await?)?).await?;
     local.store.set_run_state(&record.run_id, RunState::Running, None).await?;
     launch(local, lock, opened, plan, record, histories).await
 }

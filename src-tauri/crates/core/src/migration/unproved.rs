@@ -2,7 +2,7 @@
 
 use crate::LocalState;
 use crate::ledger::{TABLE_STATE, TableStep};
-use icebridge_model::plan::PlannedTable;
+use icebridge_model::plan::{Plan, PlannedTable};
 use icebridge_model::run::{RunState, TableState};
 use icebridge_model::validation::Validation;
 use icebridge_model::{Code, Error, Result};
@@ -21,7 +21,7 @@ pub(crate) fn round_not_seen() -> Error {
 /// last validation failed.
 pub(crate) async fn record_unproved(
     local: &LocalState,
-    run: &RunRecord,
+    (plan, run): (&Plan, &RunRecord),
     planned: &PlannedTable,
     (error, note): (Error, &str),
     validation: Option<&Validation>,
@@ -30,7 +30,7 @@ pub(crate) async fn record_unproved(
     let step = TableStep::new(TableState::Failed, &planned.target).note(note).error(error);
     local.store.append(&run.run_id, &planned.source.to_string(), TABLE_STATE, step.to_body()?).await?;
     if let Some(validation) = validation {
-        local.save_validation(&run.run_id, validation).await?;
+        local.save_validation(plan, &run.run_id, validation).await?;
     }
     if run.state == RunState::Succeeded {
         local.store.set_run_state(&run.run_id, RunState::Incomplete, run.ended_at.as_deref()).await?;

@@ -138,7 +138,7 @@ pub(super) async fn validate_again_in(
         }
         let state = match verdict {
             Verdict::Holds(validation) => {
-                local.save_validation(run_id, &validation).await?;
+                local.save_validation(&plan, run_id, &validation).await?;
                 // Only what changed: an entry for every look would bury the ones that matter.
                 if history.state() != TableState::Migrated {
                     let step = TableStep::new(TableState::Migrated, &planned.target).note(AGAIN);
@@ -147,7 +147,7 @@ pub(super) async fn validate_again_in(
                 TableState::Migrated
             }
             Verdict::Fails(error, validation) => {
-                record_unproved(local, &record, planned, (error, AGAIN), validation.as_deref()).await?;
+                record_unproved(local, (&plan, &record), planned, (error, AGAIN), validation.as_deref()).await?;
                 TableState::Failed
             }
             Verdict::NotValidated(error) => {

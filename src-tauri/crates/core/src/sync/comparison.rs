@@ -25,7 +25,20 @@ pub(super) struct Comparison {
     pub validation: Option<Validation>,
 }
 
+/// What it found shows no more values than the plan wants.
 pub(super) async fn compare(
+    session: &Session<'_>,
+    planned: &PlannedTable,
+    sides: &Sides,
+    staged: &Table,
+    whole: bool,
+) -> Result<Comparison> {
+    let mut compared = compare_sides(session, planned, sides, staged, whole).await?;
+    session.plan.hide_values(&mut compared.checks);
+    Ok(compared)
+}
+
+async fn compare_sides(
     session: &Session<'_>,
     planned: &PlannedTable,
     sides: &Sides,
@@ -84,7 +97,7 @@ pub(super) async fn compare_as_it_is(session: &Session<'_>, planned: &PlannedTab
     let compared = compare(session, planned, sides, &sides.target, true).await?;
     refuse_difference(&compared.checks, planned)?;
     match compared.validation {
-        Some(validation) => session.local.save_validation(&session.run_id, &validation).await,
+        Some(validation) => session.local.save_validation(&session.plan, &session.run_id, &validation).await,
         None => Ok(()),
     }
 }

@@ -129,7 +129,7 @@ impl JobProof<'_, '_> {
             differs_at: None,
         };
         session.record(planned, &step).await?;
-        session.local.save_validation(&session.run_id, validation).await
+        session.local.save_validation(&session.plan, &session.run_id, validation).await
     }
 }
 

@@ -282,7 +282,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
         }
         let validation = self.proof.compare(planned, (&sides.source, &sides.target), None).await?;
         if validation.passed {
-            self.session.local.save_validation(&self.session.run_id, &validation).await?;
+            let session = self.session;
+            session.local.save_validation(&session.plan, &session.run_id, &validation).await?;
         }
         Ok(validation.passed)
     }
@@ -381,7 +382,8 @@ impl<'s, 'a> Jobs<'s, 'a> {
         if let Some(error) = validate::failure(&validation) {
             let run = find_run(session.local, &session.run_id).await?;
             let note = "a round of its sync";
-            record_unproved(session.local, &run, planned, (error.clone(), note), Some(&validation)).await?;
+            record_unproved(session.local, (&session.plan, &run), planned, (error.clone(), note), Some(&validation))
+                .await?;
             let left = sides.target.metadata.current_snapshot_id;
             if let Some(snapshot) = self.proof.differs_at(planned, left, (source, &target)).await? {
                 let _ = asked.differs_at.set(snapshot);

@@ -212,6 +212,9 @@ impl<'a> Session<'a> {
             // Known until a round is made.
             step.differs_at = self.last_steps.get(&table).and_then(|last| last.differs_at);
         }
+        if let Some(made) = &mut step.made {
+            self.plan.hide_values(&mut made.checks);
+        }
         self.local.store.append(&self.run_id, &table, TABLE_SYNCED, body(&step)?).await.map(drop)
     }
 }

@@ -194,7 +194,7 @@ async fn one_round(
     let committed = SyncStep { stage: SyncStage::Committed, made: Some(made.clone()), ..step };
     session.record(planned, &committed).await?;
     if let Some(validation) = compared.validation {
-        session.local.save_validation(&session.run_id, &validation).await?;
+        session.local.save_validation(&session.plan, &session.run_id, &validation).await?;
     }
     session.local.store.forget_place(&session.plan.hash, &planned.source).await?;
     Ok(SyncedTable {

@@ -1,6 +1,6 @@
 //! Audit bundles in the state folder. Those elsewhere are whoever's they were made for.
 
-use super::folder::{folders, name_of, remove};
+use super::folder::{folders_and_files, name_of, remove};
 use super::found::{Found, Removal};
 use crate::LocalState;
 use crate::audit;
@@ -18,15 +18,15 @@ const AT_WORK: Duration = Duration::from_secs(3600);
 pub(super) async fn tidy(local: &LocalState, found: &mut Found<'_>) -> Result<()> {
     let folder = audit::own_folder(local);
     let place = folder.display().to_string();
-    let folders = match folders(&folder) {
-        Ok(folders) => folders,
+    let bundles = match folders_and_files(&folder) {
+        Ok(bundles) => bundles,
         Err(error) => {
             found.unseen(&place, error);
             return Ok(());
         }
     };
     let mut by_run: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for path in folders {
+    for path in bundles {
         let name = name_of(&path);
         if audit::is_unfinished(&name) {
             let of = (LeftoverKind::UnfinishedBundle, place.as_str());
@@ -71,13 +71,16 @@ async fn of_run(
 }
 
 /// Also where nobody can tell.
-fn was_changed_lately(folder: &Path) -> bool {
+fn was_changed_lately(path: &Path) -> bool {
     let is_lately = |path: &Path| {
         let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
         changed.map_or(true, |at| SystemTime::now().duration_since(at).map_or(true, |age| age < AT_WORK))
     };
-    let Ok(entries) = fs::read_dir(folder) else { return true };
-    is_lately(folder)
+    if !path.is_dir() {
+        return is_lately(path);
+    }
+    let Ok(entries) = fs::read_dir(path) else { return true };
+    is_lately(path)
         || entries.into_iter().any(|entry| {
             entry.map_or(true, |entry| {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());

@@ -256,7 +256,7 @@ async fn started(store: &Store) -> Scope {
         started_at: crate::now(),
         ended_at: None,
     };
-    store.create_run(&run).await.unwrap();
+    store.create_run(&run, Vec::new()).await.unwrap();
     Scope::Run { run_id: "r".into() }
 }
 

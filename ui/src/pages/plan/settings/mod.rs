@@ -16,6 +16,7 @@ use clusters::Clusters;
 use conversions::Conversions;
 use fields::Number;
 use icebridge_model::plan::{CopyMode, Settings, TargetVersion};
+use icebridge_model::values::ValuesInProof;
 use yew::prelude::*;
 
 /// Mode, value, label, and what it means. The label is short because the panel is narrow.
@@ -28,6 +29,11 @@ const MODES: [(Option<CopyMode>, &str, &str, &str); 4] = [
 const VERSIONS: [(TargetVersion, &str, &str, &str); 2] = [
     (TargetVersion::Keep, "keep", "As in the source", "Version 1 becomes 2 where a table is rewritten."),
     (TargetVersion::Three, "3", "Version 3", "Tables of version 1 and 2 become version 3."),
+];
+const VALUES: [(ValuesInProof, &str, &str, &str); 3] = [
+    (ValuesInProof::Shown, "shown", "Shown", "The least and the greatest of a column are values of rows."),
+    (ValuesInProof::Hashed, "hashed", "Hashed", "Whoever knows or guesses them can check them."),
+    (ValuesInProof::LeftOut, "left_out", "Left out", "The proof says only whether both sides agree."),
 ];
 const CODECS: [&str; 5] = ["zstd", "snappy", "gzip", "lz4", "uncompressed"];
 const MIB: u64 = 1 << 20;
@@ -82,6 +88,8 @@ pub fn SettingsForm() -> Html {
                 { limits(&session, &settings) }
                 <h3>{ "Rewritten files" }</h3>
                 { files(&session, &settings) }
+                <h3>{ "Proof and audit bundle" }</h3>
+                { values(&session, &settings) }
             </div>
         </section>
     }
@@ -121,6 +129,18 @@ fn set_adaptive(settings: &mut Settings, on: bool) {
         (false, Settings::MOST_ADAPTIVE) => settings.max_parallel_tables = standard,
         _ => {}
     }
+}
+
+fn values(session: &Handle, settings: &Settings) -> Html {
+    let (_, value, _, hint) = *VALUES.iter().find(|(values, ..)| *values == settings.values).unwrap_or(&VALUES[0]);
+    let options: Vec<(AttrValue, AttrValue)> =
+        VALUES.iter().map(|(_, id, label, _)| ((*id).into(), (*label).into())).collect();
+    let set = change(session, |settings, id: String| {
+        if let Some((values, ..)) = VALUES.iter().find(|(_, known, ..)| *known == id) {
+            settings.values = *values;
+        }
+    });
+    html! { <Select testid="settings-values" label="Values of rows" {value} {options} onchange={set} {hint} /> }
 }
 
 fn files(session: &Handle, settings: &Settings) -> Html {

@@ -365,3 +365,27 @@ async fn a_changed_journal_stops_whatever_relies_on_it() {
     }
     assert!(!fixture.dir.path().join("bundle").exists());
 }
+
+/// Earlier versions wrote the run and its first entry one after the other, and could be ended in between.
+#[tokio::test]
+async fn a_run_without_its_first_entry_is_resumed_and_proved() {
+    let fixture = Fixture::new().await;
+    let plan = fixture.plan();
+    let record = icebridge_store::RunRecord {
+        run_id: uuid::Uuid::now_v7().to_string().into(),
+        plan_hash: plan.hash.clone(),
+        plan_text: plan.to_text().unwrap(),
+        source: plan.source.clone(),
+        target: plan.target.clone(),
+        state: RunState::Running,
+        started_at: crate::state::now(),
+        ended_at: None,
+    };
+    fixture.local.store.create_run(&record, Vec::new()).await.unwrap();
+    let handle = fixture.resume().await.unwrap();
+    assert_eq!(fixture.finish(handle).await.unwrap().state, RunState::Succeeded);
+    let bundle = fixture.dir.path().join("bundle.zip");
+    crate::audit::export(&fixture.local, "", Some(&bundle)).await.unwrap();
+    let verdict = crate::audit::verify(&bundle, &crate::audit::Expected::default()).await.unwrap();
+    assert!(verdict.intact, "{verdict:#?}");
+}
