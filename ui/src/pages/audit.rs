@@ -61,7 +61,7 @@ fn Export() -> Html {
                 { unfinished(&run) }
                 <Field testid="audit-folder" label="File or folder to make" value={(*place).clone()} {oninput}
                     placeholder="a file inside the state folder"
-                    hint="One file if the name ends with .zip, a folder otherwise. Leave empty to keep it with the state." />
+                    hint="One file if the name ends with .zip, a folder otherwise. Empty: with the state." />
                 <div class="actions">
                     <Button testid="audit-export" kind="primary" icon={Icon::Shield} label="Export the bundle"
                         disabled={run.is_running()} busy={session.is_busy(&Work::Export)} onclick={export} />
