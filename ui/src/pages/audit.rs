@@ -56,7 +56,7 @@ fn Export() -> Html {
             </header>
             <div class="panel-body stack">
                 <p>
-                    { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret. It holds each column’s smallest and largest value, which are values of rows." }
+                    { "The bundle holds the plan, the whole journal, every table’s result and proof, and a manifest with the SHA-256 of each file. It holds no secret. It holds each column’s least and greatest value, which are values of rows, unless the plan hides them." }
                 </p>
                 { unfinished(&run) }
                 <Field testid="audit-folder" label="File or folder to make" value={(*place).clone()} {oninput}

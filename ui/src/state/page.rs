@@ -72,7 +72,7 @@ impl Page {
             Page::Cutover => {
                 "Readers and writers move to the targets once these are proved. One action moves them back, until the end."
             }
-            Page::Audit => "The evidence as a folder that a third party can check without this app’s state.",
+            Page::Audit => "The evidence as one file that a third party can check without this app’s state.",
             Page::History => "Every run of this state folder, the latest first.",
         }
     }
