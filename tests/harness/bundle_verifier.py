@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOT_LISTED = {"manifest.json", "signature.json"}
+FILES = {"plan.json", "journal.jsonl", "approvals.json", "environment.json", "summary.md", "summary.html"}
 LEVELS = ["schema", "count", "aggregates", "digest", "bytes", "target_read_back", "read_back"]
 ENTRY = {"sequence", "at", "run_id", "table", "kind", "body", "previous_hash", "hash"}
 MANIFEST = {
@@ -98,8 +99,8 @@ def signature(held: Files, manifest: dict[str, Any], sha256: str) -> None:
 def files(held: Files, manifest: dict[str, Any]) -> None:
     """Every listed file is there and nothing else."""
     listed = {file["path"]: file for file in manifest["files"]}
-    need(len(listed) == len(manifest["files"]), "a file is listed twice")
-    need(set(held) - NOT_LISTED == set(listed), "other files than the manifest lists")
+    need(len(listed) == len(manifest["files"]) and set(held) - NOT_LISTED == set(listed), "other files than listed")
+    need(all(name in FILES or name.startswith("tables/") for name in listed), "a file that no bundle has")
     for name, file in listed.items():
         found = {"path": name, "bytes": len(held[name]), "sha256": hashlib.sha256(held[name]).hexdigest()}
         need(file == found, f"{name} was changed")
@@ -127,9 +128,9 @@ def journal(held: Files, manifest: dict[str, Any]) -> list[dict[str, Any]]:
         named = [entry[name] for name in ("at", "run_id", "table", "kind")]
         for part in (previous, str(entry["sequence"]), *named, body):
             digest.update(struct.pack(">Q", len(part.encode())) + part.encode())
-        need((entry["sequence"], entry["previous_hash"]) == (number, previous), f"the chain breaks at {number}")
-        previous = digest.hexdigest()
-        need(entry["hash"] == previous, f"entry {number} was changed")
+        chained = (number, previous, digest.hexdigest())
+        need((entry["sequence"], entry["previous_hash"], entry["hash"]) == chained, f"the chain breaks at {number}")
+        previous = entry["hash"]
         entries.append(entry)
     need(len(entries) == manifest["journal_entries"] and previous == manifest["journal_head"], "the journal's end")
     return entries
@@ -167,8 +168,7 @@ def table(evidence: dict[str, Any], planned: dict[str, Any], entries: list[dict[
     need(proof in LEVELS[3:] and validation["passed"] and all(c["passed"] for c in validation["checks"]), "not proved")
     need(validation.get("conversions") == planned.get("conversions"), "a proof under other conversions than the plan's")
     for name, value in (("digest", validation["digest"]), ("count", str(validation["rows"]))):
-        sides = [(c["source"], c["target"]) for c in validation["checks"] if c["name"] == name]
-        need(sides == [(value, value)], f"the {name} differs")
+        need([(c["source"], c["target"]) for c in validation["checks"] if c["name"] == name] == [(value, value)], name)
     return str(proof)
 
 

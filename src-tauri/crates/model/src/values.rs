@@ -52,15 +52,17 @@ fn has_values(kind: CheckKind) -> bool {
     matches!(kind, CheckKind::Aggregates | CheckKind::Range)
 }
 
-/// Counts and the type come first, and are no values of rows.
+/// Counts and the type come first, and are no values of rows. None: there are no values, or they are hidden.
 fn values_at(kind: CheckKind, text: &str) -> Option<usize> {
-    if text.is_empty() || text.contains(HASHED) || text.ends_with(LEFT_OUT) {
-        return None;
-    }
-    match kind {
-        CheckKind::Range => Some(0),
-        _ => FIRST.iter().filter_map(|word| text.find(&format!(", {word}"))).min().map(|at| at + 2),
-    }
+    let at = match kind {
+        CheckKind::Range => 0,
+        _ => FIRST.iter().filter_map(|word| text.find(&format!(", {word}"))).min()? + 2,
+    };
+    let values = &text[at..];
+    // A value may look like this, and what stands before one not: only the whole text is taken for what was written here.
+    let is_hash = |rest: &str| rest.len() == 64 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hidden = values == LEFT_OUT || values.strip_prefix(HASHED).is_some_and(is_hash);
+    (!values.is_empty() && !is_hidden).then_some(at)
 }
 
 #[cfg(test)]
@@ -85,6 +87,7 @@ mod tests {
                 check("aggregates:flag", "boolean; 0 null"),
                 check("range:id", "between 7 and 9"),
                 check("count", "3"),
+                check("aggregates:odd", "string; 0 null, least values sha256: x, greatest values left out"),
             ]
         };
         let mut shown = all();
@@ -93,14 +96,24 @@ mod tests {
         let mut without = all();
         ValuesInProof::LeftOut.hide("plan", &mut without);
         let texts: Vec<&str> = without.iter().map(|check| check.target.as_str()).collect();
-        assert_eq!(texts, ["string; 2 null, values left out", "boolean; 0 null", "values left out", "3"]);
+        assert_eq!(
+            texts,
+            [
+                "string; 2 null, values left out",
+                "boolean; 0 null",
+                "values left out",
+                "3",
+                "string; 0 null, values left out"
+            ]
+        );
 
         let mut hashed = all();
         ValuesInProof::Hashed.hide("plan", &mut hashed);
         let expected = Sha256::digest("plan\naggregates:name\nleast Anna, least sum 3, greatest Zoë");
         assert_eq!(hashed[0].source, format!("string; 2 null, values sha256:{}", hex::encode(expected)));
         assert_eq!((hashed[0].source.as_str(), &hashed[1]), (hashed[0].target.as_str(), &all()[1]));
-        assert!(!serde_json::to_string(&hashed).unwrap().contains("Anna"));
+        let text = serde_json::to_string(&hashed).unwrap();
+        assert!(!text.contains("Anna") && !text.contains("left out"), "{text}");
         for values in [ValuesInProof::Hashed, ValuesInProof::LeftOut] {
             let again = hashed.clone();
             values.hide("plan", &mut hashed);

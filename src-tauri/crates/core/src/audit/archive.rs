@@ -79,7 +79,7 @@ fn end_record(files: u16, length: u32, offset: u32) -> Vec<u8> {
 }
 
 fn too_large() -> Error {
-    Error::new(Code::LimitExceeded, "the bundle is too large for one file: 4 GB and 65,535 files at most")
+    Error::new(Code::LimitExceeded, "the bundle is too large for one file: 4 GB and 65,534 files at most")
         .with_hint("Export it as a folder: `icebridge audit export --out FOLDER`.")
 }
 
@@ -205,7 +205,8 @@ fn central_directory(file: &mut File, length: u64) -> Result<Central, String> {
     let (files, size, offset) = (short(&record, 10), long(&record, 12), long(&record, 16));
     let largest = u64::from(files) * (CENTRAL_LENGTH + LONGEST_NAME) as u64;
     // The directory is read whole.
-    if record != end_record(files, size, offset)
+    if files == u16::MAX
+        || record != end_record(files, size, offset)
         || u64::from(offset) + u64::from(size) != end
         || u64::from(size) > largest
     {

@@ -42,10 +42,8 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
         Some(path) => path.to_path_buf(),
         None => free_place(&own_folder(local), &record.run_id),
     };
-    if path.exists() {
-        return Err(Error::invalid("something is there already, and a bundle is never written over")
-            .about(path.display())
-            .with_hint("Choose another name, or move this one away."));
+    if path.symlink_metadata().is_ok() {
+        return Err(taken(&path));
     }
     let name =
         path.file_name().ok_or_else(|| Error::invalid("this is no name of a file or folder").about(path.display()))?;
@@ -57,7 +55,7 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
     let made = write_bundle(local, &record, &unfinished).await.and_then(|bundle| {
         if is_one_file(&path) {
             pack(&unfinished, &bundle.manifest, &one_file)?;
-            std::fs::rename(&one_file, &path).map_err(|e| write_failure(&path, e))?;
+            publish(&one_file, &path)?;
             // It is whole without what it was made of.
             let _ = std::fs::remove_dir_all(&unfinished);
         } else {
@@ -78,6 +76,26 @@ pub async fn export(local: &LocalState, run_id: &str, path: Option<&Path>) -> Re
             let _ = std::fs::remove_file(&one_file);
             Err(error)
         }
+    }
+}
+
+fn taken(path: &Path) -> Error {
+    Error::invalid("something is there already, and a bundle is never written over")
+        .about(path.display())
+        .with_hint("Choose another name, or move this one away.")
+}
+
+/// A rename would take the place of what another export has put there meanwhile; a second name is refused then. Some file
+/// systems know no second names.
+fn publish(one_file: &Path, path: &Path) -> Result<()> {
+    match std::fs::hard_link(one_file, path) {
+        Ok(()) => {
+            // It has its own name.
+            let _ = std::fs::remove_file(one_file);
+            Ok(())
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(taken(path)),
+        Err(_) => std::fs::rename(one_file, path).map_err(|e| write_failure(path, e)),
     }
 }
 

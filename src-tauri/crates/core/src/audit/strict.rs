@@ -17,12 +17,12 @@ pub(super) fn read<T: DeserializeOwned + Serialize>(bundle: &mut Bundle, name: &
 
 /// Whether a document is, byte for byte, what the program writes for what was understood of it.
 pub(super) fn in_layout(text: &[u8], understood: &impl Serialize) -> Result<(), String> {
-    // First, since it names the field.
-    known(text, understood)?;
-    if folder::pretty(understood).map_err(|e| e.to_string())?.as_bytes() != text {
-        return Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into());
+    if folder::pretty(understood).map_err(|e| e.to_string())?.as_bytes() == text {
+        return Ok(());
     }
-    Ok(())
+    // It names the field.
+    known(text, understood)?;
+    Err("it is not written as the program writes it: a key stands twice, or its layout was changed".into())
 }
 
 /// Whether a document says nothing but what was understood of it.

@@ -271,13 +271,17 @@ fn values(values: ValuesInProof) -> &'static str {
     match values {
         ValuesInProof::Shown => {
             "In tables and journal.jsonl the checks of columns show the least, the greatest and the sum. The first two are \
-             values of rows."
+             values of rows. Entries of other runs in the journal show what their plans wanted."
         }
         ValuesInProof::Hashed => {
             "In tables and journal.jsonl the checks of columns show a SHA-256 in place of the least, the greatest and the sum. \
-             Whoever can guess them can find them out."
+             Whoever can guess them can find them out. Entries of other runs in the journal show what their plans wanted; \
+             paths of files may hold partition values."
         }
-        ValuesInProof::LeftOut => "The checks of columns show none.",
+        ValuesInProof::LeftOut => {
+            "The checks of columns show none. Entries of other runs in the journal show what their plans wanted; paths of files \
+             may hold partition values."
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use super::found::{Checks, Found, some_of};
 use super::report::Report;
 use super::summary;
 use super::{
-    ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SIGNATURE, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check, signature,
-    strict, table_check,
+    APPROVALS, ENVIRONMENT, JOURNAL, MANIFEST, PLAN, SIGNATURE, SUMMARY_HTML, SUMMARY_MD, TABLES, journal_check,
+    signature, strict, table_check,
 };
 use crate::ledger::RunHistory;
 use icebridge_model::audit::{AuditVerdict, BUNDLE_VERSION, BundleManifest, OLDEST_BUNDLE_VERSION};
@@ -116,6 +116,9 @@ fn manifest_text(text: &[u8], manifest: &BundleManifest, sha256: &str, expected:
     }
 }
 
+/// All that a bundle has beside its manifest, its signature and its tables.
+const FILES: [&str; 6] = [PLAN, JOURNAL, APPROVALS, ENVIRONMENT, SUMMARY_MD, SUMMARY_HTML];
+
 /// Every listed file is there and is what it was; nothing else is there.
 fn files(bundle: &mut Bundle, manifest: &BundleManifest) -> Found<()> {
     let mut problems = Vec::new();
@@ -125,10 +128,16 @@ fn files(bundle: &mut Bundle, manifest: &BundleManifest) -> Found<()> {
             problems.push(format!("{} is listed twice", file.path));
             continue;
         }
+        // What lies below tables/ is compared with the plan's tables.
+        let is_ours = FILES.contains(&file.path.as_str()) || file.path.starts_with(&format!("{TABLES}/"));
+        if !is_ours {
+            problems.push(format!("{:?} is no file of a bundle", file.path));
+            continue;
+        }
         problems.extend(bundle.compare(file).err().map(|e| format!("{}: {e}", file.path)));
     }
-    for needed in [PLAN, JOURNAL, ENVIRONMENT, SUMMARY_MD, SUMMARY_HTML] {
-        if !listed.contains(needed) {
+    for needed in FILES {
+        if needed != APPROVALS && !listed.contains(needed) {
             problems.push(format!("{needed} is not in the manifest"));
         }
     }

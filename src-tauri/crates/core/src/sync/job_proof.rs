@@ -43,7 +43,7 @@ impl JobProof<'_, '_> {
             let validation = validate::cluster::from_cluster(&planned, snapshot, report, &records);
             return match (report, &validation.error) {
                 (None, Some(error)) => Err(error.clone()),
-                _ => Ok(validation),
+                _ => Ok(self.shown(validation)),
             };
         }
         let sides = validate::Sides {
@@ -63,7 +63,13 @@ impl JobProof<'_, '_> {
         if report.is_some() && self.settings.great_expectations {
             validate::cluster::add_checks(&mut validation, report);
         }
-        Ok(validation)
+        Ok(self.shown(validation))
+    }
+
+    /// With no more values than the plan wants.
+    fn shown(&self, mut validation: Validation) -> Validation {
+        self.session.plan.hide_values(&mut validation.checks);
+        validation
     }
 
     pub fn made(
