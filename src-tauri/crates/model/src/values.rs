@@ -13,6 +13,7 @@ pub enum ValuesInProof {
     Shown,
     /// Who knows the values can check them; who can guess them can find them out.
     Hashed,
+    #[serde(alias = "left-out")]
     LeftOut,
 }
 

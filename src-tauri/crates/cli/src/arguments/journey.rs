@@ -70,7 +70,7 @@ pub enum AuditCommand {
         /// The public key that must have signed it, as `icebridge audit key` prints it where it was made
         #[arg(long, value_name = "BASE64")]
         key: Option<String>,
-        /// The SHA-256 that its export printed
+        /// The SHA-256 of its manifest, as its export printed it
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
     },

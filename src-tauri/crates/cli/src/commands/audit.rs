@@ -38,7 +38,7 @@ pub fn exported(bundle: &AuditBundle) -> String {
         (None, None) => "no".into(),
     };
     format!(
-        "bundle    {}\ntables    {} of {} migrated, proof {}\njournal   {} entries, head {}\nsha256    {}\nsigned    {signed}",
+        "bundle    {}\ntables    {} of {} migrated, proof {}\njournal   {} entries, head {}\nmanifest  sha256 {}\nsigned    {signed}",
         bundle.path,
         manifest.migrated,
         manifest.tables,
